@@ -1,0 +1,58 @@
+import { transform } from 'esbuild';
+import { readFileSync } from 'node:fs';
+import { dts } from 'rollup-plugin-dts';
+import { inlineWasm } from './scripts/inline-wasm.mjs';
+
+const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** package.json's `exports` and `bin` are the list of entries: `./dist/x.js` is made from `ts/x.ts`. */
+const inputs = (targets) =>
+  Object.fromEntries(
+    Object.values(targets)
+      .map((target) => /^\.\/dist\/(.+)\.js$/.exec(target)?.[1])
+      .filter(Boolean)
+      .map((name) => [name, `ts/${name}.ts`]),
+  );
+
+const TARGET = 'es2022';
+
+/** Types out, then white space out; names stay, for stack traces. */
+const typescript = {
+  name: 'typescript',
+  transform: (code, id) =>
+    id.endsWith('.ts') ? transform(code, { loader: 'ts', target: TARGET, sourcemap: true, sourcefile: id }) : null,
+  renderChunk: (code) =>
+    transform(code, { target: TARGET, sourcemap: true, minifyWhitespace: true, minifySyntax: true }),
+};
+
+const wasmFiles = {
+  name: 'wasm-files',
+  generateBundle() {
+    for (const build of ['baseline', 'relaxed']) {
+      const source = readFileSync(`crate/pkg/${build}/gru_wasm_bg.wasm`);
+      this.emitFile({ type: 'asset', fileName: `${build}.wasm`, source });
+    }
+  },
+};
+
+const external = /^node:/;
+const onwarn = (warning) => {
+  throw new Error(warning.message);
+};
+
+export default [
+  {
+    input: inputs({ ...exports, ...bin }),
+    output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js' },
+    plugins: [inlineWasm(), typescript, wasmFiles],
+    external,
+    onwarn,
+  },
+  {
+    input: inputs(exports),
+    output: { dir: 'dist', format: 'es', chunkFileNames: 'chunks/[name].d.ts' },
+    plugins: [dts()],
+    external,
+    onwarn,
+  },
+];

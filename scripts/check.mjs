@@ -1,0 +1,33 @@
+import { at, main, run, seconds } from './lib.mjs';
+import { setup } from './setup.mjs';
+import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
+
+const clippy = ['clippy', '--workspace', '--locked'];
+const nodeTool = (path, ...args) => [process.execPath, [at('node_modules', path), ...args]];
+
+const CHECKS = [
+  ['cargo fmt', 'cargo', ['fmt', '--all', '--check']],
+  ['clippy, native', 'cargo', [...clippy, '--all-targets', '--', '-D', 'warnings']],
+  ...Object.keys(WASM_BUILDS).map((name) => [
+    `clippy, wasm ${name}`,
+    'cargo',
+    [...clippy, '--target', 'wasm32-unknown-unknown', '--', '-D', 'warnings'],
+    { env: wasmEnv(name) },
+  ]),
+  ['tsc', ...nodeTool('typescript/bin/tsc', '--noEmit')],
+  ['eslint', ...nodeTool('eslint/bin/eslint.js', '--max-warnings=0', '.')],
+  ['prettier', ...nodeTool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')],
+];
+
+await main(async () => {
+  await setup();
+  const failed = [];
+  for (const [title, command, args, options] of CHECKS) {
+    const start = performance.now();
+    const code = await run(command, args, options);
+    console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${title} (${seconds(start)})`);
+    if (code !== 0) failed.push(title);
+  }
+  if (failed.length > 0) console.log(`failed checks: ${failed.join(', ')}`);
+  return failed.length === 0 ? 0 : 1;
+});

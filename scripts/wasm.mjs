@@ -1,0 +1,17 @@
+import { at, cargoHome, root } from './lib.mjs';
+
+/** The binaries and the target features of each. */
+export const WASM_BUILDS = { baseline: '+simd128', relaxed: '+simd128,+relaxed-simd' };
+
+/** Flags and target folder of one binary: the build and clippy share them, so that neither rebuilds for the other. */
+export function wasmEnv(name) {
+  const flags = [
+    `-Ctarget-feature=${WASM_BUILDS[name]}`,
+    // The 12-wide kernels lose most of their speed without these two: see bench/.
+    '-Cllvm-args=-disable-lsr',
+    '-Cllvm-args=-pre-RA-sched=source',
+    `--remap-path-prefix=${cargoHome}=/cargo`,
+    `--remap-path-prefix=${root}=/gru-wasm`,
+  ];
+  return { CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'), CARGO_TARGET_DIR: at('target', `wasm-${name}`) };
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+import { inlineWasm } from './scripts/inline-wasm.mjs';
+
+export default defineConfig({
+  plugins: [{ ...inlineWasm(), enforce: 'pre' }],
+  test: {
+    include: ['tests/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: 'forks',
+    execArgv: ['--expose-gc'],
+  },
+});
