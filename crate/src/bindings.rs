@@ -1,0 +1,254 @@
+//! The functions that JavaScript calls. Numbers only: so the glue needs no TextDecoder, which audio threads do not have.
+//!
+//! Models and states are named by handles above 0. A negative result is the negative of an
+//! [`EngineError`](crate::error::EngineError)'s number. Every handle, index and length is checked here; pointers must come
+//! from [`alloc`] or from a function below.
+
+use crate::buffer::Buffer;
+use crate::error::{EngineError, Result, ensure};
+use crate::layers::{Shape, flush_hidden};
+use crate::model::{Model, State};
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Things by handle. A handle is `generation << INDEX_BITS | index + 1`: one that was freed is not mistaken for its heir.
+struct Table<T> {
+    slots: Vec<(u32, Option<T>)>,
+    free: Vec<u32>,
+}
+
+const INDEX_BITS: u32 = 20;
+
+impl<T> Table<T> {
+    const fn new() -> Self {
+        Table { slots: Vec::new(), free: Vec::new() }
+    }
+
+    fn insert(&mut self, value: T) -> Result<i32> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                ensure(self.slots.len() + 1 < 1 << INDEX_BITS)?;
+                self.slots.try_reserve(1)?;
+                self.free.try_reserve(self.slots.len() + 1)?;
+                self.slots.push((0, None));
+                self.slots.len() as u32 - 1
+            }
+        };
+        let slot = &mut self.slots[index as usize];
+        slot.1 = Some(value);
+        Ok((slot.0 << INDEX_BITS | (index + 1)) as i32)
+    }
+
+    fn slot(&mut self, handle: i32) -> Result<&mut (u32, Option<T>)> {
+        let index = (handle as u32 & ((1 << INDEX_BITS) - 1)).wrapping_sub(1) as usize;
+        let slot = self.slots.get_mut(index).ok_or(EngineError::InvalidHandle)?;
+        if handle <= 0 || slot.0 != handle as u32 >> INDEX_BITS { Err(EngineError::InvalidHandle) } else { Ok(slot) }
+    }
+
+    fn get(&mut self, handle: i32) -> Result<&mut T> {
+        self.slot(handle)?.1.as_mut().ok_or(EngineError::InvalidHandle)
+    }
+
+    fn remove(&mut self, handle: i32) -> Result<T> {
+        let slot = self.slot(handle)?;
+        let value = slot.1.take().ok_or(EngineError::InvalidHandle)?;
+        slot.0 = (slot.0 + 1) & ((1 << (31 - INDEX_BITS)) - 1);
+        self.free.push((handle as u32 & ((1 << INDEX_BITS) - 1)) - 1);
+        Ok(value)
+    }
+}
+
+thread_local! {
+    static MODELS: RefCell<Table<Rc<Model>>> = const { RefCell::new(Table::new()) };
+    static STATES: RefCell<Table<State>> = const { RefCell::new(Table::new()) };
+    static BLOCKS: RefCell<Table<Buffer>> = const { RefCell::new(Table::new()) };
+}
+
+/// Small allocations (handles, lists of panels) abort when they fail. This makes sure beforehand that they will not: what a
+/// call needs beyond its fallible buffers is well under the 64 KiB tried here.
+fn headroom() -> Result<()> {
+    Buffer::zeroed(1 << 14).map(|_| ())
+}
+
+fn code(result: Result<usize>) -> i32 {
+    result.map_or_else(|error| -(error as i32), |value| value as i32)
+}
+
+fn with_model(handle: i32, f: impl FnOnce(&mut Model) -> Result<usize>) -> i32 {
+    MODELS.with_borrow_mut(|models| {
+        let model = match models.get(handle) {
+            Ok(model) => headroom().and_then(|()| Rc::get_mut(model).ok_or(EngineError::InvalidHandle)),
+            Err(error) => Err(error),
+        };
+        code(model.and_then(f))
+    })
+}
+
+fn with_state(handle: i32, f: impl FnOnce(&mut State) -> Result<usize>) -> i32 {
+    STATES.with_borrow_mut(|states| code(states.get(handle).and_then(f)))
+}
+
+/// A pointer as an unsigned number of JavaScript, which an i32 result code could not hold above 2 GiB; 0 on failure.
+fn pointer(result: Result<&mut Buffer>) -> *const f32 {
+    result.map_or(std::ptr::null(), |buffer| buffer.as_ptr())
+}
+
+/// Takes a zeroed block of `length` 4-byte words. Returns its handle.
+#[wasm_bindgen]
+pub fn block_new(length: usize) -> i32 {
+    let block = Buffer::zeroed(length);
+    BLOCKS.with_borrow_mut(|blocks| block.and_then(|block| blocks.insert(block)).unwrap_or_else(|e| -(e as i32)))
+}
+
+/// Address of a block, 0 for an unknown one.
+#[wasm_bindgen]
+pub fn block_address(handle: i32) -> *const f32 {
+    BLOCKS.with_borrow_mut(|blocks| pointer(blocks.get(handle)))
+}
+
+/// Gives a block back.
+#[wasm_bindgen]
+pub fn block_free(handle: i32) -> i32 {
+    BLOCKS.with_borrow_mut(|blocks| code(blocks.remove(handle).map(|_| 0)))
+}
+
+/// An empty model, to be filled before its first state. Returns its handle.
+#[wasm_bindgen]
+pub fn model_new() -> i32 {
+    let model = headroom().map(|()| Rc::new(Model::new()));
+    MODELS.with_borrow_mut(|models| model.and_then(|model| models.insert(model)).unwrap_or_else(|e| -(e as i32)))
+}
+
+/// Adds an input of `size` numbers a row. Returns the number of its value.
+#[wasm_bindgen]
+pub fn model_add_input(model: i32, sequence: bool, size: usize) -> i32 {
+    with_model(model, |model| model.add_input(Shape { sequence, size }))
+}
+
+/// Adds a layer. The block `words` holds: kind, number of inputs, inputs, number of tensors, (block or 0, length) of each,
+/// parameters; all int32. Returns the number of its first value.
+#[wasm_bindgen]
+pub fn model_add_layer(model: i32, words: i32) -> i32 {
+    BLOCKS.with_borrow_mut(|blocks| {
+        let words: Vec<u32> = match blocks.get(words) {
+            Ok(block) => block.iter().map(|word| word.to_bits()).collect(),
+            Err(error) => return -(error as i32),
+        };
+        let parsed = (|| {
+            let (&kind, rest) = words.split_first()?;
+            let (&inputs, rest) = rest.split_first()?;
+            let (inputs, rest) = rest.split_at_checked(inputs as usize)?;
+            let (&count, rest) = rest.split_first()?;
+            let (tensors, params) = rest.split_at_checked((count as usize).checked_mul(2)?)?;
+            Some((kind as usize, inputs, tensors, params))
+        })();
+        let Some((kind, inputs, tensors, params)) = parsed else { return -(EngineError::InvalidArgument as i32) };
+        let inputs: Vec<i32> = inputs.iter().map(|&value| value as i32).collect();
+        let tensors = tensors.chunks_exact(2).map(|pair| match pair[0] as i32 {
+            0 => Ok(None),
+            handle => {
+                let block = blocks.get(handle)?;
+                ensure(block.len() == pair[1] as usize)?;
+                // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from which
+                // nothing is removed here; two slices of one block are both shared.
+                Ok(Some(unsafe { std::slice::from_raw_parts(block.as_ptr(), block.len()) }))
+            }
+        });
+        match tensors.collect::<Result<Vec<_>>>() {
+            Ok(tensors) => with_model(model, |model| model.add_layer(kind, &inputs, params, &tensors)),
+            Err(error) => -(error as i32),
+        }
+    })
+}
+
+/// Marks a value as an output.
+#[wasm_bindgen]
+pub fn model_add_output(model: i32, value: usize) -> i32 {
+    with_model(model, |model| model.add_output(value).map(|()| 0))
+}
+
+/// Bytes of packed weights; negative: an error.
+#[wasm_bindgen]
+pub fn model_bytes(model: i32) -> f64 {
+    MODELS.with_borrow_mut(|models| models.get(model).map_or_else(|e| -f64::from(e as i32), |m| m.bytes() as f64))
+}
+
+/// Frees a model; its states stay.
+#[wasm_bindgen]
+pub fn model_free(model: i32) -> i32 {
+    MODELS.with_borrow_mut(|models| code(models.remove(model).map(|_| 0)))
+}
+
+/// A state for `batch` sequences. Returns its handle.
+#[wasm_bindgen]
+pub fn state_new(model: i32, batch: usize) -> i32 {
+    let model = MODELS.with_borrow_mut(|models| models.get(model).map(|model| Rc::clone(model)));
+    let state = model.and_then(|model| headroom().and_then(|()| State::new(&model, batch)));
+    STATES.with_borrow_mut(|states| state.and_then(|state| states.insert(state)).unwrap_or_else(|e| -(e as i32)))
+}
+
+/// Lays out the buffers for the lengths in a block.
+#[wasm_bindgen]
+pub fn state_set_lengths(state: i32, lengths: i32, time_major: bool) -> i32 {
+    BLOCKS.with_borrow_mut(|blocks| match blocks.get(lengths) {
+        Ok(block) => {
+            let lengths: Vec<u32> = block.iter().map(|length| length.to_bits()).collect();
+            with_state(state, |state| state.set_lengths(&lengths, time_major).map(|()| 0))
+        }
+        Err(error) => -(error as i32),
+    })
+}
+
+/// Address of a value's buffer, 0 for an unknown one.
+#[wasm_bindgen]
+pub fn state_value(state: i32, value: usize) -> *const f32 {
+    STATES.with_borrow_mut(|states| pointer(states.get(state).and_then(|state| state.value(value))))
+}
+
+/// Address of a hidden state, 0 for an unknown one.
+#[wasm_bindgen]
+pub fn state_hidden(state: i32, index: usize) -> *const f32 {
+    STATES.with_borrow_mut(|states| {
+        pointer(states.get(state).and_then(|state| state.hidden(index).map(|(hidden, _)| hidden)))
+    })
+}
+
+/// Distance between the rows of a hidden state.
+#[wasm_bindgen]
+pub fn state_hidden_stride(state: i32, index: usize) -> i32 {
+    with_state(state, |state| state.hidden(index).map(|(_, stride)| stride))
+}
+
+/// Flushes a hidden state to which JavaScript has written.
+#[wasm_bindgen]
+pub fn state_flush(state: i32, index: usize) -> i32 {
+    with_state(state, |state| {
+        state.hidden(index).map(|(hidden, _)| {
+            flush_hidden(hidden);
+            0
+        })
+    })
+}
+
+/// Runs all steps of the layout.
+#[wasm_bindgen]
+pub fn state_run(state: i32) -> i32 {
+    with_state(state, |state| state.run().map(|()| 0))
+}
+
+/// Sets all hidden values to zero.
+#[wasm_bindgen]
+pub fn state_reset(state: i32) -> i32 {
+    with_state(state, |state| {
+        state.reset();
+        Ok(0)
+    })
+}
+
+/// Frees a state.
+#[wasm_bindgen]
+pub fn state_free(state: i32) -> i32 {
+    STATES.with_borrow_mut(|states| code(states.remove(state).map(|_| 0)))
+}

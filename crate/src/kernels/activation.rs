@@ -1,0 +1,234 @@
+//! exp and the functions made of it; equations and constants in docs/arithmetic.md.
+
+use crate::error::{EngineError, Result};
+use crate::simd::{LANES, Vector};
+
+/// Constants live in memory: V8 rebuilds a `v128.const` with 3 instructions at each use, a load is 1.
+static TABLE: [f32; 12] = [
+    1.44269504,            // LOG2E
+    12583039.0,            // MAGIC
+    0.001327647129073739,  // C5
+    0.009675540961325169,  // C4
+    0.05550713092088699,   // C3
+    0.24022120237350464,   // C2
+    0.6931469440460205,    // C1
+    1.0000001192092896,    // C0
+    1.0,                   // ONE
+    40.0,                  // SIGMOID_CLAMP
+    20.0,                  // TANH_CLAMP
+    f32::MIN_POSITIVE,     // smallest normal
+];
+const LOG2E: usize = 0;
+const MAGIC: usize = 1;
+const C5: usize = 2;
+const C0: usize = 7;
+const ONE: usize = 8;
+const SIGMOID_CLAMP: usize = 9;
+const TANH_CLAMP: usize = 10;
+const MIN_NORMAL: usize = 11;
+
+/// Where the constants are. Opaque to the optimiser, which would turn the loads back into constants.
+#[derive(Clone, Copy)]
+pub struct Constants(*const f32);
+
+impl Constants {
+    /// The table.
+    #[inline(always)]
+    pub fn get() -> Self {
+        Constants(core::hint::black_box(TABLE.as_ptr()))
+    }
+
+    #[inline(always)]
+    fn at<V: Vector>(self, index: usize) -> V {
+        debug_assert!(index < TABLE.len());
+        // SAFETY: the pointer is TABLE's, the index is one of the constants above.
+        unsafe { V::load_splat(self.0.add(index)) }
+    }
+
+    /// 1.
+    #[inline(always)]
+    pub fn one<V: Vector>(self) -> V {
+        self.at(ONE)
+    }
+}
+
+/// e^x for x already within the range in which 2^round(x log2 e) is a normal number.
+#[inline(always)]
+fn exp_in_range<V: Vector>(c: Constants, x: V) -> V {
+    let magic: V = c.at(MAGIC);
+    let t = x.madd(c.at(LOG2E), magic);
+    let f = x.madd(c.at(LOG2E), magic.sub(t));
+    let mut p = f.madd(c.at(C5), c.at(C5 + 1));
+    for i in C5 + 2..=C0 {
+        p = p.madd(f, c.at(i));
+    }
+    p.mul(t.exponent_from_low_bits())
+}
+
+#[inline(always)]
+fn exp<V: Vector>(c: Constants, x: V, lo: f32, hi: f32) -> V {
+    exp_in_range(c, x.pmin(V::splat(hi)).pmax(V::splat(lo)))
+}
+
+#[inline(always)]
+fn exp_clamped<V: Vector>(c: Constants, x: V, clamp: usize) -> V {
+    let hi: V = c.at(clamp);
+    exp_in_range(c, x.pmin(hi).pmax(hi.neg()))
+}
+
+/// 1 / (1 + e^-x)
+#[inline(always)]
+pub fn sigmoid<V: Vector>(c: Constants, x: V) -> V {
+    let one: V = c.one();
+    one.div(one.add(exp_clamped(c, x.neg(), SIGMOID_CLAMP)))
+}
+
+/// (e^2x - 1) / (e^2x + 1)
+#[inline(always)]
+pub fn tanh<V: Vector>(c: Constants, x: V) -> V {
+    let b = exp_clamped(c, x.add(x), TANH_CLAMP);
+    b.sub(c.one()).div(b.add(c.one()))
+}
+
+/// sigmoid(z) h + (1 - sigmoid(z)) tanh(n), with one division.
+#[inline(always)]
+pub fn blend<V: Vector>(c: Constants, z: V, n: V, h: V) -> V {
+    let one: V = c.one();
+    let a = exp_clamped(c, z.neg(), SIGMOID_CLAMP);
+    let b = exp_clamped(c, n.add(n), TANH_CLAMP);
+    let b1 = b.add(one);
+    h.madd(b1, a.mul(b.sub(one))).div(a.add(one).mul(b1))
+}
+
+/// 0 where |x| is below the smallest normal number: wasm has no flush-to-zero, and denormals can be 195 times slower.
+#[inline(always)]
+pub fn flush<V: Vector>(c: Constants, x: V) -> V {
+    x.zero_where(x.abs().lt(c.at(MIN_NORMAL)))
+}
+
+/// log(1 + u) for 0 <= u <= 1, by the series of atanh.
+#[inline(always)]
+fn log1p<V: Vector>(u: V) -> V {
+    let s = u.div(V::splat(2.0).add(u));
+    let v = s.mul(s);
+    let mut q = V::splat(2.0 / 11.0).madd(v, V::splat(2.0 / 9.0));
+    for c in [2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0, 2.0] {
+        q = q.madd(v, V::splat(c));
+    }
+    s.mul(q)
+}
+
+/// Elementwise functions, numbered as in ts/layers/activations.ts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+#[repr(u32)]
+pub enum Function {
+    Linear = 0,
+    Sigmoid = 1,
+    Tanh = 2,
+    Relu = 3,
+    HardSigmoid = 4,
+    Softsign = 5,
+    Softplus = 6,
+    Elu = 7,
+    LeakyRelu = 8,
+    ThresholdedRelu = 9,
+    ScaledTanh = 10,
+    Affine = 11,
+    /// Over a row, not elementwise: for dense and activation layers only.
+    Softmax = 12,
+}
+
+const FUNCTIONS: [Function; 13] = [
+    Function::Linear,
+    Function::Sigmoid,
+    Function::Tanh,
+    Function::Relu,
+    Function::HardSigmoid,
+    Function::Softsign,
+    Function::Softplus,
+    Function::Elu,
+    Function::LeakyRelu,
+    Function::ThresholdedRelu,
+    Function::ScaledTanh,
+    Function::Affine,
+    Function::Softmax,
+];
+
+/// A function with its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Activation {
+    /// Which function.
+    pub function: Function,
+    /// First parameter, where the function has one.
+    pub alpha: f32,
+    /// Second parameter, where the function has one.
+    pub beta: f32,
+}
+
+impl Activation {
+    /// From its three words: number, alpha and beta as bits of f32.
+    pub fn from_words(words: [u32; 3]) -> Result<Self> {
+        let function = *FUNCTIONS.get(words[0] as usize).ok_or(EngineError::InvalidArgument)?;
+        Ok(Activation { function, alpha: f32::from_bits(words[1]), beta: f32::from_bits(words[2]) })
+    }
+
+    /// Whether this is the function without parameters.
+    pub fn is(&self, function: Function) -> bool {
+        self.function == function
+    }
+
+    /// The function of four values.
+    #[inline(never)]
+    pub fn apply<V: Vector>(&self, x: V) -> V {
+        let c = Constants::get();
+        let zero = V::splat(0.0);
+        let (alpha, beta) = (V::splat(self.alpha), V::splat(self.beta));
+        match self.function {
+            Function::Linear | Function::Softmax => x,
+            Function::Sigmoid => sigmoid(c, x),
+            Function::Tanh => tanh(c, x),
+            Function::Relu => x.zero_where(x.lt(zero)),
+            Function::HardSigmoid => x.madd(alpha, beta).pmin(c.one()).pmax(zero),
+            Function::Softsign => x.div(c.one::<V>().add(x.abs())),
+            Function::Softplus => x.pmax(zero).add(log1p(exp(c, x.abs().neg(), -87.0, 0.0))),
+            Function::Elu => V::select(x.lt(zero), alpha.mul(exp(c, x, -87.0, 0.0).sub(c.one())), x),
+            Function::LeakyRelu => V::select(x.lt(zero), alpha.mul(x), x),
+            Function::ThresholdedRelu => x.zero_where(x.le(alpha)),
+            Function::ScaledTanh => alpha.mul(tanh(c, beta.mul(x))),
+            Function::Affine => x.madd(alpha, beta),
+        }
+    }
+
+    /// Applies the function to rows of `size` values in place.
+    pub fn apply_rows<V: Vector>(&self, values: &mut [f32], size: usize) {
+        match self.function {
+            Function::Linear => {}
+            Function::Softmax => values.chunks_exact_mut(size).for_each(softmax::<V>),
+            _ => map::<V>(values, |x| self.apply(x)),
+        }
+    }
+}
+
+/// Applies `f` to every value.
+fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
+    let mut chunks = values.chunks_exact_mut(LANES);
+    for chunk in &mut chunks {
+        // SAFETY: the chunk holds LANES values.
+        unsafe { f(V::load(chunk.as_ptr())).store(chunk.as_mut_ptr()) }
+    }
+    let rest = chunks.into_remainder();
+    let mut last = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    // SAFETY: `last` holds LANES values.
+    unsafe { f(V::load(last.as_ptr())).store(last.as_mut_ptr()) }
+    rest.copy_from_slice(&last[..rest.len()]);
+}
+
+fn softmax<V: Vector>(row: &mut [f32]) {
+    let max = row[1..].iter().fold(row[0], |m, &x| if m < x { x } else { m });
+    let c = Constants::get();
+    map::<V>(row, |x| exp(c, x.sub(V::splat(max)), -87.0, 0.0));
+    let sum = row.iter().fold(0.0, |s, &e| s + e);
+    map::<V>(row, |e| e.div(V::splat(sum)));
+}

@@ -1,0 +1,69 @@
+//! activation(kernel x + bias)
+
+use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
+use crate::buffer::{Buffer, product};
+use crate::error::Result;
+use crate::kernels::activation::Activation;
+use crate::pack::{PackedMatrix, Rows};
+use crate::plan::{Layout, ROW_BLOCK};
+use crate::simd::Lanes;
+
+struct Dense {
+    matrix: PackedMatrix,
+    bias: Buffer,
+    activation: Activation,
+    input_size: usize,
+    output_size: usize,
+}
+
+pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+    let (input_size, output_size, activation) = (params.size()?, params.size()?, params.activation()?);
+    let shape = input_shape(inputs, 0, Some(input_size))?;
+    let kernel = tensor(tensors, 0, product(&[output_size, input_size])?)?;
+    let matrix = PackedMatrix::pack(&[kernel], output_size, input_size)?;
+    let bias = matrix.pack_row(&[optional_tensor(tensors, 1, output_size)?])?;
+    let layer = Box::new(Dense { matrix, bias, activation, input_size, output_size });
+    Ok(Built { layer, ports: vec![Shape { size: output_size, ..shape }] })
+}
+
+impl Layer for Dense {
+    fn workspace(&self, batch: usize) -> Result<Workspace> {
+        let block = product(&[batch.clamp(1, ROW_BLOCK), self.matrix.columns()])?;
+        Ok(Workspace { scratch: vec![Buffer::zeroed(block)?], ..Default::default() })
+    }
+
+    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
+        let rows = layout.rows.max(layout.batch()).clamp(1, ROW_BLOCK);
+        let block = product(&[rows, self.matrix.columns()])?;
+        if block > workspace.scratch[0].len() {
+            workspace.scratch[0].reserve(block)?;
+            workspace.scratch[0].set_len(block);
+        }
+        Ok(())
+    }
+
+    fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
+        let x = io.input(0);
+        let columns = self.matrix.columns();
+        let sums = &mut workspace.scratch[0];
+        let y = &mut io.outputs[0];
+        let blocks = x.chunks(ROW_BLOCK * self.input_size).zip(y.chunks_mut(ROW_BLOCK * self.output_size));
+        for (x, y) in blocks {
+            let rows = &io.layout.iota[..x.len() / self.input_size];
+            // SAFETY: `x` holds `rows.len()` rows of `input_size`.
+            unsafe {
+                let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };
+                self.matrix.multiply(x, &self.bias, sums, columns);
+            }
+            for (y, sums) in y.chunks_exact_mut(self.output_size).zip(sums.chunks_exact(columns)) {
+                y.copy_from_slice(&sums[..self.output_size]);
+            }
+            self.activation.apply_rows::<Lanes>(y, self.output_size);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.matrix.bytes() + self.bias.bytes()
+    }
+}

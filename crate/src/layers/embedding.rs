@@ -1,0 +1,43 @@
+//! Rows of a table by id. Ids are int32 in the bits of the input's f32.
+
+use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
+use crate::buffer::{Buffer, product};
+use crate::error::{EngineError, Result};
+
+struct Embedding {
+    table: Buffer,
+    size: usize,
+}
+
+pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+    let (vocabulary, size, mask_zero) = (params.size()?, params.size()?, params.flag()?);
+    let shape = input_shape(inputs, 0, Some(1))?;
+    let length = product(&[vocabulary, size])?;
+    let mut table = Buffer::zeroed(length)?;
+    table.copy_from_slice(tensor(tensors, 0, length)?);
+    let mut ports = vec![Shape { size, ..shape }];
+    if mask_zero {
+        ports.push(Shape { size: 1, ..shape });
+    }
+    Ok(Built { layer: Box::new(Embedding { table, size }), ports })
+}
+
+impl Layer for Embedding {
+    fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
+        let ids = io.input(0);
+        if !io.outputs[0].is_empty() {
+            for (row, id) in io.outputs[0].chunks_exact_mut(self.size).zip(ids) {
+                let start = id.to_bits() as usize * self.size;
+                row.copy_from_slice(self.table.get(start..start + self.size).ok_or(EngineError::IdOutOfRange)?);
+            }
+        }
+        if let Some(mask) = io.outputs.get_mut(1) {
+            mask.iter_mut().zip(ids).for_each(|(m, id)| *m = f32::from(u8::from(id.to_bits() != 0)));
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+}

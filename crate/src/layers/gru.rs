@@ -1,0 +1,425 @@
+//! A GRU layer: forward, reverse or both, reset gate before or after the matmul.
+//!
+//! For each block of steps the input projection of all of them comes first (one pass over the input weights), then the
+//! recurrent steps; the gates of a panel are computed while its sums are at hand.
+
+use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
+use crate::buffer::{Buffer, filled, product};
+use crate::error::{Result, ensure};
+use crate::kernels::activation::{Constants, flush};
+use crate::kernels::gates::{GateFunctions, GateRows, gates_after, reset_before, update_before};
+use crate::kernels::matmul::MAX_VECTORS;
+use crate::pack::{Init, PackedMatrix, Panel, Rows};
+use crate::plan::{Layout, Order, Plan, ROW_BLOCK};
+use crate::simd::{LANES, Lanes, Vector};
+
+struct Gru {
+    functions: GateFunctions,
+    input_size: usize,
+    hidden_size: usize,
+    /// Rows of hidden values, padded to whole vectors.
+    stride: usize,
+    directions: Vec<Direction>,
+    combine: Combine,
+    zero_masked: bool,
+}
+
+struct Direction {
+    order: Order,
+    cell: Cell,
+    /// Biases of the input projection, in the order of its columns.
+    bias: Buffer,
+}
+
+enum Cell {
+    /// Gates z, r, n together; `init` starts the recurrent sums: 0, 0, the candidate's recurrent bias.
+    After { input: PackedMatrix, recurrent: PackedMatrix, init: Buffer },
+    /// Gates z, r first, then n, for r scales what n's matmul reads.
+    Before { input: [PackedMatrix; 2], recurrent: [PackedMatrix; 2] },
+}
+
+/// Buffers of a workspace, by their place in `scratch`.
+const PROJECTED: usize = 0;
+const SUMS: usize = 1;
+const NEXT: usize = 2;
+// 3 is the product r * h.
+const UPDATE: usize = 4;
+
+pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+    let (input_size, hidden_size, reset_after) = (params.size()?, params.size()?, params.flag()?);
+    let direction = params.choice(3)?;
+    let combine = Combine::read(params)?;
+    let (reversed_output, zero_masked) = (params.flag()?, params.flag()?);
+    let clip = params.float()?;
+    let functions = GateFunctions::new(params.activation()?, params.activation()?, clip);
+    ensure(input_shape(inputs, 0, Some(input_size))?.sequence)?;
+    ensure(inputs.get(1).copied().flatten().is_none_or(|mask| mask.sequence && mask.size == 1))?;
+    for state in inputs.iter().skip(2).flatten() {
+        ensure(!state.sequence && state.size == hidden_size)?;
+    }
+
+    let reverse = if reversed_output { Order::ReverseProcessed } else { Order::Reverse };
+    let orders: &[Order] = match direction {
+        0 => &[Order::Forward],
+        1 => &[reverse],
+        _ => &[Order::Forward, Order::Reverse],
+    };
+    let count = if reset_after { 4 } else { 3 };
+    let mut directions = Vec::new();
+    for (d, &order) in orders.iter().enumerate() {
+        let tensors = tensors.get(d * count..).unwrap_or_default();
+        directions.push(Direction::new(order, tensors, input_size, hidden_size, reset_after)?);
+    }
+    let size = if direction == 2 && combine == Combine::Concat { 2 * hidden_size } else { hidden_size };
+    let mut ports = vec![Shape { sequence: true, size }, Shape { sequence: false, size }];
+    ports.extend(orders.iter().map(|_| Shape { sequence: false, size: hidden_size }));
+    let stride = hidden_size.next_multiple_of(LANES);
+    let layer = Gru { functions, input_size, hidden_size, stride, directions, combine, zero_masked };
+    Ok(Built { layer: Box::new(layer), ports })
+}
+
+impl Direction {
+    /// Tensors: input (3H, I), recurrent (3H, H), bias (3H), with `reset_after` recurrent bias (H).
+    fn new(
+        order: Order,
+        tensors: &[Option<&[f32]>],
+        input_size: usize,
+        units: usize,
+        reset_after: bool,
+    ) -> Result<Self> {
+        let input = thirds(tensor(tensors, 0, product(&[3, units, input_size])?)?);
+        let recurrent = thirds(tensor(tensors, 1, product(&[3, units, units])?)?);
+        let bias = optional_tensor(tensors, 2, 3 * units)?.map(thirds);
+        let bias = [0, 1, 2].map(|g| bias.map(|b| b[g]));
+        if reset_after {
+            let input = PackedMatrix::pack(&input, units, input_size)?;
+            let recurrent = PackedMatrix::pack(&recurrent, units, units)?;
+            let init = recurrent.pack_row(&[None, None, optional_tensor(tensors, 3, units)?])?;
+            let bias = input.pack_row(&bias)?;
+            return Ok(Direction { order, cell: Cell::After { input, recurrent, init }, bias });
+        }
+        let input = [
+            PackedMatrix::pack(&input[..2], units, input_size)?,
+            PackedMatrix::pack(&input[2..], units, input_size)?,
+        ];
+        let recurrent =
+            [PackedMatrix::pack(&recurrent[..2], units, units)?, PackedMatrix::pack(&recurrent[2..], units, units)?];
+        let (first, second) = (input[0].pack_row(&bias[..2])?, input[1].pack_row(&bias[2..])?);
+        let mut bias = Buffer::zeroed(first.len() + second.len())?;
+        bias[..first.len()].copy_from_slice(&first);
+        bias[first.len()..].copy_from_slice(&second);
+        Ok(Direction { order, cell: Cell::Before { input, recurrent }, bias })
+    }
+
+    /// Numbers in a row of the input projection.
+    fn columns(&self) -> usize {
+        self.bias.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bias.bytes()
+            + match &self.cell {
+                Cell::After { input, recurrent, init } => input.bytes() + recurrent.bytes() + init.bytes(),
+                Cell::Before { input, recurrent } => input.iter().chain(recurrent).map(PackedMatrix::bytes).sum(),
+            }
+    }
+
+    /// The input projection, with biases, of the given rows of `x`.
+    fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
+        debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size <= x.len()));
+        let columns = self.columns();
+        let x = Rows { base: x.as_ptr(), stride: input_size, rows };
+        // SAFETY: the plan names rows of `x` only.
+        unsafe {
+            match &self.cell {
+                Cell::After { input, .. } => input.multiply(x, &self.bias, out, columns),
+                Cell::Before { input: [first, second], .. } => {
+                    let split = first.columns();
+                    first.multiply(x, &self.bias[..split], out, columns);
+                    second.multiply(x, &self.bias[split..], &mut out[split..], columns);
+                }
+            }
+        }
+    }
+}
+
+fn thirds(values: &[f32]) -> [&[f32]; 3] {
+    let size = values.len() / 3;
+    [&values[..size], &values[size..2 * size], &values[2 * size..]]
+}
+
+/// One recurrent step: the sequences that take it and their buffers.
+struct Step<'a> {
+    batch: &'a [u32],
+    iota: &'a [u32],
+    /// Projected inputs, row after row.
+    projected: &'a [f32],
+    hidden: &'a [f32],
+    /// Backwards through the panels on odd steps: the weights touched last are still in the cache.
+    backwards: bool,
+}
+
+impl Gru {
+    /// Computes new hidden values of `step.batch` into `next`, row after row.
+    fn step(&self, direction: &Direction, step: &Step, scratch: &mut [Buffer]) {
+        let n = step.batch.len();
+        let [sums, next, product, update] = &mut scratch[SUMS..=UPDATE] else { unreachable!() };
+        let sums = sums.as_mut_ptr();
+        let columns = direction.columns();
+        let hidden = Rows { base: step.hidden.as_ptr(), stride: self.stride, rows: step.batch };
+        let gate_rows = |panel: &Panel, gates: usize| GateRows {
+            vectors: panel.vectors,
+            sums,
+            ld_sums: gates * panel.vectors * LANES,
+            hidden: step.hidden[panel.unit..].as_ptr(),
+            ld: self.stride,
+        };
+        let each = |matrix: &PackedMatrix, f: &mut dyn FnMut(&Panel)| {
+            if step.backwards { matrix.panels.iter().rev().for_each(f) } else { matrix.panels.iter().for_each(f) }
+        };
+        match &direction.cell {
+            Cell::After { recurrent, init, .. } => each(recurrent, &mut |panel| {
+                let rows = gate_rows(panel, 3);
+                // SAFETY: `hidden` holds a row for each sequence of the batch, `projected` and `next` one for each entry,
+                // `sums` MAX_VECTORS vectors for each entry; a panel's units and columns lie inside a row.
+                unsafe {
+                    let init = Init { base: init[panel.column..].as_ptr(), stride: 0 };
+                    recurrent.panel_sums(panel, hidden, init, sums, rows.ld_sums);
+                    let projected = step.projected[panel.column..].as_ptr();
+                    let next = next[panel.unit..].as_mut_ptr();
+                    gates_after::<Lanes>(&self.functions, &rows, step.batch, projected, columns, next);
+                }
+            }),
+            Cell::Before { recurrent: [first, second], .. } => {
+                each(first, &mut |panel| {
+                    let rows = gate_rows(panel, 2);
+                    // SAFETY: as above.
+                    unsafe {
+                        let init = Init { base: step.projected[panel.column..].as_ptr(), stride: columns };
+                        first.panel_sums(panel, hidden, init, sums, rows.ld_sums);
+                        let product = product[panel.unit..].as_mut_ptr();
+                        let update = update[panel.unit..].as_mut_ptr();
+                        reset_before::<Lanes>(&self.functions, &rows, step.batch, product, update);
+                    }
+                });
+                let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: &step.iota[..n] };
+                let projected = &step.projected[first.columns()..];
+                each(second, &mut |panel| {
+                    let rows = gate_rows(panel, 1);
+                    // SAFETY: as above; `product` and `update` hold a row for each entry.
+                    unsafe {
+                        let init = Init { base: projected[panel.column..].as_ptr(), stride: columns };
+                        second.panel_sums(panel, reset, init, sums, rows.ld_sums);
+                        let update = update[panel.unit..].as_ptr();
+                        let next = next[panel.unit..].as_mut_ptr();
+                        update_before::<Lanes>(&self.functions, &rows, step.batch, update, next);
+                    }
+                });
+            }
+        }
+    }
+
+    /// All steps of direction `d`. `sequence` is the output, empty if nobody reads it.
+    fn run_direction(&self, d: usize, io: &Io, sequence: &mut [f32], workspace: &mut Workspace) -> Result<()> {
+        let direction = &self.directions[d];
+        let full = io.plans.get(direction.order);
+        let mask = io.optional(1);
+        let Workspace { hidden, scratch, unmasked, started, .. } = workspace;
+        let hidden = &mut hidden[d];
+        if let Some(initial) = io.optional(2 + d) {
+            self.set_hidden(hidden, initial);
+        }
+        let plan = match mask {
+            Some(mask) => {
+                unmasked.fill(io.layout, direction.order, |row| mask[row as usize] != 0.0);
+                started.fill(false);
+                &*unmasked
+            }
+            None => full,
+        };
+        let columns = direction.columns();
+        let mut output = Output { sequence, size: self.hidden_size, row: self.hidden_size, column: 0, combine: None };
+        if self.directions.len() == 2 && self.combine == Combine::Concat {
+            output.row = 2 * self.hidden_size;
+            output.column = d * self.hidden_size;
+        } else if d == 1 {
+            output.combine = Some(self.combine);
+        }
+
+        let mut block_end = 0;
+        let mut block_start = 0;
+        for s in 0..plan.steps() {
+            if s == block_end {
+                block_start = plan.entries(s).start;
+                while block_end < plan.steps()
+                    && (block_end == s || plan.entries(block_end).end - block_start <= ROW_BLOCK)
+                {
+                    block_end += 1;
+                }
+                let entries = block_start..plan.entries(block_end - 1).end;
+                direction.project(io.input(0), self.input_size, &plan.input[entries], &mut scratch[PROJECTED]);
+            }
+            let entries = plan.entries(s);
+            if !entries.is_empty() {
+                let projected = std::mem::take(&mut scratch[PROJECTED]);
+                let step = Step {
+                    batch: &plan.batch[entries.clone()],
+                    iota: &io.layout.iota,
+                    projected: &projected[(entries.start - block_start) * columns..],
+                    hidden,
+                    backwards: s % 2 == 1,
+                };
+                self.step(direction, &step, scratch);
+                scratch[PROJECTED] = projected;
+                for (row, e) in scratch[NEXT].chunks_exact(self.stride).zip(entries) {
+                    let b = plan.batch[e] as usize;
+                    hidden[b * self.stride..][..self.stride].copy_from_slice(row);
+                    output.write(plan.output[e], row);
+                }
+            }
+            if let Some(mask) = mask {
+                for e in full.entries(s) {
+                    let b = full.batch[e] as usize;
+                    let held = &hidden[b * self.stride..][..self.stride];
+                    if mask[full.input[e] as usize] != 0.0 {
+                        started[b] = true;
+                    } else if self.zero_masked || !started[b] {
+                        output.write_zeros(full.output[e]);
+                    } else {
+                        output.write(full.output[e], held);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_hidden(&self, hidden: &mut [f32], values: &[f32]) {
+        let rows = hidden.chunks_exact_mut(self.stride).zip(values.chunks_exact(self.hidden_size));
+        for (row, values) in rows {
+            row[..self.hidden_size].copy_from_slice(values);
+        }
+        flush_all(hidden);
+    }
+}
+
+/// Flushes hidden values given from outside. The length is a multiple of the vector's.
+pub fn flush_all(hidden: &mut [f32]) {
+    let c = Constants::get();
+    for chunk in hidden.chunks_exact_mut(LANES) {
+        // SAFETY: the chunk holds one vector.
+        unsafe { flush(c, Lanes::load(chunk.as_ptr())).store(chunk.as_mut_ptr()) }
+    }
+}
+
+/// Where a direction's rows go.
+struct Output<'a> {
+    sequence: &'a mut [f32],
+    /// Numbers written a row.
+    size: usize,
+    /// Distance between rows.
+    row: usize,
+    column: usize,
+    /// How the second direction joins the first.
+    combine: Option<Combine>,
+}
+
+impl Output<'_> {
+    #[inline(always)]
+    fn row(&mut self, row: u32) -> Option<&mut [f32]> {
+        self.sequence.get_mut(row as usize * self.row + self.column..)?.get_mut(..self.size)
+    }
+
+    #[inline(always)]
+    fn write(&mut self, row: u32, values: &[f32]) {
+        let (combine, size) = (self.combine, self.size);
+        let Some(into) = self.row(row) else { return };
+        match combine {
+            None => into.copy_from_slice(&values[..size]),
+            Some(combine) => {
+                combine.fold(into, &values[..size]);
+                combine.finish(into, 2);
+            }
+        }
+    }
+
+    fn write_zeros(&mut self, row: u32) {
+        let combine = self.combine;
+        let Some(into) = self.row(row) else { return };
+        match combine {
+            None | Some(Combine::Mul) => into.fill(0.0),
+            Some(combine) => combine.finish(into, 2),
+        }
+    }
+}
+
+impl Layer for Gru {
+    fn workspace(&self, batch: usize) -> Result<Workspace> {
+        let mut workspace = Workspace { hidden_stride: self.stride, ..Default::default() };
+        for _ in &self.directions {
+            workspace.hidden.push(Buffer::zeroed(product(&[batch, self.stride])?)?);
+        }
+        let before = self.directions.iter().any(|d| matches!(d.cell, Cell::Before { .. }));
+        let row = product(&[batch, self.stride])?;
+        for size in [
+            0,
+            product(&[batch, MAX_VECTORS * LANES])?,
+            row,
+            if before { row } else { 0 },
+            if before { row } else { 0 },
+        ] {
+            workspace.scratch.push(Buffer::zeroed(size)?);
+        }
+        workspace.started = filled(batch, false)?;
+        Ok(workspace)
+    }
+
+    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
+        let rows = layout.rows.min(ROW_BLOCK.max(layout.batch()));
+        let columns = self.directions.iter().map(Direction::columns).max().unwrap_or(0);
+        let size = product(&[rows, columns])?;
+        let plan = Plan::with_room(layout)?;
+        if size > workspace.scratch[PROJECTED].len() {
+            workspace.scratch[PROJECTED].reserve(size)?;
+            workspace.scratch[PROJECTED].set_len(size);
+        }
+        workspace.unmasked = plan;
+        Ok(())
+    }
+
+    fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
+        let mut sequence = std::mem::take(&mut io.outputs[0]);
+        let done =
+            (0..self.directions.len()).try_for_each(|d| self.run_direction(d, io, &mut sequence, workspace));
+        io.outputs[0] = sequence;
+        done?;
+        let concat = self.combine == Combine::Concat;
+        let size = if concat { self.directions.len() * self.hidden_size } else { self.hidden_size };
+        for (d, hidden) in workspace.hidden.iter().enumerate() {
+            let mut last = Output {
+                sequence: &mut io.outputs[1],
+                size: self.hidden_size,
+                row: size,
+                column: if concat { d * self.hidden_size } else { 0 },
+                combine: (d == 1 && !concat).then_some(self.combine),
+            };
+            for (b, row) in (0..).zip(hidden.chunks_exact(self.stride)) {
+                last.write(b, row);
+            }
+            for (state, row) in
+                io.outputs[2 + d].chunks_exact_mut(self.hidden_size).zip(hidden.chunks_exact(self.stride))
+            {
+                state.copy_from_slice(&row[..self.hidden_size]);
+            }
+        }
+        Ok(())
+    }
+
+    fn orders(&self) -> Vec<Order> {
+        self.directions.iter().map(|direction| direction.order).collect()
+    }
+
+    fn bytes(&self) -> usize {
+        self.directions.iter().map(Direction::bytes).sum()
+    }
+}

@@ -1,0 +1,28 @@
+//! Passes its input on; the second port is 0 for rows in which every value equals the mask value, else 1.
+
+use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::error::Result;
+
+struct Masking {
+    value: f32,
+    size: usize,
+}
+
+pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+    let shape = input_shape(inputs, 0, None)?;
+    let layer = Box::new(Masking { value: params.float()?, size: shape.size });
+    Ok(Built { layer, ports: vec![shape, Shape { size: 1, ..shape }] })
+}
+
+impl Layer for Masking {
+    fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
+        let x = io.input(0);
+        if !io.outputs[0].is_empty() {
+            io.outputs[0].copy_from_slice(x);
+        }
+        for (m, row) in io.outputs[1].iter_mut().zip(x.chunks_exact(self.size)) {
+            *m = f32::from(u8::from(row.iter().any(|&v| v != self.value)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The core of gru-wasm: GRU inference with packed weights and fused gates, written once over a small [`simd::Vector`] trait.
+//!
+//! | target | vectors | used by |
+//! |---|---|---|
+//! | wasm32, `+simd128` | `v128` | the baseline binary |
+//! | wasm32, `+simd128,+relaxed-simd` | `v128`, one rounding per multiply-add | the relaxed binary |
+//! | any other | `[f32; 4]`, the same bits as the baseline | `cargo test`, the parity test |
+//!
+//! A [`model::Model`] is an immutable graph of [`layers`] with their weights packed once ([`pack`]); a [`model::State`] owns
+//! the hidden values and buffers of one batch. `bindings.rs` alone knows JavaScript. The arithmetic, operation by
+//! operation, is in docs/arithmetic.md.
+
+#[cfg(target_arch = "wasm32")]
+mod bindings;
+pub mod buffer;
+pub mod error;
+pub mod kernels;
+pub mod layers;
+pub mod model;
+pub mod pack;
+pub mod plan;
+pub mod simd;

@@ -1,0 +1,183 @@
+//! A model: an immutable graph of layers; a state: hidden values and buffers for one batch of sequences.
+
+use crate::buffer::{Buffer, product};
+use crate::error::{EngineError, Result, ensure};
+use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace};
+use crate::plan::{Layout, Order};
+use std::rc::Rc;
+
+/// Layers in the order of computation, and the values between them.
+#[derive(Default)]
+pub struct Model {
+    values: Vec<Value>,
+    nodes: Vec<Node>,
+    /// Node and direction of each hidden state, in the order of the layers.
+    states: Vec<(usize, usize)>,
+    /// Orders in which the layers take steps.
+    orders: Vec<Order>,
+}
+
+struct Value {
+    shape: Shape,
+    /// Read by a layer or the caller; others get no buffer.
+    used: bool,
+}
+
+struct Node {
+    layer: Box<dyn Layer>,
+    inputs: Vec<Option<usize>>,
+    first_output: usize,
+    outputs: usize,
+}
+
+impl Model {
+    /// A model of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an input. Returns the number of its value.
+    pub fn add_input(&mut self, shape: Shape) -> Result<usize> {
+        ensure(self.nodes.is_empty() && shape.size > 0)?;
+        self.values.push(Value { shape, used: true });
+        Ok(self.values.len() - 1)
+    }
+
+    /// Adds a layer of the kind `LAYERS[code]`, reading the values `inputs` (negative: left out). Returns the number of
+    /// its first value; the values of its other ports follow.
+    pub fn add_layer(
+        &mut self,
+        code: usize,
+        inputs: &[i32],
+        params: &[u32],
+        tensors: &[Option<&[f32]>],
+    ) -> Result<usize> {
+        let (_, build) = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
+        let inputs: Vec<Option<usize>> = inputs.iter().map(|&value| usize::try_from(value).ok()).collect();
+        ensure(inputs.iter().flatten().all(|&value| value < self.values.len()))?;
+        let shapes: Vec<_> = inputs.iter().map(|value| value.map(|v| self.values[v].shape)).collect();
+        let mut params = Params::new(params);
+        let built = build(&mut params, &shapes, tensors)?;
+        ensure(params.finished())?;
+        for &value in inputs.iter().flatten() {
+            self.values[value].used = true;
+        }
+        let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
+        self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
+        let directions = built.layer.workspace(0)?.hidden.len();
+        self.states.extend((0..directions).map(|direction| (node, direction)));
+        for order in built.layer.orders() {
+            if !self.orders.contains(&order) {
+                self.orders.push(order);
+            }
+        }
+        self.nodes.push(Node { layer: built.layer, inputs, first_output, outputs });
+        Ok(first_output)
+    }
+
+    /// Marks a value as an output.
+    pub fn add_output(&mut self, value: usize) -> Result<()> {
+        self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?.used = true;
+        Ok(())
+    }
+
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> usize {
+        self.nodes.iter().map(|node| node.layer.bytes()).sum()
+    }
+}
+
+/// Hidden values and buffers of one batch.
+pub struct State {
+    model: Rc<Model>,
+    layout: Layout,
+    plans: Plans,
+    /// One buffer a value, empty for those not used.
+    values: Vec<Buffer>,
+    workspaces: Vec<Workspace>,
+}
+
+impl State {
+    /// A state for `batch` sequences, laid out for one step of each.
+    pub fn new(model: &Rc<Model>, batch: usize) -> Result<Self> {
+        let mut workspaces = Vec::new();
+        workspaces.try_reserve_exact(model.nodes.len())?;
+        for node in &model.nodes {
+            workspaces.push(node.layer.workspace(batch)?);
+        }
+        let layout = Layout::new(crate::buffer::filled(batch, 1)?, false)?;
+        let plans = Plans::new(&layout, &model.orders)?;
+        let mut state =
+            State { model: Rc::clone(model), plans, layout, values: Vec::new(), workspaces };
+        state.values.try_reserve_exact(model.values.len())?;
+        state.values.resize_with(model.values.len(), Buffer::default);
+        state.fit()?;
+        Ok(state)
+    }
+
+    /// Lays out the buffers for sequences of these lengths. A failure leaves the former layout.
+    pub fn set_lengths(&mut self, lengths: &[u32], time_major: bool) -> Result<()> {
+        ensure(lengths.len() == self.layout.batch())?;
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(lengths.len())?;
+        copy.extend_from_slice(lengths);
+        let layout = Layout::new(copy, time_major)?;
+        let plans = Plans::new(&layout, &self.model.orders)?;
+        let (layout, plans) = (std::mem::replace(&mut self.layout, layout), std::mem::replace(&mut self.plans, plans));
+        self.fit().inspect_err(|_| {
+            self.layout = layout;
+            self.plans = plans;
+        })
+    }
+
+    /// Makes room for the layout everywhere, then adopts it.
+    fn fit(&mut self) -> Result<()> {
+        let rows = |shape: Shape| if shape.sequence { self.layout.rows } else { self.layout.batch() };
+        let length = |value: &Value| if value.used { product(&[rows(value.shape), value.shape.size]) } else { Ok(0) };
+        for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
+            buffer.reserve(length(value)?)?;
+        }
+        for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
+            node.layer.reserve(workspace, &self.layout)?;
+        }
+        for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
+            buffer.set_len(length(value)?);
+        }
+        Ok(())
+    }
+
+    /// The buffer of a value: an input to fill, an output to read. Valid until the next `set_lengths`.
+    pub fn value(&mut self, value: usize) -> Result<&mut Buffer> {
+        self.values.get_mut(value).ok_or(EngineError::InvalidArgument)
+    }
+
+    /// Hidden state `index`, (batch, stride), and the stride.
+    pub fn hidden(&mut self, index: usize) -> Result<(&mut Buffer, usize)> {
+        let &(node, direction) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
+        let workspace = &mut self.workspaces[node];
+        Ok((&mut workspace.hidden[direction], workspace.hidden_stride))
+    }
+
+    /// Runs all steps of the layout. Allocates nothing.
+    pub fn run(&mut self) -> Result<()> {
+        for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
+            let (before, after) = self.values.split_at_mut(node.first_output);
+            let mut io = Io {
+                layout: &self.layout,
+                plans: &self.plans,
+                values: before,
+                inputs: &node.inputs,
+                outputs: &mut after[..node.outputs],
+            };
+            node.layer.run(&mut io, workspace)?;
+        }
+        Ok(())
+    }
+
+    /// Sets all hidden values to zero.
+    pub fn reset(&mut self) {
+        for hidden in self.workspaces.iter_mut().flat_map(|workspace| &mut workspace.hidden) {
+            hidden.fill(0.0);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The few vector operations that the kernels use, and the type that stands for them on this target.
+
+pub mod scalar;
+#[cfg(target_arch = "wasm32")]
+pub mod wasm;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use scalar::Scalar4 as Lanes;
+#[cfg(target_arch = "wasm32")]
+pub use wasm::V128 as Lanes;
+
+/// Numbers in a vector.
+pub const LANES: usize = 4;
+
+/// Four f32. Every operation rounds to nearest once; `madd` twice, but for relaxed SIMD.
+pub trait Vector: Copy {
+    /// A mask: all bits of a lane set or none.
+    type Mask: Copy;
+
+    /// The same value in all lanes.
+    fn splat(x: f32) -> Self;
+    /// Loads four values.
+    /// # Safety
+    /// `p` is readable for 4 f32.
+    unsafe fn load(p: *const f32) -> Self;
+    /// Loads one value into all lanes.
+    /// # Safety
+    /// `p` is readable for 1 f32.
+    unsafe fn load_splat(p: *const f32) -> Self;
+    /// Stores four values.
+    /// # Safety
+    /// `p` is writable for 4 f32.
+    unsafe fn store(self, p: *mut f32);
+
+    /// `self + b`
+    fn add(self, b: Self) -> Self;
+    /// `self - b`
+    fn sub(self, b: Self) -> Self;
+    /// `self * b`
+    fn mul(self, b: Self) -> Self;
+    /// `self / b`
+    fn div(self, b: Self) -> Self;
+    /// `self * b + c`
+    fn madd(self, b: Self, c: Self) -> Self;
+    /// `-self`
+    fn neg(self) -> Self;
+    /// `|self|`
+    fn abs(self) -> Self;
+    /// `b < self ? b : self`: a NaN in `self` stays.
+    fn pmin(self, b: Self) -> Self;
+    /// `self < b ? b : self`: a NaN in `self` stays.
+    fn pmax(self, b: Self) -> Self;
+    /// The bits of each lane shifted left by 23: a biased exponent in the low bits becomes a power of two.
+    fn exponent_from_low_bits(self) -> Self;
+    /// `self < b`
+    fn lt(self, b: Self) -> Self::Mask;
+    /// `self <= b`
+    fn le(self, b: Self) -> Self::Mask;
+    /// `mask ? yes : no`
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// `mask ? 0 : self`
+    fn zero_where(self, mask: Self::Mask) -> Self;
+}

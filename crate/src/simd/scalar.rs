@@ -1,0 +1,99 @@
+//! `[f32; 4]` with the same results as plain wasm SIMD, bit for bit.
+
+use super::Vector;
+
+/// Four f32 in an array.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar4(pub [f32; 4]);
+
+impl Scalar4 {
+    #[inline(always)]
+    fn zip(self, b: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Scalar4(std::array::from_fn(|i| f(self.0[i], b.0[i])))
+    }
+
+    #[inline(always)]
+    fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        Scalar4(self.0.map(f))
+    }
+}
+
+impl Vector for Scalar4 {
+    type Mask = [bool; 4];
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Scalar4([x; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller promises 4 readable f32; no alignment beyond f32's is needed.
+        Scalar4(unsafe { p.cast::<[f32; 4]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn load_splat(p: *const f32) -> Self {
+        // SAFETY: the caller promises 1 readable f32.
+        Scalar4([unsafe { p.read() }; 4])
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: the caller promises 4 writable f32.
+        unsafe { p.cast::<[f32; 4]>().write(self.0) }
+    }
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        self.zip(b, |x, y| x + y)
+    }
+    #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        self.zip(b, |x, y| x - y)
+    }
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        self.zip(b, |x, y| x * y)
+    }
+    #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        self.zip(b, |x, y| x / y)
+    }
+    #[inline(always)]
+    fn madd(self, b: Self, c: Self) -> Self {
+        self.mul(b).add(c)
+    }
+    #[inline(always)]
+    fn neg(self) -> Self {
+        self.map(|x| -x)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.map(f32::abs)
+    }
+    #[inline(always)]
+    fn pmin(self, b: Self) -> Self {
+        self.zip(b, |x, y| if y < x { y } else { x })
+    }
+    #[inline(always)]
+    fn pmax(self, b: Self) -> Self {
+        self.zip(b, |x, y| if x < y { y } else { x })
+    }
+    #[inline(always)]
+    fn exponent_from_low_bits(self) -> Self {
+        self.map(|x| f32::from_bits(x.to_bits() << 23))
+    }
+    #[inline(always)]
+    fn lt(self, b: Self) -> [bool; 4] {
+        std::array::from_fn(|i| self.0[i] < b.0[i])
+    }
+    #[inline(always)]
+    fn le(self, b: Self) -> [bool; 4] {
+        std::array::from_fn(|i| self.0[i] <= b.0[i])
+    }
+    #[inline(always)]
+    fn select(mask: [bool; 4], yes: Self, no: Self) -> Self {
+        Scalar4(std::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
+    }
+    #[inline(always)]
+    fn zero_where(self, mask: [bool; 4]) -> Self {
+        Self::select(mask, Scalar4([0.0; 4]), self)
+    }
+}

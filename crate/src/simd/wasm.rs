@@ -1,0 +1,94 @@
+//! WebAssembly SIMD. With relaxed SIMD one operation differs: the multiply-add may round once.
+
+use super::Vector;
+use core::arch::wasm32::*;
+
+/// A 128-bit vector register.
+#[derive(Clone, Copy)]
+pub struct V128(v128);
+
+impl Vector for V128 {
+    type Mask = v128;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        V128(f32x4_splat(x))
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller promises 4 readable f32; wasm loads need no alignment.
+        V128(unsafe { v128_load(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn load_splat(p: *const f32) -> Self {
+        // SAFETY: the caller promises 1 readable f32.
+        V128(unsafe { v128_load32_splat(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: the caller promises 4 writable f32.
+        unsafe { v128_store(p.cast(), self.0) }
+    }
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        V128(f32x4_add(self.0, b.0))
+    }
+    #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        V128(f32x4_sub(self.0, b.0))
+    }
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        V128(f32x4_mul(self.0, b.0))
+    }
+    #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        V128(f32x4_div(self.0, b.0))
+    }
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn madd(self, b: Self, c: Self) -> Self {
+        V128(f32x4_relaxed_madd(self.0, b.0, c.0))
+    }
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn madd(self, b: Self, c: Self) -> Self {
+        V128(f32x4_add(f32x4_mul(self.0, b.0), c.0))
+    }
+    #[inline(always)]
+    fn neg(self) -> Self {
+        V128(f32x4_neg(self.0))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        V128(f32x4_abs(self.0))
+    }
+    #[inline(always)]
+    fn pmin(self, b: Self) -> Self {
+        V128(f32x4_pmin(self.0, b.0))
+    }
+    #[inline(always)]
+    fn pmax(self, b: Self) -> Self {
+        V128(f32x4_pmax(self.0, b.0))
+    }
+    #[inline(always)]
+    fn exponent_from_low_bits(self) -> Self {
+        V128(i32x4_shl(self.0, 23))
+    }
+    #[inline(always)]
+    fn lt(self, b: Self) -> v128 {
+        f32x4_lt(self.0, b.0)
+    }
+    #[inline(always)]
+    fn le(self, b: Self) -> v128 {
+        f32x4_le(self.0, b.0)
+    }
+    #[inline(always)]
+    fn select(mask: v128, yes: Self, no: Self) -> Self {
+        V128(v128_bitselect(yes.0, no.0, mask))
+    }
+    #[inline(always)]
+    fn zero_where(self, mask: v128) -> Self {
+        V128(v128_andnot(self.0, mask))
+    }
+}

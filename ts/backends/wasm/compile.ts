@@ -1,0 +1,51 @@
+import type { CompiledModel } from '../../backend.ts';
+import { GruError } from '../../errors.ts';
+import type { Graph, GraphNode } from '../../graph.ts';
+import { checked, type Engine } from './engine.ts';
+import { withBlocks } from './memory.ts';
+import { WasmState } from './state.ts';
+
+/** Hands a graph to the core, which packs its weights. */
+export function compile(engine: Engine, graph: Graph): CompiledModel {
+  const model = checked(engine.model_new(), 'new model');
+  try {
+    for (const { kind, size, name } of graph.inputs) {
+      checked(engine.model_add_input(model, Number(kind === 'sequence'), size), `input '${name}'`);
+    }
+    for (const node of graph.nodes) addLayer(engine, model, node);
+    for (const { value, name } of graph.outputs) checked(engine.model_add_output(model, value), `output '${name}'`);
+  } catch (error) {
+    engine.model_free(model);
+    throw error;
+  }
+  let alive = true;
+  return {
+    bytes: engine.model_bytes(model),
+    createState(batch) {
+      if (!alive) throw new GruError('disposed', 'the model has been disposed');
+      return new WasmState(engine, graph, checked(engine.state_new(model, batch), `state of batch ${batch}`), batch);
+    },
+    free() {
+      if (alive) engine.model_free(model);
+      alive = false;
+    },
+  };
+}
+
+/** In the form that `model_add_layer` of crate/src/bindings.rs reads. */
+function addLayer(engine: Engine, model: number, { layer, kind, inputs, firstOutput }: GraphNode): void {
+  const what = `${layer.type} layer '${layer.name}'`;
+  const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
+  withBlocks(engine, (copy) => {
+    const tensors = kind.tensors(layer).flatMap(({ key }) => {
+      const tensor = weights[key];
+      if (!tensor) return [0, 0];
+      const { handle, length } = copy(tensor, `weights['${key}'] of ${what}`);
+      return [handle, length];
+    });
+    const words = [kind.code, inputs.length, ...inputs, tensors.length / 2, ...tensors, ...kind.params(layer)];
+    const { handle } = copy(Int32Array.from(words), what);
+    const first = checked(engine.model_add_layer(model, handle), what);
+    if (first !== firstOutput) throw new GruError('internal', `${what}: the core numbers its values differently`);
+  });
+}

@@ -1,0 +1,45 @@
+/** Stable, machine-readable reasons of a {@link GruError}. */
+export type GruErrorCode =
+  /** An argument has a value that makes no sense here (a negative batch, an unknown option, ...). */
+  | 'invalid_argument'
+  /** A length or a shape is not the one expected. */
+  | 'shape_mismatch'
+  /** Data of the wrong kind: ids where features are expected, strings where numbers are expected, ... */
+  | 'dtype_mismatch'
+  /** An id that is not a whole number inside its embedding. */
+  | 'id_out_of_range'
+  /** A ModelSpec that contradicts itself or its weights. */
+  | 'invalid_spec'
+  /** A file that is damaged or is not what it claims to be. */
+  | 'invalid_file'
+  /** Something valid that gru-wasm does not (or cannot) represent. */
+  | 'unsupported'
+  /** A model with reverse layers cannot run step by step. */
+  | 'not_streamable'
+  /** The model or its buffers do not fit into memory. */
+  | 'out_of_memory'
+  /** Used after `dispose()`. */
+  | 'disposed'
+  /** A file or URL could not be read. */
+  | 'io'
+  /** The engine asked for cannot run here (no WebAssembly SIMD, a wasm binary of another version). */
+  | 'backend_unavailable'
+  /** A defect of gru-wasm itself. */
+  | 'internal';
+
+/**
+ * The one class of errors that gru-wasm throws.
+ *
+ * @example
+ * try { model.run(x) } catch (e) { if (e instanceof GruError && e.code === 'shape_mismatch') ... }
+ */
+export class GruError extends Error {
+  override readonly name = 'GruError';
+  /** What went wrong, for programs; `message` says it for people. */
+  readonly code: GruErrorCode;
+
+  constructor(code: GruErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

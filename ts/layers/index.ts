@@ -1,0 +1,23 @@
+import type { LayerSpec } from '../spec.ts';
+import { activation } from './activation.ts';
+import { dense } from './dense.ts';
+import { embedding } from './embedding.ts';
+import { gru } from './gru.ts';
+import type { LayerKind } from './kind.ts';
+import { masking } from './masking.ts';
+import { merge } from './merge.ts';
+
+/** All kinds of layers, by type. */
+export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
+  embedding,
+  dense,
+  activation,
+  merge,
+  masking,
+  gru,
+};
+
+/** The kind of a layer, undefined for an unknown type. */
+export function layerKind(type: string): LayerKind | undefined {
+  return Object.hasOwn(LAYERS, type) ? (LAYERS[type as LayerSpec['type']] as unknown as LayerKind) : undefined;
+}
