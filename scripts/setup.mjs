@@ -18,7 +18,7 @@ const HINTS = [
     'a C compiler is missing: install one (Debian: apt-get install gcc; macOS: xcode-select --install)',
   ],
   [
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|resolve host|could not connect|network/i,
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|resolve host|could not download|could not connect|failed to download|spurious network/i,
     'the package registry cannot be reached: connect to the network (or set up a mirror of it), and run this again',
   ],
   [/ENOSPC|no space left/i, 'the disk is full: free about 2 GB, and run this again'],
@@ -78,9 +78,13 @@ const cargoTool = (crate, binary, version) => ({
   takes: '2 min',
   isDone: () => output(at('.tools', 'bin', binary), '--version') === `${binary} ${version}`,
   work: () =>
-    quietly('cargo', ['install', `${crate}@${version}`, '--locked', '--debug', '--root', at('.tools')], {
-      env: { CARGO_TARGET_DIR: at('.tools', 'target') },
-    }),
+    quietly(
+      'cargo',
+      ['install', `${crate}@${version}`, '--bin', binary, '--locked', '--debug', '--root', at('.tools')],
+      {
+        env: { CARGO_TARGET_DIR: at('.tools', 'target') },
+      },
+    ),
 });
 
 const wasmBuild = (name, features) => {
@@ -138,7 +142,10 @@ function checkHost() {
       `Node ${process.versions.node} is too old: install Node 20.19 or later from https://nodejs.org`,
     );
   }
-  if (!output('cargo', '--version') || !output('rustc', '--version')) throw new UserError(`Rust is missing: ${RUST}`);
+  if (output('cargo', '--version') && output('rustc', '--version')) return;
+  if (output('rustup', '--version'))
+    throw new UserError('rustup has no Rust yet: run `rustup default stable`, then this again');
+  throw new UserError(`Rust is missing: ${RUST}`);
 }
 
 /**
