@@ -107,8 +107,7 @@ impl State {
         }
         let layout = Layout::new(crate::buffer::filled(batch, 1)?, false)?;
         let plans = Plans::new(&layout, &model.orders)?;
-        let mut state =
-            State { model: Rc::clone(model), plans, layout, values: Vec::new(), workspaces };
+        let mut state = State { model: Rc::clone(model), plans, layout, values: Vec::new(), workspaces };
         state.values.try_reserve_exact(model.values.len())?;
         state.values.resize_with(model.values.len(), Buffer::default);
         state.fit()?;

@@ -171,3 +171,73 @@ impl PackedMatrix {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::reference::{Random, dot};
+
+    /// Every panel kernel, at sizes below, at and above the edges of vectors, panels and blocks of k.
+    #[test]
+    fn sums_equal_the_naive_ones() {
+        let mut random = Random(1);
+        for gates in 1..=3 {
+            for units in [1, 3, 4, 5, 15, 16, 17, 31, 33, 47, 48, 49, 70] {
+                for k in [1, 2, 7, K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 3] {
+                    check(&mut random, gates, units, k);
+                }
+            }
+        }
+    }
+
+    fn check(random: &mut Random, gates: usize, units: usize, k: usize) {
+        let weights: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units * k, 1.0)).collect();
+        let biases: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units, 1.0)).collect();
+        let matrix = PackedMatrix::pack(&weights.iter().map(|w| &w[..]).collect::<Vec<_>>(), units, k).unwrap();
+        let bias = matrix.pack_row(&biases.iter().map(|b| Some(&b[..])).collect::<Vec<_>>()).unwrap();
+        let columns = matrix.columns();
+        assert_eq!(columns, gates * units.next_multiple_of(LANES));
+        let rows = [2, 0, 1];
+        let x = random.take(3 * k, 1.0);
+        for n in [0, 1, 3] {
+            let mut out = vec![f32::NAN; 3 * columns];
+            let input = Rows { base: x.as_ptr(), stride: k, rows: &rows[..n] };
+            // SAFETY: `x` holds 3 rows of k.
+            unsafe { matrix.multiply(input, &bias, &mut out, columns) };
+            assert!(out[n * columns..].iter().all(|v| v.is_nan()), "writes past its rows");
+            for (i, &row) in rows[..n].iter().enumerate() {
+                let x: Vec<f64> = x[row as usize * k..][..k].iter().map(|&v| f64::from(v)).collect();
+                for panel in &matrix.panels {
+                    for (g, j) in (0..gates).flat_map(|g| (0..panel.vectors * LANES).map(move |j| (g, j))) {
+                        let got = out[i * columns + panel.column + g * panel.vectors * LANES + j];
+                        let unit = panel.unit + j;
+                        let want = if unit < units {
+                            dot(&weights[g][unit * k..][..k], &x, f64::from(biases[g][unit]))
+                        } else {
+                            0.0
+                        };
+                        assert!((f64::from(got) - want).abs() < 1e-6 * k as f64, "{gates} {units} {k} {got} {want}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn panels_are_even() {
+        let widths = |units| -> Vec<usize> {
+            let w = vec![0.0; units];
+            PackedMatrix::pack(&[&w, &w, &w], units, 1).unwrap().panels.iter().map(|p| p.vectors).collect()
+        };
+        assert_eq!(widths(64), [4, 4, 4, 4]);
+        assert_eq!(widths(33), [3, 3, 3]);
+        assert_eq!(widths(20), [2, 3]);
+        assert_eq!(widths(4), [1]);
+    }
+
+    #[test]
+    fn lengths_are_checked() {
+        assert!(PackedMatrix::pack(&[&[0.0; 5]], 2, 3).is_err());
+        assert!(PackedMatrix::pack(&[], 2, 3).is_err());
+    }
+}

@@ -5,18 +5,18 @@ use crate::simd::{LANES, Vector};
 
 /// Constants live in memory: V8 rebuilds a `v128.const` with 3 instructions at each use, a load is 1.
 static TABLE: [f32; 12] = [
-    1.44269504,            // LOG2E
-    12583039.0,            // MAGIC
-    0.001327647129073739,  // C5
-    0.009675540961325169,  // C4
-    0.05550713092088699,   // C3
-    0.24022120237350464,   // C2
-    0.6931469440460205,    // C1
-    1.0000001192092896,    // C0
-    1.0,                   // ONE
-    40.0,                  // SIGMOID_CLAMP
-    20.0,                  // TANH_CLAMP
-    f32::MIN_POSITIVE,     // smallest normal
+    std::f32::consts::LOG2_E, // LOG2E
+    12583039.0,               // MAGIC
+    0.001_327_647_1,          // C5
+    0.009_675_541,            // C4
+    0.055_507_13,             // C3
+    0.240_221_2,              // C2
+    0.693_146_94,             // C1
+    1.000_000_1,              // C0
+    1.0,                      // ONE
+    40.0,                     // SIGMOID_CLAMP
+    20.0,                     // TANH_CLAMP
+    f32::MIN_POSITIVE,        // smallest normal
 ];
 const LOG2E: usize = 0;
 const MAGIC: usize = 1;
@@ -231,4 +231,79 @@ fn softmax<V: Vector>(row: &mut [f32]) {
     map::<V>(row, |x| exp(c, x.sub(V::splat(max)), -87.0, 0.0));
     let sum = row.iter().fold(0.0, |s, &e| s + e);
     map::<V>(row, |e| e.div(V::splat(sum)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::scalar::Scalar4;
+
+    fn one(function: Function, alpha: f32, beta: f32, x: f32) -> f32 {
+        let mut values = [x];
+        Activation { function, alpha, beta }.apply_rows::<Scalar4>(&mut values, 1);
+        values[0]
+    }
+
+    #[test]
+    fn functions_follow_their_equations() {
+        type Case = (Function, f32, f32, fn(f64) -> f64);
+        let cases: [Case; 12] = [
+            (Function::Linear, 0.0, 0.0, |x| x),
+            (Function::Sigmoid, 0.0, 0.0, |x| 1.0 / (1.0 + (-x).exp())),
+            (Function::Tanh, 0.0, 0.0, f64::tanh),
+            (Function::Relu, 0.0, 0.0, |x| x.max(0.0)),
+            (Function::HardSigmoid, 0.2, 0.5, |x| (0.2 * x + 0.5).clamp(0.0, 1.0)),
+            (Function::Softsign, 0.0, 0.0, |x| x / (1.0 + x.abs())),
+            (Function::Softplus, 0.0, 0.0, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+            (Function::Elu, 1.5, 0.0, |x| if x < 0.0 { 1.5 * x.exp_m1() } else { x }),
+            (Function::LeakyRelu, 0.1, 0.0, |x| if x < 0.0 { 0.1 * x } else { x }),
+            (Function::ThresholdedRelu, 0.7, 0.0, |x| if x > 0.7 { x } else { 0.0 }),
+            (Function::ScaledTanh, 1.7, 0.6, |x| 1.7 * (0.6 * x).tanh()),
+            (Function::Affine, 1.3, -0.2, |x| 1.3 * x - 0.2),
+        ];
+        for (function, alpha, beta, expected) in cases {
+            for i in -4000..=4000 {
+                let x = i as f32 * 0.0123;
+                let (got, want) = (one(function, alpha, beta, x), expected(f64::from(x)));
+                // 3e-7 is a few ulp of 1; linear pieces are exact but for the rounding of large values.
+                let tolerance = 3e-7 * (1.0 + want.abs());
+                assert!((f64::from(got) - want).abs() <= tolerance, "{function:?}({x}) = {got}, not {want}");
+            }
+            assert!(one(function, alpha, beta, f32::NAN).is_nan(), "{function:?} loses a NaN");
+            assert!(one(function, alpha, beta, f32::from_bits(0xffc0_0001)).is_nan());
+        }
+    }
+
+    #[test]
+    fn bounded_functions_stay_bounded() {
+        for x in [f32::INFINITY, f32::MAX, 1e10, 89.0] {
+            assert_eq!(one(Function::Sigmoid, 0.0, 0.0, x), 1.0);
+            assert!((0.0..1e-16).contains(&one(Function::Sigmoid, 0.0, 0.0, -x)));
+            assert_eq!(one(Function::Tanh, 0.0, 0.0, x), 1.0);
+            assert_eq!(one(Function::Tanh, 0.0, 0.0, -x), -1.0);
+        }
+    }
+
+    #[test]
+    fn softmax_sums_to_one_and_survives_large_values() {
+        let softmax = Activation { function: Function::Softmax, alpha: 0.0, beta: 0.0 };
+        let mut rows = [1.0, 2.0, 3.0, 4.0, 5.0, 1000.0, 0.0, -1000.0, 0.0, 1000.0];
+        softmax.apply_rows::<Scalar4>(&mut rows, 5);
+        let want: Vec<f64> = (1..=5).map(|i| f64::from(i).exp()).collect();
+        let sum: f64 = want.iter().sum();
+        for (got, want) in rows.iter().zip(&want) {
+            assert!((f64::from(*got) - want / sum).abs() < 1e-7);
+        }
+        assert_eq!(rows[5..], [0.5, 0.0, 0.0, 0.0, 0.5].map(|p: f32| p.max(rows[6])));
+        assert!(rows[6] < 1e-37);
+    }
+
+    #[test]
+    fn flush_takes_denormals_only() {
+        let c = Constants::get();
+        let x = Scalar4([1e-40, -1e-39, f32::MIN_POSITIVE, f32::NAN]);
+        let flushed = flush(c, x).0;
+        assert_eq!(flushed[..3], [0.0, 0.0, f32::MIN_POSITIVE]);
+        assert!(flushed[3].is_nan());
+    }
 }

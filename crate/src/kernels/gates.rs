@@ -16,8 +16,7 @@ pub struct GateFunctions {
 impl GateFunctions {
     /// `clip` is infinite where none is wanted.
     pub fn new(recurrent: Activation, candidate: Activation, clip: f32) -> Self {
-        let standard =
-            recurrent.is(Function::Sigmoid) && candidate.is(Function::Tanh) && clip == f32::INFINITY;
+        let standard = recurrent.is(Function::Sigmoid) && candidate.is(Function::Tanh) && clip == f32::INFINITY;
         GateFunctions { recurrent, candidate, clip, standard }
     }
 

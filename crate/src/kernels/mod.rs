@@ -3,3 +3,6 @@
 pub mod activation;
 pub mod gates;
 pub mod matmul;
+#[doc(hidden)]
+#[cfg(not(target_arch = "wasm32"))]
+pub mod reference;

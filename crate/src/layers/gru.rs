@@ -98,10 +98,8 @@ impl Direction {
             let bias = input.pack_row(&bias)?;
             return Ok(Direction { order, cell: Cell::After { input, recurrent, init }, bias });
         }
-        let input = [
-            PackedMatrix::pack(&input[..2], units, input_size)?,
-            PackedMatrix::pack(&input[2..], units, input_size)?,
-        ];
+        let input =
+            [PackedMatrix::pack(&input[..2], units, input_size)?, PackedMatrix::pack(&input[2..], units, input_size)?];
         let recurrent =
             [PackedMatrix::pack(&recurrent[..2], units, units)?, PackedMatrix::pack(&recurrent[2..], units, units)?];
         let (first, second) = (input[0].pack_row(&bias[..2])?, input[1].pack_row(&bias[2..])?);
@@ -389,8 +387,7 @@ impl Layer for Gru {
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
         let mut sequence = std::mem::take(&mut io.outputs[0]);
-        let done =
-            (0..self.directions.len()).try_for_each(|d| self.run_direction(d, io, &mut sequence, workspace));
+        let done = (0..self.directions.len()).try_for_each(|d| self.run_direction(d, io, &mut sequence, workspace));
         io.outputs[0] = sequence;
         done?;
         let concat = self.combine == Combine::Concat;

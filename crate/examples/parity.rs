@@ -1,0 +1,97 @@
+//! Runs models on the native build, for tests/parity: cases on stdin, results on stdout, both u32 words.
+//!
+//! A case: inputs (count, then sequence? and size of each); layers (count, then of each: kind, inputs, parameters, tensors;
+//! lists with their length first, a tensor of length 0 is left out); outputs (values); time-major?; lengths; data of each
+//! input; hidden states (each (batch, size)). A result: data of each output, then of each hidden state.
+
+use gru_wasm::layers::{Shape, flush_hidden};
+use gru_wasm::model::{Model, State};
+use std::io::{Read, Write};
+use std::rc::Rc;
+
+struct Words<'a>(&'a [u32]);
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> u32 {
+        let (first, rest) = self.0.split_first().expect("a case ends early");
+        self.0 = rest;
+        *first
+    }
+    fn list(&mut self) -> &'a [u32] {
+        let count = self.next() as usize;
+        let (list, rest) = self.0.split_at(count);
+        self.0 = rest;
+        list
+    }
+    fn floats(&mut self) -> Vec<f32> {
+        self.list().iter().map(|&word| f32::from_bits(word)).collect()
+    }
+}
+
+fn run_case(words: &mut Words, results: &mut Vec<u32>) {
+    let mut model = Model::new();
+    let inputs = words.next() as usize;
+    for _ in 0..inputs {
+        let shape = Shape { sequence: words.next() == 1, size: words.next() as usize };
+        model.add_input(shape).expect("input");
+    }
+    for _ in 0..words.next() {
+        let kind = words.next() as usize;
+        let inputs: Vec<i32> = words.list().iter().map(|&value| value as i32).collect();
+        let params = words.list();
+        let count = words.next();
+        let tensors: Vec<Vec<f32>> = (0..count).map(|_| words.floats()).collect();
+        let tensors: Vec<Option<&[f32]>> = tensors.iter().map(|t| (!t.is_empty()).then_some(&t[..])).collect();
+        model.add_layer(kind, &inputs, params, &tensors).expect("layer");
+    }
+    let outputs = words.list();
+    for &value in outputs {
+        model.add_output(value as usize).expect("output");
+    }
+    let time_major = words.next() == 1;
+    let lengths = words.list();
+    let mut state = State::new(&Rc::new(model), lengths.len()).expect("state");
+    state.set_lengths(lengths, time_major).expect("lengths");
+    for value in 0..inputs {
+        state.value(value).expect("input").copy_from_slice(&words.floats());
+    }
+    let states = words.next() as usize;
+    let mut sizes = Vec::new();
+    for index in 0..states {
+        let values = words.floats();
+        let size = values.len() / lengths.len();
+        sizes.push(size);
+        let (hidden, stride) = state.hidden(index).expect("hidden state");
+        for (row, values) in hidden.chunks_exact_mut(stride).zip(values.chunks_exact(size)) {
+            row[..size].copy_from_slice(values);
+        }
+        flush_hidden(hidden);
+    }
+    state.run().expect("run");
+    let mut put = |values: &mut dyn Iterator<Item = &f32>| {
+        let start = results.len();
+        results.push(0);
+        results.extend(values.map(|value| value.to_bits()));
+        results[start] = (results.len() - start - 1) as u32;
+    };
+    for &value in outputs {
+        put(&mut state.value(value as usize).expect("output").iter());
+    }
+    for (index, &size) in sizes.iter().enumerate() {
+        let (hidden, stride) = state.hidden(index).expect("hidden state");
+        put(&mut hidden.chunks_exact(stride).flat_map(|row| &row[..size]));
+    }
+}
+
+fn main() -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    let words: Vec<u32> =
+        bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+    let (mut words, mut results) = (Words(&words), Vec::new());
+    while !words.0.is_empty() {
+        run_case(&mut words, &mut results);
+    }
+    let bytes: Vec<u8> = results.iter().flat_map(|word| word.to_le_bytes()).collect();
+    std::io::stdout().write_all(&bytes)
+}
