@@ -1,0 +1,50 @@
+import type { BackendState } from '../../ts/backend.ts';
+import { jsBackend } from '../../ts/backends/js/index.ts';
+import { resolveGraph } from '../../ts/graph.ts';
+import type { GruSpec, ModelSpec } from '../../ts/spec.ts';
+
+/** Numbers that are the same in each run (mulberry32). */
+export function random(seed: number): () => number {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function randomFloats(next: () => number, length: number, scale = 1): Float32Array {
+  return new Float32Array(length).map(() => (next() * 2 - 1) * scale);
+}
+
+export function pick<T>(next: () => number, choices: readonly T[]): T {
+  return choices[Math.floor(next() * choices.length)]!;
+}
+
+export function makeState(
+  spec: ModelSpec,
+  batch: number,
+  lengths?: ArrayLike<number>,
+  timeMajor?: boolean,
+): BackendState {
+  const state = jsBackend.compile(resolveGraph(spec)).createState(batch);
+  if (lengths) state.setLengths(lengths, timeMajor);
+  return state;
+}
+
+/** Weights for both directions where both are wanted. */
+export function gruWeights(
+  next: () => number,
+  { inputSize, hiddenSize, resetAfter, direction }: Omit<GruSpec, 'weights' | 'name' | 'type'>,
+): GruSpec['weights'] {
+  const weights: GruSpec['weights'] = {};
+  const all = direction === 'bidirectional' ? (['forward', 'reverse'] as const) : [direction ?? 'forward'];
+  for (const d of all as ('forward' | 'reverse')[]) {
+    weights[`${d}.input`] = randomFloats(next, 3 * hiddenSize * inputSize);
+    weights[`${d}.recurrent`] = randomFloats(next, 3 * hiddenSize * hiddenSize, 0.7);
+    if (next() < 0.7) weights[`${d}.bias`] = randomFloats(next, 3 * hiddenSize);
+    if (resetAfter && next() < 0.7) weights[`${d}.recurrentBias`] = randomFloats(next, hiddenSize);
+  }
+  return weights;
+}

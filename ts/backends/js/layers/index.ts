@@ -1,0 +1,18 @@
+import type { LayerSpec } from '../../../spec.ts';
+import { activation } from './activation.ts';
+import { dense } from './dense.ts';
+import { embedding } from './embedding.ts';
+import { gru } from './gru.ts';
+import type { Build } from './layer.ts';
+import { masking } from './masking.ts';
+import { merge } from './merge.ts';
+
+/** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
+export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
+  embedding,
+  dense,
+  activation,
+  merge,
+  masking,
+  gru,
+};

@@ -1,0 +1,52 @@
+import type { ValueShape } from '../../../layers/kind.ts';
+import type { LayerSpec } from '../../../spec.ts';
+import type { Layout, Order, Plan } from '../plan.ts';
+
+/** Packs the weights of a layer, given the shapes of its inputs (undefined: left out). */
+export type Build<S extends LayerSpec = LayerSpec> = (spec: S, inputs: readonly (ValueShape | undefined)[]) => Layer;
+
+/** An immutable layer with packed weights. */
+export interface Layer {
+  /** Bytes of packed weights. */
+  readonly bytes: number;
+  /** Orders in which it takes steps. */
+  readonly orders: readonly Order[];
+  /** What a state keeps for `batch` sequences of any lengths. */
+  workspace(batch: number): Workspace;
+  /** The same with room for a layout, so that {@link run} allocates nothing; the former one stays usable. */
+  reserve(workspace: Workspace, layout: Layout): Workspace;
+  /** Computes the outputs that are used. */
+  run(io: Io, workspace: Workspace): void;
+}
+
+/** What a state holds for one layer. */
+export interface Workspace {
+  /** Hidden values, one buffer a direction: (batch, hiddenSize). */
+  readonly hidden: readonly Float32Array[];
+  /** Intermediate values. */
+  readonly scratch: readonly Float32Array[];
+  /** Room for the entries that are not masked. */
+  readonly unmasked: Plan | undefined;
+  /** Sequences that have had an output. */
+  readonly started: Uint8Array;
+}
+
+/** The values that a layer reads and writes. */
+export interface Io {
+  readonly layout: Layout;
+  /** All steps, in the orders that some layer of the model takes. */
+  readonly plans: Readonly<Partial<Record<Order, Plan>>>;
+  /** undefined: left out. */
+  readonly inputs: readonly (Float32Array | undefined)[];
+  /** Bits of the first input, where it holds ids. */
+  readonly ids: Int32Array | undefined;
+  /** One a port; undefined: nobody reads it. */
+  readonly outputs: readonly (Float32Array | undefined)[];
+}
+
+const nothing: Workspace = { hidden: [], scratch: [], unmasked: undefined, started: new Uint8Array(0) };
+
+/** A layer without a state. */
+export function stateless(bytes: number, run: (io: Io) => void): Layer {
+  return { bytes, orders: [], workspace: () => nothing, reserve: () => nothing, run };
+}

@@ -1,0 +1,150 @@
+import type { BackendState } from '../../backend.ts';
+import { GruError } from '../../errors.ts';
+import type { Graph } from '../../graph.ts';
+import { flush } from './activation.ts';
+import { allocating, floats } from './buffer.ts';
+import type { Io, Layer, Workspace } from './layers/layer.ts';
+import { emptyPlan, fillPlan, makeLayout } from './plan.ts';
+import type { Layout, Order, Plan } from './plan.ts';
+
+/**
+ * As much as a wasm memory holds, so that backends refuse the same. (An engine may grant more than the machine has, and be
+ * killed when that is written to.)
+ */
+const MAX_BYTES = 2 ** 32;
+
+/** Everything that depends on the lengths; replaced as a whole, so that a failure changes nothing. */
+interface Room {
+  readonly layout: Layout;
+  /** By number of value; undefined where nobody reads it. */
+  readonly values: readonly (Float32Array | undefined)[];
+  /** The same memory for values of ids. */
+  readonly ids: readonly (Int32Array | undefined)[];
+  /** By number of node. */
+  readonly workspaces: readonly Workspace[];
+  readonly io: readonly Io[];
+}
+
+/** Hidden values and buffers of one batch. */
+export class JsState implements BackendState {
+  readonly batch: number;
+  readonly #graph: Graph;
+  readonly #layers: readonly Layer[];
+  /** Hidden buffers by number of state. */
+  #hidden: readonly Float32Array[];
+  /** undefined after {@link free}. */
+  #room: Room | undefined;
+
+  constructor(graph: Graph, layers: readonly Layer[], batch: number) {
+    if (!Number.isInteger(batch) || batch < 0) {
+      throw new GruError('invalid_argument', `batch must be a whole number from 0, got ${batch}`);
+    }
+    this.batch = batch;
+    this.#graph = graph;
+    this.#layers = layers;
+    this.#room = allocating(`a state of ${batch} sequences`, () => {
+      const workspaces = layers.map((layer) => layer.workspace(batch));
+      return makeRoom(graph, layers, makeLayout(batch, new Int32Array(batch), false), workspaces);
+    });
+    this.#hidden = this.#room.workspaces.flatMap(({ hidden }) => hidden);
+  }
+
+  #alive(): Room {
+    if (!this.#room) throw new GruError('disposed', 'this state has been freed');
+    return this.#room;
+  }
+
+  setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
+    const { layout: old, values, workspaces } = this.#alive();
+    this.#room = allocating('the buffers of these sequences', () => {
+      const layout = makeLayout(this.batch, lengths, timeMajor);
+      const same = timeMajor === old.timeMajor && layout.lengths.every((length, b) => length === old.lengths[b]);
+      return same ? this.#alive() : makeRoom(this.#graph, this.#layers, layout, workspaces, values);
+    });
+  }
+
+  inputFloats(index: number): Float32Array {
+    const { values, ids } = this.#alive();
+    return present(ids[index] ? undefined : this.#graph.inputs[index] && values[index], `float input ${index}`);
+  }
+
+  inputIds(index: number): Int32Array {
+    return present(this.#alive().ids[index], `input ${index} of ids`);
+  }
+
+  output(index: number): Float32Array {
+    const { values } = this.#alive();
+    return present(values[this.#graph.outputs[index]?.value ?? -1], `output ${index}`);
+  }
+
+  readHidden(index: number, out: Float32Array): void {
+    out.set(this.#state(index, out.length));
+  }
+
+  writeHidden(index: number, data: Float32Array): void {
+    const hidden = this.#state(index, data.length);
+    for (let i = 0; i < hidden.length; i++) hidden[i] = flush(data[i]!);
+  }
+
+  #state(index: number, length: number): Float32Array {
+    this.#alive();
+    const hidden = present(this.#hidden[index], `hidden state ${index}`);
+    if (hidden.length !== length) {
+      throw new GruError('shape_mismatch', `hidden state ${index} has ${hidden.length} values, got room for ${length}`);
+    }
+    return hidden;
+  }
+
+  run(): void {
+    const { io, workspaces } = this.#alive();
+    for (let i = 0; i < io.length; i++) this.#layers[i]!.run(io[i]!, workspaces[i]!);
+  }
+
+  reset(): void {
+    this.#alive();
+    for (const hidden of this.#hidden) hidden.fill(0);
+  }
+
+  free(): void {
+    this.#room = undefined;
+    this.#hidden = [];
+  }
+}
+
+function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new GruError('invalid_argument', `the model has no ${what}`);
+  return value;
+}
+
+function makeRoom(
+  graph: Graph,
+  layers: readonly Layer[],
+  layout: Layout,
+  former: readonly Workspace[],
+  formerValues: Room['values'] = [],
+): Room {
+  const lengths = graph.values.map(({ kind, size, used }) =>
+    used ? (kind === 'sequence' ? layout.rows : layout.batch) * size : 0,
+  );
+  const bytes = lengths.reduce((sum, length) => sum + 4 * length, 12 * layout.rows);
+  if (bytes > MAX_BYTES) throw new GruError('out_of_memory', `these sequences take ${bytes} bytes: at most 2^32 fit`);
+  const values = lengths.map((length, i) => (graph.values[i]!.used ? floats(length, formerValues[i]) : undefined));
+  const ids = values.map((value, i) =>
+    value && graph.values[i]!.dtype === 'int32' ? new Int32Array(value.buffer, 0, value.length) : undefined,
+  );
+  const workspaces = layers.map((layer, i) => layer.reserve(former[i]!, layout));
+  const plans: Partial<Record<Order, Plan>> = {};
+  for (const order of layers.flatMap((layer) => layer.orders)) {
+    if (plans[order]) continue;
+    plans[order] = emptyPlan(layout);
+    fillPlan(plans[order], layout, order);
+  }
+  const io = graph.nodes.map(({ inputs, firstOutput, outputCount }) => ({
+    layout,
+    plans,
+    inputs: inputs.map((value) => values[value]),
+    ids: ids[inputs[0] ?? -1],
+    outputs: values.slice(firstOutput, firstOutput + outputCount),
+  }));
+  return { layout, values, ids, workspaces, io };
+}
