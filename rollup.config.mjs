@@ -1,3 +1,4 @@
+import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { transform } from 'esbuild';
 import { readFileSync } from 'node:fs';
 import { dts } from 'rollup-plugin-dts';
@@ -44,7 +45,7 @@ export default [
   {
     input: inputs({ ...exports, ...bin }),
     output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js' },
-    plugins: [inlineWasm(), typescript, wasmFiles],
+    plugins: [nodeResolve({ browser: true }), inlineWasm(), typescript, wasmFiles],
     external,
     onwarn,
   },

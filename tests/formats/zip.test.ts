@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { crc32 } from '../../ts/formats/crc32.ts';
+import { isZip, openZip } from '../../ts/formats/zip.ts';
+import { mutate, random, survives } from './mutate.ts';
+import { writeZip, type ZipFile } from './zip-writer.ts';
+
+const text = (s: string) => new TextEncoder().encode(s);
+const hello: ZipFile = { name: 'm/a.txt', data: text('hello zip') };
+const packed: ZipFile = { name: 'm/b', data: text('again and '.repeat(500)), method: 8 };
+
+test('crc32 gives the standard check value', () => {
+  expect(crc32(text('123456789'))).toBe(0xcbf43926);
+  expect(crc32(text('The quick brown fox jumps over the lazy dog'))).toBe(0x414fa339);
+});
+
+describe.each([false, true])('a zip file (zip64: %s)', (zip64) => {
+  test('gives its files; stored ones as views', async () => {
+    const bytes = writeZip([hello, packed, { name: 'empty', data: text('') }], { zip64 });
+    expect(isZip(bytes)).toBe(true);
+    const zip = await openZip(bytes, 'x.zip');
+    expect(zip.names).toEqual(['m/a.txt', 'm/b', 'empty']);
+    expect(zip.size('m/b')).toBe(5000);
+    expect((await zip.read('m/a.txt')).buffer).toBe(bytes.buffer);
+    expect(await zip.read('m/a.txt')).toEqual(hello.data);
+    expect(await zip.read('m/b')).toEqual(packed.data);
+    expect(await zip.read('empty')).toEqual(text(''));
+    await expect(zip.read('m/c')).rejects.toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringMatching(/'m\/c'/),
+    });
+  });
+
+  test.each<[string, ZipFile['lie'] & object, string, RegExp]>([
+    ['another CRC', { crc: 1 }, 'invalid_file', /CRC/],
+    ['two sizes', { size: 4 }, 'invalid_file', /two sizes/],
+    ['too large a size', { size: 1e9, packedSize: 1e9 }, 'invalid_file', /./],
+    ['an offset elsewhere', { offset: 7 }, 'invalid_file', /./],
+    ['another local name', { localName: 'm/x.txt' }, 'invalid_file', /name/],
+    ['another method', { method: 12 }, 'invalid_file', /method/],
+  ])('is refused with %s', async (_, lie, code, message) => {
+    const bytes = writeZip([{ ...hello, lie }], { zip64 });
+    const read = async () => (await openZip(bytes, 'x.zip')).read('m/a.txt');
+    await expect(read()).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
+  });
+});
+
+test('a file that unpacks to more than it says is refused', async () => {
+  const bomb = writeZip([{ name: 'z', data: new Uint8Array(4_000_000), method: 8, lie: { size: 100 } }]);
+  await expect((await openZip(bomb, 'x.zip')).read('z')).rejects.toThrow(/more than the 100 bytes/);
+});
+
+test('what unpacks to far more than the file is refused before it is unpacked', async () => {
+  const bomb = writeZip([{ name: 'z', data: new Uint8Array(40_000_000), method: 8 }]);
+  await expect((await openZip(bomb, 'x.zip')).read('z')).rejects.toMatchObject({ code: 'unsupported' });
+});
+
+test('a name that comes twice, and data before the archive, are refused', async () => {
+  await expect(openZip(writeZip([hello, hello]), 'x.zip')).rejects.toThrow(/duplicate/);
+  const zip = writeZip([hello]);
+  await expect(openZip(Uint8Array.from([1, 2, 3, ...zip]), 'x.zip')).rejects.toThrow(/readable/);
+});
+
+test('more than 10,000 files are refused', async () => {
+  const many = Array.from({ length: 10_001 }, (_, i) => ({ name: `f${i}`, data: text('') }));
+  await expect(openZip(writeZip(many), 'x.zip')).rejects.toThrow(/10000 files/);
+});
+
+describe('hostile zip files', () => {
+  const readAll = async (bytes: Uint8Array) => {
+    const zip = await openZip(bytes, 'x.zip');
+    for (const name of zip.names) await zip.read(name);
+  };
+  const small = writeZip([hello, { ...packed, data: text('abcabcabcabc') }]);
+  const zip64 = writeZip([hello, { ...packed, data: text('abcabcabcabc') }], { zip64: true });
+
+  test('cut at every byte', async () => {
+    for (const bytes of [small, zip64]) {
+      for (let n = 0; n < bytes.length; n++) await survives(readAll, bytes.subarray(0, n));
+    }
+  });
+
+  test('mutated', async () => {
+    const next = random(1);
+    for (let i = 0; i < 3000; i++) await survives(readAll, mutate(i % 2 ? small : zip64, next));
+  });
+});
