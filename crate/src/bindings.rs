@@ -8,8 +8,9 @@ use crate::buffer::Buffer;
 use crate::error::{EngineError, Result, ensure};
 use crate::layers::{Shape, flush_hidden};
 use crate::model::{Model, State};
-use std::cell::RefCell;
-use std::rc::Rc;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Things by handle. A handle is `generation << INDEX_BITS | index + 1`: one that was freed is not mistaken for its heir.
@@ -60,11 +61,22 @@ impl<T> Table<T> {
     }
 }
 
-thread_local! {
-    static MODELS: RefCell<Table<Rc<Model>>> = const { RefCell::new(Table::new()) };
-    static STATES: RefCell<Table<State>> = const { RefCell::new(Table::new()) };
-    static BLOCKS: RefCell<Table<Buffer>> = const { RefCell::new(Table::new()) };
+/// A static of the one thread that an instance has.
+struct Single<T>(RefCell<T>);
+
+// SAFETY: without the atomics feature, an instance and its memory belong to one thread.
+#[cfg(not(target_feature = "atomics"))]
+unsafe impl<T> Sync for Single<T> {}
+
+impl<T> Single<T> {
+    fn with_borrow_mut<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.0.borrow_mut())
+    }
 }
+
+static MODELS: Single<Table<Rc<Model>>> = Single(RefCell::new(Table::new()));
+static STATES: Single<Table<State>> = Single(RefCell::new(Table::new()));
+static BLOCKS: Single<Table<Buffer>> = Single(RefCell::new(Table::new()));
 
 /// Small allocations (handles, lists of panels) abort when they fail. This makes sure beforehand that they will not: what a
 /// call needs beyond its fallible buffers is well under the 64 KiB tried here.
@@ -92,7 +104,7 @@ fn with_state(handle: i32, f: impl FnOnce(&mut State) -> Result<usize>) -> i32 {
 
 /// A pointer as an unsigned number of JavaScript, which an i32 result code could not hold above 2 GiB; 0 on failure.
 fn pointer(result: Result<&mut Buffer>) -> *const f32 {
-    result.map_or(std::ptr::null(), |buffer| buffer.as_ptr())
+    result.map_or(core::ptr::null(), |buffer| buffer.as_ptr())
 }
 
 /// Takes a zeroed block of `length` 4-byte words. Returns its handle.
@@ -153,7 +165,7 @@ pub fn model_add_layer(model: i32, words: i32) -> i32 {
                 ensure(block.len() == pair[1] as usize)?;
                 // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from which
                 // nothing is removed here; two slices of one block are both shared.
-                Ok(Some(unsafe { std::slice::from_raw_parts(block.as_ptr(), block.len()) }))
+                Ok(Some(unsafe { core::slice::from_raw_parts(block.as_ptr(), block.len()) }))
             }
         });
         match tensors.collect::<Result<Vec<_>>>() {

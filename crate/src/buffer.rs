@@ -1,7 +1,8 @@
 //! Memory that is aligned to cache lines and whose allocation may fail without harm.
 
 use crate::error::{EngineError, Result};
-use std::ops::{Deref, DerefMut};
+use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
 
 /// Weights misaligned by 4 bytes cost 16 % (PERFORMANCE record), and no line should be split.
 #[derive(Clone, Copy)]
@@ -51,14 +52,14 @@ impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
         // SAFETY: `Line` is 16 f32 without padding, and set_len keeps `len <= 16 * lines.len()`.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         // SAFETY: as in `deref`.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }
 

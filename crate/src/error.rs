@@ -14,14 +14,14 @@ pub enum EngineError {
     InvalidHandle = 4,
 }
 
-impl From<std::collections::TryReserveError> for EngineError {
-    fn from(_: std::collections::TryReserveError) -> Self {
+impl From<alloc::collections::TryReserveError> for EngineError {
+    fn from(_: alloc::collections::TryReserveError) -> Self {
         EngineError::OutOfMemory
     }
 }
 
 /// Result of everything that can fail.
-pub type Result<T> = std::result::Result<T, EngineError>;
+pub type Result<T> = core::result::Result<T, EngineError>;
 
 /// `Err(InvalidArgument)` unless `ok`.
 pub fn ensure(ok: bool) -> Result<()> {

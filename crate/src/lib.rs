@@ -10,6 +10,12 @@
 //! the hidden values and buffers of one batch. `bindings.rs` alone knows JavaScript. The arithmetic, operation by
 //! operation, is in docs/arithmetic.md.
 
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
 #[cfg(target_arch = "wasm32")]
 mod bindings;
 pub mod buffer;
@@ -20,3 +26,16 @@ pub mod model;
 pub mod pack;
 pub mod plan;
 pub mod simd;
+
+#[cfg(target_arch = "wasm32")]
+mod host {
+    //! What a program of WebAssembly needs without std, whose panic messages and allocator are 20 KB.
+
+    #[global_allocator]
+    static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+    #[panic_handler]
+    fn panic(_: &core::panic::PanicInfo) -> ! {
+        core::arch::wasm32::unreachable()
+    }
+}

@@ -4,7 +4,9 @@ use crate::buffer::{Buffer, product};
 use crate::error::{EngineError, Result, ensure};
 use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace};
 use crate::plan::{Layout, Order};
-use std::rc::Rc;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 /// Layers in the order of computation, and the values between them.
 #[derive(Default)]
@@ -122,7 +124,8 @@ impl State {
         copy.extend_from_slice(lengths);
         let layout = Layout::new(copy, time_major)?;
         let plans = Plans::new(&layout, &self.model.orders)?;
-        let (layout, plans) = (std::mem::replace(&mut self.layout, layout), std::mem::replace(&mut self.plans, plans));
+        let (layout, plans) =
+            (core::mem::replace(&mut self.layout, layout), core::mem::replace(&mut self.plans, plans));
         self.fit().inspect_err(|_| {
             self.layout = layout;
             self.plans = plans;

@@ -4,6 +4,7 @@ use crate::buffer::{Buffer, product};
 use crate::error::{Result, ensure};
 use crate::kernels::matmul::{MAX_VECTORS, PanelArgs, PanelKernel, panel_kernel};
 use crate::simd::{LANES, Lanes};
+use alloc::vec::Vec;
 
 /// Rows of activations share a block of this many k, so that a block of a full panel (24 KB) stays in L1.
 const K_BLOCK: usize = 128;
@@ -176,6 +177,7 @@ impl PackedMatrix {
 mod tests {
     use super::*;
     use crate::kernels::reference::{Random, dot};
+    use alloc::vec;
 
     /// Every panel kernel, at sizes below, at and above the edges of vectors, panels and blocks of k.
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::buffer::filled;
 use crate::error::{EngineError, Result, ensure};
+use alloc::vec::Vec;
 
 /// How the rows of `batch` sequences lie in the buffers of a state.
 pub struct Layout {
@@ -121,7 +122,7 @@ impl Plan {
     }
 
     /// Entries of a step.
-    pub fn entries(&self, step: usize) -> std::ops::Range<usize> {
+    pub fn entries(&self, step: usize) -> core::ops::Range<usize> {
         self.offsets[step] as usize..self.offsets[step + 1] as usize
     }
 }

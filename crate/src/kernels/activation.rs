@@ -5,23 +5,22 @@ use crate::simd::{LANES, Vector};
 
 /// Constants live in memory: V8 rebuilds a `v128.const` with 3 instructions at each use, a load is 1.
 static TABLE: [f32; 12] = [
-    std::f32::consts::LOG2_E, // LOG2E
-    12583039.0,               // MAGIC
-    0.001_327_647_1,          // C5
-    0.009_675_541,            // C4
-    0.055_507_13,             // C3
-    0.240_221_2,              // C2
-    0.693_146_94,             // C1
-    1.000_000_1,              // C0
-    1.0,                      // ONE
-    40.0,                     // SIGMOID_CLAMP
-    20.0,                     // TANH_CLAMP
-    f32::MIN_POSITIVE,        // smallest normal
+    core::f32::consts::LOG2_E, // LOG2E
+    12583039.0,                // MAGIC
+    0.001_327_647_1,           // C5
+    0.009_675_541,             // C4
+    0.055_507_13,              // C3
+    0.240_221_2,               // C2
+    0.693_146_94,              // C1
+    1.000_000_1,               // C0
+    1.0,                       // ONE
+    40.0,                      // SIGMOID_CLAMP
+    20.0,                      // TANH_CLAMP
+    f32::MIN_POSITIVE,         // smallest normal
 ];
 const LOG2E: usize = 0;
 const MAGIC: usize = 1;
 const C5: usize = 2;
-const C0: usize = 7;
 const ONE: usize = 8;
 const SIGMOID_CLAMP: usize = 9;
 const TANH_CLAMP: usize = 10;
@@ -59,9 +58,10 @@ fn exp_in_range<V: Vector>(c: Constants, x: V) -> V {
     let t = x.madd(c.at(LOG2E), magic);
     let f = x.madd(c.at(LOG2E), magic.sub(t));
     let mut p = f.madd(c.at(C5), c.at(C5 + 1));
-    for i in C5 + 2..=C0 {
-        p = p.madd(f, c.at(i));
-    }
+    p = p.madd(f, c.at(C5 + 2));
+    p = p.madd(f, c.at(C5 + 3));
+    p = p.madd(f, c.at(C5 + 4));
+    p = p.madd(f, c.at(C5 + 5));
     p.mul(t.exponent_from_low_bits())
 }
 
@@ -237,6 +237,7 @@ fn softmax<V: Vector>(row: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::simd::scalar::Scalar4;
+    use alloc::vec::Vec;
 
     fn one(function: Function, alpha: f32, beta: f32, x: f32) -> f32 {
         let mut values = [x];

@@ -1,5 +1,8 @@
 //! Naive f64 oracle, for tests.
 
+extern crate std;
+use alloc::vec::Vec;
+
 /// A deterministic stream of numbers in [-1, 1): xorshift64*.
 pub struct Random(pub u64);
 

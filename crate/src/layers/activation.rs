@@ -4,6 +4,8 @@ use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::simd::Lanes;
+use alloc::boxed::Box;
+use alloc::vec;
 
 struct Function {
     activation: Activation,

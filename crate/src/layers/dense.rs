@@ -7,6 +7,8 @@ use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{Layout, ROW_BLOCK};
 use crate::simd::Lanes;
+use alloc::boxed::Box;
+use alloc::vec;
 
 struct Dense {
     matrix: PackedMatrix,

@@ -3,6 +3,8 @@
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
 use crate::buffer::{Buffer, product};
 use crate::error::{EngineError, Result};
+use alloc::boxed::Box;
+use alloc::vec;
 
 struct Embedding {
     table: Buffer,

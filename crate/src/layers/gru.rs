@@ -12,6 +12,9 @@ use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Init, PackedMatrix, Panel, Rows};
 use crate::plan::{Layout, Order, Plan, ROW_BLOCK};
 use crate::simd::{LANES, Lanes, Vector};
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 
 struct Gru {
     functions: GateFunctions,
@@ -259,7 +262,7 @@ impl Gru {
             }
             let entries = plan.entries(s);
             if !entries.is_empty() {
-                let projected = std::mem::take(&mut scratch[PROJECTED]);
+                let projected = core::mem::take(&mut scratch[PROJECTED]);
                 let step = Step {
                     batch: &plan.batch[entries.clone()],
                     iota: &io.layout.iota,
@@ -386,7 +389,7 @@ impl Layer for Gru {
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
-        let mut sequence = std::mem::take(&mut io.outputs[0]);
+        let mut sequence = core::mem::take(&mut io.outputs[0]);
         let done = (0..self.directions.len()).try_for_each(|d| self.run_direction(d, io, &mut sequence, workspace));
         io.outputs[0] = sequence;
         done?;

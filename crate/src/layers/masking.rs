@@ -2,6 +2,8 @@
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
 use crate::error::Result;
+use alloc::boxed::Box;
+use alloc::vec;
 
 struct Masking {
     value: f32,

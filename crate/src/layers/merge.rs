@@ -2,6 +2,9 @@
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape};
 use crate::error::{Result, ensure};
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 
 struct Merge {
     combine: Combine,

@@ -13,6 +13,8 @@ use crate::buffer::Buffer;
 use crate::error::{EngineError, Result, ensure};
 use crate::kernels::activation::Activation;
 use crate::plan::{Layout, Order, Plan};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Every kind of layer; its index is its number in ts/layers/.
 pub const LAYERS: [(&str, Build); 6] = [
@@ -125,7 +127,7 @@ impl Plans {
 }
 
 /// Reads the parameter words of a layer.
-pub struct Params<'a>(std::slice::Iter<'a, u32>);
+pub struct Params<'a>(core::slice::Iter<'a, u32>);
 
 impl<'a> Params<'a> {
     /// All words of a layer.

@@ -9,7 +9,7 @@ pub struct Scalar4(pub [f32; 4]);
 impl Scalar4 {
     #[inline(always)]
     fn zip(self, b: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Scalar4(std::array::from_fn(|i| f(self.0[i], b.0[i])))
+        Scalar4(core::array::from_fn(|i| f(self.0[i], b.0[i])))
     }
 
     #[inline(always)]
@@ -82,15 +82,15 @@ impl Vector for Scalar4 {
     }
     #[inline(always)]
     fn lt(self, b: Self) -> [bool; 4] {
-        std::array::from_fn(|i| self.0[i] < b.0[i])
+        core::array::from_fn(|i| self.0[i] < b.0[i])
     }
     #[inline(always)]
     fn le(self, b: Self) -> [bool; 4] {
-        std::array::from_fn(|i| self.0[i] <= b.0[i])
+        core::array::from_fn(|i| self.0[i] <= b.0[i])
     }
     #[inline(always)]
     fn select(mask: [bool; 4], yes: Self, no: Self) -> Self {
-        Scalar4(std::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
+        Scalar4(core::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
     }
     #[inline(always)]
     fn zero_where(self, mask: [bool; 4]) -> Self {
