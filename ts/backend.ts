@@ -16,7 +16,7 @@ export interface Backend {
 export interface CompiledModel {
   /** Bytes that the packed weights take. */
   readonly bytes: number;
-  /** @throws GruError `out_of_memory`. */
+  /** A state with zero hidden values; `setLengths` comes before its first run. @throws GruError `out_of_memory`. */
   createState(batch: number): BackendState;
   /** Idempotent. States that are alive stay usable until they are freed themselves. */
   free(): void;

@@ -43,7 +43,9 @@ async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries): Prom
     const module = await binaries[name]();
     engine = (name === 'relaxed' ? initRelaxed : initBaseline)({ module });
   } catch (cause) {
-    throw new GruError('backend_unavailable', `the ${name} wasm module could not be started: ${String(cause)}`, { cause });
+    throw new GruError('backend_unavailable', `the ${name} wasm module could not be started: ${String(cause)}`, {
+      cause,
+    });
   }
   if (typeof engine.state_set_lengths !== 'function') {
     throw new GruError('backend_unavailable', `the ${name} wasm module is not this version's`);

@@ -50,7 +50,10 @@ export function copyIn(engine: Engine, data: Float32Array | Int32Array, what: st
 }
 
 /** Runs `f` with blocks that are freed afterwards, whatever happens. */
-export function withBlocks<R>(engine: Engine, f: (copy: (data: Float32Array | Int32Array, what: string) => Block) => R): R {
+export function withBlocks<R>(
+  engine: Engine,
+  f: (copy: (data: Float32Array | Int32Array, what: string) => Block) => R,
+): R {
   const handles: number[] = [];
   try {
     return f((data, what) => {

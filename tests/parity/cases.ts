@@ -1,0 +1,133 @@
+import { resolveGraph } from '../../ts/graph.ts';
+import { ACTIVATIONS } from '../../ts/layers/activations.ts';
+import { directions } from '../../ts/layers/gru.ts';
+import type { Activation, ActivationName, GruSpec, GruWeights, LayerSpec } from '../../ts/spec.ts';
+import type { Random } from '../random.ts';
+import type { Run } from './native.ts';
+
+const EXTREMES = [0, -0, 1e-45, -1e-40, 1.2e-38, 1e30, -3e38, Infinity, -Infinity, NaN, 39.9, -40.1, 88];
+
+/** Numbers of which a few are extreme. */
+function floats(random: Random, length: number, scale: number, extreme: boolean): Float32Array {
+  const values = random.floats(length, scale);
+  if (extreme) for (let i = 0; i < length; i++) if (random.chance(0.05)) values[i] = random.pick(EXTREMES);
+  return values;
+}
+
+function activation(random: Random): Activation {
+  const name = random.pick(Object.keys(ACTIVATIONS) as ActivationName[]);
+  const known = ACTIVATIONS[name];
+  return {
+    name,
+    ...(known.alpha !== undefined && random.chance(0.7) ? { alpha: random.next() * 2 - 0.5 } : {}),
+    ...(known.beta !== undefined && random.chance(0.7) ? { beta: random.next() * 2 - 0.5 } : {}),
+  };
+}
+
+/** A gru layer with random options and weights. */
+export function randomGru(random: Random, name: string, inputSize: number, plain = false): GruSpec {
+  const hiddenSize = random.int(1, 70);
+  const direction = random.pick(['forward', 'reverse', 'bidirectional'] as const);
+  const custom = !plain && random.chance(0.4);
+  const spec: GruSpec = {
+    type: 'gru',
+    name,
+    inputSize,
+    hiddenSize,
+    resetAfter: random.chance(0.5),
+    direction,
+    ...(direction === 'bidirectional' ? { merge: random.pick(['concat', 'sum', 'mul', 'ave'] as const) } : {}),
+    ...(direction === 'reverse' && random.chance(0.3) ? { reversedOutput: true } : {}),
+    ...(custom ? { activation: activation(random), recurrentActivation: activation(random) } : {}),
+    ...(custom && random.chance(0.3) ? { clip: 0.1 + random.next() } : {}),
+    weights: {},
+  };
+  const extreme = !plain && random.chance(0.15);
+  const scale = 1 / Math.sqrt(hiddenSize);
+  const weights: GruWeights = {};
+  for (const d of directions(spec)) {
+    weights[`${d}.input`] = floats(random, 3 * hiddenSize * inputSize, scale, extreme);
+    weights[`${d}.recurrent`] = floats(random, 3 * hiddenSize * hiddenSize, scale, extreme);
+    if (plain || random.chance(0.8)) weights[`${d}.bias`] = floats(random, 3 * hiddenSize, scale, extreme);
+    if (spec.resetAfter && (plain || random.chance(0.8))) {
+      weights[`${d}.recurrentBias`] = floats(random, hiddenSize, scale, extreme);
+    }
+  }
+  spec.weights = weights;
+  return spec;
+}
+
+/** Values a row of a gru layer's output. */
+export function widthOf({ hiddenSize, direction, merge }: GruSpec): number {
+  return direction === 'bidirectional' && (merge ?? 'concat') === 'concat' ? 2 * hiddenSize : hiddenSize;
+}
+
+function lengthsOf(random: Random): { lengths: number[]; timeMajor: boolean } {
+  const batch = random.int(1, 9);
+  const steps = random.int(0, 40);
+  const ragged = random.chance(0.3);
+  const lengths = Array.from({ length: batch }, () => (ragged ? random.int(0, 40) : steps));
+  return { lengths, timeMajor: !ragged && random.chance(0.3) };
+}
+
+function runOf(random: Random, inputSize: number, layers: LayerSpec[], outputs: string[], extreme: boolean): Run {
+  const graph = resolveGraph({ inputs: [{ name: 'x', dtype: 'float32', size: inputSize }], layers, outputs });
+  const { lengths, timeMajor } = lengthsOf(random);
+  const rows = lengths.reduce((sum, length) => sum + length, 0);
+  const x = floats(random, rows * inputSize, random.pick([0.1, 1, 10]), extreme);
+  const hidden = graph.states.map(({ hiddenSize }) => floats(random, lengths.length * hiddenSize, 1, extreme));
+  return { graph, lengths, timeMajor, inputs: [x], hidden };
+}
+
+/** One gru layer. */
+export function gruRun(random: Random): Run {
+  const inputSize = random.int(1, 70);
+  const gru = randomGru(random, 'gru', inputSize);
+  return runOf(random, inputSize, [gru], ['gru', 'gru:last'], random.chance(0.3));
+}
+
+/** Masking, two gru layers of which one is masked, a merge, a dense layer and an activation over embedded ids. */
+export function graphRun(random: Random): Run {
+  const size = random.int(1, 12);
+  const first = { ...randomGru(random, 'first', size, true), mask: 'embedding:mask' };
+  if (random.chance(0.5)) Object.assign(first, { paddedOutput: random.pick(['zero', 'hold']) });
+  const second = randomGru(random, 'second', widthOf(first), true);
+  const outputSize = random.int(1, 50);
+  const layers: LayerSpec[] = [
+    {
+      type: 'embedding',
+      name: 'embedding',
+      vocabularySize: 7,
+      outputSize: size,
+      maskZero: true,
+      weights: { embeddings: random.floats(7 * size) },
+    },
+    first,
+    second,
+    { type: 'merge', name: 'joined', inputs: ['first', 'second'], merge: 'concat' },
+    {
+      type: 'dense',
+      name: 'dense',
+      inputSize: widthOf(first) + widthOf(second),
+      outputSize,
+      activation: random.chance(0.3) ? 'softmax' : activation(random),
+      weights: {
+        kernel: random.floats(outputSize * (widthOf(first) + widthOf(second)), 0.3),
+        ...(random.chance(0.7) ? { bias: random.floats(outputSize) } : {}),
+      },
+    },
+    { type: 'activation', name: 'activation', activation: activation(random) },
+    { type: 'merge', name: 'twice', inputs: ['dense', 'activation'], merge: random.pick(['sum', 'mul', 'ave']) },
+    { type: 'masking', name: 'masking', inputs: ['embedding'], maskValue: 0 },
+  ];
+  const graph = resolveGraph({
+    inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
+    layers,
+    outputs: ['twice', 'first', 'second:last', 'masking:mask'],
+  });
+  const { lengths, timeMajor } = lengthsOf(random);
+  const rows = lengths.reduce((sum, length) => sum + length, 0);
+  const ids = Int32Array.from({ length: rows }, () => (random.chance(0.3) ? 0 : random.int(0, 6)));
+  const hidden = graph.states.map(({ hiddenSize }) => random.floats(lengths.length * hiddenSize));
+  return { graph, lengths, timeMajor, inputs: [ids], hidden };
+}

@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import type { Graph } from '../../ts/graph.ts';
+
+/** One run of a model: what each engine is given. */
+export interface Run {
+  graph: Graph;
+  lengths: number[];
+  timeMajor: boolean;
+  /** Data of each input, in the layout of `BackendState`. */
+  inputs: (Float32Array | Int32Array)[];
+  /** Hidden states at the start, one a state of the graph. */
+  hidden: Float32Array[];
+}
+
+/** What a run gives: each output, then each hidden state. */
+export type RunResult = Float32Array[];
+
+function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
+  const out: number[] = [];
+  const list = (values: ArrayLike<number>) => {
+    out.push(values.length);
+    for (let i = 0; i < values.length; i++) out.push((values[i] as number) >>> 0);
+  };
+  const data = (values: Float32Array | Int32Array) => list(new Uint32Array(values.slice().buffer));
+  out.push(graph.inputs.length);
+  for (const { kind, size } of graph.inputs) out.push(Number(kind === 'sequence'), size);
+  out.push(graph.nodes.length);
+  for (const { layer, kind, inputs } of graph.nodes) {
+    out.push(kind.code);
+    list(inputs);
+    list(kind.params(layer));
+    const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
+    const slots = kind.tensors(layer);
+    out.push(slots.length);
+    for (const { key } of slots) data(weights[key] ?? new Float32Array(0));
+  }
+  list(graph.outputs.map(({ value }) => value));
+  out.push(Number(timeMajor));
+  list(lengths);
+  inputs.forEach(data);
+  out.push(hidden.length);
+  hidden.forEach(data);
+  return out;
+}
+
+/** Runs all cases on the native scalar build of the core, in one process. */
+export function runNative(runs: Run[]): RunResult[] {
+  const input = Buffer.concat(runs.map((run) => Buffer.from(Uint32Array.from(words(run)).buffer)));
+  const stdout = execFileSync(
+    'cargo',
+    ['run', '--quiet', '--release', '--package', 'gru-wasm', '--example', 'parity'],
+    {
+      input,
+      maxBuffer: 2 ** 30,
+    },
+  );
+  const result = new Uint8Array(stdout);
+  const view = new DataView(result.buffer);
+  let at = 0;
+  const next = () => {
+    const length = view.getUint32(at, true);
+    const values = new Float32Array(result.buffer, at + 4, length);
+    at += 4 + 4 * length;
+    return values;
+  };
+  return runs.map(({ graph, hidden }) => [...graph.outputs, ...hidden].map(next));
+}
