@@ -34,6 +34,15 @@ export function exp(v: number, lo: number, hi: number): number {
   return fround(p * POWERS[(t - ROUND) & 255]!);
 }
 
+/**
+ * e^x of `values[from .. to - 1]` in place. The gates take their exponentials row by row: three of them in one loop exceed
+ * what V8 inlines into it, each call then allocates its result, and the chain r, n, h' of an element fills the reorder
+ * buffer (Node 20, AMD EPYC, all gates of a unit: 92 ns against 39).
+ */
+export function expRange(values: Float32Array, from: number, to: number, lo: number, hi: number): void {
+  for (let i = from; i < to; i++) values[i] = exp(values[i]!, lo, hi);
+}
+
 /** 1 / (1 + e^-x) */
 export function sigmoid(x: number): number {
   return fround(1 / fround(1 + exp(-x, -40, 40)));
@@ -43,14 +52,6 @@ export function sigmoid(x: number): number {
 export function tanh(x: number): number {
   const b = exp(fround(x + x), -20, 20);
   return fround(fround(b - 1) / fround(b + 1));
-}
-
-/** sigmoid(z) h + (1 - sigmoid(z)) tanh(n), with one division. */
-export function blend(z: number, n: number, h: number): number {
-  const a = exp(-z, -40, 40);
-  const b = exp(fround(n + n), -20, 20);
-  const b1 = fround(b + 1);
-  return fround(fround(fround(h * b1) + fround(a * fround(b - 1))) / fround(fround(a + 1) * b1));
 }
 
 /** 0 where |x| is below the smallest normal number. */

@@ -1,6 +1,6 @@
 import { ACTIVATIONS } from '../../layers/activations.ts';
 import type { Activation } from '../../spec.ts';
-import { blend, flush, rowFunction, sigmoid } from './activation.ts';
+import { expRange, flush, rowFunction } from './activation.ts';
 import type { RowFunction } from './activation.ts';
 
 const fround = Math.fround;
@@ -50,16 +50,19 @@ export function gatesAfter(
   hidden: Float32Array,
   h: number,
 ): void {
+  const candidate = s + 2 * size;
   if (f.standard) {
+    for (let j = 0; j < 2 * size; j++) sums[s + j] = -fround(sums[s + j]! + projected[p + j]!);
+    expRange(sums, s, candidate, -40, 40);
     for (let j = 0; j < size; j++) {
-      const z = fround(sums[s + j]! + projected[p + j]!);
-      const r = sigmoid(fround(sums[s + size + j]! + projected[p + size + j]!));
-      const n = fround(fround(r * sums[s + 2 * size + j]!) + projected[p + 2 * size + j]!);
-      hidden[h + j] = flush(blend(z, n, hidden[h + j]!));
+      const r = fround(1 / fround(1 + sums[s + size + j]!));
+      const n = fround(fround(r * sums[candidate + j]!) + projected[p + 2 * size + j]!);
+      sums[candidate + j] = n + n;
     }
+    expRange(sums, candidate, candidate + size, -20, 20);
+    blend(size, sums, s, sums, candidate, hidden, h);
     return;
   }
-  const candidate = s + 2 * size;
   for (let j = 0; j < 2 * size; j++) sums[s + j] = sums[s + j]! + projected[p + j]!;
   clipThenApply(f.recurrent, f.clip, sums, s, candidate);
   for (let j = 0; j < size; j++) {
@@ -82,7 +85,12 @@ export function resetBefore(
 ): void {
   const reset = s + size;
   if (f.standard) {
-    for (let j = 0; j < size; j++) product[p + j] = flush(fround(sigmoid(sums[reset + j]!) * hidden[h + j]!));
+    for (let j = 0; j < size; j++) sums[reset + j] = -sums[reset + j]!;
+    expRange(sums, reset, reset + size, -40, 40);
+    for (let j = 0; j < size; j++) {
+      const r = fround(1 / fround(1 + sums[reset + j]!));
+      product[p + j] = flush(fround(r * hidden[h + j]!));
+    }
     return;
   }
   clipThenApply(f.recurrent, f.clip, sums, reset, reset + size);
@@ -101,12 +109,38 @@ export function updateBefore(
   h: number,
 ): void {
   if (f.standard) {
-    for (let j = 0; j < size; j++) hidden[h + j] = flush(blend(sums[s + j]!, candidate[c + j]!, hidden[h + j]!));
+    for (let j = 0; j < size; j++) {
+      const n = candidate[c + j]!;
+      sums[s + j] = -sums[s + j]!;
+      candidate[c + j] = n + n;
+    }
+    expRange(sums, s, s + size, -40, 40);
+    expRange(candidate, c, c + size, -20, 20);
+    blend(size, sums, s, candidate, c, hidden, h);
     return;
   }
   clipThenApply(f.recurrent, f.clip, sums, s, s + size);
   clipThenApply(f.candidate, f.clip, candidate, c, c + size);
   mix(size, sums, s, candidate, c, hidden, h);
+}
+
+/** sigmoid(z) h + (1 - sigmoid(z)) tanh(n) with one division, of e^-z at `u` of `update` and e^2n at `c` of `candidate`. */
+function blend(
+  size: number,
+  update: Float32Array,
+  u: number,
+  candidate: Float32Array,
+  c: number,
+  hidden: Float32Array,
+  h: number,
+): void {
+  for (let j = 0; j < size; j++) {
+    const a = update[u + j]!;
+    const b = candidate[c + j]!;
+    const b1 = fround(b + 1);
+    const sum = fround(fround(hidden[h + j]! * b1) + fround(a * fround(b - 1)));
+    hidden[h + j] = flush(fround(sum / fround(fround(a + 1) * b1)));
+  }
 }
 
 /** h' = z (h - n) + n */
