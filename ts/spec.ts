@@ -151,4 +151,26 @@ export type GruWeights = Partial<
   Record<`${'forward' | 'reverse'}.${'input' | 'recurrent' | 'bias' | 'recurrentBias'}`, Float32Array>
 >;
 
-export type LayerSpec = EmbeddingSpec | DenseSpec | ActivationSpec | MergeSpec | MaskingSpec | GruSpec;
+/** One step of each sequence, as a vector: zeros for a sequence without steps. */
+export interface StepSpec extends LayerBase {
+  type: 'step';
+  /** The first step or the last. */
+  index: 0 | -1;
+}
+
+/** Neighbouring values of each row: `start` .. `start + size - 1`. */
+export interface SliceSpec extends LayerBase {
+  type: 'slice';
+  start: number;
+  size: number;
+}
+
+export type LayerSpec =
+  | EmbeddingSpec
+  | DenseSpec
+  | ActivationSpec
+  | MergeSpec
+  | MaskingSpec
+  | GruSpec
+  | StepSpec
+  | SliceSpec;

@@ -49,6 +49,12 @@ impl Layout {
     pub fn batch(&self) -> usize {
         self.lengths.len()
     }
+
+    /// Row of the first or last step of a sequence; None for one without steps.
+    pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
+        let step = if last { self.lengths[sequence].checked_sub(1)? } else { 0 };
+        (step < self.lengths[sequence]).then(|| (self.starts[sequence] + step * self.stride) as usize)
+    }
 }
 
 /// The order in which a layer takes the steps of a sequence.

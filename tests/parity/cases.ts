@@ -93,6 +93,7 @@ export function graphRun(random: Random): Run {
   if (random.chance(0.5)) Object.assign(first, { paddedOutput: random.pick(['zero', 'hold']) });
   const second = randomGru(random, 'second', widthOf(first), true);
   const outputSize = random.int(1, 50);
+  const start = random.int(0, outputSize - 1);
   const layers: LayerSpec[] = [
     {
       type: 'embedding',
@@ -119,11 +120,14 @@ export function graphRun(random: Random): Run {
     { type: 'activation', name: 'activation', activation: activation(random) },
     { type: 'merge', name: 'twice', inputs: ['dense', 'activation'], merge: random.pick(['sum', 'mul', 'ave']) },
     { type: 'masking', name: 'masking', inputs: ['embedding'], maskValue: 0 },
+    { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
+    { type: 'step', name: 'start', inputs: ['slice'], index: 0 },
+    { type: 'step', name: 'end', inputs: ['slice'], index: -1 },
   ];
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
-    outputs: ['twice', 'first', 'second:last', 'masking:mask'],
+    outputs: ['twice', 'first', 'second:last', 'masking:mask', 'slice', 'start', 'end'],
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);

@@ -6,6 +6,8 @@ import { gru } from './gru.ts';
 import type { LayerKind } from './kind.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
+import { slice } from './slice.ts';
+import { step } from './step.ts';
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -15,9 +17,11 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   merge,
   masking,
   gru,
+  step,
+  slice,
 };
 
 /** The kind of a layer, undefined for an unknown type. */
 export function layerKind(type: string): LayerKind | undefined {
-  return Object.hasOwn(LAYERS, type) ? (LAYERS[type as LayerSpec['type']] as unknown as LayerKind) : undefined;
+  return Object.hasOwn(LAYERS, type) ? LAYERS[type as LayerSpec['type']] : undefined;
 }

@@ -6,6 +6,8 @@ mod embedding;
 mod gru;
 mod masking;
 mod merge;
+mod slice;
+mod step;
 
 pub use gru::flush_all as flush_hidden;
 
@@ -17,13 +19,15 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [(&str, Build); 6] = [
+pub const LAYERS: [(&str, Build); 8] = [
     ("embedding", embedding::build),
     ("dense", dense::build),
     ("activation", activation::build),
     ("merge", merge::build),
     ("masking", masking::build),
     ("gru", gru::build),
+    ("step", step::build),
+    ("slice", slice::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).

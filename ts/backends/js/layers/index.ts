@@ -6,6 +6,8 @@ import { gru } from './gru.ts';
 import type { Build } from './layer.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
+import { slice } from './slice.ts';
+import { step } from './step.ts';
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -15,4 +17,6 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   merge,
   masking,
   gru,
+  step,
+  slice,
 };

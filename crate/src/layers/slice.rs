@@ -1,0 +1,30 @@
+//! Neighbouring columns of each row.
+
+use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::error::{Result, ensure};
+use alloc::boxed::Box;
+use alloc::vec;
+
+struct Slice {
+    start: usize,
+    size: usize,
+    input_size: usize,
+}
+
+pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+    let shape = input_shape(inputs, 0, None)?;
+    let (start, size) = (params.word()? as usize, params.size()?);
+    ensure(start < shape.size && size <= shape.size - start)?;
+    let layer = Box::new(Slice { start, size, input_size: shape.size });
+    Ok(Built { layer, ports: vec![Shape { size, ..shape }] })
+}
+
+impl Layer for Slice {
+    fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
+        let rows = io.input(0).chunks_exact(self.input_size);
+        for (y, x) in io.outputs[0].chunks_exact_mut(self.size).zip(rows) {
+            y.copy_from_slice(&x[self.start..self.start + self.size]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! One step of each sequence: the first or the last; zeros for a sequence without steps.
+
+use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::error::{Result, ensure};
+use alloc::boxed::Box;
+use alloc::vec;
+
+struct Step {
+    last: bool,
+    size: usize,
+}
+
+pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+    let shape = input_shape(inputs, 0, None)?;
+    ensure(shape.sequence)?;
+    let layer = Box::new(Step { last: params.flag()?, size: shape.size });
+    Ok(Built { layer, ports: vec![Shape { sequence: false, ..shape }] })
+}
+
+impl Layer for Step {
+    fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
+        let x = io.input(0);
+        for (b, row) in io.outputs[0].chunks_exact_mut(self.size).enumerate() {
+            match io.layout.row(b, self.last) {
+                Some(from) => row.copy_from_slice(&x[from * self.size..][..self.size]),
+                None => row.fill(0.0),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+import type { StepSpec } from '../spec.ts';
+import { onlyInput, specError } from './check.ts';
+import type { LayerKind } from './kind.ts';
+
+export const step: LayerKind<StepSpec> = {
+  type: 'step',
+  code: 6,
+  fields: ['index'],
+  check(spec) {
+    const index: unknown = spec.index;
+    if (index !== 0 && index !== -1) throw specError(spec, `index must be 0 or -1, got ${String(index)}`);
+  },
+  ports(spec, inputs) {
+    const { kind, size } = onlyInput(spec, inputs);
+    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+    return [{ port: 'output', kind: 'vector', dtype: 'float32', size }];
+  },
+  tensors: () => [],
+  params: (spec) => [spec.index === -1 ? 1 : 0],
+  notStreamable: (spec) => (spec.index === 0 ? 'it reads the first step of the sequence' : undefined),
+};
