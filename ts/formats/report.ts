@@ -1,0 +1,46 @@
+import type { ModelSpec } from '../spec.ts';
+
+/** What an importer found in a file and what it made of it; `inspect` shows it. */
+export interface ImportReport {
+  /** Name of the format. */
+  format: string;
+  /** What wrote the file, as the file says: `Keras 3.15.1`. */
+  producer?: string;
+  /** Conventions found in the file that decide over numbers, in words: `gru layer 'gru': reset gate after the matmul`. */
+  conventions: string[];
+  /** Where each tensor went. */
+  tensors: ImportedTensor[];
+}
+
+/** A tensor of a file and its place in the spec. */
+export interface ImportedTensor {
+  /** Name in the file. */
+  source: string;
+  shape: number[];
+  /** Name of the element type as the format calls it. */
+  dtype: string;
+  /** Layer and key of its weights in the spec: `gru/forward.input`. */
+  target: string;
+}
+
+/** What a reader of a format returns. */
+export interface ImportedModel {
+  spec: ModelSpec;
+  report: ImportReport;
+}
+
+/** What a reader may ask for besides the file's bytes. */
+export interface ImportContext {
+  /** Name of the file, as the user gave it. */
+  name?: string;
+  /** The bytes of a file beside it (a shard, external data, a config); undefined when there is none. */
+  sidecar?: (name: string) => Promise<Uint8Array | undefined>;
+  /** Options of the user, by format. */
+  options?: ImportOptions;
+}
+
+/** Options of the user for importers. */
+export interface ImportOptions {
+  /** Keras: the model's config where the file holds weights only: `model.to_json()`, parsed or not. */
+  config?: string | object;
+}
