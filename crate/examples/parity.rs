@@ -4,7 +4,7 @@
 //! lists with their length first, a tensor of length 0 is left out); outputs (values); time-major?; lengths; data of each
 //! input; hidden states (each (batch, size)). A result: data of each output, then of each hidden state.
 
-use gru_wasm::layers::{Shape, flush_hidden};
+use gru_wasm::layers::Shape;
 use gru_wasm::model::{Model, State};
 use std::io::{Read, Write};
 use std::rc::Rc;
@@ -65,7 +65,7 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
         for (row, values) in hidden.chunks_exact_mut(stride).zip(values.chunks_exact(size)) {
             row[..size].copy_from_slice(values);
         }
-        flush_hidden(hidden);
+        state.hidden_written(index).expect("hidden state");
     }
     state.run().expect("run");
     let mut put = |values: &mut dyn Iterator<Item = &f32>| {

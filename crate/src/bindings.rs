@@ -6,7 +6,7 @@
 
 use crate::buffer::Buffer;
 use crate::error::{EngineError, Result, ensure};
-use crate::layers::{Shape, flush_hidden};
+use crate::layers::Shape;
 use crate::model::{Model, State};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -233,15 +233,10 @@ pub fn state_hidden_stride(state: i32, index: usize) -> i32 {
     with_state(state, |state| state.hidden(index).map(|(_, stride)| stride))
 }
 
-/// Flushes a hidden state to which JavaScript has written.
+/// To be called when JavaScript has written to a hidden state.
 #[wasm_bindgen]
-pub fn state_flush(state: i32, index: usize) -> i32 {
-    with_state(state, |state| {
-        state.hidden(index).map(|(hidden, _)| {
-            flush_hidden(hidden);
-            0
-        })
-    })
+pub fn state_hidden_written(state: i32, index: usize) -> i32 {
+    with_state(state, |state| state.hidden_written(index).map(|()| 0))
 }
 
 /// Runs all steps of the layout.

@@ -2,7 +2,7 @@
 
 use crate::buffer::{Buffer, product};
 use crate::error::{EngineError, Result, ensure};
-use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace};
+use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace, flush_hidden};
 use crate::plan::{Layout, Order};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -153,6 +153,14 @@ impl State {
         self.values.get_mut(value).ok_or(EngineError::InvalidArgument)
     }
 
+    /// To be called when hidden state `index` has been written to: flushes it, and forgets the outputs before.
+    pub fn hidden_written(&mut self, index: usize) -> Result<()> {
+        flush_hidden(self.hidden(index)?.0);
+        let (node, direction) = self.model.states[index];
+        self.workspaces[node].started[direction].fill(false);
+        Ok(())
+    }
+
     /// Hidden state `index`, (batch, stride), and the stride.
     pub fn hidden(&mut self, index: usize) -> Result<(&mut Buffer, usize)> {
         let &(node, direction) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
@@ -178,8 +186,9 @@ impl State {
 
     /// Sets all hidden values to zero.
     pub fn reset(&mut self) {
-        for hidden in self.workspaces.iter_mut().flat_map(|workspace| &mut workspace.hidden) {
-            hidden.fill(0.0);
+        for workspace in &mut self.workspaces {
+            workspace.hidden.iter_mut().for_each(|hidden| hidden.fill(0.0));
+            workspace.started.iter_mut().for_each(|started| started.fill(false));
         }
     }
 }

@@ -226,14 +226,16 @@ impl Gru {
         let full = io.plans.get(direction.order);
         let mask = io.optional(1);
         let Workspace { hidden, scratch, unmasked, started, .. } = workspace;
-        let hidden = &mut hidden[d];
+        let (hidden, started) = (&mut hidden[d], &mut started[d]);
         if let Some(initial) = io.optional(2 + d) {
             self.set_hidden(hidden, initial);
         }
         let plan = match mask {
             Some(mask) => {
                 unmasked.fill(io.layout, direction.order, |row| mask[row as usize] != 0.0);
-                started.fill(false);
+                if direction.order != Order::Forward || io.optional(2 + d).is_some() {
+                    started.fill(false);
+                }
                 &*unmasked
             }
             None => full,
@@ -359,6 +361,7 @@ impl Layer for Gru {
         let mut workspace = Workspace { hidden_stride: self.stride, ..Default::default() };
         for _ in &self.directions {
             workspace.hidden.push(Buffer::zeroed(product(&[batch, self.stride])?)?);
+            workspace.started.push(filled(batch, false)?);
         }
         let before = self.directions.iter().any(|d| matches!(d.cell, Cell::Before { .. }));
         let row = product(&[batch, self.stride])?;
@@ -371,7 +374,6 @@ impl Layer for Gru {
         ] {
             workspace.scratch.push(Buffer::zeroed(size)?);
         }
-        workspace.started = filled(batch, false)?;
         Ok(workspace)
     }
 

@@ -9,7 +9,7 @@ mod merge;
 mod slice;
 mod step;
 
-pub use gru::flush_all as flush_hidden;
+pub(crate) use gru::flush_all as flush_hidden;
 
 use crate::buffer::Buffer;
 use crate::error::{EngineError, Result, ensure};
@@ -83,8 +83,8 @@ pub struct Workspace {
     pub scratch: Vec<Buffer>,
     /// Entries that are not masked.
     pub unmasked: Plan,
-    /// Sequences that have had an output.
-    pub started: Vec<bool>,
+    /// Of each direction, the sequences that have had an output since their hidden values were set.
+    pub started: Vec<Vec<bool>>,
 }
 
 /// The values a layer reads and writes.

@@ -84,6 +84,8 @@ export class JsState implements BackendState {
   writeHidden(index: number, data: Float32Array): void {
     const hidden = this.#state(index, data.length);
     for (let i = 0; i < hidden.length; i++) hidden[i] = flush(data[i]!);
+    // A masked first step has nothing to repeat.
+    for (const workspace of this.#alive().workspaces) workspace.started[workspace.hidden.indexOf(hidden)]?.fill(0);
   }
 
   #state(index: number, length: number): Float32Array {
@@ -101,7 +103,7 @@ export class JsState implements BackendState {
   }
 
   reset(): void {
-    this.#alive();
+    for (const { started } of this.#alive().workspaces) for (const sequences of started) sequences.fill(0);
     for (const hidden of this.#hidden) hidden.fill(0);
   }
 

@@ -67,7 +67,7 @@ export class WasmState implements BackendState {
   writeHidden(index: number, data: Float32Array): void {
     const { view, size, stride } = this.hidden(index);
     for (let b = 0; b < this.batch; b++) view.set(data.subarray(b * size, (b + 1) * size), b * stride);
-    checked(this.engine.state_flush(this.handle, index), 'hidden state');
+    checked(this.engine.state_hidden_written(this.handle, index), 'hidden state');
   }
 
   run(): void {

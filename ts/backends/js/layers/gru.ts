@@ -65,7 +65,7 @@ class Gru implements Layer {
       hidden: this.#directions.map(() => new Float32Array(row)),
       scratch: [0, (before ? 2 : 3) * row, ...(before ? [row, row] : [])].map((length) => new Float32Array(length)),
       unmasked: undefined,
-      started: new Uint8Array(batch),
+      started: this.#directions.map(() => new Uint8Array(batch)),
     };
   }
 
@@ -114,7 +114,7 @@ class Gru implements Layer {
     if (mask) {
       plan = workspace.unmasked!;
       fillPlan(plan, layout, direction.order, mask);
-      workspace.started.fill(0);
+      if (initial || direction.order !== 'forward') workspace.started[d]!.fill(0);
     }
 
     let blockStart = 0;
@@ -135,7 +135,7 @@ class Gru implements Layer {
       for (let e = from; e < to; e++) {
         writeRow(combine, sequence, plan.output[e]! * rowSize + column, hidden, plan.batch[e]! * size, size);
       }
-      if (mask) this.#writeMasked(full, s, mask, workspace, hidden, sequence, rowSize, column, combine);
+      if (mask) this.#writeMasked(full, s, mask, workspace.started[d]!, hidden, sequence, rowSize, column, combine);
     }
   }
 
@@ -180,7 +180,7 @@ class Gru implements Layer {
     full: Plan,
     s: number,
     mask: Float32Array,
-    { started }: Workspace,
+    started: Uint8Array,
     hidden: Float32Array,
     sequence: Float32Array,
     rowSize: number,

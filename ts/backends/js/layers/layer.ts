@@ -27,8 +27,8 @@ export interface Workspace {
   readonly scratch: readonly Float32Array[];
   /** Room for the entries that are not masked. */
   readonly unmasked: Plan | undefined;
-  /** Sequences that have had an output. */
-  readonly started: Uint8Array;
+  /** Of each direction, the sequences that have had an output since their hidden values were set. */
+  readonly started: readonly Uint8Array[];
 }
 
 /** The values that a layer reads and writes. */
@@ -44,7 +44,7 @@ export interface Io {
   readonly outputs: readonly (Float32Array | undefined)[];
 }
 
-const nothing: Workspace = { hidden: [], scratch: [], unmasked: undefined, started: new Uint8Array(0) };
+const nothing: Workspace = { hidden: [], scratch: [], unmasked: undefined, started: [] };
 
 /** A layer without a state. */
 export function stateless(bytes: number, run: (io: Io) => void): Layer {
