@@ -1,10 +1,11 @@
-//! Runs models on the native build, for tests/parity: cases on stdin, results on stdout, both u32 words.
+//! Runs models on the native build, for tests/parity: cases on stdin, results on stdout, both u32 words. With the argument
+//! `layers`, names the kinds of layers instead.
 //!
 //! A case: inputs (count, then sequence? and size of each); layers (count, then of each: kind, inputs, parameters, tensors;
 //! lists with their length first, a tensor of length 0 is left out); outputs (values); time-major?; lengths; data of each
 //! input; hidden states (each (batch, size)). A result: data of each output, then of each hidden state.
 
-use gru_wasm::layers::Shape;
+use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use std::io::{Read, Write};
 use std::rc::Rc;
@@ -84,6 +85,10 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
 }
 
 fn main() -> std::io::Result<()> {
+    if std::env::args().any(|argument| argument == "layers") {
+        LAYERS.iter().for_each(|(name, _)| println!("{name}"));
+        return Ok(());
+    }
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes)?;
     let words: Vec<u32> =

@@ -43,6 +43,15 @@ function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
   return out;
 }
 
+const COMMAND = ['run', '--quiet', '--release', '--package', 'gru-wasm', '--example', 'parity'];
+
+/** Kinds of layers that the core knows, by number. */
+export function nativeLayers(): string[] {
+  return execFileSync('cargo', [...COMMAND, '--', 'layers'], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+}
+
 /** Runs all cases on the native scalar build of the core, in one process. */
 export function runNative(runs: Run[]): RunResult[] {
   const input = Buffer.concat(runs.map((run) => Buffer.from(Uint32Array.from(words(run)).buffer)));

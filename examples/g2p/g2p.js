@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { loadModel } from 'gru-wasm';
+
+const here = (name) => new URL(name, import.meta.url);
+
+/**
+ * Loads the grapheme-to-phoneme model: a bidirectional GRU reads the letters, a second GRU writes the phonemes.
+ *
+ * @param {import('gru-wasm').LoadOptions} [options]
+ * @returns a function from a word (letters a-z and the apostrophe) to its ARPAbet phonemes
+ */
+export async function loadG2p(options) {
+  const { graphemes, phonemes, special, max_steps } = JSON.parse(await readFile(here('tables.json'), 'utf8'));
+  const encoder = await loadModel(here('encoder.safetensors'), options);
+  const decoder = await loadModel(here('decoder.safetensors'), options);
+  const stream = decoder.createStream();
+  const logits = new Float32Array(phonemes.length);
+
+  const toPhonemes = (word) => {
+    const letters = Array.from(word.toLowerCase(), (letter) => graphemes.indexOf(letter, 1));
+    if (letters.length === 0 || letters.includes(-1)) {
+      throw new RangeError(`'${word}': this model reads the letters a-z and the apostrophe`);
+    }
+    stream.hiddenState = encoder.run(letters).output.data;
+    const result = [];
+    for (let phoneme = special.bos; result.length < max_steps; result.push(phonemes[phoneme])) {
+      stream.step(phoneme, logits);
+      phoneme = logits.indexOf(Math.max(...logits));
+      if (phoneme === special.eos) break;
+    }
+    return result;
+  };
+  return { toPhonemes, backend: encoder.backend };
+}

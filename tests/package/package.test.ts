@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const npm = (cwd: string, ...args: string[]) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: 'pipe' });
+
+/** What `npm pack` makes, installed in an empty folder: no Rust, no network, no script of ours. */
+describe('the tarball', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gru-wasm-consumer-'));
+    const [{ filename }] = JSON.parse(npm(root, 'pack', '--json', '--pack-destination', folder)) as [
+      { filename: string },
+    ];
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
+    npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${filename}`);
+  }, 120_000);
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const runScript = (name: string, code: string) => {
+    writeFileSync(join(folder, name), code);
+    return execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' });
+  };
+
+  test("runs the README's example", () => {
+    const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+    const [whole, stepped] = runScript(
+      'readme.mjs',
+      `${example!}
+      console.log(JSON.stringify([Array.from(output.data.subarray(19 * hiddenSize)), Array.from(y)]));`,
+    )
+      .trim()
+      .split('\n')
+      .slice(-1)
+      .flatMap((line) => JSON.parse(line) as [number[], number[]]);
+    expect(whole).toHaveLength(8);
+    expect(stepped).toEqual(whole);
+  });
+
+  test('loads and runs a model file, on wasm and without', () => {
+    const path = join(root, 'examples/g2p/encoder.safetensors');
+    const output = runScript(
+      'load.mjs',
+      `
+      import { loadModel } from 'gru-wasm';
+      import { loadModel as loadJs } from 'gru-wasm/js';
+      import { createRuntime } from 'gru-wasm/slim';
+      import { readFile } from 'node:fs/promises';
+      const path = ${JSON.stringify(path)};
+      const read = (build) => readFile(new URL(import.meta.resolve('gru-wasm/wasm/' + build + '.wasm')));
+      const slim = createRuntime({ baseline: await read('baseline'), relaxed: await read('relaxed') });
+      const models = [
+        await loadModel(path, { deterministic: true }),
+        await loadModel(path),
+        await loadJs(path),
+        await slim.loadModel(path, { deterministic: true }),
+      ];
+      const results = models.map((model) => [model.backend, Array.from(model.run([8, 5, 12, 12, 15]).output.data)]);
+      console.log(JSON.stringify(results));`,
+    );
+    const results = JSON.parse(output) as [string, number[]][];
+    expect(results.map(([backend]) => backend)).toEqual([
+      'wasm-baseline',
+      expect.stringMatching(/^wasm-/),
+      'js',
+      'wasm-baseline',
+    ]);
+    const [baseline, , js, slim] = results.map(([, values]) => values);
+    expect(baseline).toHaveLength(320);
+    expect(js).toEqual(baseline);
+    expect(slim).toEqual(baseline);
+  });
+
+  test('type-checks in a consumer under nodenext', () => {
+    writeFileSync(
+      join(folder, 'consumer.ts'),
+      `
+      import { createGru, loadModel, GruError, type GruModel, type Tensor } from 'gru-wasm';
+      import { parseSafetensors } from 'gru-wasm/formats/safetensors';
+      const model: GruModel = await createGru({ inputSize: 1, hiddenSize: 1, resetAfter: true }, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
+      const output: Tensor = model.run(new Float32Array(3)).output;
+      // @ts-expect-error: a source is needed
+      await loadModel();
+      // @ts-expect-error: resetAfter is needed
+      await createGru({ inputSize: 1, hiddenSize: 1 }, { kernel: [1], recurrentKernel: [1] });
+      export { output, GruError, parseSafetensors };`,
+    );
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const args = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--module',
+      'nodenext',
+      '--lib',
+      'es2023,dom,esnext.disposable',
+    ];
+    expect(() =>
+      execFileSync(process.execPath, [tsc, ...args, 'consumer.ts'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }),
+    ).not.toThrow();
+  }, 60_000);
+
+  test('holds only what is meant to ship', () => {
+    const files = JSON.parse(npm(root, 'pack', '--dry-run', '--json')) as [{ files: { path: string }[] }];
+    const outside = files[0].files.map(({ path }) => path).filter((path) => !path.startsWith('dist/'));
+    expect(outside.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  });
+});

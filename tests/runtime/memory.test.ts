@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import { initSync as initBaseline } from '../../crate/pkg/baseline/gru_wasm.js';
+import { initSync as initRelaxed } from '../../crate/pkg/relaxed/gru_wasm.js';
+import { BACKENDS } from '../backends.ts';
+import { expectError, numbers, oneGru, textModel } from '../facade/helpers.ts';
+
+/** The memory of a wasm backend that has been started: initSync then gives the instance that there is. */
+function memoryOf(name: string): WebAssembly.Memory {
+  return (name === 'wasm-relaxed' ? initRelaxed : initBaseline)({ module: new Uint8Array() }).memory;
+}
+
+/**
+ * Bytes of JS heap that `f` leaves behind over `count` calls when nothing is collected in between: the least of several
+ * rounds, for the engine's own compiling leaves something now and then, what `f` allocates is there in each.
+ */
+function heapGrowth(count: number, f: (i: number) => void): number {
+  for (let i = 0; i < count; i++) f(i);
+  const rounds = Array.from({ length: 5 }, () => {
+    (globalThis as { gc?: () => void }).gc?.();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < count; i++) f(i);
+    return process.memoryUsage().heapUsed - before;
+  });
+  return Math.min(...rounds);
+}
+
+describe.each(BACKENDS)('$name', ({ api, name }) => {
+  test('step(x, out) allocates nothing', async () => {
+    using features = await api.createModel(oneGru(8, 16));
+    using text = await api.createModel(textModel());
+    const stream = features.createStream({ batch: 2 });
+    const ids = text.createStream();
+    const [x, y, logits] = [numbers(16), new Float32Array(32), new Float32Array(2)];
+    const step = (i: number) => {
+      stream.step(x, y);
+      ids.step(i % 11, logits);
+    };
+    const bytes = name === 'js' ? 0 : memoryOf(name).buffer.byteLength;
+    // One object of the smallest size a step would be 16 bytes x 20,000.
+    expect(heapGrowth(20_000, step)).toBeLessThan(100_000);
+    if (name !== 'js') expect(memoryOf(name).buffer.byteLength).toBe(bytes);
+  });
+
+  if (name !== 'js')
+    test('10,000 load-run-dispose cycles leave the memory where it was after 100', { timeout: 120_000 }, async () => {
+      using original = await api.createModel(textModel());
+      const file = original.save();
+      let after100 = 0;
+      for (let i = 1; i <= 10_000; i++) {
+        const model = await api.loadModel(file);
+        model.run([1, 2, 3, 4]);
+        const stream = model.createStream();
+        stream.step(3);
+        model.dispose();
+        if (i === 100) after100 = memoryOf(name).buffer.byteLength;
+      }
+      expect(memoryOf(name).buffer.byteLength).toBe(after100);
+    });
+
+  test('a stream survives the growth of the memory by another model', async () => {
+    using model = await api.createModel(oneGru(4, 6));
+    const [stream, twin] = [model.createStream(), model.createStream()];
+    const y = new Float32Array(6);
+    const first = Array.from(stream.step(numbers(4), y));
+    const bytes = name === 'js' ? 0 : memoryOf(name).buffer.byteLength;
+    using large = await api.createModel(oneGru(2048, 4));
+    large.run(numbers(2048 * 5000));
+    if (name !== 'js') expect(memoryOf(name).buffer.byteLength).toBeGreaterThan(bytes);
+    expect(Array.from(twin.step(numbers(4), y))).toEqual(first);
+    const second = Array.from(stream.step(numbers(4, 2), y));
+    expect(Array.from(twin.step(numbers(4, 2)))).toEqual(second);
+    expect(second).not.toEqual(first);
+  });
+
+  test('a model that cannot be allocated fails and harms no other', { timeout: 120_000 }, async () => {
+    using model = await api.createModel(oneGru(4, 6));
+    const stream = model.createStream();
+    const want = Array.from(stream.step(numbers(4)));
+    using wide = await api.createModel(oneGru(1, 1024));
+    // 2^28 sequences are refused at once; 400,000 take 1.6 GB a buffer, so that the allocator itself refuses the third.
+    await expectError(() => wide.createStream({ batch: 2 ** 28 }), 'out_of_memory');
+    if (name !== 'js') await expectError(() => wide.createStream({ batch: 400_000 }), 'out_of_memory');
+    stream.reset();
+    expect(Array.from(stream.step(numbers(4)))).toEqual(want);
+    using another = await api.createModel(oneGru(4, 6));
+    expect(Array.from(another.createStream().step(numbers(4)))).toEqual(want);
+  });
+});
