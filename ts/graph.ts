@@ -2,6 +2,7 @@ import { GruError } from './errors.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
 import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';
+import { checkStructure } from './structure.ts';
 import type { LayerKind, ValueShape } from './layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 
@@ -55,9 +56,7 @@ function invalid(message: string): GruError {
  * @throws GruError `invalid_spec` naming the layer and what does not fit, `unsupported` for an unknown type of layer.
  */
 export function resolveGraph(spec: ModelSpec): Graph {
-  if (!Array.isArray(spec.inputs) || spec.inputs.length === 0) throw invalid('the spec has no inputs');
-  if (!Array.isArray(spec.layers) || spec.layers.length === 0) throw invalid('the spec has no layers');
-
+  checkStructure(spec);
   const values: GraphValue[] = [];
   const byRef = new Map<ValueRef, number>();
   const names = new Set<string>();
@@ -71,15 +70,18 @@ export function resolveGraph(spec: ModelSpec): Graph {
   const lookUp = (ref: ValueRef, reader: string): number => {
     const value = byRef.get(ref);
     if (value === undefined) throw invalid(`${reader} reads '${ref}', which no input or earlier layer gives`);
-    (values[value] as GraphValue).used = true;
+    (values[value]!).used = true;
     return value;
   };
 
   const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence' }, i) => {
     claim(name, `input ${i}`);
-    if (!['float32', 'int32'].includes(dtype)) throw invalid(`input '${name}': dtype must be float32 or int32, got ${dtype}`);
-    if (!['sequence', 'vector'].includes(kind)) throw invalid(`input '${name}': kind must be sequence or vector, got ${kind}`);
-    if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE) throw invalid(`input '${name}': size must be a whole number from 1, got ${size}`);
+    if (!['float32', 'int32'].includes(dtype))
+      throw invalid(`input '${name}': dtype must be float32 or int32, got ${dtype}`);
+    if (!['sequence', 'vector'].includes(kind))
+      throw invalid(`input '${name}': kind must be sequence or vector, got ${kind}`);
+    if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
+      throw invalid(`input '${name}': size must be a whole number from 1, got ${size}`);
     if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
     byRef.set(name, values.length);
     values.push({ ref: name, kind, dtype, size, used: false });
@@ -105,7 +107,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
     const ports = kind.ports(
       layer,
-      main.map((v) => values[v] as GraphValue),
+      main.map((v) => values[v]!),
       extra.map((v) => values[v]),
     );
     const firstOutput = values.length;
@@ -127,7 +129,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       }
     }
     if (layer.type === 'embedding') {
-      const ids = inputs[main[0] as number];
+      const ids = inputs[main[0]!];
       if (ids) ids.vocabularySize = Math.min(ids.vocabularySize, layer.vocabularySize);
     }
     const why = kind.notStreamable?.(layer);
@@ -140,13 +142,13 @@ export function resolveGraph(spec: ModelSpec): Graph {
   if (outputSpecs.length === 0) throw invalid('the spec has no outputs');
   const outputs = outputSpecs.map(({ name, from }, i) => {
     const value = lookUp(from, `output '${name}'`);
-    const { size, kind, dtype } = values[value] as GraphValue;
+    const { size, kind, dtype } = values[value]!;
     if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
     if (outputSpecs.findIndex((o) => o.name === name) !== i) throw invalid(`the output name '${name}' is used twice`);
     return { name, value, size, kind };
   });
   for (const { name } of inputs) {
-    if (!values[byRef.get(name) as number]?.used) throw invalid(`input '${name}' is read by no layer`);
+    if (!values[byRef.get(name)!]?.used) throw invalid(`input '${name}' is read by no layer`);
   }
   return { spec, values, inputs, nodes, outputs, states, notStreamable };
 }
@@ -154,7 +156,6 @@ export function resolveGraph(spec: ModelSpec): Graph {
 /** Checks the layer's fields and that its weights are there, float32, of the right length, and no others. */
 function checkTensors(layer: LayerSpec, kind: LayerKind): void {
   const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
-  if (typeof weights !== 'object') throw specError(layer, 'weights must be an object');
   const known = ['name', 'type', 'inputs', ...kind.fields, 'weights'];
   const strayField = Object.keys(layer).find((field) => !known.includes(field));
   if (strayField !== undefined) throw specError(layer, `unknown field '${strayField}'; known: ${known.join(', ')}`);

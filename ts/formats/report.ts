@@ -1,4 +1,5 @@
 import type { ModelSpec } from '../spec.ts';
+import type { PytorchOptions } from './pytorch/options.ts';
 
 /** What an importer found in a file and what it made of it; `inspect` shows it. */
 export interface ImportReport {
@@ -43,4 +44,6 @@ export interface ImportContext {
 export interface ImportOptions {
   /** Keras: the model's config where the file holds weights only: `model.to_json()`, parsed or not. */
   config?: string | object;
+  /** PyTorch: what a state dict does not say, above all how its modules are connected. */
+  pytorch?: PytorchOptions;
 }

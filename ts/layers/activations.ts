@@ -1,4 +1,5 @@
 import type { Activation, ActivationName, LayerBase } from '../spec.ts';
+import { describe } from '../tensor.ts';
 import { checkChoice, floatBits, specError } from './check.ts';
 
 /**
@@ -73,7 +74,7 @@ export function checkActivation(
     return;
   }
   if (typeof activation !== 'object' || activation === null) {
-    throw specError(layer, `${field} must be a name or { name, alpha, beta }, got ${String(activation)}`);
+    throw specError(layer, `${field} must be a name or { name, alpha, beta }, got ${describe(activation)}`);
   }
   const { name, alpha, beta, ...rest } = activation as Record<string, unknown>;
   if (name === undefined) throw specError(layer, `${field} has no name`);
@@ -84,9 +85,9 @@ export function checkActivation(
     ['beta', beta, known.beta !== undefined],
   ] as const) {
     if (value === undefined) continue;
-    if (!exists) throw specError(layer, `${field}: ${String(name)} has no ${key}`);
+    if (!exists) throw specError(layer, `${field}: ${name as ActivationName} has no ${key}`);
     if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw specError(layer, `${field}.${key} must be a finite number, got ${String(value)}`);
+      throw specError(layer, `${field}.${key} must be a finite number, got ${describe(value)}`);
     }
   }
   const [unknown] = Object.keys(rest);

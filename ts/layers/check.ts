@@ -1,5 +1,6 @@
 import { GruError } from '../errors.ts';
 import type { LayerBase } from '../spec.ts';
+import { describe } from '../tensor.ts';
 import type { ValueShape } from './kind.ts';
 
 /** Builds the `invalid_spec` error for a layer. */
@@ -12,7 +13,7 @@ export const MAX_SIZE = 2 ** 24;
 
 export function checkSize(layer: LayerBase & { type: string }, field: string, value: unknown): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > MAX_SIZE) {
-    throw specError(layer, `${field} must be a whole number from 1 to ${MAX_SIZE}, got ${String(value)}`);
+    throw specError(layer, `${field} must be a whole number from 1 to ${MAX_SIZE}, got ${describe(value)}`);
   }
 }
 
@@ -23,13 +24,13 @@ export function checkChoice(
   choices: readonly string[],
 ): void {
   if (value !== undefined && !choices.includes(value as string)) {
-    throw specError(layer, `${field} must be one of ${choices.join(', ')}, got ${String(value)}`);
+    throw specError(layer, `${field} must be one of ${choices.join(', ')}, got ${describe(value)}`);
   }
 }
 
 export function checkFlag(layer: LayerBase & { type: string }, field: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'boolean') {
-    throw specError(layer, `${field} must be true or false, got ${String(value)}`);
+    throw specError(layer, `${field} must be true or false, got ${describe(value)}`);
   }
 }
 

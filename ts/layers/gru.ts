@@ -63,7 +63,10 @@ export const gru: LayerKind<GruSpec> = {
     }
     const states = directions(spec).length;
     if (spec.initialState !== undefined && spec.initialState.length !== states) {
-      throw specError(spec, `initialState needs ${states} reference(s), one a direction, got ${spec.initialState.length}`);
+      throw specError(
+        spec,
+        `initialState needs ${states} reference(s), one a direction, got ${spec.initialState.length}`,
+      );
     }
     const recurrentBias = directions(spec).find((d) => spec.weights[`${d}.recurrentBias`]);
     if (recurrentBias && !spec.resetAfter) {
@@ -77,7 +80,10 @@ export const gru: LayerKind<GruSpec> = {
     if (mask && (mask.kind !== 'sequence' || mask.size !== 1)) throw specError(spec, `'${spec.mask}' is no mask`);
     for (const state of initial) {
       if (state && (state.kind !== 'vector' || state.size !== spec.hiddenSize || state.dtype !== 'float32')) {
-        throw specError(spec, `initialState must be (batch, ${spec.hiddenSize}) float32, got ${state.kind} of ${state.size}`);
+        throw specError(
+          spec,
+          `initialState must be (batch, ${spec.hiddenSize}) float32, got ${state.kind} of ${state.size}`,
+        );
       }
     }
     const size = outputSize(spec);
@@ -95,9 +101,7 @@ export const gru: LayerKind<GruSpec> = {
       { key: `${direction}.input`, shape: [3 * spec.hiddenSize, spec.inputSize] },
       { key: `${direction}.recurrent`, shape: [3 * spec.hiddenSize, spec.hiddenSize] },
       { key: `${direction}.bias`, shape: [3 * spec.hiddenSize], optional: true },
-      ...(spec.resetAfter
-        ? [{ key: `${direction}.recurrentBias`, shape: [spec.hiddenSize], optional: true }]
-        : []),
+      ...(spec.resetAfter ? [{ key: `${direction}.recurrentBias`, shape: [spec.hiddenSize], optional: true }] : []),
     ]),
   params: (spec) => [
     spec.inputSize,
@@ -111,6 +115,9 @@ export const gru: LayerKind<GruSpec> = {
     ...activationWords(spec.recurrentActivation ?? 'sigmoid'),
     ...activationWords(spec.activation ?? 'tanh'),
   ],
-  notStreamable: (spec) =>
-    directions(spec).includes('reverse') ? 'it reads the sequence from its end' : undefined,
+  notStreamable: (spec) => {
+    if (directions(spec).includes('reverse')) return 'it reads the sequence from its end';
+    if (spec.initialState) return 'the model computes its initial state, so each run begins anew';
+    return undefined;
+  },
 };

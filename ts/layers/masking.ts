@@ -7,7 +7,8 @@ export const masking: LayerKind<MaskingSpec> = {
   code: 4,
   fields: ['maskValue'],
   check(spec) {
-    if (!Number.isFinite(spec.maskValue)) throw specError(spec, `maskValue must be a finite number, got ${spec.maskValue}`);
+    if (!Number.isFinite(spec.maskValue))
+      throw specError(spec, `maskValue must be a finite number, got ${spec.maskValue}`);
   },
   ports(spec, inputs) {
     const { kind, size } = onlyInput(spec, inputs);

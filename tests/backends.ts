@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { createApi, type GruApi } from '../ts/api.ts';
+import type { Backend } from '../ts/backend.ts';
+import { jsBackend } from '../ts/backends/js/index.ts';
+
+/** A backend that the suites run on, and the functions of gru-wasm over it. */
+export interface BackendCase {
+  name: string;
+  backend: Backend;
+  api: GruApi;
+  /** Whether its results are the same bits as those of the other exact ones. */
+  exact: boolean;
+}
+
+function backendCase(backend: Backend): BackendCase {
+  const exact = backend.name !== 'wasm-relaxed';
+  return { name: backend.name, backend, api: createApi(() => Promise.resolve(backend)), exact };
+}
+
+/** Every backend that this host runs: `js`, `wasm-baseline` and, where there is relaxed SIMD, `wasm-relaxed`. */
+export const BACKENDS: BackendCase[] = [backendCase(jsBackend)];
+
+// Without a build (crate/pkg) there is JavaScript alone; `npm test` builds first.
+if (existsSync(new URL('../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url))) {
+  const { hasRelaxedSimd, wasmBackend } = await import('../ts/backends/wasm/index.ts');
+  const { inlinedBinaries } = await import('../ts/backends/wasm/binaries.ts');
+  BACKENDS.push(backendCase(await wasmBackend({ deterministic: true, binaries: inlinedBinaries })));
+  if (hasRelaxedSimd()) BACKENDS.push(backendCase(await wasmBackend({ binaries: inlinedBinaries })));
+}

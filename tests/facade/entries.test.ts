@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import * as js from '../../ts/js.ts';
+import { expectClose, expectError, numbers, oneGru, tensor } from './helpers.ts';
+import { SAME_BITS } from '../tolerances.ts';
+
+const wasm = (name: string) => new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url);
+const built = existsSync(wasm('baseline'));
+
+test('gru-wasm/js', async () => {
+  expect(Object.keys(js).sort()).toEqual(['GruError', 'createGru', 'createModel', 'loadModel']);
+  using model = await js.createModel(oneGru(2, 3));
+  expect(model.backend).toBe('js');
+  using loaded = await js.loadModel(model.save(), { deterministic: true });
+  expect(loaded.run(tensor([2, 2])).output.shape).toEqual([2, 3]);
+  await expectError(() => js.createModel(oneGru(2, 3), { backend: 'wasm' }), 'backend_unavailable', 'gru-wasm/js');
+});
+
+describe.runIf(built)('with wasm', () => {
+  test('gru-wasm: auto, wasm, deterministic, js', async () => {
+    const index = await import('../../ts/index.ts');
+    expect(Object.keys(index).sort()).toEqual(['GruError', 'createGru', 'createModel', 'loadModel']);
+    const { hasRelaxedSimd } = await import('../../ts/backends/wasm/index.ts');
+    const best = hasRelaxedSimd() ? 'wasm-relaxed' : 'wasm-baseline';
+    const weights = { kernel: numbers(18), recurrentKernel: numbers(27, 2), bias: numbers(18, 3) };
+    const config = { inputSize: 2, hiddenSize: 3, resetAfter: true };
+    using auto = await index.createGru(config, weights);
+    using forced = await index.loadModel(auto.save(), { backend: 'wasm' });
+    using deterministic = await index.createGru(config, weights, { deterministic: true });
+    using plain = await index.createModel(oneGru(2, 3), { backend: 'js' });
+    using plainGru = await index.createGru(config, weights, { backend: 'js' });
+    expect([auto, forced, deterministic, plain].map((m) => m.backend)).toEqual([best, best, 'wasm-baseline', 'js']);
+    const x = tensor([4, 5, 2]);
+    expectClose(deterministic.run(x).output.data, plainGru.run(x).output.data, SAME_BITS);
+  });
+
+  test('gru-wasm/slim: bytes, a response, a function', async () => {
+    const { createRuntime } = await import('../../ts/slim.ts');
+    const bytes = new Uint8Array(readFileSync(wasm('baseline')));
+    let calls = 0;
+    const runtime = createRuntime({
+      baseline: () => {
+        calls++;
+        return Promise.resolve(new Response(bytes));
+      },
+    });
+    expect(calls).toBe(0);
+    using model = await runtime.createModel(oneGru(2, 3));
+    expect(model.backend).toBe('wasm-baseline');
+    using loaded = await createRuntime({ baseline: bytes }).loadModel(model.save());
+    expect(loaded.run(tensor([2, 2]))).toEqual(model.run(tensor([2, 2])));
+    await expectError(() => runtime.createModel(oneGru(2, 3), { backend: 'js' }), 'backend_unavailable', 'gru-wasm/js');
+    await expectError(() => createRuntime({}), 'invalid_argument', 'baseline');
+  });
+});

@@ -1,0 +1,90 @@
+import { GruError } from '../errors.ts';
+import { resolveGraph } from '../graph.ts';
+import type { LayerSpec, ModelSpec } from '../spec.ts';
+import { isRecord, shapeText } from '../tensor.ts';
+import { parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
+import { METADATA_KEY, VERSION } from './save.ts';
+
+/**
+ * Reads what {@link saveModel} writes.
+ *
+ * @throws GruError `invalid_file` for a damaged file or tensors that belong to no layer, `invalid_spec` for a spec that
+ *   contradicts itself or its weights, `unsupported` for a safetensors file without a spec.
+ */
+export function readNative(bytes: Uint8Array): ModelSpec {
+  const { metadata, tensors } = parseSafetensors(bytes);
+  const json = metadata[METADATA_KEY];
+  if (json === undefined) throw noSpec(tensors);
+  const { inputs, layers, outputs } = readDescription(json);
+
+  const byLayer = new Map<unknown, Map<string, SafetensorsTensor>>(layers.map(({ name }) => [name, new Map()]));
+  for (const tensor of tensors.values()) {
+    const slash = tensor.name.lastIndexOf('/');
+    const found = slash < 0 ? undefined : byLayer.get(tensor.name.slice(0, slash));
+    if (!found) throw new GruError('invalid_file', `tensor '${tensor.name}' belongs to no layer of the spec`);
+    found.set(tensor.name.slice(slash + 1), tensor);
+  }
+  const spec = {
+    inputs,
+    layers: layers.map((layer) => ({
+      ...layer,
+      weights: Object.fromEntries([...(byLayer.get(layer.name) ?? [])].map(([key, tensor]) => [key, tensor.floats()])),
+    })),
+    ...(outputs === undefined ? {} : { outputs }),
+  } as ModelSpec;
+
+  for (const { layer, kind } of resolveGraph(spec).nodes) {
+    for (const { key, shape } of kind.tensors(layer)) {
+      const stored = byLayer.get(layer.name)?.get(key)?.shape;
+      if (!stored || shapeText(stored) === shapeText(shape)) continue;
+      const what = `tensor '${layer.name}/${key}'`;
+      throw new GruError(
+        'invalid_spec',
+        `${what}: expected shape ${shapeText(shape)}, the file has ${shapeText(stored)}`,
+      );
+    }
+  }
+  return spec;
+}
+
+function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {
+  const what = `__metadata__['${METADATA_KEY}']`;
+  let description: unknown;
+  try {
+    description = JSON.parse(json);
+  } catch (cause) {
+    throw new GruError('invalid_file', `${what} is no JSON: ${String(cause)}`, { cause });
+  }
+  if (!isRecord(description)) throw new GruError('invalid_file', `${what} is no JSON object`);
+  const { version, inputs, layers, outputs, ...rest } = description;
+  if (version !== VERSION) {
+    const got = version === undefined ? 'no version' : `version ${JSON.stringify(version)}`;
+    throw new GruError('invalid_file', `${what} has ${got}; this gru-wasm reads version ${VERSION}`);
+  }
+  const [stray] = Object.keys(rest);
+  if (stray !== undefined) throw new GruError('invalid_spec', `${what} has the unknown field '${stray}'`);
+  if (!Array.isArray(layers) || !layers.every(isRecord)) {
+    throw new GruError('invalid_spec', `${what}: layers must be an array of objects`);
+  }
+  const inline = layers.find((layer) => 'weights' in layer);
+  if (inline) {
+    throw new GruError(
+      'invalid_spec',
+      `${what}: layer '${String(inline['name'])}' has weights in the JSON, not as tensors`,
+    );
+  }
+  return { inputs, layers: layers, outputs };
+}
+
+function noSpec(tensors: Map<string, SafetensorsTensor>): GruError {
+  const names = [...tensors.keys()].sort();
+  const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
+  const isTorch = names.some((name) => /(^|\.)weight_hh(_l\d+)?$/.test(name));
+  const kind = isTorch ? 'the state dict of a PyTorch module' : 'weights alone';
+  return new GruError(
+    'unsupported',
+    `this safetensors file holds ${kind} (${shown || 'no tensor'}) and no gru-wasm model: __metadata__['${METADATA_KEY}'] is ` +
+      `missing. Tensors do not say how they are connected: build the model from them with createGru(config, ` +
+      `{ layout: 'pytorch', ... }) or createModel(spec), and model.save() it`,
+  );
+}

@@ -1,0 +1,257 @@
+import { GruError } from '../errors.ts';
+import { product } from '../tensor.ts';
+import { floatToHalf, halfToFloat } from './half.ts';
+
+/**
+ * The safetensors format: u64 length of the header, header (a JSON object of name -> dtype, shape, data_offsets), data.
+ * Specification: https://huggingface.co/docs/safetensors.
+ */
+
+/** Bytes a value. */
+// prettier-ignore
+const DTYPES = {
+  BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1,
+  I16: 2, U16: 2, F16: 2, BF16: 2,
+  I32: 4, U32: 4, F32: 4,
+  I64: 8, U64: 8, F64: 8,
+};
+
+export type SafetensorsDtype = keyof typeof DTYPES;
+
+/** The specification's limit. */
+const MAX_HEADER = 100_000_000;
+
+export interface SafetensorsFile {
+  /** `__metadata__`. */
+  metadata: Record<string, string>;
+  tensors: Map<string, SafetensorsTensor>;
+}
+
+/** A tensor of a file. It refers to the file's bytes; what it returns are copies. */
+export class SafetensorsTensor {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: number[];
+  readonly bytes: Uint8Array;
+
+  constructor(name: string, dtype: SafetensorsDtype, shape: number[], bytes: Uint8Array) {
+    this.name = name;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.bytes = bytes;
+  }
+
+  /** F32, F16 and BF16 exactly, F64 rounded. @throws GruError `unsupported` for another dtype. */
+  floats(): Float32Array {
+    const { buffer } = new Uint8Array(this.bytes);
+    switch (this.dtype) {
+      case 'F32':
+        return new Float32Array(buffer);
+      case 'F64':
+        return Float32Array.from(new Float64Array(buffer));
+      case 'F16':
+        return Float32Array.from(new Uint16Array(buffer), halfToFloat);
+      case 'BF16':
+        return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer);
+      default:
+        throw new GruError('unsupported', `tensor '${this.name}' is ${this.dtype}; expected F32, F16, BF16 or F64`);
+    }
+  }
+
+  /** I32, and I64 that fit. @throws GruError `unsupported` for another dtype or a value outside of int32. */
+  ints(): Int32Array {
+    const { buffer } = new Uint8Array(this.bytes);
+    if (this.dtype === 'I32') return new Int32Array(buffer);
+    if (this.dtype !== 'I64') {
+      throw new GruError('unsupported', `tensor '${this.name}' is ${this.dtype}; expected I32 or I64`);
+    }
+    return Int32Array.from(new BigInt64Array(buffer), (value) => {
+      if (BigInt.asIntN(32, value) === value) return Number(value);
+      throw new GruError('unsupported', `tensor '${this.name}' holds ${value.toString()}, which is no int32`);
+    });
+  }
+}
+
+/** Whether bytes begin as a safetensors file does. */
+export function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes.length >= 9 && bytes[8] === 0x7b && headerLength(bytes) <= MAX_HEADER;
+}
+
+function headerLength(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+}
+
+function invalid(message: string): GruError {
+  return new GruError('invalid_file', `safetensors: ${message}`);
+}
+
+/**
+ * Reads the header and checks all of it; no data are copied. The data may begin at any address.
+ *
+ * @throws GruError `invalid_file` saying what is wrong, `unsupported` for an unknown dtype.
+ */
+export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
+  if (bytes.length < 8) throw invalid(`the file has ${bytes.length} bytes, not even a header's length`);
+  const length = headerLength(bytes);
+  if (length > MAX_HEADER) throw invalid(`the header's length would be ${length}: not a safetensors file`);
+  if (8 + length > bytes.length) {
+    throw invalid(`the file is truncated: its header ends at byte ${8 + length}, the file at ${bytes.length}`);
+  }
+  const header = parseHeader(bytes.subarray(8, 8 + length));
+  const data = bytes.subarray(8 + length);
+  const metadata = readMetadata(header['__metadata__']);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => readEntry(name, entry));
+
+  // The data belong to one tensor each, all of them, without gaps: sorted, each tensor begins where the last one ends.
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const tensors = new Map<string, SafetensorsTensor>();
+  let at = 0;
+  for (const { name, dtype, shape, begin, end } of entries) {
+    if (begin !== at) {
+      throw invalid(
+        `tensor '${name}' begins at ${begin}, the one before it ends at ${at}: ${begin < at ? 'they overlap' : 'a gap'}`,
+      );
+    }
+    if (end > data.length) {
+      throw invalid(
+        `the file is truncated: tensor '${name}' ends at byte ${8 + length + end}, the file at ${bytes.length}`,
+      );
+    }
+    tensors.set(name, new SafetensorsTensor(name, dtype, shape, data.subarray(begin, end)));
+    at = end;
+  }
+  if (at !== data.length) throw invalid(`${data.length - at} bytes follow the last tensor`);
+  return { metadata, tensors };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes[0] !== 0x7b) throw invalid("the header does not begin with '{': not a safetensors file");
+  let text: string;
+  let header: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = JSON.parse(text);
+  } catch (cause) {
+    throw new GruError('invalid_file', `safetensors: the header is no JSON in UTF-8: ${String(cause)}`, { cause });
+  }
+  if (!isObject(header)) throw invalid('the header is no JSON object');
+  const twice = duplicateKey(text);
+  if (twice !== undefined) throw invalid(`the header has '${twice}' twice`);
+  return header;
+}
+
+/** A key that some object of the JSON, which is known to be valid, has twice. */
+function duplicateKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '{') open.push(new Set());
+    else if (c === '}') open.pop();
+    if (c !== '"') continue;
+    const begin = i;
+    while (json[++i] !== '"') if (json[i] === '\\') i++;
+    let next = i + 1;
+    while (' \t\n\r'.includes(json[next] ?? '-')) next++;
+    if (json[next] !== ':') continue;
+    const key = JSON.parse(json.slice(begin, i + 1)) as string;
+    if (open.at(-1)?.has(key)) return key;
+    open.at(-1)?.add(key);
+  }
+  return undefined;
+}
+
+function readMetadata(metadata: unknown): Record<string, string> {
+  if (metadata === undefined) return {};
+  if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw invalid('__metadata__ must hold strings by name');
+  }
+  return metadata as Record<string, string>;
+}
+
+function readEntry(name: string, entry: unknown) {
+  const what = `tensor '${name}'`;
+  if (!isObject(entry)) throw invalid(`${what} is no object`);
+  const { dtype, shape, data_offsets: offsets, ...rest } = entry;
+  const [stray] = Object.keys(rest);
+  if (stray !== undefined) throw invalid(`${what} has the unknown field '${stray}'`);
+  if (typeof dtype !== 'string') throw invalid(`${what} has no dtype`);
+  if (!Object.hasOwn(DTYPES, dtype))
+    throw new GruError('unsupported', `safetensors: ${what} has the unknown dtype ${dtype}`);
+  if (!isWholeNumbers(shape)) throw invalid(`${what}: shape must be an array of whole numbers`);
+  if (!isWholeNumbers(offsets) || offsets.length !== 2)
+    throw invalid(`${what}: data_offsets must be two whole numbers`);
+  const [begin, end] = offsets as [number, number];
+  const size = product(shape) * DTYPES[dtype as SafetensorsDtype];
+  if (end - begin !== size) {
+    throw invalid(`${what}: ${dtype} [${shape.join(', ')}] takes ${size} bytes, data_offsets hold ${end - begin}`);
+  }
+  return { name, dtype: dtype as SafetensorsDtype, shape, begin, end };
+}
+
+function isWholeNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+/** A tensor to be written. */
+export interface TensorToWrite {
+  dtype: 'F32' | 'F16' | 'I32';
+  shape: number[];
+  data: Float32Array | Int32Array;
+}
+
+/**
+ * Makes a file; the same tensors give the same bytes. The data begin at a multiple of 8.
+ *
+ * @throws GruError `unsupported` for F16 and a finite value that it cannot hold, naming the tensor.
+ */
+export function writeSafetensors(
+  tensors: Record<string, TensorToWrite>,
+  metadata: Record<string, string> = {},
+): Uint8Array {
+  // Wide values first, so that each tensor is aligned.
+  const names = Object.keys(tensors).sort(
+    (a, b) => DTYPES[tensors[b]!.dtype] - DTYPES[tensors[a]!.dtype] || (a < b ? -1 : 1),
+  );
+  const parts: Uint8Array[] = [];
+  const header: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) header.push(['__metadata__', sorted(metadata)]);
+  let at = 0;
+  for (const name of names) {
+    const { dtype, shape, data } = tensors[name]!;
+    const words = dtype === 'F16' ? halves(name, data) : data;
+    header.push([name, { dtype, shape, data_offsets: [at, (at += words.byteLength)] }]);
+    parts.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const length = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(8 + length + at);
+  new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
+  file.fill(0x20, 8, 8 + length);
+  file.set(json, 8);
+  let offset = 8 + length;
+  for (const part of parts) {
+    file.set(part, offset);
+    offset += part.length;
+  }
+  return file;
+}
+
+function sorted(record: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function halves(name: string, data: ArrayLike<number>): Uint16Array {
+  return Uint16Array.from(data, (value) => {
+    const half = floatToHalf(value);
+    if ((half & 0x7fff) === 0x7c00 && Number.isFinite(value)) {
+      throw new GruError('unsupported', `tensor '${name}' holds ${value}, which float16 cannot: its largest is 65504`);
+    }
+    return half;
+  });
+}

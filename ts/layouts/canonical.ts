@@ -1,0 +1,78 @@
+import { GruError } from '../errors.ts';
+import type { GruWeights } from '../spec.ts';
+import { describe, isArrayLike, shapeText } from '../tensor.ts';
+
+/** Weights of one direction in the canonical form of {@link GruWeights}. */
+export interface DirectionWeights {
+  input: Float32Array;
+  recurrent: Float32Array;
+  bias?: Float32Array;
+  recurrentBias?: Float32Array;
+}
+
+/** Sizes of a gru layer. */
+export interface GruSizes {
+  inputSize: number;
+  hiddenSize: number;
+}
+
+/** Both directions, or one, under the keys of {@link GruWeights}. */
+export function gruWeights(weights: { forward?: DirectionWeights; reverse?: DirectionWeights }): GruWeights {
+  return Object.fromEntries(
+    (['forward', 'reverse'] as const).flatMap((direction) =>
+      Object.entries(weights[direction] ?? {}).map(([key, data]) => [`${direction}.${key}`, data as Float32Array]),
+    ),
+  );
+}
+
+/**
+ * Adds up the biases of the input and the recurrent product, (3 hiddenSize) each in gate order z, r, n. With `resetAfter` the
+ * candidate's recurrent bias, which the reset gate multiplies, stays apart.
+ */
+export function foldBiases(
+  input: Float32Array | undefined,
+  recurrent: Float32Array | undefined,
+  hiddenSize: number,
+  resetAfter: boolean,
+): Pick<DirectionWeights, 'bias' | 'recurrentBias'> {
+  if (!recurrent) return input ? { bias: input } : {};
+  const bias = new Float32Array(3 * hiddenSize);
+  const folded = (resetAfter ? 2 : 3) * hiddenSize;
+  for (let i = 0; i < bias.length; i++) {
+    bias[i] = (input?.[i] ?? 0) + (i < folded ? recurrent[i]! : 0);
+  }
+  return resetAfter ? { bias, recurrentBias: recurrent.slice(folded) } : { bias };
+}
+
+/** (rows, columns) -> (columns, rows). */
+export function transpose(data: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c]!;
+  }
+  return out;
+}
+
+/**
+ * Weights as float32, checked for their number; a copy.
+ *
+ * @throws GruError `shape_mismatch` or `dtype_mismatch` naming the tensor.
+ */
+export function toFloats(name: string, data: unknown, shape: number[]): Float32Array {
+  const text = `of shape ${shapeText(shape)}`;
+  if (!isArrayLike(data)) {
+    throw new GruError('dtype_mismatch', `${name}: expected an array ${text}, got ${describe(data)}`);
+  }
+  const expected = shape.reduce((n, d) => n * d, 1);
+  if (data.length !== expected) {
+    throw new GruError('shape_mismatch', `${name}: expected ${expected} values ${text}, got ${data.length}`);
+  }
+  if (!(data instanceof Float32Array)) {
+    for (let i = 0; i < data.length; i++) {
+      const value: unknown = data[i];
+      if (typeof value === 'number') continue;
+      throw new GruError('dtype_mismatch', `${name}: expected numbers, got ${describe(value)} at ${i}`);
+    }
+  }
+  return Float32Array.from(data);
+}

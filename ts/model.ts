@@ -1,0 +1,240 @@
+import type { BackendState, CompiledModel } from './backend.ts';
+import { GruError } from './errors.ts';
+import { saveModel } from './formats/save.ts';
+import type { Graph } from './graph.ts';
+import { describeModel, type ModelInfo } from './info.ts';
+import { type ModelInput, readInputs, type RunInputs } from './inputs.ts';
+import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
+import {
+  groupStates,
+  readStates,
+  type StateGroup,
+  type StateInput,
+  type StateRecord,
+  statesByLayer,
+} from './states.ts';
+import type { ModelSpec } from './spec.ts';
+import { GruStream, type StreamState } from './stream.ts';
+import { checkOptions, describe, type Tensor } from './tensor.ts';
+
+/** Options of {@link GruModel.run}. */
+export interface RunOptions {
+  /**
+   * Hidden states to start from, by gru layer: (directions, batch, hiddenSize), or (directions, hiddenSize) for one sequence.
+   * Layers left out start from zeros. A model with one gru layer takes its states without a record too.
+   */
+  initialStates?: StateRecord | StateInput | undefined;
+  /** Sequences come and go as (steps, batch, size) instead of (batch, steps, size). Default false. */
+  timeMajor?: boolean | undefined;
+}
+
+/** What {@link GruModel.run} returns. All of it belongs to the caller. */
+export interface RunResult {
+  /** The model's first output. A sequence is (batch, steps, size), a vector (batch, size). */
+  output: Tensor;
+  /** All outputs by name. */
+  outputs: Record<string, Tensor>;
+  /** Final hidden states by gru layer: (directions, batch, hiddenSize), forward first. */
+  states: Record<string, Tensor>;
+}
+
+/** Options of {@link GruModel.createStream}. */
+export interface StreamOptions {
+  /** Number of sequences that go side by side. Default 1. */
+  batch?: number | undefined;
+}
+
+/** Options of {@link GruModel.save}. */
+export interface SaveOptions {
+  /** How weights are stored. `float16` halves the file and rounds them to nearest, ties to even. Default `float32`. */
+  dtype?: 'float32' | 'float16' | undefined;
+}
+
+/** What a model holds in the backend, apart from its streams. */
+class ModelResources implements Resource {
+  readonly compiled: CompiledModel;
+  /** The state of the last run, kept for the next one of the same batch. */
+  runState: BackendState | undefined;
+  layout = '';
+
+  constructor(compiled: CompiledModel) {
+    this.compiled = compiled;
+  }
+
+  free(): void {
+    this.dropRunState();
+    this.compiled.free();
+  }
+
+  dropRunState(): void {
+    this.runState?.free();
+    this.runState = undefined;
+    this.layout = '';
+  }
+
+  /** A state laid out for the run: the one kept, where it fits. */
+  stateFor({ batch, steps }: RunInputs, timeMajor: boolean): BackendState {
+    if (this.runState?.batch !== batch) this.dropRunState();
+    const state = (this.runState ??= this.compiled.createState(batch));
+    const layout = `${steps} ${timeMajor}`;
+    if (layout !== this.layout) {
+      state.setLengths(new Int32Array(batch).fill(steps), timeMajor);
+      this.layout = layout;
+    }
+    return state;
+  }
+}
+
+/**
+ * A model ready to run. Made by `loadModel`, `createModel` or `createGru`.
+ *
+ * @example
+ * const { output, states } = model.run({ data, shape: [batch, steps, size] });
+ */
+export class GruModel implements ModelInfo {
+  readonly inputs: ModelInfo['inputs'];
+  readonly outputs: ModelInfo['outputs'];
+  readonly layers: ModelInfo['layers'];
+  readonly states: ModelInfo['states'];
+  readonly streamable: boolean;
+  /** What computes: `wasm-relaxed`, `wasm-baseline` or `js`. */
+  readonly backend: string;
+  private graph: Graph | undefined;
+  private readonly resources: ModelResources;
+  private readonly groups: StateGroup[];
+  private readonly streams = new Set<StreamState>();
+
+  /** @internal */
+  constructor(graph: Graph, compiled: CompiledModel, backend: string) {
+    this.graph = graph;
+    this.backend = backend;
+    this.groups = groupStates(graph);
+    ({
+      inputs: this.inputs,
+      outputs: this.outputs,
+      layers: this.layers,
+      states: this.states,
+      streamable: this.streamable,
+    } = describeModel(graph));
+    this.resources = new ModelResources(compiled);
+    freeWhenForgotten(this, this.resources);
+  }
+
+  /**
+   * What the model is made of, weights included: not a copy, so leave it as it is. To see inside a model, make another with
+   * more outputs: `createModel({ ...model.spec, outputs: ['encoder', 'logits'] })`.
+   *
+   * @throws GruError `disposed`.
+   */
+  get spec(): ModelSpec {
+    return this.alive().spec;
+  }
+
+  /**
+   * Runs whole sequences.
+   *
+   * @param input For a model with one input: `{ data, shape }` with shape (batch, steps, size) for features, (batch, steps)
+   *   for ids, (batch, size) for an input with one row a sequence; or, for a single sequence, a shape without the batch or
+   *   the array alone: results then have no batch dimension either. For several inputs: a record of these by name.
+   *   No steps, or no sequences, are fine: outputs are empty then and the final states those given.
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (each names the tensor, what
+   *   came and what was expected), `out_of_memory`, `disposed`. The model stays usable.
+   *
+   * @example
+   * const { output } = model.run(new Float32Array(20 * 64));        // one sequence of 20 steps: output.shape is [20, size]
+   * const { states } = model.run({ data, shape: [8, 20, 64] });     // 8 sequences
+   * model.run({ data, shape: [8, 20, 64] }, { initialStates: states });
+   */
+  run(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult {
+    const graph = this.alive();
+    checkOptions('run', options, ['initialStates', 'timeMajor']);
+    const timeMajor = options.timeMajor === true;
+    const run = readInputs(graph, input, timeMajor);
+    const initial = readStates(this.groups, options.initialStates, run);
+    if (run.batch === 0) return this.collect(graph, run, timeMajor, undefined);
+    try {
+      const state = this.resources.stateFor(run, timeMajor);
+      state.reset();
+      this.groups.forEach(({ first, count, hiddenSize }, g) => {
+        const size = run.batch * hiddenSize;
+        for (let i = 0; i < count; i++) {
+          const data = initial[g]?.subarray(i * size, (i + 1) * size);
+          if (data) state.writeHidden(first + i, data);
+        }
+      });
+      graph.inputs.forEach(({ dtype }, i) => {
+        (dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i)).set(run.data[i]!);
+      });
+      state.run();
+      return this.collect(graph, run, timeMajor, state);
+    } catch (error) {
+      this.resources.dropRunState();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a stream: sequences that come step by step, with hidden states that start from zero and stay in the backend.
+   *
+   * @throws GruError `not_streamable` for a model with reverse layers, `invalid_argument`, `out_of_memory`, `disposed`.
+   */
+  createStream(options: StreamOptions = {}): GruStream {
+    const graph = this.alive();
+    checkOptions('createStream', options, ['batch']);
+    const { batch = 1 } = options;
+    if (!Number.isInteger(batch) || batch < 1) {
+      throw new GruError(
+        'invalid_argument',
+        `createStream: batch must be a whole number from 1, got ${describe(batch)}`,
+      );
+    }
+    if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
+    return new GruStream(graph, this.resources.compiled, batch, this.streams);
+  }
+
+  /**
+   * The model as a `.safetensors` file that `loadModel` reads. The same model gives the same bytes.
+   *
+   * @throws GruError `unsupported` for `float16` and a weight above 65504, naming the tensor; `disposed`.
+   */
+  save(options: SaveOptions = {}): Uint8Array {
+    const graph = this.alive();
+    checkOptions('save', options, ['dtype']);
+    const { dtype = 'float32' } = options;
+    if (!['float32', 'float16'].includes(dtype)) {
+      throw new GruError('invalid_argument', `save: dtype must be float32 or float16, got ${describe(dtype)}`);
+    }
+    return saveModel(graph.spec, dtype);
+  }
+
+  /** Frees the model and its streams. Idempotent; any other call afterwards throws GruError `disposed`. */
+  dispose(): void {
+    for (const stream of this.streams) stream.free();
+    freeNow(this.resources);
+    this.graph = undefined;
+  }
+
+  /** {@link dispose}, for `using model = await loadModel(...)`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private alive(): Graph {
+    if (!this.graph) throw new GruError('disposed', 'the model has been disposed');
+    return this.graph;
+  }
+
+  /** Copies results out; without a state they are empty. */
+  private collect(graph: Graph, run: RunInputs, timeMajor: boolean, state: BackendState | undefined): RunResult {
+    const tensors = graph.outputs.map(({ name, kind, size }, i): [string, Tensor] => {
+      const batch = run.batched ? [run.batch] : [];
+      const rows = kind === 'vector' ? batch : timeMajor ? [run.steps, ...batch] : [...batch, run.steps];
+      return [name, { data: state ? state.output(i).slice() : new Float32Array(0), shape: [...rows, size] }];
+    });
+    return {
+      output: (tensors[0]!)[1],
+      outputs: Object.fromEntries(tensors),
+      states: statesByLayer(this.groups, run, (index, out) => state?.readHidden(index, out)),
+    };
+  }
+}

@@ -1,0 +1,62 @@
+import { GruError } from './errors.ts';
+import { describe } from './tensor.ts';
+
+/** Where a model file comes from: a path (in a browser: a URL relative to the page), a URL, a response, or the bytes. */
+export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
+
+/**
+ * Reads all bytes.
+ *
+ * @throws GruError `io` when it cannot be read, `invalid_argument` for something that is no source; the signal's reason when
+ *   aborted.
+ */
+export async function readSource(source: ModelSource, signal?: AbortSignal): Promise<Uint8Array> {
+  signal?.throwIfAborted();
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  let name = 'the source';
+  try {
+    if (typeof source === 'string' || source instanceof URL) {
+      name = `'${shorten(String(source))}'`;
+      return await readNamed(source, signal);
+    }
+    if (source instanceof Response) {
+      name = source.url ? `'${shorten(source.url)}'` : 'the response';
+      return await readResponse(source);
+    }
+    if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new GruError('io', `${name} could not be read: ${why}`, { cause });
+  }
+  throw new GruError(
+    'invalid_argument',
+    `the model source must be a path, URL, Response, Blob, ArrayBuffer or Uint8Array; got ${describe(source)}`,
+  );
+}
+
+async function readNamed(source: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const isUrl = source instanceof URL || /^(https?|file|data|blob):/i.test(source);
+  const isFile = isUrl ? /^file:/i.test(String(source)) : onServer();
+  if (isFile) {
+    const { readFile } = await import('node:fs/promises');
+    return await readFile(isUrl ? new URL(source) : source, signal && { signal });
+  }
+  return await readResponse(await fetch(source, signal && { signal }));
+}
+
+async function readResponse(response: Response): Promise<Uint8Array> {
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Node, Deno or Bun: a string without a scheme is a path there. */
+function onServer(): boolean {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
+}
+
+function shorten(name: string): string {
+  return name.length > 200 ? `${name.slice(0, 200)}...` : name;
+}

@@ -1,0 +1,107 @@
+import { GruError } from './errors.ts';
+import type { Graph } from './graph.ts';
+import type { RunInputs } from './inputs.ts';
+import { checkShape, describe, isRecord, isTensorLike, shapeText, type Tensor, type TensorLike } from './tensor.ts';
+
+/** Hidden states of one gru layer: (directions, batch, hiddenSize), forward first; without the batch for one sequence. */
+export type StateInput = TensorLike | Float32Array;
+
+/** Hidden states by the name of the gru layer; a layer left out starts from zeros. */
+export type StateRecord = Record<string, StateInput>;
+
+/** The states of one gru layer: `count` of them from `first` on in {@link Graph.states}. */
+export interface StateGroup {
+  layer: string;
+  first: number;
+  count: number;
+  hiddenSize: number;
+  fromGraph: boolean;
+}
+
+export function groupStates(graph: Graph): StateGroup[] {
+  const groups: StateGroup[] = [];
+  graph.states.forEach(({ layer, hiddenSize, fromGraph }, first) => {
+    const last = groups.at(-1);
+    if (last?.layer === layer) last.count++;
+    else groups.push({ layer, first, count: 1, hiddenSize, fromGraph });
+  });
+  return groups;
+}
+
+/** The shape of a layer's states in a run. */
+export function stateShape({ count, hiddenSize }: StateGroup, { batched, batch }: RunInputs): number[] {
+  return batched ? [count, batch, hiddenSize] : [count, hiddenSize];
+}
+
+/**
+ * The given states, one array a group, undefined for those left out.
+ *
+ * @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, naming the layer.
+ */
+export function readStates(groups: StateGroup[], given: unknown, run: RunInputs): (Float32Array | undefined)[] {
+  if (given === undefined) return groups.map(() => undefined);
+  const [only] = groups;
+  const record = isRecord(given) ? given : groups.length === 1 && only ? { [only.layer]: given } : undefined;
+  if (!record) {
+    const message =
+      groups.length === 0
+        ? 'the model has no gru layer'
+        : 'the model has several gru layers: give a record by layer name';
+    throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);
+  }
+  const stray = Object.keys(record).find((name) => !groups.some((group) => group.layer === name));
+  if (stray !== undefined) {
+    const names = groups.map((group) => `'${group.layer}'`).join(', ');
+    throw new GruError(
+      'invalid_argument',
+      `initialStates: there is no gru layer '${stray}'; there is ${names || 'none'}`,
+    );
+  }
+  return groups.map((group) =>
+    Object.hasOwn(record, group.layer) && record[group.layer] !== undefined
+      ? readState(group, record[group.layer], run)
+      : undefined,
+  );
+}
+
+function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Array {
+  const what = `initialStates['${group.layer}']`;
+  if (group.fromGraph) {
+    throw new GruError('invalid_argument', `${what}: this layer takes its initial state from inside the model`);
+  }
+  const data = isTensorLike(value) ? value.data : value;
+  if (!(data instanceof Float32Array)) {
+    throw new GruError('dtype_mismatch', `${what}: expected a tensor or a Float32Array, got ${describe(value)}`);
+  }
+  const expected = stateShape(group, run);
+  if (isTensorLike(value)) {
+    checkShape(what, value);
+    if (value.shape.length !== expected.length || value.shape.some((d, i) => d !== expected[i])) {
+      const text = `${shapeText(expected)} (${run.batched ? 'directions, batch, hidden' : 'directions, hidden'} size)`;
+      throw new GruError('shape_mismatch', `${what}: expected shape ${text}, got ${shapeText(value.shape)}`);
+    }
+  }
+  const length = group.count * run.batch * group.hiddenSize;
+  if (data.length !== length) {
+    const text = `${length} values for ${shapeText(expected)}`;
+    throw new GruError('shape_mismatch', `${what}: expected ${text}, got ${data.length}`);
+  }
+  return data;
+}
+
+/** Final states, by layer. `read` copies state number `index` out. */
+export function statesByLayer(
+  groups: StateGroup[],
+  run: RunInputs,
+  read: (index: number, out: Float32Array) => void,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    groups.map((group) => {
+      const size = run.batch * group.hiddenSize;
+      const data = new Float32Array(group.count * size);
+      if (size > 0)
+        for (let i = 0; i < group.count; i++) read(group.first + i, data.subarray(i * size, (i + 1) * size));
+      return [group.layer, { data, shape: stateShape(group, run) }];
+    }),
+  );
+}

@@ -1,0 +1,49 @@
+import { GruError } from './errors.ts';
+import type { ModelSpec } from './spec.ts';
+import { describe, isRecord } from './tensor.ts';
+
+const FIELDS = {
+  spec: ['inputs', 'layers', 'outputs'],
+  input: ['name', 'dtype', 'size', 'kind'],
+  output: ['name', 'from'],
+};
+
+/**
+ * Checks the form of a spec that may come from anywhere: arrays where there must be arrays, objects where there must be
+ * objects, and no fields that nobody would read. The rest is checked with the graph.
+ *
+ * @throws GruError `invalid_spec`.
+ */
+export function checkStructure(spec: ModelSpec): void {
+  const { inputs, layers, outputs } = object(spec, 'the spec', FIELDS.spec);
+  for (const [i, input] of array(inputs, 'inputs').entries()) object(input, `input ${i}`, FIELDS.input);
+  for (const [i, output] of outputs === undefined ? [] : array(outputs, 'outputs').entries()) {
+    if (typeof output !== 'string') object(output, `output ${i}`, FIELDS.output);
+  }
+  for (const [i, layer] of array(layers, 'layers').entries()) {
+    const { type, name, ...rest } = object(layer, `layer ${i}`);
+    const what = `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}'`;
+    for (const field of ['inputs', 'initialState']) {
+      if (rest[field] !== undefined) array(rest[field], `${what}: ${field}`);
+    }
+    if ('weights' in rest || ['gru', 'dense', 'embedding'].includes(type as string)) {
+      object(rest['weights'], `${what}: weights`);
+    }
+  }
+}
+
+function describeName(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
+}
+
+function array(value: unknown, what: string): unknown[] {
+  if (Array.isArray(value) && value.length > 0) return value as unknown[];
+  throw new GruError('invalid_spec', `${what} must be an array that is not empty, got ${describe(value)}`);
+}
+
+function object(value: unknown, what: string, fields?: string[]): Record<string, unknown> {
+  if (!isRecord(value)) throw new GruError('invalid_spec', `${what} must be an object, got ${describe(value)}`);
+  const stray = fields && Object.keys(value).find((key) => !fields.includes(key));
+  if (stray === undefined) return value;
+  throw new GruError('invalid_spec', `${what} has the unknown field '${stray}'; known: ${fields?.join(', ') ?? ''}`);
+}
