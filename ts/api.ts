@@ -47,7 +47,9 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
   return {
     async loadModel(source, options = {}) {
       check('loadModel', options, [...MODEL_OPTIONS, 'signal']);
-      return compile(await readModel(await readSource(source, options.signal)), options);
+      // The backend starts while the file is read.
+      const [spec] = await Promise.all([readSource(source, options.signal).then(readModel), resolve(options)]);
+      return compile(spec, options);
     },
     async createModel(spec, options = {}) {
       check('createModel', options, MODEL_OPTIONS);

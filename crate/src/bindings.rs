@@ -259,3 +259,23 @@ pub fn state_reset(state: i32) -> i32 {
 pub fn state_free(state: i32) -> i32 {
     STATES.with_borrow_mut(|states| code(states.remove(state).map(|_| 0)))
 }
+
+/// Chooses the kernels that new models use: an index of `KERNELS`.
+#[wasm_bindgen]
+pub fn kernels_select(set: usize) -> i32 {
+    code(ensure(crate::kernels::select(set)).map(|()| 0))
+}
+
+/// Runs a kernel of a set on one row, `times` times, for timing. The block is its operands: see `PROBE_WORDS` of kernels.
+#[wasm_bindgen]
+pub fn kernels_run(set: usize, block: i32, times: usize) -> i32 {
+    BLOCKS.with_borrow_mut(|blocks| {
+        code(blocks.get(block).and_then(|block| crate::kernels::probe(set, block, times)).map(|()| 0))
+    })
+}
+
+/// Which kernels new models use.
+#[wasm_bindgen]
+pub fn kernels_selected() -> i32 {
+    crate::kernels::selected_index() as i32
+}

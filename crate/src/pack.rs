@@ -2,8 +2,9 @@
 
 use crate::buffer::{Buffer, product};
 use crate::error::{Result, ensure};
-use crate::kernels::matmul::{MAX_VECTORS, PanelArgs, PanelKernel, panel_kernel};
-use crate::simd::{LANES, Lanes};
+use crate::kernels::matmul::{KernelSet, MAX_VECTORS, PanelArgs, PanelKernel};
+use crate::kernels::selected;
+use crate::simd::LANES;
 use alloc::vec::Vec;
 
 /// Rows of activations share a block of this many k, so that a block of a full panel (24 KB) stays in L1.
@@ -55,8 +56,12 @@ pub struct Init {
 }
 
 impl PackedMatrix {
-    /// Packs `gates`, each `units` rows of `k` weights.
+    /// Packs `gates`, each `units` rows of `k` weights, for the kernels selected.
     pub fn pack(gates: &[&[f32]], units: usize, k: usize) -> Result<Self> {
+        Self::pack_for(selected(), gates, units, k)
+    }
+
+    fn pack_for(kernels: &KernelSet, gates: &[&[f32]], units: usize, k: usize) -> Result<Self> {
         let n = gates.len();
         let length = product(&[units, k])?;
         ensure((1..=MAX_VECTORS).contains(&n) && units > 0 && k > 0 && gates.iter().all(|g| g.len() == length))?;
@@ -69,13 +74,7 @@ impl PackedMatrix {
         for p in 0..count {
             let width = (vectors + p) / count;
             let unit = first * LANES;
-            panels.push(Panel {
-                unit,
-                vectors: width,
-                column: n * unit,
-                offset,
-                kernel: panel_kernel::<Lanes>(n * width),
-            });
+            panels.push(Panel { unit, vectors: width, column: n * unit, offset, kernel: (kernels.panel)(n * width) });
             for ki in 0..k {
                 for (g, gate) in gates.iter().enumerate() {
                     let row = &mut data[offset + (ki * n + g) * width * LANES..][..width * LANES];
@@ -133,6 +132,7 @@ impl PackedMatrix {
             k: block.min(self.k),
             // SAFETY: the offset is inside `data`.
             panel: unsafe { self.data.as_ptr().add(panel.offset) },
+            vectors: self.gates * panel.vectors,
             init: init.base,
             ld_init: init.stride,
             out,
@@ -176,10 +176,11 @@ impl PackedMatrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::matmul::KERNELS;
     use crate::kernels::reference::{Random, dot};
     use alloc::vec;
 
-    /// Every panel kernel, at sizes below, at and above the edges of vectors, panels and blocks of k.
+    /// Every kernel of every set, at sizes below, at and above the edges of vectors, panels, tiles and blocks of k.
     #[test]
     fn sums_equal_the_naive_ones() {
         let mut random = Random(1);
@@ -194,32 +195,55 @@ mod tests {
 
     fn check(random: &mut Random, gates: usize, units: usize, k: usize) {
         let weights: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units * k, 1.0)).collect();
+        let weights: Vec<&[f32]> = weights.iter().map(|w| &w[..]).collect();
         let biases: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units, 1.0)).collect();
-        let matrix = PackedMatrix::pack(&weights.iter().map(|w| &w[..]).collect::<Vec<_>>(), units, k).unwrap();
-        let bias = matrix.pack_row(&biases.iter().map(|b| Some(&b[..])).collect::<Vec<_>>()).unwrap();
-        let columns = matrix.columns();
-        assert_eq!(columns, gates * units.next_multiple_of(LANES));
-        let rows = [2, 0, 1];
-        let x = random.take(3 * k, 1.0);
-        for n in [0, 1, 3] {
-            let mut out = vec![f32::NAN; 3 * columns];
+        let biases: Vec<Option<&[f32]>> = biases.iter().map(|b| Some(&b[..])).collect();
+        let rows = [2, 0, 1, 6, 5, 4, 3];
+        let x = random.take(rows.len() * k, 1.0);
+        for n in [0, 1, 2, 3, 7] {
             let input = Rows { base: x.as_ptr(), stride: k, rows: &rows[..n] };
-            // SAFETY: `x` holds 3 rows of k.
-            unsafe { matrix.multiply(input, &bias, &mut out, columns) };
-            assert!(out[n * columns..].iter().all(|v| v.is_nan()), "writes past its rows");
-            for (i, &row) in rows[..n].iter().enumerate() {
-                let x: Vec<f64> = x[row as usize * k..][..k].iter().map(|&v| f64::from(v)).collect();
-                for panel in &matrix.panels {
-                    for (g, j) in (0..gates).flat_map(|g| (0..panel.vectors * LANES).map(move |j| (g, j))) {
-                        let got = out[i * columns + panel.column + g * panel.vectors * LANES + j];
-                        let unit = panel.unit + j;
-                        let want = if unit < units {
-                            dot(&weights[g][unit * k..][..k], &x, f64::from(biases[g][unit]))
-                        } else {
-                            0.0
-                        };
-                        assert!((f64::from(got) - want).abs() < 1e-6 * k as f64, "{gates} {units} {k} {got} {want}");
+            let mut first: Option<Vec<f32>> = None;
+            for kernels in &KERNELS {
+                let matrix = PackedMatrix::pack_for(kernels, &weights, units, k).unwrap();
+                let bias = matrix.pack_row(&biases).unwrap();
+                let columns = matrix.columns();
+                assert_eq!(columns, gates * units.next_multiple_of(LANES));
+                let mut out = vec![f32::NAN; rows.len() * columns];
+                // SAFETY: `x` holds a row of k for each of `rows`.
+                unsafe { matrix.multiply(input, &bias, &mut out, columns) };
+                assert!(out[n * columns..].iter().all(|v| v.is_nan()), "{} writes past its rows", kernels.name);
+                out.truncate(n * columns);
+                match &first {
+                    Some(first) => assert_eq!(&out, first, "{} differs: {gates} {units} {k} {n}", kernels.name),
+                    None => {
+                        compare(&matrix, &weights, &biases, &x, &rows[..n], &out);
+                        first = Some(out);
                     }
+                }
+            }
+        }
+    }
+
+    fn compare(
+        matrix: &PackedMatrix,
+        weights: &[&[f32]],
+        biases: &[Option<&[f32]>],
+        x: &[f32],
+        rows: &[u32],
+        out: &[f32],
+    ) {
+        let k = matrix.k;
+        for (row, out) in rows.iter().zip(out.chunks(matrix.columns())) {
+            let x: Vec<f64> = x[*row as usize * k..][..k].iter().map(|&v| f64::from(v)).collect();
+            for panel in &matrix.panels {
+                let width = panel.vectors * LANES;
+                for (g, j) in (0..weights.len()).flat_map(|g| (0..width).map(move |j| (g, j))) {
+                    let got = out[panel.column + g * width + j];
+                    let want = match biases[g].unwrap().get(panel.unit + j) {
+                        Some(&bias) => dot(&weights[g][(panel.unit + j) * k..][..k], &x, f64::from(bias)),
+                        None => 0.0,
+                    };
+                    assert!((f64::from(got) - want).abs() < 1e-6 * k as f64, "{k} {got} {want}");
                 }
             }
         }

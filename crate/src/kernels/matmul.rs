@@ -3,7 +3,7 @@
 //! `out[i] = init[i] + sum over k ascending of panel[k] * a[rows[i]][k]`, i being one of `n` rows and each `out[i]` the `4 N`
 //! sums of a panel of N vectors. One order of accumulation for each element: see docs/arithmetic.md.
 
-use crate::simd::{LANES, Vector};
+use crate::simd::{LANES, Lanes, Vector};
 
 /// Most vectors of sums in a panel: 12 accumulators, one weight and one activation fit into 16 registers.
 pub const MAX_VECTORS: usize = 12;
@@ -22,6 +22,8 @@ pub struct PanelArgs {
     pub k: usize,
     /// The panel at the first k of this block: `[k][4 N]`.
     pub panel: *const f32,
+    /// Vectors of sums in the panel.
+    pub vectors: usize,
     /// Initial sums of row 0.
     pub init: *const f32,
     /// Distance between rows of `init`; 0 for the same in all rows.
@@ -81,8 +83,148 @@ panel_1xn!(panel_1x10: a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, p 8, q 9);
 panel_1xn!(panel_1x11: a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, p 8, q 9, r 10);
 panel_1xn!(panel_1x12: a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, p 8, q 9, r 10, s 11);
 
-/// The kernel for panels of `vectors` vectors (1 to [`MAX_VECTORS`]).
-pub fn panel_kernel<V: Vector>(vectors: usize) -> PanelKernel {
+/// `gemm_f32_ukernel_RxC`: C vectors of R rows, starting at vector `column` of the panel and row `row`; a weight is loaded
+/// once for all rows.
+macro_rules! tile {
+    ($name:ident: [$($w:ident $j:literal),+] $($x:ident $i:literal [$($sum:ident $v:ident $c:literal),+]);+) => {
+        /// # Safety
+        /// As [`PanelKernel`], for the rows and vectors of the tile.
+        #[inline(never)]
+        unsafe fn $name<V: Vector>(args: &PanelArgs, row: usize, column: usize) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let width = args.vectors * LANES;
+                let mut weights = args.panel.add(column * LANES);
+                let init = args.init.add(row * args.ld_init + column * LANES);
+                $(let mut $x = args.a.add(*args.rows.add(row + $i) as usize * args.lda);)+
+                $($(let mut $sum = V::load(init.add($i * args.ld_init + $c * LANES));)+)+
+                let end = weights.add(args.k * width);
+                while weights < end {
+                    $(let $w = V::load(weights.add($j * LANES));)+
+                    $(
+                        let x = V::load_splat($x);
+                        $($sum = $v.madd(x, $sum);)+
+                        $x = $x.add(1);
+                    )+
+                    weights = weights.add(width);
+                }
+                let out = args.out.add(row * args.ld_out + column * LANES);
+                $($($sum.store(out.add($i * args.ld_out + $c * LANES));)+)+
+            }
+        }
+    };
+}
+
+tile!(tile_1x1: [w0 0] x0 0 [a0 w0 0]);
+tile!(tile_1x2: [w0 0, w1 1] x0 0 [a0 w0 0, a1 w1 1]);
+tile!(tile_1x3: [w0 0, w1 1, w2 2] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2]);
+tile!(tile_1x4: [w0 0, w1 1, w2 2, w3 3] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2, a3 w3 3]);
+tile!(tile_1x5: [w0 0, w1 1, w2 2, w3 3, w4 4] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2, a3 w3 3, a4 w4 4]);
+tile!(tile_1x6: [w0 0, w1 1, w2 2, w3 3, w4 4, w5 5] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2, a3 w3 3, a4 w4 4, a5 w5 5]);
+tile!(tile_2x1: [w0 0] x0 0 [a0 w0 0]; x1 1 [b0 w0 0]);
+tile!(tile_2x2: [w0 0, w1 1] x0 0 [a0 w0 0, a1 w1 1]; x1 1 [b0 w0 0, b1 w1 1]);
+tile!(tile_2x3: [w0 0, w1 1, w2 2] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2]; x1 1 [b0 w0 0, b1 w1 1, b2 w2 2]);
+tile!(tile_2x4: [w0 0, w1 1, w2 2, w3 3] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2, a3 w3 3]; x1 1 [b0 w0 0, b1 w1 1, b2 w2 2, b3 w3 3]);
+tile!(tile_6x4: [w0 0, w1 1, w2 2, w3 3] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2, a3 w3 3]; x1 1 [b0 w0 0, b1 w1 1, b2 w2 2, b3 w3 3]; x2 2 [c0 w0 0, c1 w1 1, c2 w2 2, c3 w3 3]; x3 3 [d0 w0 0, d1 w1 1, d2 w2 2, d3 w3 3]; x4 4 [e0 w0 0, e1 w1 1, e2 w2 2, e3 w3 3]; x5 5 [f0 w0 0, f1 w1 1, f2 w2 2, f3 w3 3]);
+
+/// A set of kernels for all widths of panels. All sets give the same bits.
+pub struct KernelSet {
+    /// Its name.
+    pub name: &'static str,
+    /// The kernel for panels of so many vectors (1 to [`MAX_VECTORS`]).
+    pub panel: fn(usize) -> PanelKernel,
+}
+
+/// All sets. Which one is fastest depends on the engine's compiler: the facade times them when the core starts.
+pub const KERNELS: [KernelSet; 3] = [
+    // V8 12.9 (Node 24) and later.
+    KernelSet { name: "1x12", panel: wide::<Lanes> },
+    // Node 20 and 22: their V8 moves all loads of an iteration to its start, and spills from 12 accumulators on.
+    KernelSet { name: "2x4", panel: |_| narrow::<Lanes> },
+    // V8 with --experimental-wasm-revectorize, which makes 256-bit code of adjacent pairs of vectors.
+    KernelSet { name: "6x4", panel: |_| paired::<Lanes> },
+];
+
+/// # Safety
+/// As [`PanelKernel`].
+unsafe fn narrow<V: Vector>(args: &PanelArgs) {
+    let pairs = args.n & !1;
+    // SAFETY: the caller's promise; tiles cover each row and vector once.
+    unsafe {
+        let mut column = 0;
+        while column < args.vectors && pairs > 0 {
+            let (width, tile): (usize, unsafe fn(&PanelArgs, usize, usize)) = match args.vectors - column {
+                1 => (1, tile_2x1::<V>),
+                2 => (2, tile_2x2::<V>),
+                3 => (3, tile_2x3::<V>),
+                _ => (4, tile_2x4::<V>),
+            };
+            let mut row = 0;
+            while row < pairs {
+                tile(args, row, column);
+                row += 2;
+            }
+            column += width;
+        }
+        if pairs < args.n {
+            one_row::<V>(args, pairs);
+        }
+    }
+}
+
+/// One row in tiles of up to 6 vectors.
+///
+/// # Safety
+/// As [`PanelKernel`].
+unsafe fn one_row<V: Vector>(args: &PanelArgs, row: usize) {
+    let mut column = 0;
+    while column < args.vectors {
+        let (width, tile): (usize, unsafe fn(&PanelArgs, usize, usize)) = match args.vectors - column {
+            1 => (1, tile_1x1::<V>),
+            2 => (2, tile_1x2::<V>),
+            3 => (3, tile_1x3::<V>),
+            4 => (4, tile_1x4::<V>),
+            5 => (5, tile_1x5::<V>),
+            _ => (6, tile_1x6::<V>),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { tile(args, row, column) };
+        column += width;
+    }
+}
+
+/// # Safety
+/// As [`PanelKernel`].
+unsafe fn paired<V: Vector>(args: &PanelArgs) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let sixes = args.n - args.n % 6;
+        if sixes == 0 || !args.vectors.is_multiple_of(4) {
+            return wide::<V>(args.vectors)(args);
+        }
+        let mut column = 0;
+        while column < args.vectors {
+            let mut row = 0;
+            while row < sixes {
+                tile_6x4::<V>(args, row, column);
+                row += 6;
+            }
+            column += 4;
+        }
+        if sixes < args.n {
+            wide::<V>(args.vectors)(&PanelArgs {
+                rows: args.rows.add(sixes),
+                n: args.n - sixes,
+                init: args.init.add(sixes * args.ld_init),
+                out: args.out.add(sixes * args.ld_out),
+                ..*args
+            });
+        }
+    }
+}
+
+/// The kernel for panels of `vectors` vectors.
+fn wide<V: Vector>(vectors: usize) -> PanelKernel {
     match vectors {
         1 => panel_1x1::<V>,
         2 => panel_1x2::<V>,

@@ -1,8 +1,68 @@
 //! Micro-kernels, each written once over [`crate::simd::Vector`].
 
+use crate::error::{Result, ensure};
+use crate::simd::LANES;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs};
+
 pub mod activation;
 pub mod gates;
 pub mod matmul;
 #[doc(hidden)]
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
+
+static SELECTED: AtomicUsize = AtomicUsize::new(0);
+
+/// The set that new models use.
+pub fn selected() -> &'static KernelSet {
+    &KERNELS[selected_index()]
+}
+
+/// Its number in [`KERNELS`].
+pub fn selected_index() -> usize {
+    SELECTED.load(Ordering::Relaxed)
+}
+
+/// Chooses the set that new models use. False where there is none of this number.
+pub fn select(set: usize) -> bool {
+    let known = set < KERNELS.len();
+    if known {
+        SELECTED.store(set, Ordering::Relaxed);
+    }
+    known
+}
+
+/// Depth of the product that [`probe`] computes.
+const PROBE_K: usize = 64;
+
+/// Words that [`probe`] works on: a full panel, a row of activations, initial sums and sums.
+pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + 2 * MAX_VECTORS * LANES;
+
+/// Runs the kernel of a set for full panels on one row, `times` times.
+pub fn probe(set: usize, operands: &mut [f32], times: usize) -> Result<()> {
+    ensure(set < KERNELS.len() && operands.len() == PROBE_WORDS)?;
+    let width = MAX_VECTORS * LANES;
+    let (panel, rest) = operands.split_at_mut(PROBE_K * width);
+    let (a, rest) = rest.split_at_mut(PROBE_K);
+    let (init, out) = rest.split_at_mut(width);
+    let args = PanelArgs {
+        a: a.as_ptr(),
+        lda: PROBE_K,
+        rows: [0].as_ptr(),
+        n: 1,
+        k: PROBE_K,
+        panel: panel.as_ptr(),
+        vectors: MAX_VECTORS,
+        init: init.as_ptr(),
+        ld_init: width,
+        out: out.as_mut_ptr(),
+        ld_out: width,
+    };
+    let kernel = (KERNELS[set].panel)(MAX_VECTORS);
+    for _ in 0..times {
+        // SAFETY: the parts are as long as the one row of a full panel needs.
+        unsafe { kernel(&args) };
+    }
+    Ok(())
+}

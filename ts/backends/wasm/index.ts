@@ -6,6 +6,7 @@ import type { Graph } from '../../graph.ts';
 import { compile } from './compile.ts';
 import { hasRelaxedSimd, hasSimd } from './detect.ts';
 import type { Engine } from './engine.ts';
+import { chooseKernels } from './kernels.ts';
 
 export { hasRelaxedSimd, hasSimd };
 
@@ -50,5 +51,6 @@ async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries): Prom
   if (typeof engine.state_set_lengths !== 'function') {
     throw new GruError('backend_unavailable', `the ${name} wasm module is not this version's`);
   }
+  await chooseKernels(engine);
   return { name: `wasm-${name}`, compile: (graph: Graph) => compile(engine, graph) };
 }
