@@ -17,6 +17,12 @@ export interface ModelOptions {
    * relaxed SIMD, which is faster. Default false.
    */
   deterministic?: boolean | undefined;
+  /**
+   * Node only, experimental: turn on V8's `--experimental-wasm-revectorize` for the whole process before the core is compiled.
+   * Batches of 6 rows and more then run about twice as fast on Node 24 and later, with the same bits. Must be asked for by
+   * the first model of the process. Default false.
+   */
+  revectorize?: boolean | undefined;
 }
 
 /** Options of `loadModel`. */
@@ -35,7 +41,7 @@ export interface GruApi {
   readonly createGru: (config: GruConfig, weights: GruLayout, options?: ModelOptions) => Promise<GruModel>;
 }
 
-const MODEL_OPTIONS = ['backend', 'deterministic'];
+const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
 
 /** The functions over backends that `resolve` finds. */
 export function createApi(resolve: (options: ModelOptions) => Promise<Backend>): GruApi {

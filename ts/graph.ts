@@ -70,7 +70,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
   const lookUp = (ref: ValueRef, reader: string): number => {
     const value = byRef.get(ref);
     if (value === undefined) throw invalid(`${reader} reads '${ref}', which no input or earlier layer gives`);
-    (values[value]!).used = true;
+    values[value]!.used = true;
     return value;
   };
 

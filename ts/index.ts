@@ -9,12 +9,12 @@ import type { ModelSpec } from './spec.ts';
 export * from './types.ts';
 
 /** Both wasm builds are inlined, in chunks that are loaded when they are needed; so is the JS backend. */
-const api = createApi(async ({ backend = 'auto', deterministic = false }): Promise<Backend> => {
+const api = createApi(async ({ backend = 'auto', deterministic = false, revectorize = false }): Promise<Backend> => {
   if (backend !== 'js') {
     try {
       const { wasmBackend } = await import('./backends/wasm/index.ts');
       const { inlinedBinaries } = await import('./backends/wasm/binaries.ts');
-      return await wasmBackend({ deterministic, binaries: inlinedBinaries });
+      return await wasmBackend({ deterministic, revectorize, binaries: inlinedBinaries });
     } catch (error) {
       const unavailable = error instanceof GruError && error.code === 'backend_unavailable';
       if (backend === 'wasm' || !unavailable) throw error;

@@ -106,7 +106,7 @@ function readShape(input: InputPort, tensor: TensorLike, timeMajor: boolean): Re
     const expected = dimensions(input, batched, timeMajor);
     const fits = shape.length === expected.length && expected.every((d, i) => typeof d === 'string' || d === shape[i]);
     if (!fits) continue;
-    const batch = batched ? (shape[expected.indexOf('B')]!) : 1;
+    const batch = batched ? shape[expected.indexOf('B')]! : 1;
     return { data, batched, batch, steps: shape[expected.indexOf('T')] };
   }
   const [withBatch, without] = [true, false].map((batched) => shapeText(dimensions(input, batched, timeMajor)));
@@ -142,7 +142,7 @@ export function checkId(input: InputPort, id: unknown, index: number, shape: rea
   if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < input.vocabularySize) return;
   const position = shape.map((_, d) => {
     const below = shape.slice(d + 1).reduce((n, size) => n * size, 1);
-    return Math.floor(index / below) % (shape[d]!);
+    return Math.floor(index / below) % shape[d]!;
   });
   const got = typeof id === 'number' ? String(id) : describe(id);
   throw new GruError(

@@ -232,7 +232,7 @@ export class GruModel implements ModelInfo {
       return [name, { data: state ? state.output(i).slice() : new Float32Array(0), shape: [...rows, size] }];
     });
     return {
-      output: (tensors[0]!)[1],
+      output: tensors[0]![1],
       outputs: Object.fromEntries(tensors),
       states: statesByLayer(this.groups, run, (index, out) => state?.readHidden(index, out)),
     };

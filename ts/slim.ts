@@ -36,11 +36,11 @@ export function createRuntime({ baseline, relaxed }: RuntimeOptions): GruApi {
     baseline: () => toModule('baseline', baseline),
     relaxed: () => toModule('relaxed', relaxed),
   };
-  return createApi(async ({ backend, deterministic = false }) => {
+  return createApi(async ({ backend, deterministic = false, revectorize = false }) => {
     if (backend === 'js') {
       throw new GruError('backend_unavailable', "gru-wasm/slim has no JS backend; import from 'gru-wasm/js'");
     }
-    return wasmBackend({ deterministic: deterministic || relaxed === undefined, binaries });
+    return wasmBackend({ deterministic: deterministic || relaxed === undefined, revectorize, binaries });
   });
 }
 

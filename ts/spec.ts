@@ -166,11 +166,4 @@ export interface SliceSpec extends LayerBase {
 }
 
 export type LayerSpec =
-  | EmbeddingSpec
-  | DenseSpec
-  | ActivationSpec
-  | MergeSpec
-  | MaskingSpec
-  | GruSpec
-  | StepSpec
-  | SliceSpec;
+  EmbeddingSpec | DenseSpec | ActivationSpec | MergeSpec | MaskingSpec | GruSpec | StepSpec | SliceSpec;

@@ -266,11 +266,11 @@ pub fn kernels_select(set: usize) -> i32 {
     code(ensure(crate::kernels::select(set)).map(|()| 0))
 }
 
-/// Runs a kernel of a set on one row, `times` times, for timing. The block is its operands: see `PROBE_WORDS` of kernels.
+/// Runs a kernel of a set on `rows` rows, `times` times, for timing. The block is its operands, `PROBE_WORDS` of kernels.
 #[wasm_bindgen]
-pub fn kernels_run(set: usize, block: i32, times: usize) -> i32 {
+pub fn kernels_run(set: usize, block: i32, rows: usize, times: usize) -> i32 {
     BLOCKS.with_borrow_mut(|blocks| {
-        code(blocks.get(block).and_then(|block| crate::kernels::probe(set, block, times)).map(|()| 0))
+        code(blocks.get(block).and_then(|block| crate::kernels::probe(set, block, rows, times)).map(|()| 0))
     })
 }
 

@@ -16,6 +16,7 @@ export async function loadG2p(options) {
   const stream = decoder.createStream();
   const logits = new Float32Array(phonemes.length);
 
+  /** @type {(word: string) => string[]} */
   const toPhonemes = (word) => {
     const letters = Array.from(word.toLowerCase(), (letter) => graphemes.indexOf(letter, 1));
     if (letters.length === 0 || letters.includes(-1)) {

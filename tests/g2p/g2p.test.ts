@@ -57,7 +57,9 @@ describe.each(BACKENDS)('layer by layer on $name', ({ api }) => {
     const backward = floats('encoder_backward_outputs');
     const states = floats('decoder_states');
     const logits = floats('decoder_logits');
-    const close = (got: Float32Array, want: Float32Array, what: string) => expectClose(got, want, G2P_RECORDED, what);
+    const close = (got: Float32Array, want: Float32Array, what: string) => {
+      expectClose(got, want, G2P_RECORDED, what);
+    };
     for (let w = 0; w < words; w++) {
       const [steps, outSteps] = [letterCounts[w]!, phonemeCounts[w]!];
       const { outputs, states: final } = encoder.run(letters.slice(w * longest, w * longest + steps));

@@ -77,6 +77,25 @@ describe('the tarball', () => {
     expect(slim).toEqual(baseline);
   });
 
+  const node = Number.parseInt(process.versions.node);
+  test('revectorize: the same bits, or a clear refusal', () => {
+    const path = join(root, 'examples/g2p/encoder.safetensors');
+    const outputs = [{}, { revectorize: true }].map((options) =>
+      runScript(
+        'revectorize.mjs',
+        `
+      import { loadModel } from 'gru-wasm';
+      const model = await loadModel(${JSON.stringify(path)}, ${JSON.stringify(options)}).catch((e) => e);
+      if (model instanceof Error) { console.log(model.code, model.message); process.exit(0); }
+      const ids = Int32Array.from({ length: 8 * 9 }, (_, i) => 1 + (i % 27));
+      console.log(model.backend, Array.from(model.run({ data: ids, shape: [8, 9] }).output.data).join(' '));`,
+      ),
+    );
+    expect(outputs[0]!.split(' ').length).toBeGreaterThan(8 * 320);
+    if (node >= 22) expect(outputs[1]).toBe(outputs[0]);
+    else expect(outputs[1]).toMatch(/^invalid_argument .*Node 22/);
+  });
+
   test('type-checks in a consumer under nodenext', () => {
     writeFileSync(
       join(folder, 'consumer.ts'),

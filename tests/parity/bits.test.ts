@@ -69,8 +69,8 @@ describe('the same bits', () => {
         const state = model.createState(1);
         state.setLengths([1]);
         state.writeHidden(0, h[0] as never);
-        const steps = Array.from({ length: lengths[0] as number }, (_, t) => {
-          state.inputFloats(0).set((x[0] as Float32Array).subarray(5 * t, 5 * t + 5));
+        const steps = Array.from({ length: lengths[0]! }, (_, t) => {
+          state.inputFloats(0).set(x[0]!.subarray(5 * t, 5 * t + 5));
           state.run();
           return state.output(0).slice();
         });

@@ -7,8 +7,12 @@ export function runOn(backend: Backend, { graph, lengths, timeMajor, inputs, hid
   const state = model.createState(lengths.length);
   try {
     state.setLengths(lengths, timeMajor);
-    inputs.forEach((data, i) => (data instanceof Int32Array ? state.inputIds(i) : state.inputFloats(i)).set(data));
-    hidden.forEach((data, i) => state.writeHidden(i, data));
+    inputs.forEach((data, i) => {
+      (data instanceof Int32Array ? state.inputIds(i) : state.inputFloats(i)).set(data);
+    });
+    hidden.forEach((data, i) => {
+      state.writeHidden(i, data);
+    });
     state.run();
     return [
       ...graph.outputs.map((_, i) => state.output(i).slice()),

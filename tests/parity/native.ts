@@ -19,9 +19,11 @@ function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
   const out: number[] = [];
   const list = (values: ArrayLike<number>) => {
     out.push(values.length);
-    for (let i = 0; i < values.length; i++) out.push((values[i] as number) >>> 0);
+    for (const value of Array.from(values)) out.push(value >>> 0);
   };
-  const data = (values: Float32Array | Int32Array) => list(new Uint32Array(values.slice().buffer));
+  const data = (values: Float32Array | Int32Array) => {
+    list(new Uint32Array(values.slice().buffer));
+  };
   out.push(graph.inputs.length);
   for (const { kind, size } of graph.inputs) out.push(Number(kind === 'sequence'), size);
   out.push(graph.nodes.length);

@@ -67,13 +67,13 @@ fn exp_in_range<V: Vector>(c: Constants, x: V) -> V {
 
 #[inline(always)]
 fn exp<V: Vector>(c: Constants, x: V, lo: f32, hi: f32) -> V {
-    exp_in_range(c, x.pmin(V::splat(hi)).pmax(V::splat(lo)))
+    exp_in_range(c, x.clamp(V::splat(lo), V::splat(hi)))
 }
 
 #[inline(always)]
 fn exp_clamped<V: Vector>(c: Constants, x: V, clamp: usize) -> V {
     let hi: V = c.at(clamp);
-    exp_in_range(c, x.pmin(hi).pmax(hi.neg()))
+    exp_in_range(c, x.clamp(hi.neg(), hi))
 }
 
 /// 1 / (1 + e^-x)
@@ -189,7 +189,7 @@ impl Activation {
             Function::Sigmoid => sigmoid(c, x),
             Function::Tanh => tanh(c, x),
             Function::Relu => x.zero_where(x.lt(zero)),
-            Function::HardSigmoid => x.madd(alpha, beta).pmin(c.one()).pmax(zero),
+            Function::HardSigmoid => x.madd(alpha, beta).clamp(zero, c.one()),
             Function::Softsign => x.div(c.one::<V>().add(x.abs())),
             Function::Softplus => x.pmax(zero).add(log1p(exp(c, x.abs().neg(), -87.0, 0.0))),
             Function::Elu => V::select(x.lt(zero), alpha.mul(exp(c, x, -87.0, 0.0).sub(c.one())), x),

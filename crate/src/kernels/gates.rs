@@ -23,7 +23,7 @@ impl GateFunctions {
     #[inline(always)]
     fn clip<V: Vector>(&self, x: V) -> V {
         let clip = V::splat(self.clip);
-        x.pmin(clip).pmax(clip.neg())
+        x.clamp(clip.neg(), clip)
     }
 
     #[inline(always)]

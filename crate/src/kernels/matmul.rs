@@ -97,7 +97,7 @@ macro_rules! tile {
                 let mut weights = args.panel.add(column * LANES);
                 let init = args.init.add(row * args.ld_init + column * LANES);
                 $(let mut $x = args.a.add(*args.rows.add(row + $i) as usize * args.lda);)+
-                $($(let mut $sum = V::load(init.add($i * args.ld_init + $c * LANES));)+)+
+                $($(let mut $sum = V::load(init.add($i * args.ld_init).add($c * LANES));)+)+
                 let end = weights.add(args.k * width);
                 while weights < end {
                     $(let $w = V::load(weights.add($j * LANES));)+
@@ -109,7 +109,8 @@ macro_rules! tile {
                     weights = weights.add(width);
                 }
                 let out = args.out.add(row * args.ld_out + column * LANES);
-                $($($sum.store(out.add($i * args.ld_out + $c * LANES));)+)+
+                // Row first, then a constant: an offset in the instruction, by which V8 finds adjacent pairs.
+                $($($sum.store(out.add($i * args.ld_out).add($c * LANES));)+)+
             }
         }
     };

@@ -33,15 +33,16 @@ pub fn select(set: usize) -> bool {
     known
 }
 
-/// Depth of the product that [`probe`] computes.
+/// Depth and most rows of the product that [`probe`] computes.
 const PROBE_K: usize = 64;
+const PROBE_ROWS: usize = 6;
 
-/// Words that [`probe`] works on: a full panel, a row of activations, initial sums and sums.
-pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + 2 * MAX_VECTORS * LANES;
+/// Words that [`probe`] works on: a full panel, a row of activations, initial sums, and sums of all rows.
+pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + (1 + PROBE_ROWS) * MAX_VECTORS * LANES;
 
-/// Runs the kernel of a set for full panels on one row, `times` times.
-pub fn probe(set: usize, operands: &mut [f32], times: usize) -> Result<()> {
-    ensure(set < KERNELS.len() && operands.len() == PROBE_WORDS)?;
+/// Runs the kernel of a set for full panels on `rows` rows, `times` times.
+pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Result<()> {
+    ensure(set < KERNELS.len() && operands.len() == PROBE_WORDS && rows <= PROBE_ROWS)?;
     let width = MAX_VECTORS * LANES;
     let (panel, rest) = operands.split_at_mut(PROBE_K * width);
     let (a, rest) = rest.split_at_mut(PROBE_K);
@@ -49,19 +50,19 @@ pub fn probe(set: usize, operands: &mut [f32], times: usize) -> Result<()> {
     let args = PanelArgs {
         a: a.as_ptr(),
         lda: PROBE_K,
-        rows: [0].as_ptr(),
-        n: 1,
+        rows: [0; PROBE_ROWS].as_ptr(),
+        n: rows,
         k: PROBE_K,
         panel: panel.as_ptr(),
         vectors: MAX_VECTORS,
         init: init.as_ptr(),
-        ld_init: width,
+        ld_init: 0,
         out: out.as_mut_ptr(),
         ld_out: width,
     };
     let kernel = (KERNELS[set].panel)(MAX_VECTORS);
     for _ in 0..times {
-        // SAFETY: the parts are as long as the one row of a full panel needs.
+        // SAFETY: the parts are as long as a full panel, one row of activations and the sums of all rows need.
         unsafe { kernel(&args) };
     }
     Ok(())

@@ -46,9 +46,9 @@ pub trait Vector: Copy {
     fn neg(self) -> Self;
     /// `|self|`
     fn abs(self) -> Self;
-    /// `b < self ? b : self`: a NaN in `self` stays.
-    fn pmin(self, b: Self) -> Self;
-    /// `self < b ? b : self`: a NaN in `self` stays.
+    /// `self` within [lo, hi]: the lesser of `self` and `hi`, then the greater of that and `lo`. A NaN in `self` stays.
+    fn clamp(self, lo: Self, hi: Self) -> Self;
+    /// `self < b ? b : self`, for which a NaN may become `b`.
     fn pmax(self, b: Self) -> Self;
     /// The bits of each lane shifted left by 23: a biased exponent in the low bits becomes a power of two.
     fn exponent_from_low_bits(self) -> Self;

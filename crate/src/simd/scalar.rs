@@ -69,8 +69,8 @@ impl Vector for Scalar4 {
         self.map(f32::abs)
     }
     #[inline(always)]
-    fn pmin(self, b: Self) -> Self {
-        self.zip(b, |x, y| if y < x { y } else { x })
+    fn clamp(self, lo: Self, hi: Self) -> Self {
+        self.zip(hi, |x, y| if y < x { y } else { x }).pmax(lo)
     }
     #[inline(always)]
     fn pmax(self, b: Self) -> Self {

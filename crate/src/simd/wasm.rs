@@ -63,9 +63,17 @@ impl Vector for V128 {
     fn abs(self) -> Self {
         V128(f32x4_abs(self.0))
     }
+    #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
-    fn pmin(self, b: Self) -> Self {
-        V128(f32x4_pmin(self.0, b.0))
+    fn clamp(self, lo: Self, hi: Self) -> Self {
+        // LLVM makes relaxed_min and relaxed_max of pmin and pmax, which may drop a NaN (x64 does): all bits set bring it back.
+        let clamped = f32x4_pmax(f32x4_pmin(self.0, hi.0), lo.0);
+        V128(v128_or(clamped, f32x4_ne(self.0, self.0)))
+    }
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn clamp(self, lo: Self, hi: Self) -> Self {
+        V128(f32x4_pmax(f32x4_pmin(self.0, hi.0), lo.0))
     }
     #[inline(always)]
     fn pmax(self, b: Self) -> Self {

@@ -5,7 +5,7 @@ import { GruError } from '../../errors.ts';
 export type Engine = InitOutput;
 
 /** Names of `EngineError` (crate/src/error.rs) by number. */
-const FAILURES = [, 'out of memory', 'invalid argument', 'id out of range', 'invalid handle'] as const;
+const FAILURES = ['none', 'out of memory', 'invalid argument', 'id out of range', 'invalid handle'];
 const OUT_OF_MEMORY = 1;
 const ID_OUT_OF_RANGE = 3;
 

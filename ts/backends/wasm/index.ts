@@ -16,7 +16,21 @@ export interface WasmBinaries {
   relaxed(): Promise<WebAssembly.Module>;
 }
 
-const started = new Map<string, Promise<Backend>>();
+/** What {@link wasmBackend} is asked for. */
+export interface WasmOptions {
+  binaries: WasmBinaries;
+  /** The baseline build. */
+  deterministic?: boolean;
+  /** Node only: turn on V8's experimental revectorizer, which makes 256-bit code of the kernels for batches. */
+  revectorize?: boolean;
+}
+
+interface Started {
+  backend: Promise<Backend>;
+  revectorize: boolean;
+}
+
+const started = new Map<string, Started>();
 
 /**
  * The wasm backend: the relaxed SIMD build where the host has it, else (or with `deterministic`) the baseline build. All
@@ -24,21 +38,26 @@ const started = new Map<string, Promise<Backend>>();
  *
  * @throws GruError `backend_unavailable` where there is no WebAssembly SIMD, or the module is not this version's.
  */
-export async function wasmBackend(options: { deterministic?: boolean; binaries: WasmBinaries }): Promise<Backend> {
+export async function wasmBackend(options: WasmOptions): Promise<Backend> {
   if (!hasSimd()) {
     throw new GruError('backend_unavailable', "this host has no WebAssembly SIMD; use { backend: 'js' }");
   }
   const name = !options.deterministic && hasRelaxedSimd() ? 'relaxed' : 'baseline';
-  let backend = started.get(name);
-  if (!backend) {
-    backend = start(name, options.binaries);
-    started.set(name, backend);
-    backend.catch(() => started.delete(name));
+  const revectorize = options.revectorize === true;
+  let running = started.get(name);
+  if (!running) {
+    running = { backend: start(name, options.binaries, revectorize), revectorize };
+    started.set(name, running);
+    running.backend.catch(() => started.delete(name));
   }
-  return backend;
+  if (revectorize && !running.revectorize) {
+    throw new GruError('invalid_argument', 'revectorize must be asked for by the first model of the process');
+  }
+  return running.backend;
 }
 
-async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries): Promise<Backend> {
+async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries, revectorize: boolean): Promise<Backend> {
+  if (revectorize) await turnOnRevectorizer();
   let engine: Engine;
   try {
     const module = await binaries[name]();
@@ -51,6 +70,19 @@ async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries): Prom
   if (typeof engine.state_set_lengths !== 'function') {
     throw new GruError('backend_unavailable', `the ${name} wasm module is not this version's`);
   }
-  await chooseKernels(engine);
+  await chooseKernels(engine, revectorize);
   return { name: `wasm-${name}`, compile: (graph: Graph) => compile(engine, graph) };
+}
+
+/** A flag of V8's, read when the module is compiled. */
+async function turnOnRevectorizer(): Promise<void> {
+  // V8 12 (Node 22) is the first to know the flag; others print a complaint and go on.
+  if (typeof process !== 'object' || !(Number.parseInt(process.versions.v8 ?? '') >= 12)) {
+    throw new GruError(
+      'invalid_argument',
+      "revectorize needs Node 22 or later: it is V8's --experimental-wasm-revectorize",
+    );
+  }
+  const { setFlagsFromString } = await import('node:v8');
+  setFlagsFromString('--experimental-wasm-revectorize');
 }

@@ -1,10 +1,13 @@
 import { checked, type Engine } from './engine.ts';
 
 /** `PROBE_WORDS` of crate/src/kernels/mod.rs. */
-const OPERANDS = 64 * (48 + 1) + 2 * 48;
+const OPERANDS = 64 * (48 + 1) + (1 + 6) * 48;
 
-/** The sets of `KERNELS` (crate/src/kernels/matmul.rs) that an engine without flags may run best. */
-const SETS = [0, 1] as const;
+/** The sets of `KERNELS` (crate/src/kernels/matmul.rs) that an engine without flags may run best; told apart by one row. */
+const SETS = [0, 1];
+
+/** With V8's revectorizer; told apart by six rows, the height of the tile that it doubles. */
+const REVECTORIZED_SETS = [0, 1, 2];
 
 /** Products of 64 x 48 until V8's baseline code has asked for optimised code: 0.4 to 0.7 ms a set. */
 const WARM_UP = 2000;
@@ -20,21 +23,22 @@ const FASTER = 0.8;
  * alone (bench/records). All sets give the same bits, so a wrong choice costs speed only. Warming up takes about 1 ms of this
  * thread, the engine then optimises on another one, timing takes 0.1 ms.
  */
-export async function chooseKernels(engine: Engine): Promise<void> {
+export async function chooseKernels(engine: Engine, revectorize: boolean): Promise<void> {
   if (typeof setTimeout !== 'function' || typeof performance !== 'object') return;
   const operands = checked(engine.block_new(OPERANDS), 'kernel probe');
+  const [sets, rows] = revectorize ? [REVECTORIZED_SETS, 6] : [SETS, 1];
   try {
     const run = (set: number, times: number) => {
       const start = performance.now();
-      engine.kernels_run(set, operands, times);
+      engine.kernels_run(set, operands, rows, times);
       return (performance.now() - start) / times;
     };
-    const baseline = SETS.map((set) => Math.min(run(set, TIMED), run(set, TIMED), run(set, TIMED)));
-    for (const set of SETS) run(set, WARM_UP);
+    const baseline = sets.map((set) => Math.min(run(set, TIMED), run(set, TIMED), run(set, TIMED)));
+    for (const set of sets) run(set, WARM_UP);
     let best = baseline;
     for (let round = 0; round < 3 && !best.every((time, set) => time < FASTER * baseline[set]!); round++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
-      best = SETS.map((set) => Math.min(...Array.from({ length: 8 }, () => run(set, TIMED))));
+      best = sets.map((set) => Math.min(...Array.from({ length: 8 }, () => run(set, TIMED))));
     }
     checked(engine.kernels_select(best.indexOf(Math.min(...best))), 'kernel choice');
   } finally {

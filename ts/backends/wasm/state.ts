@@ -30,7 +30,7 @@ export class WasmState implements BackendState {
   setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
     const handle = this.alive();
     let rows = 0;
-    for (let i = 0; i < lengths.length; i++) rows += lengths[i] as number;
+    for (const length of Array.from(lengths)) rows += length;
     if (rows > MAX_ROWS) throw new GruError('out_of_memory', `${rows} steps in one run are more than ${MAX_ROWS}`);
     try {
       withBlocks(this.engine, (copy) => {
@@ -56,7 +56,7 @@ export class WasmState implements BackendState {
 
   output(index: number): Float32Array {
     this.alive();
-    return (this.outputs[index] as View<Float32Array>).get();
+    return this.outputs[index]!.get();
   }
 
   readHidden(index: number, out: Float32Array): void {
