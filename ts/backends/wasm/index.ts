@@ -77,7 +77,7 @@ async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries, revec
 /** A flag of V8's, read when the module is compiled. */
 async function turnOnRevectorizer(): Promise<void> {
   // V8 12 (Node 22) is the first to know the flag; others print a complaint and go on.
-  if (typeof process !== 'object' || !(Number.parseInt(process.versions.v8 ?? '') >= 12)) {
+  if (typeof process !== 'object' || !(Number.parseInt(process.versions.v8) >= 12)) {
     throw new GruError(
       'invalid_argument',
       "revectorize needs Node 22 or later: it is V8's --experimental-wasm-revectorize",
