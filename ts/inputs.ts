@@ -1,20 +1,35 @@
+import { fromLengths, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
 import { GruError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import { checkShape, describe, isArrayLike, isRecord, isTensorLike, shapeText, type TensorLike } from './tensor.ts';
 
 /**
  * One input of {@link GruModel.run}. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one
- * row a sequence (batch, size); without the batch for a single sequence. An array on its own is a single sequence.
+ * row a sequence (batch, size); without the batch for a single sequence. An array on its own is a single sequence, an array of
+ * arrays a batch of sequences of any lengths.
  */
-export type ModelInput = TensorLike | ArrayLike<number> | number;
+export type ModelInput = TensorLike | ArrayLike<number> | readonly ArrayLike<number>[] | number;
+
+/** How a run's arrays are laid out: the options that `readInputs` needs. */
+export interface Layout {
+  timeMajor: boolean;
+  lengths: unknown;
+  mask: unknown;
+  padding: Padding;
+}
 
 /** What a run is given, checked. */
 export interface RunInputs {
-  /** One array an input, all rows of it in the order that the backend takes. */
+  /** One array an input: all its rows, padded ones included where sequences differ in length and the array was padded. */
   data: ArrayLike<number>[];
   batch: number;
-  /** Steps of each sequence. */
+  /** Steps of the longest sequence, or of the padded array. */
   steps: number;
+  /** Set where steps are left out: which ones are kept. */
+  ragged: Ragged | undefined;
+  /** Given as an array of sequences: the data of sequence inputs have no padding. */
+  packed: boolean;
+  timeMajor: boolean;
   /** False: a single sequence, given without a batch dimension; results have none either. */
   batched: boolean;
 }
@@ -26,6 +41,8 @@ interface ReadInput {
   batched: boolean;
   batch: number;
   steps: number | undefined;
+  /** Given as an array of sequences: how long each is. */
+  lengths?: number[];
 }
 
 /**
@@ -33,7 +50,8 @@ interface ReadInput {
  *
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` or `invalid_argument`, naming the input.
  */
-export function readInputs(graph: Graph, given: unknown, timeMajor: boolean): RunInputs {
+export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInputs {
+  const { timeMajor } = layout;
   const parts = graph.inputs.map((input) => readInput(input, pick(graph, input.name, given), timeMajor));
   const first = parts[0]!;
   const sequence = parts.find((part) => part.steps !== undefined) ?? first;
@@ -50,12 +68,32 @@ export function readInputs(graph: Graph, given: unknown, timeMajor: boolean): Ru
       throw new GruError('shape_mismatch', `${pair(sequence)} ${sequence.steps ?? 0} and ${part.steps} steps`);
     }
   }
-  return {
-    data: parts.map((part) => part.data),
-    batch: first.batch,
-    steps: sequence.steps ?? 1,
-    batched: first.batched,
-  };
+  const { batch, batched } = first;
+  const steps = sequence.steps ?? 1;
+  const data = parts.map((part) => part.data);
+  const packed = sequence.lengths !== undefined;
+  for (const part of parts) {
+    if (part.steps === undefined || String(part.lengths) === String(sequence.lengths)) continue;
+    throw new GruError(
+      'shape_mismatch',
+      `inputs ${nameOf(sequence)} and ${nameOf(part)} do not fit each other: the lengths of their sequences differ`,
+    );
+  }
+  return { data, batch, steps, batched, timeMajor, packed, ragged: readRagged(layout, sequence, batch, steps) };
+}
+
+function readRagged(layout: Layout, sequence: ReadInput, batch: number, steps: number): Ragged | undefined {
+  const { lengths, mask, padding, timeMajor } = layout;
+  if ([sequence.lengths, lengths, mask].filter((given) => given !== undefined).length > 1) {
+    throw new GruError('invalid_argument', 'give one of: an array of sequences, lengths, mask');
+  }
+  if (sequence.lengths) {
+    if (timeMajor)
+      throw new GruError('invalid_argument', 'timeMajor is for padded arrays, not for an array of sequences');
+    return fromLengths(sequence.lengths, padding);
+  }
+  if (lengths !== undefined) return readLengths(lengths, batch, steps, padding);
+  return mask === undefined ? undefined : readMask(mask, batch, steps, timeMajor, padding);
 }
 
 /** The value of one input: what was given itself for a model with one input, else the record's entry. */
@@ -84,6 +122,7 @@ function dimensions({ kind, dtype, size }: InputPort, batched: boolean, timeMajo
 
 function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadInput {
   const what = `input '${input.name}'`;
+  if (isSequences(value)) return readSequences(input, value);
   const array = typeof value === 'number' ? [value] : value;
   const data = isTensorLike(array) ? array.data : array;
   if (!isArrayLike(data)) {
@@ -96,6 +135,36 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
     for (let i = 0; i < data.length; i++) checkId(input, data[i], i, shape);
   }
   return read;
+}
+
+/** An array of arrays. (`findIndex` looks at holes too, `every` does not.) */
+function isSequences(value: unknown): value is ArrayLike<number>[] {
+  return Array.isArray(value) && value.length > 0 && value.findIndex((item) => !isArrayLike(item)) === -1;
+}
+
+/** Sequences of any lengths, joined without padding. */
+function readSequences(input: InputPort, sequences: ArrayLike<number>[]): ReadInput {
+  const { name, kind, size, dtype } = input;
+  const lengths = sequences.map((sequence, b) => {
+    const steps = sequence.length / size;
+    if (kind === 'sequence' ? Number.isInteger(steps) : steps === 1) return steps;
+    const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
+    throw new GruError(
+      'shape_mismatch',
+      `input '${name}', sequence ${b}: expected ${expected}, got ${sequence.length}`,
+    );
+  });
+  const data = new (dtype === 'int32' ? Float64Array : Float32Array)(sequences.reduce((n, s) => n + s.length, 0));
+  let at = 0;
+  sequences.forEach((sequence, b) => {
+    checkFeatures(input, sequence);
+    if (dtype === 'int32')
+      for (let i = 0; i < sequence.length; i++) checkId(input, sequence[i], i, [sequence.length], b);
+    data.set(sequence, at);
+    at += sequence.length;
+  });
+  const shared = { data, batched: true, batch: sequences.length };
+  return kind === 'vector' ? { ...shared, steps: undefined } : { ...shared, steps: Math.max(...lengths), lengths };
 }
 
 function readShape(input: InputPort, tensor: TensorLike, timeMajor: boolean): ReadInput {
@@ -138,7 +207,13 @@ export function checkFeatures({ name, dtype }: InputPort, data: unknown): void {
 }
 
 /** @throws GruError `id_out_of_range` saying which id, where, and the range. */
-export function checkId(input: InputPort, id: unknown, index: number, shape: readonly number[]): void {
+export function checkId(
+  input: InputPort,
+  id: unknown,
+  index: number,
+  shape: readonly number[],
+  sequence?: number,
+): void {
   if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < input.vocabularySize) return;
   const position = shape.map((_, d) => {
     const below = shape.slice(d + 1).reduce((n, size) => n * size, 1);
@@ -147,6 +222,6 @@ export function checkId(input: InputPort, id: unknown, index: number, shape: rea
   const got = typeof id === 'number' ? String(id) : describe(id);
   throw new GruError(
     'id_out_of_range',
-    `input '${input.name}': the id at ${shapeText(position)} must be a whole number from 0 to ${input.vocabularySize - 1}, got ${got}`,
+    `input '${input.name}'${sequence === undefined ? '' : `, sequence ${sequence}`}: the id at ${shapeText(position)} must be a whole number from 0 to ${input.vocabularySize - 1}, got ${got}`,
   );
 }

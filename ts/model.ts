@@ -1,4 +1,5 @@
 import type { BackendState, CompiledModel } from './backend.ts';
+import { packRows, type Padding, padRows } from './batch.ts';
 import { GruError } from './errors.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
@@ -15,7 +16,7 @@ import {
 } from './states.ts';
 import type { ModelSpec } from './spec.ts';
 import { GruStream, type StreamState } from './stream.ts';
-import { checkOptions, describe, type Tensor } from './tensor.ts';
+import { checkOptions, describe, type Tensor, type TensorLike } from './tensor.ts';
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
@@ -26,6 +27,18 @@ export interface RunOptions {
   initialStates?: StateRecord | StateInput | undefined;
   /** Sequences come and go as (steps, batch, size) instead of (batch, steps, size). Default false. */
   timeMajor?: boolean | undefined;
+  /**
+   * For a padded array: the steps of each sequence, (batch). No work is spent on the rest, and each sequence gives what it
+   * gives alone: a reverse layer starts at the sequence's own last step.
+   */
+  lengths?: ArrayLike<number> | undefined;
+  /**
+   * For a padded array: 0 or false for each step to leave out, (batch, steps), or (steps, batch) with `timeMajor`. As Keras
+   * means it: the hidden state passes over such a step.
+   */
+  mask?: TensorLike | ArrayLike<number> | undefined;
+  /** What outputs are at steps left out: zeros (the default; PyTorch, ONNX), or the last output held (Keras). */
+  padding?: Padding | undefined;
 }
 
 /** What {@link GruModel.run} returns. All of it belongs to the caller. */
@@ -73,12 +86,12 @@ class ModelResources implements Resource {
   }
 
   /** A state laid out for the run: the one kept, where it fits. */
-  stateFor({ batch, steps }: RunInputs, timeMajor: boolean): BackendState {
+  stateFor({ batch, steps, ragged, timeMajor }: RunInputs): BackendState {
     if (this.runState?.batch !== batch) this.dropRunState();
     const state = (this.runState ??= this.compiled.createState(batch));
-    const layout = `${steps} ${timeMajor}`;
+    const layout = ragged ? ragged.lengths.join() : `${steps} ${timeMajor}`;
     if (layout !== this.layout) {
-      state.setLengths(new Int32Array(batch).fill(steps), timeMajor);
+      state.setLengths(ragged?.lengths ?? new Int32Array(batch).fill(steps), timeMajor && !ragged);
       this.layout = layout;
     }
     return state;
@@ -135,7 +148,8 @@ export class GruModel implements ModelInfo {
    *
    * @param input For a model with one input: `{ data, shape }` with shape (batch, steps, size) for features, (batch, steps)
    *   for ids, (batch, size) for an input with one row a sequence; or, for a single sequence, a shape without the batch or
-   *   the array alone: results then have no batch dimension either. For several inputs: a record of these by name.
+   *   the array alone: results then have no batch dimension either. An array of arrays is a batch of sequences of any
+   *   lengths; results are padded to the longest. For several inputs: a record of these by name.
    *   No steps, or no sequences, are fine: outputs are empty then and the final states those given.
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (each names the tensor, what
    *   came and what was expected), `out_of_memory`, `disposed`. The model stays usable.
@@ -144,16 +158,21 @@ export class GruModel implements ModelInfo {
    * const { output } = model.run(new Float32Array(20 * 64));        // one sequence of 20 steps: output.shape is [20, size]
    * const { states } = model.run({ data, shape: [8, 20, 64] });     // 8 sequences
    * model.run({ data, shape: [8, 20, 64] }, { initialStates: states });
+   * model.run([first, second, third]);                              // of any lengths
+   * model.run({ data, shape: [8, 20, 64] }, { lengths: [20, 3, 7, 20, 1, 0, 9, 12] });
    */
   run(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult {
     const graph = this.alive();
-    checkOptions('run', options, ['initialStates', 'timeMajor']);
-    const timeMajor = options.timeMajor === true;
-    const run = readInputs(graph, input, timeMajor);
+    checkOptions('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding']);
+    const { timeMajor = false, lengths, mask, padding = 'zero' } = options;
+    if (!['zero', 'hold'].includes(padding)) {
+      throw new GruError('invalid_argument', `run: padding must be zero or hold, got ${describe(padding)}`);
+    }
+    const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
     const initial = readStates(this.groups, options.initialStates, run);
-    if (run.batch === 0) return this.collect(graph, run, timeMajor, undefined);
+    if (run.batch === 0) return this.collect(graph, run, undefined);
     try {
-      const state = this.resources.stateFor(run, timeMajor);
+      const state = this.resources.stateFor(run);
       state.reset();
       this.groups.forEach(({ first, count, hiddenSize }, g) => {
         const size = run.batch * hiddenSize;
@@ -162,11 +181,14 @@ export class GruModel implements ModelInfo {
           if (data) state.writeHidden(first + i, data);
         }
       });
-      graph.inputs.forEach(({ dtype }, i) => {
-        (dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i)).set(run.data[i]!);
+      graph.inputs.forEach(({ dtype, kind, size }, i) => {
+        const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
+        const data = run.data[i]!;
+        if (!run.ragged || run.packed || kind === 'vector') view.set(data);
+        else packRows(run.ragged, data, size, run.steps, timeMajor, view);
       });
       state.run();
-      return this.collect(graph, run, timeMajor, state);
+      return this.collect(graph, run, state);
     } catch (error) {
       this.resources.dropRunState();
       throw error;
@@ -225,11 +247,14 @@ export class GruModel implements ModelInfo {
   }
 
   /** Copies results out; without a state they are empty. */
-  private collect(graph: Graph, run: RunInputs, timeMajor: boolean, state: BackendState | undefined): RunResult {
+  private collect(graph: Graph, run: RunInputs, state: BackendState | undefined): RunResult {
     const tensors = graph.outputs.map(({ name, kind, size }, i): [string, Tensor] => {
       const batch = run.batched ? [run.batch] : [];
-      const rows = kind === 'vector' ? batch : timeMajor ? [run.steps, ...batch] : [...batch, run.steps];
-      return [name, { data: state ? state.output(i).slice() : new Float32Array(0), shape: [...rows, size] }];
+      const rows = kind === 'vector' ? batch : run.timeMajor ? [run.steps, ...batch] : [...batch, run.steps];
+      const view = state ? state.output(i) : new Float32Array(0);
+      const ragged = kind === 'sequence' ? run.ragged : undefined;
+      const data = ragged ? padRows(ragged, view, size, run.steps, run.timeMajor) : view.slice();
+      return [name, { data, shape: [...rows, size] }];
     });
     return {
       output: tensors[0]![1],

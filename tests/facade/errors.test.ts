@@ -56,7 +56,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     await expectError(run([1.5]), 'id_out_of_range', '1.5');
     await expectError(run([Infinity]), 'id_out_of_range', 'Infinity');
     await expectError(run(['1']), 'id_out_of_range', "'1'");
-    await expectError(run([[1], [2]]), 'id_out_of_range', 'Array');
+    await expectError(run([[1], 2]), 'id_out_of_range', 'Array');
     await expectError(run([,]), 'id_out_of_range', 'undefined'); // eslint-disable-line no-sparse-arrays
     await expectError(run({ data: [1, 2], shape: [1, 1, 2] }), 'shape_mismatch', '[B, T]', '[1, 1, 2]');
     expect(model.run([1, 2, 3])).toEqual(expected);

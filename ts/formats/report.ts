@@ -1,4 +1,7 @@
 import type { ModelSpec } from '../spec.ts';
+import type { GraphBinding } from './onnx/binding.ts';
+import type { OnnxOptions } from './onnx/source.ts';
+import type { KerasOptions } from './keras/options.ts';
 import type { PytorchOptions } from './pytorch/options.ts';
 
 /** What an importer found in a file and what it made of it; `inspect` shows it. */
@@ -11,6 +14,8 @@ export interface ImportReport {
   conventions: string[];
   /** Where each tensor went. */
   tensors: ImportedTensor[];
+  /** ONNX: how the graph's own tensors, in its own axes, are given to the model and read from it. */
+  graph?: GraphBinding;
 }
 
 /** A tensor of a file and its place in the spec. */
@@ -42,8 +47,10 @@ export interface ImportContext {
 
 /** Options of the user for importers. */
 export interface ImportOptions {
-  /** Keras: the model's config where the file holds weights only: `model.to_json()`, parsed or not. */
-  config?: string | object;
+  /** Keras: what a file of weights alone does not say. */
+  keras?: KerasOptions;
   /** PyTorch: what a state dict does not say, above all how its modules are connected. */
   pytorch?: PytorchOptions;
+  /** ONNX: one node out of a graph, weights that the file does not hold. */
+  onnx?: OnnxOptions;
 }

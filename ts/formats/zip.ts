@@ -121,7 +121,9 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
     readUint8Array: (offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length)),
   };
   const reader = new ZipReader(source as unknown as ConstructorParameters<typeof ZipReader>[0], {
-    strictness: 'strict',
+    // Not 'strict': PyTorch writes ZIP64 records where none are needed, which zip.js takes for stray data.
+    strictness: 'balanced',
+    maxAppendedDataSize: 0,
     filenameValidation: 'tolerant',
   });
   const entries = new Map<string, Entry>();
@@ -134,6 +136,9 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
       if (found.encrypted)
         throw new GruError('unsupported', `${what}: '${found.filename}' in the zip file is encrypted`);
       if (found.directory) continue;
+      if (entries.has(found.filename)) {
+        throw new GruError('invalid_file', `${what}: '${found.filename}' comes twice in the zip file`);
+      }
       entries.set(found.filename, {
         size: found.uncompressedSize,
         packedSize: found.compressedSize,
