@@ -14,11 +14,17 @@ pub struct Layout {
     stride: u32,
     /// Rows in all.
     pub rows: usize,
-    /// Steps of the longest sequence.
-    pub steps: usize,
-    /// `0, 1, 2, ...`, for kernels that take all rows; as long as a block of rows or the batch.
+    /// Sequences from the longest to the shortest, [`GROUP`] by group.
+    order: Vec<u32>,
+    /// Steps of all groups together, a group being as long as its longest sequence.
+    steps: usize,
+    /// `0, 1, 2, ...`, [`ROW_BLOCK`] of them: for kernels that take all rows.
     pub iota: Vec<u32>,
 }
+
+/// Sequences that go through their steps side by side, so that what they share of the cache stays there: 10,000 sequences at
+/// H = 64 took 1200 ns a step all at once and 1010 ns in groups.
+pub const GROUP: usize = 64;
 
 /// Rows that one pass of a matmul takes, so that a block of sums stays in L2.
 pub const ROW_BLOCK: usize = 192;
@@ -27,8 +33,7 @@ impl Layout {
     /// Sequence after sequence, or step after step (`time_major`, for equal lengths only).
     pub fn new(lengths: Vec<u32>, time_major: bool) -> Result<Self> {
         let batch = lengths.len();
-        let steps = lengths.iter().copied().max().unwrap_or(0);
-        ensure(!time_major || lengths.iter().all(|&l| l == steps))?;
+        ensure(!time_major || lengths.iter().all(|&length| length == lengths[0]))?;
         let mut starts = filled(batch, 0u32)?;
         let mut rows = 0u32;
         for (start, &length) in starts.iter_mut().zip(&lengths) {
@@ -40,9 +45,10 @@ impl Layout {
             stride = batch as u32;
             (0..).zip(&mut starts).for_each(|(b, start)| *start = b);
         }
-        let mut iota = filled(batch.max(ROW_BLOCK), 0u32)?;
-        (0..).zip(&mut iota).for_each(|(i, row)| *row = i);
-        Ok(Layout { lengths, starts, stride, rows: rows as usize, steps: steps as usize, iota })
+        let mut order = ascending(batch)?;
+        order.sort_unstable_by_key(|&b| (core::cmp::Reverse(lengths[b as usize]), b));
+        let steps = order.chunks(GROUP).map(|group| lengths[group[0] as usize] as usize).sum();
+        Ok(Layout { lengths, starts, stride, rows: rows as usize, order, steps, iota: ascending(ROW_BLOCK)? })
     }
 
     /// Sequences.
@@ -57,6 +63,13 @@ impl Layout {
     }
 }
 
+/// `0, 1, 2, ...`
+fn ascending(count: usize) -> Result<Vec<u32>> {
+    let mut numbers = filled(count, 0u32)?;
+    (0..).zip(&mut numbers).for_each(|(i, number)| *number = i);
+    Ok(numbers)
+}
+
 /// The order in which a layer takes the steps of a sequence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
@@ -68,7 +81,7 @@ pub enum Order {
     ReverseProcessed,
 }
 
-/// For each step in order of processing, the sequences that have one and the rows they read and write.
+/// For each step in order of processing, group after group, the sequences that have one and the rows they read and write.
 #[derive(Default)]
 pub struct Plan {
     /// Entries of step s: `offsets[s] .. offsets[s + 1]`.
@@ -106,10 +119,15 @@ impl Plan {
         self.input.clear();
         self.output.clear();
         self.offsets.push(0);
-        for step in 0..layout.steps as u32 {
-            for (b, (&length, &start)) in (0..).zip(layout.lengths.iter().zip(&layout.starts)) {
-                if step < length {
-                    let row = |step| start + step * layout.stride;
+        for group in layout.order.chunks(GROUP) {
+            let mut active = group.len();
+            for step in 0..layout.lengths[group[0] as usize] {
+                while layout.lengths[group[active - 1] as usize] <= step {
+                    active -= 1;
+                }
+                for &b in &group[..active] {
+                    let length = layout.lengths[b as usize];
+                    let row = |step| layout.starts[b as usize] + step * layout.stride;
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
                     if takes(read) {
                         self.batch.push(b);
@@ -117,8 +135,8 @@ impl Plan {
                         self.output.push(if order == Order::ReverseProcessed { row(step) } else { read });
                     }
                 }
+                self.offsets.push(self.batch.len() as u32);
             }
-            self.offsets.push(self.batch.len() as u32);
         }
     }
 

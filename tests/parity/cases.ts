@@ -63,7 +63,8 @@ export function widthOf({ hiddenSize, direction, merge }: GruSpec): number {
 }
 
 function lengthsOf(random: Random): { lengths: number[]; timeMajor: boolean } {
-  const batch = random.int(1, 9);
+  // Mostly 1 to 9; now and then more than a group of the core's.
+  const batch = random.chance(0.05) ? random.int(65, 140) : random.int(1, 9);
   const steps = random.int(0, 40);
   const ragged = random.chance(0.3);
   const lengths = Array.from({ length: batch }, () => (ragged ? random.int(0, 40) : steps));

@@ -10,7 +10,7 @@ use crate::kernels::activation::{Constants, flush};
 use crate::kernels::gates::{GateFunctions, GateRows, gates_after, reset_before, update_before};
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Init, PackedMatrix, Panel, Rows};
-use crate::plan::{Layout, Order, Plan, ROW_BLOCK};
+use crate::plan::{GROUP, Layout, Order, Plan, ROW_BLOCK};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -24,6 +24,7 @@ struct Gru {
     stride: usize,
     directions: Vec<Direction>,
     combine: Combine,
+    masked: bool,
     zero_masked: bool,
 }
 
@@ -77,7 +78,8 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     let mut ports = vec![Shape { sequence: true, size }, Shape { sequence: false, size }];
     ports.extend(orders.iter().map(|_| Shape { sequence: false, size: hidden_size }));
     let stride = hidden_size.next_multiple_of(LANES);
-    let layer = Gru { functions, input_size, hidden_size, stride, directions, combine, zero_masked };
+    let masked = inputs.get(1).copied().flatten().is_some();
+    let layer = Gru { functions, input_size, hidden_size, stride, directions, combine, masked, zero_masked };
     Ok(Built { layer: Box::new(layer), ports })
 }
 
@@ -364,24 +366,19 @@ impl Layer for Gru {
             workspace.started.push(filled(batch, false)?);
         }
         let before = self.directions.iter().any(|d| matches!(d.cell, Cell::Before { .. }));
-        let row = product(&[batch, self.stride])?;
-        for size in [
-            0,
-            product(&[batch, MAX_VECTORS * LANES])?,
-            row,
-            if before { row } else { 0 },
-            if before { row } else { 0 },
-        ] {
+        let rows = batch.min(GROUP);
+        let row = product(&[rows, self.stride])?;
+        for size in [0, rows * MAX_VECTORS * LANES, row, if before { row } else { 0 }, if before { row } else { 0 }] {
             workspace.scratch.push(Buffer::zeroed(size)?);
         }
         Ok(workspace)
     }
 
     fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
-        let rows = layout.rows.min(ROW_BLOCK.max(layout.batch()));
+        let rows = layout.rows.min(ROW_BLOCK);
         let columns = self.directions.iter().map(Direction::columns).max().unwrap_or(0);
         let size = product(&[rows, columns])?;
-        let plan = Plan::with_room(layout)?;
+        let plan = if self.masked { Plan::with_room(layout)? } else { Plan::default() };
         if size > workspace.scratch[PROJECTED].len() {
             workspace.scratch[PROJECTED].reserve(size)?;
             workspace.scratch[PROJECTED].set_len(size);
