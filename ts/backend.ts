@@ -36,16 +36,21 @@ export interface BackendState {
    * @throws GruError `out_of_memory`; the state then keeps its former layout.
    */
   setLengths(lengths: ArrayLike<number>, timeMajor?: boolean): void;
+  /**
+   * The same for some sequences of the state, each named once: `lengths[i]` is that of sequence `sequences[i]`, and values have
+   * rows for these alone, in this order. The others keep their hidden values.
+   */
+  setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void;
   /** View of a graph input, to be filled before {@link run}: (rows, size) floats. Valid until the next call. */
   inputFloats(index: number): Float32Array;
   /** View of a graph input of ids, to be filled before {@link run}: (rows) int32. Valid until the next call. */
   inputIds(index: number): Int32Array;
   /** View of a graph output: (rows, size) floats. Valid until the next call. */
   output(index: number): Float32Array;
-  /** Copies the hidden state `index` (see {@link Graph.states}) out: (batch, hiddenSize) floats. */
-  readHidden(index: number, out: Float32Array): void;
-  /** Copies the hidden state `index` in: (batch, hiddenSize) floats. Values below the smallest normal become zero. */
-  writeHidden(index: number, data: Float32Array): void;
+  /** Copies the hidden state `index` (see {@link Graph.states}) out: (batch, hiddenSize) floats, or those of one sequence. */
+  readHidden(index: number, out: Float32Array, sequence?: number): void;
+  /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero. */
+  writeHidden(index: number, data: Float32Array, sequence?: number): void;
   /** Runs all steps of the layout, from the current hidden values; leaves the final ones. Allocates nothing. */
   run(): void;
   /** Sets all hidden values to zero. */

@@ -52,7 +52,7 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
     let time_major = words.next() == 1;
     let lengths = words.list();
     let mut state = State::new(&Rc::new(model), lengths.len()).expect("state");
-    state.set_lengths(lengths, time_major).expect("lengths");
+    state.set_lengths(lengths.to_vec(), time_major).expect("lengths");
     for value in 0..inputs {
         state.value(value).expect("input").copy_from_slice(&words.floats());
     }
@@ -66,7 +66,7 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
         for (row, values) in hidden.chunks_exact_mut(stride).zip(values.chunks_exact(size)) {
             row[..size].copy_from_slice(values);
         }
-        state.hidden_written(index).expect("hidden state");
+        state.hidden_written(index, None).expect("hidden state");
     }
     state.run().expect("run");
     let mut put = |values: &mut dyn Iterator<Item = &f32>| {

@@ -201,13 +201,21 @@ pub fn state_new(model: i32, batch: usize) -> i32 {
     STATES.with_borrow_mut(|states| state.and_then(|state| states.insert(state)).unwrap_or_else(|e| -(e as i32)))
 }
 
-/// Lays out the buffers for the lengths in a block.
+/// Lays out the buffers for the lengths in a block; with `some`, the block holds the sequences first that take part.
 #[wasm_bindgen]
-pub fn state_set_lengths(state: i32, lengths: i32, time_major: bool) -> i32 {
+pub fn state_set_lengths(state: i32, lengths: i32, time_major: bool, some: bool) -> i32 {
     BLOCKS.with_borrow_mut(|blocks| match blocks.get(lengths) {
         Ok(block) => {
-            let lengths: Vec<u32> = block.iter().map(|length| length.to_bits()).collect();
-            with_state(state, |state| state.set_lengths(&lengths, time_major).map(|()| 0))
+            let mut words: Vec<u32> = block.iter().map(|word| word.to_bits()).collect();
+            with_state(state, |state| {
+                if some {
+                    let lengths = words.split_off(words.len() / 2);
+                    state.set_sequences(words, lengths, time_major)
+                } else {
+                    state.set_lengths(words, time_major)
+                }
+                .map(|()| 0)
+            })
         }
         Err(error) => -(error as i32),
     })
@@ -233,10 +241,10 @@ pub fn state_hidden_stride(state: i32, index: usize) -> i32 {
     with_state(state, |state| state.hidden(index).map(|(_, stride)| stride))
 }
 
-/// To be called when JavaScript has written to a hidden state.
+/// To be called when JavaScript has written to a hidden state: of one sequence, or (negative) of all.
 #[wasm_bindgen]
-pub fn state_hidden_written(state: i32, index: usize) -> i32 {
-    with_state(state, |state| state.hidden_written(index).map(|()| 0))
+pub fn state_hidden_written(state: i32, index: usize, sequence: i32) -> i32 {
+    with_state(state, |state| state.hidden_written(index, usize::try_from(sequence).ok()).map(|()| 0))
 }
 
 /// Runs all steps of the layout.

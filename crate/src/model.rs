@@ -3,7 +3,7 @@
 use crate::buffer::{Buffer, product};
 use crate::error::{EngineError, Result, ensure};
 use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace, flush_hidden};
-use crate::plan::{Layout, Order};
+use crate::plan::{Layout, Order, ascending};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -92,6 +92,7 @@ impl Model {
 /// Hidden values and buffers of one batch.
 pub struct State {
     model: Rc<Model>,
+    batch: usize,
     layout: Layout,
     plans: Plans,
     /// One buffer a value, empty for those not used.
@@ -107,9 +108,9 @@ impl State {
         for node in &model.nodes {
             workspaces.push(node.layer.workspace(batch)?);
         }
-        let layout = Layout::new(crate::buffer::filled(batch, 1)?, false)?;
+        let layout = Layout::new(ascending(batch)?, crate::buffer::filled(batch, 1)?, false)?;
         let plans = Plans::new(&layout, &model.orders)?;
-        let mut state = State { model: Rc::clone(model), plans, layout, values: Vec::new(), workspaces };
+        let mut state = State { model: Rc::clone(model), batch, plans, layout, values: Vec::new(), workspaces };
         state.values.try_reserve_exact(model.values.len())?;
         state.values.resize_with(model.values.len(), Buffer::default);
         state.fit()?;
@@ -117,12 +118,18 @@ impl State {
     }
 
     /// Lays out the buffers for sequences of these lengths. A failure leaves the former layout.
-    pub fn set_lengths(&mut self, lengths: &[u32], time_major: bool) -> Result<()> {
-        ensure(lengths.len() == self.layout.batch())?;
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(lengths.len())?;
-        copy.extend_from_slice(lengths);
-        let layout = Layout::new(copy, time_major)?;
+    pub fn set_lengths(&mut self, lengths: Vec<u32>, time_major: bool) -> Result<()> {
+        self.set_sequences(ascending(self.batch)?, lengths, time_major)
+    }
+
+    /// The same for some sequences of the state only, each named once; the others keep their hidden values.
+    pub fn set_sequences(&mut self, sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<()> {
+        let mut seen = crate::buffer::filled(self.batch, false)?;
+        for &b in &sequences {
+            let seen = seen.get_mut(b as usize).ok_or(EngineError::InvalidArgument)?;
+            ensure(!core::mem::replace(seen, true))?;
+        }
+        let layout = Layout::new(sequences, lengths, time_major)?;
         let plans = Plans::new(&layout, &self.model.orders)?;
         let (layout, plans) =
             (core::mem::replace(&mut self.layout, layout), core::mem::replace(&mut self.plans, plans));
@@ -153,11 +160,15 @@ impl State {
         self.values.get_mut(value).ok_or(EngineError::InvalidArgument)
     }
 
-    /// To be called when hidden state `index` has been written to: flushes it, and forgets the outputs before.
-    pub fn hidden_written(&mut self, index: usize) -> Result<()> {
-        flush_hidden(self.hidden(index)?.0);
+    /// To be called when hidden state `index` has been written to, of one sequence or of all: flushes it, and forgets the
+    /// outputs before.
+    pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
+        let batch = self.batch;
+        let (hidden, stride) = self.hidden(index)?;
+        let rows = sequence.map_or(0..batch, |b| b..b + 1);
+        flush_hidden(hidden.get_mut(rows.start * stride..rows.end * stride).ok_or(EngineError::InvalidArgument)?);
         let (node, direction) = self.model.states[index];
-        self.workspaces[node].started[direction].fill(false);
+        self.workspaces[node].started[direction][rows].fill(false);
         Ok(())
     }
 

@@ -4,9 +4,11 @@ use crate::buffer::filled;
 use crate::error::{EngineError, Result, ensure};
 use alloc::vec::Vec;
 
-/// How the rows of `batch` sequences lie in the buffers of a state.
+/// How the rows of the sequences of a run lie in the buffers of a state.
 pub struct Layout {
-    /// Steps of each sequence.
+    /// Which sequences of the state take part.
+    pub sequences: Vec<u32>,
+    /// Steps of each of them.
     pub lengths: Vec<u32>,
     /// Row of each sequence's first step.
     starts: Vec<u32>,
@@ -18,8 +20,6 @@ pub struct Layout {
     order: Vec<u32>,
     /// Steps of all groups together, a group being as long as its longest sequence.
     steps: usize,
-    /// `0, 1, 2, ...`, [`ROW_BLOCK`] of them: for kernels that take all rows.
-    pub iota: Vec<u32>,
 }
 
 /// Sequences that go through their steps side by side, so that what they share of the cache stays there: 10,000 sequences at
@@ -29,10 +29,22 @@ pub const GROUP: usize = 64;
 /// Rows that one pass of a matmul takes, so that a block of sums stays in L2.
 pub const ROW_BLOCK: usize = 192;
 
+/// `0, 1, 2, ...`: for kernels that take all rows.
+pub static ALL_ROWS: [u32; ROW_BLOCK] = {
+    let mut rows = [0; ROW_BLOCK];
+    let mut i = 0;
+    while i < ROW_BLOCK {
+        rows[i] = i as u32;
+        i += 1;
+    }
+    rows
+};
+
 impl Layout {
     /// Sequence after sequence, or step after step (`time_major`, for equal lengths only).
-    pub fn new(lengths: Vec<u32>, time_major: bool) -> Result<Self> {
+    pub fn new(sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<Self> {
         let batch = lengths.len();
+        ensure(sequences.len() == batch)?;
         ensure(!time_major || lengths.iter().all(|&length| length == lengths[0]))?;
         let mut starts = filled(batch, 0u32)?;
         let mut rows = 0u32;
@@ -48,10 +60,10 @@ impl Layout {
         let mut order = ascending(batch)?;
         order.sort_unstable_by_key(|&b| (core::cmp::Reverse(lengths[b as usize]), b));
         let steps = order.chunks(GROUP).map(|group| lengths[group[0] as usize] as usize).sum();
-        Ok(Layout { lengths, starts, stride, rows: rows as usize, order, steps, iota: ascending(ROW_BLOCK)? })
+        Ok(Layout { sequences, lengths, starts, stride, rows: rows as usize, order, steps })
     }
 
-    /// Sequences.
+    /// How many sequences take part.
     pub fn batch(&self) -> usize {
         self.lengths.len()
     }
@@ -64,7 +76,7 @@ impl Layout {
 }
 
 /// `0, 1, 2, ...`
-fn ascending(count: usize) -> Result<Vec<u32>> {
+pub fn ascending(count: usize) -> Result<Vec<u32>> {
     let mut numbers = filled(count, 0u32)?;
     (0..).zip(&mut numbers).for_each(|(i, number)| *number = i);
     Ok(numbers)
@@ -86,7 +98,7 @@ pub enum Order {
 pub struct Plan {
     /// Entries of step s: `offsets[s] .. offsets[s + 1]`.
     pub offsets: Vec<u32>,
-    /// Sequence of each entry.
+    /// Sequence of each entry, as the state counts them.
     pub batch: Vec<u32>,
     /// Row read.
     pub input: Vec<u32>,
@@ -130,7 +142,7 @@ impl Plan {
                     let row = |step| layout.starts[b as usize] + step * layout.stride;
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
                     if takes(read) {
-                        self.batch.push(b);
+                        self.batch.push(layout.sequences[b as usize]);
                         self.input.push(read);
                         self.output.push(if order == Order::ReverseProcessed { row(step) } else { read });
                     }

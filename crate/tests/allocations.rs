@@ -46,7 +46,7 @@ fn run_allocates_nothing() {
         model.add_output(gru.unwrap() + 1).unwrap();
     }
     let mut state = State::new(&Rc::new(model), 3).unwrap();
-    state.set_lengths(&[4, 9, 1], false).unwrap();
+    state.set_lengths(vec![4, 9, 1], false).unwrap();
     for (i, id) in state.value(0).unwrap().iter_mut().enumerate() {
         *id = f32::from_bits(i as u32 % 7);
     }

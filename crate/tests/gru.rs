@@ -68,7 +68,7 @@ impl Gru {
 
 fn run(model: &Rc<Model>, lengths: &[u32], time_major: bool, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let mut state = State::new(model, lengths.len()).unwrap();
-    state.set_lengths(lengths, time_major).unwrap();
+    state.set_lengths(lengths.to_vec(), time_major).unwrap();
     state.value(0).unwrap().copy_from_slice(x);
     state.run().unwrap();
     (state.value(1).unwrap().to_vec(), state.value(2).unwrap().to_vec())
@@ -135,7 +135,7 @@ fn denormal_states_become_zero() {
     let gru = Gru::random(&mut Random(3), 2, 4, true, 0);
     let mut state = State::new(&gru.model(), 1).unwrap();
     state.hidden(0).unwrap().0.fill(1e-40);
-    state.hidden_written(0).unwrap();
+    state.hidden_written(0, None).unwrap();
     assert_eq!(state.hidden(0).unwrap().0[..], [0.0; 4]);
 }
 
@@ -162,9 +162,9 @@ fn states_that_cannot_be_allocated_are_refused() {
     let gru = Gru::random(&mut Random(5), 2, 4, false, 0);
     let model = gru.model();
     let mut state = State::new(&model, 2).unwrap();
-    assert!(state.set_lengths(&[u32::MAX, 7], false).is_err());
-    assert!(state.set_lengths(&[1, 2, 3], false).is_err(), "another batch");
-    assert!(state.set_lengths(&[1, 2], true).is_err(), "unequal lengths, time-major");
+    assert!(state.set_lengths(vec![u32::MAX, 7], false).is_err());
+    assert!(state.set_lengths(vec![1, 2, 3], false).is_err(), "another batch");
+    assert!(state.set_lengths(vec![1, 2], true).is_err(), "unequal lengths, time-major");
     state.run().unwrap();
 }
 

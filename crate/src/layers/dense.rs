@@ -5,7 +5,7 @@ use crate::buffer::{Buffer, product};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
-use crate::plan::{Layout, ROW_BLOCK};
+use crate::plan::{ALL_ROWS, Layout, ROW_BLOCK};
 use crate::simd::Lanes;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -51,7 +51,7 @@ impl Layer for Dense {
         let y = &mut io.outputs[0];
         let blocks = x.chunks(ROW_BLOCK * self.input_size).zip(y.chunks_mut(ROW_BLOCK * self.output_size));
         for (x, y) in blocks {
-            let rows = &io.layout.iota[..x.len() / self.input_size];
+            let rows = &ALL_ROWS[..x.len() / self.input_size];
             // SAFETY: `x` holds `rows.len()` rows of `input_size`.
             unsafe {
                 let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };

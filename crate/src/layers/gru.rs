@@ -10,7 +10,7 @@ use crate::kernels::activation::{Constants, flush};
 use crate::kernels::gates::{GateFunctions, GateRows, gates_after, reset_before, update_before};
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Init, PackedMatrix, Panel, Rows};
-use crate::plan::{GROUP, Layout, Order, Plan, ROW_BLOCK};
+use crate::plan::{ALL_ROWS, GROUP, Layout, Order, Plan, ROW_BLOCK};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -154,7 +154,6 @@ fn thirds(values: &[f32]) -> [&[f32]; 3] {
 /// One recurrent step: the sequences that take it and their buffers.
 struct Step<'a> {
     batch: &'a [u32],
-    iota: &'a [u32],
     /// Projected inputs, row after row.
     projected: &'a [f32],
     hidden: &'a [f32],
@@ -205,7 +204,7 @@ impl Gru {
                         reset_before::<Lanes>(&self.functions, &rows, step.batch, product, update);
                     }
                 });
-                let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: &step.iota[..n] };
+                let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: &ALL_ROWS[..n] };
                 let projected = &step.projected[first.columns()..];
                 each(second, &mut |panel| {
                     let rows = gate_rows(panel, 1);
@@ -230,7 +229,7 @@ impl Gru {
         let Workspace { hidden, scratch, unmasked, started, .. } = workspace;
         let (hidden, started) = (&mut hidden[d], &mut started[d]);
         if let Some(initial) = io.optional(2 + d) {
-            self.set_hidden(hidden, initial);
+            self.set_hidden(hidden, &io.layout.sequences, initial);
         }
         let plan = match mask {
             Some(mask) => {
@@ -269,7 +268,6 @@ impl Gru {
                 let projected = core::mem::take(&mut scratch[PROJECTED]);
                 let step = Step {
                     batch: &plan.batch[entries.clone()],
-                    iota: &io.layout.iota,
                     projected: &projected[(entries.start - block_start) * columns..],
                     hidden,
                     backwards: s % 2 == 1,
@@ -299,12 +297,12 @@ impl Gru {
         Ok(())
     }
 
-    fn set_hidden(&self, hidden: &mut [f32], values: &[f32]) {
-        let rows = hidden.chunks_exact_mut(self.stride).zip(values.chunks_exact(self.hidden_size));
-        for (row, values) in rows {
+    fn set_hidden(&self, hidden: &mut [f32], sequences: &[u32], values: &[f32]) {
+        for (&b, values) in sequences.iter().zip(values.chunks_exact(self.hidden_size)) {
+            let row = &mut hidden[b as usize * self.stride..][..self.stride];
             row[..self.hidden_size].copy_from_slice(values);
+            flush_all(row);
         }
-        flush_all(hidden);
     }
 }
 
@@ -402,12 +400,11 @@ impl Layer for Gru {
                 column: if concat { d * self.hidden_size } else { 0 },
                 combine: (d == 1 && !concat).then_some(self.combine),
             };
-            for (b, row) in (0..).zip(hidden.chunks_exact(self.stride)) {
-                last.write(b, row);
+            let rows = io.layout.sequences.iter().map(|&b| &hidden[b as usize * self.stride..][..self.stride]);
+            for (i, row) in (0..).zip(rows.clone()) {
+                last.write(i, row);
             }
-            for (state, row) in
-                io.outputs[2 + d].chunks_exact_mut(self.hidden_size).zip(hidden.chunks_exact(self.stride))
-            {
+            for (state, row) in io.outputs[2 + d].chunks_exact_mut(self.hidden_size).zip(rows) {
                 state.copy_from_slice(&row[..self.hidden_size]);
             }
         }

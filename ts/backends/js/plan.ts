@@ -3,9 +3,12 @@ import { GruError } from '../../errors.ts';
 /** Rows that one pass of a matmul takes, so that a block of sums stays in L2. */
 export const ROW_BLOCK = 192;
 
-/** How the rows of the sequences of a batch lie in the buffers of a state. */
+/** How the rows of the sequences of a run lie in the buffers of a state. */
 export interface Layout {
+  /** How many sequences take part. */
   readonly batch: number;
+  /** Which ones of the state. */
+  readonly sequences: Int32Array;
   /** Steps of each sequence. */
   readonly lengths: Int32Array;
   readonly timeMajor: boolean;
@@ -25,7 +28,12 @@ export interface Layout {
  *
  * @throws GruError `shape_mismatch` or `invalid_argument` for lengths that cannot be, `out_of_memory` for too many rows.
  */
-export function makeLayout(batch: number, lengths: ArrayLike<number>, timeMajor: boolean): Layout {
+export function makeLayout(
+  batch: number,
+  lengths: ArrayLike<number>,
+  timeMajor: boolean,
+  sequences: ArrayLike<number> = allRows(batch),
+): Layout {
   if (lengths.length !== batch) {
     throw new GruError('shape_mismatch', `expected ${batch} lengths, one a sequence, got ${lengths.length}`);
   }
@@ -45,9 +53,24 @@ export function makeLayout(batch: number, lengths: ArrayLike<number>, timeMajor:
   if (rows >= 2 ** 31) throw new GruError('out_of_memory', `${rows} steps in all: at most 2^31 - 1 fit`);
   const starts = new Int32Array(batch);
   for (let b = 1; b < batch; b++) starts[b] = timeMajor ? b : starts[b - 1]! + lengths[b - 1]!;
-  const iota = new Int32Array(Math.max(batch, ROW_BLOCK)).map((_, i) => i);
+  const iota = allRows(Math.max(batch, ROW_BLOCK));
   const stride = timeMajor ? batch : 1;
-  return { batch, lengths: Int32Array.from(lengths), timeMajor, starts, stride, rows, steps, iota };
+  return {
+    batch,
+    sequences: Int32Array.from(sequences),
+    lengths: Int32Array.from(lengths),
+    timeMajor,
+    starts,
+    stride,
+    rows,
+    steps,
+    iota,
+  };
+}
+
+/** 0, 1, 2, ... */
+function allRows(count: number): Int32Array {
+  return new Int32Array(count).map((_, i) => i);
 }
 
 /** The order in which a layer takes the steps of a sequence. */
@@ -57,7 +80,7 @@ export type Order = 'forward' | 'reverse' | 'reverseProcessed';
 export interface Plan {
   /** Entries of step s: `offsets[s] .. offsets[s + 1] - 1`. */
   readonly offsets: Int32Array;
-  /** Sequence of each entry. */
+  /** Sequence of each entry, as the state counts them. */
   readonly batch: Int32Array;
   /** Row read. */
   readonly input: Int32Array;
@@ -80,7 +103,7 @@ export function emptyPlan({ steps, rows }: Layout): Plan {
  * inputs, `reverseProcessed` in the order of processing.
  */
 export function fillPlan(plan: Plan, layout: Layout, order: Order, mask?: Float32Array): void {
-  const { batch, lengths, starts, stride, steps } = layout;
+  const { batch, sequences, lengths, starts, stride, steps } = layout;
   let entry = 0;
   for (let step = 0; step < steps; step++) {
     plan.offsets[step] = entry;
@@ -90,7 +113,7 @@ export function fillPlan(plan: Plan, layout: Layout, order: Order, mask?: Float3
       const row = starts[b]! + step * stride;
       const read = order === 'forward' ? row : starts[b]! + (length - 1 - step) * stride;
       if (mask?.[read] === 0) continue;
-      plan.batch[entry] = b;
+      plan.batch[entry] = sequences[b]!;
       plan.input[entry] = read;
       plan.output[entry] = order === 'reverseProcessed' ? row : read;
       entry++;

@@ -55,10 +55,27 @@ export class JsState implements BackendState {
   }
 
   setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
+    this.#layOut(() => makeLayout(this.batch, lengths, timeMajor));
+  }
+
+  setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void {
+    const seen = new Uint8Array(this.batch);
+    for (const b of Array.from(sequences)) {
+      if (seen[b] !== 0)
+        throw new GruError('invalid_argument', `sequence ${b} is not one of ${this.batch}, or is named twice`);
+      seen[b] = 1;
+    }
+    this.#layOut(() => makeLayout(sequences.length, lengths, false, sequences));
+  }
+
+  #layOut(make: () => Layout): void {
     const { layout: old, values, workspaces } = this.#alive();
     this.#room = allocating('the buffers of these sequences', () => {
-      const layout = makeLayout(this.batch, lengths, timeMajor);
-      const same = timeMajor === old.timeMajor && layout.lengths.every((length, b) => length === old.lengths[b]);
+      const layout = make();
+      const same =
+        layout.timeMajor === old.timeMajor &&
+        layout.batch === old.batch &&
+        layout.lengths.every((length, b) => length === old.lengths[b] && layout.sequences[b] === old.sequences[b]);
       return same ? this.#alive() : makeRoom(this.#graph, this.#layers, layout, workspaces, values);
     });
   }
@@ -77,24 +94,32 @@ export class JsState implements BackendState {
     return present(values[this.#graph.outputs[index]?.value ?? -1], `output ${index}`);
   }
 
-  readHidden(index: number, out: Float32Array): void {
-    out.set(this.#state(index, out.length));
+  readHidden(index: number, out: Float32Array, sequence?: number): void {
+    out.set(this.#rows(index, out.length, sequence));
   }
 
-  writeHidden(index: number, data: Float32Array): void {
-    const hidden = this.#state(index, data.length);
-    for (let i = 0; i < hidden.length; i++) hidden[i] = flush(data[i]!);
+  writeHidden(index: number, data: Float32Array, sequence?: number): void {
+    const rows = this.#rows(index, data.length, sequence);
+    for (let i = 0; i < rows.length; i++) rows[i] = flush(data[i]!);
     // A masked first step has nothing to repeat.
-    for (const workspace of this.#alive().workspaces) workspace.started[workspace.hidden.indexOf(hidden)]?.fill(0);
+    const hidden = this.#hidden[index]!;
+    for (const workspace of this.#alive().workspaces) {
+      const started = workspace.started[workspace.hidden.indexOf(hidden)];
+      if (sequence === undefined) started?.fill(0);
+      else started?.fill(0, sequence, sequence + 1);
+    }
   }
 
-  #state(index: number, length: number): Float32Array {
+  /** The values of hidden state `index`, of one sequence or of all. */
+  #rows(index: number, length: number, sequence?: number): Float32Array {
     this.#alive();
     const hidden = present(this.#hidden[index], `hidden state ${index}`);
-    if (hidden.length !== length) {
-      throw new GruError('shape_mismatch', `hidden state ${index} has ${hidden.length} values, got room for ${length}`);
+    const size = this.#graph.states[index]!.hiddenSize;
+    const rows = sequence === undefined ? hidden : hidden.subarray(sequence * size, (sequence + 1) * size);
+    if (rows.length !== length) {
+      throw new GruError('shape_mismatch', `hidden state ${index} has ${rows.length} values, got room for ${length}`);
     }
-    return hidden;
+    return rows;
   }
 
   run(): void {

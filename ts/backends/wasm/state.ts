@@ -15,8 +15,9 @@ export class WasmState implements BackendState {
   private handle: number;
   private inputs: (View<Float32Array> | View<Int32Array>)[] = [];
   private outputs: View<Float32Array>[] = [];
-  /** Rows of a sequence value in the present layout. */
+  /** Rows of a sequence value, and of a vector value, in the present layout. */
   private rows: number;
+  private sequences: number;
 
   constructor(engine: Engine, graph: Graph, handle: number, batch: number) {
     this.engine = engine;
@@ -24,20 +25,34 @@ export class WasmState implements BackendState {
     this.handle = handle;
     this.batch = batch;
     this.rows = batch;
+    this.sequences = batch;
     this.makeViews();
   }
 
   setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
+    this.layOut(Int32Array.from(lengths), lengths, timeMajor, false);
+  }
+
+  setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void {
+    const words = new Int32Array(sequences.length + lengths.length);
+    words.set(sequences);
+    words.set(lengths, sequences.length);
+    this.layOut(words, lengths, false, true);
+  }
+
+  private layOut(words: Int32Array, lengths: ArrayLike<number>, timeMajor: boolean, some: boolean): void {
     const handle = this.alive();
     let rows = 0;
     for (const length of Array.from(lengths)) rows += length;
     if (rows > MAX_ROWS) throw new GruError('out_of_memory', `${rows} steps in one run are more than ${MAX_ROWS}`);
     try {
       withBlocks(this.engine, (copy) => {
-        const block = copy(Int32Array.from(lengths), 'lengths');
-        checked(this.engine.state_set_lengths(handle, block.handle, Number(timeMajor)), `buffers for ${rows} steps`);
+        const { handle: block } = copy(words, 'lengths');
+        const code = this.engine.state_set_lengths(handle, block, Number(timeMajor), Number(some));
+        checked(code, `buffers for ${rows} steps`);
       });
       this.rows = rows;
+      this.sequences = lengths.length;
     } finally {
       // Buffers may have moved even where the layout stays.
       this.makeViews();
@@ -59,15 +74,22 @@ export class WasmState implements BackendState {
     return this.outputs[index]!.get();
   }
 
-  readHidden(index: number, out: Float32Array): void {
+  readHidden(index: number, out: Float32Array, sequence?: number): void {
     const { view, size, stride } = this.hidden(index);
-    for (let b = 0; b < this.batch; b++) out.set(view.subarray(b * stride, b * stride + size), b * size);
+    const first = sequence ?? 0;
+    const count = sequence === undefined ? this.batch : 1;
+    for (let i = 0; i < count; i++) {
+      const at = (first + i) * stride;
+      out.set(view.subarray(at, at + size), i * size);
+    }
   }
 
-  writeHidden(index: number, data: Float32Array): void {
+  writeHidden(index: number, data: Float32Array, sequence?: number): void {
     const { view, size, stride } = this.hidden(index);
-    for (let b = 0; b < this.batch; b++) view.set(data.subarray(b * size, (b + 1) * size), b * stride);
-    checked(this.engine.state_hidden_written(this.handle, index), 'hidden state');
+    const first = sequence ?? 0;
+    const count = sequence === undefined ? this.batch : 1;
+    for (let i = 0; i < count; i++) view.set(data.subarray(i * size, (i + 1) * size), (first + i) * stride);
+    checked(this.engine.state_hidden_written(this.handle, index, sequence ?? -1), 'hidden state');
   }
 
   run(): void {
@@ -93,7 +115,7 @@ export class WasmState implements BackendState {
 
   private makeViews(): void {
     const address = (value: number) => this.engine.state_value(this.handle, value);
-    const length = (kind: string, size: number) => (kind === 'sequence' ? this.rows : this.batch) * size;
+    const length = (kind: string, size: number) => (kind === 'sequence' ? this.rows : this.sequences) * size;
     this.inputs = this.graph.inputs.map(({ dtype, kind, size }, value) =>
       dtype === 'int32'
         ? new View(this.engine, Int32Array, address(value), length(kind, size))

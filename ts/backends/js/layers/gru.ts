@@ -91,10 +91,11 @@ class Gru implements Layer {
       const last = io.outputs[1];
       if (last) {
         for (let b = 0; b < io.layout.batch; b++) {
-          writeRow(combine, last, b * rowSize + column, hidden, b * this.#size, this.#size);
+          writeRow(combine, last, b * rowSize + column, hidden, io.layout.sequences[b]! * this.#size, this.#size);
         }
       }
-      io.outputs[2 + d]?.set(hidden);
+      const state = io.outputs[2 + d];
+      if (state) copyRows(hidden, io.layout.sequences, this.#size, state);
     }
   }
 
@@ -109,7 +110,7 @@ class Gru implements Layer {
     const x = inputs[0]!;
     const mask = inputs[1];
     const initial = inputs[2 + d];
-    if (initial) for (let i = 0; i < hidden.length; i++) hidden[i] = flush(initial[i]!);
+    if (initial) setRows(hidden, layout.sequences, size, initial);
     let plan = full;
     if (mask) {
       plan = workspace.unmasked!;
@@ -195,6 +196,22 @@ class Gru implements Layer {
       else if (this.#zeroMasked || started[b] === 0) writeZeros(combine, sequence, at, size);
       else writeRow(combine, sequence, at, hidden, b * size, size);
     }
+  }
+}
+
+/** Row i of `out` = row `sequences[i]` of `hidden`. */
+function copyRows(hidden: Float32Array, sequences: Int32Array, size: number, out: Float32Array): void {
+  for (let i = 0; i < sequences.length; i++) {
+    const at = sequences[i]! * size;
+    for (let j = 0; j < size; j++) out[i * size + j] = hidden[at + j]!;
+  }
+}
+
+/** Row `sequences[i]` of `hidden` = row i of `values`. */
+function setRows(hidden: Float32Array, sequences: Int32Array, size: number, values: Float32Array): void {
+  for (let i = 0; i < sequences.length; i++) {
+    const at = sequences[i]! * size;
+    for (let j = 0; j < size; j++) hidden[at + j] = flush(values[i * size + j]!);
   }
 }
 
