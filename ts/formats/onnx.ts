@@ -1,0 +1,59 @@
+import { GruError } from '../errors.ts';
+import type { ImportContext, ImportedModel } from './report.ts';
+import { interpret } from './onnx/interpret.ts';
+import { parseModel, type OnnxModel, type OnnxTensor } from './onnx/protobuf.ts';
+import { Source } from './onnx/source.ts';
+
+export { bindInputs, bindOutput, type BoundRun, type BoundTensor, type GraphBinding } from './onnx/binding.ts';
+export type { OnnxOptions } from './onnx/source.ts';
+
+/** Whether bytes begin as an ONNX model does: the field ir_version, then another field of ModelProto. */
+export function isOnnx(bytes: Uint8Array): boolean {
+  // ir_version 1 to 31; then producer_name .. graph, opset_import, metadata_props, all length-delimited, or model_version
+  return (
+    bytes.length > 8 &&
+    bytes[0] === 0x08 &&
+    bytes[1]! >= 1 &&
+    bytes[1]! < 32 &&
+    [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72].includes(bytes[2]!)
+  );
+}
+
+/**
+ * Reads an ONNX model.
+ *
+ * @throws GruError `invalid_file` for a damaged file, `unsupported` for what it holds that cannot be represented (with the
+ *   GRU nodes that can be loaded by themselves), `io` when a file of external data is missing, `invalid_argument` for
+ *   options that do not fit.
+ */
+export async function readOnnx(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+  const model = parseModel(bytes);
+  const sidecars = await loadSidecars(model, context);
+  const size = [...sidecars.values()].reduce((n, file) => n + file.length, bytes.length);
+  return interpret(new Source(model, sidecars, context.options?.onnx ?? {}, size));
+}
+
+/** Loads the files of external data that the model names. */
+async function loadSidecars(model: OnnxModel, { sidecar }: ImportContext): Promise<Map<string, Uint8Array>> {
+  const tensors = [
+    ...model.graph.initializers,
+    ...model.graph.nodes.flatMap((node) =>
+      node.attributes.map(({ t }) => t).filter((t): t is OnnxTensor => t !== undefined),
+    ),
+  ];
+  const locations = new Set(tensors.flatMap(({ external }) => (external ? [external.location] : [])));
+  if (locations.size > 1000)
+    throw new GruError('unsupported', `the ONNX file has its data in ${locations.size} other files`);
+  const files = new Map<string, Uint8Array>();
+  for (const location of locations) {
+    if (location === '' || /^[/\\]|^[a-z]+:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(location)) {
+      throw new GruError(
+        'invalid_file',
+        `the ONNX file has its data in '${location.slice(0, 80)}', which is no file beside it`,
+      );
+    }
+    const file = await sidecar?.(location);
+    if (file) files.set(location, file);
+  }
+  return files;
+}

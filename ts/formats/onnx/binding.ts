@@ -1,0 +1,172 @@
+import { GruError } from '../../errors.ts';
+import { product, shapeText, type TensorLike } from '../../tensor.ts';
+
+/** A tensor of the ONNX graph and the values of the model that stand for it. */
+export interface BoundTensor {
+  /** Name in the graph. */
+  name: string;
+  /** `lengths`: the lengths of the sequences (sequence_lens). `unused`: nothing reads it. */
+  use: 'values' | 'lengths' | 'unused';
+  dtype: 'float32' | 'int32';
+  /** What each axis is made of; an axis of size 1 may be made of nothing. */
+  axes: ('batch' | 'time' | number)[][];
+  /**
+   * Names of the model's inputs or outputs: one with all features, (batch, features) or (batch, steps, features), or for a
+   * tensor of several states one each (`h0.0`, `h0.1`).
+   */
+  values: string[];
+  kind: 'sequence' | 'vector';
+}
+
+/** How the tensors of an ONNX graph are given to the model, and its results read as the graph's. */
+export interface GraphBinding {
+  inputs: BoundTensor[];
+  outputs: BoundTensor[];
+}
+
+/** What {@link bindInputs} makes of tensors in the graph's own axes. */
+export interface BoundRun {
+  /** By name of the model's inputs: rows, sequence after sequence. */
+  inputs: Record<string, { data: Float32Array | Int32Array; shape: number[] }>;
+  batch: number;
+  steps: number;
+  /** Lengths of the sequences, where the graph takes them. */
+  lengths: number[] | undefined;
+}
+
+/** For a tensor's axes: the size of each, and where (batch, step, feature) lies. */
+function layout(tensor: BoundTensor, sizes: { batch: number; time: number }) {
+  const factors = tensor.axes
+    .flat()
+    .map((f) => ({ role: typeof f === 'number' ? 'feature' : f, size: typeof f === 'number' ? f : sizes[f] }));
+  let stride = factors.reduce((n, { size }) => n * size, 1);
+  const strides = factors.map(({ size }) => (stride = size === 0 ? 0 : stride / size));
+  const features = factors.flatMap(({ role, size }, i) =>
+    role === 'feature' ? [{ size, stride: strides[i] as number }] : [],
+  );
+  const width = features.reduce((n, { size }) => n * size, 1);
+  const offsets = Array.from({ length: width }, (_, column) => {
+    let rest = column;
+    let offset = 0;
+    for (const { size, stride: step } of [...features].reverse()) {
+      offset += (rest % size) * step;
+      rest = Math.floor(rest / size);
+    }
+    return offset;
+  });
+  const strideOf = (role: string) => strides[factors.findIndex((f) => f.role === role)] ?? 0;
+  const shape = tensor.axes.map((axis) => axis.reduce<number>((n, f) => n * (typeof f === 'number' ? f : sizes[f]), 1));
+  return { offsets, width, batch: strideOf('batch'), time: strideOf('time'), shape };
+}
+
+/**
+ * Turns tensors in the axes of the ONNX graph into inputs of the model.
+ *
+ * @throws GruError `invalid_argument` for a missing tensor, `shape_mismatch` for one that does not fit, `unsupported` for a
+ *   length of 0 in sequence_lens (runtimes disagree about what the final state then is).
+ */
+export function bindInputs(binding: GraphBinding, tensors: Record<string, TensorLike>): BoundRun {
+  const sizes: { batch?: number; time?: number } = {};
+  const given = binding.inputs
+    .filter(({ use }) => use !== 'unused')
+    .map((bound) => {
+      const tensor = Object.hasOwn(tensors, bound.name) ? tensors[bound.name] : undefined;
+      if (!tensor) throw new GruError('invalid_argument', `input '${bound.name}' is missing`);
+      readSizes(bound, tensor, sizes);
+      return { bound, tensor };
+    });
+  const { batch = 1, time: steps = 1 } = sizes;
+  const run: BoundRun = { inputs: {}, batch, steps, lengths: undefined };
+  for (const { bound, tensor } of given) {
+    if (bound.use === 'lengths') {
+      run.lengths = checkLengths(bound.name, Array.from(tensor.data), steps);
+      continue;
+    }
+    const at = layout(bound, { batch, time: steps });
+    const rows = bound.kind === 'sequence' ? steps : 1;
+    const size = at.width / bound.values.length;
+    for (const [v, name] of bound.values.entries()) {
+      const data = new (bound.dtype === 'int32' ? Int32Array : Float32Array)(batch * rows * size);
+      let to = 0;
+      for (let b = 0; b < batch; b++) {
+        for (let t = 0; t < rows; t++) {
+          for (let j = 0; j < size; j++)
+            data[to++] = tensor.data[b * at.batch + t * at.time + (at.offsets[v * size + j] as number)] as number;
+        }
+      }
+      const row = bound.dtype === 'int32' ? [] : [size];
+      run.inputs[name] = { data, shape: bound.kind === 'sequence' ? [batch, steps, ...row] : [batch, ...row] };
+    }
+  }
+  return run;
+}
+
+function readSizes(bound: BoundTensor, { data, shape }: TensorLike, sizes: { batch?: number; time?: number }): void {
+  const expected = shapeText(bound.axes.map((axis) => axis.join(' x ') || '1'));
+  const refuse = (why: string) =>
+    new GruError(
+      'shape_mismatch',
+      `input '${bound.name}': expected shape ${expected}, got ${shapeText([...shape])}${why}`,
+    );
+  if (shape.length !== bound.axes.length || product(shape) !== data.length) throw refuse('');
+  for (const [i, axis] of bound.axes.entries()) {
+    const free = axis.filter((f) => typeof f !== 'number');
+    const rest = axis.reduce<number>((n, f) => n * (typeof f === 'number' ? f : 1), 1);
+    const [role] = free;
+    if (role === undefined ? shape[i] !== rest : (shape[i] as number) % rest !== 0) throw refuse('');
+    if (role === undefined) continue;
+    const size = (shape[i] as number) / rest;
+    sizes[role] ??= size;
+    if (sizes[role] !== size) throw refuse(`: ${role} is ${sizes[role]} elsewhere`);
+  }
+}
+
+function checkLengths(name: string, lengths: number[], steps: number): number[] {
+  for (const [b, length] of lengths.entries()) {
+    if (length === 0) {
+      throw new GruError(
+        'unsupported',
+        `input '${name}' (sequence_lens): the length of sequence ${b} is 0: runtimes disagree about its final state`,
+      );
+    }
+    if (!Number.isInteger(length) || length < 0 || length > steps) {
+      throw new GruError(
+        'invalid_argument',
+        `input '${name}' (sequence_lens): the length of sequence ${b} is ${length}, of ${steps} steps`,
+      );
+    }
+  }
+  return lengths;
+}
+
+/**
+ * Puts rows of the model's outputs, sequence after sequence, into the axes of the ONNX graph. Steps past the length of a
+ * sequence are zeros.
+ *
+ * @param values rows by name of the model's outputs
+ */
+export function bindOutput(
+  bound: BoundTensor,
+  values: Record<string, Float32Array>,
+  run: BoundRun,
+): { data: Float32Array; shape: number[] } {
+  const { batch, steps, lengths } = run;
+  const at = layout(bound, { batch, time: steps });
+  const data = new Float32Array(product(at.shape));
+  const size = at.width / bound.values.length;
+  for (const [v, name] of bound.values.entries()) {
+    const rows = values[name];
+    if (!rows) throw new GruError('invalid_argument', `output '${name}' is missing`);
+    let from = 0;
+    for (let b = 0; b < batch; b++) {
+      const count = bound.kind === 'sequence' ? (lengths?.[b] ?? steps) : 1;
+      for (let t = 0; t < count; t++) {
+        for (let j = 0; j < size; j++)
+          data[b * at.batch + t * at.time + (at.offsets[v * size + j] as number)] = rows[from++] as number;
+      }
+    }
+    if (from !== rows.length)
+      throw new GruError('shape_mismatch', `output '${name}' has ${rows.length} values, expected ${from}`);
+  }
+  return { data, shape: at.shape };
+}

@@ -1,0 +1,229 @@
+import { GruError } from '../../errors.ts';
+import { resolveActivation } from '../../layers/activations.ts';
+import type { Activation, DenseSpec, GruSpec, InputSpec, LayerSpec, ValueKind, ValueRef } from '../../spec.ts';
+import type { Budget } from './limits.ts';
+import { width, type Rows, type Segment } from './value.ts';
+
+/** Shape of a value of the spec. */
+interface Known {
+  kind: ValueKind;
+  size: number;
+}
+
+/** Collects the layers of the spec, under names of their own. */
+export class SpecBuilder {
+  readonly inputs: InputSpec[] = [];
+  readonly layers: LayerSpec[] = [];
+  readonly #names = new Set<string>();
+  readonly #values = new Map<ValueRef, Known>();
+  readonly #made = new Map<string, ValueRef>();
+  readonly #dense = new Map<ValueRef, DenseSpec>();
+  readonly #budget: Budget;
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+  }
+
+  /** A name that nothing else has, without the colon that references use. */
+  name(wanted: string): string {
+    const base = wanted.replace(/:0$/, '').replaceAll(':', '_') || 'layer';
+    let name = base;
+    for (let i = 1; this.#names.has(name); i++) name = `${base}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  addInput(input: InputSpec): Segment[] {
+    this.inputs.push(input);
+    return this.#value(input.name, { kind: input.kind ?? 'sequence', size: input.size });
+  }
+
+  #value(ref: ValueRef, known: Known): Segment[] {
+    this.#values.set(ref, known);
+    return [{ ref, start: 0, length: known.size }];
+  }
+
+  #add(layer: LayerSpec, known: Known): ValueRef {
+    this.layers.push(layer);
+    this.#value(layer.name, known);
+    return layer.name;
+  }
+
+  /** One value that holds just these columns: the value itself, a slice of it, or several side by side. */
+  ref(columns: readonly Segment[], kind: ValueKind): ValueRef {
+    const parts = columns.map((segment) => this.#slice(segment));
+    const [first] = parts;
+    if (first === undefined) throw new GruError('unsupported', 'a tensor of the graph has no values');
+    if (parts.length === 1) return first;
+    const key = JSON.stringify(parts);
+    const size = columns.reduce((n, { length }) => n + length, 0);
+    const merge = () =>
+      this.#add({ type: 'merge', name: this.name('concat'), inputs: parts, merge: 'concat' }, { kind, size });
+    return this.#once(`concat ${key}`, merge);
+  }
+
+  #slice({ ref, start, length }: Segment): ValueRef {
+    const known = this.#values.get(ref) as Known;
+    if (start === 0 && length === known.size) return ref;
+    const layer = () =>
+      this.#add(
+        { type: 'slice', name: this.name(`${ref.split(':')[0] ?? ''}_slice`), inputs: [ref], start, size: length },
+        { kind: known.kind, size: length },
+      );
+    return this.#once(`slice ${start} ${length} ${ref}`, layer);
+  }
+
+  #once(key: string, make: () => ValueRef): ValueRef {
+    this.#budget.spend(key.length);
+    const made = this.#made.get(key) ?? make();
+    this.#made.set(key, made);
+    return made;
+  }
+
+  /** The same axes with other columns. */
+  #result(rows: Rows, ref: ValueRef, exclusive = false): Rows {
+    return { ...rows, columns: [{ ref, start: 0, length: width(rows) }], exclusive };
+  }
+
+  /** @param axes those of the result */
+  dense(
+    rows: Rows,
+    name: string,
+    spec: Pick<DenseSpec, 'inputSize' | 'outputSize' | 'weights'>,
+    axes: Rows['axes'],
+  ): Rows {
+    const layer: DenseSpec = {
+      type: 'dense',
+      name: this.name(name),
+      inputs: [this.ref(rows.columns, rows.kind)],
+      ...spec,
+    };
+    const ref = this.#add(layer, { kind: rows.kind, size: spec.outputSize });
+    this.#dense.set(ref, layer);
+    return this.#result({ ...rows, axes }, ref, true);
+  }
+
+  /** The dense layer that made these rows, if nobody else reads them. */
+  #foldable(rows: Rows): DenseSpec | undefined {
+    const [only, ...others] = rows.columns;
+    if (!rows.exclusive || !only || others.length > 0 || only.start !== 0) return undefined;
+    const layer = this.#dense.get(only.ref);
+    return layer?.outputSize === only.length && layer.activation === undefined ? layer : undefined;
+  }
+
+  activation(rows: Rows, name: string, activation: Activation | 'softmax'): Rows {
+    const layer = this.#foldable(rows);
+    if (layer) {
+      layer.activation = activation;
+      return { ...rows, exclusive: false };
+    }
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const known = { kind: rows.kind, size: width(rows) };
+    return this.#result(rows, this.#add({ type: 'activation', name: this.name(name), inputs, activation }, known));
+  }
+
+  /** scale x + shift, one of each a column. */
+  affine(rows: Rows, name: string, scale: Float32Array | undefined, shift: Float32Array | undefined): Rows {
+    const size = width(rows);
+    this.#budget.spend(8 * size);
+    const layer = this.#foldable(rows);
+    if (layer) {
+      const { kernel, bias } = layer.weights;
+      this.#budget.spend(4 * (kernel.length + size));
+      const columns = kernel.length / size;
+      layer.weights = {
+        kernel: scale ? kernel.map((w, i) => w * (scale[Math.floor(i / columns)] as number)) : kernel,
+        bias: new Float32Array(size).map((_, i) => (bias?.[i] ?? 0) * (scale?.[i] ?? 1) + (shift?.[i] ?? 0)),
+      };
+      return rows;
+    }
+    const uniform = (values: Float32Array | undefined) => values?.every((v) => v === values[0]) ?? true;
+    if (uniform(scale) && uniform(shift)) {
+      const [alpha, beta] = [scale?.[0] ?? 1, shift?.[0] ?? 0];
+      if (alpha === 1 && beta === 0) return rows;
+      return this.activation(rows, name, { name: 'affine', alpha, beta });
+    }
+    this.#budget.spend(4 * size * size);
+    const kernel = new Float32Array(size * size);
+    for (let i = 0; i < size; i++) kernel[i * size + i] = scale?.[i] ?? 1;
+    return this.dense(
+      rows,
+      name,
+      { inputSize: size, outputSize: size, weights: { kernel, ...(shift ? { bias: shift } : {}) } },
+      rows.axes,
+    );
+  }
+
+  merge(x: Rows, y: Rows, name: string, merge: 'sum' | 'mul'): Rows {
+    const inputs = [x, y].map(({ columns, kind }) => this.ref(columns, kind));
+    const known = { kind: x.kind, size: width(x) };
+    const ref = this.#add({ type: 'merge', name: this.name(name), inputs, merge }, known);
+    return { ...this.#result(x, ref), inputs: [...new Set([...x.inputs, ...y.inputs])] };
+  }
+
+  embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {
+    const layer: LayerSpec = {
+      type: 'embedding',
+      name: this.name(name),
+      inputs: [this.ref(rows.columns, rows.kind)],
+      vocabularySize,
+      outputSize,
+      weights: { embeddings: table },
+    };
+    return [{ ref: this.#add(layer, { kind: rows.kind, size: outputSize }), start: 0, length: outputSize }];
+  }
+
+  /** The first (0) or last (-1) step. */
+  step(rows: Rows, index: 0 | -1): Segment[] {
+    const from = this.ref(rows.columns, 'sequence');
+    const known = { kind: 'vector', size: width(rows) } as const;
+    const name = `${from.split(':')[0] ?? ''}_${index === 0 ? 'first' : 'last'}`;
+    const make = () => this.#add({ type: 'step', name: this.name(name), inputs: [from], index }, known);
+    return [{ ref: this.#once(`step ${index} ${from}`, make), start: 0, length: known.size }];
+  }
+
+  /** A vector that is the same for each sequence: what is read is multiplied by zeros. */
+  constantVector(from: Rows, name: string, values: Float32Array): ValueRef {
+    const inputs = from.kind === 'sequence' ? this.step(from, 0) : from.columns;
+    const inputSize = width(from);
+    this.#budget.spend(4 * inputSize * values.length);
+    const kernel = new Float32Array(inputSize * values.length);
+    const layer: DenseSpec = {
+      type: 'dense',
+      name: this.name(name),
+      inputs: [this.ref(inputs, 'vector')],
+      inputSize,
+      outputSize: values.length,
+      weights: { kernel, bias: values },
+    };
+    return this.#add(layer, { kind: 'vector', size: values.length });
+  }
+
+  /** Columns of all states and, one an entry, of the final states. */
+  gru(layer: GruSpec): { sequence: Segment[]; states: Segment[] } {
+    const directions =
+      layer.direction === 'bidirectional'
+        ? (['forward', 'reverse'] as const)
+        : ([layer.direction ?? 'forward'] as const);
+    const size = directions.length * layer.hiddenSize;
+    const ref = this.#add(layer, { kind: 'sequence', size });
+    const states = directions.flatMap((direction) =>
+      this.#value(`${layer.name}:${direction}State`, { kind: 'vector', size: layer.hiddenSize }),
+    );
+    return { sequence: [{ ref, start: 0, length: size }], states };
+  }
+
+  /** Leaves the output of a reverse gru layer in the order of processing; false if it is no such layer or others read it. */
+  reverseOutput(ref: ValueRef): boolean {
+    const layer = this.layers.find(({ name }) => name === ref);
+    if (layer?.type !== 'gru' || layer.direction !== 'reverse' || layer.reversedOutput) return false;
+    if (this.layers.some((other) => other.inputs?.includes(ref))) return false;
+    layer.reversedOutput = true;
+    return true;
+  }
+}
+
+/** Whether two activations are the same function. */
+export function sameActivation(x: Activation, y: Activation): boolean {
+  return JSON.stringify(resolveActivation(x)) === JSON.stringify(resolveActivation(y));
+}

@@ -1,0 +1,49 @@
+import type { OnnxNode, OnnxTensor } from './protobuf.ts';
+import type { Attributes } from './attributes.ts';
+import type { SpecBuilder } from './builder.ts';
+import type { Budget } from './limits.ts';
+import type { Baked } from './size.ts';
+import type { Constant, Factor, Rows, Segment, Value } from './value.ts';
+
+/** What a node is read with. */
+export interface NodeContext {
+  node: OnnxNode;
+  opset: number;
+  attributes: Attributes;
+  /** One an input of the node; undefined for those left out. */
+  inputs: (Value | undefined)[];
+  graph: GraphContext;
+}
+
+/** What is known of the graph as a whole. */
+export interface GraphContext {
+  builder: SpecBuilder;
+  budget: Budget;
+  baked: Baked;
+  /**
+   * Demands that the axes of a value have these roles. Starts the reading anew, by an exception, when an axis comes from a
+   * graph input of which another role was assumed; false if it cannot be.
+   */
+  demand(rows: Rows, roles: (Factor['role'] | undefined)[]): boolean;
+  /**
+   * A part is taken of this axis: one of a graph input is features unless something demands otherwise. Starts the reading
+   * anew, by an exception, when that changes a role.
+   */
+  preferFeature(axis: readonly Factor[]): void;
+  /** Demands that a value without a time axis is a sequence of one step. */
+  demandSequence(rows: Rows): boolean;
+  /** Whether columns are just those of a graph input. */
+  isInput(columns: readonly Segment[], input: number): boolean;
+  /** A gru layer takes the lengths of its sequences from this input (undefined: it has none). */
+  lengths: Map<string, number | undefined>;
+  /** A step was picked from the end of a sequence, or sequences turned round: by this node. */
+  fromEnd: string | undefined;
+  conventions: Set<string>;
+  /** The values of a tensor of the file, read once. */
+  tensorData(tensor: OnnxTensor): Constant;
+  /** For the report: where a tensor went. */
+  place(constant: Constant, target: string): void;
+}
+
+/** Gives the values of a node's outputs. */
+export type Operator = (context: NodeContext) => (Value | undefined)[];

@@ -1,0 +1,266 @@
+import { GruError } from '../../errors.ts';
+import type { ImportedModel, ImportReport } from '../report.ts';
+import { Attributes, nodeError, nodeName } from './attributes.ts';
+import type { BoundTensor } from './binding.ts';
+import { SpecBuilder } from './builder.ts';
+import type { GraphContext } from './context.ts';
+import { extractNode } from './extract.ts';
+import { Budget } from './limits.ts';
+import { OPERATORS } from './ops/index.ts';
+import { InputRoles, type GraphInput } from './roles.ts';
+import { SpecOutputs } from './outputs.ts';
+import { Source } from './source.ts';
+import { isStandard, type OnnxNode } from './protobuf.ts';
+import { RolesChanged, axesText, type Factor, type Rows, type Value } from './value.ts';
+
+/** Reads a graph into a spec. The file's bytes bound what may be computed. */
+export function interpret(source: Source): ImportedModel {
+  try {
+    const node = source.options.node;
+    return node === undefined ? readWhole(source) : extractNode(source, node);
+  } catch (cause) {
+    if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
+    const names = source.graph.nodes.filter(({ op }) => op === 'GRU').map((node) => `'${nodeName(node)}'`);
+    if (names.length === 0 || source.graph.nodes.length < 2 || source.options.node !== undefined) throw cause;
+    const list = names.slice(0, 20).join(', ') + (names.length > 20 ? ', ...' : '');
+    throw new GruError(
+      'unsupported',
+      `${cause.message}. A GRU node of this graph can be loaded by itself: { onnx: { node: name } } with one of ${list}`,
+      { cause },
+    );
+  }
+}
+
+/** The nodes that the outputs need, in the file's order. */
+function neededNodes(source: Source, outputs: readonly string[]): OnnxNode[] {
+  const wanted = new Set(outputs);
+  const needed: OnnxNode[] = [];
+  for (const node of [...source.graph.nodes].reverse()) {
+    if (!node.outputs.some((name) => name !== '' && wanted.has(name))) continue;
+    needed.push(node);
+    for (const name of node.inputs) wanted.add(name);
+  }
+  return needed.reverse();
+}
+
+function readWhole(source: Source): ImportedModel {
+  const outputs = source.outputNames();
+  const nodes = neededNodes(source, outputs);
+  const readers = new Map<string, number>();
+  for (const name of [...nodes.flatMap((node) => node.inputs), ...outputs])
+    readers.set(name, (readers.get(name) ?? 0) + 1);
+  const roles = new InputRoles(source.freeInputs().filter(({ name }) => readers.has(name)));
+  // each failed attempt settles an axis of an input
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return new Attempt(source, roles, nodes, readers).run(outputs);
+    } catch (changed) {
+      if (!(changed instanceof RolesChanged)) throw changed;
+      if (attempt > 24)
+        throw new GruError('unsupported', 'what the axes of the inputs of the graph mean cannot be told');
+    }
+  }
+}
+
+/** One reading of a graph, under assumed roles of the inputs' axes. */
+class Attempt {
+  readonly #source: Source;
+  readonly #roles: InputRoles;
+  readonly #nodes: OnnxNode[];
+  readonly #readers: Map<string, number>;
+  readonly #values = new Map<string, Value>();
+  readonly #bound: BoundTensor[] = [];
+  readonly #context: GraphContext;
+  readonly #builder: SpecBuilder;
+  readonly #report: ImportReport['tensors'] = [];
+
+  constructor(source: Source, roles: InputRoles, nodes: OnnxNode[], readers: Map<string, number>) {
+    this.#source = source;
+    this.#roles = roles;
+    this.#nodes = nodes;
+    this.#readers = readers;
+    const budget = new Budget(source.size);
+    this.#builder = new SpecBuilder(budget);
+    const used = (i: number) => readers.has((roles.inputs[i] as GraphInput).info.name);
+    this.#context = {
+      builder: this.#builder,
+      budget,
+      baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
+      demand: (rows, wanted) => roles.demand(rows, wanted),
+      preferFeature: (axis) => {
+        roles.preferFeature(axis);
+      },
+      demandSequence: (rows) => roles.demandSequence(rows),
+      isInput: ([segment], input) => segment !== undefined && this.#bound[input]?.values[0] === segment.ref,
+      lengths: new Map(),
+      fromEnd: undefined,
+      conventions: new Set(),
+      tensorData: (tensor) => source.data(tensor),
+      place: (constant, target) => {
+        this.#report.push(...source.placed(constant, target));
+      },
+    };
+  }
+
+  run(outputs: readonly string[]): ImportedModel {
+    for (const [index, input] of this.#roles.inputs.entries()) this.#addInput(index, input);
+    for (const node of this.#nodes) this.#read(node);
+    const lengths = this.#checkLengths();
+    this.#checkSizes();
+    const results = new SpecOutputs(this.#builder);
+    for (const name of outputs) {
+      const value = this.#value(name);
+      if (value.type !== 'rows' || value.dtype !== 'float32')
+        throw new GruError(
+          'unsupported',
+          `output '${name}' of the graph does not hold floats computed from its inputs`,
+        );
+      results.add(name, value, outputs.length);
+    }
+    const spec = results.spec();
+    const isUsed = (name: string) => spec.inputs.some((input) => input.name === name);
+    const unused = this.#source.freeInputs().filter(({ name }) => !this.#bound.some((bound) => bound.name === name));
+    const inputs = this.#bound.map((bound, i) => ({
+      ...bound,
+      use:
+        i === lengths ? ('lengths' as const) : bound.values.every(isUsed) ? ('values' as const) : ('unused' as const),
+    }));
+    const partly = inputs.find((bound) => bound.use === 'unused' && bound.values.some(isUsed));
+    if (partly) throw new GruError('unsupported', `input '${partly.name}' of the graph is used in part`);
+    const report: ImportReport = {
+      format: 'onnx',
+      ...(this.#source.producer ? { producer: this.#source.producer } : {}),
+      conventions: [
+        ...this.#context.conventions,
+        ...describeAxes('input', inputs),
+        ...describeAxes('output', results.bound),
+        ...this.#describeSizes(),
+        ...unused.map(({ name }) => `input '${name}' of the graph is read by nothing`),
+      ],
+      tensors: this.#report,
+      graph: { inputs, outputs: results.bound },
+    };
+    return { spec, report };
+  }
+
+  #value(name: string, reader?: OnnxNode): Value {
+    const value = this.#values.get(name) ?? this.#source.initializer(name);
+    if (value) return value;
+    const message = `reads '${name}', which no earlier node gives`;
+    throw reader
+      ? nodeError(reader, message, 'invalid_file')
+      : new GruError('invalid_file', `output '${name}' of the graph is given by no node`);
+  }
+
+  #addInput(index: number, input: GraphInput): void {
+    const { info, shape, roles, dtype, isStep } = input;
+    const axes = roles.map<Factor[]>((role, axis) => [
+      { role, size: typeof shape[axis] === 'number' ? shape[axis] : undefined, origin: { input: index, axis } },
+    ]);
+    const features = axes
+      .flat()
+      .filter(({ role }) => role === 'feature')
+      .map(({ size }) => size as number);
+    const kind = roles.includes('time') || isStep ? 'sequence' : 'vector';
+    const size = features.reduce((n, s) => n * s, 1);
+    // states of several layers or directions are an input each
+    const parts = kind === 'vector' && features.length > 1 && dtype === 'float32' ? (features[0] as number) : 1;
+    if (parts > 1024) throw new GruError('unsupported', `input '${info.name}' of the graph holds ${parts} states`);
+    const base = this.#builder.name(info.name);
+    const names = parts === 1 ? [base] : Array.from({ length: parts }, (_, i) => this.#builder.name(`${base}.${i}`));
+    const columns = names.flatMap((name) => this.#builder.addInput({ name, dtype, size: size / parts, kind }));
+    this.#values.set(info.name, {
+      type: 'rows',
+      dtype,
+      kind,
+      axes,
+      columns,
+      inputs: [index],
+      reversed: false,
+      exclusive: false,
+    });
+    this.#bound.push({ name: info.name, use: 'values', dtype, axes: boundAxes(axes), values: names, kind });
+  }
+
+  #read(node: OnnxNode): void {
+    const isKnown = isStandard(node.domain) && Object.hasOwn(OPERATORS, node.op);
+    const operator = isKnown ? OPERATORS[node.op] : undefined;
+    const full = isStandard(node.domain) ? node.op : `${node.domain}.${node.op}`;
+    if (!operator || this.#source.functions.has(`ai.onnx.${node.op}`)) {
+      throw new GruError(
+        'unsupported',
+        `operator ${full} (node '${nodeName(node)}') is not supported; supported: ${Object.keys(OPERATORS).join(', ')}`,
+      );
+    }
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#value(name, node)));
+    const attributes = new Attributes(node);
+    this.#context.budget.spend(200 + 8 * inputs.length);
+    const results = operator({ node, opset: this.#source.opset, attributes, inputs, graph: this.#context });
+    attributes.finish();
+    for (const [i, name] of node.outputs.entries()) {
+      if (name === '') continue;
+      if (this.#values.has(name) || this.#source.hasInitializer(name))
+        throw nodeError(node, `gives '${name}', which is given already`, 'invalid_file');
+      const result = results[i];
+      if (!result) {
+        if (this.#readers.has(name)) throw nodeError(node, `its output ${i} ('${name}') is not supported`);
+        continue;
+      }
+      const isShared = (this.#readers.get(name) ?? 0) > 1;
+      this.#values.set(name, result.type === 'rows' && isShared ? { ...result, exclusive: false } : result);
+    }
+  }
+
+  /** All gru layers take the same lengths, and no step is picked from the end of padded sequences. */
+  #checkLengths(): number | undefined {
+    const { lengths, fromEnd } = this.#context;
+    const [first] = [...lengths.values()].filter((input) => input !== undefined);
+    if (first === undefined) return undefined;
+    for (const [name, input] of lengths) {
+      if (input !== first)
+        throw new GruError('unsupported', `GRU node '${name}' does not take the same sequence_lens as the others`);
+    }
+    if (fromEnd !== undefined)
+      throw new GruError('unsupported', `${fromEnd} counts steps from the end, which with sequence_lens is padding`);
+    return first;
+  }
+
+  /** Inputs that are exported for fixed numbers of sequences and steps have the same. */
+  #checkSizes(): void {
+    for (const role of ['batch', 'time'] as const) {
+      const fixed = this.#roles.inputs.flatMap(({ info, roles, shape }) => {
+        const size = shape[roles.indexOf(role)];
+        return typeof size === 'number' ? [{ name: info.name, size }] : [];
+      });
+      const other = fixed.find(({ size }) => size !== fixed[0]?.size);
+      if (other)
+        throw new GruError(
+          'unsupported',
+          `inputs '${fixed[0]?.name ?? ''}' and '${other.name}' of the graph have differing sizes of ${role}`,
+        );
+    }
+  }
+
+  #describeSizes(): string[] {
+    const { batch, time } = this.#context.baked;
+    const describe = (what: string, size: number | undefined) =>
+      size === undefined ? [] : [`exported for ${what} ${size}; here any is taken`];
+    return [...describe('a batch of', batch), ...describe('a number of steps of', time)];
+  }
+}
+
+export function boundAxes(axes: Rows['axes']): BoundTensor['axes'] {
+  return axes.map((axis) => axis.map(({ role, size }) => (role === 'feature' ? (size as number) : role)));
+}
+
+function describeAxes(what: string, tensors: BoundTensor[]): string[] {
+  return tensors.map(({ name, axes, values }) => {
+    const text = axesText(
+      axes.map((axis) =>
+        axis.map((f) => (typeof f === 'number' ? { role: 'feature', size: f } : { role: f, size: undefined })),
+      ),
+    );
+    const many = values.length > 1 ? `, as ${values.slice(0, 8).join(', ')}${values.length > 8 ? ', ...' : ''}` : '';
+    return `${what} '${name}' is ${text} in the graph${many}`;
+  });
+}

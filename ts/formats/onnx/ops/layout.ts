@@ -1,0 +1,259 @@
+import { nodeError } from '../attributes.ts';
+import {
+  axisIndex,
+  elements,
+  fullData,
+  integers,
+  makeConstant,
+  plainIntegers,
+  requireInput,
+  shapeOf,
+} from '../constants.ts';
+import type { NodeContext, Operator } from '../context.ts';
+import { regroup } from '../regroup.ts';
+import { equalSizes, multiplySizes, shapeText, type Size } from '../size.ts';
+import { dtypeClass, dtypeName } from '../tensor.ts';
+import { featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
+
+/** Operators that move axes about or change nothing. */
+
+const transpose: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const rank = shapeOf(input).length;
+  const perm = context.attributes.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  if (perm.length !== rank || new Set(perm).size !== rank || perm.some((axis) => axis < 0 || axis >= rank)) {
+    throw nodeError(
+      context.node,
+      `attribute 'perm' [${perm.slice(0, 20).join(', ')}] does not fit ${rank} dimensions`,
+      'invalid_file',
+    );
+  }
+  if (input.type === 'rows') {
+    const columns = selectColumns(input, [], perm);
+    return [
+      { ...input, axes: perm.map((axis) => input.axes[axis] as Rows['axes'][number]), columns, exclusive: false },
+    ];
+  }
+  const base = perm.map((axis) => input.base[axis] as number);
+  const strides = input.base.map((_, axis) => elements(input.base.slice(axis + 1)));
+  const count = elements(base);
+  context.graph.budget.spend(8 * count);
+  const isFloat = input.data instanceof Float32Array;
+  const data: { [i: number]: Size; length: number } = isFloat ? new Float32Array(count) : new Array<Size>(count);
+  for (let i = 0; i < count; i++) {
+    let from = 0;
+    let rest = i;
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      const size = base[axis] as number;
+      from += (rest % size) * (strides[perm[axis] as number] as number);
+      rest = Math.floor(rest / size);
+    }
+    data[i] = input.data[from] as Size;
+  }
+  return [{ ...input, base, shape: perm.map((axis) => input.shape[axis] as Size), data }];
+};
+
+/** A constant in another shape. */
+function reshapeConstant(context: NodeContext, input: Constant, target: Size[]): Constant {
+  const { budget } = context.graph;
+  const single = elements(input.base) === 1;
+  const open = target.indexOf(-1);
+  const whole = input.shape.reduce<Size | undefined>((n, d) => (n === undefined ? n : multiplySizes(n, d)), 1);
+  if (single && target.every((d) => d !== -1)) return { ...input, base: target.map(() => 1), shape: target };
+  const { shape, data } = fullData(context, input);
+  const given = target.map((size) => {
+    if (typeof size === 'number') return size;
+    throw nodeError(context.node, `the shape ${shapeText(target)} of a constant depends on the batch or the steps`);
+  });
+  const rest = elements(given.filter((size) => size !== -1));
+  const base = given.map((size, i) => (i === open ? elements(shape) / rest : size));
+  if (elements(base) !== elements(shape) || base.some((size) => !Number.isInteger(size) || size < 0)) {
+    throw nodeError(
+      context.node,
+      `cannot reshape ${shapeText(input.shape)} (${String(whole)} values) to ${shapeText(target)}`,
+      'invalid_file',
+    );
+  }
+  budget.spend(64);
+  return { ...input, base, shape: base, data };
+}
+
+function reshapeTo(context: NodeContext, input: Rows | Constant, target: Size[]): Rows | Constant {
+  if (input.type === 'constant') return reshapeConstant(context, input, target);
+  const axes = regroup(input.axes, target, context.graph.baked);
+  if (!axes) {
+    throw nodeError(
+      context.node,
+      `cannot reshape ${shapeText(shapeOf(input))} to ${shapeText(target)}; supported: axes split and joined in their order`,
+    );
+  }
+  return { ...input, axes };
+}
+
+const reshape: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const before = shapeOf(input);
+  const allowZero = context.opset >= 14 && context.attributes.int('allowzero') === 1;
+  const target = integers(context, requireInput(context, 1), 'the shape').map((size, i) => {
+    if (size !== 0 || allowZero) return size;
+    const kept = before[i];
+    if (kept === undefined) throw nodeError(context.node, 'the shape keeps an axis that is not there', 'invalid_file');
+    return kept;
+  });
+  if (target.filter((size) => size === -1).length > 1)
+    throw nodeError(context.node, 'the shape has -1 twice', 'invalid_file');
+  return [reshapeTo(context, input, target)];
+};
+
+const flatten: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const shape = shapeOf(input);
+  const axis = context.attributes.int('axis') ?? 1;
+  const at = axis < 0 ? axis + shape.length : axis;
+  if (at < 0 || at > shape.length)
+    throw nodeError(context.node, `axis ${axis} is outside of ${shape.length} dimensions`, 'invalid_file');
+  if (input.type === 'rows') return [{ ...input, axes: [input.axes.slice(0, at).flat(), input.axes.slice(at).flat()] }];
+  const { shape: base } = fullData(context, input);
+  return [reshapeConstant(context, input, [elements(base.slice(0, at)), elements(base.slice(at))])];
+};
+
+/** Axes as an attribute, from opset 13 on as an input. */
+function axesOf(context: NodeContext): number[] | undefined {
+  const given = context.inputs[1];
+  if (context.opset < 13) return context.attributes.ints('axes');
+  return given && plainIntegers(context, given, 'axes');
+}
+
+const squeeze: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const shape = shapeOf(input);
+  const { baked } = context.graph;
+  const given = axesOf(context)?.map((axis) => axisIndex(context, axis, shape.length));
+  const isOne = (axis: number) => equalSizes(shape[axis] as Size, 1, baked) === true;
+  const drop = new Set(given ?? shape.flatMap((size, axis) => (size === 1 ? [axis] : [])));
+  for (const axis of drop) {
+    if (isOne(axis)) continue;
+    const size = shapeText([shape[axis] as Size]);
+    throw nodeError(context.node, `drops axis ${axis} of size ${size}: a size of 1 that the file does not fix`);
+  }
+  const keep = shape.flatMap((_, axis) => (drop.has(axis) ? [] : [axis]));
+  if (input.type === 'rows') return [{ ...input, axes: keep.map((axis) => input.axes[axis] as Rows['axes'][number]) }];
+  return [
+    { ...input, base: keep.map((axis) => input.base[axis] as number), shape: keep.map((axis) => shape[axis] as Size) },
+  ];
+};
+
+const unsqueeze: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const axes = axesOf(context);
+  if (!axes) throw nodeError(context.node, 'axes are missing', 'invalid_file');
+  const rank = shapeOf(input).length + axes.length;
+  if (rank > 16) throw nodeError(context.node, `makes ${rank} dimensions`);
+  const added = new Set(axes.map((axis) => axisIndex(context, axis, rank)));
+  if (added.size !== axes.length) throw nodeError(context.node, 'axes repeat', 'invalid_file');
+  const insert = <T>(list: readonly T[], one: T) => {
+    const rest = [...list];
+    return Array.from({ length: rank }, (_, axis) => (added.has(axis) ? one : (rest.shift() as T)));
+  };
+  if (input.type === 'rows') return [{ ...input, axes: insert<Rows['axes'][number]>(input.axes, []) }];
+  return [{ ...input, base: insert(input.base, 1), shape: insert<Size>(input.shape, 1) }];
+};
+
+const identity: Operator = (context) => [requireInput(context, 0)];
+
+/** Not at inference. The mask output, if there is one, is not to be read. */
+const dropout: Operator = (context) => {
+  const { attributes, inputs, opset } = context;
+  attributes.float('ratio');
+  attributes.int('seed');
+  attributes.int('is_test');
+  const training = opset >= 12 ? inputs[2] : undefined;
+  if (training && !(training.type === 'constant' && training.data[0] === 0)) {
+    throw nodeError(context.node, "input 'training_mode' is not false");
+  }
+  return [requireInput(context, 0)];
+};
+
+const cast: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const to = context.attributes.int('to') ?? 0;
+  context.attributes.int('saturate');
+  const dtype = dtypeClass(to);
+  if (!dtype) throw nodeError(context.node, `attribute 'to': ${dtypeName(to)} is not supported`);
+  if (input.type === 'rows') {
+    if ((input.dtype === 'float32') !== (dtype === 'float') || dtype === 'bool') {
+      throw nodeError(
+        context.node,
+        `casts ${input.dtype} to ${dtypeName(to)}; supported: between floats, or between whole numbers`,
+      );
+    }
+    if (to === 10 || to === 16) context.graph.conventions.add(`${dtypeName(to)} values are computed in float32`);
+    return [input];
+  }
+  if (dtype === input.dtype) return [input];
+  const { data } = input;
+  const convert = (value: Size) => {
+    if (typeof value !== 'number' || dtype === 'float') return value;
+    return dtype === 'bool' ? Number(value !== 0) : Math.trunc(value);
+  };
+  context.graph.budget.spend(8 * data.length);
+  return [{ ...makeConstant(context, dtype, input.base, Array.from(data, convert), input.source), shape: input.shape }];
+};
+
+const expand: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const target = integers(context, requireInput(context, 1), 'the shape');
+  const before = shapeOf(input);
+  const { baked } = context.graph;
+  const rank = Math.max(before.length, target.length);
+  const pad = <T>(list: readonly T[], one: T) => [...Array<T>(rank - list.length).fill(one), ...list];
+  const [from, to] = [pad<Size>(before, 1), pad<Size>(target, 1)];
+  const shape = from.map((size, axis) => {
+    const wanted = to[axis] as Size;
+    if (wanted === 1 || equalSizes(size, wanted, baked)) return typeof wanted === 'number' ? size : wanted;
+    if (size === 1) return wanted;
+    throw nodeError(context.node, `cannot expand ${shapeText(before)} to ${shapeText(target)}`, 'invalid_file');
+  });
+  if (input.type === 'constant') return [{ ...input, base: pad(input.base, 1), shape }];
+  if (shape.some((size, axis) => equalSizes(size, from[axis] as Size, baked) !== true)) {
+    throw nodeError(
+      context.node,
+      `repeats a computed value (${shapeText(before)} to ${shapeText(shape)}); supported: constants`,
+    );
+  }
+  return [{ ...input, axes: pad<Rows['axes'][number]>(input.axes, []) }];
+};
+
+const tile: Operator = (context) => {
+  const input = requireInput(context, 0);
+  const repeats = integers(context, requireInput(context, 1), 'repeats');
+  if (repeats.every((n) => n === 1)) return [input];
+  const shape = shapeOf(input);
+  if (
+    input.type === 'constant' &&
+    repeats.length === shape.length &&
+    shape.every((size, i) => size === 1 || repeats[i] === 1)
+  ) {
+    return [{ ...input, shape: shape.map((size, i) => (size === 1 ? (repeats[i] as Size) : size)) }];
+  }
+  throw nodeError(context.node, 'repeats a tensor; supported: constants along axes of size 1');
+};
+
+/** Whether an axis holds features and nothing else; the number of them. */
+export function featuresOf(rows: Rows, axis: number): number | undefined {
+  const factors = rows.axes[axis];
+  return factors && isFeature(factors) ? featureSize(factors) : undefined;
+}
+
+export const LAYOUT_OPERATORS: Record<string, Operator> = {
+  Transpose: transpose,
+  Reshape: reshape,
+  Flatten: flatten,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Identity: identity,
+  Dropout: dropout,
+  Cast: cast,
+  Expand: expand,
+  Tile: tile,
+};

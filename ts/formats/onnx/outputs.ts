@@ -1,0 +1,68 @@
+import { GruError } from '../../errors.ts';
+import type { ModelSpec, OutputSpec } from '../../spec.ts';
+import type { BoundTensor } from './binding.ts';
+import type { SpecBuilder } from './builder.ts';
+import { boundAxes } from './interpret.ts';
+import { takeColumns, width, type Rows } from './value.ts';
+
+/** The outputs of the spec, and how they make up those of the graph. */
+export class SpecOutputs {
+  readonly bound: BoundTensor[] = [];
+  readonly #builder: SpecBuilder;
+  readonly #outputs: OutputSpec[] = [];
+  #reversed = 0;
+
+  constructor(builder: SpecBuilder) {
+    this.#builder = builder;
+  }
+
+  add(name: string, rows: Rows, count: number): void {
+    const features = rows.axes
+      .flat()
+      .filter(({ role }) => role === 'feature')
+      .map(({ size }) => size as number);
+    // as for inputs: several states are an output each
+    const parts = rows.kind === 'vector' && features.length > 1 ? (features[0] as number) : 1;
+    if (parts > 1024) throw new GruError('unsupported', `output '${name}' of the graph holds ${parts} states`);
+    const names = parts === 1 ? [name] : Array.from({ length: parts }, (_, i) => `${name}.${i}`);
+    const size = width(rows) / parts;
+    for (const [i, part] of names.entries()) {
+      const from = this.#builder.ref(takeColumns(rows.columns, i * size, size), rows.kind);
+      if (rows.reversed) this.#reverse(name, from, count);
+      this.#outputs.push({ name: part, from });
+    }
+    this.bound.push({
+      name,
+      use: 'values',
+      dtype: 'float32',
+      axes: boundAxes(rows.axes),
+      values: names,
+      kind: rows.kind,
+    });
+  }
+
+  #reverse(name: string, from: string, count: number): void {
+    if (
+      this.#reversed++ === 0 &&
+      (count === 1 || !this.#outputs.some((o) => o.from === from)) &&
+      this.#builder.reverseOutput(from)
+    )
+      return;
+    throw new GruError(
+      'unsupported',
+      `output '${name}' of the graph is in reversed time; supported: the states of a GRU that runs backwards`,
+    );
+  }
+
+  /** The whole spec; inputs that nothing reads are left out. */
+  spec(): ModelSpec {
+    const { layers, inputs } = this.#builder;
+    if (layers.length === 0) throw new GruError('unsupported', 'the ONNX graph has no layers');
+    const read = new Set(this.#outputs.map(({ from }) => from));
+    for (const layer of layers) {
+      for (const ref of layer.inputs ?? []) read.add(ref);
+      if (layer.type === 'gru') for (const ref of layer.initialState ?? []) read.add(ref);
+    }
+    return { inputs: inputs.filter(({ name }) => read.has(name)), layers, outputs: this.#outputs };
+  }
+}

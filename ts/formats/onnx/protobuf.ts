@@ -1,0 +1,385 @@
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { GruError } from '../../errors.ts';
+
+/** The messages of onnx.proto (github.com/onnx/onnx) as far as a GRU model needs them; big data stay views into the file. */
+export interface OnnxModel {
+  producer: string;
+  irVersion: number;
+  /** Version of the standard operators. */
+  opset: number;
+  graph: OnnxGraph;
+  /** Names of the model's own functions, `domain.name`. */
+  functions: string[];
+}
+
+export interface OnnxGraph {
+  nodes: OnnxNode[];
+  initializers: OnnxTensor[];
+  inputs: OnnxValueInfo[];
+  outputs: OnnxValueInfo[];
+}
+
+export interface OnnxNode {
+  inputs: string[];
+  outputs: string[];
+  name: string;
+  op: string;
+  domain: string;
+  attributes: OnnxAttribute[];
+}
+
+export interface OnnxAttribute {
+  name: string;
+  type: number;
+  f?: number;
+  i?: number;
+  s?: string;
+  t?: OnnxTensor;
+  floats?: number[];
+  ints?: number[];
+  strings?: string[];
+  /** Holds something that no supported operator takes: a graph, a sparse tensor, a type, a reference. */
+  other?: string;
+}
+
+export interface OnnxTensor {
+  name: string;
+  dims: number[];
+  dtype: number;
+  raw?: Uint8Array;
+  /** Packed values of float_data, int32_data, int64_data, double_data, as they lie in the file. */
+  packed: Partial<Record<'float' | 'int32' | 'int64' | 'double', Uint8Array[]>>;
+  external?: { location: string; offset: number; length?: number };
+  /** Why its data cannot be read, if so. */
+  unreadable?: string;
+}
+
+export interface OnnxValueInfo {
+  name: string;
+  dtype: number;
+  /** A number, or the name of a dimension that is free ('' for one without a name); undefined: any shape. */
+  shape?: (number | string)[];
+}
+
+/** Objects that a file may hold: more is no model but an attack on memory. */
+const MAX_OBJECTS = 200_000;
+const MAX_RANK = 16;
+
+type Field = (reader: BinaryReader, wire: WireType) => void;
+
+/** Reads messages, and counts what they make. */
+class Decoder {
+  #left: number;
+
+  constructor(size: number) {
+    this.#left = MAX_OBJECTS + Math.floor(size / 64);
+  }
+
+  count(): void {
+    if (--this.#left < 0) throw new GruError('unsupported', 'the ONNX file holds too many nodes, tensors or names');
+  }
+
+  /** Calls the field's reader; fields not listed are an error, those in `harmless` cannot change the result. */
+  message(bytes: Uint8Array, what: string, fields: Record<number, Field>, harmless: readonly number[] = []): void {
+    this.count();
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [number, wire] = reader.tag();
+      const field = fields[number];
+      if (field) {
+        field(reader, wire);
+        if (reader.pos > reader.len) throw new RangeError('premature end');
+      } else if (harmless.includes(number) && wire !== WireType.StartGroup) {
+        reader.skip(wire, number);
+      } else {
+        throw new GruError('unsupported', `the ONNX file has an unknown field ${number} in ${what}`);
+      }
+    }
+  }
+}
+
+function bytes(reader: BinaryReader, wire: WireType): Uint8Array {
+  if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
+  return reader.bytes();
+}
+
+function text(reader: BinaryReader, wire: WireType): string {
+  if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
+  return reader.string();
+}
+
+function integer(reader: BinaryReader, wire: WireType): number {
+  if (wire !== WireType.Varint) throw new RangeError('wrong wire type');
+  return Number(reader.int64());
+}
+
+function float(reader: BinaryReader, wire: WireType): number {
+  if (wire !== WireType.Bit32) throw new RangeError('wrong wire type');
+  return reader.float();
+}
+
+/** Values of a repeated number, packed or not. */
+function numbers(into: number[], decoder: Decoder, one: (reader: BinaryReader) => number, unpacked: WireType): Field {
+  return (reader, wire) => {
+    if (wire === unpacked) {
+      decoder.count();
+      into.push(one(reader));
+      return;
+    }
+    const inner = new BinaryReader(bytes(reader, wire));
+    while (inner.pos < inner.len) {
+      decoder.count();
+      into.push(one(inner));
+    }
+    if (inner.pos > inner.len) throw new RangeError('premature end');
+  };
+}
+
+const oneInteger = (reader: BinaryReader) => Number(reader.int64());
+const oneFloat = (reader: BinaryReader) => reader.float();
+
+/** Keeps the bytes of repeated numbers: a packed run, or one value. */
+function chunks(into: Uint8Array[], decoder: Decoder, unpacked: WireType): Field {
+  return (reader, wire) => {
+    decoder.count();
+    into.push(wire === unpacked ? reader.skip(wire) : bytes(reader, wire));
+  };
+}
+
+function readTensor(decoder: Decoder, data: Uint8Array): OnnxTensor {
+  const packed = { float: [], int32: [], int64: [], double: [] } as Record<
+    'float' | 'int32' | 'int64' | 'double',
+    Uint8Array[]
+  >;
+  const tensor: OnnxTensor = { name: '', dims: [], dtype: 0, packed };
+  const external = new Map<string, string>();
+  let location = 0;
+  const unreadable = (why: string): Field => {
+    return (reader, wire) => {
+      tensor.unreadable = why;
+      reader.skip(wire);
+    };
+  };
+  decoder.message(
+    data,
+    'TensorProto',
+    {
+      1: numbers(tensor.dims, decoder, oneInteger, WireType.Varint),
+      2: (r, w) => (tensor.dtype = integer(r, w)),
+      3: unreadable('it is stored in segments'),
+      4: chunks(packed.float, decoder, WireType.Bit32),
+      5: chunks(packed.int32, decoder, WireType.Varint),
+      6: unreadable('it holds strings'),
+      7: chunks(packed.int64, decoder, WireType.Varint),
+      8: (r, w) => (tensor.name = text(r, w)),
+      9: (r, w) => (tensor.raw = bytes(r, w)),
+      10: chunks(packed.double, decoder, WireType.Bit64),
+      11: unreadable('it holds unsigned 64-bit integers'),
+      13: (r, w) => {
+        const entry = ['', ''];
+        decoder.message(bytes(r, w), 'StringStringEntryProto', {
+          1: (er, ew) => (entry[0] = text(er, ew)),
+          2: (er, ew) => (entry[1] = text(er, ew)),
+        });
+        external.set(entry[0] as string, entry[1] as string);
+      },
+      14: (r, w) => (location = integer(r, w)),
+    },
+    [12, 16],
+  );
+  if (tensor.dims.length > MAX_RANK || tensor.dims.some((d) => !Number.isSafeInteger(d) || d < 0)) {
+    throw new GruError(
+      'invalid_file',
+      `the ONNX file gives tensor '${tensor.name}' the shape [${tensor.dims.slice(0, 20).join(', ')}]`,
+    );
+  }
+  if (location === 1) {
+    const stray = [...external.keys()].find((key) => !['location', 'offset', 'length', 'checksum'].includes(key));
+    if (stray !== undefined)
+      throw new GruError('unsupported', `tensor '${tensor.name}': unknown external_data key '${stray}'`);
+    const length = external.get('length');
+    tensor.external = {
+      location: external.get('location') ?? '',
+      offset: Number(external.get('offset') ?? 0),
+      ...(length === undefined ? {} : { length: Number(length) }),
+    };
+  }
+  return tensor;
+}
+
+function readAttribute(decoder: Decoder, data: Uint8Array): OnnxAttribute {
+  const attribute: OnnxAttribute = { name: '', type: 0 };
+  const floats: number[] = [];
+  const ints: number[] = [];
+  const strings: string[] = [];
+  const other = (what: string): Field => {
+    return (reader, wire) => {
+      attribute.other = what;
+      reader.skip(wire);
+    };
+  };
+  decoder.message(
+    data,
+    'AttributeProto',
+    {
+      1: (r, w) => (attribute.name = text(r, w)),
+      2: (r, w) => (attribute.f = float(r, w)),
+      3: (r, w) => (attribute.i = integer(r, w)),
+      4: (r, w) => (attribute.s = text(r, w)),
+      5: (r, w) => (attribute.t = readTensor(decoder, bytes(r, w))),
+      6: other('a graph'),
+      7: numbers(floats, decoder, oneFloat, WireType.Bit32),
+      8: numbers(ints, decoder, oneInteger, WireType.Varint),
+      9: (r, w) => {
+        decoder.count();
+        strings.push(text(r, w));
+      },
+      10: other('tensors'),
+      11: other('graphs'),
+      14: other('a type'),
+      15: other('types'),
+      20: (r, w) => (attribute.type = integer(r, w)),
+      21: other('a reference to an attribute of a function'),
+      22: other('a sparse tensor'),
+      23: other('sparse tensors'),
+    },
+    [13],
+  );
+  if (floats.length > 0 || attribute.type === 6) attribute.floats = floats;
+  if (ints.length > 0 || attribute.type === 7) attribute.ints = ints;
+  if (strings.length > 0 || attribute.type === 8) attribute.strings = strings;
+  return attribute;
+}
+
+function readNode(decoder: Decoder, data: Uint8Array): OnnxNode {
+  const node: OnnxNode = { inputs: [], outputs: [], name: '', op: '', domain: '', attributes: [] };
+  const names = (into: string[]): Field => {
+    return (r, w) => {
+      decoder.count();
+      into.push(text(r, w));
+    };
+  };
+  decoder.message(
+    data,
+    'NodeProto',
+    {
+      1: names(node.inputs),
+      2: names(node.outputs),
+      3: (r, w) => (node.name = text(r, w)),
+      4: (r, w) => (node.op = text(r, w)),
+      5: (r, w) => node.attributes.push(readAttribute(decoder, bytes(r, w))),
+      7: (r, w) => (node.domain = text(r, w)),
+    },
+    // doc_string, overload (of functions), metadata_props, device_configurations
+    [6, 8, 9, 10],
+  );
+  return node;
+}
+
+function readValueInfo(decoder: Decoder, data: Uint8Array): OnnxValueInfo {
+  const info: OnnxValueInfo = { name: '', dtype: 0 };
+  const dimension = (r: BinaryReader, w: WireType) => {
+    let size: number | string = '';
+    decoder.message(
+      bytes(r, w),
+      'Dimension',
+      { 1: (dr, dw) => (size = integer(dr, dw)), 2: (dr, dw) => (size = text(dr, dw)) },
+      [3],
+    );
+    info.shape?.push(size);
+  };
+  const tensorType = (r: BinaryReader, w: WireType) => {
+    decoder.message(bytes(r, w), 'TypeProto.Tensor', {
+      1: (tr, tw) => (info.dtype = integer(tr, tw)),
+      2: (tr, tw) => {
+        info.shape = [];
+        decoder.message(bytes(tr, tw), 'TensorShapeProto', { 1: dimension });
+      },
+    });
+  };
+  decoder.message(
+    data,
+    'ValueInfoProto',
+    {
+      1: (r, w) => (info.name = text(r, w)),
+      // other types than tensors keep dtype 0
+      2: (r, w) => decoder.message(bytes(r, w), 'TypeProto', { 1: tensorType }, [4, 5, 6, 7, 8, 9]),
+    },
+    [3, 4],
+  );
+  return info;
+}
+
+function readGraph(decoder: Decoder, data: Uint8Array): OnnxGraph {
+  const graph: OnnxGraph = { nodes: [], initializers: [], inputs: [], outputs: [] };
+  decoder.message(
+    data,
+    'GraphProto',
+    {
+      1: (r, w) => graph.nodes.push(readNode(decoder, bytes(r, w))),
+      5: (r, w) => graph.initializers.push(readTensor(decoder, bytes(r, w))),
+      11: (r, w) => graph.inputs.push(readValueInfo(decoder, bytes(r, w))),
+      12: (r, w) => graph.outputs.push(readValueInfo(decoder, bytes(r, w))),
+      15: () => {
+        throw new GruError('unsupported', 'the ONNX file has sparse initializers; store them densely');
+      },
+    },
+    // name, doc_string, value_info, quantization_annotation (of tools), metadata_props
+    [2, 10, 13, 14, 16],
+  );
+  return graph;
+}
+
+/** @throws GruError `invalid_file` for bytes that are no ONNX model, `unsupported` for what it has beyond the standard. */
+export function parseModel(data: Uint8Array): OnnxModel {
+  try {
+    return readModel(new Decoder(data.length), data);
+  } catch (cause) {
+    if (cause instanceof GruError) throw cause;
+    throw new GruError('invalid_file', `the ONNX file is damaged, or is none: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function readModel(decoder: Decoder, data: Uint8Array): OnnxModel {
+  const model = { producer: ['', ''], irVersion: 0, opset: 0, functions: [] as string[] };
+  const graphs: Uint8Array[] = [];
+  decoder.message(
+    data,
+    'ModelProto',
+    {
+      1: (r, w) => (model.irVersion = integer(r, w)),
+      2: (r, w) => (model.producer[0] = text(r, w)),
+      3: (r, w) => (model.producer[1] = text(r, w)),
+      7: (r, w) => graphs.push(bytes(r, w)),
+      8: (r, w) => {
+        let domain = '';
+        let version = 0;
+        decoder.message(bytes(r, w), 'OperatorSetIdProto', {
+          1: (or, ow) => (domain = text(or, ow)),
+          2: (or, ow) => (version = integer(or, ow)),
+        });
+        if (isStandard(domain)) model.opset = version;
+      },
+      25: (r, w) => {
+        let [domain, name] = ['', ''];
+        decoder.message(
+          bytes(r, w),
+          'FunctionProto',
+          { 1: (fr, fw) => (name = text(fr, fw)), 10: (fr, fw) => (domain = text(fr, fw)) },
+          [4, 5, 6, 7, 8, 9, 11, 12, 13, 14],
+        );
+        model.functions.push(`${isStandard(domain) ? 'ai.onnx' : domain}.${name}`);
+      },
+    },
+    // domain, model_version, doc_string, metadata_props, training_info, configuration (of devices)
+    [4, 5, 6, 14, 20, 26],
+  );
+  if (graphs.length !== 1) throw new RangeError(graphs.length === 0 ? 'it has no graph' : 'it has several graphs');
+  const graph = readGraph(decoder, graphs[0] as Uint8Array);
+  return { ...model, producer: model.producer.filter((part) => part !== '').join(' '), graph };
+}
+
+/** Whether a domain is that of the standard operators. */
+export function isStandard(domain: string): boolean {
+  return domain === '' || domain === 'ai.onnx';
+}

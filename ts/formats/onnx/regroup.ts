@@ -1,0 +1,66 @@
+import type { Baked, Size } from './size.ts';
+import { bakedFactor, feature, type Factor } from './value.ts';
+
+/**
+ * Groups the factors of a tensor into axes of other sizes, without changing their order; splits features where an axis
+ * takes a part of them. A size that the file bakes in stands for the batch or the steps that it was made of.
+ *
+ * @param target sizes of the axes; one may be -1: what the others leave
+ * @returns undefined if the factors do not fit
+ */
+export function regroup(
+  axes: readonly (readonly Factor[])[],
+  target: readonly Size[],
+  baked: Baked,
+): Factor[][] | undefined {
+  const factors = axes.flat();
+  const open = target.indexOf(-1);
+  const head: Factor[][] = [];
+  for (const size of open < 0 ? target : target.slice(0, open)) {
+    const axis = take(factors, size, baked, false);
+    if (!axis) return undefined;
+    head.push(axis);
+  }
+  if (open < 0) {
+    const rest = factors.filter((factor) => bakedFactor(factor, baked) !== 1);
+    return rest.length === 0 ? head : undefined;
+  }
+  const tail: Factor[][] = [];
+  for (const size of target.slice(open + 1).reverse()) {
+    const axis = take(factors, size, baked, true);
+    if (!axis) return undefined;
+    tail.unshift(axis);
+  }
+  return [...head, factors, ...tail];
+}
+
+/** Takes factors whose product is `size` from the start, or the end, of the list. */
+function take(factors: Factor[], size: Size, baked: Baked, fromEnd: boolean): Factor[] | undefined {
+  if (typeof size !== 'number' && size.k !== 0) return undefined;
+  const want = typeof size === 'number' ? { batch: 0, time: 0, n: size } : { batch: size.b, time: size.t, n: size.c };
+  const isDone = () => want.batch === 0 && want.time === 0 && want.n === 1;
+  const axis: Factor[] = [];
+  while (!isDone() || axis.length === 0) {
+    const at = fromEnd ? factors.length - 1 : 0;
+    const factor = factors[at];
+    const known = factor && bakedFactor(factor, baked);
+    if (isDone() && known !== 1) return [];
+    if (!factor) return undefined;
+    if (factor.role !== 'feature' && want[factor.role] > 0) {
+      want[factor.role]--;
+    } else if (known !== undefined && want.n % known === 0) {
+      // a batch or steps where a plain number is wanted are what they were at export
+      want.n /= known;
+    } else if (factor.role === 'feature' && want.n > 1 && (factor.size as number) % want.n === 0) {
+      factors[at] = feature((factor.size as number) / want.n);
+      axis[fromEnd ? 'unshift' : 'push'](feature(want.n));
+      want.n = 1;
+      continue;
+    } else {
+      return undefined;
+    }
+    factors.splice(at, 1);
+    axis[fromEnd ? 'unshift' : 'push'](factor);
+  }
+  return axis;
+}

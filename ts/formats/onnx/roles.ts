@@ -1,0 +1,182 @@
+import { GruError } from '../../errors.ts';
+import type { OnnxValueInfo } from './protobuf.ts';
+import { dtypeClass, dtypeName } from './tensor.ts';
+import { RolesChanged, role, type Factor, type Rows } from './value.ts';
+
+export type Role = Factor['role'];
+
+/** An input of the graph that is given at each run, and what its axes are taken to be. */
+export interface GraphInput {
+  info: OnnxValueInfo;
+  shape: (number | string)[];
+  dtype: 'float32' | 'int32';
+  /** Roles that the graph demands. */
+  fixed: Map<number, Role>;
+  /** Axes that are features unless the graph demands another role: parts of them are taken. */
+  parted: Set<number>;
+  /** It has no time axis, but is a sequence: of one step. */
+  isStep: boolean;
+  roles: Role[];
+}
+
+const BATCH_NAME = /batch|^bs?$|^n$/i;
+const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
+
+/**
+ * What the axes of the graph's inputs mean is not in the file: it follows from what reads them. Roles are assumed first
+ * (for three axes [time, batch, features]); where an operator needs other ones, they are changed and the graph is read anew.
+ */
+export class InputRoles {
+  readonly inputs: GraphInput[];
+
+  constructor(infos: OnnxValueInfo[]) {
+    this.inputs = infos.map((info) => {
+      const dtype = dtypeClass(info.dtype);
+      const what = `input '${info.name}' of the graph`;
+      if (dtype === undefined || dtype === 'bool')
+        throw new GruError(
+          'unsupported',
+          `${what} has the type ${dtypeName(info.dtype)}; supported: floats and whole numbers`,
+        );
+      if (!info.shape) throw new GruError('unsupported', `${what} has no shape`);
+      if (
+        info.shape.length > 6 ||
+        info.shape.some((size) => typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0))
+      ) {
+        throw new GruError(
+          'unsupported',
+          `${what} has the shape [${info.shape.slice(0, 9).join(', ')}]; supported: up to 6 dimensions, free or from 1`,
+        );
+      }
+      const input: GraphInput = {
+        info,
+        shape: info.shape,
+        dtype: dtype === 'float' ? 'float32' : 'int32',
+        fixed: new Map(),
+        parted: new Set(),
+        isStep: false,
+        roles: [],
+      };
+      assignRoles(input);
+      return input;
+    });
+  }
+
+  /** The number that the batch or the steps were at export; undefined where they are free, or the inputs do not agree. */
+  baked(wanted: 'batch' | 'time', used: (index: number) => boolean): number | undefined {
+    const sizes = (onlyFixed: boolean) =>
+      this.inputs.flatMap(({ roles, shape, fixed }, index) => {
+        const axis = roles.indexOf(wanted);
+        const size = shape[axis];
+        return typeof size === 'number' && used(index) && (!onlyFixed || fixed.has(axis)) ? [size] : [];
+      });
+    for (const list of [sizes(true), sizes(false)]) {
+      if (list.length > 0) return list.every((size) => size === list[0]) ? list[0] : undefined;
+    }
+    return undefined;
+  }
+
+  /** @see GraphContext.demand */
+  demand(rows: Rows, roles: (Role | undefined)[]): boolean {
+    const changes: { input: GraphInput; axis: number; wanted: Role }[] = [];
+    for (const [i, wanted] of roles.entries()) {
+      const axis = rows.axes[i];
+      if (wanted === undefined || !axis) continue;
+      const is = role(axis);
+      if (is === wanted || (is === 'one' && wanted === 'feature')) {
+        for (const { origin } of axis)
+          if (origin && is === wanted) (this.inputs[origin.input] as GraphInput).fixed.set(origin.axis, wanted);
+        continue;
+      }
+      const wrong = axis.filter(
+        ({ role: r, size, origin }) => r !== wanted && (r !== 'feature' || size !== 1 || origin),
+      );
+      if (wrong.length === 0) continue;
+      if (wanted !== 'feature' && axis.length > 1) return false;
+      for (const { origin } of wrong) {
+        if (!origin) return false;
+        changes.push({ input: this.inputs[origin.input] as GraphInput, axis: origin.axis, wanted });
+      }
+    }
+    if (changes.length === 0) return true;
+    for (const { input, axis, wanted } of changes) {
+      const before = input.fixed.get(axis);
+      if (before !== undefined && before !== wanted) {
+        throw new GruError(
+          'unsupported',
+          `axis ${axis} of input '${input.info.name}' is used both as ${before} and as ${wanted}`,
+        );
+      }
+      input.fixed.set(axis, wanted);
+    }
+    for (const { input } of changes) assignRoles(input);
+    throw new RolesChanged();
+  }
+
+  /** @see GraphContext.preferFeature */
+  preferFeature(axis: readonly Factor[]): void {
+    const origins = axis.flatMap(({ role: r, origin }) => (origin && r !== 'feature' ? [origin] : []));
+    for (const origin of origins) {
+      const input = this.inputs[origin.input] as GraphInput;
+      const isFree = !input.fixed.has(origin.axis) && !input.parted.has(origin.axis);
+      if (!isFree || typeof input.shape[origin.axis] !== 'number') continue;
+      input.parted.add(origin.axis);
+      assignRoles(input);
+      throw new RolesChanged();
+    }
+  }
+
+  /** @see GraphContext.demandSequence */
+  demandSequence(rows: Rows): boolean {
+    if (rows.kind === 'sequence') return true;
+    const changed = rows.inputs
+      .map((i) => this.inputs[i] as GraphInput)
+      .filter(({ isStep, roles }) => !isStep && !roles.includes('time'));
+    if (changed.length === 0) return false;
+    for (const input of changed) input.isStep = true;
+    throw new RolesChanged();
+  }
+}
+
+/** Takes the likeliest roles of those that the graph's demands leave. */
+function assignRoles(input: GraphInput): void {
+  const { shape, fixed, parted, dtype } = input;
+  const rank = shape.length;
+  let best: { roles: Role[]; cost: number } | undefined;
+  for (let time = -1; time < rank; time++) {
+    for (let batch = -1; batch < rank; batch++) {
+      if (time === batch && time >= 0) continue;
+      const roles = shape.map<Role>((_, axis) => (axis === time ? 'time' : axis === batch ? 'batch' : 'feature'));
+      // features have a size; ids have no features but ones
+      const fits = roles.every(
+        (r, axis) =>
+          (fixed.get(axis) ?? (parted.has(axis) ? 'feature' : r)) === r &&
+          (r !== 'feature' ||
+            (dtype === 'int32' ? fixed.has(axis) || shape[axis] === 1 : typeof shape[axis] === 'number')),
+      );
+      if (!fits) continue;
+      const cost = preference(input, time, batch);
+      if (!best || cost < best.cost) best = { roles, cost };
+    }
+  }
+  if (!best) {
+    const known = [...fixed].map(([axis, r]) => `axis ${axis} is ${r}`).join(', ');
+    throw new GruError(
+      'unsupported',
+      `input '${input.info.name}' of shape [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}] cannot be read as rows of features${known && `: ${known}`}`,
+    );
+  }
+  input.roles = best.roles;
+}
+
+function preference({ shape, dtype }: GraphInput, time: number, batch: number): number {
+  const rank = shape.length;
+  const isName = (axis: number, pattern: RegExp) => typeof shape[axis] === 'string' && pattern.test(shape[axis]);
+  const named =
+    (isName(time, TIME_NAME) || isName(batch, BATCH_NAME) ? -10 : 0) +
+    (isName(time, BATCH_NAME) || isName(batch, TIME_NAME) ? 10 : 0);
+  const wantsTime = dtype === 'int32' ? rank >= 2 : rank >= 3;
+  const missing = (wantsTime === time < 0 ? 100 : 0) + (batch < 0 && rank > 0 ? 50 : 0);
+  const order = dtype === 'float32' ? (time === 0 && batch === 1 ? 0 : 1) : batch === 0 && time === 1 ? 0 : 1;
+  return missing + named + 3 * (time + batch) + order;
+}

@@ -1,0 +1,117 @@
+import { GruError } from '../../errors.ts';
+import { checkShape, isArrayLike, type TensorLike } from '../../tensor.ts';
+import type { ImportedTensor } from '../report.ts';
+import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './protobuf.ts';
+import { Budget } from './limits.ts';
+import { dtypeClass, dtypeName, readTensorData, type Sidecars } from './tensor.ts';
+import type { Constant } from './value.ts';
+
+/** Options of the user for ONNX files. */
+export interface OnnxOptions {
+  /** Take one GRU node, by its name (or that of one of its outputs), out of the graph, whatever else the graph holds. */
+  node?: string;
+  /** Outputs of the graph that are wanted; default: all. */
+  outputs?: string[];
+  /** Values of inputs of the graph that are the same at each run: weights that the file does not hold. */
+  initializers?: Record<string, TensorLike>;
+}
+
+const OPSETS = { first: 7, last: 26 };
+
+/** A parsed file and the user's options. */
+export class Source {
+  readonly graph: OnnxGraph;
+  readonly opset: number;
+  readonly producer: string;
+  readonly functions: ReadonlySet<string>;
+  readonly options: OnnxOptions;
+  /** Bytes of the file and what it refers to. */
+  readonly size: number;
+  readonly #sidecars: Sidecars;
+  readonly #initializers: Map<string, OnnxTensor>;
+  readonly #given = new Map<string, Constant>();
+  readonly #read = new Map<OnnxTensor, Constant>();
+  readonly #budget: Budget;
+
+  constructor(model: OnnxModel, sidecars: Sidecars, options: OnnxOptions, size: number) {
+    const known = ['node', 'outputs', 'initializers'];
+    const stray = Object.keys(options).find((key) => !known.includes(key));
+    if (stray !== undefined)
+      throw new GruError('invalid_argument', `unknown ONNX option '${stray}'; known: ${known.join(', ')}`);
+    const { first, last } = OPSETS;
+    if (!(model.opset >= first && model.opset <= last)) {
+      throw new GruError('unsupported', `the ONNX file is of opset ${model.opset}; supported: ${first} to ${last}`);
+    }
+    this.graph = model.graph;
+    this.opset = model.opset;
+    this.producer = model.producer;
+    this.functions = new Set(model.functions);
+    this.options = options;
+    this.size = size;
+    this.#sidecars = sidecars;
+    this.#budget = new Budget(size);
+    this.#initializers = new Map(this.graph.initializers.map((tensor) => [tensor.name, tensor]));
+    if (this.#initializers.size < this.graph.initializers.length)
+      throw new GruError('invalid_file', 'the ONNX file has two initializers of one name');
+    for (const [name, tensor] of Object.entries(options.initializers ?? {})) this.#give(name, tensor);
+  }
+
+  #give(name: string, tensor: TensorLike): void {
+    const info = this.graph.inputs.find((input) => input.name === name);
+    if (!info)
+      throw new GruError(
+        'invalid_argument',
+        `initializers['${name}']: the graph has no such input; it has ${this.graph.inputs.map((i) => i.name).join(', ')}`,
+      );
+    if (!isArrayLike(tensor.data))
+      throw new GruError('invalid_argument', `initializers['${name}']: expected { data, shape }`);
+    checkShape(`initializers['${name}']`, tensor);
+    const shape = [...tensor.shape];
+    const dtype = dtypeClass(info.dtype) ?? 'float';
+    const data = dtype === 'float' ? Float32Array.from(tensor.data) : Float64Array.from(tensor.data);
+    this.#given.set(name, { type: 'constant', dtype, shape, base: shape, data, source: name });
+  }
+
+  hasInitializer(name: string): boolean {
+    return this.#given.has(name) || this.#initializers.has(name);
+  }
+
+  initializer(name: string): Constant | undefined {
+    const tensor = this.#initializers.get(name);
+    return this.#given.get(name) ?? (tensor && this.data(tensor));
+  }
+
+  data(tensor: OnnxTensor): Constant {
+    let constant = this.#read.get(tensor);
+    if (!constant) {
+      const count = tensor.dims.reduce((n, d) => n * d, 1);
+      constant = readTensorData(tensor, this.#sidecars);
+      this.#budget.spend((dtypeClass(tensor.dtype) === 'float' ? 4 : 8) * count);
+      this.#read.set(tensor, constant);
+    }
+    return constant;
+  }
+
+  /** The graph's inputs that are given at each run. */
+  freeInputs(): OnnxValueInfo[] {
+    return this.graph.inputs.filter(({ name }) => !this.hasInitializer(name));
+  }
+
+  outputNames(): string[] {
+    const all = this.graph.outputs.map(({ name }) => name);
+    const wanted = this.options.outputs ?? all;
+    const stray = wanted.find((name) => !all.includes(name));
+    if (stray !== undefined)
+      throw new GruError('invalid_argument', `the graph has no output '${stray}'; it has ${all.join(', ')}`);
+    if (wanted.length === 0 || new Set(wanted).size < wanted.length)
+      throw new GruError('invalid_file', 'the ONNX graph has no outputs, or one twice');
+    return wanted;
+  }
+
+  /** Entries of the report for a constant that went somewhere. */
+  placed({ source, base }: Constant, target: string): ImportedTensor[] {
+    if (source === '') return [];
+    const tensor = this.#initializers.get(source);
+    return [{ source, shape: tensor?.dims ?? base, dtype: tensor ? dtypeName(tensor.dtype) : 'float32', target }];
+  }
+}

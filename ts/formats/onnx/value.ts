@@ -1,0 +1,175 @@
+import { GruError } from '../../errors.ts';
+import type { ValueKind, ValueRef } from '../../spec.ts';
+import { BATCH, TIME, multiplySizes, type Baked, type Size } from './size.ts';
+
+/** A factor of a tensor's axis: the batch, the steps, or features. An axis of size 1 may have no factor at all. */
+export interface Factor {
+  role: 'batch' | 'time' | 'feature';
+  /** Features: how many. Batch and time: what the file says they were at export, if it does. */
+  size: number | undefined;
+  /** The axis of a graph input that it comes from: its role may still be changed. */
+  origin?: { input: number; axis: number };
+}
+
+/** Neighbouring columns of a value of the spec. */
+export interface Segment {
+  ref: ValueRef;
+  start: number;
+  length: number;
+}
+
+/**
+ * A tensor that is computed: rows of the spec's values. Its features, in row-major order over the feature factors, are the
+ * columns; batch and time may be anywhere among the axes.
+ */
+export interface Rows {
+  type: 'rows';
+  dtype: 'float32' | 'int32';
+  kind: ValueKind;
+  axes: Factor[][];
+  columns: Segment[];
+  /** Graph inputs that it depends on. */
+  inputs: readonly number[];
+  /** Steps go from last to first. */
+  reversed: boolean;
+  /** A dense layer's result that nobody else reads: what follows may be folded into the layer. */
+  exclusive: boolean;
+}
+
+/** A tensor that is known. `shape` may be wider than `base` (the shape of `data`) where `base` is 1: it is not copied. */
+export interface Constant {
+  type: 'constant';
+  dtype: 'float' | 'int' | 'bool';
+  shape: Size[];
+  base: number[];
+  data: ArrayLike<Size>;
+  /** Where it comes from, for the report. */
+  source: string;
+}
+
+/** Of no known shape, but all zeros. */
+export interface Zeros {
+  type: 'zeros';
+}
+
+/** Depends on parts of the graph that are not read (when one node is taken out). */
+export interface Unknown {
+  type: 'unknown';
+}
+
+export type Value = Rows | Constant | Zeros | Unknown;
+
+/** The roles that the axes of a graph input turned out to have are not those assumed: the graph is to be read again. */
+export class RolesChanged extends Error {}
+
+export function isFeature(axis: readonly Factor[]): boolean {
+  return axis.every(({ role }) => role === 'feature');
+}
+
+/** Size of an axis that has features only. */
+export function featureSize(axis: readonly Factor[]): number {
+  return axis.reduce((n, { role, size }) => (role === 'feature' ? n * (size as number) : n), 1);
+}
+
+export function width(rows: Rows): number {
+  return rows.axes.reduce((n, axis) => n * featureSize(axis), 1);
+}
+
+/** The one factor of an axis, if it has just one. */
+export function role(axis: readonly Factor[]): 'batch' | 'time' | 'feature' | 'one' | 'mixed' {
+  if (isFeature(axis)) return featureSize(axis) === 1 ? 'one' : 'feature';
+  const others = axis.filter(({ role: r, size }) => r !== 'feature' || size !== 1);
+  return others.length === 1 ? (others[0] as Factor).role : 'mixed';
+}
+
+export function axisSize(axis: readonly Factor[]): Size {
+  return axis.reduce<Size>(
+    (n, { role: r, size }) => multiplySizes(n, r === 'batch' ? BATCH : r === 'time' ? TIME : (size as number)) as Size,
+    1,
+  );
+}
+
+export function bakedFactor({ role: r, size }: Factor, baked: Baked): number | undefined {
+  return r === 'feature' ? size : r === 'batch' ? baked.batch : baked.time;
+}
+
+/** The axes in words, for messages and reports. */
+export function axesText(axes: readonly (readonly Factor[])[]): string {
+  const one = (axis: readonly Factor[]) =>
+    axis.map(({ role: r, size }) => (r === 'feature' ? String(size) : r)).join(' x ') || '1';
+  return `[${axes.map(one).join(', ')}]`;
+}
+
+export function feature(size: number): Factor {
+  return { role: 'feature', size };
+}
+
+/** Columns `start` .. `start + length - 1`. */
+export function takeColumns(columns: readonly Segment[], start: number, length: number): Segment[] {
+  const taken: Segment[] = [];
+  let at = 0;
+  for (const segment of columns) {
+    const from = Math.max(start - at, 0);
+    const to = Math.min(start + length - at, segment.length);
+    if (from < to) taken.push({ ref: segment.ref, start: segment.start + from, length: to - from });
+    at += segment.length;
+    if (at >= start + length) break;
+  }
+  return taken;
+}
+
+/** Parts side by side, neighbours of one value joined. */
+export function joinColumns(parts: Iterable<readonly Segment[]>): Segment[] {
+  const joined: Segment[] = [];
+  for (const part of parts) {
+    for (const segment of part) {
+      const last = joined.at(-1);
+      if (last?.ref === segment.ref && last.start + last.length === segment.start) last.length += segment.length;
+      else joined.push({ ...segment });
+      if (joined.length > MAX_SEGMENTS) throw tooManyParts();
+    }
+  }
+  return joined;
+}
+
+/** Parts of a value: more is no plumbing around a GRU. */
+const MAX_SEGMENTS = 4096;
+
+function tooManyParts(): GruError {
+  return new GruError('unsupported', `the features are cut into more than ${MAX_SEGMENTS} parts`);
+}
+
+/**
+ * Chooses entries along each axis of features and puts the axes into a new order, so that columns follow.
+ * `picks[axis]`: the entries kept along an axis of features, all if undefined. `order`: axes of the result.
+ */
+export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order: number[]): Segment[] {
+  const sizes = rows.axes.map(featureSize);
+  const strides = sizes.map((_, axis) => sizes.slice(axis + 1).reduce((n, s) => n * s, 1));
+  // a run of the last axes that stays as it is moves as one
+  let whole = order.length;
+  while (whole > 0 && order[whole - 1] === whole - 1 && picks[whole - 1] === undefined) whole--;
+  const run = sizes.slice(whole).reduce((n, s) => n * s, 1);
+  const outer = order.slice(0, whole).map((axis) => ({
+    stride: strides[axis] as number,
+    entries: picks[axis] ?? Array.from({ length: checked(sizes[axis] as number) }, (_, i) => i),
+  }));
+  const count = checked(outer.reduce((n, { entries }) => n * entries.length, 1));
+  const parts: Segment[][] = [];
+  for (let i = 0; i < count; i++) {
+    let rest = i;
+    let start = 0;
+    for (let axis = outer.length - 1; axis >= 0; axis--) {
+      const { stride, entries } = outer[axis] as (typeof outer)[number];
+      start += (entries[rest % entries.length] as number) * stride;
+      rest = Math.floor(rest / entries.length);
+    }
+    parts.push(takeColumns(rows.columns, start, run));
+  }
+  return joinColumns(parts);
+}
+
+function checked(count: number): number {
+  if (count > 1 << 16) throw tooManyParts();
+  return count;
+}
