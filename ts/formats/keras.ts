@@ -1,0 +1,90 @@
+import { GruError } from '../errors.ts';
+import { isRecord } from '../tensor.ts';
+import type { Hdf5Group } from './hdf5.ts';
+import { isHdf5, openHdf5 } from './hdf5.ts';
+import { parseJson, readModelConfig } from './keras/config.ts';
+import type { Dialect } from './keras/dialect.ts';
+import { kerasDialect } from './keras/dialect.ts';
+import { NamedWeights, PathWeights } from './keras/h5-weights.ts';
+import { translateKeras } from './keras/translate.ts';
+import type { ImportContext, ImportedModel } from './report.ts';
+import { isZip, openZip } from './zip.ts';
+
+/** Whether bytes begin as a file of Keras does: HDF5, or the zip file of Keras 3, whose first entry is metadata.json. */
+export function isKeras(bytes: Uint8Array): boolean {
+  if (isHdf5(bytes)) return true;
+  const names = new TextDecoder('latin1').decode(bytes.subarray(30, 55));
+  return isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(names);
+}
+
+/**
+ * Reads a model of Keras 2 or 3: `.keras`, a whole-model `.h5`, or `.weights.h5` with its config (`options.keras.config`, or
+ * config.json beside the file).
+ *
+ * @throws GruError `invalid_file` for a damaged file, `unsupported` for what cannot be represented, by name.
+ */
+export async function readKeras(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+  return isZip(bytes) ? readArchive(bytes, context) : readH5(bytes, context);
+}
+
+function text(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new GruError('invalid_file', `${what} is no UTF-8 text`, { cause });
+  }
+}
+
+async function readArchive(bytes: Uint8Array, { name = 'the .keras file' }: ImportContext): Promise<ImportedModel> {
+  const zip = await openZip(bytes, name);
+  const json = async (file: string) => parseJson(text(await zip.read(file), `${name}: ${file}`), `${name}: ${file}`);
+  const config = await json('config.json');
+  const { keras_version: version } = zip.has('metadata.json') ? await json('metadata.json') : config;
+  const stray = zip.names.find((file) => !['metadata.json', 'config.json', 'model.weights.h5'].includes(file));
+  if (stray !== undefined)
+    throw new GruError('unsupported', `${name}: '${stray}' has no known meaning (assets of layers)`);
+  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`);
+  return translate(config, root, dialectOf(config, version), 'keras');
+}
+
+async function readH5(bytes: Uint8Array, context: ImportContext): Promise<ImportedModel> {
+  const what = context.name ?? 'the HDF5 file';
+  const root = openHdf5(bytes, what);
+  const own = root.attribute('model_config');
+  const version = root.attribute('keras_version');
+  if (own !== undefined) {
+    const config = parseJson(String(own), `${what}: attribute model_config`);
+    const weights = root.group('model_weights');
+    if (!weights) throw new GruError('invalid_file', `${what}: it has a model_config, but no model_weights`);
+    return translate(config, weights, dialectOf(config, version), 'keras');
+  }
+  const config = await findConfig(context, what);
+  return translate(config, root, dialectOf(config, version ?? config['keras_version']), 'keras');
+}
+
+/** The config of a file that holds weights only. */
+async function findConfig({ options, sidecar }: ImportContext, what: string): Promise<Record<string, unknown>> {
+  const given: unknown = options?.keras?.config;
+  if (typeof given === 'string') return parseJson(given, 'the option keras.config');
+  if (isRecord(given)) return given;
+  const beside = await sidecar?.('config.json');
+  if (beside) return parseJson(text(beside, 'config.json'), 'config.json');
+  throw new GruError(
+    'unsupported',
+    `${what} holds weights only: give the model's config too, as the option keras.config (what model.to_json() returns) or as config.json beside it`,
+  );
+}
+
+function translate(config: Record<string, unknown>, root: Hdf5Group, dialect: Dialect, format: string): ImportedModel {
+  const model = readModelConfig(config);
+  const weights = NamedWeights.isOne(root) ? new NamedWeights(root) : new PathWeights(root, model.layers);
+  return translateKeras(model, weights, dialect, format);
+}
+
+/** Fields that Keras 2 writes and Keras 3 does not. */
+const KERAS2_FIELDS = /"(batch_input_shape|implementation|time_major)"/;
+
+function dialectOf(config: Record<string, unknown>, version: unknown): Dialect {
+  if (typeof version === 'string') return kerasDialect(version, true);
+  return kerasDialect(undefined, 'module' in config && !KERAS2_FIELDS.test(JSON.stringify(config)));
+}

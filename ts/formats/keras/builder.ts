@@ -1,0 +1,155 @@
+import { GruError } from '../../errors.ts';
+import type { EmbeddingSpec, InputSpec, LayerSpec, ValueRef } from '../../spec.ts';
+import type { ImportedTensor } from '../report.ts';
+import type { Dialect } from './dialect.ts';
+import type { Features, Mask, Value } from './values.ts';
+import type { WeightTensor } from './weights.ts';
+import { expectShape } from './weights.ts';
+
+/** Largest number of features for which zeros of masked steps are computed. */
+const MAX_ZEROED = 65_536;
+
+/** Collects a spec, and what there is to say of it. */
+export class SpecBuilder {
+  readonly dialect: Dialect;
+  readonly inputs: InputSpec[] = [];
+  readonly layers: LayerSpec[] = [];
+  readonly tensors: ImportedTensor[] = [];
+  readonly conventions: string[] = [];
+  /** Names in use, and the number to try next. */
+  readonly #names = new Map<string, number>();
+  readonly #weights = new Map<string, unknown>();
+  readonly #masks = new Map<string, Mask>();
+  #ones = new Float32Array(0);
+
+  constructor(dialect: Dialect) {
+    this.dialect = dialect;
+  }
+
+  /** A name that is not in use: this one, or with a number. */
+  name(wanted: string): string {
+    const base = wanted.replaceAll(':', '_');
+    let name = base;
+    let next = this.#names.get(base) ?? 1;
+    while (this.#names.has(name)) name = `${base}_${next++}`;
+    this.#names.set(base, next);
+    if (name !== base) this.#names.set(name, 1);
+    return name;
+  }
+
+  /** Makes the weights of a layer once, though it may be called several times: its calls share them. */
+  once<T>(layer: string, make: () => T): T {
+    if (!this.#weights.has(layer)) this.#weights.set(layer, make());
+    return this.#weights.get(layer) as T;
+  }
+
+  /** Adds a layer. The name must come from {@link name}. */
+  add(layer: LayerSpec): ValueRef {
+    this.layers.push(layer);
+    return layer.name;
+  }
+
+  note(convention: string): void {
+    if (!this.conventions.includes(convention)) this.conventions.push(convention);
+  }
+
+  /** The values of a tensor of the file, its shape checked, and a line of the report on where it goes. */
+  read(tensor: WeightTensor, shape: readonly number[], layer: string, target: string): Float32Array {
+    const { name, dtype } = tensor;
+    const floats = expectShape(tensor, shape, layer);
+    this.tensors.push({ source: name, shape: [...tensor.shape], dtype, target });
+    return floats;
+  }
+
+  /** The very tensor of Keras. */
+  exact({ ref, exact }: Features): ValueRef {
+    return exact ? exact() : ref;
+  }
+
+  /** Steps in which some feature differs from a number. */
+  maskOf({ ref, size, kind }: Features, maskValue: number): { mask: Mask; features: Features } {
+    if (kind !== 'sequence')
+      throw new GruError('unsupported', `masking of '${ref}', which has no steps, is not supported`);
+    const key = `${ref} ${maskValue}`;
+    let mask = this.#masks.get(key);
+    if (!mask) {
+      let made: ValueRef | undefined;
+      mask = {
+        key,
+        ref: () => {
+          made ??= this.add({ type: 'masking', name: this.name(`${ref}_mask`), inputs: [ref], maskValue });
+          return `${made}:mask`;
+        },
+      };
+      this.#masks.set(key, mask);
+    }
+    const features: Features = { is: 'features', ref, size, kind, mask };
+    if (maskValue !== 0) {
+      const found = mask;
+      let zeroed: ValueRef | undefined;
+      features.exact = () => (zeroed ??= this.#zeroMasked(ref, size, found));
+    }
+    return { mask, features };
+  }
+
+  /** x * mask, the mask made as wide as x by a matrix of ones. */
+  #zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
+    if (size > MAX_ZEROED) throw new GruError('unsupported', `masking of ${size} features is not supported`);
+    if (this.#ones.length < size) this.#ones = new Float32Array(size).fill(1);
+    const wide = this.add({
+      type: 'dense',
+      name: this.name(`${ref}_mask_wide`),
+      inputs: [mask.ref()],
+      inputSize: 1,
+      outputSize: size,
+      weights: { kernel: this.#ones.subarray(0, size) },
+    });
+    return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs: [ref, wide], merge: 'mul' });
+  }
+
+  /** Steps whose id is not 0: a port of an embedding that reads the ids, which may come later. */
+  maskOfIds(input: string): Mask {
+    return {
+      key: `${input} ids`,
+      ref: () => {
+        const embedding = this.layers.find(
+          (layer): layer is EmbeddingSpec => layer.type === 'embedding' && layer.inputs?.[0] === input,
+        );
+        if (!embedding)
+          throw new GruError('unsupported', `a mask is made of the ids '${input}', which no Embedding reads`);
+        embedding.maskZero = true;
+        return `${embedding.name}:mask`;
+      },
+    };
+  }
+
+  /** Masks as one: steps that count in each of them (`mul`), or in any (`sum`). */
+  combineMasks(masks: readonly Mask[], merge: 'mul' | 'sum'): Mask {
+    const distinct = [...new Map(masks.map((mask) => [mask.key, mask])).values()];
+    const [first] = distinct;
+    if (first && distinct.length === 1) return first;
+    const what = [merge, ...distinct.map(({ key }) => key).sort()].join('\n');
+    let combined = this.#masks.get(what);
+    if (!combined) {
+      let made: ValueRef | undefined;
+      combined = {
+        key: `masks ${this.#masks.size}`,
+        ref: () => {
+          if (made !== undefined) return made;
+          const inputs = distinct.map((mask) => mask.ref());
+          made = this.add({ type: 'merge', name: this.name('masks'), inputs, merge });
+          return made;
+        },
+      };
+      this.#masks.set(what, combined);
+    }
+    return combined;
+  }
+}
+
+/** A value in words, for messages. */
+export function describeValue(value: Value): string {
+  if (value.is === 'ids') return 'ids';
+  if (value.is === 'condition') return 'truth values';
+  return value.kind === 'sequence' ? `steps of ${value.size} features` : `vectors of ${value.size}`;
+}

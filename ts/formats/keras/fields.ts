@@ -1,0 +1,97 @@
+import { GruError } from '../../errors.ts';
+import { isRecord } from '../../tensor.ts';
+
+/** Fields of any layer's config that no result of inference depends on. */
+const HARMLESS = new Set([
+  'name',
+  'trainable',
+  'batch_input_shape',
+  'batch_size',
+  'seed',
+  'activity_regularizer',
+  // Keras 2.x: whether inputs are cast to the layer's dtype.
+  'autocast',
+]);
+
+const HARMLESS_SUFFIX = /_(initializer|regularizer|constraint)$/;
+
+/** The config of a layer, read field by field, so that none goes unseen. */
+export class Fields {
+  /** `GRU layer 'encoder'`. */
+  readonly layer: string;
+  readonly #config: Record<string, unknown>;
+  readonly #seen = new Set<string>();
+
+  constructor(layer: string, config: Record<string, unknown>) {
+    this.layer = layer;
+    this.#config = config;
+  }
+
+  unsupported(message: string): GruError {
+    return new GruError('unsupported', `${this.layer}: ${message}`);
+  }
+
+  invalid(message: string): GruError {
+    return new GruError('invalid_file', `${this.layer}: ${message}`);
+  }
+
+  /** A field as it is; undefined when it is missing. */
+  take(name: string): unknown {
+    this.#seen.add(name);
+    return Object.hasOwn(this.#config, name) ? this.#config[name] : undefined;
+  }
+
+  /** true or false (older files: 1 or 0); the default when it is missing or null. */
+  flag(name: string, fallback?: boolean): boolean {
+    const value = this.take(name) ?? fallback;
+    if (value === true || value === 1) return true;
+    if (value === false || value === 0) return false;
+    throw this.invalid(`${name} must be true or false, got ${JSON.stringify(value)}`);
+  }
+
+  /** A whole number from 1. */
+  size(name: string): number {
+    const value = this.take(name);
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
+    throw this.invalid(`${name} must be a whole number from 1, got ${JSON.stringify(value)}`);
+  }
+
+  number(name: string, fallback?: number): number {
+    const value = this.take(name) ?? fallback;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    throw this.invalid(`${name} must be a number, got ${JSON.stringify(value)}`);
+  }
+
+  /** Takes fields that no result of inference depends on. */
+  ignore(...names: string[]): void {
+    for (const name of names) this.#seen.add(name);
+  }
+
+  /** Refuses a field unless it has one of these values or is missing. */
+  expect(name: string, values: readonly unknown[], why: string): void {
+    const value = this.take(name);
+    if (value === undefined || values.includes(value)) return;
+    throw this.unsupported(`${name} ${JSON.stringify(value)} is not supported: ${why}`);
+  }
+
+  /** Checks dtype (unless it was taken) and the fields of quantization, and refuses any field not taken. */
+  finish(): void {
+    if (!this.#seen.has('dtype')) this.#checkDtype(this.take('dtype'));
+    for (const name of ['quantization_config', 'quantization_mode', 'lora_rank', 'lora_alpha']) {
+      this.expect(name, [null], 'save the plain float model');
+    }
+    for (const name of Object.keys(this.#config)) {
+      if (this.#seen.has(name) || HARMLESS.has(name) || HARMLESS_SUFFIX.test(name)) continue;
+      throw this.unsupported(`unknown field '${name}'; known: ${[...this.#seen].join(', ')}`);
+    }
+  }
+
+  /** A name, or a policy object. Layers that compute in less than float32 give other numbers. */
+  #checkDtype(dtype: unknown): void {
+    const name = isRecord(dtype) && isRecord(dtype['config']) ? dtype['config']['name'] : dtype;
+    if (name === undefined || name === null || name === 'float32' || name === 'float64') return;
+    throw this.unsupported(
+      `dtype ${JSON.stringify(name)} is not supported; supported: float32, float64. Set the dtype policy to float32 and save again`,
+    );
+  }
+}

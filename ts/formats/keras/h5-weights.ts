@@ -1,0 +1,145 @@
+import { GruError } from '../../errors.ts';
+import type { Hdf5Group } from '../hdf5.ts';
+import { Hdf5Dataset } from '../hdf5.ts';
+import type { KerasLayer } from './config.ts';
+import { FlatGroup, flatWeight } from './weights.ts';
+import type { FlatWeight, WeightGroup, WeightSource, WeightTensor } from './weights.ts';
+
+/** As Keras names the folder of an object: its class in snake case. */
+export function snakeCase(className: string): string {
+  return className
+    .replace(/\W+/g, '')
+    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase();
+}
+
+/** Numbers names as Keras does in a list of objects: `gru`, `gru_1`, ... */
+export function uniqueNames(classNames: readonly string[]): string[] {
+  const used = new Map<string, number>();
+  return classNames.map((className) => {
+    const name = snakeCase(className);
+    const count = used.get(name) ?? 0;
+    used.set(name, count + 1);
+    return count === 0 ? name : `${name}_${count}`;
+  });
+}
+
+/** Folders that hold no weights of inference: the optimizer's, and states of random generators and of metrics. */
+const NO_WEIGHTS = /(^|\/)(optimizer|seed_generator|metrics|loss_tracker)[^/]*(\/|$)/;
+
+const MAX_OBJECTS = 50_000;
+const MAX_DEPTH = 16;
+
+/** `.weights.h5` (and `.keras`): /layers/<class>[_n]/<part>/vars/<place>. */
+export class PathWeights implements WeightSource {
+  readonly #root: Hdf5Group;
+  readonly #folders = new Map<KerasLayer, string>();
+  readonly #taken = new Set<string>();
+
+  constructor(root: Hdf5Group, layers: readonly KerasLayer[]) {
+    this.#root = root;
+    const real = layers.filter(({ isOperation }) => !isOperation);
+    const folders = uniqueNames(real.map(({ className }) => className.replace(/^.*>/, '')));
+    real.forEach((layer, i) => this.#folders.set(layer, `layers/${folders[i]!}`));
+  }
+
+  layer(layer: KerasLayer): WeightGroup {
+    return this.#group(this.#folders.get(layer) ?? '');
+  }
+
+  #group(path: string): WeightGroup {
+    return {
+      part: (attribute) => this.#group(`${path}/${attribute}`),
+      has: (attribute) => this.#root.get(`${path}/${attribute}`) !== undefined,
+      take: (place) => {
+        const tensor = this.#tensor(`${path}/vars/${place}`);
+        if (tensor) this.#taken.add(tensor.name);
+        return tensor;
+      },
+      peek: (place) => this.#tensor(`${path}/vars/${place}`),
+    };
+  }
+
+  #tensor(path: string): WeightTensor | undefined {
+    const dataset = this.#root.get(path);
+    if (!(dataset instanceof Hdf5Dataset)) return undefined;
+    return { name: dataset.path, shape: dataset.shape, dtype: dataset.dtype, floats: () => dataset.floats() };
+  }
+
+  unused(): string[] {
+    const unused: string[] = [];
+    let objects = 0;
+    const visit = (group: Hdf5Group, depth: number) => {
+      for (const name of group.names) {
+        if (NO_WEIGHTS.test(name)) continue;
+        if (++objects > MAX_OBJECTS || depth > MAX_DEPTH) {
+          throw new GruError('invalid_file', 'the HDF5 file has too many objects, or groups inside groups without end');
+        }
+        const member = group.get(name);
+        if (member instanceof Hdf5Dataset) {
+          if (!this.#taken.has(member.path)) unused.push(member.path);
+        } else if (member) {
+          visit(member, depth + 1);
+        }
+      }
+    };
+    visit(this.#root, 0);
+    return unused;
+  }
+}
+
+/** A list that is an attribute; lists beyond 64 KB are cut into `name0`, `name1`, ... */
+function listAttribute(group: Hdf5Group, name: string): string[] {
+  const whole = group.attribute(name);
+  const parts: unknown[] = whole === undefined ? [] : [whole];
+  for (let i = 0; whole === undefined; i++) {
+    const part = group.attribute(`${name}${i}`);
+    if (part === undefined) break;
+    parts.push(part);
+  }
+  if (parts.length === 0) throw new GruError('invalid_file', `attribute '${name}' of '${group.path}' is missing`);
+  return parts.flat().map(String);
+}
+
+/** The older form: a group a layer, with the names of its weights in the attribute `weight_names`. */
+export class NamedWeights implements WeightSource {
+  readonly #root: Hdf5Group;
+  readonly #all: FlatWeight[] = [];
+  readonly #layerNames: Set<string>;
+
+  constructor(root: Hdf5Group) {
+    this.#root = root;
+    this.#layerNames = new Set(listAttribute(root, 'layer_names'));
+    for (const name of this.#layerNames) this.#weights(name);
+  }
+
+  static isOne(root: Hdf5Group): boolean {
+    return root.attribute('layer_names') !== undefined || root.attribute('layer_names0') !== undefined;
+  }
+
+  readonly #byLayer = new Map<string, FlatWeight[]>();
+
+  #weights(layer: string): FlatWeight[] {
+    const known = this.#byLayer.get(layer);
+    if (known) return known;
+    const group = this.#layerNames.has(layer) ? this.#root.group(layer) : undefined;
+    const weights = (group ? listAttribute(group, 'weight_names') : []).map((name) => {
+      const dataset = group?.dataset(name);
+      if (!dataset) throw new GruError('invalid_file', `weight '${name}' of layer '${layer}' is not in the file`);
+      const { path, shape, dtype } = dataset;
+      return flatWeight({ name: path, shape, dtype, floats: () => dataset.floats() }, name);
+    });
+    this.#byLayer.set(layer, weights);
+    this.#all.push(...weights);
+    return weights;
+  }
+
+  layer({ name }: KerasLayer): WeightGroup {
+    return new FlatGroup(this.#weights(name));
+  }
+
+  unused(): string[] {
+    return this.#all.filter(({ taken, parts }) => !taken && !NO_WEIGHTS.test(parts.join('/'))).map(({ name }) => name);
+  }
+}

@@ -1,0 +1,105 @@
+import { GruError } from '../../../errors.ts';
+import type { SpecBuilder } from '../builder.ts';
+import { describeValue } from '../builder.ts';
+import type { KerasLayer } from '../config.ts';
+import { Fields } from '../fields.ts';
+import type { KerasArgument } from '../nodes.ts';
+import type { Features, Mask, Value } from '../values.ts';
+import type { WeightGroup } from '../weights.ts';
+
+/** A resolved argument: a value, a constant, or a list of such. */
+export type Resolved = { value: Value } | { constant: unknown } | Resolved[];
+
+/** One call of a layer, its arguments resolved. */
+export interface Call {
+  layer: KerasLayer;
+  /** Name for the layer that it becomes: not in use yet. */
+  name: string;
+  args: Resolved[];
+  kwargs: Map<string, Resolved>;
+  fields: Fields;
+  weights: WeightGroup;
+  builder: SpecBuilder;
+}
+
+/** Translates a call into layers of the spec: the values of its outputs. */
+export type Translate = (call: Call) => Value[];
+
+/** A layer in words, for messages. */
+export function layerTitle({ className, name }: KerasLayer): string {
+  return `${className} layer '${name}'`;
+}
+
+/** Names under which Keras passes the first argument. */
+const FIRST = ['inputs', 'sequences', 'x'];
+
+/** The first argument, wherever it is. */
+export function firstArgument({ args, kwargs, fields }: Call): Resolved {
+  const keyword = FIRST.find((name) => kwargs.has(name));
+  const first = args[0] ?? (keyword === undefined ? undefined : kwargs.get(keyword));
+  if (first === undefined) throw fields.invalid('it is called without inputs');
+  return first;
+}
+
+/** The one tensor that the layer reads. */
+export function onlyValue(call: Call): Value {
+  let first = firstArgument(call);
+  while (Array.isArray(first) && first.length === 1) first = first[0]!;
+  if (Array.isArray(first) || !('value' in first)) throw call.fields.unsupported('takes one tensor');
+  return first.value;
+}
+
+/** The one tensor of numbers that the layer reads. */
+export function onlyFeatures(call: Call): Features {
+  return asFeatures(call, onlyValue(call));
+}
+
+export function asFeatures({ fields }: Pick<Call, 'fields'>, value: Value): Features {
+  if (value.is !== 'features') throw fields.unsupported(`cannot read ${describeValue(value)}`);
+  return value;
+}
+
+/** Refuses arguments beyond the first and those named; `training` may be false. */
+export function checkArguments(call: Call, ...known: string[]): void {
+  const { args, kwargs, fields } = call;
+  for (const [name, value] of kwargs) {
+    if (FIRST.includes(name) || known.includes(name)) continue;
+    if (isNothing(value) || (name === 'training' && isConstant(value, false))) continue;
+    const given = JSON.stringify(describeArgument(value));
+    throw fields.unsupported(`is called with ${name} = ${given}, which is not supported`);
+  }
+  const extra = args.slice(known.includes('initial_state') ? 2 : 1).find((argument) => !isNothing(argument));
+  if (extra) throw fields.unsupported('is called with more arguments than are supported');
+}
+
+export function isNothing(argument: Resolved | undefined): boolean {
+  return argument === undefined || isConstant(argument, null);
+}
+
+function isConstant(argument: Resolved, constant: unknown): boolean {
+  return !Array.isArray(argument) && 'constant' in argument && argument.constant === constant;
+}
+
+function describeArgument(argument: Resolved): unknown {
+  if (Array.isArray(argument)) return argument.map(describeArgument);
+  return 'constant' in argument ? argument.constant : describeValue(argument.value);
+}
+
+/** The arguments of a call with its tensors looked up. */
+export function resolveArgument(argument: KerasArgument, look: (tensor: KerasTensorOf) => Value): Resolved {
+  if (Array.isArray(argument)) return argument.map((item) => resolveArgument(item, look));
+  return 'tensor' in argument ? { value: look(argument.tensor) } : argument;
+}
+
+type KerasTensorOf = Extract<KerasArgument, { tensor: unknown }>['tensor'];
+
+/** A mask that is known only to be there: whoever uses it is refused. */
+export function unknownMask(why: string): Mask {
+  return {
+    key: why,
+    unknown: true,
+    ref: () => {
+      throw new GruError('unsupported', why);
+    },
+  };
+}

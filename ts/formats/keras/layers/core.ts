@@ -1,0 +1,211 @@
+import type { MergeSpec } from '../../../spec.ts';
+import { transpose } from '../../../layouts/canonical.ts';
+import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
+import { Fields } from '../fields.ts';
+import type { KerasLayer } from '../config.ts';
+import { isRecord } from '../../../tensor.ts';
+import type { Features, Value } from '../values.ts';
+import type { Call, Translate } from './call.ts';
+import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';
+import { maskOfCondition, mergedMask } from './mask-ops.ts';
+
+/** Layers that do something in training only, and the fields that say what. */
+const TRAINING_ONLY: Record<string, readonly string[]> = {
+  Dropout: ['rate', 'noise_shape'],
+  SpatialDropout1D: ['rate', 'data_format', 'noise_shape'],
+  AlphaDropout: ['rate', 'noise_shape'],
+  GaussianDropout: ['rate'],
+  GaussianNoise: ['stddev'],
+  ActivityRegularization: ['l1', 'l2'],
+};
+
+const MERGES: Record<string, MergeSpec['merge']> = {
+  Concatenate: 'concat',
+  Add: 'sum',
+  Multiply: 'mul',
+  Average: 'ave',
+};
+
+const trainingOnly: Translate = (call) => {
+  call.fields.ignore(...TRAINING_ONLY[call.layer.className]!);
+  call.fields.finish();
+  checkArguments(call);
+  return [onlyValue(call)];
+};
+
+const embedding: Translate = (call) => {
+  const { fields, builder, weights, name } = call;
+  const vocabularySize = fields.size('input_dim');
+  const outputSize = fields.size('output_dim');
+  const maskZero = fields.flag('mask_zero', false);
+  fields.ignore('input_length');
+  fields.expect('sparse', [false], 'gradients only');
+  fields.finish();
+  checkArguments(call);
+  const ids = onlyValue(call);
+  if (ids.is !== 'ids') throw fields.unsupported('reads something else than an input of ids');
+  const embeddings = builder.once(fields.layer, () => {
+    const tensor = weights.take(0, 'embeddings');
+    if (!tensor) throw fields.invalid('its embeddings are not in the file');
+    return builder.read(tensor, [vocabularySize, outputSize], fields.layer, `${name}/embeddings`);
+  });
+  builder.add({
+    type: 'embedding',
+    name,
+    inputs: [ids.input],
+    vocabularySize,
+    outputSize,
+    ...(maskZero ? { maskZero } : {}),
+    weights: { embeddings },
+  });
+  const mask = maskZero && ids.kind === 'sequence' ? builder.maskOfIds(ids.input) : undefined;
+  return [{ is: 'features', ref: name, kind: ids.kind, size: outputSize, mask }];
+};
+
+const masking: Translate = (call) => {
+  const { fields, builder } = call;
+  const maskValue = fields.number('mask_value', 0);
+  fields.finish();
+  checkArguments(call);
+  const features = onlyFeatures(call);
+  return [builder.maskOf({ ...features, ref: builder.exact(features) }, maskValue).features];
+};
+
+const dense: Translate = (call) => {
+  const { fields, builder, weights, name } = call;
+  const outputSize = fields.size('units');
+  const useBias = fields.flag('use_bias', true);
+  const activation = readActivation(fields, 'activation', builder.dialect);
+  fields.finish();
+  checkArguments(call);
+  const features = onlyFeatures(call);
+  const inputSize = features.size;
+  const own = builder.once(fields.layer, () => {
+    const kernel = weights.take(0, 'kernel');
+    const bias = useBias ? weights.take(1, 'bias') : undefined;
+    if (!kernel || (useBias && !bias)) throw fields.invalid('its weights are not in the file');
+    const floats = builder.read(kernel, [inputSize, outputSize], fields.layer, `${name}/kernel`);
+    return {
+      kernel: transpose(floats, inputSize, outputSize),
+      ...(bias ? { bias: builder.read(bias, [outputSize], fields.layer, `${name}/bias`) } : {}),
+    };
+  });
+  builder.add({
+    type: 'dense',
+    name,
+    inputs: [builder.exact(features)],
+    inputSize,
+    outputSize,
+    activation,
+    weights: own,
+  });
+  return [{ is: 'features', ref: name, kind: features.kind, size: outputSize, mask: features.mask }];
+};
+
+const activation: Translate = (call) => {
+  const { fields, builder, name, layer } = call;
+  const features = onlyFeatures(call);
+  const rank = features.kind === 'sequence' ? 3 : 2;
+  const found =
+    layer.className === 'Activation'
+      ? readActivation(fields, 'activation', builder.dialect)
+      : activationLayer(layer.className, fields, rank);
+  fields.finish();
+  checkArguments(call);
+  if (layer.className === 'Softmax' && features.mask && builder.dialect.framework !== 'tfjs') {
+    throw fields.unsupported('takes a mask, which Keras applies to features; use Activation("softmax")');
+  }
+  const { kind, size, mask } = features;
+  builder.add({ type: 'activation', name, inputs: [builder.exact(features)], activation: found });
+  return [{ is: 'features', ref: name, kind, size, mask }];
+};
+
+const merge: Translate = (call) => {
+  const { fields, builder, name, layer } = call;
+  const argument = firstArgument(call);
+  if (!Array.isArray(argument)) throw fields.unsupported('takes a list of tensors');
+  const values = argument.map((item): Features => {
+    if (Array.isArray(item) || !('value' in item)) throw fields.unsupported('takes a list of tensors');
+    return asFeatures(call, item.value);
+  });
+  const [first] = values;
+  if (!first || values.length < 2) throw fields.unsupported('takes two tensors or more');
+  const rank = first.kind === 'sequence' ? 3 : 2;
+  if (layer.className === 'Concatenate') {
+    fields.expect('axis', [-1, rank - 1], 'features are concatenated, not steps or sequences');
+  }
+  fields.finish();
+  checkArguments(call);
+  const op = MERGES[layer.className]!;
+  if (values.some(({ kind }) => kind !== first.kind)) throw fields.unsupported('merges steps with whole sequences');
+  if (op !== 'concat' && values.some(({ size }) => size !== first.size)) {
+    throw fields.unsupported(`merges tensors of differing sizes (${values.map(({ size }) => size).join(', ')})`);
+  }
+  const size = op === 'concat' ? values.reduce((sum, value) => sum + value.size, 0) : first.size;
+  const masks = values.map(({ mask }) => mask);
+  const mask = mergedMask(builder, masks, op === 'concat', (why) => unknownMask(`${fields.layer}: ${why}`));
+  builder.add({ type: 'merge', name, inputs: values.map((value) => builder.exact(value)), merge: op });
+  return [{ is: 'features', ref: name, kind: first.kind, size, mask }];
+};
+
+/** What TimeDistributed may hold: layers that treat each step alike anyway. */
+const STEPWISE = ['Dense', 'Activation', ...ACTIVATION_LAYERS, ...Object.keys(TRAINING_ONLY)];
+
+const timeDistributed: Translate = (call) => {
+  const { fields, weights } = call;
+  const inner = fields.take('layer');
+  if (!isRecord(inner) || typeof inner['class_name'] !== 'string' || !isRecord(inner['config'])) {
+    throw fields.invalid('its layer is missing');
+  }
+  const { class_name: className, config } = inner as { class_name: string; config: Record<string, unknown> };
+  if (!STEPWISE.includes(className)) {
+    throw fields.unsupported(`around a layer of class ${className}; supported: ${STEPWISE.join(', ')}`);
+  }
+  fields.finish();
+  checkArguments(call, 'mask');
+  const features = onlyFeatures(call);
+  if (features.kind !== 'sequence') throw fields.invalid('reads a tensor without steps');
+  const name = typeof config['name'] === 'string' ? config['name'] : className;
+  const layer: KerasLayer = { ...call.layer, className, config };
+  return CORE[className]!({
+    ...call,
+    layer,
+    kwargs: new Map(),
+    args: [{ value: features }],
+    fields: new Fields(`${fields.layer}: ${layerTitle({ ...layer, name })}`, config),
+    weights: weights.part('layer', name),
+  });
+};
+
+/** Layers that are not recurrent, by class. */
+export const CORE: Record<string, Translate> = {
+  Embedding: embedding,
+  Masking: masking,
+  Dense: dense,
+  Activation: activation,
+  TimeDistributed: timeDistributed,
+  ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),
+  ...Object.fromEntries(Object.keys(TRAINING_ONLY).map((name) => [name, trainingOnly])),
+  ...Object.fromEntries(Object.keys(MERGES).map((name) => [name, merge])),
+};
+
+/** The mask that a call is to use: the argument `mask`, or the one that came with its input. */
+export function maskOfCall(call: Call, features: Value): { used: Features['mask']; carried: Features['mask'] } {
+  const carried = features.is === 'features' ? features.mask : undefined;
+  let given = call.kwargs.get('mask');
+  // TensorFlow 2 and Keras with initial states: a list of masks, one an input.
+  while (Array.isArray(given)) given = given[0];
+  if (given === undefined || ('constant' in given && given.constant === null)) {
+    // Keras 3 writes null where it found no mask.
+    return { used: given && carried?.unknown ? undefined : carried, carried };
+  }
+  if (!('value' in given)) throw call.fields.unsupported('its mask is a constant');
+  if (given.value.is === 'features') {
+    const { ref, kind, size } = given.value;
+    if (kind !== 'sequence' || size !== 1) throw call.fields.unsupported('its mask has more than one value a step');
+    return { used: { key: ref, ref: () => ref }, carried };
+  }
+  if (given.value.is !== 'condition') throw call.fields.unsupported('its mask is made of ids');
+  const used = maskOfCondition(call, given.value);
+  return { used, carried: used };
+}

@@ -1,0 +1,71 @@
+import type { SpecBuilder } from '../builder.ts';
+import type { KerasLayer, KerasModel } from '../config.ts';
+import { Fields } from '../fields.ts';
+import type { KerasArgument } from '../nodes.ts';
+import type { Value } from '../values.ts';
+import type { WeightSource } from '../weights.ts';
+import { layerTitle } from './call.ts';
+
+/** Reads an InputLayer. What it holds (ids, features of steps, vectors) is told by its shape and by who reads it. */
+export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBuilder, weights: WeightSource): Value {
+  const fields = new Fields(layerTitle(layer), layer.config);
+  fields.expect('sparse', [false, null], 'tensors are dense here');
+  fields.expect('ragged', [false, null], 'sequences of differing lengths are given as such');
+  fields.expect('optional', [false, null], 'inputs are always given');
+  fields.expect('type_spec', [null], 'tensors are dense here');
+  const dtype = fields.take('dtype');
+  const shape = fields.take('batch_shape') ?? fields.take('batch_input_shape') ?? guessShape(layer, model, weights);
+  fields.ignore('shape', 'input_shape');
+  fields.finish();
+  if (!Array.isArray(shape)) throw fields.invalid('has no shape');
+
+  const name = builder.name(layer.name);
+  const dimensions = shape.length;
+  const size: unknown = shape[dimensions - 1];
+  if (readers(layer, model).some(({ className }) => className === 'Embedding')) {
+    if (dimensions > 2) throw fields.unsupported(`ids of ${dimensions} dimensions; supported: (batch, steps), (batch)`);
+    const kind = dimensions === 2 ? 'sequence' : 'vector';
+    builder.inputs.push({ name, dtype: 'int32', size: 1, kind });
+    return { is: 'ids', input: name, kind };
+  }
+  if (dtype === 'bool' && dimensions === 2) {
+    builder.inputs.push({ name, dtype: 'float32', size: 1, kind: 'sequence' });
+    builder.note(`${fields.layer}: a mask, given as one number a step, 0 or 1`);
+    return { is: 'condition', kind: 'steps', test: 'mask', mask: { key: name, ref: () => name } };
+  }
+  if (dimensions < 2 || dimensions > 3) {
+    throw fields.unsupported(`has ${dimensions} dimensions; supported: (batch, steps, features), (batch, features)`);
+  }
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 1) {
+    throw fields.unsupported(`its last dimension is ${JSON.stringify(size)}; supported: a number`);
+  }
+  const kind = dimensions === 3 ? 'sequence' : 'vector';
+  builder.inputs.push({ name, dtype: 'float32', size, kind });
+  return { is: 'features', ref: name, kind, size };
+}
+
+/** The layers that read a layer's output directly. */
+function readers({ name }: KerasLayer, model: KerasModel): KerasLayer[] {
+  const reads = (argument: KerasArgument): boolean =>
+    Array.isArray(argument) ? argument.some(reads) : 'tensor' in argument && argument.tensor.layer === name;
+  return model.layers.filter(({ calls }) =>
+    calls.some(({ args, kwargs }) => args.some(reads) || Object.values(kwargs).some(reads)),
+  );
+}
+
+/** A Sequential model that was saved without a shape: its first layer's weights tell it. */
+function guessShape(layer: KerasLayer, model: KerasModel, weights: WeightSource): unknown {
+  const [first] = readers(layer, model);
+  if (!first) return undefined;
+  if (first.className === 'Embedding') return [null, null];
+  const group = weights.layer(first);
+  const own = first.className === 'Bidirectional' ? group.part('forward_layer', `forward_${nameIn(first)}`) : group;
+  const kernel = own.part('cell', 'gru_cell').peek(0, 'kernel');
+  if (!['GRU', 'Bidirectional', 'RNN'].includes(first.className) || !kernel) return undefined;
+  return [null, null, kernel.shape[0]];
+}
+
+function nameIn({ config }: KerasLayer): string {
+  const inner = config['layer'] as { config?: { name?: unknown } } | undefined;
+  return String(inner?.config?.name ?? '');
+}

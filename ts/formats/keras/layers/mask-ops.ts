@@ -1,0 +1,160 @@
+import type { SpecBuilder } from '../builder.ts';
+import type { Condition, Mask, Test, Value } from '../values.ts';
+import type { Call, Resolved, Translate } from './call.ts';
+import { checkArguments, isNothing } from './call.ts';
+
+/**
+ * Operations with which Keras 3 writes masks into a functional model:
+ *
+ *     Embedding    NotEqual(ids, 0)
+ *     Masking      Any(NotEqual(x, mask_value), axis -1)
+ *     Concatenate  Any(Concatenate(LogicalOr(ExpandDims(mask), ZerosLike(x)), OnesLike(y), ...), axis -1)
+ *     Add, ...     LogicalOr(mask, mask)
+ */
+export const MASK_OPERATIONS: Record<string, Translate> = {
+  NotEqual: (call) => {
+    const [left, right] = call.args;
+    call.fields.finish();
+    checkArguments({ ...call, args: call.args.slice(0, 1) });
+    const value = left && !Array.isArray(left) && 'value' in left ? left.value : undefined;
+    const constant = right && !Array.isArray(right) && 'constant' in right ? right.constant : undefined;
+    if (!value || typeof constant !== 'number' || call.args.length !== 2) {
+      throw call.fields.unsupported('compares other things than a tensor and a number');
+    }
+    if (value.is === 'ids' && value.kind === 'sequence') {
+      if (constant !== 0) throw call.fields.unsupported(`compares ids with ${constant}; supported: 0`);
+      return [{ is: 'condition', kind: 'steps', test: 'mask', mask: call.builder.maskOfIds(value.input) }];
+    }
+    if (value.is !== 'features') throw call.fields.unsupported('compares truth values');
+    return [{ is: 'condition', kind: 'features', test: 'differs', features: value, from: constant }];
+  },
+
+  Any: (call) => [reduce(call, 'sum')],
+  All: (call) => [reduce(call, 'mul')],
+
+  LogicalOr: (call) => {
+    call.fields.finish();
+    checkArguments({ ...call, args: call.args.slice(0, 1) });
+    const conditions = call.args.map((argument) => asCondition(call, argument));
+    if (conditions.length !== 2) throw call.fields.invalid('takes two tensors');
+    const tests = conditions.filter((c) => !(c.test === 'constant' && !c.value));
+    if (tests.some((c) => c.test === 'constant')) return [{ ...conditions[0]!, test: 'constant', value: true }];
+    const kind = conditions.some((c) => c.kind === 'features') ? 'features' : 'steps';
+    if (tests.length === 0) return [{ is: 'condition', kind, test: 'constant', value: false }];
+    const masks = tests.map((c) => uniform(call, c));
+    return [{ is: 'condition', kind, test: 'mask', mask: call.builder.combineMasks(masks, 'sum') }];
+  },
+
+  ExpandDims: (call) => {
+    call.fields.expect('axis', [-1], 'a mask gets a last axis only');
+    call.fields.finish();
+    checkArguments(call);
+    const condition = asCondition(call, call.args[0]);
+    if (condition.kind !== 'steps') throw call.fields.unsupported('expands what has features already');
+    return [{ ...condition, kind: 'features' }];
+  },
+
+  ZerosLike: (call) => [like(call, false)],
+  OnesLike: (call) => [like(call, true)],
+
+  Concatenate: (call) => {
+    call.fields.expect('axis', [-1], 'masks are concatenated along the last axis only');
+    call.fields.finish();
+    checkArguments(call);
+    const [parts] = call.args;
+    if (!Array.isArray(parts)) throw call.fields.invalid('takes a list of tensors');
+    const conditions = parts.map((part) => asCondition(call, part));
+    if (conditions.some(({ kind, test }) => kind !== 'features' || test === 'concat')) {
+      throw call.fields.unsupported('concatenates something else than masks of features');
+    }
+    return [{ is: 'condition', kind: 'features', test: 'concat', parts: conditions }];
+  },
+};
+
+/** Tensors of the shape of another, all true or all false. */
+function like(call: Call, value: boolean): Condition {
+  const { kwargs } = call;
+  call.fields.expect('dtype', ['bool'], 'masks are truth values');
+  call.fields.finish();
+  if (!isNothing(kwargs.get('dtype')) && !isBool(kwargs.get('dtype'))) {
+    throw call.fields.unsupported('makes numbers; supported: truth values of a mask');
+  }
+  checkArguments(call, 'dtype');
+  const [argument] = call.args;
+  const of: Value | undefined =
+    argument && !Array.isArray(argument) && 'value' in argument ? argument.value : undefined;
+  const features = of?.is === 'features' || (of?.is === 'condition' && of.kind === 'features');
+  return { is: 'condition', kind: features ? 'features' : 'steps', test: 'constant', value };
+}
+
+function isBool(argument: Resolved | undefined): boolean {
+  return argument !== undefined && !Array.isArray(argument) && 'constant' in argument && argument.constant === 'bool';
+}
+
+function asCondition(call: Call, argument: Resolved | undefined): Condition {
+  if (argument && !Array.isArray(argument) && 'value' in argument && argument.value.is === 'condition') {
+    return argument.value;
+  }
+  throw call.fields.unsupported('is applied to something else than masks; supported: masks of layers');
+}
+
+/** any or all over the features of each step. */
+function reduce(call: Call, merge: 'sum' | 'mul'): Condition {
+  call.fields.expect('axis', [-1, 2], 'masks are reduced over the last axis only');
+  call.fields.expect('keepdims', [false], 'a mask has one value a step');
+  call.fields.finish();
+  checkArguments(call);
+  const condition = asCondition(call, call.args[0]);
+  if (condition.kind !== 'features') throw call.fields.unsupported('reduces the steps of a mask');
+  const test = reduced(call, condition, merge);
+  return { is: 'condition', kind: 'steps', ...test };
+}
+
+function reduced(call: Call, test: Test, merge: 'sum' | 'mul'): Test {
+  if (test.test === 'differs') {
+    if (merge === 'mul') throw call.fields.unsupported('all features differing is not supported; supported: any');
+    const features = { ...test.features, ref: call.builder.exact(test.features) };
+    return { test: 'mask', mask: call.builder.maskOf(features, test.from).mask };
+  }
+  if (test.test !== 'concat') return test;
+  const parts = test.parts.map((part) => reduced(call, part, merge));
+  const decisive = merge === 'sum';
+  if (parts.some((p) => p.test === 'constant' && p.value === decisive)) return { test: 'constant', value: decisive };
+  const masks = parts.filter((p) => p.test === 'mask').map(({ mask }) => mask);
+  if (masks.length === 0) return { test: 'constant', value: !decisive };
+  return { test: 'mask', mask: call.builder.combineMasks(masks, merge) };
+}
+
+/** A condition that is the same for all features of a step. */
+function uniform(call: Call, test: Test): Mask {
+  if (test.test === 'mask') return test.mask;
+  throw call.fields.unsupported('combines features; supported: masks of steps');
+}
+
+/** A mask argument as what a layer is to use: undefined where all steps count. */
+export function maskOfCondition(call: Call, condition: Condition): Mask | undefined {
+  if (condition.kind !== 'steps') throw call.fields.unsupported('its mask has more than one value a step');
+  if (condition.test === 'mask') return condition.mask;
+  if (condition.test === 'constant' && condition.value) return undefined;
+  throw call.fields.unsupported('its mask leaves no steps');
+}
+
+/** Masks of the inputs of a layer that merges them, combined as its framework does. */
+export function mergedMask(
+  builder: SpecBuilder,
+  masks: readonly (Mask | undefined)[],
+  concat: boolean,
+  unknown: (why: string) => Mask,
+): Mask | undefined {
+  const present = masks.filter((mask) => mask !== undefined);
+  if (present.length === 0) return undefined;
+  const { framework, mergesMasksByAnd, label } = builder.dialect;
+  const same = new Set(present.map(({ key }) => key)).size === 1;
+  if (framework === 'tfjs' && !concat)
+    return unknown(`${label} gives a mask of the wrong shape when it merges masked inputs`);
+  if (same && (mergesMasksByAnd || framework === 'tfjs' || present.length === masks.length)) return present[0];
+  if (mergesMasksByAnd || framework === 'tfjs') return builder.combineMasks(present, 'mul');
+  return unknown(
+    `${label} combines the masks of merged inputs in a way that depends on its version and is not in the file`,
+  );
+}

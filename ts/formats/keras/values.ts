@@ -1,0 +1,48 @@
+import type { ValueRef } from '../../spec.ts';
+
+/** A tensor of a Keras model, as the translation knows it. */
+export type Value = Features | Ids | Condition;
+
+/** Numbers: (batch, steps, size) or (batch, size). */
+export interface Features {
+  is: 'features';
+  ref: ValueRef;
+  kind: 'sequence' | 'vector';
+  size: number;
+  /** Which steps count, as Keras hands it on beside the tensor. */
+  mask?: Mask | undefined;
+  /**
+   * Where `ref` differs from Keras's tensor at masked steps (the Masking layer writes zeros there): makes layers that give
+   * the very tensor. Readers that skip masked steps need not ask for it.
+   */
+  exact?: () => ValueRef;
+}
+
+/** Ids: (batch, steps) or (batch). */
+export interface Ids {
+  is: 'ids';
+  input: string;
+  kind: 'sequence' | 'vector';
+}
+
+/** A tensor of truth values: of steps, or of the features of steps. */
+export type Condition = { is: 'condition'; kind: 'steps' | 'features' } & Test;
+
+export type Test =
+  | { test: 'constant'; value: boolean }
+  /** A value that is not 0 where the condition holds; the same for all features of a step. */
+  | { test: 'mask'; mask: Mask }
+  /** Features that differ from a number. */
+  | { test: 'differs'; features: Features; from: number }
+  /** Features side by side. */
+  | { test: 'concat'; parts: Test[] };
+
+/** A mask of steps: where it is made, made when it is first used. */
+export interface Mask {
+  /** Masks with the same key are the same. */
+  key: string;
+  /** The spec's value. @throws GruError `unsupported` where it cannot be told what the mask is. */
+  ref(): ValueRef;
+  /** It is known only that there may be one. */
+  unknown?: true;
+}

@@ -1,0 +1,94 @@
+import { GruError } from '../../errors.ts';
+import type { KerasLayer } from './config.ts';
+
+/** A tensor of a file. */
+export interface WeightTensor {
+  name: string;
+  shape: readonly number[];
+  dtype: string;
+  floats(): Float32Array;
+}
+
+/** The weights of a layer or of a part of it. */
+export interface WeightGroup {
+  /** The weights of a part: its attribute in Keras's objects (`forward_layer`), and its name (`forward_gru`). */
+  part(attribute: string, name: string): WeightGroup;
+  /** A weight by its place among the layer's, and by its role (`kernel`), which flat formats write. Each can be had once. */
+  take(place: number, role: string): WeightTensor | undefined;
+  /** The same without taking it. */
+  peek(place: number, role: string): WeightTensor | undefined;
+  /** Whether there are weights of a part. */
+  has(attribute: string, name: string): boolean;
+}
+
+/** The weights of a model. */
+export interface WeightSource {
+  /** The weights of a layer of the config. */
+  layer(layer: KerasLayer): WeightGroup;
+  /** Names of the weights that nobody took. */
+  unused(): string[];
+}
+
+/** A weight of a flat format: its name is a path that ends in its role. */
+export interface FlatWeight extends WeightTensor {
+  /** `['bidirectional', 'forward_gru', 'gru_cell', 'kernel']` */
+  parts: string[];
+  taken: boolean;
+}
+
+/** Splits a weight's name as Keras 2, Keras 3 and TensorFlow.js write it: `gru/kernel:0`. */
+export function flatWeight(tensor: WeightTensor, name: string): FlatWeight {
+  const parts = name.replace(/:\d+$/, '').split('/');
+  return {
+    name: tensor.name,
+    shape: tensor.shape,
+    dtype: tensor.dtype,
+    floats: () => tensor.floats(),
+    parts,
+    taken: false,
+  };
+}
+
+/** The weights of a layer as a list, in Keras's order. */
+export class FlatGroup implements WeightGroup {
+  readonly #weights: readonly FlatWeight[];
+
+  constructor(weights: readonly FlatWeight[]) {
+    this.#weights = weights;
+  }
+
+  /** Those with the part's name in their path. Some versions leave it out: then the next ones in the list are the part's. */
+  part(_attribute: string, name: string): WeightGroup {
+    const found = this.#named(name);
+    return found.length > 0 ? new FlatGroup(found) : this;
+  }
+
+  has(_attribute: string, name: string): boolean {
+    return this.#named(name).length > 0;
+  }
+
+  #named(name: string): FlatWeight[] {
+    return this.#weights.filter(({ parts }) => parts.slice(0, -1).includes(name));
+  }
+
+  take(place: number, role: string): WeightTensor | undefined {
+    const found = this.peek(place, role);
+    if (found) found.taken = true;
+    return found;
+  }
+
+  peek(_place: number, role: string): FlatWeight | undefined {
+    return this.#weights.find((w) => !w.taken && w.parts[w.parts.length - 1] === role);
+  }
+}
+
+/** A tensor's values, checked against the shape that the config asks for. */
+export function expectShape(tensor: WeightTensor, shape: readonly number[], layer: string): Float32Array {
+  if (tensor.shape.length !== shape.length || tensor.shape.some((d, i) => d !== shape[i])) {
+    throw new GruError(
+      'invalid_file',
+      `${layer}: tensor '${tensor.name}' has shape [${tensor.shape.join(', ')}], the config asks for [${shape.join(', ')}]`,
+    );
+  }
+  return tensor.floats();
+}

@@ -1,0 +1,44 @@
+import { GruError } from '../errors.ts';
+import { isRecord } from '../tensor.ts';
+import { parseJson, readModelConfig } from './keras/config.ts';
+import { tfjsDialect } from './keras/dialect.ts';
+import { translateKeras } from './keras/translate.ts';
+import type { ImportContext, ImportedModel } from './report.ts';
+import { ManifestWeights, readManifest } from './tfjs/manifest.ts';
+
+/** Whether bytes are the model.json of a TensorFlow.js model, as far as their beginning tells. */
+export function isTfjs(bytes: Uint8Array): boolean {
+  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 4096));
+  return /^\s*\{/.test(start) && /"(modelTopology|weightsManifest|format)"/.test(start);
+}
+
+/**
+ * Reads a layers model of TensorFlow.js: model.json, whose weight shards are sidecar files.
+ *
+ * @throws GruError `invalid_file` for a damaged file, `io` for a shard that is not there, `unsupported` for what cannot be
+ *   represented, by name.
+ */
+export async function readTfjs(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+  const what = context.name ?? 'model.json';
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new GruError('invalid_file', `${what} is no UTF-8 text`, { cause });
+  }
+  const root = parseJson(text, what);
+  const { modelTopology: topology, format, weightsManifest: manifest } = root;
+  if (format === 'graph-model' || (isRecord(topology) && 'node' in topology)) {
+    throw new GruError(
+      'unsupported',
+      `${what} is a graph model; supported: layers models. Convert with --output_format=tfjs_layers_model`,
+    );
+  }
+  if (!isRecord(topology)) throw new GruError('invalid_file', `${what} has no modelTopology`);
+  // A converted Keras model has the config one level down.
+  const config = isRecord(topology['model_config']) ? topology['model_config'] : topology;
+  const version = /\d[\d.]*/.exec(typeof root['generatedBy'] === 'string' ? root['generatedBy'] : '')?.[0];
+  const dialect = tfjsDialect(/^TensorFlow\.js/i.test(String(root['generatedBy'])) ? version : undefined);
+  const weights = new ManifestWeights(await readManifest(manifest, what, context));
+  return translateKeras(readModelConfig(config), weights, dialect, 'tfjs');
+}

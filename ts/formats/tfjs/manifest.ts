@@ -1,0 +1,154 @@
+import { GruError } from '../../errors.ts';
+import { isRecord, product } from '../../tensor.ts';
+import { halfToFloat } from '../half.ts';
+import type { KerasLayer } from '../keras/config.ts';
+import { FlatGroup, flatWeight } from '../keras/weights.ts';
+import type { FlatWeight, WeightGroup, WeightSource, WeightTensor } from '../keras/weights.ts';
+import type { ImportContext } from '../report.ts';
+
+/** Bytes a value, by type: of the weights, and of quantized ones. */
+const BYTES: Record<string, number> = { float32: 4, int32: 4, bool: 1 };
+const QUANTIZED_BYTES: Record<string, number> = { uint8: 1, uint16: 2, float16: 2 };
+
+interface Entry {
+  name: string;
+  shape: number[];
+  dtype: string;
+  quantization: { dtype: string; min: number; scale: number } | undefined;
+}
+
+/** The weights of a TensorFlow.js model, under the names that Keras gives them. */
+export class ManifestWeights implements WeightSource {
+  readonly #all: FlatWeight[];
+
+  constructor(tensors: readonly WeightTensor[]) {
+    this.#all = tensors.map((tensor) => flatWeight(tensor, tensor.name));
+  }
+
+  /** The layer's name comes first; Keras 3 puts the model's before it. */
+  layer({ name }: KerasLayer): WeightGroup {
+    const first = this.#all.filter(({ parts }) => parts[0] === name);
+    return new FlatGroup(
+      first.length > 0 ? first : this.#all.filter(({ parts }) => parts.length > 2 && parts[1] === name),
+    );
+  }
+
+  unused(): string[] {
+    return this.#all.filter(({ taken }) => !taken).map(({ name }) => name);
+  }
+}
+
+/** Reads `weightsManifest`: groups of weights that follow each other in the bytes of the group's shards. */
+export async function readManifest(manifest: unknown, what: string, context: ImportContext): Promise<WeightTensor[]> {
+  const invalid = (why: string) => new GruError('invalid_file', `${what}: weightsManifest: ${why}`);
+  if (!Array.isArray(manifest)) throw invalid('it is missing');
+  const tensors: WeightTensor[] = [];
+  const seen = new Set<string>();
+  for (const group of manifest as unknown[]) {
+    if (!isRecord(group) || !Array.isArray(group['paths']) || !Array.isArray(group['weights'])) {
+      throw invalid('a group has no paths or no weights');
+    }
+    const entries = (group['weights'] as unknown[]).map((weight) => readEntry(weight, what));
+    const bytes = await readShards(group['paths'] as unknown[], what, context);
+    let offset = 0;
+    for (const entry of entries) {
+      if (seen.has(entry.name)) throw invalid(`two weights have the name '${entry.name}'`);
+      seen.add(entry.name);
+      const size =
+        product(entry.shape) * (entry.quantization ? QUANTIZED_BYTES[entry.quantization.dtype]! : BYTES[entry.dtype]!);
+      if (size > bytes.length - offset) {
+        throw invalid(`weight '${entry.name}' needs ${size} bytes, the shards have ${bytes.length - offset} left`);
+      }
+      tensors.push(toTensor(entry, bytes.subarray(offset, offset + size)));
+      offset += size;
+    }
+    if (offset !== bytes.length) throw invalid(`the shards have ${bytes.length - offset} bytes more than the weights`);
+  }
+  return tensors;
+}
+
+/** The shards of a group, one after the other: a tensor may go on in the next one. */
+async function readShards(paths: unknown[], what: string, { sidecar }: ImportContext): Promise<Uint8Array> {
+  const names = new Set(paths);
+  if (names.size !== paths.length) throw new GruError('invalid_file', `${what}: a shard is listed twice`);
+  const shards: Uint8Array[] = [];
+  for (const path of paths) {
+    if (typeof path !== 'string') throw new GruError('invalid_file', `${what}: the path of a shard is no text`);
+    const shard = await sidecar?.(path.replace(/^\.\//, ''));
+    if (!shard) {
+      throw new GruError(
+        'io',
+        `${what}: its weights are in '${path}', which is not there; keep the files in one folder`,
+      );
+    }
+    shards.push(shard);
+  }
+  if (shards.length === 1) return shards[0]!;
+  const bytes = new Uint8Array(shards.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const shard of shards) {
+    bytes.set(shard, offset);
+    offset += shard.length;
+  }
+  return bytes;
+}
+
+function readEntry(value: unknown, what: string): Entry {
+  const invalid = (why: string) => new GruError('invalid_file', `${what}: weightsManifest: ${why}`);
+  if (!isRecord(value)) throw invalid('a weight is no object');
+  const { name, shape, dtype, quantization, group: _group, ...rest } = value;
+  if (typeof name !== 'string') throw invalid('a weight has no name');
+  const stray = Object.keys(rest)[0];
+  if (stray !== undefined)
+    throw new GruError('unsupported', `${what}: weight '${name}' has the unknown field '${stray}'`);
+  if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && Number(d) >= 0)) {
+    throw invalid(`weight '${name}' has no shape`);
+  }
+  if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype)) {
+    throw new GruError(
+      'unsupported',
+      `${what}: weight '${name}' is ${String(dtype)}; supported: ${Object.keys(BYTES).join(', ')}`,
+    );
+  }
+  return { name, shape: shape as number[], dtype, quantization: readQuantization(quantization, name, what) };
+}
+
+function readQuantization(value: unknown, name: string, what: string): Entry['quantization'] {
+  if (value === undefined || value === null) return undefined;
+  if (!isRecord(value)) throw new GruError('invalid_file', `${what}: weight '${name}': quantization is no object`);
+  const { dtype, min = 0, scale = 1, original_dtype: original = 'float32', ...rest } = value;
+  const stray = Object.keys(rest)[0];
+  if (
+    typeof dtype !== 'string' ||
+    !Object.hasOwn(QUANTIZED_BYTES, dtype) ||
+    original !== 'float32' ||
+    stray !== undefined
+  ) {
+    throw new GruError(
+      'unsupported',
+      `${what}: weight '${name}' is quantized as ${JSON.stringify(value)}; supported: ${Object.keys(QUANTIZED_BYTES).join(', ')} of float32`,
+    );
+  }
+  const affine = dtype !== 'float16';
+  if (affine && (typeof value['min'] !== 'number' || typeof value['scale'] !== 'number')) {
+    throw new GruError('invalid_file', `${what}: weight '${name}': quantization to ${dtype} needs min and scale`);
+  }
+  return { dtype, min: affine ? Number(min) : 0, scale: affine ? Number(scale) : 1 };
+}
+
+function toTensor({ name, shape, dtype, quantization }: Entry, bytes: Uint8Array): WeightTensor {
+  return {
+    name,
+    shape,
+    dtype: quantization ? `${dtype} as ${quantization.dtype}` : dtype,
+    floats() {
+      if (dtype !== 'float32') throw new GruError('unsupported', `weight '${name}' is ${dtype}; supported: float32`);
+      const { buffer } = new Uint8Array(bytes);
+      if (!quantization) return new Float32Array(buffer);
+      if (quantization.dtype === 'float16') return Float32Array.from(new Uint16Array(buffer), halfToFloat);
+      const { min, scale } = quantization;
+      const codes = quantization.dtype === 'uint8' ? new Uint8Array(buffer) : new Uint16Array(buffer);
+      return Float32Array.from(codes, (code) => code * scale + min);
+    },
+  };
+}
