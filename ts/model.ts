@@ -15,7 +15,9 @@ import {
   statesByLayer,
 } from './states.ts';
 import type { ModelSpec } from './spec.ts';
+import { fingerprint } from './snapshot.ts';
 import { GruStream, type StreamState } from './stream.ts';
+import { GruStreams } from './streams.ts';
 import { checkOptions, describe, type Tensor, type TensorLike } from './tensor.ts';
 
 /** Options of {@link GruModel.run}. */
@@ -116,10 +118,13 @@ export class GruModel implements ModelInfo {
   private readonly resources: ModelResources;
   private readonly groups: StateGroup[];
   private readonly streams = new Set<StreamState>();
+  /** The model's fingerprint. Streams hold this function: it must not hold the model. */
+  private readonly print: () => Uint8Array;
 
   /** @internal */
   constructor(graph: Graph, compiled: CompiledModel, backend: string) {
     this.graph = graph;
+    this.print = lazyFingerprint(graph);
     this.backend = backend;
     this.groups = groupStates(graph);
     ({
@@ -211,7 +216,25 @@ export class GruModel implements ModelInfo {
       );
     }
     if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
-    return new GruStream(graph, this.resources.compiled, batch, this.streams);
+    return new GruStream(graph, this.resources.compiled, batch, this.streams, this.print);
+  }
+
+  /**
+   * Makes `count` streams that share buffers, for thousands of live sequences: each costs its hidden states, and those that
+   * have data are stepped together.
+   *
+   * @throws GruError `not_streamable`, `invalid_argument`, `out_of_memory`, `disposed`.
+   */
+  createStreams(count: number): GruStreams {
+    const graph = this.alive();
+    if (!Number.isInteger(count) || count < 1) {
+      throw new GruError(
+        'invalid_argument',
+        `createStreams: count must be a whole number from 1, got ${describe(count)}`,
+      );
+    }
+    if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
+    return new GruStreams(graph, this.resources.compiled.createState(count), this.streams, this.print);
   }
 
   /**
@@ -262,4 +285,10 @@ export class GruModel implements ModelInfo {
       states: statesByLayer(this.groups, run, (index, out) => state?.readHidden(index, out)),
     };
   }
+}
+
+/** Made when the first snapshot asks for it. */
+function lazyFingerprint({ spec }: Graph): () => Uint8Array {
+  let print: Uint8Array | undefined;
+  return () => (print ??= fingerprint(saveModel(spec, 'float32')));
 }

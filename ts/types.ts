@@ -28,5 +28,7 @@ export type {
   ValueRef,
 } from './spec.ts';
 export type { StateInput, StateRecord } from './states.ts';
-export type { GruStream, StepInput, StepValue } from './stream.ts';
+export type { StepInput, StepOutput, StepValue } from './step.ts';
+export type { GruStream } from './stream.ts';
+export type { GruStreams } from './streams.ts';
 export type { Dimension, Tensor, TensorLike } from './tensor.ts';

@@ -101,14 +101,14 @@ pub struct State {
 }
 
 impl State {
-    /// A state for `batch` sequences, laid out for one step of each.
+    /// A state for `batch` sequences; `set_lengths` comes before its first run.
     pub fn new(model: &Rc<Model>, batch: usize) -> Result<Self> {
         let mut workspaces = Vec::new();
         workspaces.try_reserve_exact(model.nodes.len())?;
         for node in &model.nodes {
             workspaces.push(node.layer.workspace(batch)?);
         }
-        let layout = Layout::new(ascending(batch)?, crate::buffer::filled(batch, 1)?, false)?;
+        let layout = Layout::new(ascending(batch)?, crate::buffer::filled(batch, 0)?, false)?;
         let plans = Plans::new(&layout, &model.orders)?;
         let mut state = State { model: Rc::clone(model), batch, plans, layout, values: Vec::new(), workspaces };
         state.values.try_reserve_exact(model.values.len())?;

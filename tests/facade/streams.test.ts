@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { BACKENDS } from '../backends.ts';
+import { expectError, numbers, oneGru, textModel } from './helpers.ts';
+
+describe.each(BACKENDS)('many streams on $name', ({ api }) => {
+  test('fed in any order and company, each gives the bits that it gives alone', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const streams = model.createStreams(200);
+    const alone = new Map<number, ReturnType<typeof model.createStream>>();
+    for (let round = 0; round < 40; round++) {
+      const which = Array.from({ length: 1 + ((round * 7) % 90) }, (_, i) => (i * 13 + round * 5) % 200);
+      const x = numbers(3 * which.length, round + 1);
+      const y = streams.stepMany(which, x);
+      which.forEach((index, i) => {
+        const stream = alone.get(index) ?? model.createStream();
+        alone.set(index, stream);
+        const want = stream.step(x.subarray(3 * i, 3 * i + 3));
+        expect(Array.from(y.subarray(5 * i, 5 * i + 5))).toEqual(Array.from(want));
+      });
+    }
+    for (const [index, stream] of alone) expect(streams.hiddenState(index)).toEqual(stream.hiddenState);
+  });
+
+  test('ids, outputs by name, values of one row a sequence', async () => {
+    using model = await api.createModel(textModel());
+    const streams = model.createStreams(4);
+    const stream = model.createStream();
+    const out = { logits: new Float32Array(4), summary: new Float32Array(10) };
+    const one = { logits: new Float32Array(2), summary: new Float32Array(5) };
+    streams.stepMany([0], 7);
+    streams.stepMany([3, 1], [2, 9], out);
+    streams.stepMany([1, 3], [4, 4], out);
+    stream.step(9, one);
+    stream.step(4, one);
+    expect(out.logits.subarray(0, 2)).toEqual(one.logits);
+    expect(out.summary.subarray(0, 5)).toEqual(one.summary);
+  });
+
+  test('snapshots go to another stream and another instance of the model, not to another model', async () => {
+    using model = await api.createModel(textModel());
+    using copy = await api.loadModel(model.save());
+    using other = await api.createModel(oneGru(5, 9));
+    const streams = model.createStreams(3);
+    streams.stepMany([1], [5]);
+    const bytes = streams.snapshot(1);
+    const want = streams.stepMany([1], [6]);
+    streams.restore(2, bytes);
+    expect(streams.stepMany([2], [6])).toEqual(want);
+    const stream = copy.createStream();
+    stream.restore(bytes);
+    expect(stream.snapshot()).toEqual(bytes);
+    expect(stream.step(6)).toEqual(want);
+
+    await expectError(() => other.createStream().restore(bytes), 'invalid_file', 'another model');
+    await expectError(() => model.createStream({ batch: 2 }).restore(bytes), 'invalid_file', 'expected 18');
+    await expectError(() => stream.restore(bytes.subarray(0, 40)), 'invalid_file');
+    await expectError(() => stream.restore(new Uint8Array(100)), 'invalid_file', 'no snapshot');
+    await expectError(() => stream.restore('x' as never), 'dtype_mismatch');
+    const cut = bytes.slice();
+    cut[4] = 9;
+    await expectError(() => stream.restore(cut), 'unsupported', 'version 9');
+  });
+
+  test('reset, and what is refused', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const streams = model.createStreams(4);
+    const x = numbers(3);
+    const first = streams.stepMany([2], x);
+    streams.stepMany([2], x);
+    streams.reset(2);
+    expect(streams.stepMany([2], x)).toEqual(first);
+    const hidden = streams.hiddenState(2);
+    const step = (which: unknown, values: unknown) => () => streams.stepMany(which as never, values as never);
+    await expectError(step([4], x), 'invalid_argument', '0 to 3', 'got 4');
+    await expectError(step([1.5], x), 'invalid_argument', '1.5');
+    await expectError(step([1, 1], numbers(6)), 'invalid_argument', 'stream 1', 'twice');
+    await expectError(step([1, 2], x), 'shape_mismatch', 'takes 6 values', 'got 3');
+    await expectError(step(2, x), 'dtype_mismatch', 'indices');
+    await expectError(() => streams.stepMany([2], x, new Float32Array(4)), 'shape_mismatch', 'expected 5');
+    await expectError(() => streams.hiddenState(-1), 'invalid_argument');
+    await expectError(() => model.createStreams(0), 'invalid_argument');
+    expect(streams.stepMany([], new Float32Array(0))).toHaveLength(0);
+    expect(streams.hiddenState(2)).toEqual(hidden);
+    streams.dispose();
+    streams.dispose();
+    await expectError(step([2], x), 'disposed');
+    const reverse = await api.createModel(oneGru(3, 5, { direction: 'reverse' }));
+    await expectError(() => reverse.createStreams(3), 'not_streamable');
+    const second = model.createStreams(2);
+    model.dispose();
+    await expectError(() => second.stepMany([0], x), 'disposed');
+  });
+});
