@@ -10,8 +10,9 @@ export interface ZipFile {
   lie?: { size?: number; packedSize?: number; crc?: number; offset?: number; method?: number; localName?: string };
 }
 
-/** A zip file like PyTorch's: general-purpose bit 3 set and no sizes in the local headers; with ZIP64 records on request. */
-export function writeZip(files: ZipFile[], { zip64 = false } = {}): Uint8Array {
+/** A zip file like PyTorch's: general-purpose bit 3 set and no sizes in the local headers; with ZIP64 records on request: needed ones, or
+ * (`spare`) as PyTorch writes them, beside true values in the plain record. */
+export function writeZip(files: ZipFile[], { zip64 = false }: { zip64?: boolean | 'spare' } = {}): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   let offset = 0;
@@ -34,8 +35,9 @@ export function writeZip(files: ZipFile[], { zip64 = false } = {}): Uint8Array {
     push(fields('4:134695760 4:', [crc32(data), '4:', packed.length, '4:', data.length]));
     const size = lie.size ?? data.length;
     const packedSize = lie.packedSize ?? packed.length;
-    const extra = zip64 ? fields('2:1 2:24 8:', [size, '8:', packedSize, '8:', start]) : new Uint8Array();
-    const [size32, packed32, start32] = zip64 ? [0xffffffff, 0xffffffff, 0xffffffff] : [size, packedSize, start];
+    const needed = zip64 === true;
+    const extra = needed ? fields('2:1 2:24 8:', [size, '8:', packedSize, '8:', start]) : new Uint8Array();
+    const [size32, packed32, start32] = needed ? [0xffffffff, 0xffffffff, 0xffffffff] : [size, packedSize, start];
     directory.push(
       fields('4:33639248 2:45 2:45 2:2056 2:', [lie.method ?? method, '2:0 2:33 4:', lie.crc ?? crc32(data)]),
       fields('4:', [packed32, '4:', size32, '2:', rawName.length, '2:', extra.length, '2:0 2:0 2:0 4:0 4:', start32]),
@@ -61,10 +63,11 @@ export function writeZip(files: ZipFile[], { zip64 = false } = {}): Uint8Array {
     );
     push(fields('4:117853008 4:0 8:', [record, '4:1']));
   }
-  const count = zip64 ? 0xffff : files.length;
+  const needed = zip64 === true;
+  const count = needed ? 0xffff : files.length;
   push(
-    fields('4:101010256 2:0 2:0 2:', [count, '2:', count, '4:', zip64 ? 0xffffffff : directorySize]),
-    fields('4:', [zip64 ? 0xffffffff : directoryStart, '2:0']),
+    fields('4:101010256 2:0 2:0 2:', [count, '2:', count, '4:', needed ? 0xffffffff : directorySize]),
+    fields('4:', [needed ? 0xffffffff : directoryStart, '2:0']),
   );
   const out = new Uint8Array(offset);
   let at = 0;

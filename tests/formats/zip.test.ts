@@ -13,7 +13,7 @@ test('crc32 gives the standard check value', () => {
   expect(crc32(text('The quick brown fox jumps over the lazy dog'))).toBe(0x414fa339);
 });
 
-describe.each([false, true])('a zip file (zip64: %s)', (zip64) => {
+describe.each([false, true, 'spare'] as const)('a zip file (zip64: %s)', (zip64) => {
   test('gives its files; stored ones as views', async () => {
     const bytes = writeZip([hello, packed, { name: 'empty', data: text('') }], { zip64 });
     expect(isZip(bytes)).toBe(true);
@@ -26,7 +26,7 @@ describe.each([false, true])('a zip file (zip64: %s)', (zip64) => {
     expect(await zip.read('empty')).toEqual(text(''));
     await expect(zip.read('m/c')).rejects.toMatchObject({
       code: 'invalid_file',
-      message: expect.stringMatching(/'m\/c'/),
+      message: expect.stringMatching(/'m\/c'/) as string,
     });
   });
 
@@ -55,9 +55,9 @@ test('what unpacks to far more than the file is refused before it is unpacked', 
 });
 
 test('a name that comes twice, and data before the archive, are refused', async () => {
-  await expect(openZip(writeZip([hello, hello]), 'x.zip')).rejects.toThrow(/duplicate/);
+  await expect(openZip(writeZip([hello, hello]), 'x.zip')).rejects.toThrow(/twice/);
   const zip = writeZip([hello]);
-  await expect(openZip(Uint8Array.from([1, 2, 3, ...zip]), 'x.zip')).rejects.toThrow(/readable/);
+  await expect(openZip(Uint8Array.from([1, 2, 3, ...zip]), 'x.zip')).rejects.toThrow(/not a zip file/);
 });
 
 test('more than 10,000 files are refused', async () => {

@@ -60,7 +60,7 @@ export async function openZip(bytes: Uint8Array, what: string): Promise<ZipArchi
   /** The entry's packed bytes: behind its local header, whose name and extra field have lengths of their own. */
   const packed = (name: string, { offset, packedSize, rawName, method }: Entry): Uint8Array => {
     const fail = (why: string) => new GruError('invalid_file', `${what}: '${name}' in the zip file is damaged: ${why}`);
-    if (offset + LOCAL_HEADER_SIZE > bytes.length || view.getUint32(offset, true) !== 0x04034b50) {
+    if (offset < 0 || offset + LOCAL_HEADER_SIZE > bytes.length || view.getUint32(offset, true) !== 0x04034b50) {
       throw fail(`no local header at byte ${offset}`);
     }
     const nameStart = offset + LOCAL_HEADER_SIZE;
@@ -115,6 +115,7 @@ export async function openZip(bytes: Uint8Array, what: string): Promise<ZipArchi
 }
 
 async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<string, Entry>> {
+  if (!isZip(bytes)) throw new GruError('invalid_file', `${what}: not a zip file with files in it`);
   const source = {
     size: bytes.length,
     init: () => Promise.resolve(),
@@ -150,8 +151,8 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
     }
   } catch (cause) {
     if (cause instanceof GruError) throw cause;
-    const reason = (cause as { reason?: unknown }).reason;
-    const why = (cause instanceof Error ? cause.message : String(cause)) + (reason ? ` (${String(reason)})` : '');
+    const { message, reason } = cause as Error & { reason?: string };
+    const why = reason ? `${message} (${reason})` : message;
     throw new GruError('invalid_file', `${what}: not a readable zip file: ${why}`, { cause });
   }
   return entries;

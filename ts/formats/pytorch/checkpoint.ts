@@ -1,0 +1,74 @@
+import { GruError } from '../../errors.ts';
+import { TorchTensor } from './tensor.ts';
+import { type PickleValue, pythonType } from './values.ts';
+
+/** A dict of a checkpoint that holds tensors by name. */
+export interface Candidate {
+  /** Keys that lead to it, joined by dots; empty for the file's object itself. */
+  path: string;
+  dict: Map<string, PickleValue>;
+}
+
+const MAX_DEPTH = 16;
+
+/**
+ * Finds the state dict in the object of a file: the object itself, or the one dict in it that holds weights (tensors of two
+ * dimensions or more). Dicts with other keys than strings are not searched: those are an optimizer's.
+ *
+ * @param wanted Path of the dict, as the user gave it.
+ * @throws GruError `unsupported` when there is none or more than one, `invalid_argument` when the one wanted is not there.
+ */
+export function findStateDict(root: PickleValue, wanted: string | undefined, what: string): Candidate {
+  if (!(root instanceof Map)) {
+    throw new GruError(
+      'unsupported',
+      `${what}: the file holds ${pythonType(root)}, no state dict; use torch.save(model.state_dict(), 'model.pt')`,
+    );
+  }
+  const all: Candidate[] = [];
+  const seen = new Set<PickleValue>();
+  const search = (value: PickleValue, path: string[]) => {
+    if (!(value instanceof Map) || seen.has(value) || path.length > MAX_DEPTH) return;
+    seen.add(value);
+    const keys = [...value.keys()];
+    if (!keys.every((key) => typeof key === 'string')) return;
+    const dict = value as Map<string, PickleValue>;
+    if ([...dict.values()].some((item) => item instanceof TorchTensor)) all.push({ path: path.join('.'), dict });
+    for (const [key, item] of dict) search(item, [...path, key]);
+  };
+  search(root, []);
+
+  const names = (list: Candidate[]) =>
+    list.map(({ path }) => (path === '' ? 'the whole file' : `'${path}'`)).join(', ');
+  if (wanted !== undefined) {
+    const found = all.find(({ path }) => path === wanted);
+    if (found) return found;
+    const known = names(all) || 'none';
+    throw new GruError('invalid_argument', `stateDict: ${what} has no dict of tensors '${wanted}'; it has ${known}`);
+  }
+  const candidates = all.filter(({ dict }) =>
+    [...dict.values()].some((item) => item instanceof TorchTensor && item.shape.length >= 2),
+  );
+  const [first] = candidates;
+  if (!first) throw new GruError('unsupported', `${what}: there is no state dict in it (no dict that holds weights)`);
+  if (candidates.length > 1) {
+    throw new GruError(
+      'unsupported',
+      `${what} holds several state dicts: ${names(candidates)}; name one: { pytorch: { stateDict: '${first.path}' } }`,
+    );
+  }
+  return first;
+}
+
+/** Names under which wrappers keep the model: DataParallel and DistributedDataParallel, torch.compile. */
+const WRAPPERS = ['module.', '_orig_mod.'];
+
+/** The wrappers' part of the names, when all of them begin with it: `module._orig_mod.`. */
+export function wrapperPrefix(names: readonly string[]): string {
+  let prefix = '';
+  for (;;) {
+    const wrapper = WRAPPERS.find((w) => names.length > 0 && names.every((name) => name.startsWith(prefix + w)));
+    if (!wrapper) return prefix;
+    prefix += wrapper;
+  }
+}

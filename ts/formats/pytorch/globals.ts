@@ -1,0 +1,194 @@
+import { GruError } from '../../errors.ts';
+import { DTYPES, STORAGE_DTYPES } from './dtypes.ts';
+import type { PickleHost } from './pickle.ts';
+import { TorchTensor } from './tensor.ts';
+import { Global, Inert, type PickleValue, pythonType, StorageRef, Tuple } from './values.ts';
+
+const SAVE_STATE_DICT = "save the weights alone, with torch.save(model.state_dict(), 'model.pt')";
+const UNTYPED = 'untyped';
+const MAX_DIMENSIONS = 64;
+
+type Call = (args: readonly PickleValue[]) => PickleValue;
+
+function damaged(why: string): GruError {
+  return new GruError('invalid_file', `the pickle is damaged: ${why}`);
+}
+
+/** A name in an error message. */
+function label(value: PickleValue | undefined): string {
+  return typeof value === 'string' ? value : pythonType(value);
+}
+
+function wholeNumber(value: PickleValue | undefined, what: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw damaged(`${what} is ${typeof value === 'number' ? value : pythonType(value)}`);
+}
+
+function wholeNumbers(value: PickleValue | undefined, what: string): number[] {
+  const items = value instanceof Tuple ? value.items : Array.isArray(value) ? value : undefined;
+  if (!items || items.length > MAX_DIMENSIONS) throw damaged(`the ${what} of a tensor is ${pythonType(value)}`);
+  return items.map((item) => wholeNumber(item, `the ${what} of a tensor`));
+}
+
+/** A tensor as a view of a storage; `dtype` is the storage's where the arguments say none. */
+function rebuildTensor(args: readonly PickleValue[], dtype?: string): TorchTensor {
+  const [storage, offset, size, stride] = args;
+  if (!(storage instanceof StorageRef)) throw damaged(`a tensor's storage is ${pythonType(storage)}`);
+  const shape = wholeNumbers(size, 'shape');
+  const strides = wholeNumbers(stride, 'strides');
+  if (shape.length !== strides.length) throw damaged('a tensor has other numbers of dimensions and of strides');
+  if (!Number.isSafeInteger(shape.reduce((n, d) => n * Math.max(d, 1), 1))) throw damaged('a shape is too large');
+  let ref = storage;
+  if (storage.dtype === UNTYPED) {
+    const width = dtype === undefined ? undefined : DTYPES[dtype]?.bytes;
+    if (dtype === undefined || width === undefined) throw damaged('a tensor of an untyped storage has no dtype');
+    ref = new StorageRef(storage.key, dtype, Math.floor(storage.elements / width));
+  }
+  return new TorchTensor(ref, dtype ?? ref.dtype, wholeNumber(offset, 'the offset of a tensor'), shape, strides);
+}
+
+/** Flags of a tensor that change what its stored values mean (conjugate, negative). */
+function checkFlags(metadata: PickleValue | undefined): void {
+  if (metadata === undefined || metadata === null) return;
+  if (!(metadata instanceof Map)) throw damaged(`the metadata of a tensor are ${pythonType(metadata)}`);
+  for (const [flag, value] of metadata) {
+    if (value !== false) {
+      throw new GruError(
+        'unsupported',
+        `a tensor has the flag '${label(flag)}'; save a copy: tensor.resolve_conj().resolve_neg()`,
+      );
+    }
+  }
+}
+
+function expectTensor(value: PickleValue | undefined): TorchTensor {
+  if (value instanceof TorchTensor) return value;
+  throw damaged(`a parameter is ${pythonType(value)}`);
+}
+
+/** The items of a list as pairs: how Python 2 wrote an OrderedDict. */
+function fromPairs(list: PickleValue | undefined): Map<PickleValue, PickleValue> {
+  if (list === undefined) return new Map();
+  if (list instanceof Map) return list;
+  if (!Array.isArray(list)) throw damaged(`a dict is made from ${pythonType(list)}`);
+  return new Map(
+    list.map((pair): [PickleValue, PickleValue] => {
+      const items = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? pair : [];
+      if (items.length !== 2) throw damaged('a dict is made from something else than pairs');
+      return [items[0]!, items[1]!];
+    }),
+  );
+}
+
+function makeSet([items]: readonly PickleValue[]): Set<PickleValue> {
+  if (items === undefined) return new Set();
+  if (!Array.isArray(items)) throw damaged(`a set is made from ${pythonType(items)}`);
+  return new Set(items);
+}
+
+/** Bytes as pickle protocol 2 writes them: text in Latin-1, to be encoded. */
+function encode([text, encoding]: readonly PickleValue[]): Uint8Array {
+  if (typeof text !== 'string' || encoding !== 'latin1') throw damaged('bytes are not written as Latin-1');
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+const CALLS: Record<string, Call> = {
+  'collections.OrderedDict': ([pairs]) => fromPairs(pairs),
+  'collections.Counter': ([pairs]) => fromPairs(pairs),
+  'torch._utils._rebuild_tensor': (args) => rebuildTensor(args),
+  'torch._utils._rebuild_tensor_v2': (args) => {
+    checkFlags(args[6]);
+    return rebuildTensor(args);
+  },
+  'torch._utils._rebuild_tensor_v3': (args) => {
+    checkFlags(args[7]);
+    const dtype = args[6] instanceof Global ? /^torch\.(\w+)$/.exec(args[6].name)?.[1] : undefined;
+    if (dtype === undefined) throw damaged(`the dtype of a tensor is ${pythonType(args[6])}`);
+    return rebuildTensor(args, dtype);
+  },
+  'torch._utils._rebuild_parameter': ([data]) => expectTensor(data),
+  'torch._utils._rebuild_parameter_with_state': ([data]) => expectTensor(data),
+  'torch._tensor._rebuild_from_type_v2': ([build, type, args]) => {
+    const plain = type instanceof Global && /^torch\.(Tensor|nn\.parameter\.(Parameter|Buffer))$/.test(type.name);
+    if (!plain || !(build instanceof Global) || !build.call || !(args instanceof Tuple)) {
+      throw damaged(`a tensor is rebuilt as ${pythonType(type)} from ${pythonType(build)}`);
+    }
+    return expectTensor(build.call(args.items));
+  },
+  'torch.Size': ([sizes]) => sizes ?? new Tuple([]),
+  'torch.device': () => new Inert('torch.device'),
+  'torch.serialization._get_layout': () => new Inert('torch.layout'),
+  '_codecs.encode': encode,
+  'builtins.set': makeSet,
+  '__builtin__.set': makeSet,
+  'builtins.frozenset': makeSet,
+  '__builtin__.frozenset': makeSet,
+};
+
+const STORAGES: Record<string, string> = {
+  'torch.storage.UntypedStorage': UNTYPED,
+  'torch.storage._UntypedStorage': UNTYPED,
+  'torch.UntypedStorage': UNTYPED,
+  ...Object.fromEntries(
+    Object.entries(STORAGE_DTYPES).flatMap(([name, dtype]) => [
+      [`torch.${name}`, dtype],
+      [`torch.cuda.${name}`, dtype],
+    ]),
+  ),
+};
+
+/**
+ * The names that a pickle may refer to; all stand for plain data, none is looked up in Python or JavaScript. They are what
+ * state dicts and checkpoints need of the names that `torch.load(weights_only=True)` allows.
+ */
+const GLOBALS: ReadonlyMap<string, Global> = new Map(
+  [
+    ...Object.entries(CALLS).map(([name, call]) => new Global(name, call)),
+    ...Object.keys(STORAGES).map((name) => new Global(name)),
+    ...Object.keys(DTYPES).map((dtype) => new Global(`torch.${dtype}`)),
+    ...['torch.Tensor', 'torch.nn.parameter.Parameter', 'torch.nn.parameter.Buffer'].map((name) => new Global(name)),
+  ].map((global) => [global.name, global]),
+);
+
+/** The storage that a persistent id means: `('storage', type, key, location, elements)`, in legacy files also a view of it. */
+function readPersistent(id: PickleValue): StorageRef {
+  if (!(id instanceof Tuple)) throw damaged(`a persistent id is ${pythonType(id)}`);
+  const [kind, type, key, , elements, view] = id.items;
+  if (kind === 'module') throw new GruError('unsupported', `the file holds a whole pickled module; ${SAVE_STATE_DICT}`);
+  if (kind !== 'storage') throw damaged(`a persistent id means ${typeof kind === 'string' ? kind : pythonType(kind)}`);
+  const dtype = type instanceof Global ? STORAGES[type.name] : undefined;
+  if (dtype === undefined) throw damaged(`a storage's type is ${pythonType(type)}`);
+  if (typeof key !== 'string') throw damaged(`the key of a storage is ${pythonType(key)}`);
+  const count = wholeNumber(elements, 'the size of a storage');
+  if (view === undefined || view === null) return new StorageRef(key, dtype, count);
+  const [, offset, size] = view instanceof Tuple ? view.items : [];
+  const start = wholeNumber(offset, 'the offset of a view');
+  const viewed = wholeNumber(size, 'the size of a view');
+  if (start + viewed > count) throw damaged(`a view of a storage ends at element ${start + viewed} of ${count}`);
+  return new StorageRef(key, dtype, viewed, start);
+}
+
+/** What {@link unpickle} asks about the names in a file of `torch.save`. */
+export const TORCH: PickleHost = {
+  global(module, name) {
+    const full = `${module}.${name}`;
+    const found = GLOBALS.get(full);
+    if (found) return found;
+    const isModule = module === '__main__' || module.startsWith('torch.nn.modules') || module.startsWith('__torch__');
+    throw new GruError(
+      'unsupported',
+      isModule
+        ? `the file holds a whole pickled module ('${full}'), which only Python code can rebuild; ${SAVE_STATE_DICT}`
+        : `the file refers to '${full}', and only tensors and plain values are read; ${SAVE_STATE_DICT}`,
+    );
+  },
+  persistent: readPersistent,
+  build(target, state) {
+    // state_dict() keeps version numbers of the modules in an attribute of its OrderedDict.
+    const keys = state instanceof Map ? [...state.keys()] : [pythonType(state)];
+    const stray = keys.find((key) => key !== '_metadata');
+    if (!(target instanceof Map) || stray !== undefined) {
+      throw new GruError('unsupported', `the pickle sets the attribute '${label(stray)}' of ${pythonType(target)}`);
+    }
+  },
+};

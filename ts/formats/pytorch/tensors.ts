@@ -1,0 +1,129 @@
+import { GruError } from '../../errors.ts';
+import { shapeText } from '../../tensor.ts';
+import type { ImportedTensor } from '../report.ts';
+import { describeModules } from './modules.ts';
+import type { StateDict } from './source.ts';
+
+/** A tensor that a layer takes. */
+export interface TakenTensor {
+  name: string;
+  shape: number[];
+  /** A view or a copy: to be copied before it is kept. */
+  floats(): Promise<Float32Array>;
+}
+
+/** The tensors of a state dict, and which of them have found a place. */
+export class Tensors {
+  /** Where each tensor went. */
+  readonly table: ImportedTensor[] = [];
+  /** The part of all names that is left out, such as `module.`. */
+  private readonly prefix: string;
+  private readonly dict: StateDict;
+  private readonly used = new Set<string>();
+
+  constructor(dict: StateDict, prefix: string) {
+    this.dict = dict;
+    this.prefix = prefix;
+  }
+
+  get names(): string[] {
+    return [...this.dict.keys()];
+  }
+
+  /** A name as the user gave it, without the wrapper's prefix. */
+  local(name: string): string {
+    return name.startsWith(this.prefix) && !this.dict.has(name) ? name.slice(this.prefix.length) : name;
+  }
+
+  has(name: string): boolean {
+    return this.dict.has(name);
+  }
+
+  /** The shape of a tensor; undefined when there is none of this name. */
+  shape(name: string): number[] | undefined {
+    const entry = this.dict.get(name);
+    return typeof entry === 'string' ? undefined : entry?.shape;
+  }
+
+  /**
+   * Takes a tensor for a place in the model.
+   *
+   * @param target Layer and key of the spec.
+   * @param shape Sizes, -1 for any.
+   * @throws GruError `invalid_argument` when it is missing, `unsupported` when its shape is another.
+   */
+  take(name: string, target: string, shape: readonly number[]): TakenTensor {
+    const entry = this.dict.get(name);
+    if (entry === undefined) throw this.missing(name, `for ${target}`);
+    if (typeof entry === 'string') throw new GruError('unsupported', `'${name}' is ${entry}, no tensor`);
+    const fits = entry.shape.length === shape.length && shape.every((d, i) => d === -1 || d === entry.shape[i]);
+    if (!fits || entry.shape.includes(0)) {
+      const expected = shapeText(shape.map((d) => (d === -1 ? 'any' : d)));
+      throw new GruError(
+        'unsupported',
+        `tensor '${name}' has shape ${shapeText(entry.shape)}, ${target} takes ${expected}`,
+      );
+    }
+    this.used.add(name);
+    const { dtype } = entry;
+    this.table.push({ source: this.prefix + name, shape: entry.shape, dtype, target });
+    return { name, shape: entry.shape, floats: () => entry.floats() };
+  }
+
+  missing(name: string, why: string): GruError {
+    return new GruError(
+      'invalid_argument',
+      `the state dict has no tensor '${name}' ${why}; its modules: ${describeModules(this.shapes())}`,
+    );
+  }
+
+  /** Shapes by name, for descriptions. */
+  shapes(): Map<string, number[] | string> {
+    return new Map([...this.dict].map(([name, entry]) => [name, typeof entry === 'string' ? entry : entry.shape]));
+  }
+
+  /** @throws GruError `unsupported` naming the tensors that no layer took. */
+  checkAllUsed(): void {
+    const left = this.names.filter((name) => !this.used.has(name));
+    if (left.length === 0) return;
+    const shown = left.slice(0, 10).map((name) => {
+      const entry = this.dict.get(name)!;
+      return typeof entry === 'string' ? `'${name}' (${entry})` : `'${name}' ${shapeText(entry.shape)}`;
+    });
+    const more = left.length > shown.length ? `, and ${left.length - shown.length} more` : '';
+    throw new GruError(
+      'unsupported',
+      `no layer uses ${shown.join(', ')}${more}: add their modules to { pytorch: { layers } }, or, where the model does not ` +
+        `need them, name them in { pytorch: { ignore } }`,
+    );
+  }
+}
+
+/** Leaves out what the user wants ignored. @throws GruError `invalid_argument` for a name that nothing has. */
+export function leaveOut(dict: StateDict, ignore: readonly string[], prefix: string): StateDict {
+  const kept = new Map(dict);
+  for (const given of ignore) {
+    const pattern = prefix !== '' && given.startsWith(prefix) ? given.slice(prefix.length) : given;
+    const matches = [...dict.keys()].filter((name) => matchesPattern(name, pattern));
+    if (matches.length === 0) {
+      throw new GruError('invalid_argument', `pytorch.ignore: nothing in the state dict is called '${given}'`);
+    }
+    for (const name of matches) kept.delete(name);
+  }
+  return kept;
+}
+
+/** A tensor's name against a tensor's or module's, where `*` stands for any characters. */
+function matchesPattern(name: string, pattern: string): boolean {
+  if (!pattern.includes('*')) return name === pattern || name.startsWith(`${pattern}.`);
+  const parts = pattern.split('*');
+  const [first, last] = [parts[0]!, parts.at(-1)!];
+  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
+  let at = first.length;
+  for (const part of parts.slice(1, -1)) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return at <= name.length - last.length;
+}

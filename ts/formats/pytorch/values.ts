@@ -1,0 +1,82 @@
+import type { TorchTensor } from './tensor.ts';
+
+/** A tuple, as opposed to a list. */
+export class Tuple {
+  readonly items: readonly PickleValue[];
+
+  constructor(items: readonly PickleValue[]) {
+    this.items = items;
+  }
+}
+
+/** A name that the pickle refers to and that is on the list of what may be read: a function or class, or a constant. */
+export class Global {
+  /** `module.name`. */
+  readonly name: string;
+  /** What calling it gives; undefined for a constant. */
+  readonly call: ((args: readonly PickleValue[]) => PickleValue) | undefined;
+
+  constructor(name: string, call?: (args: readonly PickleValue[]) => PickleValue) {
+    this.name = name;
+    this.call = call;
+  }
+}
+
+/** A value that no model needs (a `torch.device`, ...): kept by name only. */
+export class Inert {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** A reference to a storage: `elements` of them from `start` on, in the storage that the file keeps under `key`. */
+export class StorageRef {
+  readonly key: string;
+  readonly dtype: string;
+  readonly elements: number;
+  readonly start: number;
+
+  constructor(key: string, dtype: string, elements: number, start = 0) {
+    this.key = key;
+    this.dtype = dtype;
+    this.elements = elements;
+    this.start = start;
+  }
+}
+
+/** What a pickle can hold here. Lists are arrays; every kind of dict is a Map. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>
+  | Set<PickleValue>
+  | Tuple
+  | Global
+  | Inert
+  | StorageRef
+  | TorchTensor;
+
+/** What a value is, in Python's words, for error messages. */
+export function pythonType(value: PickleValue | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return 'a bool';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'an int' : 'a float';
+  if (typeof value === 'bigint') return 'an int';
+  if (typeof value === 'string') return 'a str';
+  if (value instanceof Uint8Array) return 'bytes';
+  if (Array.isArray(value)) return 'a list';
+  if (value instanceof Map) return 'a dict';
+  if (value instanceof Set) return 'a set';
+  if (value instanceof Tuple) return 'a tuple';
+  if (value instanceof Global || value instanceof Inert) return value.name;
+  if (value instanceof StorageRef) return 'a storage';
+  return 'a tensor';
+}
