@@ -22,13 +22,15 @@ export class GruStreams {
   private readonly held: StreamState;
   private readonly io: StepIo;
   private readonly print: () => Uint8Array;
-  /** Sequences that the state is laid out for. */
+  /** Sequences that the state is laid out for, and marks of those, for finding doubles. */
   private chosen = new Int32Array(0);
+  private readonly marks: Uint8Array;
 
   /** @internal */
   constructor(graph: Graph, state: BackendState, siblings: Set<StreamState>, print: () => Uint8Array) {
     this.graph = graph;
     this.count = state.batch;
+    this.marks = new Uint8Array(state.batch);
     this.io = new StepIo(graph);
     this.print = print;
     this.held = new StreamState(state, siblings);
@@ -120,15 +122,25 @@ export class GruStreams {
     let same = which.length === this.chosen.length;
     for (let i = 0; same && i < which.length; i++) same = which[i] === this.chosen[i];
     if (same) return;
-    const seen = new Set<number>();
-    for (const index of Array.from(which)) {
-      this.checkIndex(index);
-      if (seen.has(index)) throw new GruError('invalid_argument', `stepMany: stream ${index} is named twice`);
-      seen.add(index);
-    }
+    this.checkChoice(which);
     this.chosen = new Int32Array(0);
-    state.setSequences(which, new Int32Array(which.length).fill(1));
-    this.chosen = Int32Array.from(which);
+    const chosen = new Int32Array(which);
+    state.setSequences(chosen, new Int32Array(which.length).fill(1));
+    this.chosen = chosen;
+  }
+
+  private checkChoice(which: ArrayLike<number>): void {
+    let marked = 0;
+    try {
+      for (; marked < which.length; marked++) {
+        const index = which[marked]!;
+        this.checkIndex(index);
+        if (this.marks[index]) throw new GruError('invalid_argument', `stepMany: stream ${index} is named twice`);
+        this.marks[index] = 1;
+      }
+    } finally {
+      while (marked > 0) this.marks[which[--marked]!] = 0;
+    }
   }
 
   private checkIndex(index: number): void {

@@ -24,13 +24,13 @@ export class WasmState implements BackendState {
     this.graph = graph;
     this.handle = handle;
     this.batch = batch;
-    this.rows = batch;
+    this.rows = 0;
     this.sequences = batch;
     this.makeViews();
   }
 
   setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
-    this.layOut(Int32Array.from(lengths), lengths, timeMajor, false);
+    this.layOut(new Int32Array(lengths), lengths, timeMajor, false);
   }
 
   setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void {
@@ -43,7 +43,8 @@ export class WasmState implements BackendState {
   private layOut(words: Int32Array, lengths: ArrayLike<number>, timeMajor: boolean, some: boolean): void {
     const handle = this.alive();
     let rows = 0;
-    for (const length of Array.from(lengths)) rows += length;
+    // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an ArrayLike need not be iterable
+    for (let i = 0; i < lengths.length; i++) rows += lengths[i]!;
     if (rows > MAX_ROWS) throw new GruError('out_of_memory', `${rows} steps in one run are more than ${MAX_ROWS}`);
     try {
       withBlocks(this.engine, (copy) => {
