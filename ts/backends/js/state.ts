@@ -82,16 +82,16 @@ export class JsState implements BackendState {
 
   inputFloats(index: number): Float32Array {
     const { values, ids } = this.#alive();
-    return present(ids[index] ? undefined : this.#graph.inputs[index] && values[index], `float input ${index}`);
+    return present(ids[index] ? undefined : this.#graph.inputs[index] && values[index], 'float input', index);
   }
 
   inputIds(index: number): Int32Array {
-    return present(this.#alive().ids[index], `input ${index} of ids`);
+    return present(this.#alive().ids[index], 'input of ids', index);
   }
 
   output(index: number): Float32Array {
     const { values } = this.#alive();
-    return present(values[this.#graph.outputs[index]?.value ?? -1], `output ${index}`);
+    return present(values[this.#graph.outputs[index]?.value ?? -1], 'output', index);
   }
 
   readHidden(index: number, out: Float32Array, sequence?: number): void {
@@ -113,7 +113,7 @@ export class JsState implements BackendState {
   /** The values of hidden state `index`, of one sequence or of all. */
   #rows(index: number, length: number, sequence?: number): Float32Array {
     this.#alive();
-    const hidden = present(this.#hidden[index], `hidden state ${index}`);
+    const hidden = present(this.#hidden[index], 'hidden state', index);
     const size = this.#graph.states[index]!.hiddenSize;
     const rows = sequence === undefined ? hidden : hidden.subarray(sequence * size, (sequence + 1) * size);
     if (rows.length !== length) {
@@ -138,8 +138,8 @@ export class JsState implements BackendState {
   }
 }
 
-function present<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new GruError('invalid_argument', `the model has no ${what}`);
+function present<T>(value: T | undefined, what: string, index: number): T {
+  if (value === undefined) throw new GruError('invalid_argument', `the model has no ${what} ${index}`);
   return value;
 }
 
