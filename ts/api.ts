@@ -4,6 +4,7 @@ import { readModel } from './formats/index.ts';
 import { resolveGraph } from './graph.ts';
 import { type GruConfig, type GruLayout, gruSpec } from './gru.ts';
 import { GruModel } from './model.ts';
+import { rememberBackend } from './origin.ts';
 import { type ModelSource, readSource } from './source.ts';
 import type { ModelSpec } from './spec.ts';
 import { checkOptions, describe, isRecord } from './tensor.ts';
@@ -48,7 +49,7 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
   async function compile(spec: ModelSpec, options: ModelOptions): Promise<GruModel> {
     const graph = resolveGraph(spec);
     const backend = await resolve(options);
-    return new GruModel(graph, backend.compile(graph), backend.name);
+    return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name), backend);
   }
   return {
     async loadModel(source, options = {}) {

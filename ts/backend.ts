@@ -9,6 +9,8 @@ import type { Graph } from './graph.ts';
 export interface Backend {
   /** `wasm-relaxed`, `wasm-baseline` or `js`. */
   readonly name: string;
+  /** What another thread needs to start the same backend, beside its name; structured cloning takes it there. */
+  readonly shared?: { readonly module: WebAssembly.Module; readonly kernels: number };
   /** @throws GruError `out_of_memory` when the packed weights cannot be allocated (nothing is kept then). */
   compile(graph: Graph): CompiledModel;
 }

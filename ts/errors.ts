@@ -18,8 +18,14 @@ export type GruErrorCode =
   | 'not_streamable'
   /** The model or its buffers do not fit into memory. */
   | 'out_of_memory'
-  /** Used after `dispose()`. */
+  /** Used after `dispose()` or `close()`. */
   | 'disposed'
+  /** A pool's queue is full. */
+  | 'queue_full'
+  /** A call took longer than its `timeout`. */
+  | 'timeout'
+  /** A worker of a pool died, and so did the one that was to do its work again. */
+  | 'worker_lost'
   /** A file or URL could not be read. */
   | 'io'
   /** The engine asked for cannot run here (no WebAssembly SIMD, a wasm binary of another version). */

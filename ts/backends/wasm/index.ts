@@ -1,11 +1,7 @@
-import { initSync as initBaseline } from '../../../crate/pkg/baseline/gru_wasm.js';
-import { initSync as initRelaxed } from '../../../crate/pkg/relaxed/gru_wasm.js';
 import type { Backend } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
-import type { Graph } from '../../graph.ts';
-import { compile } from './compile.ts';
+import { backendOver, type BuildName, cannotStart, instantiate } from './core.ts';
 import { hasRelaxedSimd, hasSimd } from './detect.ts';
-import type { Engine } from './engine.ts';
 import { chooseKernels } from './kernels.ts';
 
 export { hasRelaxedSimd, hasSimd };
@@ -56,22 +52,16 @@ export async function wasmBackend(options: WasmOptions): Promise<Backend> {
   return running.backend;
 }
 
-async function start(name: 'baseline' | 'relaxed', binaries: WasmBinaries, revectorize: boolean): Promise<Backend> {
+async function start(name: BuildName, binaries: WasmBinaries, revectorize: boolean): Promise<Backend> {
   if (revectorize) await turnOnRevectorizer();
-  let engine: Engine;
+  let module: WebAssembly.Module;
   try {
-    const module = await binaries[name]();
-    engine = (name === 'relaxed' ? initRelaxed : initBaseline)({ module });
+    module = await binaries[name]();
   } catch (cause) {
-    throw new GruError('backend_unavailable', `the ${name} wasm module could not be started: ${String(cause)}`, {
-      cause,
-    });
+    throw cannotStart(name, cause);
   }
-  if (typeof engine.state_set_lengths !== 'function') {
-    throw new GruError('backend_unavailable', `the ${name} wasm module is not this version's`);
-  }
-  await chooseKernels(engine, revectorize);
-  return { name: `wasm-${name}`, compile: (graph: Graph) => compile(engine, graph) };
+  const engine = instantiate(name, module);
+  return backendOver(name, engine, module, await chooseKernels(engine, revectorize));
 }
 
 /** A flag of V8's, read when the module is compiled. */

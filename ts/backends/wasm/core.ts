@@ -1,0 +1,46 @@
+import { initSync as initBaseline } from '../../../crate/pkg/baseline/gru_wasm.js';
+import { initSync as initRelaxed } from '../../../crate/pkg/relaxed/gru_wasm.js';
+import type { Backend } from '../../backend.ts';
+import { GruError } from '../../errors.ts';
+import type { Graph } from '../../graph.ts';
+import { compile } from './compile.ts';
+import type { Engine } from './engine.ts';
+
+export type BuildName = 'baseline' | 'relaxed';
+
+/** This thread's instance of a build: made by the first call, synchronously. @throws GruError `backend_unavailable`. */
+export function instantiate(name: BuildName, module: WebAssembly.Module): Engine {
+  let engine: Engine;
+  try {
+    engine = (name === 'relaxed' ? initRelaxed : initBaseline)({ module });
+  } catch (cause) {
+    throw cannotStart(name, cause);
+  }
+  if (typeof engine.state_set_lengths !== 'function') {
+    throw new GruError('backend_unavailable', `the ${name} wasm module is not this version's`);
+  }
+  return engine;
+}
+
+/** The backend over an instance; `kernels` is what its kernels were chosen to be. */
+export function backendOver(name: BuildName, engine: Engine, module: WebAssembly.Module, kernels: number): Backend {
+  return {
+    name: `wasm-${name}`,
+    shared: { module, kernels },
+    compile: (graph: Graph) => compile(engine, graph),
+  };
+}
+
+/** Starts a backend whose module was compiled, and its kernels chosen, in another thread. Synchronous. */
+export function backendFrom(name: BuildName, module: WebAssembly.Module, kernels: number): Backend {
+  const engine = instantiate(name, module);
+  if (engine.kernels_select(kernels) < 0) {
+    throw new GruError('invalid_argument', `the ${name} wasm module has no kernels ${kernels}`);
+  }
+  return backendOver(name, engine, module, kernels);
+}
+
+export function cannotStart(name: BuildName, cause: unknown): GruError {
+  const message = `the ${name} wasm module could not be started: ${String(cause)}`;
+  return new GruError('backend_unavailable', message, { cause });
+}
