@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { at, main, run, seconds } from './lib.mjs';
 import { setup } from './setup.mjs';
 import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
@@ -15,6 +16,9 @@ const CHECKS = [
     { env: wasmEnv(name) },
   ]),
   ['tsc', ...nodeTool('typescript/bin/tsc', '--noEmit')],
+  ...(existsSync(at('bench', 'node_modules', 'gru-wasm'))
+    ? [['tsc, bench', ...nodeTool('typescript/bin/tsc', '--noEmit', '-p', 'bench')]]
+    : []),
   ['eslint', ...nodeTool('eslint/bin/eslint.js', '--max-warnings=0', '.')],
   ['prettier', ...nodeTool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')],
 ];

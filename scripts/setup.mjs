@@ -25,7 +25,7 @@ const HINTS = [
 ];
 
 /** Runs a command quietly, shows that it lives, and shows all it printed when it fails. */
-async function quietly(command, args, options) {
+export async function quietly(command, args, options) {
   let text = '';
   const start = performance.now();
   const beat = setInterval(() => {
@@ -40,7 +40,7 @@ async function quietly(command, args, options) {
 }
 
 /** A step whose result is known to be current by a digest of what it was made from. */
-function stamped(name, title, takes, { value, outputs, work }) {
+export function stamped(name, title, takes, { value, outputs, work }) {
   return {
     title,
     takes,
@@ -54,7 +54,7 @@ function stamped(name, title, takes, { value, outputs, work }) {
   };
 }
 
-const npmPackages = (folder, title, takes) =>
+export const npmPackages = (folder, title, takes) =>
   stamped(`npm-${folder.replaceAll(/\W/g, '-')}`, title, takes, {
     value: () => digest([join(folder, 'package-lock.json')]),
     outputs: [join(folder, 'node_modules')],
@@ -150,9 +150,10 @@ function checkHost() {
 
 /**
  * Makes all that running and testing need, skipping what is current.
- * @param {{ otherNode?: boolean }} options `otherNode`: also the second Node that the tests run under
+ * @param {{ otherNode?: boolean, more?: object[] }} options `otherNode`: also the second Node that the tests run under;
+ *   `more`: further steps, after the others
  */
-export async function setup({ otherNode = false } = {}) {
+export async function setup({ otherNode = false, more = [] } = {}) {
   const start = performance.now();
   checkHost();
   const steps = [
@@ -163,6 +164,7 @@ export async function setup({ otherNode = false } = {}) {
     cargoTool('wasm-pack', 'wasm-pack', WASM_PACK),
     ...Object.entries(WASM_BUILDS).map(([name, features]) => wasmBuild(name, features)),
     bundle,
+    ...more,
   ];
   await withLock('setup', async () => {
     for (const { title, takes, isDone, work } of steps) {

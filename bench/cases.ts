@@ -1,0 +1,187 @@
+/** One thing that is measured. All of it is data: weights and inputs are made from it (task.ts), by a seed. */
+export interface Case {
+  name: string;
+  group: keyof typeof GROUPS;
+  /**
+   * `run`: sequences in, all states out, copies included. `step`: one step of a live stream, copies included.
+   * `dense`, `recurrent`: a kernel on its own, without copies. `ceiling`: what the machine can do at most.
+   * `cold`: import, creation and first result in a fresh process.
+   */
+  kind: 'run' | 'step' | 'dense' | 'recurrent' | 'ceiling' | 'cold';
+  inputSize: number;
+  hiddenSize: number;
+  steps: number;
+  batch: number;
+  resetAfter: boolean;
+  layers: number;
+  bidirectional: boolean;
+  /** What every initial hidden value is; left out: no initial state is given. */
+  h0?: number;
+  /** Of a ceiling: the loop of bench/ceilings, and the bytes that it loads. */
+  loop?: { name: 'madd_registers' | 'madd_1x12' | 'madd_6x2' | 'loads'; bytes: number };
+  /** Part of `--quick`. */
+  quick: boolean;
+}
+
+export const GROUPS = {
+  grid: 'Sequences (I = H, T, B)',
+  odd: 'Hidden sizes that are no multiple of 16, each with the next multiple (I = that multiple)',
+  layers: 'Two directions, two layers',
+  step: 'One step of a live stream',
+  denormal: 'Initial state 1e-40 against 0',
+  kernel: 'Kernels alone, no copies',
+  ceiling: 'Ceilings of this machine',
+  cold: 'Cold start: import, create, first result, in a fresh process',
+};
+
+type Shape = [inputSize: number, hiddenSize: number, steps: number, batch: number];
+
+const KINDS = { after: true, before: false };
+const resets = Object.entries(KINDS);
+
+function gru(group: Case['group'], name: string, [I, H, T, B]: Shape, rest: Partial<Case> = {}): Case {
+  return {
+    name: `${group}/${name}`,
+    group,
+    kind: 'run',
+    inputSize: I,
+    hiddenSize: H,
+    steps: T,
+    batch: B,
+    resetAfter: true,
+    layers: 1,
+    bidirectional: false,
+    quick: false,
+    ...rest,
+  };
+}
+
+const GRID: [H: number, T: number, B: number, quick?: boolean][] = [
+  [64, 1, 1, true],
+  [128, 1, 1],
+  [256, 1, 1, true],
+  [512, 1, 1],
+  [64, 100, 1, true],
+  [128, 100, 1],
+  [256, 100, 1, true],
+  [512, 50, 1],
+  [1024, 25, 1],
+  [128, 100, 16, true],
+  [256, 50, 32],
+  [512, 50, 64],
+];
+
+const ODD = [4, 8, 20, 33, 100, 154, 400];
+/** 400 = 25 * 16 is a multiple: it stands beside 416 to show the same. */
+const next16 = (H: number) => 16 * Math.ceil((H + (H % 16 === 0 ? 1 : 0)) / 16);
+const oddPairs = [...new Set(ODD.flatMap((H) => [`${H},${next16(H)}`, `${next16(H)},${next16(H)}`]))];
+
+/** Both of a pair: what the targets compare per FLOP. */
+export const ODD_PAIRS = ODD.map((H) => ({ H, next: next16(H) }));
+
+const LOAD_SIZES = [16, 32, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536];
+
+export const CASES: Case[] = [
+  ...(['madd_registers', 'madd_1x12', 'madd_6x2'] as const).map((name) =>
+    gru('ceiling', name, [128, 4, 1, 1], { kind: 'ceiling', loop: { name, bytes: 0 }, quick: true }),
+  ),
+  ...LOAD_SIZES.map((kilobytes) =>
+    gru('ceiling', `loads/${kilobytes}KB`, [1, 1, 1, 1], {
+      kind: 'ceiling',
+      loop: { name: 'loads', bytes: kilobytes * 1024 },
+      quick: [16, 512, 65536].includes(kilobytes),
+    }),
+  ),
+  ...[64, 128, 256, 512].map((H) =>
+    gru('kernel', `projection/${H}`, [H, H, 100, 1], { kind: 'dense', quick: H === 256 }),
+  ),
+  ...resets.flatMap(([kind, resetAfter]) =>
+    [64, 128, 256, 512, 1024].map((H) =>
+      gru('kernel', `recurrent/${kind}/${H}`, [1, H, 50, 1], { kind: 'recurrent', resetAfter, quick: H === 256 }),
+    ),
+  ),
+  ...resets.flatMap(([kind, resetAfter]) =>
+    GRID.map(([H, T, B, quick = false]) => gru('grid', `${kind}/${H},${T},${B}`, [H, H, T, B], { resetAfter, quick })),
+  ),
+  ...resets.flatMap(([kind, resetAfter]) =>
+    oddPairs.map((pair) => {
+      const [H = 0, I = 0] = pair.split(',').map(Number);
+      return gru('odd', `${kind}/${H}`, [I, H, 100, 1], { resetAfter, quick: resetAfter && I === 48 });
+    }),
+  ),
+  ...resets.flatMap(([kind, resetAfter]) => [
+    gru('layers', `${kind}/bidirectional/128,100,1`, [128, 128, 100, 1], {
+      resetAfter,
+      bidirectional: true,
+      quick: resetAfter,
+    }),
+    gru('layers', `${kind}/two/128,100,1`, [128, 128, 100, 1], { resetAfter, layers: 2 }),
+    gru('layers', `${kind}/two-bidirectional/128,100,8`, [128, 128, 100, 8], {
+      resetAfter,
+      layers: 2,
+      bidirectional: true,
+    }),
+  ]),
+  ...resets.flatMap(([kind, resetAfter]) =>
+    [64, 128, 256, 512].map((H) =>
+      gru('step', `${kind}/${H}`, [H, H, 8, 1], { kind: 'step', resetAfter, quick: resetAfter && H <= 256 }),
+    ),
+  ),
+  ...[0, 1e-40].map((h0) => gru('denormal', `h0=${h0}/128,1,1`, [128, 128, 1, 1], { h0, quick: true })),
+  gru('cold', 'before/128,1,1', [128, 128, 1, 1], { kind: 'cold', resetAfter: false, quick: true }),
+];
+
+export function caseNamed(name: string): Case {
+  const found = CASES.find((c) => c.name === name);
+  if (!found) throw new Error(`no case is called ${name}`);
+  return found;
+}
+
+/** Cases that are compared with each other take turns too: both reset kinds, a size and the next multiple, both h0. */
+export function heats(cases: Case[]): Case[][] {
+  const heats = new Map<string, Case[]>();
+  for (const c of cases) {
+    const isBySize = c.group === 'odd' || c.group === 'denormal';
+    const key = isBySize ? `${c.group} ${c.inputSize}` : c.name.replace(/(after|before)\//, '');
+    heats.set(key, [...(heats.get(key) ?? []), c]);
+  }
+  return [...heats.values()];
+}
+
+/** Inputs of each layer, with the directions that read them. */
+export function layerSizes({
+  inputSize,
+  hiddenSize,
+  layers,
+  bidirectional,
+}: Case): { inputs: number; directions: number }[] {
+  const directions = bidirectional ? 2 : 1;
+  return Array.from({ length: layers }, (_, i) => ({
+    inputs: i === 0 ? inputSize : directions * hiddenSize,
+    directions,
+  }));
+}
+
+/** Rows of one timed call. */
+export const rowsOf = ({ kind, steps, batch }: Case) => (kind === 'step' ? 1 : steps) * batch;
+
+/** Multiply-adds count as two. Those of the input projection, of the recurrent product, and all. */
+export function flopsOf(c: Case): { input: number; recurrent: number; all: number } {
+  if (c.loop) {
+    const all = c.loop.name === 'loads' ? 0 : 2 * 12 * 4 * 128 * CEILING_PASSES;
+    return { input: all, recurrent: 0, all };
+  }
+  const rows = rowsOf(c);
+  let [input, recurrent] = [0, 0];
+  for (const { inputs, directions } of layerSizes(c)) {
+    input += directions * 2 * rows * 3 * c.hiddenSize * inputs;
+    if (c.kind !== 'dense') recurrent += directions * 2 * rows * 3 * c.hiddenSize * c.hiddenSize;
+  }
+  return { input, recurrent, all: input + recurrent };
+}
+
+/** Times that one call of a ceiling goes over its buffer: 4 MB and more in all. */
+export const loadPasses = (bytes: number) => Math.max(1, 2 ** 22 / bytes);
+
+/** Passes over a panel of 128 * 48 weights in one call of a ceiling. */
+export const CEILING_PASSES = 64;

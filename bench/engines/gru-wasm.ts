@@ -1,0 +1,46 @@
+import type * as GruWasm from '../../ts/index.ts';
+import { type Engine, isWholeRun, LeftOut, type Runner, type Task } from '../engine.ts';
+import { specOf } from '../spec.ts';
+
+/** Not a literal: resolved where it runs, by bench/node_modules or the page's import map, and left alone by type checking. */
+const PACKAGE = 'gru-wasm' as string;
+const installed = async () => (await import(PACKAGE)) as typeof GruWasm;
+
+const OPTIONS: Record<string, GruWasm.ModelOptions> = {
+  'wasm-relaxed': { backend: 'wasm' },
+  'wasm-baseline': { backend: 'wasm', deterministic: true },
+  js: { backend: 'js' },
+};
+
+/** One backend of this library, by its public API. */
+export function gruWasm(name: string, backend: string, load = installed): Engine {
+  let library: typeof GruWasm;
+  return {
+    name,
+    hosts: ['node', 'page'],
+    takes: isWholeRun,
+    ships: { code: `export * from '${backend === 'js' ? 'gru-wasm/js' : 'gru-wasm'}'` },
+    async load() {
+      library = await load();
+    },
+    async prepare(task) {
+      const model = await library.createModel(specOf(task), OPTIONS[backend]);
+      if (model.backend !== backend) throw new LeftOut(`this host has no ${backend}`);
+      return runner(model, task);
+    },
+  };
+}
+
+function runner(model: GruWasm.GruModel, { case: c, h0 }: Task): Runner {
+  const free = () => {
+    model.dispose();
+  };
+  if (c.kind === 'step') {
+    const stream = model.createStream();
+    const y = new Float32Array(c.hiddenSize);
+    return { layout: 'batch-major', run: (x) => stream.step(x, y), free };
+  }
+  const shape = [c.batch, c.steps, c.inputSize];
+  const options = h0 && { initialStates: { data: h0, shape: [1, c.batch, c.hiddenSize] } };
+  return { layout: 'batch-major', run: (data) => model.run({ data, shape }, options).output.data, free };
+}

@@ -1,0 +1,75 @@
+import type * as TensorFlow from '@tensorflow/tfjs';
+import { onPage } from '../assets.ts';
+import { type Engine, isWholeRun, type Runner, type Task, type Weights } from '../engine.ts';
+
+const DIST = 'node_modules/@tensorflow/tfjs-backend-wasm/dist';
+let tf: typeof TensorFlow;
+
+/** TensorFlow.js: its GRU layer on its wasm backend, one thread. */
+export const tfjsWasm: Engine = {
+  name: 'tfjs-wasm',
+  hosts: ['node', 'page'],
+  packages: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
+  ships: {
+    code: "export * from '@tensorflow/tfjs'; export * from '@tensorflow/tfjs-backend-wasm'",
+    files: [`${DIST}/tfjs-backend-wasm-simd.wasm`],
+  },
+  takes: (c) => isWholeRun(c) && (!c.resetAfter || 'its GRU layer has no reset after'),
+  async load() {
+    tf = await import('@tensorflow/tfjs');
+    const wasm = await import('@tensorflow/tfjs-backend-wasm');
+    wasm.setThreadsCount(1);
+    if (onPage) wasm.setWasmPaths(`/bench/${DIST}/`);
+    await tf.setBackend('wasm');
+  },
+  prepare,
+};
+
+/** (rows, columns) to (columns, rows). */
+const transposed = (data: Float32Array, rows: number) =>
+  tf.tidy(() => tf.transpose(tf.tensor2d(data, [rows, data.length / rows])));
+
+function prepare({ case: c, layers, h0 }: Task): Runner {
+  const { hiddenSize: units, batch } = c;
+  const steps = c.kind === 'step' ? 1 : c.steps;
+  const x = tf.input({ batchShape: [batch, steps, c.inputSize] });
+  const state = c.kind === 'step' || h0 ? tf.input({ batchShape: [batch, units] }) : undefined;
+  const config = {
+    units,
+    returnSequences: true,
+    recurrentActivation: 'sigmoid',
+    returnState: c.kind === 'step',
+  } as const;
+  const weightsOf = (w: Weights) => [
+    transposed(w.input, 3 * units),
+    transposed(w.recurrent, 3 * units),
+    tf.tensor1d(w.bias),
+  ];
+  let outputs: TensorFlow.SymbolicTensor | TensorFlow.SymbolicTensor[] = x;
+  for (const directions of layers) {
+    const gru = tf.layers.gru(config);
+    const layer = directions.length === 2 ? tf.layers.bidirectional({ layer: gru, mergeMode: 'concat' }) : gru;
+    outputs = layer.apply(outputs, state && { initialState: [state] }) as typeof outputs;
+    layer.setWeights(directions.flatMap(weightsOf));
+  }
+  const model = tf.model({ inputs: state ? [x, state] : x, outputs });
+  const read = (y: TensorFlow.Tensor) => y.dataSync() as Float32Array;
+  const free = () => {
+    model.dispose();
+  };
+  let held: TensorFlow.Tensor = tf.tensor2d(h0 ?? new Float32Array(batch * units), [batch, units]);
+  return {
+    layout: 'batch-major',
+    run: (data) =>
+      tf.tidy(() => {
+        const rows = tf.tensor3d(data, [batch, steps, c.inputSize]);
+        const result = model.predict(state ? [rows, held] : rows);
+        if (c.kind !== 'step') return read(result as TensorFlow.Tensor);
+        const [y, next] = result as [TensorFlow.Tensor, TensorFlow.Tensor];
+        held.dispose();
+        held = tf.keep(next.clone());
+        return read(y);
+      }),
+    free,
+  };
+}

@@ -1,0 +1,106 @@
+import protobuf from 'protobufjs';
+import type { Task } from './engine.ts';
+
+/** The part of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto that a GRU needs. */
+const { root } = protobuf.parse(`
+  syntax = "proto2";
+  message ModelProto { optional int64 ir_version = 1; optional GraphProto graph = 7; repeated OperatorSetId opset_import = 8; }
+  message OperatorSetId { optional string domain = 1; optional int64 version = 2; }
+  message GraphProto {
+    repeated NodeProto node = 1; optional string name = 2; repeated TensorProto initializer = 5;
+    repeated ValueInfoProto input = 11; repeated ValueInfoProto output = 12;
+  }
+  message NodeProto { repeated string input = 1; repeated string output = 2; optional string op_type = 4; repeated AttributeProto attribute = 5; }
+  message AttributeProto { optional string name = 1; optional int64 i = 3; optional bytes s = 4; repeated int64 ints = 8; optional int32 type = 20; }
+  message TensorProto { repeated int64 dims = 1; optional int32 data_type = 2; optional string name = 8; optional bytes raw_data = 9; }
+  message ValueInfoProto { optional string name = 1; optional TypeProto type = 2; }
+  message TypeProto { optional TensorType tensor_type = 1; message TensorType { optional int32 elem_type = 1; optional Shape shape = 2; } }
+  message Shape { repeated Dimension dim = 1; message Dimension { optional int64 dim_value = 1; } }
+`);
+const FLOAT = 1;
+const INT64 = 7;
+const ATTRIBUTE = { int: 2, string: 3, ints: 7 };
+
+const tensor = (name: string, dims: number[], data: Float32Array | BigInt64Array) => ({
+  name,
+  dims,
+  dataType: data instanceof Float32Array ? FLOAT : INT64,
+  rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+});
+const value = (name: string, shape: number[]) => ({
+  name,
+  type: { tensorType: { elemType: FLOAT, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+});
+const int = (name: string, i: number) => ({ name, i, type: ATTRIBUTE.int });
+
+/** Puts the arrays one after another. */
+function concat(arrays: Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((n, a) => n + a.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}
+
+/**
+ * The task as the bytes of an ONNX model: x (steps, batch, inputSize) and h0 to y (steps, batch, directions * hiddenSize)
+ * and the final state. As PyTorch exports it: each GRU operator's (steps, directions, batch, hiddenSize) is transposed and
+ * reshaped, where there are two directions or layers to join.
+ */
+export function onnxModel({ case: c, layers, h0 }: Task): Uint8Array {
+  const { hiddenSize: H, batch, resetAfter } = c;
+  const steps = c.kind === 'step' ? 1 : c.steps;
+  const initializer: ReturnType<typeof tensor>[] = [];
+  const node: object[] = [];
+  const takesState = c.kind === 'step' || h0 !== undefined;
+  let from = 'x';
+  layers.forEach((layer, l) => {
+    const D = layer.length;
+    const [W, R, B] = [`W${l}`, `R${l}`, `B${l}`];
+    const inputs = layer[0]!.input.length / (3 * H);
+    const recurrentBias = layer.map((w) => concat([new Float32Array(2 * H), w.recurrentBias ?? new Float32Array(H)]));
+    initializer.push(
+      tensor(W, [D, 3 * H, inputs], concat(layer.map((w) => w.input))),
+      tensor(R, [D, 3 * H, H], concat(layer.map((w) => w.recurrent))),
+      tensor(B, [D, 6 * H], concat(layer.flatMap((w, d) => [w.bias, recurrentBias[d]!]))),
+    );
+    const joins = layers.length > 1 || D > 1;
+    const isLast = l === layers.length - 1;
+    const y = isLast ? 'y' : `y${l}`;
+    node.push({
+      opType: 'GRU',
+      input: [from, W, R, B, '', ...(takesState ? ['h0'] : [])],
+      output: [joins ? `gru${l}` : y, ...(isLast ? ['state'] : [])],
+      attribute: [
+        int('hidden_size', H),
+        int('linear_before_reset', Number(resetAfter)),
+        ...(D === 2
+          ? [{ name: 'direction', s: new TextEncoder().encode('bidirectional'), type: ATTRIBUTE.string }]
+          : []),
+      ],
+    });
+    if (joins) {
+      initializer.push(tensor(`shape${l}`, [3], BigInt64Array.of(0n, 0n, -1n)));
+      const attribute = [{ name: 'perm', ints: [0, 2, 1, 3], type: ATTRIBUTE.ints }];
+      node.push({ opType: 'Transpose', input: [`gru${l}`], output: [`rows${l}`], attribute });
+      node.push({ opType: 'Reshape', input: [`rows${l}`, `shape${l}`], output: [y] });
+    }
+    from = y;
+  });
+  const D = layers.at(-1)!.length;
+  const joined = layers.length > 1 || D > 1;
+  const model = root.lookupType('ModelProto');
+  const graph = {
+    name: 'gru',
+    node,
+    initializer,
+    input: [value('x', [steps, batch, c.inputSize]), ...(takesState ? [value('h0', [D, batch, H])] : [])],
+    output: [
+      value('y', joined ? [steps, batch, D * H] : [steps, D, batch, H]),
+      ...(c.kind === 'step' ? [value('state', [D, batch, H])] : []),
+    ],
+  };
+  return model.encode(model.fromObject({ irVersion: 8, opsetImport: [{ domain: '', version: 14 }], graph })).finish();
+}

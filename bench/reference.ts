@@ -1,0 +1,130 @@
+import type { Task, Weights } from './engine.ts';
+
+/**
+ * Largest distance from the float64 reference that still counts as right. Float32 engines are within 1e-6 here; a wrong gate
+ * order, bias or reset kind is off by 1e-2 and more.
+ */
+export const TOLERANCE = 2e-5;
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+/** `out[r] = bias[r] + sum of matrix[r][k] * x[k]`, four rows at a time so that a processor has something to do. */
+function multiply(matrix: Float64Array, bias: Float64Array, x: Float64Array, at: number, K: number, out: Float64Array) {
+  let r = 0;
+  for (; r + 4 <= out.length; r += 4) {
+    let [a, b, c, d] = [bias[r]!, bias[r + 1]!, bias[r + 2]!, bias[r + 3]!];
+    for (let k = 0, m = r * K; k < K; k++, m++) {
+      const v = x[at + k]!;
+      a += matrix[m]! * v;
+      b += matrix[m + K]! * v;
+      c += matrix[m + 2 * K]! * v;
+      d += matrix[m + 3 * K]! * v;
+    }
+    [out[r], out[r + 1], out[r + 2], out[r + 3]] = [a, b, c, d];
+  }
+  for (; r < out.length; r++) {
+    let sum = bias[r]!;
+    for (let k = 0; k < K; k++) sum += matrix[r * K + k]! * x[at + k]!;
+    out[r] = sum;
+  }
+}
+
+/**
+ * One direction over one sequence: the equations of {@link GruSpec}, written into `out` at `offset + t * stride`.
+ *
+ *     z, r = sigmoid(W x + b + R h)
+ *     n = tanh(Wn x + bn + r * (Rn h + rb))  or  tanh(Wn x + bn + Rn (r * h))
+ *     h' = z * h + (1 - z) * n
+ */
+function direction(
+  weights: Double,
+  steps: number,
+  x: Float64Array,
+  h: Float64Array,
+  reverse: boolean,
+  out: Float64Array,
+  stride: number,
+  offset: number,
+) {
+  const H = h.length;
+  const I = weights.input.length / (3 * H);
+  const none = new Float64Array(3 * H);
+  const recurrentN = weights.recurrent.subarray(2 * H * H);
+  const [gx, gh, n, q] = [new Float64Array(3 * H), new Float64Array(3 * H), new Float64Array(H), new Float64Array(H)];
+  for (let s = 0; s < steps; s++) {
+    const t = reverse ? steps - 1 - s : s;
+    multiply(weights.input, weights.bias, x, t * I, I, gx);
+    multiply(weights.recurrent, none, h, 0, H, gh);
+    const r = (u: number) => sigmoid(gx[H + u]! + gh[H + u]!);
+    if (weights.recurrentBias) {
+      for (let u = 0; u < H; u++) n[u] = gx[2 * H + u]! + r(u) * (gh[2 * H + u]! + weights.recurrentBias[u]!);
+    } else {
+      for (let u = 0; u < H; u++) q[u] = r(u) * h[u]!;
+      multiply(recurrentN, gx.subarray(2 * H), q, 0, H, n);
+    }
+    for (let u = 0; u < H; u++) {
+      const z = sigmoid(gx[u]! + gh[u]!);
+      h[u] = z * h[u]! + (1 - z) * Math.tanh(n[u]!);
+    }
+    out.set(h, offset + t * stride);
+  }
+}
+
+interface Double {
+  input: Float64Array;
+  recurrent: Float64Array;
+  bias: Float64Array;
+  recurrentBias: Float64Array | undefined;
+}
+
+const double = ({ input, recurrent, bias, recurrentBias }: Weights): Double => ({
+  input: Float64Array.from(input),
+  recurrent: Float64Array.from(recurrent),
+  bias: Float64Array.from(bias),
+  recurrentBias: recurrentBias && Float64Array.from(recurrentBias),
+});
+
+/** The right output in float64, (batch, steps, directions * hiddenSize); of a `dense` case the sums of all gates. */
+export function reference({ case: { kind, hiddenSize: H, steps, batch }, layers, x, h0 }: Task): Float64Array {
+  let value = Float64Array.from(x);
+  for (const layer of layers) {
+    const all = layer.map(double);
+    const rowIn = value.length / batch / steps;
+    const rowOut = kind === 'dense' ? 3 * H : all.length * H;
+    const out = new Float64Array(batch * steps * rowOut);
+    for (let b = 0; b < batch; b++) {
+      const sequence = value.subarray(b * steps * rowIn, (b + 1) * steps * rowIn);
+      const base = b * steps * rowOut;
+      all.forEach((weights, d) => {
+        if (kind === 'dense') {
+          for (let t = 0; t < steps; t++) {
+            multiply(
+              weights.input,
+              weights.bias,
+              sequence,
+              t * rowIn,
+              rowIn,
+              out.subarray(base + t * rowOut, base + (t + 1) * rowOut),
+            );
+          }
+          return;
+        }
+        const h = h0 ? Float64Array.from(h0.subarray(b * H, (b + 1) * H)) : new Float64Array(H);
+        direction(weights, steps, sequence, h, d === 1, out, rowOut, base + d * H);
+      });
+    }
+    value = out;
+  }
+  return value;
+}
+
+/** Largest distance of an output from the reference; infinite where lengths differ or a value is not a number. */
+export function errorOf(output: Float32Array, right: Float64Array): number {
+  if (output.length !== right.length) return Infinity;
+  let worst = 0;
+  for (let i = 0; i < right.length; i++) {
+    const error = Math.abs(output[i]! - right[i]!);
+    if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
+  }
+  return worst;
+}

@@ -1,0 +1,177 @@
+import { CASES, ODD_PAIRS } from './cases.ts';
+import { type BenchRecord, geometricMean, ratio, ratioOf, resultOf } from './record.ts';
+
+/** What issue 4 asks for: the ratios of one run; of several runs the worst counts. */
+export interface Target {
+  what: string;
+  limit: number;
+  sense: 'at least' | 'at most';
+  unit: 'x' | '%' | 'KB';
+  /** Why a record does not count. */
+  notFor(record: BenchRecord): string | undefined;
+  values(record: BenchRecord): Value[];
+}
+
+export interface Value {
+  row: string;
+  value: number;
+}
+
+const names = (pattern: RegExp) => CASES.map(({ name }) => name).filter((name) => pattern.test(name));
+const WHOLE_GRID = /^grid\//;
+const SEVERAL_STEPS = /^grid\/\w+\/\d+,(?!1,)/;
+const ONE_SEQUENCE = /^grid\/\w+\/\d+,(?!1,)\d+,1$/;
+const BATCHED = /^grid\/.*,(?!1$)\d+$/;
+
+/** How many times as fast `engine` is as `other`, case by case. */
+const against = (engine: string, other: string, pattern: RegExp) => (record: BenchRecord) =>
+  names(pattern).flatMap((row) => {
+    const value = ratio(record, row, engine, other);
+    return value === undefined ? [] : [{ row, value }];
+  });
+
+const mean =
+  (values: Target['values']): Target['values'] =>
+  (record) => {
+    const all = values(record).map(({ value }) => value);
+    return all.length === 0 ? [] : [{ row: `geometric mean of ${all.length} rows`, value: geometricMean(all) }];
+  };
+
+/** Time of one case over that of another of the same heat, times a factor. */
+const between = (record: BenchRecord, over: string, under: string, factor = 1, engine = 'relaxed'): Value[] => {
+  const value = ratioOf(resultOf(record, under, engine), resultOf(record, over, engine));
+  return value === undefined ? [] : [{ row: under, value: factor * value }];
+};
+
+const share =
+  (pattern: RegExp): Target['values'] =>
+  (record) =>
+    against('core-relaxed', 'ceiling-relaxed', pattern)(record).map(({ row, value }) => ({ row, value: 100 * value }));
+
+const onlyOn = (slug: string) => (record: BenchRecord) => (record.slug === slug ? undefined : `only on ${slug}`);
+const anywhere = () => undefined;
+const onNode24 = onlyOn('node24');
+
+const x = (what: string, limit: number, values: Target['values'], notFor: Target['notFor'] = onNode24): Target => ({
+  what,
+  limit,
+  sense: 'at least',
+  unit: 'x',
+  values,
+  notFor,
+});
+
+const oneStep = [
+  [64, 10],
+  [128, 4],
+  [256, 2.2],
+  [512, 1.1],
+] as const;
+
+export const TARGETS: Target[] = [
+  x('relaxed vs ort-web, T > 1, each row', 1.25, against('relaxed', 'ort-web', SEVERAL_STEPS)),
+  x('relaxed vs ort-web, T > 1, mean', 1.6, mean(against('relaxed', 'ort-web', SEVERAL_STEPS))),
+  ...oneStep.map(([H, limit]) =>
+    x(
+      `relaxed vs ort-web, T = 1 by run(), H = ${H}`,
+      limit,
+      against('relaxed', 'ort-web', new RegExp(`^grid/\\w+/${H},1,1$`)),
+    ),
+  ),
+  ...oneStep.map(([H, limit]) =>
+    x(
+      `relaxed vs ort-web, T = 1 by stream.step(), H = ${H}`,
+      limit,
+      against('relaxed', 'ort-web', new RegExp(`^step/\\w+/${H}$`)),
+    ),
+  ),
+  x('relaxed vs ort-node, B = 1, T > 1, each row', 0.75, against('relaxed', 'ort-node', ONE_SEQUENCE)),
+  x('relaxed vs ort-node, B = 1, T > 1, H = 64', 1, against('relaxed', 'ort-node', /^grid\/\w+\/64,100,1$/)),
+  x('relaxed vs tfjs-wasm, each row', 5, against('relaxed', 'tfjs-wasm', /^(grid|layers|step)\//)),
+  x('relaxed vs tfjs-wasm, mean', 40, mean(against('relaxed', 'tfjs-wasm', /^(grid|layers|step)\//))),
+  { ...x('input projection, share of the madd ceiling', 90, share(/^kernel\/projection\//)), unit: '%' },
+  {
+    ...x(
+      'recurrent step, H = 256, B = 1, share of the load ceiling (Intel)',
+      88,
+      share(/^kernel\/recurrent\/\w+\/256$/),
+    ),
+    unit: '%',
+    notFor: (record) => onNode24(record) ?? (/intel/i.test(record.machine.cpu) ? undefined : 'judged on Intel only'),
+  },
+  x('reset before per FLOP against reset after, H <= 256', 0.9, (record) =>
+    names(/^grid\/before\/(64|128|256),/).flatMap((row) => between(record, row.replace('before', 'after'), row)),
+  ),
+  x('H no multiple of 16 per FLOP against the next multiple', 0.85, (record) =>
+    ['after', 'before'].flatMap((kind) =>
+      ODD_PAIRS.flatMap(({ H, next }) => {
+        // FLOPs are 3 H (I + H) with I = next for both.
+        const work = (H * (next + H)) / (next * 2 * next);
+        return between(record, `odd/${kind}/${next}`, `odd/${kind}/${H}`, work);
+      }),
+    ),
+  ),
+  x('baseline vs our js, mean', 8, mean(against('baseline', 'js', WHOLE_GRID))),
+  x(
+    'relaxed vs ort-web on Node 22, T > 1, mean',
+    1.2,
+    mean(against('relaxed', 'ort-web', SEVERAL_STEPS)),
+    onlyOn('node22'),
+  ),
+  x(
+    'relaxed with --experimental-wasm-revectorize vs ort-web, batched',
+    2.2,
+    against('relaxed-revec', 'ort-web', BATCHED),
+  ),
+  {
+    ...x('h0 = 1e-40 against h0 = 0, time', 1.2, (record) =>
+      ['relaxed', 'baseline'].flatMap((engine) =>
+        between(record, 'denormal/h0=1e-40/128,1,1', 'denormal/h0=0/128,1,1', 1, engine).map(({ value }) => ({
+          row: engine,
+          value,
+        })),
+      ),
+    ),
+    sense: 'at most',
+  },
+  x('cold start vs ort-web', 20, against('relaxed', 'ort-web', /^cold\//)),
+  {
+    ...x(
+      'default entry, minified + gzip',
+      45,
+      ({ sizes }) =>
+        sizes.filter((s) => s.engine === 'relaxed').map(({ gzip }) => ({ row: 'gzip', value: gzip / 1024 })),
+      anywhere,
+    ),
+    sense: 'at most',
+    unit: 'KB',
+  },
+];
+
+export interface Verdict {
+  target: Target;
+  worst: Value | undefined;
+  met: boolean | undefined;
+  /** Rows of any record that miss the target. */
+  missed: Value[];
+  note: string;
+}
+
+/** Judges by the worst row of the worst record. */
+export function judge(records: BenchRecord[]): Verdict[] {
+  return TARGETS.map((target) => {
+    const fits = ({ value }: Value) => (target.sense === 'at least' ? value >= target.limit : value <= target.limit);
+    const sign = target.sense === 'at least' ? 1 : -1;
+    const counted = records.filter((record) => target.notFor(record) === undefined);
+    const values = (counted.length > 0 ? counted : records).flatMap((record) => target.values(record));
+    const [worst] = values.toSorted((a, b) => sign * (a.value - b.value));
+    const note = counted.length > 0 ? '' : ((records[0] && target.notFor(records[0])) ?? '');
+    return {
+      target,
+      worst,
+      met: worst && note === '' ? fits(worst) : undefined,
+      missed: values.filter((value) => !fits(value)),
+      note: worst ? note : note || 'not measured',
+    };
+  });
+}

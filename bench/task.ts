@@ -1,0 +1,48 @@
+import { layerSizes, type Case } from './cases.ts';
+import type { Task, Weights } from './engine.ts';
+
+/** Reproducible numbers in [-scale, scale): mulberry32. */
+function floats(length: number, scale: number, seed: number): Float32Array {
+  let state = Math.imul(seed, 0x9e3779b9);
+  return Float32Array.from({ length }, () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return (((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1) * scale;
+  });
+}
+
+/** Weights uniform in +-1/sqrt(H), as PyTorch starts them; inputs in +-1. The same in every process. */
+export function makeTask(c: Case): Task {
+  const { inputSize, hiddenSize: H, steps, batch, resetAfter, h0 } = c;
+  const scale = 1 / Math.sqrt(H);
+  let seed = 1;
+  const layers = layerSizes(c).map(({ inputs, directions }) =>
+    Array.from({ length: directions }, (): Weights => ({
+      input: floats(3 * H * inputs, scale, seed++),
+      recurrent: floats(3 * H * H, scale, seed++),
+      bias: floats(3 * H, scale, seed++),
+      recurrentBias: resetAfter ? floats(H, scale, seed++) : undefined,
+    })),
+  );
+  return {
+    case: c,
+    layers,
+    x: floats(batch * steps * inputSize, 1, seed),
+    h0: h0 === undefined ? undefined : new Float32Array(batch * H).fill(h0),
+  };
+}
+
+/** (rows, columns, size) to (columns, rows, size): between batch-major and time-major. */
+export function swapRows(data: Float32Array, rows: number, columns: number): Float32Array {
+  if (rows === 1 || columns === 1) return data;
+  const size = data.length / rows / columns;
+  const swapped = new Float32Array(data.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      const from = (r * columns + c) * size;
+      swapped.set(data.subarray(from, from + size), (c * rows + r) * size);
+    }
+  }
+  return swapped;
+}
