@@ -1,6 +1,8 @@
 import type { BackendState, CompiledModel } from './backend.ts';
 import { packRows, type Padding, padRows } from './batch.ts';
 import { GruError } from './errors.ts';
+import { type FlowOptions, stepAll, type StepSource, transformSteps } from './flow.ts';
+import type { ImportReport } from './formats/report.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
 import { describeModel, type ModelInfo } from './info.ts';
@@ -16,6 +18,7 @@ import {
 } from './states.ts';
 import type { ModelSpec } from './spec.ts';
 import { fingerprint } from './snapshot.ts';
+import type { StepInput } from './step.ts';
 import { GruStream, type StreamState } from './stream.ts';
 import { GruStreams } from './streams.ts';
 import { checkOptions, describe, type Tensor, type TensorLike } from './tensor.ts';
@@ -114,6 +117,8 @@ export class GruModel implements ModelInfo {
   readonly streamable: boolean;
   /** What computes: `wasm-relaxed`, `wasm-baseline` or `js`. */
   readonly backend: string;
+  /** What its file said and where each tensor went; undefined for a model that was not read from a file. */
+  readonly report: ImportReport | undefined;
   private graph: Graph | undefined;
   private readonly resources: ModelResources;
   private readonly groups: StateGroup[];
@@ -122,7 +127,8 @@ export class GruModel implements ModelInfo {
   private readonly print: () => Uint8Array;
 
   /** @internal */
-  constructor(graph: Graph, compiled: CompiledModel, backend: string) {
+  constructor(graph: Graph, compiled: CompiledModel, backend: string, report?: ImportReport) {
+    this.report = report;
     this.graph = graph;
     this.print = lazyFingerprint(graph);
     this.backend = backend;
@@ -217,6 +223,34 @@ export class GruModel implements ModelInfo {
     }
     if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
     return new GruStream(graph, this.resources.compiled, batch, this.streams, this.print);
+  }
+
+  /**
+   * Steps over a source: one result, the model's first output, for each input. The hidden states start from zero; they are
+   * freed when the source ends or throws, the loop is left, or `signal` aborts (the loop then throws its reason).
+   *
+   * @param source Anything to loop over: an array, a generator, a `ReadableStream`, ...; what it gives is what
+   *   {@link GruStream.step} takes.
+   * @throws GruError as {@link createStream} and {@link GruStream.step} do.
+   *
+   * @example
+   * for await (const y of model.stream(microphone, { signal })) show(y);
+   */
+  stream(source: StepSource, options: FlowOptions = {}): AsyncGenerator<Float32Array, void, undefined> {
+    this.alive();
+    return stepAll((rest) => this.createStream(rest), source, options);
+  }
+
+  /**
+   * The same as a transform stream, from steps to results.
+   *
+   * @throws GruError as {@link createStream} does; what {@link GruStream.step} throws fails both sides.
+   *
+   * @example
+   * await frames.pipeThrough(model.transform({ signal })).pipeTo(sink);
+   */
+  transform(options: FlowOptions = {}): TransformStream<StepInput, Float32Array> {
+    return transformSteps((rest) => this.createStream(rest), options);
   }
 
   /**

@@ -1,6 +1,8 @@
 /** What every entry exports beside its functions. */
-export type { GruApi, LoadOptions, ModelOptions } from './api.ts';
+export type { GruApi, LoadOptions, ModelOptions, ReadOptions } from './api.ts';
 export { GruError, type GruErrorCode } from './errors.ts';
+export type { FlowOptions, StepSource } from './flow.ts';
+export type { ImportedTensor, ImportOptions, ImportReport } from './formats/report.ts';
 export type { GruConfig, GruLayout } from './gru.ts';
 export type { InputInfo, LayerInfo, ModelInfo, OutputInfo, StateInfo } from './info.ts';
 export type { ModelInput } from './inputs.ts';
@@ -8,7 +10,8 @@ export type { KerasDirection, KerasGruWeights } from './layouts/keras.ts';
 export type { PytorchGruWeights, PytorchKey } from './layouts/pytorch.ts';
 export type { TextbookDirection, TextbookGate, TextbookGruWeights } from './layouts/textbook.ts';
 export type { GruModel, RunOptions, RunResult, SaveOptions, StreamOptions } from './model.ts';
-export type { ModelSource } from './source.ts';
+export type { Inspection } from './inspect.ts';
+export type { ModelFiles, ModelSource } from './source.ts';
 export type {
   Activation,
   ActivationName,
