@@ -1,23 +1,12 @@
 import { GruError } from '../errors.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
-import { parseModel, type OnnxModel, type OnnxTensor } from './onnx/protobuf.ts';
+import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';
+import { parseModel } from './onnx/protobuf.ts';
 import { Source } from './onnx/source.ts';
 
 export { bindInputs, bindOutput, type BoundRun, type BoundTensor, type GraphBinding } from './onnx/binding.ts';
 export type { OnnxOptions } from './onnx/source.ts';
-
-/** Whether bytes begin as an ONNX model does: the field ir_version, then another field of ModelProto. */
-export function isOnnx(bytes: Uint8Array): boolean {
-  // ir_version 1 to 31; then producer_name .. graph, opset_import, metadata_props, all length-delimited, or model_version
-  return (
-    bytes.length > 8 &&
-    bytes[0] === 0x08 &&
-    bytes[1]! >= 1 &&
-    bytes[1]! < 32 &&
-    [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72].includes(bytes[2]!)
-  );
-}
 
 /**
  * Reads an ONNX model.

@@ -38,7 +38,7 @@ export function readTensors(path: string): Tensors {
   const { tensors } = parseSafetensors(readFileSync(path));
   return Object.fromEntries(
     [...tensors].map(([name, tensor]) => {
-      const data = /^I/.test(tensor.dtype) ? tensor.ints() : tensor.floats();
+      const data = tensor.dtype.startsWith('I') ? tensor.ints() : tensor.floats();
       return [name, { data, shape: tensor.shape }];
     }),
   );
@@ -66,7 +66,7 @@ export function excess(
   expected: TensorLike,
   { atol, rtol }: { atol: number; rtol: number },
 ): number {
-  if (!got || got.shape.join() !== [...expected.shape].join()) return Infinity;
+  if (got?.shape.join() !== [...expected.shape].join()) return Infinity;
   let worst = -Infinity;
   for (let i = 0; i < got.data.length; i++) {
     const difference = Math.abs(got.data[i]! - expected.data[i]!) - atol - rtol * Math.abs(expected.data[i]!);

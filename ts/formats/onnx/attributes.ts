@@ -1,5 +1,5 @@
 import { GruError } from '../../errors.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from './protobuf.ts';
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from './messages.ts';
 
 /** The attributes of a node. Each one has to be asked for: {@link finish} refuses those that were not. */
 export class Attributes {
@@ -78,7 +78,7 @@ export class Attributes {
 
 /** What a node is called in messages. */
 export function nodeName(node: OnnxNode): string {
-  return node.name || node.outputs.find((output) => output !== '') || '';
+  return [node.name, ...node.outputs].find((name) => name !== '') ?? '';
 }
 
 export function nodeError(

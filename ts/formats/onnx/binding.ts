@@ -41,9 +41,7 @@ function layout(tensor: BoundTensor, sizes: { batch: number; time: number }) {
     .map((f) => ({ role: typeof f === 'number' ? 'feature' : f, size: typeof f === 'number' ? f : sizes[f] }));
   let stride = factors.reduce((n, { size }) => n * size, 1);
   const strides = factors.map(({ size }) => (stride = size === 0 ? 0 : stride / size));
-  const features = factors.flatMap(({ role, size }, i) =>
-    role === 'feature' ? [{ size, stride: strides[i] as number }] : [],
-  );
+  const features = factors.flatMap(({ role, size }, i) => (role === 'feature' ? [{ size, stride: strides[i]! }] : []));
   const width = features.reduce((n, { size }) => n * size, 1);
   const offsets = Array.from({ length: width }, (_, column) => {
     let rest = column;
@@ -91,7 +89,7 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
       for (let b = 0; b < batch; b++) {
         for (let t = 0; t < rows; t++) {
           for (let j = 0; j < size; j++)
-            data[to++] = tensor.data[b * at.batch + t * at.time + (at.offsets[v * size + j] as number)] as number;
+            data[to++] = tensor.data[b * at.batch + t * at.time + at.offsets[v * size + j]!]!;
         }
       }
       const row = bound.dtype === 'int32' ? [] : [size];
@@ -113,9 +111,9 @@ function readSizes(bound: BoundTensor, { data, shape }: TensorLike, sizes: { bat
     const free = axis.filter((f) => typeof f !== 'number');
     const rest = axis.reduce<number>((n, f) => n * (typeof f === 'number' ? f : 1), 1);
     const [role] = free;
-    if (role === undefined ? shape[i] !== rest : (shape[i] as number) % rest !== 0) throw refuse('');
+    if (role === undefined ? shape[i] !== rest : shape[i]! % rest !== 0) throw refuse('');
     if (role === undefined) continue;
-    const size = (shape[i] as number) / rest;
+    const size = shape[i]! / rest;
     sizes[role] ??= size;
     if (sizes[role] !== size) throw refuse(`: ${role} is ${sizes[role]} elsewhere`);
   }
@@ -161,8 +159,7 @@ export function bindOutput(
     for (let b = 0; b < batch; b++) {
       const count = bound.kind === 'sequence' ? (lengths?.[b] ?? steps) : 1;
       for (let t = 0; t < count; t++) {
-        for (let j = 0; j < size; j++)
-          data[b * at.batch + t * at.time + (at.offsets[v * size + j] as number)] = rows[from++] as number;
+        for (let j = 0; j < size; j++) data[b * at.batch + t * at.time + at.offsets[v * size + j]!] = rows[from++]!;
       }
     }
     if (from !== rows.length)

@@ -63,7 +63,7 @@ export class SpecBuilder {
   }
 
   #slice({ ref, start, length }: Segment): ValueRef {
-    const known = this.#values.get(ref) as Known;
+    const known = this.#values.get(ref)!;
     if (start === 0 && length === known.size) return ref;
     const layer = () =>
       this.#add(
@@ -132,7 +132,7 @@ export class SpecBuilder {
       this.#budget.spend(4 * (kernel.length + size));
       const columns = kernel.length / size;
       layer.weights = {
-        kernel: scale ? kernel.map((w, i) => w * (scale[Math.floor(i / columns)] as number)) : kernel,
+        kernel: scale ? kernel.map((w, i) => w * scale[Math.floor(i / columns)]!) : kernel,
         bias: new Float32Array(size).map((_, i) => (bias?.[i] ?? 0) * (scale?.[i] ?? 1) + (shift?.[i] ?? 0)),
       };
       return rows;

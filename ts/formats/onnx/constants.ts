@@ -21,7 +21,7 @@ export function makeConstant(
 ): Constant {
   graph.budget.spend(8 * data.length + 64);
   const known = dtype === 'float' && Array.isArray(data) && data.every((v) => typeof v === 'number');
-  return { type: 'constant', dtype, shape, base, data: known ? Float32Array.from(data as number[]) : data, source };
+  return { type: 'constant', dtype, shape, base, data: known ? Float32Array.from(data) : data, source };
 }
 
 export function shapeOf(value: Rows | Constant): Size[] {
@@ -59,7 +59,7 @@ export function fullData(context: Context, constant: Constant): { shape: number[
   const count = elements(shape);
   context.graph.budget.spend(8 * count);
   const index = broadcastIndex(constant.base, shape);
-  return { shape, data: Array.from({ length: count }, (_, i) => constant.data[index(i)] as Size) };
+  return { shape, data: Array.from({ length: count }, (_, i) => constant.data[index(i)]!) };
 }
 
 /** All elements as plain numbers. */
@@ -116,7 +116,7 @@ export function broadcastIndex(from: readonly number[], to: readonly number[]): 
   const strides = new Array<number>(to.length).fill(0);
   let stride = 1;
   for (let axis = from.length - 1; axis >= 0; axis--) {
-    const size = from[axis] as number;
+    const size = from[axis]!;
     if (size !== 1) strides[axis + pad] = stride;
     stride *= size;
   }
@@ -124,8 +124,8 @@ export function broadcastIndex(from: readonly number[], to: readonly number[]): 
     let index = 0;
     let rest = position;
     for (let axis = to.length - 1; axis >= 0; axis--) {
-      const size = to[axis] as number;
-      index += (rest % size) * (strides[axis] as number);
+      const size = to[axis]!;
+      index += (rest % size) * strides[axis]!;
       rest = Math.floor(rest / size);
     }
     return index;
@@ -150,7 +150,7 @@ export function elementwise(
   const rank = Math.max(...values.map(({ base }) => base.length));
   const pad = <T>(list: readonly T[], one: T) => [...Array<T>(rank - list.length).fill(one), ...list];
   const base = Array.from({ length: rank }, (_, axis) => {
-    const sizes = values.map((v) => pad(v.base, 1)[axis] as number).filter((size) => size !== 1);
+    const sizes = values.map((v) => pad(v.base, 1)[axis]!).filter((size) => size !== 1);
     if (sizes.some((size) => size !== sizes[0]))
       throw nodeError(
         context.node,
@@ -161,12 +161,12 @@ export function elementwise(
   });
   const shape = values
     .map((v) => pad<Size>(v.shape, 1))
-    .reduce((x, y) => x.map((size, axis) => broadcastSize(context, size, y[axis] as Size, context.graph.baked)));
+    .reduce((x, y) => x.map((size, axis) => broadcastSize(context, size, y[axis]!, context.graph.baked)));
   const count = elements(base);
   context.graph.budget.spend(16 * count + 64);
   const indices = values.map((v) => broadcastIndex(pad(v.base, 1), base));
   const data = Array.from({ length: count }, (_, i) => {
-    const value = apply(...values.map((v, k) => v.data[(indices[k] as (i: number) => number)(i)] as Size));
+    const value = apply(...values.map((v, k) => v.data[(indices[k] as (i: number) => number)(i)]!));
     if (value === undefined)
       throw nodeError(context.node, 'its result depends on the batch or the steps in a way that is not supported');
     return value;

@@ -1,4 +1,4 @@
-import type { OnnxNode, OnnxTensor } from './protobuf.ts';
+import type { OnnxNode, OnnxTensor } from './messages.ts';
 import type { Attributes } from './attributes.ts';
 import type { SpecBuilder } from './builder.ts';
 import type { Budget } from './limits.ts';

@@ -4,14 +4,13 @@ import { Attributes, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
-import { boundAxes } from './interpret.ts';
 import { Budget } from './limits.ts';
 import { gru } from './ops/gru.ts';
 import { OPERATORS } from './ops/index.ts';
 import { SpecOutputs } from './outputs.ts';
 import type { Source } from './source.ts';
-import { isStandard, type OnnxNode } from './protobuf.ts';
-import { feature, type Factor, type Rows, type Value } from './value.ts';
+import { isStandard, type OnnxNode } from './messages.ts';
+import { feature, type Factor, type Rows, type Value, boundAxes } from './value.ts';
 
 /**
  * Takes one GRU node out of a graph. Only what its weights are computed from is read; X, and where they are not constants
@@ -53,7 +52,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
   };
   const values = new Constants(source, context, node);
   const isMissing = (i: number) => (node.inputs[i] ?? '') === '';
-  const constants = [1, 2, 3, 4, 5].map((i) => (isMissing(i) ? undefined : values.value(node.inputs[i] as string)));
+  const constants = [1, 2, 3, 4, 5].map((i) => (isMissing(i) ? undefined : values.value(node.inputs[i]!)));
   const [w, r, b, lens, initial] = constants;
 
   const attribute = (key: string) => node.attributes.find((a) => a.name === key);

@@ -10,8 +10,8 @@ import { OPERATORS } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
 import { Source } from './source.ts';
-import { isStandard, type OnnxNode } from './protobuf.ts';
-import { RolesChanged, axesText, type Factor, type Rows, type Value } from './value.ts';
+import { isStandard, type OnnxNode } from './messages.ts';
+import { RolesChanged, axesText, boundAxes, type Factor, type Value } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
 export function interpret(source: Source): ImportedModel {
@@ -43,13 +43,34 @@ function neededNodes(source: Source, outputs: readonly string[]): OnnxNode[] {
   return needed.reverse();
 }
 
+/**
+ * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
+ * said otherwise, with the batch first.
+ */
 function readWhole(source: Source): ImportedModel {
+  try {
+    return readAssuming(source, 'time');
+  } catch (cause) {
+    if (!(cause instanceof GruError) || cause.code === 'invalid_argument' || cause.code === 'io') throw cause;
+    try {
+      return readAssuming(source, 'batch');
+    } catch (second) {
+      throw second instanceof GruError ? cause : second;
+    }
+  }
+}
+
+function readAssuming(source: Source, first: 'time' | 'batch'): ImportedModel {
   const outputs = source.outputNames();
   const nodes = neededNodes(source, outputs);
+  checkOperators(nodes, source.functions);
   const readers = new Map<string, number>();
   for (const name of [...nodes.flatMap((node) => node.inputs), ...outputs])
     readers.set(name, (readers.get(name) ?? 0) + 1);
-  const roles = new InputRoles(source.freeInputs().filter(({ name }) => readers.has(name)));
+  const roles = new InputRoles(
+    source.freeInputs().filter(({ name }) => readers.has(name)),
+    first,
+  );
   // each failed attempt settles an axis of an input
   for (let attempt = 0; ; attempt++) {
     try {
@@ -61,6 +82,28 @@ function readWhole(source: Source): ImportedModel {
     }
   }
 }
+
+/** @throws GruError `unsupported` listing the operators of these nodes that are not read. */
+function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<string>): void {
+  const unknown = new Map<string, OnnxNode>();
+  for (const node of nodes) {
+    const name = isStandard(node.domain) ? node.op : `${node.domain}.${node.op}`;
+    if (!Object.hasOwn(OPERATORS, name) || functions.has(`ai.onnx.${name}`))
+      unknown.set(name, unknown.get(name) ?? node);
+  }
+  if (unknown.size === 0) return;
+  const found = [...unknown].slice(0, 20).map(([name, node]) => `${name} (node '${nodeName(node)}')`);
+  const loop = [...unknown.keys()].some((name) => LOOPS.has(name))
+    ? '. A GRU that its exporter wrote as a loop over its steps is not recognized: load the model in its own format'
+    : '';
+  throw new GruError(
+    'unsupported',
+    `operators that are not supported: ${found.join(', ')}; supported: ${Object.keys(OPERATORS).join(', ')}${loop}`,
+  );
+}
+
+/** Operators that hold graphs of their own. */
+const LOOPS = new Set(['Loop', 'Scan', 'If']);
 
 /** One reading of a graph, under assumed roles of the inputs' axes. */
 class Attempt {
@@ -81,7 +124,7 @@ class Attempt {
     this.#readers = readers;
     const budget = new Budget(source.size);
     this.#builder = new SpecBuilder(budget);
-    const used = (i: number) => readers.has((roles.inputs[i] as GraphInput).info.name);
+    const used = (i: number) => readers.has(roles.inputs[i]!.info.name);
     this.#context = {
       builder: this.#builder,
       budget,
@@ -160,11 +203,11 @@ class Attempt {
     const features = axes
       .flat()
       .filter(({ role }) => role === 'feature')
-      .map(({ size }) => size as number);
+      .map(({ size }) => size!);
     const kind = roles.includes('time') || isStep ? 'sequence' : 'vector';
     const size = features.reduce((n, s) => n * s, 1);
     // states of several layers or directions are an input each
-    const parts = kind === 'vector' && features.length > 1 && dtype === 'float32' ? (features[0] as number) : 1;
+    const parts = kind === 'vector' && features.length > 1 && dtype === 'float32' ? features[0]! : 1;
     if (parts > 1024) throw new GruError('unsupported', `input '${info.name}' of the graph holds ${parts} states`);
     const base = this.#builder.name(info.name);
     const names = parts === 1 ? [base] : Array.from({ length: parts }, (_, i) => this.#builder.name(`${base}.${i}`));
@@ -183,15 +226,7 @@ class Attempt {
   }
 
   #read(node: OnnxNode): void {
-    const isKnown = isStandard(node.domain) && Object.hasOwn(OPERATORS, node.op);
-    const operator = isKnown ? OPERATORS[node.op] : undefined;
-    const full = isStandard(node.domain) ? node.op : `${node.domain}.${node.op}`;
-    if (!operator || this.#source.functions.has(`ai.onnx.${node.op}`)) {
-      throw new GruError(
-        'unsupported',
-        `operator ${full} (node '${nodeName(node)}') is not supported; supported: ${Object.keys(OPERATORS).join(', ')}`,
-      );
-    }
+    const operator = OPERATORS[node.op]!;
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#value(name, node)));
     const attributes = new Attributes(node);
     this.#context.budget.spend(200 + 8 * inputs.length);
@@ -247,10 +282,6 @@ class Attempt {
       size === undefined ? [] : [`exported for ${what} ${size}; here any is taken`];
     return [...describe('a batch of', batch), ...describe('a number of steps of', time)];
   }
-}
-
-export function boundAxes(axes: Rows['axes']): BoundTensor['axes'] {
-  return axes.map((axis) => axis.map(({ role, size }) => (role === 'feature' ? (size as number) : role)));
 }
 
 function describeAxes(what: string, tensors: BoundTensor[]): string[] {

@@ -2,8 +2,7 @@ import { GruError } from '../../errors.ts';
 import type { ModelSpec, OutputSpec } from '../../spec.ts';
 import type { BoundTensor } from './binding.ts';
 import type { SpecBuilder } from './builder.ts';
-import { boundAxes } from './interpret.ts';
-import { takeColumns, width, type Rows } from './value.ts';
+import { takeColumns, width, type Rows, boundAxes } from './value.ts';
 
 /** The outputs of the spec, and how they make up those of the graph. */
 export class SpecOutputs {
@@ -20,9 +19,9 @@ export class SpecOutputs {
     const features = rows.axes
       .flat()
       .filter(({ role }) => role === 'feature')
-      .map(({ size }) => size as number);
+      .map(({ size }) => size!);
     // as for inputs: several states are an output each
-    const parts = rows.kind === 'vector' && features.length > 1 ? (features[0] as number) : 1;
+    const parts = rows.kind === 'vector' && features.length > 1 ? features[0]! : 1;
     if (parts > 1024) throw new GruError('unsupported', `output '${name}' of the graph holds ${parts} states`);
     const names = parts === 1 ? [name] : Array.from({ length: parts }, (_, i) => `${name}.${i}`);
     const size = width(rows) / parts;

@@ -1,150 +1,27 @@
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { WireType, type BinaryReader } from '@bufbuild/protobuf/wire';
 import { GruError } from '../../errors.ts';
-
-/** The messages of onnx.proto (github.com/onnx/onnx) as far as a GRU model needs them; big data stay views into the file. */
-export interface OnnxModel {
-  producer: string;
-  irVersion: number;
-  /** Version of the standard operators. */
-  opset: number;
-  graph: OnnxGraph;
-  /** Names of the model's own functions, `domain.name`. */
-  functions: string[];
-}
-
-export interface OnnxGraph {
-  nodes: OnnxNode[];
-  initializers: OnnxTensor[];
-  inputs: OnnxValueInfo[];
-  outputs: OnnxValueInfo[];
-}
-
-export interface OnnxNode {
-  inputs: string[];
-  outputs: string[];
-  name: string;
-  op: string;
-  domain: string;
-  attributes: OnnxAttribute[];
-}
-
-export interface OnnxAttribute {
-  name: string;
-  type: number;
-  f?: number;
-  i?: number;
-  s?: string;
-  t?: OnnxTensor;
-  floats?: number[];
-  ints?: number[];
-  strings?: string[];
-  /** Holds something that no supported operator takes: a graph, a sparse tensor, a type, a reference. */
-  other?: string;
-}
-
-export interface OnnxTensor {
-  name: string;
-  dims: number[];
-  dtype: number;
-  raw?: Uint8Array;
-  /** Packed values of float_data, int32_data, int64_data, double_data, as they lie in the file. */
-  packed: Partial<Record<'float' | 'int32' | 'int64' | 'double', Uint8Array[]>>;
-  external?: { location: string; offset: number; length?: number };
-  /** Why its data cannot be read, if so. */
-  unreadable?: string;
-}
-
-export interface OnnxValueInfo {
-  name: string;
-  dtype: number;
-  /** A number, or the name of a dimension that is free ('' for one without a name); undefined: any shape. */
-  shape?: (number | string)[];
-}
-
-/** Objects that a file may hold: more is no model but an attack on memory. */
-const MAX_OBJECTS = 200_000;
-const MAX_RANK = 16;
-
-type Field = (reader: BinaryReader, wire: WireType) => void;
-
-/** Reads messages, and counts what they make. */
-class Decoder {
-  #left: number;
-
-  constructor(size: number) {
-    this.#left = MAX_OBJECTS + Math.floor(size / 64);
-  }
-
-  count(): void {
-    if (--this.#left < 0) throw new GruError('unsupported', 'the ONNX file holds too many nodes, tensors or names');
-  }
-
-  /** Calls the field's reader; fields not listed are an error, those in `harmless` cannot change the result. */
-  message(bytes: Uint8Array, what: string, fields: Record<number, Field>, harmless: readonly number[] = []): void {
-    this.count();
-    const reader = new BinaryReader(bytes);
-    while (reader.pos < reader.len) {
-      const [number, wire] = reader.tag();
-      const field = fields[number];
-      if (field) {
-        field(reader, wire);
-        if (reader.pos > reader.len) throw new RangeError('premature end');
-      } else if (harmless.includes(number) && wire !== WireType.StartGroup) {
-        reader.skip(wire, number);
-      } else {
-        throw new GruError('unsupported', `the ONNX file has an unknown field ${number} in ${what}`);
-      }
-    }
-  }
-}
-
-function bytes(reader: BinaryReader, wire: WireType): Uint8Array {
-  if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
-  return reader.bytes();
-}
-
-function text(reader: BinaryReader, wire: WireType): string {
-  if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
-  return reader.string();
-}
-
-function integer(reader: BinaryReader, wire: WireType): number {
-  if (wire !== WireType.Varint) throw new RangeError('wrong wire type');
-  return Number(reader.int64());
-}
-
-function float(reader: BinaryReader, wire: WireType): number {
-  if (wire !== WireType.Bit32) throw new RangeError('wrong wire type');
-  return reader.float();
-}
-
-/** Values of a repeated number, packed or not. */
-function numbers(into: number[], decoder: Decoder, one: (reader: BinaryReader) => number, unpacked: WireType): Field {
-  return (reader, wire) => {
-    if (wire === unpacked) {
-      decoder.count();
-      into.push(one(reader));
-      return;
-    }
-    const inner = new BinaryReader(bytes(reader, wire));
-    while (inner.pos < inner.len) {
-      decoder.count();
-      into.push(one(inner));
-    }
-    if (inner.pos > inner.len) throw new RangeError('premature end');
-  };
-}
-
-const oneInteger = (reader: BinaryReader) => Number(reader.int64());
-const oneFloat = (reader: BinaryReader) => reader.float();
-
-/** Keeps the bytes of repeated numbers: a packed run, or one value. */
-function chunks(into: Uint8Array[], decoder: Decoder, unpacked: WireType): Field {
-  return (reader, wire) => {
-    decoder.count();
-    into.push(wire === unpacked ? reader.skip(wire) : bytes(reader, wire));
-  };
-}
+import {
+  Decoder,
+  MAX_RANK,
+  bytes,
+  chunks,
+  float,
+  integer,
+  numbers,
+  oneFloat,
+  oneInteger,
+  text,
+  type Field,
+} from './decoder.ts';
+import {
+  isStandard,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValueInfo,
+} from './messages.ts';
 
 function readTensor(decoder: Decoder, data: Uint8Array): OnnxTensor {
   const packed = { float: [], int32: [], int64: [], double: [] } as Record<
@@ -181,7 +58,7 @@ function readTensor(decoder: Decoder, data: Uint8Array): OnnxTensor {
           1: (er, ew) => (entry[0] = text(er, ew)),
           2: (er, ew) => (entry[1] = text(er, ew)),
         });
-        external.set(entry[0] as string, entry[1] as string);
+        external.set(entry[0]!, entry[1]!);
       },
       14: (r, w) => (location = integer(r, w)),
     },
@@ -303,7 +180,9 @@ function readValueInfo(decoder: Decoder, data: Uint8Array): OnnxValueInfo {
     {
       1: (r, w) => (info.name = text(r, w)),
       // other types than tensors keep dtype 0
-      2: (r, w) => decoder.message(bytes(r, w), 'TypeProto', { 1: tensorType }, [4, 5, 6, 7, 8, 9]),
+      2: (r, w) => {
+        decoder.message(bytes(r, w), 'TypeProto', { 1: tensorType }, [4, 5, 6, 7, 8, 9]);
+      },
     },
     [3, 4],
   );
@@ -375,11 +254,6 @@ function readModel(decoder: Decoder, data: Uint8Array): OnnxModel {
     [4, 5, 6, 14, 20, 26],
   );
   if (graphs.length !== 1) throw new RangeError(graphs.length === 0 ? 'it has no graph' : 'it has several graphs');
-  const graph = readGraph(decoder, graphs[0] as Uint8Array);
+  const graph = readGraph(decoder, graphs[0]!);
   return { ...model, producer: model.producer.filter((part) => part !== '').join(' '), graph };
-}
-
-/** Whether a domain is that of the standard operators. */
-export function isStandard(domain: string): boolean {
-  return domain === '' || domain === 'ai.onnx';
 }

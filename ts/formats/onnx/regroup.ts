@@ -51,8 +51,8 @@ function take(factors: Factor[], size: Size, baked: Baked, fromEnd: boolean): Fa
     } else if (known !== undefined && want.n % known === 0) {
       // a batch or steps where a plain number is wanted are what they were at export
       want.n /= known;
-    } else if (factor.role === 'feature' && want.n > 1 && (factor.size as number) % want.n === 0) {
-      factors[at] = feature((factor.size as number) / want.n);
+    } else if (factor.role === 'feature' && want.n > 1 && factor.size! % want.n === 0) {
+      factors[at] = feature(factor.size! / want.n);
       axis[fromEnd ? 'unshift' : 'push'](feature(want.n));
       want.n = 1;
       continue;

@@ -1,5 +1,5 @@
 import { GruError } from '../../errors.ts';
-import type { OnnxValueInfo } from './protobuf.ts';
+import type { OnnxValueInfo } from './messages.ts';
 import { dtypeClass, dtypeName } from './tensor.ts';
 import { RolesChanged, role, type Factor, type Rows } from './value.ts';
 
@@ -14,6 +14,8 @@ export interface GraphInput {
   fixed: Map<number, Role>;
   /** Axes that are features unless the graph demands another role: parts of them are taken. */
   parted: Set<number>;
+  /** Which of the two is assumed to come first. For ids it is the other one: the batch, unless that fails. */
+  first: 'time' | 'batch';
   /** It has no time axis, but is a sequence: of one step. */
   isStep: boolean;
   roles: Role[];
@@ -29,7 +31,8 @@ const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 export class InputRoles {
   readonly inputs: GraphInput[];
 
-  constructor(infos: OnnxValueInfo[]) {
+  /** @param first which axis is assumed to come first where nothing says so */
+  constructor(infos: OnnxValueInfo[], first: 'time' | 'batch') {
     this.inputs = infos.map((info) => {
       const dtype = dtypeClass(info.dtype);
       const what = `input '${info.name}' of the graph`;
@@ -54,6 +57,7 @@ export class InputRoles {
         dtype: dtype === 'float' ? 'float32' : 'int32',
         fixed: new Map(),
         parted: new Set(),
+        first,
         isStep: false,
         roles: [],
       };
@@ -85,7 +89,7 @@ export class InputRoles {
       const is = role(axis);
       if (is === wanted || (is === 'one' && wanted === 'feature')) {
         for (const { origin } of axis)
-          if (origin && is === wanted) (this.inputs[origin.input] as GraphInput).fixed.set(origin.axis, wanted);
+          if (origin && is === wanted) this.inputs[origin.input]!.fixed.set(origin.axis, wanted);
         continue;
       }
       const wrong = axis.filter(
@@ -95,7 +99,7 @@ export class InputRoles {
       if (wanted !== 'feature' && axis.length > 1) return false;
       for (const { origin } of wrong) {
         if (!origin) return false;
-        changes.push({ input: this.inputs[origin.input] as GraphInput, axis: origin.axis, wanted });
+        changes.push({ input: this.inputs[origin.input]!, axis: origin.axis, wanted });
       }
     }
     if (changes.length === 0) return true;
@@ -117,7 +121,7 @@ export class InputRoles {
   preferFeature(axis: readonly Factor[]): void {
     const origins = axis.flatMap(({ role: r, origin }) => (origin && r !== 'feature' ? [origin] : []));
     for (const origin of origins) {
-      const input = this.inputs[origin.input] as GraphInput;
+      const input = this.inputs[origin.input]!;
       const isFree = !input.fixed.has(origin.axis) && !input.parted.has(origin.axis);
       if (!isFree || typeof input.shape[origin.axis] !== 'number') continue;
       input.parted.add(origin.axis);
@@ -130,7 +134,7 @@ export class InputRoles {
   demandSequence(rows: Rows): boolean {
     if (rows.kind === 'sequence') return true;
     const changed = rows.inputs
-      .map((i) => this.inputs[i] as GraphInput)
+      .map((i) => this.inputs[i]!)
       .filter(({ isStep, roles }) => !isStep && !roles.includes('time'));
     if (changed.length === 0) return false;
     for (const input of changed) input.isStep = true;
@@ -169,7 +173,7 @@ function assignRoles(input: GraphInput): void {
   input.roles = best.roles;
 }
 
-function preference({ shape, dtype }: GraphInput, time: number, batch: number): number {
+function preference({ shape, dtype, first }: GraphInput, time: number, batch: number): number {
   const rank = shape.length;
   const isName = (axis: number, pattern: RegExp) => typeof shape[axis] === 'string' && pattern.test(shape[axis]);
   const named =
@@ -177,6 +181,7 @@ function preference({ shape, dtype }: GraphInput, time: number, batch: number): 
     (isName(time, BATCH_NAME) || isName(batch, TIME_NAME) ? 10 : 0);
   const wantsTime = dtype === 'int32' ? rank >= 2 : rank >= 3;
   const missing = (wantsTime === time < 0 ? 100 : 0) + (batch < 0 && rank > 0 ? 50 : 0);
-  const order = dtype === 'float32' ? (time === 0 && batch === 1 ? 0 : 1) : batch === 0 && time === 1 ? 0 : 1;
+  const isTimeFirst = (dtype === 'float32') === (first === 'time');
+  const order = (isTimeFirst ? time === 0 && batch === 1 : batch === 0 && time === 1) ? 0 : 1;
   return missing + named + 3 * (time + batch) + order;
 }

@@ -1,7 +1,7 @@
 import { GruError } from '../../errors.ts';
 import { checkShape, isArrayLike, type TensorLike } from '../../tensor.ts';
 import type { ImportedTensor } from '../report.ts';
-import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './protobuf.ts';
+import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
 import { Budget } from './limits.ts';
 import { dtypeClass, dtypeName, readTensorData, type Sidecars } from './tensor.ts';
 import type { Constant } from './value.ts';

@@ -1,7 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { GruError } from '../../errors.ts';
 import { halfToFloat } from '../half.ts';
-import type { OnnxTensor } from './protobuf.ts';
+import type { OnnxTensor } from './messages.ts';
 import type { Constant } from './value.ts';
 
 interface Dtype {

@@ -1,3 +1,4 @@
+import type { BoundTensor } from './binding.ts';
 import { GruError } from '../../errors.ts';
 import type { ValueKind, ValueRef } from '../../spec.ts';
 import { BATCH, TIME, multiplySizes, type Baked, type Size } from './size.ts';
@@ -68,7 +69,7 @@ export function isFeature(axis: readonly Factor[]): boolean {
 
 /** Size of an axis that has features only. */
 export function featureSize(axis: readonly Factor[]): number {
-  return axis.reduce((n, { role, size }) => (role === 'feature' ? n * (size as number) : n), 1);
+  return axis.reduce((n, { role, size }) => (role === 'feature' ? n * size! : n), 1);
 }
 
 export function width(rows: Rows): number {
@@ -79,12 +80,12 @@ export function width(rows: Rows): number {
 export function role(axis: readonly Factor[]): 'batch' | 'time' | 'feature' | 'one' | 'mixed' {
   if (isFeature(axis)) return featureSize(axis) === 1 ? 'one' : 'feature';
   const others = axis.filter(({ role: r, size }) => r !== 'feature' || size !== 1);
-  return others.length === 1 ? (others[0] as Factor).role : 'mixed';
+  return others.length === 1 ? others[0]!.role : 'mixed';
 }
 
 export function axisSize(axis: readonly Factor[]): Size {
   return axis.reduce<Size>(
-    (n, { role: r, size }) => multiplySizes(n, r === 'batch' ? BATCH : r === 'time' ? TIME : (size as number)) as Size,
+    (n, { role: r, size }) => multiplySizes(n, r === 'batch' ? BATCH : r === 'time' ? TIME : size!)!,
     1,
   );
 }
@@ -151,8 +152,8 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
   while (whole > 0 && order[whole - 1] === whole - 1 && picks[whole - 1] === undefined) whole--;
   const run = sizes.slice(whole).reduce((n, s) => n * s, 1);
   const outer = order.slice(0, whole).map((axis) => ({
-    stride: strides[axis] as number,
-    entries: picks[axis] ?? Array.from({ length: checked(sizes[axis] as number) }, (_, i) => i),
+    stride: strides[axis]!,
+    entries: picks[axis] ?? Array.from({ length: checked(sizes[axis]!) }, (_, i) => i),
   }));
   const count = checked(outer.reduce((n, { entries }) => n * entries.length, 1));
   const parts: Segment[][] = [];
@@ -160,8 +161,8 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
     let rest = i;
     let start = 0;
     for (let axis = outer.length - 1; axis >= 0; axis--) {
-      const { stride, entries } = outer[axis] as (typeof outer)[number];
-      start += (entries[rest % entries.length] as number) * stride;
+      const { stride, entries } = outer[axis]!;
+      start += entries[rest % entries.length]! * stride;
       rest = Math.floor(rest / entries.length);
     }
     parts.push(takeColumns(rows.columns, start, run));
@@ -172,4 +173,9 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
 function checked(count: number): number {
   if (count > 1 << 16) throw tooManyParts();
   return count;
+}
+
+/** Axes as a binding tells the caller of them. */
+export function boundAxes(axes: Rows['axes']): BoundTensor['axes'] {
+  return axes.map((axis) => axis.map(({ role, size }) => (role === 'feature' ? size! : role)));
 }

@@ -5,7 +5,7 @@ import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { axesText, feature, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
 import { foldBinary } from './constant.ts';
-import { sameKind } from './pick.ts';
+import { sameKind } from './join.ts';
 
 /** Operators that compute: products with constants, sums, activations. */
 
@@ -36,7 +36,7 @@ function product(context: NodeContext, rows: Rows, matrix: Constant, transposed:
   graph.budget.spend(4 * data.length);
   const kernel = new Float32Array(n * k);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < k; j++) kernel[i * k + j] = scale * (data[transposed ? i * k + j : j * n + i] as number);
+    for (let j = 0; j < k; j++) kernel[i * k + j] = scale * data[transposed ? i * k + j : j * n + i]!;
   }
   const axes = [...rows.axes.slice(0, -1), [feature(n)]];
   const result = graph.builder.dense(
@@ -94,14 +94,14 @@ function columnValues(context: NodeContext, rows: Rows, constant: Constant): Flo
   const sizes = rows.axes.map(featureSize);
   const fits = base.every((size, axis) => {
     if (size === 1) return true;
-    const kind = role(rows.axes[axis] as Factor[]);
+    const kind = role(rows.axes[axis]!);
     return (kind === 'feature' || kind === 'one') && size === sizes[axis];
   });
   if (!fits) throw refuse('it differs from step to step or from sequence to sequence, or repeats features');
   const size = width(rows);
   context.graph.budget.spend(4 * size);
   const index = broadcastIndex(base, sizes);
-  return Float32Array.from({ length: size }, (_, i) => data[index(i)] as number);
+  return Float32Array.from({ length: size }, (_, i) => data[index(i)]!);
 }
 
 /** Puts axes of size 1 before those of a value, so that it has as many as a constant that it is combined with. */
@@ -171,7 +171,7 @@ function activation(read: (context: NodeContext) => Activation): Operator {
 const prelu = activation((context) => {
   const { data } = floatsOf(context, requireConstant(context, 1, 'the slope'), 'the slope');
   if (data.length !== 1) throw nodeError(context.node, 'has a slope for each feature; supported: one slope');
-  return { name: 'leaky_relu', alpha: data[0] as number };
+  return { name: 'leaky_relu', alpha: data[0]! };
 });
 
 const softmax: Operator = (context) => {
@@ -205,8 +205,8 @@ const batchNormalization: Operator = (context) => {
     graph.place(constant, `${layerName(context)} (folded)`);
     return columnValues(context, rows, { ...constant, base: lead, shape: lead });
   }) as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const factor = scale.map((s, i) => s / Math.sqrt((variance[i] as number) + epsilon));
-  const shift = bias.map((b, i) => b - (mean[i] as number) * (factor[i] as number));
+  const factor = scale.map((s, i) => s / Math.sqrt(variance[i]! + epsilon));
+  const shift = bias.map((b, i) => b - mean[i]! * factor[i]!);
   return [graph.builder.affine(rows, layerName(context), factor, shift)];
 };
 

@@ -48,7 +48,7 @@ const constantOfShape: Operator = (context) => {
   if (elements(value.base) !== 1)
     throw nodeError(context.node, "attribute 'value' must hold one element", 'invalid_file');
   const base = shape.map((size) => (size === 0 ? 0 : 1));
-  const data = elements(base) === 0 ? [] : [value.data[0] as Size];
+  const data = elements(base) === 0 ? [] : [value.data[0]!];
   return [makeConstant(context, value.dtype, base, data, context.node.outputs[0] ?? '', shape)];
 };
 
@@ -72,7 +72,7 @@ const size: Operator = (context) => {
 
 const range: Operator = (context) => {
   const [start, limit, delta] = [0, 1, 2].map(
-    (i) => numbersOf(context, requireConstant(context, i, 'its input'), 'its input').data[0] as number,
+    (i) => numbersOf(context, requireConstant(context, i, 'its input'), 'its input').data[0]!,
   ) as [number, number, number];
   const count = Math.max(Math.ceil((limit - start) / delta), 0);
   if (!Number.isFinite(count)) throw nodeError(context.node, 'it has no end', 'invalid_file');
@@ -154,8 +154,7 @@ function reduction(combine: (a: Size, b: Size) => Size | undefined): Operator {
     const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? context.inputs[1] : undefined;
     const axes = given ? integers(context, given, 'axes') : attributes.ints('axes');
     const keep = attributes.int('keepdims') ?? 1;
-    if (attributes.int('noop_with_empty_axes'))
-      throw nodeError(node, "attribute 'noop_with_empty_axes' is not supported");
+    if (attributes.int('noop_with_empty_axes') && !axes?.length) return [input];
     if (input.base.length > 1 || (axes && axes.length > input.base.length))
       throw nodeError(node, 'reduces a constant of more than one dimension');
     const data = integers(context, input, 'its input');

@@ -89,7 +89,7 @@ export function readActivations({ attributes, node }: NodeContext, directions: n
     );
   }
   return Array.from({ length: directions }, (_, d) => ({
-    recurrentActivation: functions[2 * d] as Activation,
-    activation: functions[2 * d + 1] as Activation,
+    recurrentActivation: functions[2 * d]!,
+    activation: functions[2 * d + 1]!,
   }));
 }

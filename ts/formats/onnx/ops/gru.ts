@@ -11,13 +11,13 @@ import {
   feature,
   isFeature,
   joinColumns,
-  role,
   takeColumns,
   width,
   type Constant,
   type Rows,
   type Segment,
 } from '../value.ts';
+import { readInitial } from './gru-initial.ts';
 import { readActivations, type DirectionActivations } from './gru-activations.ts';
 
 /** One direction of a GRU node. */
@@ -62,8 +62,8 @@ export const gru: Operator = (context) => {
   readLengths(context, x, layout);
   const initial = readInitial(context, x, layout, times.length, hiddenSize);
   const directions = times.map<Direction>((time, d) => ({
-    ...(activations[d] as DirectionActivations),
-    weights: weights[d] as DirectionWeights,
+    ...activations[d]!,
+    weights: weights[d]!,
     time: x.reversed === (time === 'forward') ? 'reverse' : 'forward',
     initial: initial?.[d],
   }));
@@ -106,7 +106,7 @@ function readX(context: NodeContext, layout: number, inputSize: number): Rows {
     throw nodeError(node, `its input X holds whole numbers; ${expected} of floats`, 'invalid_file');
   if (x.axes.length !== 3 || !graph.demand(x, [...roles]))
     throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
-  if (!isFeature(x.axes[2] as Rows['axes'][number]) || width(x) !== inputSize)
+  if (!isFeature(x.axes[2]!) || width(x) !== inputSize)
     throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
   if (!graph.demandSequence(x))
     throw nodeError(node, `its input X ${axesText(x.axes)} is one row a sequence, not one a step; ${expected}`);
@@ -145,7 +145,7 @@ function readWeights(
 ): { inputSize: number; hiddenSize: number; weights: DirectionWeights[] } {
   const { attributes, inputs, node } = context;
   const r = weightTensor(context, 2, 'R', [count, undefined, undefined]);
-  const hiddenSize = r.shape[2] as number;
+  const hiddenSize = r.shape[2]!;
   const given = attributes.int('hidden_size');
   if (given !== undefined && given !== hiddenSize) {
     throw nodeError(
@@ -157,7 +157,7 @@ function readWeights(
   if (r.shape[1] !== 3 * hiddenSize)
     throw nodeError(node, `its R has shape [${r.shape.join(', ')}]; expected [${count}, 3 n, n]`, 'invalid_file');
   const w = weightTensor(context, 1, 'W', [count, 3 * hiddenSize, undefined]);
-  const inputSize = w.shape[2] as number;
+  const inputSize = w.shape[2]!;
   if (inputSize < 1 || hiddenSize < 1) throw nodeError(node, `its W has shape [${w.shape.join(', ')}]`, 'invalid_file');
   const b =
     inputs[3] || (node.inputs[3] ?? '') !== '' ? weightTensor(context, 3, 'B', [count, 6 * hiddenSize]) : undefined;
@@ -188,7 +188,7 @@ function readLengths(context: NodeContext, x: Rows, layout: number): void {
   const lengths = context.inputs[4];
   if (lengths === undefined) return;
   if (lengths.type === 'constant') {
-    const time = axisSize(x.axes[layout === 0 ? 0 : 1] as Rows['axes'][number]);
+    const time = axisSize(x.axes[layout === 0 ? 0 : 1]!);
     const values = Array.from(lengths.data);
     const different = values.find((n) => equalSizes(n, time, graph.baked) !== true);
     if (different === undefined) return;
@@ -208,80 +208,6 @@ function readLengths(context: NodeContext, x: Rows, layout: number): void {
     );
   }
   graph.lengths.set(name, input);
-}
-
-/** The initial states, one a direction; undefined: zeros, or what the caller has set. */
-function readInitial(
-  context: NodeContext,
-  x: Rows,
-  layout: number,
-  count: number,
-  hiddenSize: number,
-): ValueRef[] | undefined {
-  const { graph, node } = context;
-  const initial = context.inputs[5];
-  const expected = layout === 0 ? `[${count}, batch, ${hiddenSize}]` : `[batch, ${count}, ${hiddenSize}]`;
-  if (initial === undefined || initial.type === 'zeros') return undefined;
-  if (initial.type === 'constant') return constantInitial(context, initial, x, layout, count, hiddenSize);
-  if (initial.type !== 'rows' || initial.dtype !== 'float32' || initial.axes.length !== 3)
-    throw nodeError(node, `its initial_h does not fit; expected ${expected}`);
-  const fits = graph.demand(initial, layout === 0 ? ['feature', 'batch', 'feature'] : ['batch', 'feature', 'feature']);
-  const [batch, d] = (layout === 0 ? [initial.axes[1], initial.axes[0]] : [initial.axes[0], initial.axes[1]]) as [
-    Rows['axes'][number],
-    Rows['axes'][number],
-  ];
-  const hasFeatures =
-    isFeature(d) && isFeature(initial.axes[2] as Rows['axes'][number]) && ['batch', 'one'].includes(role(batch));
-  if (!fits || !hasFeatures || axisSize(d) !== count || width(initial) !== count * hiddenSize) {
-    throw nodeError(node, `its initial_h is ${axesText(initial.axes)}; expected ${expected}`);
-  }
-  const vector =
-    initial.kind === 'vector'
-      ? initial
-      : { ...initial, kind: 'vector' as const, columns: graph.builder.step(initial, 0) };
-  return Array.from({ length: count }, (_, i) =>
-    graph.builder.ref(takeColumns(vector.columns, i * hiddenSize, hiddenSize), 'vector'),
-  );
-}
-
-function constantInitial(
-  context: NodeContext,
-  initial: Constant,
-  x: Rows,
-  layout: number,
-  count: number,
-  hiddenSize: number,
-): ValueRef[] | undefined {
-  const { graph, node } = context;
-  const data = Array.from(initial.data);
-  const batchAxis = layout === 0 ? 1 : 0;
-  const wanted = layout === 0 ? [count, 0, hiddenSize] : [0, count, hiddenSize];
-  const fits =
-    initial.shape.length === 3 && initial.shape.every((size, axis) => axis === batchAxis || size === wanted[axis]);
-  if (!fits)
-    throw nodeError(
-      node,
-      `its initial_h is a constant ${shapeText(initial.shape)} that does not fit ${count} direction(s) of ${hiddenSize}`,
-      'invalid_file',
-    );
-  if (data.every((v) => v === 0)) return undefined;
-  const batch = initial.base[batchAxis] as number;
-  const at = (d: number, b: number, j: number) => {
-    const index = (size: number, i: number) => (size === 1 ? 0 : i);
-    const [s0, s1, s2] = initial.base as [number, number, number];
-    const [i0, i1] = layout === 0 ? [index(s0, d), index(s1, b)] : [index(s0, b), index(s1, d)];
-    return data[(i0 * s1 + i1) * s2 + index(s2, j)] as number;
-  };
-  const name = nodeName(node);
-  graph.place(initial, `${name} initial state`);
-  return Array.from({ length: count }, (_, d) => {
-    const values = Float32Array.from({ length: hiddenSize }, (_v, j) => at(d, 0, j));
-    for (let b = 1; b < batch; b++) {
-      if (values.some((v, j) => v !== Math.fround(at(d, b, j))))
-        throw nodeError(node, 'its initial_h is a constant that differs from sequence to sequence');
-    }
-    return graph.builder.constantVector(x, `${name}_initial`, values);
-  });
 }
 
 /** One gru layer, or one a direction where their activations differ. Columns in the order of the node's directions. */
@@ -308,7 +234,7 @@ function addLayers(
       direction: list.length === 2 ? 'bidirectional' : first.time,
       ...(isDefault(first.recurrentActivation, 'sigmoid') ? {} : { recurrentActivation: first.recurrentActivation }),
       ...(isDefault(first.activation, 'tanh') ? {} : { activation: first.activation }),
-      ...(first.initial === undefined ? {} : { initialState: ordered.map((d) => d.initial as ValueRef) }),
+      ...(first.initial === undefined ? {} : { initialState: ordered.map((d) => d.initial!) }),
       weights: gruWeights(weights),
     };
   };

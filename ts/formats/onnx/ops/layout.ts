@@ -11,7 +11,7 @@ import {
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
-import { equalSizes, multiplySizes, shapeText, type Size } from '../size.ts';
+import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
 import { featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
 
@@ -30,11 +30,9 @@ const transpose: Operator = (context) => {
   }
   if (input.type === 'rows') {
     const columns = selectColumns(input, [], perm);
-    return [
-      { ...input, axes: perm.map((axis) => input.axes[axis] as Rows['axes'][number]), columns, exclusive: false },
-    ];
+    return [{ ...input, axes: perm.map((axis) => input.axes[axis]!), columns, exclusive: false }];
   }
-  const base = perm.map((axis) => input.base[axis] as number);
+  const base = perm.map((axis) => input.base[axis]!);
   const strides = input.base.map((_, axis) => elements(input.base.slice(axis + 1)));
   const count = elements(base);
   context.graph.budget.spend(8 * count);
@@ -44,13 +42,13 @@ const transpose: Operator = (context) => {
     let from = 0;
     let rest = i;
     for (let axis = rank - 1; axis >= 0; axis--) {
-      const size = base[axis] as number;
-      from += (rest % size) * (strides[perm[axis] as number] as number);
+      const size = base[axis]!;
+      from += (rest % size) * strides[perm[axis]!]!;
       rest = Math.floor(rest / size);
     }
-    data[i] = input.data[from] as Size;
+    data[i] = input.data[from]!;
   }
-  return [{ ...input, base, shape: perm.map((axis) => input.shape[axis] as Size), data }];
+  return [{ ...input, base, shape: perm.map((axis) => input.shape[axis]!), data }];
 };
 
 /** A constant in another shape. */
@@ -58,7 +56,6 @@ function reshapeConstant(context: NodeContext, input: Constant, target: Size[]):
   const { budget } = context.graph;
   const single = elements(input.base) === 1;
   const open = target.indexOf(-1);
-  const whole = input.shape.reduce<Size | undefined>((n, d) => (n === undefined ? n : multiplySizes(n, d)), 1);
   if (single && target.every((d) => d !== -1)) return { ...input, base: target.map(() => 1), shape: target };
   const { shape, data } = fullData(context, input);
   const given = target.map((size) => {
@@ -68,11 +65,7 @@ function reshapeConstant(context: NodeContext, input: Constant, target: Size[]):
   const rest = elements(given.filter((size) => size !== -1));
   const base = given.map((size, i) => (i === open ? elements(shape) / rest : size));
   if (elements(base) !== elements(shape) || base.some((size) => !Number.isInteger(size) || size < 0)) {
-    throw nodeError(
-      context.node,
-      `cannot reshape ${shapeText(input.shape)} (${String(whole)} values) to ${shapeText(target)}`,
-      'invalid_file',
-    );
+    throw nodeError(context.node, `cannot reshape ${shapeText(input.shape)} to ${shapeText(target)}`, 'invalid_file');
   }
   budget.spend(64);
   return { ...input, base, shape: base, data };
@@ -129,18 +122,16 @@ const squeeze: Operator = (context) => {
   const shape = shapeOf(input);
   const { baked } = context.graph;
   const given = axesOf(context)?.map((axis) => axisIndex(context, axis, shape.length));
-  const isOne = (axis: number) => equalSizes(shape[axis] as Size, 1, baked) === true;
+  const isOne = (axis: number) => equalSizes(shape[axis]!, 1, baked) === true;
   const drop = new Set(given ?? shape.flatMap((size, axis) => (size === 1 ? [axis] : [])));
   for (const axis of drop) {
     if (isOne(axis)) continue;
-    const size = shapeText([shape[axis] as Size]);
+    const size = shapeText([shape[axis]!]);
     throw nodeError(context.node, `drops axis ${axis} of size ${size}: a size of 1 that the file does not fix`);
   }
   const keep = shape.flatMap((_, axis) => (drop.has(axis) ? [] : [axis]));
-  if (input.type === 'rows') return [{ ...input, axes: keep.map((axis) => input.axes[axis] as Rows['axes'][number]) }];
-  return [
-    { ...input, base: keep.map((axis) => input.base[axis] as number), shape: keep.map((axis) => shape[axis] as Size) },
-  ];
+  if (input.type === 'rows') return [{ ...input, axes: keep.map((axis) => input.axes[axis]!) }];
+  return [{ ...input, base: keep.map((axis) => input.base[axis]!), shape: keep.map((axis) => shape[axis]!) }];
 };
 
 const unsqueeze: Operator = (context) => {
@@ -209,13 +200,13 @@ const expand: Operator = (context) => {
   const pad = <T>(list: readonly T[], one: T) => [...Array<T>(rank - list.length).fill(one), ...list];
   const [from, to] = [pad<Size>(before, 1), pad<Size>(target, 1)];
   const shape = from.map((size, axis) => {
-    const wanted = to[axis] as Size;
+    const wanted = to[axis]!;
     if (wanted === 1 || equalSizes(size, wanted, baked)) return typeof wanted === 'number' ? size : wanted;
     if (size === 1) return wanted;
     throw nodeError(context.node, `cannot expand ${shapeText(before)} to ${shapeText(target)}`, 'invalid_file');
   });
   if (input.type === 'constant') return [{ ...input, base: pad(input.base, 1), shape }];
-  if (shape.some((size, axis) => equalSizes(size, from[axis] as Size, baked) !== true)) {
+  if (shape.some((size, axis) => equalSizes(size, from[axis]!, baked) !== true)) {
     throw nodeError(
       context.node,
       `repeats a computed value (${shapeText(before)} to ${shapeText(shape)}); supported: constants`,
@@ -234,7 +225,7 @@ const tile: Operator = (context) => {
     repeats.length === shape.length &&
     shape.every((size, i) => size === 1 || repeats[i] === 1)
   ) {
-    return [{ ...input, shape: shape.map((size, i) => (size === 1 ? (repeats[i] as Size) : size)) }];
+    return [{ ...input, shape: shape.map((size, i) => (size === 1 ? repeats[i]! : size)) }];
   }
   throw nodeError(context.node, 'repeats a tensor; supported: constants along axes of size 1');
 };

@@ -1,0 +1,92 @@
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { GruError } from '../../errors.ts';
+
+/** Objects that a file may hold: more is no model but an attack on memory. */
+const MAX_OBJECTS = 200_000;
+export const MAX_RANK = 16;
+
+export type Field = (reader: BinaryReader, wire: WireType) => void;
+
+/** Reads messages, and counts what they make. */
+export class Decoder {
+  #left: number;
+
+  constructor(size: number) {
+    this.#left = MAX_OBJECTS + Math.floor(size / 64);
+  }
+
+  count(): void {
+    if (--this.#left < 0) throw new GruError('unsupported', 'the ONNX file holds too many nodes, tensors or names');
+  }
+
+  /** Calls the field's reader; fields not listed are an error, those in `harmless` cannot change the result. */
+  message(bytes: Uint8Array, what: string, fields: Record<number, Field>, harmless: readonly number[] = []): void {
+    this.count();
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [number, wire] = reader.tag();
+      const field = fields[number];
+      if (field) {
+        field(reader, wire);
+        if (reader.pos > reader.len) throw new RangeError('premature end');
+      } else if (harmless.includes(number) && wire !== WireType.StartGroup) {
+        reader.skip(wire, number);
+      } else {
+        throw new GruError('unsupported', `the ONNX file has an unknown field ${number} in ${what}`);
+      }
+    }
+  }
+}
+
+export function bytes(reader: BinaryReader, wire: WireType): Uint8Array {
+  if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
+  return reader.bytes();
+}
+
+export function text(reader: BinaryReader, wire: WireType): string {
+  if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
+  return reader.string();
+}
+
+export function integer(reader: BinaryReader, wire: WireType): number {
+  if (wire !== WireType.Varint) throw new RangeError('wrong wire type');
+  return Number(reader.int64());
+}
+
+export function float(reader: BinaryReader, wire: WireType): number {
+  if (wire !== WireType.Bit32) throw new RangeError('wrong wire type');
+  return reader.float();
+}
+
+/** Values of a repeated number, packed or not. */
+export function numbers(
+  into: number[],
+  decoder: Decoder,
+  one: (reader: BinaryReader) => number,
+  unpacked: WireType,
+): Field {
+  return (reader, wire) => {
+    if (wire === unpacked) {
+      decoder.count();
+      into.push(one(reader));
+      return;
+    }
+    const inner = new BinaryReader(bytes(reader, wire));
+    while (inner.pos < inner.len) {
+      decoder.count();
+      into.push(one(inner));
+    }
+    if (inner.pos > inner.len) throw new RangeError('premature end');
+  };
+}
+
+export const oneInteger = (reader: BinaryReader) => Number(reader.int64());
+export const oneFloat = (reader: BinaryReader) => reader.float();
+
+/** Keeps the bytes of repeated numbers: a packed run, or one value. */
+export function chunks(into: Uint8Array[], decoder: Decoder, unpacked: WireType): Field {
+  return (reader, wire) => {
+    decoder.count();
+    into.push(wire === unpacked ? reader.skip(wire) : bytes(reader, wire));
+  };
+}

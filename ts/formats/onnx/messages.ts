@@ -1,0 +1,64 @@
+/** The messages of onnx.proto (github.com/onnx/onnx) as far as a GRU model needs them; big data stay views into the file. */
+export interface OnnxModel {
+  producer: string;
+  irVersion: number;
+  /** Version of the standard operators. */
+  opset: number;
+  graph: OnnxGraph;
+  /** Names of the model's own functions, `domain.name`. */
+  functions: string[];
+}
+
+export interface OnnxGraph {
+  nodes: OnnxNode[];
+  initializers: OnnxTensor[];
+  inputs: OnnxValueInfo[];
+  outputs: OnnxValueInfo[];
+}
+
+export interface OnnxNode {
+  inputs: string[];
+  outputs: string[];
+  name: string;
+  op: string;
+  domain: string;
+  attributes: OnnxAttribute[];
+}
+
+export interface OnnxAttribute {
+  name: string;
+  type: number;
+  f?: number;
+  i?: number;
+  s?: string;
+  t?: OnnxTensor;
+  floats?: number[];
+  ints?: number[];
+  strings?: string[];
+  /** Holds something that no supported operator takes: a graph, a sparse tensor, a type, a reference. */
+  other?: string;
+}
+
+export interface OnnxTensor {
+  name: string;
+  dims: number[];
+  dtype: number;
+  raw?: Uint8Array;
+  /** Packed values of float_data, int32_data, int64_data, double_data, as they lie in the file. */
+  packed: Partial<Record<'float' | 'int32' | 'int64' | 'double', Uint8Array[]>>;
+  external?: { location: string; offset: number; length?: number };
+  /** Why its data cannot be read, if so. */
+  unreadable?: string;
+}
+
+export interface OnnxValueInfo {
+  name: string;
+  dtype: number;
+  /** A number, or the name of a dimension that is free ('' for one without a name); undefined: any shape. */
+  shape?: (number | string)[];
+}
+
+/** Whether a domain is that of the standard operators. */
+export function isStandard(domain: string): boolean {
+  return domain === '' || domain === 'ai.onnx';
+}

@@ -1,0 +1,155 @@
+import { nodeError } from '../attributes.ts';
+import {
+  axisIndex,
+  broadcastSize,
+  elements,
+  fullData,
+  makeConstant,
+  plainIntegers,
+  requireInput,
+  shapeOf,
+} from '../constants.ts';
+import type { NodeContext, Operator } from '../context.ts';
+import { shapeText, type Size } from '../size.ts';
+import {
+  axesText,
+  feature,
+  featureSize,
+  isFeature,
+  joinColumns,
+  role,
+  takeColumns,
+  width,
+  type Constant,
+  type Rows,
+} from '../value.ts';
+import { pickConstant, pickRows } from './parts.ts';
+
+export const split: Operator = (context) => {
+  const { attributes, inputs, node, opset } = context;
+  const input = requireInput(context, 0);
+  const shape = shapeOf(input);
+  const axis = axisIndex(context, attributes.int('axis') ?? 0, shape.length);
+  const given = opset >= 13 ? inputs[1] && plainIntegers(context, inputs[1], 'split') : attributes.ints('split');
+  const count = (opset >= 18 ? attributes.int('num_outputs') : undefined) ?? node.outputs.length;
+  const isComputed = input.type === 'rows';
+  if (isComputed) context.graph.preferFeature(input.axes[axis]!);
+  const axisRole = isComputed ? role(input.axes[axis]!) : 'feature';
+  const size = isComputed ? featureSize(input.axes[axis]!) : shape[axis];
+  if ((axisRole !== 'feature' && axisRole !== 'one') || typeof size !== 'number') {
+    throw nodeError(node, `splits the ${axisRole} axis of ${shapeText(shape)}; supported: features`);
+  }
+  if (count !== node.outputs.length)
+    throw nodeError(node, `has ${node.outputs.length} outputs, num_outputs is ${count}`, 'invalid_file');
+  const each = Math.ceil(size / count);
+  const sizes = given ?? Array.from({ length: count }, (_, i) => Math.min(each, size - i * each));
+  if (
+    sizes.length !== node.outputs.length ||
+    sizes.some((n) => n < 1) ||
+    elements([sizes.reduce((a, b) => a + b, 0)]) !== size
+  ) {
+    throw nodeError(node, `sizes ${shapeText(sizes.slice(0, 20))} do not fit an axis of ${size}`, 'invalid_file');
+  }
+  let start = 0;
+  return sizes.map((length) => {
+    context.graph.budget.spend(8 * length);
+    const entries = Array.from({ length }, (_, i) => start + i);
+    start += length;
+    return isComputed
+      ? pickRows(input, axis, entries)
+      : pickConstant(context, input, axis, input.base[axis] === 1 ? entries.map(() => 0) : entries);
+  });
+};
+
+export const concat: Operator = (context) => {
+  const { attributes, inputs, node } = context;
+  const values = inputs.map((_, i) => requireInput(context, i));
+  const rank = shapeOf(values[0] ?? requireInput(context, 0)).length;
+  const axis = axisIndex(context, attributes.int('axis') ?? (context.opset < 4 ? 1 : 0), rank);
+  if (values.some((value) => shapeOf(value).length !== rank))
+    throw nodeError(node, 'its inputs have differing numbers of dimensions', 'invalid_file');
+  if (values.length === 1) return [values[0]];
+  if (values.every((value) => value.type === 'constant')) return [concatConstants(context, values, axis)];
+  const rows = values.filter((value) => value.type === 'rows');
+  if (rows.length < values.length) throw nodeError(node, 'puts a constant beside a computed value');
+  return [concatRows(context, rows, axis)];
+};
+
+function concatConstants(context: NodeContext, values: Constant[], axis: number): Constant {
+  // axes that all of them repeat stay repeated: the batch or the steps of a zero state
+  const isRepeated = (i: number) => i !== axis && values.every(({ base }) => base[i] === 1);
+  const parts = values.map((value) =>
+    fullData(context, { ...value, shape: value.shape.map((size, i) => (isRepeated(i) ? 1 : size)) }),
+  );
+  const [first] = parts as [(typeof parts)[number]];
+  const size = parts.reduce((n, { shape }) => n + shape[axis]!, 0);
+  if (parts.some(({ shape }) => shape.some((d, i) => i !== axis && d !== first.shape[i])))
+    throw nodeError(context.node, 'its inputs do not fit each other', 'invalid_file');
+  const base = first.shape.map((d, i) => (i === axis ? size : d));
+  const inner = elements(base.slice(axis + 1));
+  const count = elements(base);
+  context.graph.budget.spend(8 * count);
+  const isFloat = parts.every(({ data }) => data instanceof Float32Array);
+  const data: Size[] | Float32Array = isFloat ? new Float32Array(count) : new Array<Size>(count);
+  let at = 0;
+  for (let o = 0; o < elements(base.slice(0, axis)); o++) {
+    for (const part of parts) {
+      const length = part.shape[axis]! * inner;
+      for (let i = 0; i < length; i++) data[at++] = part.data[o * length + i]!;
+    }
+  }
+  const { dtype } = values[0]!;
+  const shape = base.map((size, i) =>
+    isRepeated(i)
+      ? values.reduce<Size>((n, value) => broadcastSize(context, n, value.shape[i]!, context.graph.baked), 1)
+      : size,
+  );
+  return makeConstant(context, dtype, base, data, values.find(({ source }) => source !== '')?.source ?? '', shape);
+}
+
+function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
+  const { node } = context;
+  const rows = sameKind(context, values);
+  const [first] = rows as [Rows];
+  const fits = rows.every(
+    (value) =>
+      isFeature(value.axes[axis]!) &&
+      value.dtype === first.dtype &&
+      value.reversed === first.reversed &&
+      value.axes.every((a, i) => i === axis || axesText([a]) === axesText([first.axes[i]!])),
+  );
+  if (!fits)
+    throw nodeError(
+      node,
+      `puts ${rows.map((value) => axesText(value.axes)).join(' and ')} side by side along axis ${axis}; supported: features of like values`,
+    );
+  const outer = first.axes.slice(0, axis).reduce((n, a) => n * featureSize(a), 1);
+  context.graph.budget.spend(16 * outer * rows.length);
+  if (outer > 4096) throw nodeError(node, `interleaves ${outer} parts`);
+  const parts = Array.from({ length: outer }, (_, o) =>
+    rows.map((value) => {
+      const length = width(value) / outer;
+      return takeColumns(value.columns, o * length, length);
+    }),
+  );
+  const size = rows.reduce((n, value) => n + featureSize(value.axes[axis]!), 0);
+  return {
+    ...first,
+    axes: first.axes.map((a, i) => (i === axis ? [feature(size)] : a)),
+    columns: joinColumns(parts.flat()),
+    inputs: [...new Set(rows.flatMap((value) => value.inputs))],
+    exclusive: false,
+  };
+}
+
+/** Values of one kind: a sequence without a time axis (it is known to have one step) is read as a vector beside vectors. */
+export function sameKind(context: NodeContext, values: Rows[]): Rows[] {
+  if (values.every(({ kind }) => kind === values[0]?.kind)) return values;
+  return values.map((value) => {
+    if (value.kind === 'vector') return value;
+    if (value.axes.flat().some((factor) => factor.role === 'time')) {
+      throw nodeError(context.node, 'combines a value of steps with one of whole sequences');
+    }
+    return { ...value, kind: 'vector', columns: context.graph.builder.step(value, 0), exclusive: false };
+  });
+}

@@ -1,0 +1,72 @@
+import { elements } from '../constants.ts';
+import type { NodeContext } from '../context.ts';
+import type { Size } from '../size.ts';
+import { feature, selectColumns, type Constant, type Rows } from '../value.ts';
+
+/** Entries of one axis, in order. */
+export function pickConstant(context: NodeContext, input: Constant, axis: number, entries: number[]): Constant {
+  if (input.base[axis] === 1 && entries.every((i) => i === 0)) {
+    return {
+      ...input,
+      shape: input.shape.map((size, i) => (i === axis ? entries.length : size)),
+      ...(entries.length === 0 ? { base: input.base.map((d, i) => (i === axis ? 0 : d)), data: [] } : {}),
+    };
+  }
+  const inner = elements(input.base.slice(axis + 1));
+  const outer = elements(input.base.slice(0, axis));
+  const size = input.base[axis]!;
+  const count = outer * entries.length * inner;
+  context.graph.budget.spend(8 * count);
+  const data: Size[] | Float32Array =
+    input.data instanceof Float32Array ? new Float32Array(count) : new Array<Size>(count);
+  let at = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const entry of entries) {
+      for (let i = 0; i < inner; i++) data[at++] = input.data[(o * size + entry) * inner + i]!;
+    }
+  }
+  const replace = <T>(list: readonly T[]) => list.map((d, i) => (i === axis ? entries.length : d));
+  return { ...input, base: replace(input.base), shape: replace(input.shape), data };
+}
+
+export function pickRows(rows: Rows, axis: number, entries: number[]): Rows {
+  const picks: number[][] = [];
+  picks[axis] = entries;
+  const columns = selectColumns(
+    rows,
+    picks,
+    rows.axes.map((_, i) => i),
+  );
+  return {
+    ...rows,
+    axes: rows.axes.map((a, i) => (i === axis ? [feature(entries.length)] : a)),
+    columns,
+    exclusive: false,
+  };
+}
+
+/** One step of each sequence. */
+export function pickStep(context: NodeContext, rows: Rows, axis: number, index: 0 | -1): Rows {
+  const { graph, node } = context;
+  const at = rows.reversed ? ((-1 - index) as 0 | -1) : index;
+  if (at === -1) graph.fromEnd ??= `${node.op} node '${node.name}'`;
+  const columns = graph.builder.step(rows, at);
+  return {
+    ...rows,
+    kind: 'vector',
+    axes: rows.axes.map((a, i) => (i === axis ? [] : a)),
+    columns,
+    reversed: false,
+    exclusive: false,
+  };
+}
+
+/** Which step an index names: the first, the last, or none that is supported. */
+export function stepIndex(context: NodeContext, index: Size): 0 | -1 | undefined {
+  const { time } = context.graph.baked;
+  if (index === 0 || index === -1) return index;
+  if (typeof index !== 'number')
+    return index.c === 1 && index.t === 1 && index.b === 0 && index.k === -1 ? -1 : undefined;
+  if (time !== undefined && index === time - 1) return -1;
+  return time !== undefined && index === -time ? 0 : undefined;
+}

@@ -1,0 +1,141 @@
+import { nodeError } from '../attributes.ts';
+import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
+import type { NodeContext, Operator } from '../context.ts';
+import { equalSizes, sizeText, type Size } from '../size.ts';
+import { axesText, featureSize, role, width, type Factor, type Rows } from '../value.ts';
+import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
+
+const HUGE = 2 ** 31 - 1;
+
+interface Range {
+  axis: number;
+  start: Size;
+  end: Size;
+  step: number;
+}
+
+function ranges(context: NodeContext, shape: readonly Size[]): Range[] {
+  const { attributes, inputs, node, opset } = context;
+  const read = (i: number, what: string): Size[] | undefined => {
+    if (opset < 10) return attributes.ints(what);
+    return inputs[i] && integers(context, inputs[i], what);
+  };
+  const [starts, ends, axes] = [read(1, 'starts'), read(2, 'ends'), read(3, 'axes')];
+  const steps = opset < 10 ? undefined : read(4, 'steps');
+  if (!starts || !ends) throw nodeError(node, 'starts or ends are missing', 'invalid_file');
+  const count = starts.length;
+  if ([ends, axes, steps].some((list) => list && list.length !== count) || count > shape.length) {
+    throw nodeError(node, 'starts, ends, axes and steps do not fit each other', 'invalid_file');
+  }
+  return starts.map((start, i) => {
+    const step = steps?.[i] ?? 1;
+    if (typeof step !== 'number' || step === 0 || !Number.isInteger(step))
+      throw nodeError(node, `step ${sizeText(step)} is not supported`);
+    const axis = axisIndex(context, (axes?.[i] ?? i) as number, shape.length);
+    return { axis, start, end: ends[i]!, step };
+  });
+}
+
+/** The entries that a range takes of an axis of known size. */
+function rangeEntries(context: NodeContext, { start, end, step }: Range, size: number): number[] {
+  const number = (value: Size) => {
+    if (typeof value === 'number') return value;
+    throw nodeError(context.node, `a range up to ${sizeText(value)} of an axis of ${size} is not supported`);
+  };
+  const clamp = (value: number, low: number, high: number) =>
+    Math.min(Math.max(value < 0 ? value + size : value, low), high);
+  const entries: number[] = [];
+  const from = step > 0 ? clamp(number(start), 0, size) : clamp(number(start), 0, size - 1);
+  const to = step > 0 ? clamp(number(end), 0, size) : clamp(number(end), -1, size - 1);
+  context.graph.budget.spend(8 * Math.max(Math.ceil((to - from) / step), 0));
+  for (let i = from; step > 0 ? i < to : i > to; i += step) entries.push(i);
+  return entries;
+}
+
+export const slice: Operator = (context) => {
+  const { graph, node } = context;
+  let value = requireInput(context, 0);
+  for (const range of ranges(context, shapeOf(value))) {
+    const { axis, start, end, step } = range;
+    const size = shapeOf(value)[axis]!;
+    const isWhole =
+      start === 0 && ((typeof end === 'number' && end >= HUGE) || equalSizes(end, size, graph.baked) === true);
+    if (isWhole && step === 1) continue;
+    if (value.type === 'constant') {
+      const length = value.base[axis] === 1 ? size : value.base[axis];
+      if (typeof length !== 'number') throw nodeError(node, `takes a part of an axis of size ${sizeText(size)}`);
+      value = pickConstant(
+        context,
+        value,
+        axis,
+        value.base[axis] === 1
+          ? rangeEntries(context, range, length).map(() => 0)
+          : rangeEntries(context, range, length),
+      );
+      continue;
+    }
+    graph.preferFeature(value.axes[axis]!);
+    const axisRole = role(value.axes[axis]!);
+    if (axisRole === 'feature' || axisRole === 'one') {
+      value = pickRows(value, axis, rangeEntries(context, range, featureSize(value.axes[axis]!)));
+      if (width(value) === 0) throw nodeError(node, `leaves nothing of axis ${axis}`);
+      continue;
+    }
+    if (axisRole === 'time') {
+      const isReverse =
+        step === -1 &&
+        (start === -1 || (typeof start === 'number' && start >= HUGE)) &&
+        typeof end === 'number' &&
+        end <= -HUGE;
+      if (isReverse) {
+        value = reverse(context, value);
+        continue;
+      }
+      const index = stepIndex(context, start);
+      const last =
+        step === 1 &&
+        index === -1 &&
+        ((typeof end === 'number' && end >= HUGE) ||
+          equalSizes(end, size, graph.baked) === true ||
+          end === graph.baked.time);
+      const first =
+        step === 1 && index === 0 && (end === 1 || (graph.baked.time !== undefined && end === 1 - graph.baked.time));
+      if (first || last) {
+        value = pickStep(context, value, axis, last ? -1 : 0);
+        continue;
+      }
+    }
+    throw nodeError(
+      node,
+      `takes ${sizeText(start)} to ${sizeText(end)} by ${step} of the ${axisRole} axis of ${axesText(value.axes)}; supported: features, the first step, the last step, all steps`,
+    );
+  }
+  return [value];
+};
+
+function reverse(context: NodeContext, rows: Rows): Rows {
+  context.graph.fromEnd ??= `${context.node.op} node '${context.node.name}'`;
+  return { ...rows, reversed: !rows.reversed, exclusive: false };
+}
+
+/** Turns whole sequences round: the lengths are all of them. */
+export const reverseSequence: Operator = (context) => {
+  const { attributes, graph, node } = context;
+  const rows = requireInput(context, 0);
+  const batchAxis = attributes.int('batch_axis') ?? 1;
+  const timeAxis = attributes.int('time_axis') ?? 0;
+  if (rows.type !== 'rows') throw nodeError(node, 'is supported for computed values');
+  const roles: Factor['role'][] = [];
+  roles[timeAxis] = 'time';
+  roles[batchAxis] = 'batch';
+  graph.demand(
+    rows,
+    rows.axes.map((_, axis) => roles[axis]),
+  );
+  const lengths = Array.from(requireConstant(context, 1, 'sequence_lens').data);
+  const time = shapeOf(rows)[timeAxis];
+  const all = time !== undefined && lengths.every((n) => equalSizes(n, time, graph.baked) === true);
+  if (!all || role(rows.axes[timeAxis] ?? []) !== 'time')
+    throw nodeError(node, "input 'sequence_lens' is not the number of steps for all sequences");
+  return [reverse(context, rows)];
+};
