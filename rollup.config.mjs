@@ -38,6 +38,7 @@ const wasmFiles = {
 
 const external = /^node:/;
 const onwarn = (warning) => {
+  if (warning.id?.includes('node_modules')) return;
   throw new Error(warning.message);
 };
 

@@ -1,11 +1,13 @@
 import type { Backend } from './backend.ts';
 import { GruError } from './errors.ts';
 import { readModel } from './formats/index.ts';
+import type { ImportedModel, ImportOptions } from './formats/report.ts';
 import { resolveGraph } from './graph.ts';
 import { type GruConfig, type GruLayout, gruSpec } from './gru.ts';
 import { GruModel } from './model.ts';
 import { rememberBackend } from './origin.ts';
-import { type ModelSource, readSource } from './source.ts';
+import { inspectModel, type Inspection } from './inspect.ts';
+import { filesBeside, type ModelFiles, type ModelSource, readSource, sourceName } from './source.ts';
 import type { ModelSpec } from './spec.ts';
 import { checkOptions, describe, isRecord } from './tensor.ts';
 
@@ -26,16 +28,23 @@ export interface ModelOptions {
   revectorize?: boolean | undefined;
 }
 
-/** Options of `loadModel`. */
-export interface LoadOptions extends ModelOptions {
-  /** Aborts reading; `loadModel` then rejects with the signal's reason. */
+/** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
+export interface ReadOptions extends ImportOptions {
+  /** Aborts reading; the promise then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
+  /** Files that the model file names (shards, external data), where they are not beside it: by that name. */
+  files?: ModelFiles | undefined;
 }
+
+/** Options of `loadModel`. */
+export interface LoadOptions extends ModelOptions, ReadOptions {}
 
 /** The functions that make models. */
 export interface GruApi {
   /** Reads a model file and compiles it. */
   readonly loadModel: (source: ModelSource, options?: LoadOptions) => Promise<GruModel>;
+  /** Says what a model file holds, without compiling it. */
+  readonly inspect: (source: ModelSource, options?: ReadOptions) => Promise<Inspection>;
   /** Compiles a model from its description. */
   readonly createModel: (spec: ModelSpec, options?: ModelOptions) => Promise<GruModel>;
   /** Builds a GRU, or a stack of them, from arrays. */
@@ -43,29 +52,46 @@ export interface GruApi {
 }
 
 const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
+const READ_OPTIONS = ['signal', 'files', 'keras', 'pytorch', 'onnx'];
+
+type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
+
+async function read(source: ModelSource, { signal, files = {}, ...rest }: ReadOptions): Promise<ImportedModel> {
+  const { keras, pytorch, onnx } = rest;
+  const options = Object.fromEntries(
+    Object.entries({ keras, pytorch, onnx }).filter(([, value]) => value !== undefined),
+  );
+  const name = sourceName(source);
+  const sidecar = filesBeside(source, files, signal);
+  return readModel(await readSource(source, signal), { options, sidecar, ...(name === undefined ? {} : { name }) });
+}
 
 /** The functions over backends that `resolve` finds. */
 export function createApi(resolve: (options: ModelOptions) => Promise<Backend>): GruApi {
-  async function compile(spec: ModelSpec, options: ModelOptions): Promise<GruModel> {
+  async function compile({ spec, report }: CompileSource, options: ModelOptions): Promise<GruModel> {
     const graph = resolveGraph(spec);
     const backend = await resolve(options);
-    return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name), backend);
+    return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, report), backend);
   }
   return {
     async loadModel(source, options = {}) {
-      check('loadModel', options, [...MODEL_OPTIONS, 'signal']);
+      check('loadModel', options, [...MODEL_OPTIONS, ...READ_OPTIONS]);
       // The backend starts while the file is read.
-      const [spec] = await Promise.all([readSource(source, options.signal).then(readModel), resolve(options)]);
-      return compile(spec, options);
+      const [imported] = await Promise.all([read(source, options), resolve(options)]);
+      return compile(imported, options);
+    },
+    async inspect(source, options = {}) {
+      checkOptions('inspect', options, READ_OPTIONS);
+      return inspectModel(await read(source, options));
     },
     async createModel(spec, options = {}) {
       check('createModel', options, MODEL_OPTIONS);
       if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
-      return compile(spec, options);
+      return compile({ spec }, options);
     },
     async createGru(config, weights, options = {}) {
       check('createGru', options, MODEL_OPTIONS);
-      return compile(gruSpec(config, weights), options);
+      return compile({ spec: gruSpec(config, weights) }, options);
     },
   };
 }

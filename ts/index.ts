@@ -1,7 +1,8 @@
-import { createApi, type LoadOptions, type ModelOptions } from './api.ts';
+import { createApi, type LoadOptions, type ModelOptions, type ReadOptions } from './api.ts';
 import type { Backend } from './backend.ts';
 import { GruError } from './errors.ts';
 import type { GruConfig, GruLayout } from './gru.ts';
+import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import type { ModelSource } from './source.ts';
 import type { ModelSpec } from './spec.ts';
@@ -25,7 +26,7 @@ const api = createApi(async ({ backend = 'auto', deterministic = false, revector
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
- * `.safetensors` (what `model.save()` writes).
+ * `.safetensors` (what `model.save()` writes), PyTorch, Keras, ONNX, TensorFlow.js. Its reader is loaded when it is needed.
  *
  * @param source A path (in a browser: a URL relative to the page), URL (`file:`, `http(s):`, `data:`), Response, Blob,
  *   ArrayBuffer or Uint8Array.
@@ -38,6 +39,18 @@ const api = createApi(async ({ backend = 'auto', deterministic = false, revector
  */
 export async function loadModel(source: ModelSource, options?: LoadOptions): Promise<GruModel> {
   return api.loadModel(source, options);
+}
+
+/**
+ * Says what a model file holds: layers, sizes, parameters, the conventions found in the file, and where each tensor goes.
+ *
+ * @throws GruError as {@link loadModel} does for a file that it could not load.
+ *
+ * @example
+ * console.table((await inspect('speech.onnx')).tensors);
+ */
+export async function inspect(source: ModelSource, options?: ReadOptions): Promise<Inspection> {
+  return api.inspect(source, options);
 }
 
 /**

@@ -12,6 +12,9 @@ const api = createApi(({ backend }) =>
 
 /** `loadModel` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const loadModel: GruApi['loadModel'] = api.loadModel;
+
+/** `inspect` of `gru-wasm`. */
+export const inspect: GruApi['inspect'] = api.inspect;
 /** `createModel` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const createModel: GruApi['createModel'] = api.createModel;
 /** `createGru` of `gru-wasm` on the JS backend: no WebAssembly. */

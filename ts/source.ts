@@ -60,3 +60,52 @@ function onServer(): boolean {
 function shorten(name: string): string {
   return name.length > 200 ? `${name.slice(0, 200)}...` : name;
 }
+
+/** Files that belong to a model file (weight shards, external data, a config), by the name that the file gives them. */
+export type ModelFiles = Record<string, ModelSource>;
+
+/**
+ * How a reader gets at the files beside the model's: those given by name, else those at its path or URL.
+ *
+ * @throws GruError `io` when a file is there and cannot be read, `invalid_file` for a name that leads elsewhere.
+ */
+export function filesBeside(
+  source: ModelSource,
+  given: ModelFiles,
+  signal?: AbortSignal,
+): (name: string) => Promise<Uint8Array | undefined> {
+  return async (name) => {
+    if (Object.hasOwn(given, name)) return readSource(given[name]!, signal);
+    if (name === '' || /^[/\\]|^[a-z][a-z0-9+.-]*:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(name)) {
+      throw new GruError('invalid_file', `the model names the file '${shorten(name)}', which is not beside it`);
+    }
+    const place = source instanceof Response ? source.url : source;
+    if (place instanceof URL || (typeof place === 'string' && /^(https?|file):/i.test(place))) {
+      return readIfThere(new URL(name, place), signal);
+    }
+    if (typeof place !== 'string' || place === '' || /^(data|blob):/i.test(place)) return undefined;
+    if (!onServer()) return readIfThere(new URL(name, new URL(place, globalThis.location.href)), signal);
+    const { dirname, join } = await import('node:path');
+    return readIfThere(join(dirname(place), name), signal);
+  };
+}
+
+async function readIfThere(place: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+  try {
+    return await readSource(place, signal);
+  } catch (error) {
+    if (!(error instanceof GruError)) throw error;
+    const { cause } = error;
+    const missing =
+      cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || / 404$/.test(cause.message));
+    if (missing) return undefined;
+    throw error;
+  }
+}
+
+/** What a source is called in messages. */
+export function sourceName(source: ModelSource): string | undefined {
+  const name =
+    source instanceof Response ? source.url : source instanceof URL || typeof source === 'string' ? source : '';
+  return String(name) === '' ? undefined : shorten(String(name));
+}

@@ -2,7 +2,7 @@
 export type { GruApi, LoadOptions, ModelOptions, ReadOptions } from './api.ts';
 export { GruError, type GruErrorCode } from './errors.ts';
 export type { FlowOptions, StepSource } from './flow.ts';
-export type { ImportedTensor, ImportOptions, ImportReport } from './formats/report.ts';
+export type { ImportContext, ImportedModel, ImportedTensor, ImportOptions, ImportReport } from './formats/report.ts';
 export type { GruConfig, GruLayout } from './gru.ts';
 export type { InputInfo, LayerInfo, ModelInfo, OutputInfo, StateInfo } from './info.ts';
 export type { ModelInput } from './inputs.ts';

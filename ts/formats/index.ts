@@ -1,18 +1,34 @@
 import { GruError } from '../errors.ts';
-import type { ModelSpec } from '../spec.ts';
+import { isKeras, isOnnx, isTfjs, isTorchSave } from './detect.ts';
+import { hasSpec, readNative } from './native.ts';
+import type { ImportContext, ImportedModel } from './report.ts';
 import { isSafetensors } from './safetensors.ts';
+
+type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Promise<ImportedModel>;
 
 /** A model-file format: how its files begin, and what reads them. */
 export interface Format {
   readonly name: string;
   readonly detect: (bytes: Uint8Array) => boolean;
   /** Loads the reader, so that a program carries only the formats that it meets. */
-  readonly reader: () => Promise<(bytes: Uint8Array) => ModelSpec>;
+  readonly reader: () => Promise<Reader>;
 }
 
 /** All formats; the first that detects its file reads it. */
 export const FORMATS: readonly Format[] = [
-  { name: 'safetensors', detect: isSafetensors, reader: async () => (await import('./native.ts')).readNative },
+  { name: 'gru-wasm', detect: hasSpec, reader: () => Promise.resolve(readNative) },
+  {
+    name: 'Keras',
+    detect: isKeras,
+    reader: async () => (await import('./keras.ts')).readKeras,
+  },
+  {
+    name: 'PyTorch',
+    detect: (bytes) => isSafetensors(bytes) || isTorchSave(bytes),
+    reader: async () => (await import('./pytorch.ts')).readPytorch,
+  },
+  { name: 'ONNX', detect: isOnnx, reader: async () => (await import('./onnx.ts')).readOnnx },
+  { name: 'TensorFlow.js', detect: isTfjs, reader: async () => (await import('./tfjs.ts')).readTfjs },
 ];
 
 /**
@@ -20,7 +36,7 @@ export const FORMATS: readonly Format[] = [
  *
  * @throws GruError `invalid_file` when no format fits; what the reader throws.
  */
-export async function readModel(bytes: Uint8Array): Promise<ModelSpec> {
+export async function readModel(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
   const format = FORMATS.find(({ detect }) => detect(bytes));
   if (!format) {
     const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
@@ -30,5 +46,15 @@ export async function readModel(bytes: Uint8Array): Promise<ModelSpec> {
       `not a model file of a known format (${known}): ${bytes.length} bytes${start && `, the first are ${start}`}`,
     );
   }
-  return (await format.reader())(bytes);
+  checkOptions(format.name, context);
+  return (await format.reader())(bytes, context);
+}
+
+/** Options for another format than the file's would be ignored: they are refused. */
+function checkOptions(format: string, { options = {} }: ImportContext): void {
+  const key = format.toLowerCase();
+  const stray = Object.entries(options).find(([name, value]) => value !== undefined && name !== key)?.[0];
+  if (stray !== undefined) {
+    throw new GruError('invalid_argument', `the option ${stray} is not for this file, which is one of ${format}`);
+  }
 }

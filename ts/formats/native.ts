@@ -2,8 +2,21 @@ import { GruError } from '../errors.ts';
 import { resolveGraph } from '../graph.ts';
 import type { LayerSpec, ModelSpec } from '../spec.ts';
 import { isRecord, shapeText } from '../tensor.ts';
-import { parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
+import type { ImportedModel } from './report.ts';
+import { isSafetensors, parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
 import { METADATA_KEY, VERSION } from './save.ts';
+
+/** Whether a file is a safetensors file with our description in its header (a damaged one is left to the reader). */
+export function hasSpec(bytes: Uint8Array): boolean {
+  if (!isSafetensors(bytes)) return false;
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const key = Uint8Array.from(`"${METADATA_KEY}"`, (character) => character.charCodeAt(0));
+  const header = bytes.subarray(8, 8 + length);
+  for (let at = header.indexOf(0x22); at >= 0; at = header.indexOf(0x22, at + 1)) {
+    if (key.every((byte, i) => header[at + i] === byte)) return true;
+  }
+  return false;
+}
 
 /**
  * Reads what {@link saveModel} writes.
@@ -11,7 +24,7 @@ import { METADATA_KEY, VERSION } from './save.ts';
  * @throws GruError `invalid_file` for a damaged file or tensors that belong to no layer, `invalid_spec` for a spec that
  *   contradicts itself or its weights, `unsupported` for a safetensors file without a spec.
  */
-export function readNative(bytes: Uint8Array): ModelSpec {
+export function readNative(bytes: Uint8Array): ImportedModel {
   const { metadata, tensors } = parseSafetensors(bytes);
   const json = metadata[METADATA_KEY];
   if (json === undefined) throw noSpec(tensors);
@@ -44,7 +57,12 @@ export function readNative(bytes: Uint8Array): ModelSpec {
       );
     }
   }
-  return spec;
+  const report = {
+    format: 'gru-wasm',
+    conventions: [],
+    tensors: [...tensors.values()].map(({ name, shape, dtype }) => ({ source: name, shape, dtype, target: name })),
+  };
+  return { spec, report };
 }
 
 function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {
