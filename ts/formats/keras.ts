@@ -53,7 +53,8 @@ async function readH5(bytes: Uint8Array, context: ImportContext): Promise<Import
   const own = root.attribute('model_config');
   const version = root.attribute('keras_version');
   if (own !== undefined) {
-    const config = parseJson(String(own), `${what}: attribute model_config`);
+    if (typeof own !== 'string') throw new GruError('invalid_file', `${what}: attribute model_config is no text`);
+    const config = parseJson(own, `${what}: attribute model_config`);
     const weights = root.group('model_weights');
     if (!weights) throw new GruError('invalid_file', `${what}: it has a model_config, but no model_weights`);
     return translate(config, weights, dialectOf(config, version), 'keras');
@@ -66,7 +67,14 @@ async function readH5(bytes: Uint8Array, context: ImportContext): Promise<Import
 async function findConfig({ options, sidecar }: ImportContext, what: string): Promise<Record<string, unknown>> {
   const given: unknown = options?.keras?.config;
   if (typeof given === 'string') return parseJson(given, 'the option keras.config');
-  if (isRecord(given)) return given;
+  if (isRecord(given)) {
+    try {
+      return parseJson(JSON.stringify(given), 'the option keras.config');
+    } catch (cause) {
+      if (cause instanceof GruError) throw cause;
+      throw new GruError('invalid_argument', `the option keras.config is no JSON: ${String(cause)}`, { cause });
+    }
+  }
   const beside = await sidecar?.('config.json');
   if (beside) return parseJson(text(beside, 'config.json'), 'config.json');
   throw new GruError(

@@ -44,11 +44,20 @@ export function foldBiases(
   return resetAfter ? { bias, recurrentBias: recurrent.slice(folded) } : { bias };
 }
 
+/** Rows and columns that a transposition takes at a time, so that both sides stay in the cache. */
+const TILE = 32;
+
 /** (rows, columns) -> (columns, rows). */
 export function transpose(data: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(data.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c]!;
+  for (let r0 = 0; r0 < rows; r0 += TILE) {
+    const r1 = Math.min(r0 + TILE, rows);
+    for (let c0 = 0; c0 < columns; c0 += TILE) {
+      const c1 = Math.min(c0 + TILE, columns);
+      for (let c = c0; c < c1; c++) {
+        for (let r = r0; r < r1; r++) out[c * rows + r] = data[r * columns + c]!;
+      }
+    }
   }
   return out;
 }
@@ -74,5 +83,5 @@ export function toFloats(name: string, data: unknown, shape: number[]): Float32A
       throw new GruError('dtype_mismatch', `${name}: expected numbers, got ${describe(value)} at ${i}`);
     }
   }
-  return Float32Array.from(data);
+  return data instanceof Float32Array ? data.slice() : Float32Array.from(data);
 }

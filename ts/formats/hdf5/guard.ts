@@ -1,8 +1,11 @@
 import { GruError } from '../../errors.ts';
 
-/** Work that a file of this many bytes may cause; one unit is about 10 microseconds of jsfive's time. */
+/**
+ * Work that a file of this many bytes may cause. One unit is about 10 microseconds of jsfive's time; Keras files of many small
+ * layers need up to one a 62 bytes.
+ */
 function workFor(bytes: number): number {
-  return Math.min(60_000, 10_000 + bytes / 32);
+  return Math.min(40_000, 5_000 + bytes / 32);
 }
 
 /** What is left of the work that a file may cause. Structures that overlap or repeat, cycles among them, use it up. */
@@ -66,7 +69,7 @@ export class GuardedBuffer extends ArrayBuffer {
     const view = new DataView(this);
     const signature = view.getUint32(start, true);
     if (signature === TREE && start + 8 <= this.byteLength) {
-      this.#budget.spend(16 + view.getUint16(start + 6, true) / 4);
+      this.#budget.spend(16 + view.getUint16(start + 6, true) / 2);
     }
     const refused = NEW_STYLE.get(signature);
     if (refused) {

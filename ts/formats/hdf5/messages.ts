@@ -71,13 +71,15 @@ export function checkAttribute(
   const name = new TextDecoder().decode(bytes).replace(/\0.*$/s, '');
 
   const typeClass = view.getUint8(type) & 15;
+  const elementSize = view.getUint32(type + 4, true);
+  const isNumber = (typeClass === FIXED_POINT || typeClass === FLOATING_POINT) && [1, 2, 4, 8].includes(elementSize);
   const isString = typeClass === STRING || (typeClass === VARIABLE_LENGTH && (view.getUint8(type + 1) & 15) === 1);
-  if (!isString && typeClass !== FIXED_POINT && typeClass !== FLOATING_POINT) return { name, readable: false };
+  if (!isString && !isNumber) return { name, readable: false };
 
   const dimensions = view.getUint8(space + 1);
   const first = space + (view.getUint8(space) === 1 ? 8 : 4);
   if (first + 8 * dimensions > data) throw damaged(what, `attribute '${name}' has no room for its dimensions`);
-  let bytesNeeded = typeClass === VARIABLE_LENGTH ? 16 : Math.max(view.getUint32(type + 4, true), 1);
+  let bytesNeeded = typeClass === VARIABLE_LENGTH ? 16 : Math.max(elementSize, 1);
   for (let d = 0; d < dimensions; d++) bytesNeeded *= Number(view.getBigUint64(first + 8 * d, true));
   if (bytesNeeded > end - data) throw damaged(what, `attribute '${name}' says to have more values than it has`);
   return { name, readable: true };

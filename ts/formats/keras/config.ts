@@ -34,8 +34,23 @@ export function invalidConfig(message: string): GruError {
   return new GruError('invalid_file', `the model's config: ${message}`);
 }
 
+/** Configs nest about 12 deep; what walks them is recursive. */
+const MAX_NESTING = 100;
+
+/** Whether JSON text nests objects and lists deeper than that. */
+function nestsDeeply(json: string): boolean {
+  let depth = 0;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/gs)) {
+    if (token === '[' || token === '{') depth++;
+    else if (token === ']' || token === '}') depth--;
+    if (depth > MAX_NESTING) return true;
+  }
+  return false;
+}
+
 /** Parses JSON. @throws GruError `invalid_file`. */
 export function parseJson(text: string, what: string): Record<string, unknown> {
+  if (nestsDeeply(text)) throw new GruError('invalid_file', `${what} nests objects and lists too deeply`);
   let value: unknown;
   try {
     value = JSON.parse(text);

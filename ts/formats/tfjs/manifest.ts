@@ -10,6 +10,9 @@ import type { ImportContext } from '../report.ts';
 const BYTES: Record<string, number> = { float32: 4, int32: 4, bool: 1 };
 const QUANTIZED_BYTES: Record<string, number> = { uint8: 1, uint16: 2, float16: 2 };
 
+/** Fields of a weight; its group (model or optimizer) is told by its name too. */
+const FIELDS = ['name', 'shape', 'dtype', 'quantization', 'group'];
+
 interface Entry {
   name: string;
   shape: number[];
@@ -96,9 +99,9 @@ async function readShards(paths: unknown[], what: string, { sidecar }: ImportCon
 function readEntry(value: unknown, what: string): Entry {
   const invalid = (why: string) => new GruError('invalid_file', `${what}: weightsManifest: ${why}`);
   if (!isRecord(value)) throw invalid('a weight is no object');
-  const { name, shape, dtype, quantization, group: _group, ...rest } = value;
+  const { name, shape, dtype, quantization } = value;
   if (typeof name !== 'string') throw invalid('a weight has no name');
-  const stray = Object.keys(rest)[0];
+  const stray = Object.keys(value).find((key) => !FIELDS.includes(key));
   if (stray !== undefined)
     throw new GruError('unsupported', `${what}: weight '${name}' has the unknown field '${stray}'`);
   if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && Number(d) >= 0)) {

@@ -67,5 +67,6 @@ function guessShape(layer: KerasLayer, model: KerasModel, weights: WeightSource)
 
 function nameIn({ config }: KerasLayer): string {
   const inner = config['layer'] as { config?: { name?: unknown } } | undefined;
-  return String(inner?.config?.name ?? '');
+  const name = inner?.config?.name;
+  return typeof name === 'string' ? name : '';
 }

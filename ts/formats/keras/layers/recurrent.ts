@@ -40,10 +40,10 @@ function readRecurrent(className: string, fields: Fields, builder: SpecBuilder, 
     className === 'RNN'
       ? readCells(fields, builder, weights)
       : [readGruCell(fields, builder, weights.part('cell', 'gru_cell'))];
-  if (className === 'RNN') {
+  if (className === 'RNN' && builder.dialect.framework === 'tfjs') {
     // TensorFlow.js writes the cell's fields once more beside it.
     fields.ignore('units', 'activation', 'recurrent_activation', 'use_bias', 'dropout', 'recurrent_dropout');
-    fields.ignore('implementation', 'reset_after');
+    fields.ignore('implementation', 'reset_after', 'cells');
   }
   fields.finish();
   return { cells, ...recurrent };
@@ -154,8 +154,10 @@ function maskFields(mask: Mask | undefined, zeros: boolean): Pick<GruSpec, 'mask
 function checkMask({ fields, builder }: Call, recurrent: Recurrent, { mask, states }: Inputs): void {
   const { framework, repeatsState, label } = builder.dialect;
   const stacked = recurrent.cells.length > 1;
-  if (framework === 'keras2' && repeatsState && stacked && (recurrent.returnState || states.length > 0)) {
-    throw fields.unsupported(`${label} orders the states of several cells in other ways; supported: from 2.4 on`);
+  if (repeatsState && stacked && (recurrent.returnState || states.length > 0)) {
+    throw fields.unsupported(
+      `${label} lists the states of several cells from the last to the first, which is not supported`,
+    );
   }
   if (!mask) return;
   if (repeatsState && states.length > 0 && (recurrent.returnSequences || framework === 'tfjs')) {
@@ -249,7 +251,7 @@ const bidirectional: Translate = (call) => {
     return [...parts.map(({ output, size }) => mainOutput(output, size, forward, inputs)), ...finalStates];
   const sizes = parts.map(({ size }) => size);
   if (merge !== 'concat' && sizes[0] !== sizes[1]) {
-    throw fields.unsupported(`merge_mode ${String(merge)} of directions of ${sizes.join(' and ')} units`);
+    throw fields.unsupported(`merge_mode ${JSON.stringify(merge)} of directions of ${sizes.join(' and ')} units`);
   }
   builder.add({ type: 'merge', name, inputs: parts.map(({ output }) => output), merge: merge as MergeSpec['merge'] });
   const size = merge === 'concat' ? sizes[0]! + sizes[1]! : sizes[0]!;
