@@ -15,8 +15,18 @@ const TABLES = ((): Int32Array[] => {
   return tables;
 })();
 
+type NativeCrc = (bytes: Uint8Array) => number;
+
+/** Node's own: 10 MB take 2 ms. Without an import, so that bundles for browsers stay free of it. */
+const native = (
+  globalThis as { process?: { getBuiltinModule?: (name: string) => { crc32?: NativeCrc } | undefined } }
+).process?.getBuiltinModule?.('node:zlib')?.crc32;
+
 /** The CRC-32 of zip (ISO 3309, reflected polynomial 0xedb88320), as an unsigned number. */
-export function crc32(bytes: Uint8Array): number {
+export const crc32: NativeCrc = native ? (bytes) => native(bytes) : portableCrc32;
+
+/** {@link crc32} where the host has none. */
+export function portableCrc32(bytes: Uint8Array): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15] = TABLES;
   let c = -1;
   let i = 0;

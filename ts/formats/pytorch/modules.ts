@@ -58,7 +58,9 @@ export function describeModules(shapes: Shapes): string {
   const modules = listModules(shapes);
   const shown = modules.slice(0, 20).map((module) => {
     const kind = moduleKind(module);
-    const first = [...module.tensors]
+    // What makes it no GRU comes first.
+    const strange = [...module.tensors].sort(([a], [b]) => Number(GRU_TENSOR.test(a)) - Number(GRU_TENSOR.test(b)));
+    const first = strange
       .slice(0, 4)
       .map(([name, shape]) => `${name} ${typeof shape === 'string' ? shape : shapeText(shape)}`);
     const what = kind === 'other' ? first.join(', ') + (module.tensors.size > 4 ? ', ...' : '') : kind;

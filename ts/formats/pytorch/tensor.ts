@@ -55,10 +55,16 @@ export function tensorFloats(what: string, tensor: TorchTensor, bytes: Uint8Arra
   if (count === 0) return new Float32Array(0);
   const offset = storage.start + tensor.offset;
   const last = shape.reduce((sum, d, i) => sum + (d - 1) * strides[i]!, tensor.offset);
-  if (last >= storage.elements || (storage.start + last + 1) * type.bytes > bytes.length) {
+  if (last >= storage.elements) {
     throw new GruError(
       'invalid_file',
-      `${what} ${shapeText(shape)} reaches element ${last} of a storage of ${storage.elements} (${bytes.length} bytes)`,
+      `${what} ${shapeText(shape)} reaches element ${last} of a storage of ${storage.elements}`,
+    );
+  }
+  if ((storage.start + storage.elements) * type.bytes > bytes.length) {
+    throw new GruError(
+      'invalid_file',
+      `${what}: its storage has ${storage.elements} elements of ${type.bytes} bytes, the file has ${bytes.length} bytes of it`,
     );
   }
   const span = last - tensor.offset + 1;

@@ -86,7 +86,7 @@ class Wiring {
     const from = 'from' in layer ? layer.from : undefined;
     const inputs =
       from === undefined ? (this.isEmpty ? undefined : [this.resolve(this.lastName)]) : [this.resolve(from)];
-    const base = { name, ...(inputs ? { inputs } : {}) };
+    const base: Omit<Pending, 'load'> = { name, ...(inputs ? { inputs } : {}) };
     if (first) this.input = { name: from ?? 'input', dtype: 'float32', size: 1 };
     const simple = (spec: LayerSpec) => {
       if (first) {
@@ -101,8 +101,8 @@ class Wiring {
     else if ('step' in layer) simple({ name, type: 'step', index: layer.step });
     else {
       const merge = kind as 'concat' | 'sum' | 'mul';
-      const merged = (layer as Record<typeof merge, ValueRef[]>)[merge].map((ref) => this.resolve(ref));
-      simple({ name, type: 'merge', merge, inputs: merged });
+      base.inputs = (layer as Record<typeof merge, ValueRef[]>)[merge].map((ref) => this.resolve(ref));
+      simple({ name, type: 'merge', merge, inputs: base.inputs });
     }
     this.lastName = name;
   }

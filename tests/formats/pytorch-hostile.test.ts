@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
+import { TORCH } from '../../ts/formats/pytorch/globals.ts';
+import { readPytorch } from '../../ts/formats/pytorch.ts';
+import { openZip } from '../../ts/formats/zip.ts';
+import { mutate, random, survives } from './mutate.ts';
+import { writeZip } from './zip-writer.ts';
+
+const FOLDER = new URL('../fixtures/pytorch/', import.meta.url);
+const CASES = new URL('../fixtures/cases/', import.meta.url);
+const read = (name: string, folder = FOLDER) => new Uint8Array(readFileSync(new URL(name, folder)));
+const text = (s: string) => Uint8Array.from(s, (c) => c.charCodeAt(0));
+const concat = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]));
+const repeat = (s: string, n: number) => text(s.repeat(n));
+
+const options = { pytorch: { layers: [{ embedding: 'embedding' }, { gru: 'gru' }, { linear: 'fc' }] } };
+const load = (bytes: Uint8Array) => readPytorch(bytes, { options });
+const small = read('torch_gru_i3_h5/model.pt', CASES);
+const model = 'torch_module_embedding_gru_linear/';
+
+/** A file of torch.save with this pickle, CRCs right. */
+const zipped = (pickle: Uint8Array) => writeZip([{ name: 'm/data.pkl', data: pickle }]);
+
+describe('a file cut at every byte', () => {
+  test.each([
+    ['zip', small],
+    ['legacy', read('protocol4_legacy.pt')],
+    ['safetensors', read('torch_gru_i3_h5/model.safetensors', CASES)],
+  ])('%s', async (_, bytes) => {
+    for (let n = 0; n < bytes.length; n++) {
+      const error: unknown = await readPytorch(bytes.subarray(0, n)).catch((e: unknown) => e);
+      expect(error, `cut at ${n}`).toMatchObject({ name: 'GruError' });
+    }
+  });
+});
+
+describe('damaged files', () => {
+  test.each(['model.pt', 'model_legacy.pt', 'checkpoint.pt', 'model.safetensors'])('%s', async (file) => {
+    const bytes = read(model + file, CASES);
+    const next = random(file.length);
+    for (let i = 0; i < 1500; i++) await survives(load, mutate(bytes, next));
+  });
+
+  test('pickles inside of zip files whose CRCs are right', async () => {
+    const bytes = read('checkpoint_p4.pt');
+    const zip = await openZip(bytes, 'x');
+    const files = await Promise.all(zip.names.map(async (name) => ({ name, data: await zip.read(name) })));
+    const next = random(5);
+    for (let i = 0; i < 500; i++) {
+      const mutated = files.map((f) => (f.name.endsWith('data.pkl') ? { ...f, data: mutate(f.data, next) } : f));
+      await survives((b) => readPytorch(b, { options: { pytorch: { layers: [{ gru: 'rnn' }] } } }), writeZip(mutated));
+    }
+  });
+});
+
+describe('a hostile pickle', () => {
+  const PROTO = '\x80\x02';
+  const GLOBAL = 'ctorch._utils\n_rebuild_tensor_v2\n';
+  const STORAGE = '(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ';
+  const tensor = (offset: string, size: string, stride: string) =>
+    `${GLOBAL}(${STORAGE}${offset}${size}${stride}\x89NtR`;
+  const dict = (entries: string) => `${PROTO}}(${entries}u.`;
+  const key = (name: string) => `X${String.fromCharCode(name.length)}\x00\x00\x00${name}`;
+  const withData = (pickle: string, data = new Uint8Array(16)) =>
+    writeZip([
+      { name: 'm/data.pkl', data: text(pickle) },
+      { name: 'm/data/0', data },
+    ]);
+  const asLinear = (bytes: Uint8Array) => readPytorch(bytes, { options: { pytorch: { layers: [{ linear: 'fc' }] } } });
+  const int = (n: number) => 'J' + String.fromCharCode(n & 255, (n >> 8) & 255, (n >> 16) & 255, n >>> 24);
+
+  test('is the same as one of torch.save where it is not hostile', async () => {
+    const { spec } = await asLinear(
+      withData(dict(key('fc.weight') + tensor('K\x00', 'K\x02K\x02\x86', 'K\x02K\x01\x86'))),
+    );
+    expect(spec.layers[0]).toMatchObject({ type: 'dense', inputSize: 2, outputSize: 2 });
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['a view past its storage', dict(key('fc.weight') + tensor('K\x01', 'K\x02K\x02\x86', 'K\x02K\x01\x86')), /reaches element 4 of a storage of 4/],
+    ['an offset past its storage', dict(key('fc.weight') + tensor(int(0x7fffffff), 'K\x02K\x02\x86', 'K\x02K\x01\x86')), /reaches element/],
+    ['a negative offset', dict(key('fc.weight') + tensor(int(-1), 'K\x02K\x02\x86', 'K\x02K\x01\x86')), /offset of a tensor is -1/],
+    ['a negative stride', dict(key('fc.weight') + tensor('K\x00', 'K\x02K\x02\x86', `K\x02${int(-1)}\x86`)), /strides of a tensor is -1/],
+    ['a view of stride 0 without an end', dict(key('fc.weight') + tensor('K\x00', `${int(100_000)}${int(100_000)}\x86`, 'K\x00K\x00\x86')), /too large for its file/],
+    ['a shape beyond all numbers', dict(key('fc.weight') + tensor('K\x00', `(${int(0x7fffffff).repeat(60)}t`, `(${'K\x00'.repeat(60)}t`)), /shape is too large/],
+    ['a storage larger than its file', dict(key('fc.weight') + tensor('K\x00', 'K\x02K\x02\x86', 'K\x02K\x01\x86')).replace('K\x04t', `${int(1e9)}t`), /its storage has 1000000000 elements/],
+    ['os.system', `${PROTO}cos\nsystem\nX\x02\x00\x00\x00ls\x85R.`, /unsupported.*'os\.system'/],
+    ['builtins.eval by STACK_GLOBAL', `\x80\x04\x8c\x08builtins\x8c\x04eval\x93.`, /'builtins\.eval'/],
+    ['an attribute of an allowed name', `\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.__init__\x93.`, /OrderedDict\.__init__/],
+    ['__proto__ as a name', `${PROTO}c__proto__\nconstructor\n.`, /__proto__\.constructor/],
+    ['INST', `${PROTO}(ios\nsystem\n.`, /INST/],
+    ['an extension', `${PROTO}\x82\x01.`, /EXT1/],
+    ['a whole module', `${PROTO}(X\x06\x00\x00\x00moduleNNNtQ.`, /whole pickled module/],
+    ['an attribute set', `${PROTO}ccollections\nOrderedDict\n)R}X\x01\x00\x00\x00aNsb.`, /attribute 'a'/],
+    ['a list that holds itself', `${PROTO}]q\x00h\x00a.`, /a list/],
+    ['a dict that holds itself', `${PROTO}}q\x00X\x01\x00\x00\x00ah\x00s.`, /no state dict/],
+    ['an integer of megabytes', `${PROTO}\x8b\x00\x00\x10\x00${'\xff'.repeat(0x100000)}.`, /an integer of/],
+    ['protocol 9', '\x80\x09N.', /protocol|neither/],
+    ['no end', `${PROTO}NNN`, /bytes are said to follow/],
+    ['values left over', `${PROTO}NN.`, /left over/],
+  ])('%s', async (_, pickle, message) => {
+    const error: unknown = await asLinear(withData(pickle)).catch((e: unknown) => e);
+    expect(error).toMatchObject({ name: 'GruError' });
+    const { code, message: got } = error as { code: string; message: string };
+    expect(`${code} ${got}`).toMatch(message);
+  }); // prettier-ignore
+
+  test.each<[string, Uint8Array]>([
+    ['a million lists in each other', concat(text(PROTO), repeat(']', 1e6), repeat('a', 1e6 - 1), text('.'))],
+    ['a million tuples in each other', concat(text(PROTO), text(')'), repeat('\x85', 1e6), text('.'))],
+    ['a million dicts', concat(text(PROTO), text('('), repeat('}', 1e6), text('t.'))],
+    ['a million marks', concat(text(PROTO), repeat('(', 1e6))],
+    ['a million memos', concat(text(PROTO), repeat('N\x94', 1e6), text('.'))],
+    ['a value doubled a million times', concat(text(PROTO), text(']'), repeat('2', 1e6))],
+    ['nested dicts that share', concat(text(PROTO), text('}q\x00'), repeat('0}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00uq\x00', 60_000), text('.'))],
+    ['a dict copied again and again', concat(text(PROTO), text('](N\x85\x85'), repeat('NN\x86', 1e5), text('eq\x00'), repeat('0ccollections\nOrderedDict\nh\x00\x85R', 20_000), text('.'))],
+    ['a set copied again and again', concat(text(PROTO), text(']('), ...Array.from({ length: 250 }, (_, i) => text(`K${String.fromCharCode(i)}`)), text('eq\x00'), repeat('0cbuiltins\nset\nh\x00\x85R', 40_000), text('.'))],
+  ])('%s ends soon, in little memory', async (_, pickle) => {
+    globalThis.gc?.();
+    const before = process.memoryUsage();
+    await survives(load, zipped(pickle));
+    const after = process.memoryUsage();
+    const grown = after.heapUsed + after.external - before.heapUsed - before.external;
+    expect(grown).toBeLessThan(4 * pickle.length + 64 * 2 ** 20);
+  }); // prettier-ignore
+});
+
+test('an unpickled value never holds a function of the host', () => {
+  const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+  for (const name of names) {
+    for (const module of ['torch', 'collections', '', 'Object']) {
+      expect(() => unpickle(text(`\x80\x02c${module}\n${name}\n.`), 0, TORCH, 1e6)).toThrow(
+        /only tensors|whole pickled/,
+      );
+    }
+  }
+});
