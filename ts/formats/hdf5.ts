@@ -2,19 +2,14 @@ import { Dataset, File, Group } from 'jsfive';
 import type { DataObjects } from 'jsfive';
 import { GruError } from '../errors.ts';
 import { product, shapeText } from '../tensor.ts';
+import { isHdf5 } from './detect.ts';
 import { halfToFloat } from './half.ts';
 import { GuardedBuffer } from './hdf5/guard.ts';
 import { checkAttribute, damaged, dataRange, isIeeeFloat } from './hdf5/messages.ts';
 
-const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const DATATYPE = 3;
 const LAYOUT = 8;
 const ATTRIBUTE = 12;
-
-/** Whether bytes begin as an HDF5 file does. */
-export function isHdf5(bytes: Uint8Array): boolean {
-  return SIGNATURE.every((byte, i) => bytes[i] === byte);
-}
 
 /**
  * Opens an HDF5 file of the kind that Keras writes: superblock version 0, contiguous data.

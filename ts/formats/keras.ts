@@ -1,21 +1,15 @@
 import { GruError } from '../errors.ts';
 import { isRecord } from '../tensor.ts';
+import { isZip } from './detect.ts';
 import type { Hdf5Group } from './hdf5.ts';
-import { isHdf5, openHdf5 } from './hdf5.ts';
+import { openHdf5 } from './hdf5.ts';
 import { parseJson, readModelConfig } from './keras/config.ts';
 import type { Dialect } from './keras/dialect.ts';
 import { kerasDialect } from './keras/dialect.ts';
 import { NamedWeights, PathWeights } from './keras/h5-weights.ts';
 import { translateKeras } from './keras/translate.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { isZip, openZip } from './zip.ts';
-
-/** Whether bytes begin as a file of Keras does: HDF5, or the zip file of Keras 3, whose first entry is metadata.json. */
-export function isKeras(bytes: Uint8Array): boolean {
-  if (isHdf5(bytes)) return true;
-  const names = new TextDecoder('latin1').decode(bytes.subarray(30, 55));
-  return isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(names);
-}
+import { openZip } from './zip.ts';
 
 /**
  * Reads a model of Keras 2 or 3: `.keras`, a whole-model `.h5`, or `.weights.h5` with its config (`options.keras.config`, or

@@ -6,12 +6,6 @@ import { translateKeras } from './keras/translate.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { ManifestWeights, readManifest } from './tfjs/manifest.ts';
 
-/** Whether bytes are the model.json of a TensorFlow.js model, as far as their beginning tells. */
-export function isTfjs(bytes: Uint8Array): boolean {
-  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 4096));
-  return /^\s*\{/.test(start) && /"(modelTopology|weightsManifest|format)"/.test(start);
-}
-
 /**
  * Reads a layers model of TensorFlow.js: model.json, whose weight shards are sidecar files.
  *
