@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { detectPytorch, readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
+import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
 import { parseSafetensors, writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectClose } from '../facade/helpers.ts';
@@ -233,10 +233,9 @@ describe('a GRU by its tensors', () => {
   }); // prettier-ignore
 });
 
-test('files are told by their first bytes', () => {
-  for (const file of ['views.pt', 'views_legacy.pt', 'protocol5_legacy.pt', 'checkpoint_p2.pt', 'script.pt']) {
-    expect(detectPytorch(read(file)), file).toBe(true);
-  }
-  expect(detectPytorch(read('expected.safetensors'))).toBe(false);
-  expect(detectPytorch(new Uint8Array())).toBe(false);
+test('loadModel finds the format and takes the wiring', async () => {
+  const { api } = BACKENDS[0]!;
+  using model = await api.loadModel(read('module_Cells.pt'), { pytorch: MODULES['Cells']! });
+  expect(model.layers.map(({ name }) => name)).toEqual(['first', 'second']);
+  expect(await refusal(api.loadModel(read('views_legacy.pt')))).toMatch(/unsupported/);
 });

@@ -23,23 +23,6 @@ export type {
   PytorchStep,
 } from './pytorch/options.ts';
 
-const DATA_PKL = Uint8Array.from('/data.pkl', (character) => character.charCodeAt(0));
-
-/**
- * Whether the bytes are a file of `torch.save`: a zip file whose directory (at its end) or first entry names a `data.pkl`, or
- * a pickle.
- */
-export function detectPytorch(bytes: Uint8Array): boolean {
-  if (isPickle(bytes)) return true;
-  if (!isZip(bytes)) return false;
-  return [bytes.subarray(0, 512), bytes.subarray(Math.max(0, bytes.length - 2 ** 20))].some((part) => {
-    for (let at = part.indexOf(DATA_PKL[0]!); at >= 0; at = part.indexOf(DATA_PKL[0]!, at + 1)) {
-      if (DATA_PKL.every((byte, i) => part[at + i] === byte)) return true;
-    }
-    return false;
-  });
-}
-
 /**
  * Reads the state dict of a PyTorch module: a file of `torch.save` (zip or legacy; state dict or checkpoint) or a safetensors
  * file.
