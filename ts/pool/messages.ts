@@ -1,0 +1,45 @@
+import type { Backend } from '../backend.ts';
+import type { GruErrorCode } from '../errors.ts';
+import type { ModelSpec } from '../spec.ts';
+
+/** The first message to a worker: how to start the backend and make the model. */
+export interface Start {
+  backend: string;
+  shared: Backend['shared'];
+  spec: ModelSpec;
+  /** Name of a Web Lock that the worker is to hold as long as it lives. */
+  lock: string | undefined;
+}
+
+/** Sequences to run. All arrays are the worker's own. */
+export interface Job {
+  id: number;
+  batch: number;
+  steps: number;
+  /** Steps of each sequence where they differ. */
+  lengths: Int32Array | undefined;
+  timeMajor: boolean;
+  /** By input: rows as {@link BackendState} takes them. */
+  inputs: (Float32Array | Int32Array)[];
+  /** By hidden state: (batch, hiddenSize), or undefined for zeros. */
+  initial: (Float32Array | undefined)[];
+}
+
+export interface Answer {
+  id: number;
+  /** By output: rows as {@link BackendState} gives them. */
+  outputs: Float32Array[];
+  /** By hidden state: (batch, hiddenSize). */
+  states: Float32Array[];
+}
+
+/** A GruError, which structured cloning would turn into a plain Error. */
+export interface Failure {
+  /** The job that failed; undefined when it was the start. */
+  id: number | undefined;
+  code: GruErrorCode;
+  message: string;
+}
+
+export type ToWorker = { start: Start } | { job: Job };
+export type FromWorker = { ready: true } | { answer: Answer } | { failure: Failure };

@@ -1,0 +1,172 @@
+import { packRows, padRows } from '../batch.ts';
+import type { Graph } from '../graph.ts';
+import { type RunInputs, readInputs } from '../inputs.ts';
+import type { RunOptions, RunResult } from '../model.ts';
+import type { ValueKind } from '../spec.ts';
+import { readStates, type StateGroup, statesByLayer } from '../states.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Answer, Job } from './messages.ts';
+import type { Span } from './work.ts';
+
+type Values = Float32Array | Int32Array;
+
+/** The inputs of a run, ready to be cut: rows of each sequence follow each other without padding, or time-major ones. */
+export interface Batch {
+  run: RunInputs;
+  inputs: Values[];
+  /** By gru layer, as `readStates` gives them. */
+  initial: (Float32Array | undefined)[];
+  /** Where the rows of each sequence start, where sequences differ in length. */
+  offsets: Int32Array | undefined;
+}
+
+/** Checks what `run` is given. @throws GruError as `GruModel.run` does. */
+export function readRun(
+  graph: Graph,
+  groups: StateGroup[],
+  input: unknown,
+  options: RunOptions,
+): Pick<Batch, 'run' | 'initial'> {
+  const { timeMajor = false, lengths, mask, padding = 'zero' } = options;
+  const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
+  return { run, initial: readStates(groups, options.initialStates, run) };
+}
+
+/** Features stay where the caller has them, unless there is padding to be left out. */
+export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
+  const { ragged } = run;
+  const inputs = graph.inputs.map(({ dtype, kind, size }, i): Values => {
+    const data = run.data[i]!;
+    if (ragged && !run.packed && kind === 'sequence') {
+      const into = new (dtype === 'int32' ? Int32Array : Float32Array)(ragged.steps.length * size);
+      packRows(ragged, data, size, run.steps, run.timeMajor, into);
+      return into;
+    }
+    if (dtype === 'float32') return data as Float32Array;
+    return data instanceof Int32Array ? data : Int32Array.from(data);
+  });
+  return { run, initial, inputs, offsets: ragged && offsetsOf(ragged.lengths) };
+}
+
+function offsetsOf(lengths: Int32Array): Int32Array {
+  const offsets = new Int32Array(lengths.length + 1);
+  lengths.forEach((length, b) => (offsets[b + 1] = offsets[b]! + length));
+  return offsets;
+}
+
+const count = (spans: Span[]) => spans.reduce((n, { from, to }) => n + to - from, 0);
+
+/** Calls back for each block of rows that follow each other both in the whole run and in the part. */
+function eachBlock(
+  { run, offsets }: Batch,
+  spans: Span[],
+  kind: ValueKind,
+  visit: (whole: number, part: number, rows: number) => void,
+): void {
+  const { batch, steps } = run;
+  if (kind === 'sequence' && run.timeMajor && !offsets) {
+    const width = count(spans);
+    for (let t = 0; t < steps; t++) {
+      let at = t * width;
+      for (const { from, to } of spans) {
+        visit(t * batch + from, at, to - from);
+        at += to - from;
+      }
+    }
+    return;
+  }
+  const row = (b: number) => (kind === 'vector' ? b : offsets ? offsets[b]! : b * steps);
+  let at = 0;
+  for (const { from, to } of spans) {
+    const rows = row(to) - row(from);
+    visit(row(from), at, rows);
+    at += rows;
+  }
+}
+
+function rowsOf({ run, offsets }: Batch, spans: Span[], kind: ValueKind): number {
+  if (kind === 'vector') return count(spans);
+  if (!offsets) return count(spans) * run.steps;
+  return spans.reduce((n, { from, to }) => n + offsets[to]! - offsets[from]!, 0);
+}
+
+function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, size: number, whole: T): T {
+  const part = new (whole instanceof Int32Array ? Int32Array : Float32Array)(rowsOf(batch, spans, kind) * size) as T;
+  eachBlock(batch, spans, kind, (from, to, rows) => {
+    part.set(whole.subarray(from * size, (from + rows) * size), to * size);
+  });
+  return part;
+}
+
+/** A part of a run, copied for a worker. */
+export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Span[], id: number): Job {
+  const { run, offsets } = batch;
+  return {
+    id,
+    batch: count(spans),
+    steps: run.steps,
+    lengths: run.ragged && take(batch, spans, 'vector', 1, run.ragged.lengths),
+    timeMajor: run.timeMajor && !offsets,
+    inputs: graph.inputs.map(({ kind, size }, i) => take(batch, spans, kind, size, batch.inputs[i]!)),
+    initial: groups.flatMap(({ count: directions, hiddenSize }, g) =>
+      Array.from({ length: directions }, (_, d) => {
+        const size = run.batch * hiddenSize;
+        const states = batch.initial[g]?.subarray(d * size, (d + 1) * size);
+        return states && take(batch, spans, 'vector', hiddenSize, states);
+      }),
+    ),
+  };
+}
+
+/** Puts the parts of a result together. */
+export class Assembly {
+  private readonly graph: Graph;
+  private readonly batch: Batch;
+  private outputs: Float32Array[] = [];
+  private states: Float32Array[] = [];
+
+  constructor(graph: Graph, batch: Batch) {
+    this.graph = graph;
+    this.batch = batch;
+  }
+
+  put(spans: Span[], answer: Answer): void {
+    if (count(spans) === this.batch.run.batch) {
+      ({ outputs: this.outputs, states: this.states } = answer);
+      return;
+    }
+    const all: Span[] = [{ from: 0, to: this.batch.run.batch }];
+    const give = (into: Float32Array[], i: number, kind: ValueKind, size: number, part: Float32Array) => {
+      const whole = (into[i] ??= new Float32Array(rowsOf(this.batch, all, kind) * size));
+      eachBlock(this.batch, spans, kind, (to, from, rows) => {
+        whole.set(part.subarray(from * size, (from + rows) * size), to * size);
+      });
+    };
+    this.graph.outputs.forEach(({ kind, size }, i) => {
+      give(this.outputs, i, kind, size, answer.outputs[i]!);
+    });
+    this.graph.states.forEach(({ hiddenSize }, i) => {
+      give(this.states, i, 'vector', hiddenSize, answer.states[i]!);
+    });
+  }
+
+  result(groups: StateGroup[]): RunResult {
+    const { run } = this.batch;
+    const tensors = this.graph.outputs.map(({ name, kind, size }, i): [string, Tensor] => {
+      const sequences = run.batched ? [run.batch] : [];
+      const rows =
+        kind === 'vector' ? sequences : run.timeMajor ? [run.steps, ...sequences] : [...sequences, run.steps];
+      const values = this.outputs[i]!;
+      const ragged = kind === 'sequence' ? run.ragged : undefined;
+      const data = ragged ? padRows(ragged, values, size, run.steps, run.timeMajor) : values;
+      return [name, { data, shape: [...rows, size] }];
+    });
+    return {
+      output: tensors[0]![1],
+      outputs: Object.fromEntries(tensors),
+      states: statesByLayer(groups, run, (index, out) => {
+        out.set(this.states[index]!);
+      }),
+    };
+  }
+}

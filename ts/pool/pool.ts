@@ -1,0 +1,221 @@
+import type { Backend } from '../backend.ts';
+import { GruError } from '../errors.ts';
+import { type Graph, resolveGraph } from '../graph.ts';
+import type { ModelInput } from '../inputs.ts';
+import type { GruModel, RunResult } from '../model.ts';
+import type { ModelSpec } from '../spec.ts';
+import { groupStates, type StateGroup } from '../states.ts';
+import { Call, type Part } from './call.ts';
+import { Crew } from './crew.ts';
+import { checkRunOptions, type PoolRunOptions } from './options.ts';
+import { cut, prepare, readRun } from './parts.ts';
+import { shareSpec } from './share.ts';
+import type { GruPool } from './types.ts';
+import { shareOut, stepWork, totalSteps } from './work.ts';
+import type { PoolWorker } from './worker.ts';
+
+/**
+ * Operations below which a run stays on the caller's thread, and that a part of a run has at least. At the rates of one thread
+ * (bench/records/pool.md) that is about 0.3 ms, some five times what a worker costs: 50 to 70 us to and fro, and copies.
+ */
+const LEAST_WORK = { wasm: 8e6, js: 0.4e6 };
+
+/** What the pool is made of; see {@link createPool}. */
+export interface PoolParts {
+  model: GruModel;
+  backend: Backend;
+  workers: number;
+  maxQueue: number;
+  createWorker: () => PoolWorker;
+}
+
+/** The pool on the caller's side: a queue of calls, which it cuts into parts for its {@link Crew}. */
+export class Pool implements GruPool {
+  readonly workers: number;
+  private readonly model: GruModel;
+  private readonly graph: Graph;
+  private readonly groups: StateGroup[];
+  private readonly crew: Crew;
+  private readonly maxQueue: number;
+  private readonly stepWork: number;
+  private readonly leastWork: number;
+  /** Calls that no worker has seen yet. */
+  private readonly queue: Call[] = [];
+  /** Parts whose worker died. */
+  private readonly again: Part[] = [];
+  /** Calls that have not settled. */
+  private readonly calls = new Set<Call>();
+  private roomWaiters: (() => void)[] = [];
+  private drainWaiters: (() => void)[] = [];
+  private pumping = false;
+  private ended: GruError | undefined;
+  private started: { resolve: () => void; reject: (error: GruError) => void } | undefined;
+
+  constructor({ model, backend, workers, maxQueue, createWorker }: PoolParts) {
+    this.model = model;
+    this.workers = workers;
+    this.maxQueue = maxQueue;
+    const { spec } = model;
+    this.graph = resolveGraph(spec);
+    this.groups = groupStates(this.graph);
+    this.stepWork = stepWork(model);
+    this.leastWork = backend.shared ? LEAST_WORK.wasm : LEAST_WORK.js;
+    const start = { backend: backend.name, shared: backend.shared, spec: shareSpec(spec) };
+    this.crew = new Crew(createWorker, start, {
+      idle: () => {
+        if (this.crew.readyCount === this.workers) this.started?.resolve();
+        this.pump();
+      },
+      answered: ({ call, spans }, answer) => {
+        call.put(spans, answer, this.groups);
+      },
+      failed: ({ call }, error) => {
+        call.reject(error);
+      },
+      lost: (part, why) => {
+        this.lost(part, why);
+      },
+      broken: (error) => {
+        this.end(error);
+        this.started?.reject(error);
+      },
+    });
+  }
+
+  /** Starts the workers; resolves when all are ready. */
+  async start(): Promise<void> {
+    const started = new Promise<void>((resolve, reject) => (this.started = { resolve, reject }));
+    try {
+      for (let i = 0; i < this.workers; i++) this.crew.hire();
+      await started;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  get queued(): number {
+    return this.queue.length;
+  }
+
+  get ready(): Promise<void> {
+    if (this.ended || this.room > 0) return Promise.resolve();
+    return new Promise((resolve) => this.roomWaiters.push(resolve));
+  }
+
+  async run(input: ModelInput | Record<string, ModelInput>, options: PoolRunOptions = {}): Promise<RunResult> {
+    const { run: runOptions, signal, timeout } = checkRunOptions(options);
+    if (this.ended) throw this.ended;
+    signal?.throwIfAborted();
+    checkAlive(this.model);
+    const read = readRun(this.graph, this.groups, input, runOptions);
+    const work = totalSteps(read.run) * this.stepWork;
+    if (work < this.leastWork) return this.model.run(input, runOptions);
+    if (this.room <= 0) {
+      throw new GruError(
+        'queue_full',
+        `pool.run: the queue is full (maxQueue ${this.maxQueue}); await pool.ready first`,
+      );
+    }
+    const call = new Call(this.graph, prepare(this.graph, read), work, { signal, timeout }, (settled) => {
+      this.settled(settled);
+    });
+    this.calls.add(call);
+    this.queue.push(call);
+    this.pump();
+    return call.promise;
+  }
+
+  async drain(): Promise<void> {
+    if (this.calls.size > 0) await new Promise<void>((resolve) => this.drainWaiters.push(resolve));
+  }
+
+  async close(): Promise<void> {
+    this.end(new GruError('disposed', 'the pool has been closed'));
+    await this.crew.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Calls that can be made now: those in the queue that find an idle worker do not wait. */
+  private get room(): number {
+    return this.maxQueue + this.crew.idleCount - this.queue.length - this.again.length;
+  }
+
+  /** Gives out work, after the calls of this tick are all in: together they may keep each worker busy without being split. */
+  private pump(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    queueMicrotask(() => {
+      this.pumping = false;
+      this.giveOut();
+      this.letIn();
+    });
+  }
+
+  /** As many producers as there is room for; the next ones when these have had the time to make their calls. */
+  private letIn(): void {
+    const next = this.roomWaiters.splice(0, Math.max(0, this.room));
+    for (const resolve of next) resolve();
+    if (next.length > 0 && this.roomWaiters.length > 0) {
+      setTimeout(() => {
+        this.pump();
+      }, 0);
+    }
+  }
+
+  private giveOut(): void {
+    for (let idle = this.crew.idleCount; idle > 0 && !this.ended; idle = this.crew.idleCount) {
+      const part = this.again.shift();
+      if (part) {
+        this.give(part);
+        continue;
+      }
+      const call = this.queue.shift();
+      if (!call) return;
+      const share = Math.floor(idle / (this.queue.length + 1));
+      const count = Math.max(1, Math.min(share, Math.floor(call.work / this.leastWork)));
+      for (const next of call.split(shareOut(call.batch.run, count))) this.give(next);
+    }
+  }
+
+  private give(part: Part): void {
+    const { call, spans } = part;
+    if (call.settled) return;
+    try {
+      this.crew.give(part, (id) => cut(this.graph, this.groups, call.batch, spans, id));
+    } catch (error) {
+      // No memory for the copy, or an array of the caller's that has been transferred away meanwhile.
+      call.reject(error);
+    }
+  }
+
+  private lost(part: Part, why: string): void {
+    if (part.call.settled) return;
+    if (part.attempts < 2) this.again.push(part);
+    else part.call.reject(new GruError('worker_lost', `pool.run: two workers died of this call; the second: ${why}`));
+  }
+
+  private settled(call: Call): void {
+    this.calls.delete(call);
+    const at = this.queue.indexOf(call);
+    if (at >= 0) this.queue.splice(at, 1);
+    this.crew.giveUp((part) => part.call.settled);
+    if (this.roomWaiters.length > 0) this.pump();
+    if (this.calls.size === 0) for (const resolve of this.drainWaiters.splice(0)) resolve();
+  }
+
+  private end(error: GruError): void {
+    if (this.ended) return;
+    this.ended = error;
+    for (const call of [...this.calls]) call.reject(error);
+    for (const resolve of this.roomWaiters.splice(0)) resolve();
+  }
+}
+
+/** @throws GruError `disposed`. */
+function checkAlive(model: GruModel): ModelSpec {
+  return model.spec;
+}

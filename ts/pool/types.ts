@@ -1,0 +1,52 @@
+import type { ModelInput } from '../inputs.ts';
+import type { RunResult } from '../model.ts';
+import type { PoolRunOptions } from './options.ts';
+
+/**
+ * Workers with a copy of a model each. Made by {@link createPool}.
+ *
+ * @example
+ * await using pool = await createPool(model);
+ * const { output } = await pool.run({ data, shape: [512, steps, size] });
+ */
+export interface GruPool {
+  /** Number of workers. */
+  readonly workers: number;
+  /** Calls that wait for a worker. At most the option `maxQueue`. */
+  readonly queued: number;
+
+  /**
+   * Resolves when the queue has room. A producer that awaits it before each call is never ahead of the workers by more than
+   * the queue.
+   *
+   * @example
+   * for await (const batch of source) {
+   *   await pool.ready;
+   *   void pool.run(batch).then(write);
+   * }
+   */
+  readonly ready: Promise<void>;
+
+  /**
+   * `model.run` in the workers: the same inputs, options and results, bit for bit. A batch is shared out among the workers that
+   * have nothing to do; a run too small to gain by that is done at once on this thread.
+   *
+   * @param input What `model.run` takes. Leave the arrays as they are until the promise settles: workers get copies, but only
+   *   when their turn comes (and again when a worker dies).
+   * @throws (as a rejection) what `model.run` throws; GruError `queue_full`, `timeout`, `worker_lost`, `disposed` after
+   *   {@link close}; the reason of `options.signal` when aborted.
+   *
+   * @example
+   * const { output, states } = await pool.run([first, second, third], { timeout: 1000, signal });
+   */
+  run(input: ModelInput | Record<string, ModelInput>, options?: PoolRunOptions): Promise<RunResult>;
+
+  /** Resolves when all calls made so far, and those made meanwhile, have settled. */
+  drain(): Promise<void>;
+
+  /** Ends the workers. Calls that have not settled are rejected with `disposed`: `drain()` comes first. Idempotent. */
+  close(): Promise<void>;
+
+  /** {@link close}, for `await using pool = await createPool(model)`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
