@@ -85,8 +85,8 @@ export function filesBeside(
     }
     if (typeof place !== 'string' || place === '' || /^(data|blob):/i.test(place)) return undefined;
     if (!onServer()) return readIfThere(new URL(name, new URL(place, globalThis.location.href)), signal);
-    const { dirname, join } = await import('node:path');
-    return readIfThere(join(dirname(place), name), signal);
+    const path = await import('node:path');
+    return readIfThere(path.join(path.dirname(place), name), signal);
   };
 }
 
@@ -97,7 +97,7 @@ async function readIfThere(place: string | URL, signal: AbortSignal | undefined)
     if (!(error instanceof GruError)) throw error;
     const { cause } = error;
     const missing =
-      cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || / 404$/.test(cause.message));
+      cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || cause.message.endsWith(" 404"));
     if (missing) return undefined;
     throw error;
   }

@@ -2,7 +2,7 @@ import { GruError } from '../errors.ts';
 import { isKeras, isOnnx, isTfjs, isTorchSave } from './detect.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { isSafetensors } from './safetensors.ts';
+import { headerNames, isSafetensors } from './safetensors.ts';
 
 type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Promise<ImportedModel>;
 
@@ -21,6 +21,11 @@ export const FORMATS: readonly Format[] = [
     name: 'Keras',
     detect: isKeras,
     reader: async () => (await import('./keras.ts')).readKeras,
+  },
+  {
+    name: 'textbook',
+    detect: (bytes) => isSafetensors(bytes) && headerNames(bytes, 'candidate_hidden.kernel'),
+    reader: async () => (await import('./textbook.ts')).readTextbook,
   },
   {
     name: 'PyTorch',

@@ -3,19 +3,12 @@ import { resolveGraph } from '../graph.ts';
 import type { LayerSpec, ModelSpec } from '../spec.ts';
 import { isRecord, shapeText } from '../tensor.ts';
 import type { ImportedModel } from './report.ts';
-import { isSafetensors, parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
+import { headerNames, isSafetensors, parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
 import { METADATA_KEY, VERSION } from './save.ts';
 
 /** Whether a file is a safetensors file with our description in its header (a damaged one is left to the reader). */
 export function hasSpec(bytes: Uint8Array): boolean {
-  if (!isSafetensors(bytes)) return false;
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const key = Uint8Array.from(`"${METADATA_KEY}"`, (character) => character.charCodeAt(0));
-  const header = bytes.subarray(8, 8 + length);
-  for (let at = header.indexOf(0x22); at >= 0; at = header.indexOf(0x22, at + 1)) {
-    if (key.every((byte, i) => header[at + i] === byte)) return true;
-  }
-  return false;
+  return isSafetensors(bytes) && headerNames(bytes, METADATA_KEY);
 }
 
 /**

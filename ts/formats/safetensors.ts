@@ -85,6 +85,17 @@ function invalid(message: string): GruError {
   return new GruError('invalid_file', `safetensors: ${message}`);
 }
 
+/** Whether the header of a safetensors file holds a name, without parsing it. */
+export function headerNames(bytes: Uint8Array, name: string): boolean {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const key = Uint8Array.from(`"${name}"`, (character) => character.charCodeAt(0));
+  const header = bytes.subarray(8, 8 + length);
+  for (let at = header.indexOf(0x22); at >= 0; at = header.indexOf(0x22, at + 1)) {
+    if (key.every((byte, i) => header[at + i] === byte)) return true;
+  }
+  return false;
+}
+
 /**
  * Reads the header and checks all of it; no data are copied. The data may begin at any address.
  *
