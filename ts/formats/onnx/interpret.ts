@@ -6,7 +6,7 @@ import { SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { extractNode } from './extract.ts';
 import { Budget } from './limits.ts';
-import { OPERATORS } from './ops/index.ts';
+import { OPERATORS, maxInputs } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
 import { Source } from './source.ts';
@@ -227,6 +227,14 @@ class Attempt {
 
   #read(node: OnnxNode): void {
     const operator = OPERATORS[node.op]!;
+    const most = maxInputs(node.op, this.#source.opset);
+    if (node.inputs.length > most) {
+      throw nodeError(
+        node,
+        `has ${node.inputs.length} inputs; opset ${this.#source.opset} has at most ${most}`,
+        'invalid_file',
+      );
+    }
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#value(name, node)));
     const attributes = new Attributes(node);
     this.#context.budget.spend(200 + 8 * inputs.length);
@@ -251,6 +259,9 @@ class Attempt {
     const { lengths, fromEnd } = this.#context;
     const [first] = [...lengths.values()].filter((input) => input !== undefined);
     if (first === undefined) return undefined;
+    this.#context.conventions.add(
+      "sequence_lens are the lengths given to a run; past a sequence's length results are zeros",
+    );
     for (const [name, input] of lengths) {
       if (input !== first)
         throw new GruError('unsupported', `GRU node '${name}' does not take the same sequence_lens as the others`);

@@ -1,10 +1,10 @@
 import type { Operator } from '../context.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
-import { gru } from './gru.ts';
-import { LAYOUT_OPERATORS } from './layout.ts';
 import { gather } from './gather.ts';
+import { gru } from './gru.ts';
 import { concat, split } from './join.ts';
+import { LAYOUT_OPERATORS } from './layout.ts';
 import { reverseSequence, slice } from './slice.ts';
 
 /** All operators that are read. */
@@ -19,3 +19,46 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ReverseSequence: reverseSequence,
   ...CONSTANT_OPERATORS,
 };
+
+/** Inputs that an operator takes, where it is not one; since an opset, where that is said. */
+const INPUTS: Record<string, number | { since: number; count: number }[]> = {
+  GRU: 6,
+  MatMul: 2,
+  Gemm: 3,
+  Add: 2,
+  Sub: 2,
+  Mul: 2,
+  Div: 2,
+  PRelu: 2,
+  BatchNormalization: 5,
+  Reshape: 2,
+  Expand: 2,
+  Tile: 2,
+  Gather: 2,
+  ReverseSequence: 2,
+  Constant: 0,
+  Range: 3,
+  Where: 3,
+  Equal: 2,
+  Less: 2,
+  Greater: 2,
+  And: 2,
+  Or: 2,
+  Concat: Infinity,
+  Squeeze: [{ since: 13, count: 2 }],
+  Unsqueeze: [{ since: 13, count: 2 }],
+  Split: [{ since: 13, count: 2 }],
+  Slice: [{ since: 10, count: 5 }],
+  Dropout: [{ since: 12, count: 3 }],
+  ReduceSum: [{ since: 13, count: 2 }],
+  ReduceProd: [{ since: 18, count: 2 }],
+  ReduceMax: [{ since: 18, count: 2 }],
+  ReduceMin: [{ since: 18, count: 2 }],
+};
+
+/** How many inputs an operator takes at most. */
+export function maxInputs(op: string, opset: number): number {
+  const known = INPUTS[op] ?? 1;
+  if (typeof known === 'number') return known;
+  return known.findLast(({ since }) => opset >= since)?.count ?? 1;
+}

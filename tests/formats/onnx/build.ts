@@ -1,0 +1,135 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+
+/** Writes ONNX models for tests: the messages of onnx.proto, as far as tests need them. */
+
+export type Attribute =
+  number | string | number[] | string[] | { float: number } | { floats: number[] } | { tensor: Uint8Array };
+
+export interface Node {
+  op: string;
+  inputs: string[];
+  outputs: string[];
+  name?: string;
+  domain?: string;
+  attributes?: Record<string, Attribute>;
+}
+
+export interface Info {
+  name: string;
+  /** TensorProto.DataType; 1 is float. */
+  dtype?: number;
+  shape: (number | string)[];
+}
+
+export interface Model {
+  opset?: number;
+  nodes: Node[];
+  inputs: Info[];
+  outputs: string[];
+  initializers?: Uint8Array[];
+}
+
+const LENGTH = WireType.LengthDelimited;
+
+function message(fill: (writer: BinaryWriter) => void): Uint8Array {
+  const writer = new BinaryWriter();
+  fill(writer);
+  return writer.finish();
+}
+
+function put(writer: BinaryWriter, field: number, bytes: Uint8Array): void {
+  writer.tag(field, LENGTH).bytes(bytes);
+}
+
+/** TensorProto with raw float32 or (dtype 7) int64 data. */
+export function tensor(name: string, shape: number[], values: ArrayLike<number>, dtype: 1 | 7 = 1): Uint8Array {
+  const data = dtype === 1 ? Float32Array.from(values) : BigInt64Array.from(Array.from(values, BigInt));
+  return message((w) => {
+    for (const size of shape) w.tag(1, WireType.Varint).int64(size);
+    w.tag(2, WireType.Varint).int32(dtype).tag(8, LENGTH).string(name);
+    put(w, 9, new Uint8Array(data.buffer));
+  });
+}
+
+function attribute(name: string, value: Attribute): Uint8Array {
+  return message((w) => {
+    w.tag(1, LENGTH).string(name);
+    const type = (code: number) => w.tag(20, WireType.Varint).int32(code);
+    if (typeof value === 'number') {
+      w.tag(3, WireType.Varint).int64(value);
+      type(2);
+    } else if (typeof value === 'string') {
+      w.tag(4, LENGTH).string(value);
+      type(3);
+    } else if (Array.isArray(value)) {
+      for (const item of value) {
+        if (typeof item === 'string') w.tag(9, LENGTH).string(item);
+        else w.tag(8, WireType.Varint).int64(item);
+      }
+      type(typeof value[0] === 'string' ? 8 : 7);
+    } else if ('float' in value) {
+      w.tag(2, WireType.Bit32).float(value.float);
+      type(1);
+    } else if ('floats' in value) {
+      for (const item of value.floats) w.tag(7, WireType.Bit32).float(item);
+      type(6);
+    } else {
+      put(w, 5, value.tensor);
+      type(4);
+    }
+  });
+}
+
+function node({ op, inputs, outputs, name = '', domain, attributes = {} }: Node): Uint8Array {
+  return message((w) => {
+    for (const input of inputs) w.tag(1, LENGTH).string(input);
+    for (const output of outputs) w.tag(2, LENGTH).string(output);
+    w.tag(3, LENGTH).string(name).tag(4, LENGTH).string(op);
+    for (const [key, value] of Object.entries(attributes)) put(w, 5, attribute(key, value));
+    if (domain !== undefined) w.tag(7, LENGTH).string(domain);
+  });
+}
+
+function info({ name, dtype = 1, shape }: Info): Uint8Array {
+  const dims = message((w) => {
+    for (const size of shape) {
+      put(
+        w,
+        1,
+        message((d) =>
+          typeof size === 'number' ? d.tag(1, WireType.Varint).int64(size) : d.tag(2, LENGTH).string(size),
+        ),
+      );
+    }
+  });
+  const tensorType = message((w) => {
+    w.tag(1, WireType.Varint).int32(dtype);
+    put(w, 2, dims);
+  });
+  const type = message((w) => {
+    put(w, 1, tensorType);
+  });
+  return message((w) => {
+    w.tag(1, LENGTH).string(name);
+    put(w, 2, type);
+  });
+}
+
+export function onnxModel({ opset = 17, nodes, inputs, outputs, initializers = [] }: Model): Uint8Array {
+  const graph = message((w) => {
+    for (const item of nodes) put(w, 1, node(item));
+    w.tag(2, LENGTH).string('g');
+    for (const item of initializers) put(w, 5, item);
+    for (const item of inputs) put(w, 11, info(item));
+    for (const name of outputs) put(w, 12, info({ name, shape: [] }));
+  });
+  return message((w) => {
+    w.tag(1, WireType.Varint).int64(8).tag(2, LENGTH).string('test');
+    put(w, 7, graph);
+    put(
+      w,
+      8,
+      message((o) => o.tag(1, LENGTH).string('').tag(2, WireType.Varint).int64(opset)),
+    );
+  });
+}
