@@ -5,6 +5,7 @@ export default defineConfig({
   plugins: [{ ...inlineWasm(), enforce: 'pre' }],
   test: {
     include: ['tests/**/*.test.ts'],
+    exclude: ['tests/browser/**'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

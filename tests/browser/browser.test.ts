@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ModelOptions } from '../../ts/api.ts';
+import { loadModel } from '../../ts/index.ts';
+import { expectClose, numbers } from '../facade/helpers.ts';
+import { LONG_RUN, SAME_BITS } from '../tolerances.ts';
+import { type BrowserName, Visit } from './harness.ts';
+import type { Tasks } from './page.ts';
+
+type Answer<T extends keyof Tasks> = Awaited<ReturnType<Tasks[T]>>;
+
+const file = (name: string) => new URL(`../../examples/${name}`, import.meta.url);
+const ENCODER = 'g2p/encoder.safetensors';
+const DECODER = 'g2p/decoder.safetensors';
+const AMP = 'audio/amp.safetensors';
+const IDS = Array.from({ length: 20 }, (_, t) => 1 + ((5 * t) % 26));
+const SAMPLES = numbers(128 * 24, 3, 0.8);
+
+/** What Node's baseline build gives. */
+async function inNode() {
+  using encoder = await loadModel(file(ENCODER), { deterministic: true });
+  using decoder = await loadModel(file(DECODER), { deterministic: true });
+  using amp = await loadModel(file(AMP), { deterministic: true });
+  using stream = amp.createStream();
+  const streamed: number[] = [];
+  for await (const y of decoder.stream(IDS)) streamed.push(...y);
+  return {
+    run: encoder.run(IDS).output.data,
+    stream: streamed,
+    audio: SAMPLES.map((x) => stream.step(Float32Array.of(x))[0]!),
+  };
+}
+
+describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
+  let visit: Visit;
+  let expected: Awaited<ReturnType<typeof inNode>>;
+  beforeAll(async () => {
+    [visit, expected] = await Promise.all([Visit.start(name), inNode()]);
+  });
+  afterAll(async () => {
+    await (visit as Visit | undefined)?.stop();
+  });
+
+  test.each<[string, ModelOptions, typeof SAME_BITS]>([
+    ['wasm-baseline', { deterministic: true }, SAME_BITS],
+    ['wasm-relaxed', {}, { atol: 1e-5, rtol: 1e-5 }],
+    ['js', { backend: 'js' }, SAME_BITS],
+  ])('%s in a page: run, and a stream through Web Streams', async (backend, options, tolerance) => {
+    const run = await visit.call<Answer<'run'>>('run', `/examples/${ENCODER}`, IDS, options);
+    expect(run.backend).toBe(backend);
+    expectClose(Float32Array.from(run.output), expected.run, tolerance, 'run');
+    const stream = await visit.call<Answer<'stream'>>('stream', `/examples/${DECODER}`, IDS, options);
+    expect(stream.backend).toBe(backend);
+    expectClose(Float32Array.from(stream.output), expected.stream, tolerance, 'stream');
+  });
+
+  test.each([
+    ['wasm-baseline', true, SAME_BITS],
+    ['wasm-relaxed', false, LONG_RUN],
+  ])('%s in an AudioWorkletProcessor', async (backend, deterministic, tolerance) => {
+    const audio = await visit.call<Answer<'audio'>>('audio', `/examples/${AMP}`, [...SAMPLES], deterministic);
+    expect(audio.error).toBeUndefined();
+    expect(audio.backend).toBe(backend);
+    // Else this test would not show that the library does without them.
+    expect(audio.missing).toEqual(expect.arrayContaining(['TextDecoder', 'performance', 'setTimeout', 'fetch']));
+    expectClose(Float32Array.from(audio.output), expected.audio, tolerance);
+  });
+
+  // Firefox has no way to tell. A processor that asks for new arrays shows that the measure sees them.
+  const inChromium = name === 'chromium' ? test : undefined;
+  inChromium?.each([
+    ['none, with out', false],
+    ['a Float32Array a sample, without', true],
+  ])('allocation in process(): %s', async (_, wasteful) => {
+    const heap = await visit.workletHeap();
+    const told = await visit.call<Answer<'hold'>>('hold', `/examples/${AMP}`, 2000, 2000, wasteful);
+    expect(told.error).toBeUndefined();
+    const before = await heap();
+    await visit.call('goOn', false);
+    const grown = (await heap()) - before;
+    await visit.call('goOn', true);
+    if (wasteful) expect(Math.abs(grown)).toBeGreaterThan(100_000);
+    else expect(grown).toBe(0);
+  });
+});

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+import { inlineWasm } from './scripts/inline-wasm.mjs';
+
+/** Tests in real browsers: once, not under each Node. */
+export default defineConfig({
+  plugins: [{ ...inlineWasm(), enforce: 'pre' }],
+  test: {
+    include: ['tests/browser/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+    pool: 'forks',
+    // Two browsers at a time are more than a small machine takes.
+    fileParallelism: false,
+  },
+});
