@@ -15,12 +15,12 @@ export function hasSpec(bytes: Uint8Array): boolean {
  * Reads what {@link saveModel} writes.
  *
  * @throws GruError `invalid_file` for a damaged file or tensors that belong to no layer, `invalid_spec` for a spec that
- *   contradicts itself or its weights, `unsupported` for a safetensors file without a spec.
+ *   contradicts itself or its weights.
  */
 export function readNative(bytes: Uint8Array): ImportedModel {
   const { metadata, tensors } = parseSafetensors(bytes);
   const json = metadata[METADATA_KEY];
-  if (json === undefined) throw noSpec(tensors);
+  if (json === undefined) throw new GruError('invalid_file', `the file has no __metadata__['${METADATA_KEY}']`);
   const { inputs, layers, outputs } = readDescription(json);
 
   const byLayer = new Map<unknown, Map<string, SafetensorsTensor>>(layers.map(({ name }) => [name, new Map()]));
@@ -85,17 +85,4 @@ function readDescription(json: string): { inputs: unknown; layers: Partial<Layer
     );
   }
   return { inputs, layers: layers, outputs };
-}
-
-function noSpec(tensors: Map<string, SafetensorsTensor>): GruError {
-  const names = [...tensors.keys()].sort();
-  const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
-  const isTorch = names.some((name) => /(^|\.)weight_hh(_l\d+)?$/.test(name));
-  const kind = isTorch ? 'the state dict of a PyTorch module' : 'weights alone';
-  return new GruError(
-    'unsupported',
-    `this safetensors file holds ${kind} (${shown || 'no tensor'}) and no gru-wasm model: __metadata__['${METADATA_KEY}'] is ` +
-      `missing. Tensors do not say how they are connected: build the model from them with createGru(config, ` +
-      `{ layout: 'pytorch', ... }) or createModel(spec), and model.save() it`,
-  );
 }
