@@ -6,6 +6,7 @@ import { parseModel } from './onnx/protobuf.ts';
 import { Source } from './onnx/source.ts';
 
 export { bindInputs, bindOutput, type BoundRun, type BoundTensor, type GraphBinding } from './onnx/binding.ts';
+export { runOnnx } from './onnx/run.ts';
 export type { OnnxOptions } from './onnx/source.ts';
 
 /**
