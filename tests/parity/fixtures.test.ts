@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { jsBackend } from '../../ts/backends/js/index.ts';
+import { inlinedBinaries } from '../../ts/backends/wasm/binaries.ts';
+import { wasmBackend } from '../../ts/backends/wasm/index.ts';
+import { GruError } from '../../ts/errors.ts';
+import { readModel } from '../../ts/formats/index.ts';
+import { resolveGraph } from '../../ts/graph.ts';
+import { contextOf, readFile, recordedFiles, type Recorded } from '../cases/recorded.ts';
+import { Random } from '../random.ts';
+import { firstDifference, runOn } from './engines.ts';
+import { runNative, type Run } from './native.ts';
+
+/** The recorded model with inputs and states of our own; undefined for a file that needs options or is to be refused. */
+async function runOf(recorded: Recorded, random: Random): Promise<Run | undefined> {
+  const read = readModel(readFile(recorded), contextOf(recorded));
+  const imported = await read.catch((error: unknown) => {
+    if (error instanceof GruError) return undefined;
+    throw error;
+  });
+  if (!imported) return undefined;
+  const graph = resolveGraph(imported.spec);
+  const lengths = [random.int(1, 12), random.int(0, 12), random.int(1, 12)];
+  const rows = lengths.reduce((sum, length) => sum + length, 0);
+  const inputs = graph.inputs.map(({ dtype, kind, size, vocabularySize }) => {
+    const count = (kind === 'sequence' ? rows : lengths.length) * size;
+    if (dtype === 'float32') return random.floats(count);
+    return Int32Array.from({ length: count }, () => random.int(0, Math.min(vocabularySize, 1e6) - 1));
+  });
+  const hidden = graph.states.map(({ hiddenSize }) => random.floats(lengths.length * hiddenSize));
+  return { graph, lengths, timeMajor: false, inputs, hidden };
+}
+
+test('every recorded model: baseline wasm, native and JS', { timeout: 120_000 }, async () => {
+  const baseline = await wasmBackend({ deterministic: true, binaries: inlinedBinaries });
+  const random = new Random(5);
+  const runs: { label: string; run: Run }[] = [];
+  for (const recorded of recordedFiles()) {
+    const run = await runOf(recorded, random);
+    if (run) runs.push({ label: recorded.label, run });
+  }
+  expect(runs.length).toBeGreaterThan(180);
+  const native = runNative(runs.map(({ run }) => run));
+  runs.forEach(({ label, run }, i) => {
+    const wasm = runOn(baseline, run);
+    expect(firstDifference(wasm, native[i]!), `wasm and native: ${label}`).toBeUndefined();
+    expect(firstDifference(wasm, runOn(jsBackend, run)), `wasm and JS: ${label}`).toBeUndefined();
+  });
+});
