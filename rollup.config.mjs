@@ -2,6 +2,7 @@ import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { transform } from 'esbuild';
 import { readFileSync } from 'node:fs';
 import { dts } from 'rollup-plugin-dts';
+import license from 'rollup-plugin-license';
 import { inlineWasm } from './scripts/inline-wasm.mjs';
 
 const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -36,6 +37,9 @@ const wasmFiles = {
   },
 };
 
+/** Licences of what the readers of model files bring with them. */
+const licences = license({ thirdParty: { output: 'dist/THIRD-PARTY-LICENSES.txt' } });
+
 const external = /^node:/;
 const onwarn = (warning) => {
   if (warning.id?.includes('node_modules')) return;
@@ -46,7 +50,7 @@ export default [
   {
     input: inputs({ ...exports, ...bin }),
     output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'chunks/[name].js' },
-    plugins: [nodeResolve({ browser: true }), inlineWasm(), typescript, wasmFiles],
+    plugins: [nodeResolve({ browser: true }), inlineWasm(), typescript, wasmFiles, licences],
     external,
     onwarn,
   },
