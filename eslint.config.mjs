@@ -29,4 +29,8 @@ export default defineConfig(
     files: ['**/*.{js,mjs}'],
     languageOptions: { globals: globals.node },
   },
+  {
+    files: ['examples/audio/*.js'],
+    languageOptions: { globals: { ...globals.browser, ...globals.audioWorklet } },
+  },
 );

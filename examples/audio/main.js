@@ -46,15 +46,15 @@ function route() {
   (byId('effect').checked ? amp : drive).connect(context.destination);
 }
 
-/** The first note as it comes out of the same processor, ahead of time. */
+/** 25 ms of the first note as it comes out of the same processor, ahead of time. */
 async function draw() {
-  const length = 2400;
-  const context = new OfflineAudioContext(1, length, RATE);
-  const { source, amp, drive } = await build(context);
+  const [from, length] = [0.1 * RATE, 0.025 * RATE];
+  const context = new OfflineAudioContext(1, from + length, RATE);
+  const { source, amp } = await build(context);
   amp.connect(context.destination);
   source.start();
-  const wet = (await context.startRendering()).getChannelData(0);
-  const dry = phrase.subarray(0, length).map((x) => x * drive.gain.value);
+  const wet = (await context.startRendering()).getChannelData(0).subarray(from);
+  const dry = phrase.subarray(from, from + length);
 
   const canvas = byId('scope');
   const pen = canvas.getContext('2d');
@@ -73,9 +73,7 @@ async function draw() {
 }
 
 byId('effect').addEventListener('change', route);
-byId('drive').addEventListener('input', () => {
-  route();
-  void draw();
-});
+byId('drive').addEventListener('input', route);
+byId('drive').addEventListener('change', draw);
 await draw();
 say(`ready: ${model.backend}`);

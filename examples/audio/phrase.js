@@ -14,8 +14,9 @@ function random() {
 function pluck(out, start, frequency) {
   const period = Math.round(RATE / frequency);
   const line = Float32Array.from({ length: period }, random);
+  for (let i = 0; i < 3 * period; i++) line[i % period] = 0.5 * (line[i % period] + line[(i + 1) % period]);
   for (let t = start, i = 0; t < out.length; t++, i = (i + 1) % period) {
-    out[t] += 0.4 * line[i];
+    out[t] += line[i];
     line[i] = 0.498 * (line[i] + line[(i + 1) % period]);
   }
 }
@@ -23,3 +24,5 @@ function pluck(out, start, frequency) {
 const length = Math.round(NOTES.length * SECONDS * RATE);
 export const phrase = new Float32Array(length);
 NOTES.forEach((note, n) => pluck(phrase, Math.round(n * SECONDS * RATE), note));
+const peak = phrase.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+phrase.forEach((x, t) => (phrase[t] = x / peak));

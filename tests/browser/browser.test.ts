@@ -65,6 +65,14 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expectClose(Float32Array.from(audio.output), expected.audio, tolerance);
   });
 
+  test('the page of examples/audio', async () => {
+    const status = await visit.open<string>(
+      '/examples/audio/index.html',
+      'document.getElementById("status").textContent',
+    );
+    expect(status).toBe('ready: wasm-relaxed');
+  });
+
   // Firefox has no way to tell. A processor that asks for new arrays shows that the measure sees them.
   const inChromium = name === 'chromium' ? test : undefined;
   inChromium?.each([

@@ -43,6 +43,9 @@ async function serve(): Promise<{ server: Server; url: string }> {
     '/processor.js': ['text/javascript', await script('processor.ts')],
   };
   const server = createServer((request, response) => {
+    // Isolation gives pages their finest clock.
+    response.setHeader('cross-origin-opener-policy', 'same-origin');
+    response.setHeader('cross-origin-embedder-policy', 'require-corp');
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const own = made[path];
     if (own) {
@@ -117,6 +120,18 @@ export class Visit {
       const worklet = await attached;
       return (await worklet.send('Runtime.getHeapUsage')).usedSize;
     };
+  }
+
+  /** Opens another page of the served ones and waits for `condition`, an expression. @returns Its value. */
+  async open<R>(path: string, condition: string): Promise<R> {
+    const page = await this.browser.newPage();
+    await page.goto(new URL(path, this.page.url()).href);
+    const value = await page.waitForFunction(condition, { timeout: 20_000 });
+    return (await value.jsonValue()) as R;
+  }
+
+  async version(): Promise<string> {
+    return this.browser.version();
   }
 
   async stop(): Promise<void> {

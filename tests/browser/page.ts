@@ -1,6 +1,7 @@
 import type { ModelOptions } from '../../ts/api.ts';
 import { loadModel } from '../../ts/index.ts';
-import { compileForWorklet } from '../../ts/worklet.ts';
+import { compileForWorklet, createModelSync } from '../../ts/worklet.ts';
+import { timeQuanta } from './quanta.ts';
 
 /** What the processor tells when it has been made. */
 export interface Told {
@@ -56,6 +57,17 @@ const tasks = {
 
   async goOn(last: boolean) {
     await held?.(last);
+  },
+
+  /** For bench/audio.ts: the times of quanta in this thread, and of the mean quantum in an OfflineAudioContext. */
+  async quanta(url: string, deterministic: boolean, quanta: number) {
+    using model = await loadModel(url, { deterministic });
+    const core = await compileForWorklet({ deterministic });
+    const times = timeQuanta(() => createModelSync(core, model.spec), quanta);
+    const { context } = await play(url, new Float32Array(1280).fill(0.5), { deterministic }, 128 * quanta);
+    const start = performance.now();
+    await context.startRendering();
+    return { backend: model.backend, times, rendered: (performance.now() - start) / quanta };
   },
 };
 
