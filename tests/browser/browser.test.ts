@@ -1,3 +1,5 @@
+import { build } from 'esbuild';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ModelOptions } from '../../ts/api.ts';
 import { loadModel } from '../../ts/index.ts';
@@ -89,4 +91,21 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     if (wasteful) expect(Math.abs(grown)).toBeGreaterThan(100_000);
     else expect(grown).toBe(0);
   });
+});
+
+test('bundled, createModelSync brings along nothing that an audio thread lacks', async () => {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: "export { createModelSync } from './dist/worklet.js'",
+      resolveDir: fileURLToPath(new URL('../..', import.meta.url)),
+    },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    external: ['node:*'],
+    write: false,
+  });
+  const { text } = outputFiles[0]!;
+  expect(text).not.toMatch(/\b(atob|TextDecoder|performance|setTimeout|fetch)\b|import\(/);
+  expect(text.length).toBeLessThan(50_000);
 });

@@ -3,8 +3,8 @@ import type { Answer, Failure, Job, Start } from './messages.ts';
 import type { Part } from './call.ts';
 import { type PoolWorker, WorkerHandle } from './worker.ts';
 
-/** Workers in a row that may die while they start, before the pool gives up. */
-const MAX_FAILED_STARTS = 3;
+/** Workers in a row that may die while they start, before the pool gives up: when none ever ran, and later. */
+const MAX_FAILED_STARTS = { first: 3, later: 20 };
 
 /** Milliseconds that a worker may go on with a part of a call that was given up, before another takes its place. */
 const GRACE = 1000;
@@ -39,6 +39,8 @@ export class Crew {
   private readonly places = new Set<Place>();
   private jobs = 0;
   private failedStarts = 0;
+  /** A worker has been ready. */
+  private running = false;
   private closed = false;
 
   constructor(createWorker: () => PoolWorker, start: Omit<Start, 'lock'>, events: CrewEvents) {
@@ -62,6 +64,7 @@ export class Crew {
       place.worker = new WorkerHandle(this.createWorker(), this.start, {
         ready: () => {
           this.failedStarts = 0;
+          this.running = true;
           place.ready = true;
           place.worker.keepAlive(false);
           this.events.idle();
@@ -147,7 +150,7 @@ export class Crew {
     clearTimeout(place.grace);
     if (!place.ready) this.failedStarts++;
     if (place.part) this.events.lost(place.part, why);
-    if (this.failedStarts >= MAX_FAILED_STARTS) {
+    if (this.failedStarts >= MAX_FAILED_STARTS[this.running ? 'later' : 'first']) {
       this.fall(new GruError('worker_lost', `workers die while they start: ${why}`));
       return;
     }

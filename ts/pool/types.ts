@@ -16,8 +16,8 @@ export interface GruPool {
   readonly queued: number;
 
   /**
-   * Resolves when the queue has room. A producer that awaits it before each call is never ahead of the workers by more than
-   * the queue.
+   * Resolves when the queue has room. One producer that awaits it before each call is never ahead of the workers by more than
+   * the queue, and never meets `queue_full`.
    *
    * @example
    * for await (const batch of source) {

@@ -1,0 +1,152 @@
+import type { GruModel } from 'gru-wasm';
+import { createPool } from 'gru-wasm/pool';
+import { Worker } from 'node:worker_threads';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { numbers, plain, SIZE } from './models.ts';
+
+const script = new URL(import.meta.resolve('gru-wasm/pool-worker'));
+const dies = {
+  before: new URL('./dies-before.mjs', import.meta.url),
+  after: new URL('./dies-after.mjs', import.meta.url),
+};
+
+let model: GruModel;
+beforeAll(async () => {
+  model = await plain({}, 128);
+});
+
+const batch = (seed: number) => ({ data: numbers(16 * 50 * SIZE, seed), shape: [16, 50, SIZE] });
+
+/** Makes calls, few at a time, and counts how often each is answered. */
+async function load(pool: Awaited<ReturnType<typeof createPool>>, enough: (calls: number) => boolean) {
+  const answers: number[] = [];
+  const wrong: number[] = [];
+  const lost: number[] = [];
+  const calls: Promise<void>[] = [];
+  for (let i = 0; !enough(i); i++) {
+    await pool.ready;
+    answers.push(0);
+    const input = batch(i);
+    const call = pool.run(input).then(
+      ({ output }) => {
+        answers[i]!++;
+        if (Buffer.compare(bytes(output.data), bytes(model.run(input).output.data)) !== 0) wrong.push(i);
+      },
+      (error: unknown) => {
+        expect(error).toMatchObject({ name: 'GruError', code: 'worker_lost' });
+        answers[i]!++;
+        lost.push(i);
+      },
+    );
+    calls.push(call);
+  }
+  await pool.drain();
+  await Promise.all(calls);
+  return { answers, wrong, lost };
+}
+
+const bytes = ({ buffer }: Float32Array) => new Uint8Array(buffer);
+
+test('workers killed under load: every call is answered once, with the right bits', async () => {
+  const alive: Worker[] = [];
+  const pool = await createPool(model, {
+    workers: 3,
+    maxQueue: 4,
+    createWorker: () => {
+      const worker = new Worker(script);
+      alive.push(worker);
+      worker.on('exit', () => alive.splice(alive.indexOf(worker), 1));
+      return worker;
+    },
+  });
+  let kills = 0;
+  const killer = setInterval(() => {
+    void alive[kills++ % alive.length]?.terminate();
+  }, 120);
+  const { answers, wrong, lost } = await load(pool, (calls) => calls === 200);
+  clearInterval(killer);
+  expect(kills).toBeGreaterThan(4);
+  expect(answers).toEqual(answers.map(() => 1));
+  expect(wrong).toEqual([]);
+  // A call is lost only when both workers that had it were killed.
+  expect(lost.length).toBeLessThan(kills / 2);
+  await pool.run(batch(1));
+  await pool.close();
+});
+
+describe.each(['before', 'after'] as const)('workers that die %s they answer', (when) => {
+  test.each([
+    ['exit', {}],
+    ['throw', {}],
+    ['out of memory', { resourceLimits: { maxOldGenerationSizeMb: 24 } }],
+  ])('by %s', async (how, limits) => {
+    let workers = 0;
+    const pool = await createPool(model, {
+      workers: 2,
+      maxQueue: 4,
+      // The first and the third die at their second job: by then the part that the first one had is in other hands.
+      createWorker: () => {
+        const dieAt = [1, 3].includes(++workers) ? 2 : -1;
+        return new Worker(dies[when], { workerData: { dieAt, how }, ...limits, stderr: true });
+      },
+    });
+    const { answers, wrong, lost } = await load(pool, (calls) => calls >= 12 && workers >= 4);
+    expect(answers).toEqual(answers.map(() => 1));
+    expect({ wrong, lost }).toEqual({ wrong: [], lost: [] });
+    expect(workers).toBe(4);
+    await pool.close();
+  });
+});
+
+test('a call that two workers die of is rejected; the next one runs', async () => {
+  let workers = 0;
+  const pool = await createPool(model, {
+    workers: 1,
+    createWorker: () => new Worker(dies.before, { workerData: { dieAt: ++workers <= 2 ? 1 : -1, how: 'exit' } }),
+  });
+  await expect(pool.run(batch(1))).rejects.toMatchObject({
+    name: 'GruError',
+    code: 'worker_lost',
+    message: expect.stringMatching(/exit code 7/) as string,
+  });
+  expect(await pool.run(batch(2))).toEqual(model.run(batch(2)));
+  expect(workers).toBe(3);
+  await pool.close();
+});
+
+test('workers that cannot start: createPool rejects; later, the calls do', async () => {
+  const nowhere = new URL('./nowhere.mjs', import.meta.url);
+  await expect(createPool(model, { workers: 2, createWorker: () => new Worker(nowhere) })).rejects.toMatchObject({
+    code: 'worker_lost',
+    message: expect.stringMatching(/nowhere/) as string,
+  });
+  const fails = () => {
+    throw new Error('no more');
+  };
+  await expect(createPool(model, { workers: 2, createWorker: fails })).rejects.toThrow(/no more/);
+
+  let workers = 0;
+  const pool = await createPool(model, {
+    workers: 1,
+    createWorker: () =>
+      ++workers === 1 ? new Worker(dies.before, { workerData: { dieAt: 1, how: 'exit' } }) : new Worker(nowhere),
+  });
+  await expect(pool.run(batch(1))).rejects.toMatchObject({ code: 'worker_lost' });
+  await expect(pool.run(batch(1))).rejects.toMatchObject({ code: 'worker_lost' });
+  await pool.close();
+});
+
+test('a pool that nobody closes does not keep the process alive', async () => {
+  const { execFileSync } = await import('node:child_process');
+  const code = `
+    import { createGru } from 'gru-wasm';
+    import { createPool } from 'gru-wasm/pool';
+    const kernel = new Float32Array(192 * 64).fill(0.1);
+    const model = await createGru({ inputSize: 64, hiddenSize: 64, resetAfter: true }, { kernel, recurrentKernel: kernel });
+    const pool = await createPool(model, { workers: 2 });
+    const { output } = await pool.run({ data: new Float32Array(8 * 100 * 64), shape: [8, 100, 64] });
+    console.log(output.shape.join());`;
+  const args = ['--input-type=module', '--eval', code];
+  const cwd = new URL('../../', import.meta.url);
+  expect(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000, cwd }).trim()).toBe('8,100,64');
+});

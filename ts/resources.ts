@@ -1,0 +1,38 @@
+import type { BackendState, CompiledModel } from './backend.ts';
+import type { RunInputs } from './inputs.ts';
+import type { Resource } from './lifetime.ts';
+
+/** What a model holds in the backend, apart from its streams. */
+export class ModelResources implements Resource {
+  readonly compiled: CompiledModel;
+  /** The state of the last run, kept for the next one of the same batch. */
+  runState: BackendState | undefined;
+  layout = '';
+
+  constructor(compiled: CompiledModel) {
+    this.compiled = compiled;
+  }
+
+  free(): void {
+    this.dropRunState();
+    this.compiled.free();
+  }
+
+  dropRunState(): void {
+    this.runState?.free();
+    this.runState = undefined;
+    this.layout = '';
+  }
+
+  /** A state laid out for the run: the one kept, where it fits. */
+  stateFor({ batch, steps, ragged, timeMajor }: RunInputs): BackendState {
+    if (this.runState?.batch !== batch) this.dropRunState();
+    const state = (this.runState ??= this.compiled.createState(batch));
+    const layout = ragged ? ragged.lengths.join() : `${steps} ${timeMajor}`;
+    if (layout !== this.layout) {
+      state.setLengths(ragged?.lengths ?? new Int32Array(batch).fill(steps), timeMajor && !ragged);
+      this.layout = layout;
+    }
+    return state;
+  }
+}
