@@ -18,7 +18,7 @@ export interface Case {
   /** What every initial hidden value is; left out: no initial state is given. */
   h0?: number;
   /** Of a ceiling: the loop of bench/ceilings, and the bytes that it loads. */
-  loop?: { name: 'madd_registers' | 'madd_1x12' | 'madd_6x2' | 'loads'; bytes: number };
+  loop?: { name: 'madd_registers' | 'madd_1x12' | 'madd_6x2' | 'madd_2x4' | 'loads'; bytes: number };
   /** Part of `--quick`. */
   quick: boolean;
 }
@@ -82,7 +82,7 @@ export const ODD_PAIRS = ODD.map((H) => ({ H, next: next16(H) }));
 const LOAD_SIZES = [16, 32, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536];
 
 export const CASES: Case[] = [
-  ...(['madd_registers', 'madd_1x12', 'madd_6x2'] as const).map((name) =>
+  ...(['madd_registers', 'madd_1x12', 'madd_6x2', 'madd_2x4'] as const).map((name) =>
     gru('ceiling', name, [128, 4, 1, 1], { kind: 'ceiling', loop: { name, bytes: 0 }, quick: true }),
   ),
   ...LOAD_SIZES.map((kilobytes) =>
@@ -168,7 +168,8 @@ export const rowsOf = ({ kind, steps, batch }: Case) => (kind === 'step' ? 1 : s
 /** Multiply-adds count as two. Those of the input projection, of the recurrent product, and all. */
 export function flopsOf(c: Case): { input: number; recurrent: number; all: number } {
   if (c.loop) {
-    const all = c.loop.name === 'loads' ? 0 : 2 * 12 * 4 * 128 * CEILING_PASSES;
+    const sums = { madd_registers: 12, madd_1x12: 12, madd_6x2: 12, madd_2x4: 8, loads: 0 }[c.loop.name];
+    const all = 2 * sums * 4 * 128 * CEILING_PASSES;
     return { input: all, recurrent: 0, all };
   }
   const rows = rowsOf(c);

@@ -1,5 +1,5 @@
 import { type Case, GROUPS, loadPasses } from './cases.ts';
-import { type BenchRecord, type CaseResult, ratio, resultOf, spread } from './record.ts';
+import { type BenchRecord, type CaseResult, type EngineResult, ratio, resultOf, spread } from './record.ts';
 import { judge, type Target, type Value } from './targets.ts';
 
 const digits = (x: number) => (x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toFixed(2));
@@ -94,6 +94,17 @@ export function leftOutLines(record: BenchRecord): string[] {
     ([key, cases]) =>
       `${key} (${cases.length} cases: ${cases.slice(0, 3).join(', ')}${cases.length > 3 ? ', ...' : ''})`,
   );
+}
+
+/** How far each engine's output is from the float64 reference, and which were not checked. */
+export function errorTable(record: BenchRecord): Table {
+  const engines = record.engines.map((e) => e.name).filter((name) => !name.startsWith('ceiling'));
+  const text = (e: EngineResult | undefined) =>
+    e === undefined ? '' : e.status === 'failed' ? `FAILED: ${e.why ?? ''}` : (e.error?.toExponential(1) ?? '-');
+  const rows = record.cases
+    .filter((r) => r.case.loop === undefined)
+    .map((r) => [r.case.name, ...engines.map((name) => text(r.engines.find((e) => e.engine === name)))]);
+  return { title: 'Largest distance from the float64 reference', head: ['case', ...engines], rows };
 }
 
 export function sizeTable(record: BenchRecord): Table {

@@ -2,7 +2,7 @@ import CliTable from 'cli-table3';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { chart } from './chart.ts';
-import { aboutLines, groupTables, leftOutLines, sizeTable, type Table, targetTable } from './format.ts';
+import { aboutLines, errorTable, groupTables, leftOutLines, sizeTable, type Table, targetTable } from './format.ts';
 import type { BenchRecord } from './record.ts';
 
 function print({ title, head, rows }: Table): void {
@@ -26,6 +26,10 @@ export function printTargets(records: BenchRecord[]): void {
   const missed = table.rows.filter((row) => row[4] !== '');
   for (const [what, limit, , , where] of missed) console.log(`misses ${limit ?? ''}, ${what ?? ''}: ${where ?? ''}`);
 }
+
+export const printErrors = (record: BenchRecord) => {
+  print(errorTable(record));
+};
 
 export function printRecord(record: BenchRecord): void {
   console.log(`\n${aboutLines(record).join('\n')}`);

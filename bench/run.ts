@@ -12,7 +12,7 @@ import { commit, cpuSlug, machine, rustc, versionsOf } from './machine.ts';
 import { Bench } from './measure.ts';
 import { type BenchRecord, readRecord, type Settings } from './record.ts';
 import { caseLine } from './format.ts';
-import { printRecord, printTargets, writeRecord } from './report.ts';
+import { printErrors, printRecord, printTargets, writeRecord } from './report.ts';
 import { sizeOf } from './size.ts';
 
 const FULL: Settings = {
@@ -109,14 +109,18 @@ async function measureAll(): Promise<BenchRecord> {
         : bench.measure(heat, engines));
       record.cases.push(...results);
       spinner.clear();
-      for (const result of results) console.log(caseLine(record, result));
+      for (const result of values.check ? [] : results) console.log(caseLine(record, result));
     }
     where = 'sizes: ';
     for (const engine of engines.filter(
       () => !values.check && (values.case === undefined || matches(values.case, 'size')),
     )) {
       spinner.text = `${where}${engine.name}`;
-      const size = await sizeOf(engine);
+      const size = await sizeOf(engine).catch((error: unknown) => {
+        console.error(`size of ${engine.name}: ${String(error)}`);
+        process.exitCode = 1;
+        return undefined;
+      });
       if (size) record.sizes.push(size);
     }
     record.cases.sort((a, b) => CASES.indexOf(a.case) - CASES.indexOf(b.case));
@@ -155,7 +159,8 @@ async function main(): Promise<void> {
     for (const file of positionals) await writeRecord(readRecord(file), file.replace(/\.json$/, ''));
   } else {
     const record = await measureAll();
-    printRecord(record);
+    if (values.check) printErrors(record);
+    else printRecord(record);
     const base = `${RECORDS}${record.date.slice(0, 10)}-${cpuSlug(record.machine)}-${record.slug}`;
     const isWhole = [values.case, values.engine, values.quick, values.check].every((option) => option === undefined);
     const file = values.json ?? (isWhole ? freeName(base) : undefined);

@@ -1,21 +1,13 @@
 import { readAsset } from '../assets.ts';
 import { type Case, CEILING_PASSES, flopsOf, layerSizes, loadPasses } from '../cases.ts';
 import { type Engine, LeftOut, type Runner } from '../engine.ts';
+import { fastestTile, type Loops } from '../loops.ts';
 
-interface Loops {
-  buffer: (bytes: number) => number;
-  madd_registers: (data: number, reps: number) => number;
-  madd_1x12: (data: number, k: number, reps: number) => number;
-  madd_6x2: (data: number, k: number, reps: number) => number;
-  loads: (data: number, bytes: number, reps: number) => number;
-}
-
-const TILE = 12 * 4 * 2;
 const nothing = new Float32Array(0);
 
 /**
  * The least time that a case's arithmetic can take in wasm on this machine: the loops of bench/ceilings, taking turns with
- * the engines. All multiply-adds at the rate of the faster of the two tiles that load from L1; but a recurrent product of
+ * the engines. All multiply-adds at the rate of the fastest of three tiles that load from L1; but a recurrent product of
  * one sequence at the rate at which its weights can be loaded, once a step, from a buffer of their size.
  */
 export function ceiling(name: string, build: 'baseline' | 'relaxed'): Engine {
@@ -46,14 +38,16 @@ function runner(loops: Loops, c: Case): Runner {
       madd_registers: () => loops.madd_registers(panel, 128 * CEILING_PASSES),
       madd_1x12: () => loops.madd_1x12(panel, 128, CEILING_PASSES),
       madd_6x2: () => loops.madd_6x2(panel, 128, CEILING_PASSES),
+      madd_2x4: () => loops.madd_2x4(panel, 128, CEILING_PASSES),
     }[name];
     return { layout, run: () => (run(), nothing) };
   }
-  const tile = fasterTile(loops, panel);
+  const { tile, flops } = fastestTile(loops, panel);
   const { input, recurrent } = flopsOf(c);
   const isLoadBound = c.batch === 1 && recurrent > 0;
-  const passes = Math.max(1, Math.round((isLoadBound ? input : input + recurrent) / TILE / 128));
-  const k = Math.max(1, Math.round((isLoadBound ? input : input + recurrent) / TILE / passes));
+  const columns = (isLoadBound ? input : input + recurrent) / flops;
+  const passes = Math.max(1, Math.round(columns / 128));
+  const k = Math.max(1, Math.round(columns / passes));
   const steps = c.kind === 'step' ? 1 : c.steps;
   const bytes = 256 * Math.ceil((3 * c.hiddenSize * c.hiddenSize * 4) / 256);
   const count = isLoadBound ? layerSizes(c).reduce((n, { directions }) => n + directions, 0) : 0;
@@ -66,15 +60,4 @@ function runner(loops: Loops, c: Case): Runner {
       return nothing;
     },
   };
-}
-
-/** Which of the tiles is the ceiling: 1x12 is bound by loads on one processor, 6x2 spills on another engine. */
-function fasterTile({ madd_1x12, madd_6x2 }: Loops, panel: number) {
-  const time = (tile: Loops['madd_1x12']) => {
-    const start = performance.now();
-    for (let i = 0; i < 20; i++) tile(panel, 128, CEILING_PASSES);
-    return performance.now() - start;
-  };
-  const best = (tile: Loops['madd_1x12']) => Math.min(...Array.from({ length: 5 }, () => time(tile)));
-  return best(madd_1x12) < best(madd_6x2) ? madd_1x12 : madd_6x2;
 }

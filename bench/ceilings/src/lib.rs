@@ -94,6 +94,16 @@ pub unsafe extern "C" fn madd_6x2(data: *const v128, k: usize, reps: usize) -> f
     unsafe { madd_tile::<6, 2>(data, k, reps) }
 }
 
+/// Two rows, 4 vectors: fewer accumulators than the latency of a multiply-add wants, but also for engines that spill.
+///
+/// # Safety
+/// As [`madd_tile`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn madd_2x4(data: *const v128, k: usize, reps: usize) -> f32 {
+    // SAFETY: the caller's promise.
+    unsafe { madd_tile::<2, 4>(data, k, reps) }
+}
+
 /// `reps` times all loads of a buffer, one after another.
 ///
 /// # Safety
