@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { countAllocations } from '../../scripts/fuzz/memory.mjs';
+import { FORMATS } from '../../scripts/fuzz/seeds.mjs';
+import { inputsOf, tryInput } from '../../scripts/fuzz/trial.mjs';
+
+/** Mutated inputs a format; the long run (`npm run fuzz`) has 200,000. */
+const COUNT = 300;
+
+type Api = Parameters<typeof inputsOf>[1];
+
+let api: Api;
+let memory: ReturnType<typeof countAllocations>;
+
+beforeAll(async () => {
+  memory = countAllocations();
+  api = await import('../../ts/index.ts');
+});
+
+afterAll(() => {
+  memory.stop();
+});
+
+describe('mutated files end soon, in little memory, with a GruError if any', () => {
+  test.each(FORMATS)('%s', { timeout: 60_000 }, async (format) => {
+    const inputs = await inputsOf(format, api, 3);
+    const codes = new Map<string, number>();
+    for (let i = 0; i < inputs.whole + COUNT; i++) {
+      const { code, failure } = await tryInput(api, inputs.input(i), () => memory.take());
+      expect(failure, `input ${i} of ${format}`).toBeUndefined();
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    // Mutations that all break the file would test its first check alone.
+    expect(codes.get('accepted') ?? 0).toBeGreaterThan(20);
+  });
+});
