@@ -1,3 +1,4 @@
+import { Arena } from './arena.ts';
 import { GruError } from '../errors.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
 import type { Part } from './call.ts';
@@ -12,6 +13,7 @@ const GRACE = 1000;
 /** A worker's place: there is always one worker in it, or one on its way. */
 interface Place {
   worker: WorkerHandle;
+  readonly arena: Arena;
   ready: boolean;
   /** What it is working on, under the id of the job. */
   part: Part | undefined;
@@ -59,7 +61,13 @@ export class Crew {
 
   /** Adds a worker. @throws GruError `worker_lost` when there cannot be one. */
   hire(): void {
-    const place = { ready: false, part: undefined, job: 0, grace: undefined } as Partial<Place> as Place;
+    const place = {
+      arena: new Arena(),
+      ready: false,
+      part: undefined,
+      job: 0,
+      grace: undefined,
+    } as Partial<Place> as Place;
     try {
       place.worker = new WorkerHandle(this.createWorker(), this.start, {
         ready: () => {
@@ -88,10 +96,10 @@ export class Crew {
   }
 
   /** Gives a part to an idle worker. */
-  give(part: Part, cut: (id: number) => Job): void {
+  give(part: Part, cut: (id: number, arena: Arena) => Job): void {
     const place = [...this.places].find(isIdle)!;
     const id = ++this.jobs;
-    const job = cut(id);
+    const job = cut(id, place.arena);
     place.part = part;
     place.job = id;
     part.attempts++;

@@ -1,3 +1,4 @@
+import type { Arena } from './arena.ts';
 import { packRows, padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
@@ -90,8 +91,8 @@ function rowsOf({ run, offsets }: Batch, spans: Span[], kind: ValueKind): number
   return spans.reduce((n, { from, to }) => n + offsets[to]! - offsets[from]!, 0);
 }
 
-function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, size: number, whole: T): T {
-  const part = new (whole instanceof Int32Array ? Int32Array : Float32Array)(rowsOf(batch, spans, kind) * size) as T;
+function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, size: number, whole: T, arena: Arena): T {
+  const part = arena.take(whole, rowsOf(batch, spans, kind) * size);
   eachBlock(batch, spans, kind, (from, to, rows) => {
     part.set(whole.subarray(from * size, (from + rows) * size), to * size);
   });
@@ -99,20 +100,21 @@ function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, si
 }
 
 /** A part of a run, copied for a worker. */
-export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Span[], id: number): Job {
+export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Span[], id: number, arena: Arena): Job {
+  arena.restart();
   const { run, offsets } = batch;
   return {
     id,
     batch: count(spans),
     steps: run.steps,
-    lengths: run.ragged && take(batch, spans, 'vector', 1, run.ragged.lengths),
+    lengths: run.ragged && take(batch, spans, 'vector', 1, run.ragged.lengths, arena),
     timeMajor: run.timeMajor && !offsets,
-    inputs: graph.inputs.map(({ kind, size }, i) => take(batch, spans, kind, size, batch.inputs[i]!)),
+    inputs: graph.inputs.map(({ kind, size }, i) => take(batch, spans, kind, size, batch.inputs[i]!, arena)),
     initial: groups.flatMap(({ count: directions, hiddenSize }, g) =>
       Array.from({ length: directions }, (_, d) => {
         const size = run.batch * hiddenSize;
         const states = batch.initial[g]?.subarray(d * size, (d + 1) * size);
-        return states && take(batch, spans, 'vector', hiddenSize, states);
+        return states && take(batch, spans, 'vector', hiddenSize, states, arena);
       }),
     ),
   };

@@ -174,7 +174,7 @@ export class Pool implements GruPool {
     const { call, spans } = part;
     if (call.settled) return;
     try {
-      this.crew.give(part, (id) => cut(this.graph, this.groups, call.batch, spans, id));
+      this.crew.give(part, (id, arena) => cut(this.graph, this.groups, call.batch, spans, id, arena));
     } catch (error) {
       // No memory for the copy, or an array of the caller's that has been transferred away meanwhile.
       call.reject(error);

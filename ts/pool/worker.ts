@@ -42,7 +42,8 @@ export class WorkerHandle {
   }
 
   run(job: Job): void {
-    const transfer = [...job.inputs, ...job.initial].flatMap((data) => (data ? [data.buffer as ArrayBuffer] : []));
+    const buffers = [...job.inputs, ...job.initial].map((data) => data?.buffer);
+    const transfer = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
     this.post({ job }, transfer);
   }
 
