@@ -2,7 +2,7 @@
 
 use crate::buffer::{Buffer, product};
 use crate::error::{Result, ensure};
-use crate::kernels::matmul::{KernelSet, MAX_VECTORS, PanelArgs, PanelKernel};
+use crate::kernels::matmul::{KernelSet, MAX_VECTORS, PanelArgs, PanelKernel, TALL};
 use crate::kernels::selected;
 use crate::simd::LANES;
 use alloc::vec::Vec;
@@ -20,7 +20,8 @@ pub struct Panel {
     pub column: usize,
     /// Where its weights start.
     offset: usize,
-    kernel: PanelKernel,
+    few_rows: PanelKernel,
+    many_rows: PanelKernel,
 }
 
 /// A matrix of `gates * units` rows of `k` weights, packed.
@@ -74,7 +75,14 @@ impl PackedMatrix {
         for p in 0..count {
             let width = (vectors + p) / count;
             let unit = first * LANES;
-            panels.push(Panel { unit, vectors: width, column: n * unit, offset, kernel: (kernels.panel)(n * width) });
+            panels.push(Panel {
+                unit,
+                vectors: width,
+                column: n * unit,
+                offset,
+                few_rows: (kernels.few_rows)(n * width),
+                many_rows: (kernels.many_rows)(n * width),
+            });
             for ki in 0..k {
                 for (g, gate) in gates.iter().enumerate() {
                     let row = &mut data[offset + (ki * n + g) * width * LANES..][..width * LANES];
@@ -138,11 +146,12 @@ impl PackedMatrix {
             out,
             ld_out,
         };
+        let kernel = if input.rows.len() < TALL { panel.few_rows } else { panel.many_rows };
         let mut left = self.k;
         loop {
             // SAFETY: the caller's promise; the blocks stay inside k, and later ones continue from `out`.
             unsafe {
-                (panel.kernel)(&args);
+                kernel(&args);
                 left -= args.k;
                 if left == 0 {
                     return;
@@ -176,7 +185,7 @@ impl PackedMatrix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::matmul::KERNELS;
+    use crate::kernels::matmul::{KERNELS, RELAXED};
     use crate::kernels::reference::{Random, dot};
     use alloc::vec;
 
@@ -198,12 +207,12 @@ mod tests {
         let weights: Vec<&[f32]> = weights.iter().map(|w| &w[..]).collect();
         let biases: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units, 1.0)).collect();
         let biases: Vec<Option<&[f32]>> = biases.iter().map(|b| Some(&b[..])).collect();
-        let rows = [2, 0, 1, 6, 5, 4, 3];
+        let rows = [2, 0, 1, 6, 5, 4, 3, 12, 11, 10, 9, 8, 7];
         let x = random.take(rows.len() * k, 1.0);
-        for n in [0, 1, 2, 3, 7] {
+        for n in [0, 1, 2, 3, 6, 7, 13] {
             let input = Rows { base: x.as_ptr(), stride: k, rows: &rows[..n] };
             let mut first: Option<Vec<f32>> = None;
-            for kernels in &KERNELS {
+            for kernels in KERNELS.iter().chain([&RELAXED]) {
                 let matrix = PackedMatrix::pack_for(kernels, &weights, units, k).unwrap();
                 let bias = matrix.pack_row(&biases).unwrap();
                 let columns = matrix.columns();

@@ -3,7 +3,7 @@
 use crate::error::{Result, ensure};
 use crate::simd::LANES;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs};
+use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
 pub mod gates;
@@ -35,7 +35,7 @@ pub fn select(set: usize) -> bool {
 
 /// Depth and most rows of the product that [`probe`] computes.
 const PROBE_K: usize = 64;
-const PROBE_ROWS: usize = 6;
+const PROBE_ROWS: usize = TALL;
 
 /// Words that [`probe`] works on: a full panel, a row of activations, initial sums, and sums of all rows.
 pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + (1 + PROBE_ROWS) * MAX_VECTORS * LANES;
@@ -60,7 +60,8 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
         out: out.as_mut_ptr(),
         ld_out: width,
     };
-    let kernel = (KERNELS[set].panel)(MAX_VECTORS);
+    let set = &KERNELS[set];
+    let kernel = (if rows < TALL { set.few_rows } else { set.many_rows })(MAX_VECTORS);
     for _ in 0..times {
         // SAFETY: the parts are as long as a full panel, one row of activations and the sums of all rows need.
         unsafe { kernel(&args) };
