@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readModel } from '../../ts/formats/index.ts';
-import { floatToHalf, halfToFloat } from '../../ts/formats/half.ts';
+import { floatToHalf, halfToFloat, halvesToFloats } from '../../ts/formats/half.ts';
 import { parseSafetensors, writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { expectError } from './helpers.ts';
 
@@ -15,6 +15,11 @@ function file(header: unknown, data: Uint8Array = new Uint8Array(0), length?: nu
 }
 
 const f32 = (shape: number[], begin: number, end: number) => ({ dtype: 'F32', shape, data_offsets: [begin, end] });
+
+test('many halves are the same numbers as one at a time', () => {
+  const all = Uint16Array.from({ length: 65_536 }, (_, half) => half);
+  expect(halvesToFloats(all)).toEqual(Float32Array.from(all, halfToFloat));
+});
 
 test('writes what it reads', () => {
   const bytes = writeSafetensors(

@@ -3,7 +3,7 @@ import type { DataObjects } from 'jsfive';
 import { GruError } from '../errors.ts';
 import { product, shapeText } from '../tensor.ts';
 import { isHdf5 } from './detect.ts';
-import { halfToFloat } from './half.ts';
+import { halvesToFloats } from './half.ts';
 import { GuardedBuffer } from './hdf5/guard.ts';
 import { checkAttribute, damaged, dataRange, isIeeeFloat } from './hdf5/messages.ts';
 
@@ -197,6 +197,6 @@ function decodeFloats(bytes: ArrayBuffer, itemSize: number, littleEndian: boolea
     for (let i = 0; i < all.length; i += itemSize) all.subarray(i, i + itemSize).reverse();
   }
   if (itemSize === 4) return new Float32Array(bytes);
-  if (itemSize === 8) return Float32Array.from(new Float64Array(bytes));
-  return Float32Array.from(new Uint16Array(bytes), halfToFloat);
+  if (itemSize === 8) return new Float32Array(new Float64Array(bytes));
+  return halvesToFloats(new Uint16Array(bytes));
 }

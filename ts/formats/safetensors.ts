@@ -1,6 +1,6 @@
 import { GruError } from '../errors.ts';
 import { product } from '../tensor.ts';
-import { floatToHalf, halfToFloat } from './half.ts';
+import { floatToHalf, halvesToFloats } from './half.ts';
 
 /**
  * The safetensors format: u64 length of the header, header (a JSON object of name -> dtype, shape, data_offsets), data.
@@ -48,11 +48,11 @@ export class SafetensorsTensor {
       case 'F32':
         return new Float32Array(buffer);
       case 'F64':
-        return Float32Array.from(new Float64Array(buffer));
+        return new Float32Array(new Float64Array(buffer));
       case 'F16':
-        return Float32Array.from(new Uint16Array(buffer), halfToFloat);
+        return halvesToFloats(new Uint16Array(buffer));
       case 'BF16':
-        return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer);
+        return brainFloats(new Uint16Array(buffer));
       default:
         throw new GruError('unsupported', `tensor '${this.name}' is ${this.dtype}; expected F32, F16, BF16 or F64`);
     }
@@ -70,6 +70,12 @@ export class SafetensorsTensor {
       throw new GruError('unsupported', `tensor '${this.name}' holds ${value.toString()}, which is no int32`);
     });
   }
+}
+
+function brainFloats(halves: Uint16Array): Float32Array {
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16;
+  return new Float32Array(words.buffer);
 }
 
 /** Whether bytes begin as a safetensors file does. */

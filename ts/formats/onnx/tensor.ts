@@ -1,6 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { GruError } from '../../errors.ts';
-import { halfToFloat } from '../half.ts';
+import { halfToFloat, halvesToFloats } from '../half.ts';
 import type { OnnxTensor } from './messages.ts';
 import type { Constant } from './value.ts';
 
@@ -118,6 +118,7 @@ export function readTensorData(tensor: OnnxTensor, sidecars: Sidecars): Constant
 
 function readRaw(dtype: Dtype, bytes: Uint8Array, count: number): ArrayLike<number> {
   if (dtype.name === 'float32') return new Float32Array(new Uint8Array(bytes).buffer);
+  if (dtype.name === 'float16') return halvesToFloats(new Uint16Array(new Uint8Array(bytes).buffer));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = dtype.type === 'float' ? new Float32Array(count) : new Float64Array(count);
   for (let i = 0; i < count; i++) data[i] = dtype.read(view, i * dtype.bytes);

@@ -1,5 +1,5 @@
 import { GruError } from '../../errors.ts';
-import { halfToFloat } from '../half.ts';
+import { halvesToFloats } from '../half.ts';
 
 /** Element types by PyTorch's name: bytes an element, and how they become float32 (none: not representable). */
 export interface ElementType {
@@ -22,17 +22,7 @@ export type Elements =
   | BigInt64Array
   | BigUint64Array;
 
-/** Bits of the float32 values of all 65,536 halves: a look-up takes 1 ns, {@link halfToFloat} ten times that. */
-let halves: Int32Array | undefined;
-
-function fromHalves(elements: Elements): Float32Array {
-  const source = elements as Uint16Array;
-  halves ??= new Int32Array(Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits)).buffer);
-  const table = halves;
-  const out = new Int32Array(source.length);
-  for (let i = 0; i < out.length; i++) out[i] = table[source[i]!]!;
-  return new Float32Array(out.buffer);
-}
+const fromHalves = (elements: Elements) => halvesToFloats(elements as Uint16Array);
 
 function fromBrainFloats(elements: Elements): Float32Array {
   const source = elements as Uint16Array;

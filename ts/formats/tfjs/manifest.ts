@@ -1,6 +1,6 @@
 import { GruError } from '../../errors.ts';
 import { isRecord, product } from '../../tensor.ts';
-import { halfToFloat } from '../half.ts';
+import { halvesToFloats } from '../half.ts';
 import type { KerasLayer } from '../keras/config.ts';
 import { FlatGroup, flatWeight } from '../keras/weights.ts';
 import type { FlatWeight, WeightGroup, WeightSource, WeightTensor } from '../keras/weights.ts';
@@ -148,10 +148,12 @@ function toTensor({ name, shape, dtype, quantization }: Entry, bytes: Uint8Array
       if (dtype !== 'float32') throw new GruError('unsupported', `weight '${name}' is ${dtype}; supported: float32`);
       const { buffer } = new Uint8Array(bytes);
       if (!quantization) return new Float32Array(buffer);
-      if (quantization.dtype === 'float16') return Float32Array.from(new Uint16Array(buffer), halfToFloat);
+      if (quantization.dtype === 'float16') return halvesToFloats(new Uint16Array(buffer));
       const { min, scale } = quantization;
       const codes = quantization.dtype === 'uint8' ? new Uint8Array(buffer) : new Uint16Array(buffer);
-      return Float32Array.from(codes, (code) => code * scale + min);
+      const result = new Float32Array(codes.length);
+      for (let i = 0; i < result.length; i++) result[i] = codes[i]! * scale + min;
+      return result;
     },
   };
 }
