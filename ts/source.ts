@@ -97,7 +97,7 @@ async function readIfThere(place: string | URL, signal: AbortSignal | undefined)
     if (!(error instanceof GruError)) throw error;
     const { cause } = error;
     const missing =
-      cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || cause.message.endsWith(" 404"));
+      cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || cause.message.endsWith(' 404'));
     if (missing) return undefined;
     throw error;
   }

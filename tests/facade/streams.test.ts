@@ -51,14 +51,42 @@ describe.each(BACKENDS)('many streams on $name', ({ api }) => {
     expect(stream.snapshot()).toEqual(bytes);
     expect(stream.step(6)).toEqual(want);
 
-    await expectError(() => { other.createStream().restore(bytes); }, 'invalid_file', 'another model');
-    await expectError(() => { model.createStream({ batch: 2 }).restore(bytes); }, 'invalid_file', 'expected 18');
-    await expectError(() => { stream.restore(bytes.subarray(0, 40)); }, 'invalid_file');
-    await expectError(() => { stream.restore(new Uint8Array(100)); }, 'invalid_file', 'no snapshot');
-    await expectError(() => { stream.restore('x' as never); }, 'dtype_mismatch');
+    await expectError(
+      () => {
+        other.createStream().restore(bytes);
+      },
+      'invalid_file',
+      'another model',
+    );
+    await expectError(
+      () => {
+        model.createStream({ batch: 2 }).restore(bytes);
+      },
+      'invalid_file',
+      'expected 18',
+    );
+    await expectError(() => {
+      stream.restore(bytes.subarray(0, 40));
+    }, 'invalid_file');
+    await expectError(
+      () => {
+        stream.restore(new Uint8Array(100));
+      },
+      'invalid_file',
+      'no snapshot',
+    );
+    await expectError(() => {
+      stream.restore('x' as never);
+    }, 'dtype_mismatch');
     const cut = bytes.slice();
     cut[4] = 9;
-    await expectError(() => { stream.restore(cut); }, 'unsupported', 'version 9');
+    await expectError(
+      () => {
+        stream.restore(cut);
+      },
+      'unsupported',
+      'version 9',
+    );
   });
 
   test('reset, and what is refused', async () => {

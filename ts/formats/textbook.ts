@@ -41,4 +41,8 @@ export function readTextbook(bytes: Uint8Array): ImportedModel {
   return { spec, report: { format: 'textbook', conventions: ['reset gate before the matmul'], tensors: table } };
 }
 
-interface Gate { shape: [number, number]; kernel: Float32Array; bias?: Float32Array }
+interface Gate {
+  shape: [number, number];
+  kernel: Float32Array;
+  bias?: Float32Array;
+}
