@@ -63,11 +63,11 @@ export function transpose(data: Float32Array, rows: number, columns: number): Fl
 }
 
 /**
- * Weights as float32, checked for their number; a copy.
+ * Weights as float32, checked for their number; a copy, unless `copy` is false and they are float32.
  *
  * @throws GruError `shape_mismatch` or `dtype_mismatch` naming the tensor.
  */
-export function toFloats(name: string, data: unknown, shape: number[]): Float32Array {
+export function toFloats(name: string, data: unknown, shape: number[], copy = true): Float32Array {
   const text = `of shape ${shapeText(shape)}`;
   if (!isArrayLike(data)) {
     throw new GruError('dtype_mismatch', `${name}: expected an array ${text}, got ${describe(data)}`);
@@ -83,5 +83,6 @@ export function toFloats(name: string, data: unknown, shape: number[]): Float32A
       throw new GruError('dtype_mismatch', `${name}: expected numbers, got ${describe(value)} at ${i}`);
     }
   }
-  return data instanceof Float32Array ? data.slice() : Float32Array.from(data);
+  if (data instanceof Float32Array) return copy ? data.slice() : data;
+  return Float32Array.from(data);
 }

@@ -23,8 +23,8 @@ export function fromKeras(
   name = '',
 ): DirectionWeights {
   const gates = 3 * hiddenSize;
-  const input = toFloats(`${name}kernel`, kernel, [inputSize, gates]);
-  const recurrent = toFloats(`${name}recurrentKernel`, recurrentKernel, [hiddenSize, gates]);
+  const input = toFloats(`${name}kernel`, kernel, [inputSize, gates], false);
+  const recurrent = toFloats(`${name}recurrentKernel`, recurrentKernel, [hiddenSize, gates], false);
   const biases = bias === undefined ? undefined : toFloats(`${name}bias`, bias, resetAfter ? [2, gates] : [gates]);
   return {
     input: transpose(input, inputSize, gates),
