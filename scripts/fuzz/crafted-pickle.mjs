@@ -24,16 +24,16 @@ export function pickles() {
   /** @type {Record<string, string>} */
   const all = {
     'a state dict': dict(key('fc.weight') + tensor('K\x00', 'K\x02K\x02\x86', 'K\x02K\x01\x86')),
-    'strides of 0': dict(key('weight_hh_l0') + tensor('K\x00', `${int(100_000)}${int(100_000)}\x86`, 'K\x00K\x00\x86')),
-    'strides of 0, less': dict(key('weight_hh_l0') + tensor('K\x00', `${int(3000)}${int(1000)}\x86`, 'K\x00K\x00\x86')),
+    'strides of 0': dict(key('fc.weight') + tensor('K\x00', `${int(100_000)}${int(100_000)}\x86`, 'K\x00K\x00\x86')),
+    'strides of 0, less': dict(key('fc.weight') + tensor('K\x00', `${int(3000)}${int(1000)}\x86`, 'K\x00K\x00\x86')),
     'many views of strides of 0': dict(
       Array.from(
         { length: 60 },
         (_, i) => key(`weight_hh_l${i}`) + tensor('K\x00', `${int(3000)}${int(1000)}\x86`, 'K\x00K\x00\x86'),
       ).join(''),
     ),
-    'a negative stride': dict(key('w') + tensor('K\x00', 'K\x02K\x02\x86', `K\x02${int(-1)}\x86`)),
-    'many axes': dict(key('w') + tensor('K\x00', `(${int(0x7fffffff).repeat(60)}t`, `(${'K\x00'.repeat(60)}t`)),
+    'a negative stride': dict(key('fc.weight') + tensor('K\x00', 'K\x02K\x02\x86', `K\x02${int(-1)}\x86`)),
+    'many axes': dict(key('fc.weight') + tensor('K\x00', `(${int(0x7fffffff).repeat(60)}t`, `(${'K\x00'.repeat(60)}t`)),
     'a list in itself': `${PROTO}]q\x00h\x00a.`,
     'a dict in itself': `${PROTO}}q\x00X\x01\x00\x00\x00ah\x00s.`,
     'a tuple in itself by a list': `${PROTO}]q\x00h\x00\x85a.`,

@@ -1,4 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
+import { kerasConfigs } from './crafted-keras.mjs';
 import { graphs } from './crafted-onnx.mjs';
 import { halfGru, pickles } from './crafted-pickle.mjs';
 import { zip } from './zip.mjs';
@@ -95,10 +96,13 @@ function specs() {
   ];
 }
 
+/** What some of the pickles hold. */
+const LINEAR = { pytorch: { layers: [{ linear: 'fc' }] } };
+
 function torchArchives() {
   const zeros = new Uint8Array(64 * 2 ** 20);
   const data = { 'm/data/0': new Uint8Array(64), 'm/version': bytesOf('3\n') };
-  const some = pickles().map(([name, pickle]) => seed(name, zip({ 'm/data.pkl': pickle, ...data })));
+  const some = pickles().map(([name, pickle]) => seed(name, zip({ 'm/data.pkl': pickle, ...data }), LINEAR));
   const halves = { 'm/data.pkl': halfGru(), 'm/data/0': new Uint8Array(6e6), 'm/data/1': new Uint8Array(6e6) };
   return [
     ...some,
@@ -135,76 +139,6 @@ function hdf5s(/** @type {Uint8Array} */ h5) {
   circle[tree + 5] = 1;
   new DataView(circle.buffer, circle.byteOffset).setBigUint64(tree + 32, BigInt(tree), true);
   return { large, circle };
-}
-
-function kerasConfigs() {
-  const input = {
-    class_name: 'InputLayer',
-    name: 'x',
-    config: { name: 'x', batch_shape: [null, 3, 4] },
-    inbound_nodes: [],
-  };
-  const layer = (
-    /** @type {string} */ class_name,
-    /** @type {string} */ name,
-    /** @type {string} */ from,
-    config = {},
-  ) => ({
-    class_name,
-    name,
-    config: { name, trainable: true, ...config },
-    inbound_nodes: [[[from, 0, 0, {}]]],
-  });
-  const model = (/** @type {object[]} */ layers, /** @type {string} */ last) =>
-    JSON.stringify({
-      class_name: 'Functional',
-      config: { layers: [input, ...layers], input_layers: [['x', 0, 0]], output_layers: [[last, 0, 0]] },
-    });
-  const drop = (/** @type {string} */ name, /** @type {string} */ from) => layer('Dropout', name, from, { rate: 0.1 });
-  const chain = (/** @type {number} */ n) =>
-    model(
-      Array.from({ length: n }, (_, i) => drop(`d${i}`, i === 0 ? 'x' : `d${i - 1}`)),
-      `d${n - 1}`,
-    );
-  const double = (/** @type {number} */ n) =>
-    model(
-      Array.from({ length: n }, (_, i) => {
-        const from = i === 0 ? 'x' : `c${i - 1}`;
-        return {
-          class_name: 'Concatenate',
-          name: `c${i}`,
-          config: { name: `c${i}`, axis: -1 },
-          inbound_nodes: [
-            [
-              [from, 0, 0, {}],
-              [from, 0, 0, {}],
-            ],
-          ],
-        };
-      }),
-      `c${n - 1}`,
-    );
-  const wrapped = (/** @type {number} */ n) =>
-    '{"class_name":"Bidirectional","config":{"name":"b","layer":'.repeat(n) + '{}' + '}}'.repeat(n);
-  return {
-    nesting: nested(100_000),
-    'nested layers': `{"class_name":"Sequential","config":{"layers":${nested(1000)}}}`,
-    'nested wrappers': `{"class_name":"Sequential","config":{"name":"s","layers":[${wrapped(500)}]}}`,
-    'nested models': '{"class_name":"Sequential","config":{"layers":['.repeat(500) + ']}}'.repeat(500),
-    'a circle': model([drop('a', 'b'), drop('b', 'a')], 'b'),
-    'a long chain': chain(5000),
-    'a short chain': chain(5),
-    doubling: double(60),
-    'a huge layer': model(
-      [layer('GRU', 'g', 'x', { units: 2 ** 40, activation: 'tanh', recurrent_activation: 'sigmoid' })],
-      'g',
-    ),
-    'a huge embedding': model([layer('Embedding', 'e', 'x', { input_dim: 1e12, output_dim: 1e12 })], 'e'),
-    'a huge vector': model(
-      [{ class_name: 'RepeatVector', name: 'r', config: { name: 'r', n: 1e9 }, inbound_nodes: [[['x', 0, 0, {}]]] }],
-      'r',
-    ),
-  };
 }
 
 function kerasArchives(/** @type {Seed[]} */ files) {
@@ -276,7 +210,7 @@ export function crafted(/** @type {string} */ format, /** @type {Seed[]} */ file
     case 'torch-safetensors':
       return safetensorsSeeds('weight_hh_l0');
     case 'torch-legacy':
-      return pickles().map(([name, pickle]) => seed(name, legacy(pickle)));
+      return pickles().map(([name, pickle]) => seed(name, legacy(pickle), LINEAR));
     case 'torch-zip':
       return torchArchives();
     case 'tfjs':

@@ -109,6 +109,8 @@ const WIRINGS = [
   {},
   { pytorch: { layers: [{ embedding: 'embedding' }, { gru: 'gru' }, { linear: 'fc' }] } },
   { pytorch: { layers: [{ gru: 'rnn' }] } },
+  { pytorch: { layers: [{ gru: 'rnn' }, { linear: 'head' }] } },
+  { pytorch: { stateDict: 'model', layers: [{ gru: 'rnn' }, { linear: 'head' }] } },
   { pytorch: { layers: [{ gru: 'gru' }] } },
   { pytorch: { layers: [{ linear: 'fc' }] } },
 ];
@@ -121,17 +123,21 @@ async function wiring(/** @type {Api} */ { inspect }, /** @type {string} */ path
     );
     if (isRead) return options;
   }
-  return {};
+  return undefined;
 }
 
-/** Seeds of each path with the options that it needs; of files that are refused fewer. */
+/** Seeds of each path with the options that it needs: three times as many of a file that is read as of one that is refused. */
 async function wired(
   /** @type {Api} */ api,
   /** @type {string[]} */ paths,
   /** @type {(path: string, options: object) => Seed[]} */ make,
 ) {
   const seeds = [];
-  for (const path of paths) seeds.push(...make(path, await wiring(api, path)));
+  for (const path of paths) {
+    const options = await wiring(api, path);
+    const made = make(path, options ?? {});
+    seeds.push(...made, ...(options ? [...made, ...made] : []));
+  }
   return seeds;
 }
 

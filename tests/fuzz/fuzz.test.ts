@@ -30,6 +30,6 @@ describe('mutated files end soon, in little memory, with a GruError if any', () 
       codes.set(code, (codes.get(code) ?? 0) + 1);
     }
     // Mutations that all break the file would test its first check alone.
-    expect(codes.get('accepted') ?? 0).toBeGreaterThan(20);
+    expect(codes.get('accepted') ?? 0).toBeGreaterThan(10);
   });
 });
