@@ -10,13 +10,27 @@ const bytesOf = (/** @type {string} */ s) => new TextEncoder().encode(s);
 const nested = (/** @type {number} */ n) => '['.repeat(n) + ']'.repeat(n);
 const nestedObjects = (/** @type {number} */ n) => '{"a":'.repeat(n) + '1' + '}'.repeat(n);
 
+/** Files of more bytes, and those that unpack to many more, are not mutated. */
+const LARGE = 40_000;
+
 /** @returns {Seed} */
-const seed = (/** @type {string} */ name, /** @type {Uint8Array} */ bytes, options = {}) => ({
+const seed = (
+  /** @type {string} */ name,
+  /** @type {Uint8Array} */ bytes,
+  options = {},
+  large = bytes.length > LARGE,
+) => ({
   name,
   parts: { main: bytes },
   build: ({ main }) => ({ bytes: main, options }),
-  large: bytes.length > 40_000,
+  large,
 });
+
+const bomb = (
+  /** @type {string} */ name,
+  /** @type {import('./zip.mjs').Parts} */ parts,
+  /** @type {number | undefined} */ lie = undefined,
+) => seed(name, zip(parts, { deflate: true, lie }), {}, true);
 
 function safetensors(/** @type {string} */ header, data = new Uint8Array(64), length = header.length) {
   const out = new Uint8Array(8 + header.length + data.length);
@@ -99,18 +113,20 @@ function specs() {
 /** What some of the pickles hold. */
 const LINEAR = { pytorch: { layers: [{ linear: 'fc' }] } };
 
-function torchArchives() {
+function torchArchives(/** @type {Seed[]} */ files) {
   const zeros = new Uint8Array(64 * 2 ** 20);
   const data = { 'm/data/0': new Uint8Array(64), 'm/version': bytesOf('3\n') };
   const some = pickles().map(([name, pickle]) => seed(name, zip({ 'm/data.pkl': pickle, ...data }), LINEAR));
+  const { parts, build } = /** @type {Seed} */ (files.findLast(({ parts: { main } }) => main === undefined));
   const halves = { 'm/data.pkl': halfGru(), 'm/data/0': new Uint8Array(6e6), 'm/data/1': new Uint8Array(6e6) };
   return [
     ...some,
-    seed('a large model of zeros', zip(halves, { deflate: true })),
-    seed('a bomb', zip({ 'm/data.pkl': zeros }, { deflate: true })),
-    seed('a bomb that lies', zip({ 'm/data.pkl': zeros }, { deflate: true, lie: 100 })),
-    seed('a size that lies', zip({ 'm/data.pkl': new Uint8Array(100) }, { deflate: true, lie: 0xfffffff0 })),
+    bomb('a large model of zeros', halves),
+    bomb('a bomb', { 'm/data.pkl': zeros }),
+    bomb('a bomb that lies', { 'm/data.pkl': zeros }, 100),
+    bomb('a size that lies', { 'm/data.pkl': new Uint8Array(100) }, 0xfffffff0),
     seed('many files', zip(Object.fromEntries(Array.from({ length: 12_000 }, (_, i) => [`m/${i}`, new Uint8Array()])))),
+    seed('deflated', zip(parts, { deflate: true }), build(parts).options),
     seed('a zip in a zip', zip({ 'm/data.pkl': zip({ 'm/data.pkl': new Uint8Array(9) }) })),
   ];
 }
@@ -156,15 +172,13 @@ function kerasArchives(/** @type {Seed[]} */ files) {
     ...Object.entries(kerasConfigs()).map(([name, text]) => seed(name, zip(around(h5, bytesOf(text))))),
     seed('a circle of nodes', zip(around(circle))),
     seed('one child many times', zip(around(large))),
-    seed('weights padded less, deflated', zip(around(lessPadded), { deflate: true })),
-    seed('padded weights, deflated', zip(around(padded), { deflate: true })),
-    seed('a config of spaces, deflated', zip(around(h5, bytesOf(' '.repeat(11 * 2 ** 20))), { deflate: true })),
-    seed('a config of brackets, deflated', zip(around(h5, bytesOf('['.repeat(11 * 2 ** 20))), { deflate: true })),
-    seed('a bomb', zip(around(new Uint8Array(200 * 2 ** 20)), { deflate: true })),
-    seed(
-      'a bomb in another',
-      zip(around(new Uint8Array(deflateRawSync(new Uint8Array(30 * 2 ** 20)))), { deflate: true }),
-    ),
+    bomb('weights padded less, deflated', around(lessPadded)),
+    bomb('padded weights, deflated', around(padded)),
+    bomb('a config of spaces, deflated', around(h5, bytesOf(' '.repeat(11 * 2 ** 20)))),
+    bomb('a config of brackets, deflated', around(h5, bytesOf('['.repeat(11 * 2 ** 20)))),
+    bomb('a bomb', around(new Uint8Array(200 * 2 ** 20))),
+    bomb('a bomb in another', around(new Uint8Array(deflateRawSync(new Uint8Array(30 * 2 ** 20))))),
+    seed('deflated', zip(files[0].parts, { deflate: true })),
   ];
 }
 
@@ -212,7 +226,7 @@ export function crafted(/** @type {string} */ format, /** @type {Seed[]} */ file
     case 'torch-legacy':
       return pickles().map(([name, pickle]) => seed(name, legacy(pickle), LINEAR));
     case 'torch-zip':
-      return torchArchives();
+      return torchArchives(files);
     case 'tfjs':
       return tfjsModels(files);
     case 'onnx':

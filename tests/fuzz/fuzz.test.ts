@@ -33,3 +33,31 @@ describe('mutated files end soon, in little memory, with a GruError if any', () 
     expect(codes.get('accepted') ?? 0).toBeGreaterThan(10);
   });
 });
+
+describe('the fuzzer sees', () => {
+  const outcome = (inspect: () => unknown) =>
+    tryInput({ ...api, inspect: inspect as unknown as Api['inspect'] }, { bytes: new Uint8Array(8) }, () =>
+      memory.take(),
+    );
+
+  test('errors that are no GruError', async () => {
+    const broken = () => {
+      throw new TypeError('x is undefined');
+    };
+    expect((await outcome(broken)).failure).toMatch(/^threw TypeError/);
+    const internal = () => {
+      throw new api.GruError('internal', 'broken');
+    };
+    expect((await outcome(internal)).failure).toMatch(/^threw GruError/);
+  });
+
+  test.each<[string, () => unknown]>([
+    ['new', () => new Uint8Array(65 * 2 ** 20)],
+    ['from', () => Float64Array.from({ length: 9 * 2 ** 20 }, () => 0)],
+    ['of views', () => new Float32Array(new ArrayBuffer(65 * 2 ** 20))],
+    ['slice', () => [0, 1, 2].map(() => new Uint8Array(22 * 2 ** 20).slice())],
+    ['a class of its own', () => new (class extends ArrayBuffer {})(65 * 2 ** 20)],
+  ])('memory, by %s', async (_, allocate) => {
+    expect((await outcome(allocate)).failure).toMatch(/^made \d+ bytes/);
+  });
+});
