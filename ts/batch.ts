@@ -14,8 +14,11 @@ export interface Ragged {
   padding: Padding;
 }
 
-/** `zero`, or the output of the last step kept before (zero at first). */
-export type Padding = 'zero' | 'hold';
+/**
+ * `zero`; `hold`: the output of the last step kept before (zero at first); `none`: such steps have no row in the output, which
+ * is then (rows, size), sequence after sequence.
+ */
+export type Padding = 'zero' | 'hold' | 'none';
 
 /** The first `lengths[b]` steps of each sequence. */
 export function fromLengths(lengths: ArrayLike<number>, padding: Padding): Ragged {

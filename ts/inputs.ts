@@ -21,7 +21,9 @@ export interface Layout {
 /** What a run is given, checked. */
 export interface RunInputs {
   /** One array an input: all its rows, padded ones included where sequences differ in length and the array was padded. */
-  data: ArrayLike<number>[];
+  readonly data: ArrayLike<number>[];
+  /** One an input: its sequences, where it was given as an array of them ({@link data} joins them when it is asked for). */
+  sequences: (ArrayLike<number>[] | undefined)[];
   batch: number;
   /** Steps of the longest sequence, or of the padded array. */
   steps: number;
@@ -38,6 +40,7 @@ type InputPort = Graph['inputs'][number];
 
 interface ReadInput {
   data: ArrayLike<number>;
+  sequences?: ArrayLike<number>[];
   batched: boolean;
   batch: number;
   steps: number | undefined;
@@ -70,20 +73,34 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
   }
   const { batch, batched } = first;
   const steps = sequence.steps ?? 1;
-  const data = parts.map((part) => part.data);
+  let joined: ArrayLike<number>[] | undefined;
   const packed = sequence.lengths !== undefined;
   for (const part of parts) {
-    if (part.steps === undefined || String(part.lengths) === String(sequence.lengths)) continue;
+    if (part === sequence || part.steps === undefined || String(part.lengths) === String(sequence.lengths)) continue;
     throw new GruError(
       'shape_mismatch',
       `inputs ${nameOf(sequence)} and ${nameOf(part)} do not fit each other: the lengths of their sequences differ`,
     );
   }
-  return { data, batch, steps, batched, timeMajor, packed, ragged: readRagged(layout, sequence, batch, steps) };
+  return {
+    get data() {
+      return (joined ??= parts.map(({ data, sequences }) => (sequences ? join(sequences) : data)));
+    },
+    sequences: parts.map((part) => part.sequences),
+    batch,
+    steps,
+    batched,
+    timeMajor,
+    packed,
+    ragged: readRagged(layout, sequence, batch, steps),
+  };
 }
 
 function readRagged(layout: Layout, sequence: ReadInput, batch: number, steps: number): Ragged | undefined {
   const { lengths, mask, padding, timeMajor } = layout;
+  if (padding === 'none' && [sequence.lengths, lengths, mask].every((given) => given === undefined)) {
+    throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
+  }
   if ([sequence.lengths, lengths, mask].filter((given) => given !== undefined).length > 1) {
     throw new GruError('invalid_argument', 'give one of: an array of sequences, lengths, mask');
   }
@@ -154,17 +171,29 @@ function readSequences(input: InputPort, sequences: ArrayLike<number>[]): ReadIn
       `input '${name}', sequence ${b}: expected ${expected}, got ${sequence.length}`,
     );
   });
-  const data = new (dtype === 'int32' ? Float64Array : Float32Array)(sequences.reduce((n, s) => n + s.length, 0));
-  let at = 0;
   sequences.forEach((sequence, b) => {
     checkFeatures(input, sequence);
     if (dtype === 'int32')
       for (let i = 0; i < sequence.length; i++) checkId(input, sequence[i], i, [sequence.length], b);
-    data.set(sequence, at);
-    at += sequence.length;
   });
-  const shared = { data, batched: true, batch: sequences.length };
+  const shared = { data: [], sequences, batched: true, batch: sequences.length };
   return kind === 'vector' ? { ...shared, steps: undefined } : { ...shared, steps: Math.max(...lengths), lengths };
+}
+
+function join(sequences: ArrayLike<number>[]): Float32Array | Int32Array {
+  const type = sequences.every((sequence) => sequence instanceof Float32Array) ? Float32Array : Int32Array;
+  const all = new type(sequences.reduce((sum, { length }) => sum + length, 0));
+  copySequences(sequences, all);
+  return all;
+}
+
+/** Copies sequences one after the other. */
+export function copySequences(sequences: ArrayLike<number>[], into: Float32Array | Int32Array): void {
+  let at = 0;
+  for (const sequence of sequences) {
+    into.set(sequence, at);
+    at += sequence.length;
+  }
 }
 
 function readShape(input: InputPort, tensor: TensorLike, timeMajor: boolean): ReadInput {

@@ -6,7 +6,7 @@ import type { ImportReport } from './formats/report.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
 import { describeModel, type ModelInfo } from './info.ts';
-import { type ModelInput, readInputs, type RunInputs } from './inputs.ts';
+import { copySequences, type ModelInput, readInputs, type RunInputs } from './inputs.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { ModelResources } from './resources.ts';
 import {
@@ -43,7 +43,10 @@ export interface RunOptions {
    * means it: the hidden state passes over such a step.
    */
   mask?: TensorLike | ArrayLike<number> | undefined;
-  /** What outputs are at steps left out: zeros (the default; PyTorch, ONNX), or the last output held (Keras). */
+  /**
+   * What outputs are at steps left out: zeros (the default; PyTorch, ONNX), the last output held (Keras), or `none`: no rows, the
+   * output is (rows, size), sequence after sequence, which saves what padding costs.
+   */
   padding?: Padding | undefined;
 }
 
@@ -142,8 +145,8 @@ export class GruModel implements ModelInfo {
     const graph = this.alive();
     checkOptions('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding']);
     const { timeMajor = false, lengths, mask, padding = 'zero' } = options;
-    if (!['zero', 'hold'].includes(padding)) {
-      throw new GruError('invalid_argument', `run: padding must be zero or hold, got ${describe(padding)}`);
+    if (!['zero', 'hold', 'none'].includes(padding)) {
+      throw new GruError('invalid_argument', `run: padding must be zero, hold or none, got ${describe(padding)}`);
     }
     const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
     const initial = readStates(this.groups, options.initialStates, run);
@@ -160,9 +163,10 @@ export class GruModel implements ModelInfo {
       });
       graph.inputs.forEach(({ dtype, kind, size }, i) => {
         const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
-        const data = run.data[i]!;
-        if (!run.ragged || run.packed || kind === 'vector') view.set(data);
-        else packRows(run.ragged, data, size, run.steps, timeMajor, view);
+        const sequences = run.sequences[i];
+        if (sequences) copySequences(sequences, view);
+        else if (!run.ragged || kind === 'vector') view.set(run.data[i]!);
+        else packRows(run.ragged, run.data[i]!, size, run.steps, timeMajor, view);
       });
       state.run();
       return this.collect(graph, run, state);
@@ -276,7 +280,9 @@ export class GruModel implements ModelInfo {
       const rows = kind === 'vector' ? batch : run.timeMajor ? [run.steps, ...batch] : [...batch, run.steps];
       const view = state ? state.output(i) : new Float32Array(0);
       const ragged = kind === 'sequence' ? run.ragged : undefined;
-      const data = ragged ? padRows(ragged, view, size, run.steps, run.timeMajor) : view.slice();
+      if (!ragged) return [name, { data: view.slice(), shape: [...rows, size] }];
+      if (ragged.padding === 'none') return [name, { data: view.slice(), shape: [view.length / size, size] }];
+      const data = padRows(ragged, view, size, run.steps, run.timeMajor);
       return [name, { data, shape: [...rows, size] }];
     });
     return {

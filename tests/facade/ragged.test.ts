@@ -21,6 +21,10 @@ describe.each(BACKENDS)('sequences of different lengths on $name', ({ api }) => 
     const { output, states } = model.run(sequences);
     const held = model.run(sequences, { padding: 'hold' });
     expect(output.shape).toEqual([5, STEPS, 10]);
+    const rows = model.run(sequences, { padding: 'none' }).output;
+    const kept = LENGTHS.flatMap((length, b) => Array.from({ length }, (_, t) => row(output, b, t)));
+    expect(rows.shape).toEqual([18, 10]);
+    expect(Array.from(rows.data)).toEqual(kept.flat());
     LENGTHS.forEach((length, b) => {
       const alone = model.run({ data: sequences[b]!, shape: [1, length, 2] });
       for (let t = 0; t < STEPS; t++) {
@@ -100,7 +104,8 @@ describe.each(BACKENDS)('sequences of different lengths on $name', ({ api }) => 
     await expectError(run({ mask: [1, 0] }), 'shape_mismatch', 'mask', '[2, 3]', '2 values');
     await expectError(run({ mask: {} }), 'dtype_mismatch', 'mask');
     await expectError(run({ mask: [1, 0, 1, 0, 1, 0], lengths: [1, 2] }), 'invalid_argument', 'one of');
-    await expectError(run({ padding: 'same' }), 'invalid_argument', 'zero or hold', 'same');
+    await expectError(run({ padding: 'same' }), 'invalid_argument', 'zero, hold or none', 'same');
+    await expectError(run({ padding: 'none' }), 'invalid_argument', 'array of sequences');
     await expectError(
       () => model.run([numbers(4), numbers(3)]),
       'shape_mismatch',

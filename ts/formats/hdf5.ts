@@ -168,8 +168,8 @@ export class Hdf5Dataset extends Hdf5Object {
     return message.get('offset_to_message') ?? 0;
   }
 
-  /** The values as float32, float64 rounded. @throws GruError `unsupported` for another type than floats. */
-  floats(): Float32Array {
+  /** The values as float32, float64 rounded; with `shared` perhaps a view of the opened file. @throws GruError `unsupported` for another type than floats. */
+  floats(shared = false): Float32Array {
     const { source, path, dtype, shape } = this;
     const what = `${source.what}: '${path}'`;
     const match = /^([<>])f([248])$/.exec(dtype);
@@ -186,6 +186,8 @@ export class Hdf5Dataset extends Hdf5Object {
     source.bytesRead += size;
     if (source.bytesRead > source.view.byteLength) throw damaged(source.what, 'its tensors overlap');
     const { view } = source;
+    if (shared && itemSize === 4 && match[1] === '<' && start % 4 === 0)
+      return new Float32Array(source.buffer, start, count);
     const bytes = view.buffer.slice(view.byteOffset + start, view.byteOffset + start + size) as ArrayBuffer;
     return decodeFloats(bytes, itemSize, match[1] === '<');
   }

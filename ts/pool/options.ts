@@ -56,8 +56,8 @@ export function checkRunOptions(options: PoolRunOptions): { run: RunOptions; sig
     throw new GruError('invalid_argument', `pool.run: signal must be an AbortSignal, got ${describe(signal)}`);
   }
   const { padding = 'zero' } = run;
-  if (!['zero', 'hold'].includes(padding)) {
-    throw new GruError('invalid_argument', `pool.run: padding must be zero or hold, got ${describe(padding)}`);
+  if (!['zero', 'hold', 'none'].includes(padding)) {
+    throw new GruError('invalid_argument', `pool.run: padding must be zero, hold or none, got ${describe(padding)}`);
   }
   return { run, ...(signal && { signal }), ...(timeout !== undefined && { timeout }) };
 }

@@ -160,6 +160,7 @@ export class Assembly {
         kind === 'vector' ? sequences : run.timeMajor ? [run.steps, ...sequences] : [...sequences, run.steps];
       const values = this.outputs[i]!;
       const ragged = kind === 'sequence' ? run.ragged : undefined;
+      if (ragged?.padding === 'none') return [name, { data: values, shape: [values.length / size, size] }];
       const data = ragged ? padRows(ragged, values, size, run.steps, run.timeMajor) : values;
       return [name, { data, shape: [...rows, size] }];
     });

@@ -15,10 +15,10 @@ import { shareOut, stepWork, totalSteps } from './work.ts';
 import type { PoolWorker } from './worker.ts';
 
 /**
- * Operations below which a run stays on the caller's thread, and that a part of a run has at least. One thread does them in 0.2
- * ms (hidden sizes of 64 and more) to 0.5 ms (of 16), while a worker costs 50 to 70 us, and copies (bench/records/pool.md).
+ * Operations below which a run stays on the caller's thread, and that a part of a run has at least. One thread does them in about
+ * 0.4 ms (0.7 ms at hidden sizes of 16), while a worker costs 50 to 70 us; halves of less gained nothing (bench/records/pool.md).
  */
-const LEAST_WORK = { wasm: 8e6, js: 0.6e6 };
+const LEAST_WORK = { wasm: 16e6, js: 1e6 };
 
 /** What the pool is made of; see {@link createPool}. */
 export interface PoolParts {

@@ -53,10 +53,10 @@ export class SpecBuilder {
     if (!this.conventions.includes(convention)) this.conventions.push(convention);
   }
 
-  /** The values of a tensor of the file, its shape checked, and a line of the report on where it goes. */
-  read(tensor: WeightTensor, shape: readonly number[], layer: string, target: string): Float32Array {
+  /** The values of a tensor of the file (`shared`: to be copied), its shape checked, and a line of the report on where it goes. */
+  read(tensor: WeightTensor, shape: readonly number[], layer: string, target: string, shared = false): Float32Array {
     const { name, dtype } = tensor;
-    const floats = expectShape(tensor, shape, layer);
+    const floats = expectShape(tensor, shape, layer, shared);
     this.tensors.push({ source: name, shape: [...tensor.shape], dtype, target });
     return floats;
   }

@@ -64,7 +64,12 @@ export class PathWeights implements WeightSource {
   #tensor(path: string): WeightTensor | undefined {
     const dataset = this.#root.get(path);
     if (!(dataset instanceof Hdf5Dataset)) return undefined;
-    return { name: dataset.path, shape: dataset.shape, dtype: dataset.dtype, floats: () => dataset.floats() };
+    return {
+      name: dataset.path,
+      shape: dataset.shape,
+      dtype: dataset.dtype,
+      floats: (shared) => dataset.floats(shared),
+    };
   }
 
   unused(): string[] {
@@ -128,7 +133,7 @@ export class NamedWeights implements WeightSource {
       const dataset = group?.dataset(name);
       if (!dataset) throw new GruError('invalid_file', `weight '${name}' of layer '${layer}' is not in the file`);
       const { path, shape, dtype } = dataset;
-      return flatWeight({ name: path, shape, dtype, floats: () => dataset.floats() }, name);
+      return flatWeight({ name: path, shape, dtype, floats: (shared) => dataset.floats(shared) }, name);
     });
     this.#byLayer.set(layer, weights);
     this.#all.push(...weights);

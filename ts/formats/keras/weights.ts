@@ -6,7 +6,8 @@ export interface WeightTensor {
   name: string;
   shape: readonly number[];
   dtype: string;
-  floats(): Float32Array;
+  /** The values; with `shared` perhaps a view of the file, for one who makes another array of them. */
+  floats(shared?: boolean): Float32Array;
 }
 
 /** The weights of a layer or of a part of it. */
@@ -43,7 +44,7 @@ export function flatWeight(tensor: WeightTensor, name: string): FlatWeight {
     name: tensor.name,
     shape: tensor.shape,
     dtype: tensor.dtype,
-    floats: () => tensor.floats(),
+    floats: (shared) => tensor.floats(shared),
     parts,
     taken: false,
   };
@@ -83,12 +84,17 @@ export class FlatGroup implements WeightGroup {
 }
 
 /** A tensor's values, checked against the shape that the config asks for. */
-export function expectShape(tensor: WeightTensor, shape: readonly number[], layer: string): Float32Array {
+export function expectShape(
+  tensor: WeightTensor,
+  shape: readonly number[],
+  layer: string,
+  shared = false,
+): Float32Array {
   if (tensor.shape.length !== shape.length || tensor.shape.some((d, i) => d !== shape[i])) {
     throw new GruError(
       'invalid_file',
       `${layer}: tensor '${tensor.name}' has shape [${tensor.shape.join(', ')}], the config asks for [${shape.join(', ')}]`,
     );
   }
-  return tensor.floats();
+  return tensor.floats(shared);
 }

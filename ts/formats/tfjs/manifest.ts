@@ -144,8 +144,11 @@ function toTensor({ name, shape, dtype, quantization }: Entry, bytes: Uint8Array
     name,
     shape,
     dtype: quantization ? `${dtype} as ${quantization.dtype}` : dtype,
-    floats() {
+    floats(shared = false) {
       if (dtype !== 'float32') throw new GruError('unsupported', `weight '${name}' is ${dtype}; supported: float32`);
+      if (shared && !quantization && bytes.byteOffset % 4 === 0) {
+        return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+      }
       const { buffer } = new Uint8Array(bytes);
       if (!quantization) return new Float32Array(buffer);
       if (quantization.dtype === 'float16') return halvesToFloats(new Uint16Array(buffer));

@@ -111,8 +111,8 @@ export function readGruCell(fields: Fields, builder: SpecBuilder, weights: Weigh
         const target = `${layer}/${direction}`;
         return fromKeras(
           {
-            kernel: builder.read(kernel, [inputSize, gates], fields.layer, `${target}.input`),
-            recurrentKernel: builder.read(recurrent, [hiddenSize, gates], fields.layer, `${target}.recurrent`),
+            kernel: builder.read(kernel, [inputSize, gates], fields.layer, `${target}.input`, true),
+            recurrentKernel: builder.read(recurrent, [hiddenSize, gates], fields.layer, `${target}.recurrent`, true),
             bias:
               bias &&
               builder.read(

@@ -84,7 +84,7 @@ const dense: Translate = (call) => {
     const kernel = weights.take(0, 'kernel');
     const bias = useBias ? weights.take(1, 'bias') : undefined;
     if (!kernel || (useBias && !bias)) throw fields.invalid('its weights are not in the file');
-    const floats = builder.read(kernel, [inputSize, outputSize], fields.layer, `${name}/kernel`);
+    const floats = builder.read(kernel, [inputSize, outputSize], fields.layer, `${name}/kernel`, true);
     return {
       kernel: transpose(floats, inputSize, outputSize),
       ...(bias ? { bias: builder.read(bias, [outputSize], fields.layer, `${name}/bias`) } : {}),
