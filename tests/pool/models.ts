@@ -13,7 +13,7 @@ export function numbers(length: number, seed = 1): Float32Array {
 export const SIZE = 24;
 
 /** A GRU large enough for a few sequences to be shared out. */
-export async function plain(options: ModelOptions = {}, hiddenSize = 64): Promise<GruModel> {
+export async function plain(options: ModelOptions = {}, hiddenSize = 256): Promise<GruModel> {
   return createModel(
     {
       inputs: [{ name: 'x', dtype: 'float32', size: SIZE }],
@@ -37,7 +37,7 @@ export async function plain(options: ModelOptions = {}, hiddenSize = 64): Promis
 
 /** Ids, features and one vector a sequence; a bidirectional and a forward GRU; sequences and a vector come out. */
 export async function wide(options: ModelOptions = {}): Promise<GruModel> {
-  const H = 32;
+  const H = 64;
   const gru = (name: string, inputs: string[], inputSize: number, both: boolean) => ({
     name,
     type: 'gru' as const,

@@ -16,10 +16,11 @@ const cases: Record<string, [Input, RunOptions?]> = {
   'time-major': [{ data: numbers(9 * 40 * SIZE), shape: [40, 9, SIZE] }, { timeMajor: true }],
   'initial states': [
     { data: numbers(9 * 40 * SIZE), shape: [9, 40, SIZE] },
-    { initialStates: { data: numbers(9 * 64, 8), shape: [1, 9, 64] } },
+    { initialStates: { data: numbers(9 * 256, 8), shape: [1, 9, 256] } },
   ],
   'an array of sequences': [ragged(LENGTHS)],
   'an array of sequences, held': [ragged(LENGTHS), { padding: 'hold' }],
+  'an array of sequences, not padded': [ragged(LENGTHS), { padding: 'none' }],
   'an array of sequences of one length': [ragged([30, 30, 30, 30, 30])],
   lengths: [{ data: numbers(11 * 40 * SIZE), shape: [11, 40, SIZE] }, { lengths: LENGTHS }],
   'lengths, time-major, held': [
@@ -73,7 +74,7 @@ describe.each(BACKENDS)('a pool of three workers, %s', (_, options) => {
       x: { data: x, shape: [batch, 60, SIZE] },
       v: { data: v, shape: [batch, 8] },
     };
-    const initialStates = { both: { data: numbers(2 * batch * 32), shape: [2, batch, 32] } };
+    const initialStates = { both: { data: numbers(2 * batch * 64), shape: [2, batch, 64] } };
     for (const more of [{}, { initialStates }, { lengths: [60, 2, 0, 31, 60, 59, 12] }]) {
       expect(await second.run(input, more)).toEqual(several.run(input, more));
     }

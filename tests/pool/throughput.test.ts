@@ -17,11 +17,11 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Small batches, and a checkpoint after each. */
+/** Batches just large enough for workers, and a checkpoint after each. */
 const args = (output: string) => [
   script('score.mjs'),
   ...['--model', join(folder, 'model.safetensors'), '--input', join(folder, 'in.ndjson'), '--output', output],
-  ...['--batch', '100', '--every', '0', '--workers', '2'],
+  ...['--batch', '400', '--every', '0', '--workers', '2'],
 ];
 
 /** Scores until the output has grown by so many bytes, then kills. @returns Whether it was killed before its end. */
