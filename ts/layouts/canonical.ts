@@ -44,19 +44,26 @@ export function foldBiases(
   return resetAfter ? { bias, recurrentBias: recurrent.slice(folded) } : { bias };
 }
 
-/** Rows and columns that a transposition takes at a time, so that both sides stay in the cache. */
-const TILE = 32;
+/** Columns that a transposition takes at a time, so that what it writes stays in the cache. */
+const TILE = 64;
 
-/** (rows, columns) -> (columns, rows). */
+/** (rows, columns) -> (columns, rows). Four rows at a time take half the time of one. */
 export function transpose(data: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(data.length);
-  for (let r0 = 0; r0 < rows; r0 += TILE) {
-    const r1 = Math.min(r0 + TILE, rows);
-    for (let c0 = 0; c0 < columns; c0 += TILE) {
-      const c1 = Math.min(c0 + TILE, columns);
-      for (let c = c0; c < c1; c++) {
-        for (let r = r0; r < r1; r++) out[c * rows + r] = data[r * columns + c]!;
+  const fours = rows - (rows % 4);
+  for (let c0 = 0; c0 < columns; c0 += TILE) {
+    const c1 = Math.min(c0 + TILE, columns);
+    for (let r = 0; r < fours; r += 4) {
+      const [row0, row1, row2, row3] = [r * columns, (r + 1) * columns, (r + 2) * columns, (r + 3) * columns];
+      for (let c = c0, at = c0 * rows + r; c < c1; c++, at += rows) {
+        out[at] = data[row0 + c]!;
+        out[at + 1] = data[row1 + c]!;
+        out[at + 2] = data[row2 + c]!;
+        out[at + 3] = data[row3 + c]!;
       }
+    }
+    for (let r = fours; r < rows; r++) {
+      for (let c = c0; c < c1; c++) out[c * rows + r] = data[r * columns + c]!;
     }
   }
   return out;

@@ -146,14 +146,14 @@ function toTensor({ name, shape, dtype, quantization }: Entry, bytes: Uint8Array
     dtype: quantization ? `${dtype} as ${quantization.dtype}` : dtype,
     floats(shared = false) {
       if (dtype !== 'float32') throw new GruError('unsupported', `weight '${name}' is ${dtype}; supported: float32`);
-      if (shared && !quantization && bytes.byteOffset % 4 === 0) {
-        return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-      }
-      const { buffer } = new Uint8Array(bytes);
-      if (!quantization) return new Float32Array(buffer);
-      if (quantization.dtype === 'float16') return halvesToFloats(new Uint16Array(buffer));
+      const isFree = (shared || quantization !== undefined) && bytes.byteOffset % 4 === 0;
+      const { buffer, byteOffset } = isFree ? bytes : new Uint8Array(bytes);
+      const count = product(shape);
+      if (!quantization) return new Float32Array(buffer, byteOffset, count);
+      if (quantization.dtype === 'float16') return halvesToFloats(new Uint16Array(buffer, byteOffset, count));
       const { min, scale } = quantization;
-      const codes = quantization.dtype === 'uint8' ? new Uint8Array(buffer) : new Uint16Array(buffer);
+      const isByte = quantization.dtype === 'uint8';
+      const codes = isByte ? new Uint8Array(buffer, byteOffset, count) : new Uint16Array(buffer, byteOffset, count);
       const result = new Float32Array(codes.length);
       for (let i = 0; i < result.length; i++) result[i] = codes[i]! * scale + min;
       return result;
