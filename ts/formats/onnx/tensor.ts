@@ -130,6 +130,7 @@ function readList(what: string, dtype: Dtype, parts: Uint8Array[], count: number
   const bytes = parts.reduce((n, part) => n + part.length, 0);
   const each = { float: 4, double: 8, int32: 1, int64: 1 }[dtype.list];
   if (count * each > bytes) throw mismatch(what, count);
+  if (dtype.name === 'float32') return joinFloats(what, parts, count);
   const data = dtype.type === 'float' ? new Float32Array(count) : new Float64Array(count);
   let at = 0;
   try {
@@ -148,6 +149,19 @@ function readList(what: string, dtype: Dtype, parts: Uint8Array[], count: number
   }
   if (at !== count) throw mismatch(what, count);
   return data;
+}
+
+/** float_data: the bytes of the values as they are. */
+function joinFloats(what: string, parts: Uint8Array[], count: number): Float32Array {
+  if (parts.some(({ length }) => length % 4 !== 0)) throw new GruError('invalid_file', `${what}: its data are damaged`);
+  if (parts.reduce((n, { length }) => n + length, 0) !== 4 * count) throw mismatch(what, count);
+  const bytes = new Uint8Array(4 * count);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return new Float32Array(bytes.buffer);
 }
 
 function mismatch(what: string, count: number): GruError {
