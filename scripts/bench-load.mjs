@@ -148,6 +148,10 @@ await main(async () => {
   if (left.length > 0) console.log(`left out, for bench/load/make_models.py has not made them: ${left.join(', ')}`);
   if (values.record) {
     mkdirSync(at('bench', 'records'), { recursive: true });
+    const writers = ['torch', 'keras'].flatMap((name) => {
+      const file = join(folder, `${name}.version`);
+      return existsSync(file) ? [`${name} ${readFileSync(file, 'utf8')}`] : [];
+    });
     const page = [
       '# Loading',
       '',
@@ -155,7 +159,7 @@ await main(async () => {
       `- ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, load ${before.toFixed(1)} before and ${loadavg()[0].toFixed(1)} after; Node ${process.versions.node}`,
       `- \`node${process.execArgv.map((arg) => ` ${arg}`).join('')} scripts/bench-load.mjs ${process.argv.slice(2).join(' ')}\`, ${rounds} rounds in turns; backend auto (wasm)`,
       '',
-      `A model of one GRU(${SIZE}, ${SIZE}): path to model, the file in the system's cache. \`raw\` reads the bare numbers and calls createGru.`,
+      `A model of one GRU(${SIZE}, ${SIZE}): path to model, the file in the system's cache${writers.length > 0 ? `; written by ${writers.join(' and ')} where it is their format` : ''}. \`raw\` reads the bare numbers and calls createGru.`,
       ...(left.length > 0 ? ['', `Left out, their files were not at hand: ${left.join(', ')}.`] : []),
       '',
       ...lines,

@@ -14,10 +14,15 @@ folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 
 
+def note(name, version):
+    print(name, version)
+    (folder / f"{name}.version").write_text(version)
+
+
 def torch_models():
     import torch
 
-    print("torch", torch.__version__)
+    note("torch", torch.__version__)
     gru = torch.nn.GRU(SIZE, SIZE)
     state = gru.state_dict()
     torch.save(state, folder / "torch.pt")
@@ -28,7 +33,7 @@ def torch_models():
 def keras_models():
     import keras
 
-    print("keras", keras.__version__)
+    note("keras", keras.__version__)
     model = keras.Sequential([keras.Input((None, SIZE)), keras.layers.GRU(SIZE, return_sequences=True)])
     model.save(folder / "keras.keras")
     model.save(folder / "keras.h5")
