@@ -63,9 +63,9 @@ test('workers killed under load: every call is answered once, with the right bit
   const killer = setInterval(() => {
     void alive[kills++ % alive.length]?.terminate();
   }, 120);
-  const { answers, wrong, lost } = await load(pool, (calls) => calls === 200);
+  const { answers, wrong, lost } = await load(pool, (calls) => calls >= 200 && kills > 8);
   clearInterval(killer);
-  expect(kills).toBeGreaterThan(4);
+  expect(kills).toBeGreaterThan(8);
   expect(answers).toEqual(answers.map(() => 1));
   expect(wrong).toEqual([]);
   // A call is lost only when both workers that had it were killed.
