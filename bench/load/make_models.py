@@ -1,7 +1,7 @@
 """Writes models of one GRU(640, 640), about 10 MB, with the frameworks that this Python has.
 
-    python -m venv /tmp/v && /tmp/v/bin/pip install torch keras tensorflow-cpu
-    /tmp/v/bin/python bench/load/make_models.py FOLDER
+    python -m venv venv && venv/bin/pip install torch keras tensorflow-cpu
+    venv/bin/python bench/load/make_models.py FOLDER
 
 keras and torch may be in two environments: run it with each.
 """

@@ -281,9 +281,3 @@ pub fn kernels_run(set: usize, block: i32, rows: usize, times: usize) -> i32 {
         code(blocks.get(block).and_then(|block| crate::kernels::probe(set, block, rows, times)).map(|()| 0))
     })
 }
-
-/// Which kernels new models use.
-#[wasm_bindgen]
-pub fn kernels_selected() -> i32 {
-    crate::kernels::selected_index() as i32
-}

@@ -16,12 +16,7 @@ static SELECTED: AtomicUsize = AtomicUsize::new(0);
 
 /// The set that new models use.
 pub fn selected() -> &'static KernelSet {
-    &KERNELS[selected_index()]
-}
-
-/// Its number in [`KERNELS`].
-pub fn selected_index() -> usize {
-    SELECTED.load(Ordering::Relaxed)
+    &KERNELS[SELECTED.load(Ordering::Relaxed)]
 }
 
 /// Chooses the set that new models use. False where there is none of this number.
