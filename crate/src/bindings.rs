@@ -268,7 +268,7 @@ pub fn state_free(state: i32) -> i32 {
     STATES.with_borrow_mut(|states| code(states.remove(state).map(|_| 0)))
 }
 
-/// Chooses the kernels that new models use: an index of `KERNELS`.
+/// Chooses the kernels that models use: an index of `KERNELS`.
 #[wasm_bindgen]
 pub fn kernels_select(set: usize) -> i32 {
     code(ensure(crate::kernels::select(set)).map(|()| 0))

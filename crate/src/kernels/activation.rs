@@ -2,29 +2,37 @@
 
 use crate::error::{EngineError, Result};
 use crate::simd::{LANES, Vector};
+use core::f32::consts::LOG2_E;
 
-/// Constants live in memory: V8 rebuilds a `v128.const` with 3 instructions at each use, a load is 1.
-static TABLE: [f32; 12] = [
-    core::f32::consts::LOG2_E, // LOG2E
-    12583039.0,                // MAGIC
-    0.001_327_647_1,           // C5
-    0.009_675_541,             // C4
-    0.055_507_13,              // C3
-    0.240_221_2,               // C2
-    0.693_146_94,              // C1
-    1.000_000_1,               // C0
-    1.0,                       // ONE
-    40.0,                      // SIGMOID_CLAMP
-    20.0,                      // TANH_CLAMP
-    f32::MIN_POSITIVE,         // smallest normal
+/// Constants live in memory: V8 rebuilds a `v128.const` with 3 instructions at each use. Each fills a vector, for a load is one
+/// instruction, a load_splat two.
+static TABLE: [[f32; LANES]; 16] = [
+    [LOG2_E; LANES],
+    [12583039.0; LANES],        // MAGIC
+    [0.001_327_647_1; LANES],   // C5
+    [0.009_675_541; LANES],     // C4
+    [0.055_507_13; LANES],      // C3
+    [0.240_221_2; LANES],       // C2
+    [0.693_146_94; LANES],      // C1
+    [1.000_000_1; LANES],       // C0
+    [1.0; LANES],               // ONE
+    [f32::MIN_POSITIVE; LANES], // MIN_NORMAL
+    [-LOG2_E; LANES],           // SIGMOID
+    [-40.0; LANES],
+    [40.0; LANES],
+    [2.0 * LOG2_E; LANES], // TANH
+    [-10.0; LANES],
+    [10.0; LANES],
 ];
 const LOG2E: usize = 0;
 const MAGIC: usize = 1;
 const C5: usize = 2;
 const ONE: usize = 8;
-const SIGMOID_CLAMP: usize = 9;
-const TANH_CLAMP: usize = 10;
-const MIN_NORMAL: usize = 11;
+const MIN_NORMAL: usize = 9;
+/// Where the factor stands that `x` gets in the exponent of 2, and after it the bounds of `x`: so e^-x and e^2x need no
+/// operation of their own for the sign and the 2, which are exact and change no bit.
+const SIGMOID: usize = 10;
+const TANH: usize = 13;
 
 /// Where the constants are. Opaque to the optimiser, which would turn the loads back into constants.
 #[derive(Clone, Copy)]
@@ -34,14 +42,14 @@ impl Constants {
     /// The table.
     #[inline(always)]
     pub fn get() -> Self {
-        Constants(core::hint::black_box(TABLE.as_ptr()))
+        Constants(core::hint::black_box(TABLE.as_flattened().as_ptr()))
     }
 
     #[inline(always)]
     fn at<V: Vector>(self, index: usize) -> V {
         debug_assert!(index < TABLE.len());
         // SAFETY: the pointer is TABLE's, the index is one of the constants above.
-        unsafe { V::load_splat(self.0.add(index)) }
+        unsafe { V::load(self.0.add(LANES * index)) }
     }
 
     /// 1.
@@ -51,12 +59,12 @@ impl Constants {
     }
 }
 
-/// e^x for x already within the range in which 2^round(x log2 e) is a normal number.
+/// 2^(x factor) for x already within the range in which 2^round(x factor) is a normal number.
 #[inline(always)]
-fn exp_in_range<V: Vector>(c: Constants, x: V) -> V {
+fn exp_in_range<V: Vector>(c: Constants, x: V, factor: V) -> V {
     let magic: V = c.at(MAGIC);
-    let t = x.madd(c.at(LOG2E), magic);
-    let f = x.madd(c.at(LOG2E), magic.sub(t));
+    let t = x.madd(factor, magic);
+    let f = x.madd(factor, magic.sub(t));
     let mut p = f.madd(c.at(C5), c.at(C5 + 1));
     p = p.madd(f, c.at(C5 + 2));
     p = p.madd(f, c.at(C5 + 3));
@@ -67,26 +75,26 @@ fn exp_in_range<V: Vector>(c: Constants, x: V) -> V {
 
 #[inline(always)]
 fn exp<V: Vector>(c: Constants, x: V, lo: f32, hi: f32) -> V {
-    exp_in_range(c, x.clamp(V::splat(lo), V::splat(hi)))
+    exp_in_range(c, x.clamp(V::splat(lo), V::splat(hi)), c.at(LOG2E))
 }
 
+/// e^-x for [`SIGMOID`], e^2x for [`TANH`].
 #[inline(always)]
-fn exp_clamped<V: Vector>(c: Constants, x: V, clamp: usize) -> V {
-    let hi: V = c.at(clamp);
-    exp_in_range(c, x.clamp(hi.neg(), hi))
+fn exp_of<V: Vector>(c: Constants, x: V, of: usize) -> V {
+    exp_in_range(c, x.clamp(c.at(of + 1), c.at(of + 2)), c.at(of))
 }
 
 /// 1 / (1 + e^-x)
 #[inline(always)]
 pub fn sigmoid<V: Vector>(c: Constants, x: V) -> V {
     let one: V = c.one();
-    one.div(one.add(exp_clamped(c, x.neg(), SIGMOID_CLAMP)))
+    one.div(one.add(exp_of(c, x, SIGMOID)))
 }
 
 /// (e^2x - 1) / (e^2x + 1)
 #[inline(always)]
 pub fn tanh<V: Vector>(c: Constants, x: V) -> V {
-    let b = exp_clamped(c, x.add(x), TANH_CLAMP);
+    let b = exp_of(c, x, TANH);
     b.sub(c.one()).div(b.add(c.one()))
 }
 
@@ -94,8 +102,8 @@ pub fn tanh<V: Vector>(c: Constants, x: V) -> V {
 #[inline(always)]
 pub fn blend<V: Vector>(c: Constants, z: V, n: V, h: V) -> V {
     let one: V = c.one();
-    let a = exp_clamped(c, z.neg(), SIGMOID_CLAMP);
-    let b = exp_clamped(c, n.add(n), TANH_CLAMP);
+    let a = exp_of(c, z, SIGMOID);
+    let b = exp_of(c, n, TANH);
     let b1 = b.add(one);
     h.madd(b1, a.mul(b.sub(one))).div(a.add(one).mul(b1))
 }

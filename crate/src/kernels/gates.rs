@@ -1,6 +1,10 @@
-//! The fused epilogue of a recurrent step: from the sums of a panel to new hidden values.
+//! The epilogue of a recurrent step, from the sums of some panels to new hidden values, in two passes: the reset gate, the update.
+//!
+//! Two loops of short chains beat a long one: a processor that looks 450 instructions ahead has 3 vectors on their way in a loop
+//! of 150 instructions. All panels in one call: a call costs as much as a vector.
 
 use super::activation::{Activation, Constants, Function, blend, flush, sigmoid};
+use crate::pack::Panel;
 use crate::simd::{LANES, Vector};
 
 /// What the gates compute with.
@@ -44,40 +48,64 @@ impl GateFunctions {
     }
 }
 
-/// Rows of one panel: pointers at its first unit of row 0, and distances between rows. Unit j of a gate is 4 `vectors` after
-/// the gate before it.
-pub struct GateRows {
-    /// Vectors of units in the panel.
-    pub vectors: usize,
-    /// Sums of the recurrent product, `[n][gates * 4 vectors]`.
-    pub sums: *const f32,
-    /// Distance between rows of sums.
-    pub ld_sums: usize,
+/// Rows of some panels: pointers at row 0 and at the first unit or column of the layer, and distances between rows.
+pub struct GateRows<'a> {
+    /// Panels next to each other.
+    pub panels: &'a [Panel],
+    /// The sequence of each row.
+    pub batch: &'a [u32],
+    /// Sums of the recurrent product: panel after panel `[rows][gates * 4 vectors]`, a gate of all units before the next one.
+    pub sums: *mut f32,
     /// Hidden values; row i belongs to sequence `batch[i]`.
     pub hidden: *const f32,
-    /// Distance between rows of hidden, and of all rows below.
+    /// Distance between rows of hidden, and of the rows below that are as wide.
     pub ld: usize,
 }
 
-/// Reset gate after the matmul; gates z, r, n in the sums.
+/// One row of one panel.
+struct Row {
+    /// Its number, and its sequence.
+    i: usize,
+    sequence: usize,
+    /// First unit, first column.
+    unit: usize,
+    column: usize,
+    /// Units, each gate.
+    units: usize,
+    sums: *mut f32,
+}
+
+impl GateRows<'_> {
+    /// Calls `f` for each row of each panel, `gates` to a panel.
+    ///
+    /// # Safety
+    /// As the functions below.
+    #[inline(always)]
+    unsafe fn each(&self, gates: usize, mut f: impl FnMut(Row)) {
+        let mut sums = self.sums;
+        for panel in self.panels {
+            let units = panel.vectors * LANES;
+            for (i, &b) in self.batch.iter().enumerate() {
+                f(Row { i, sequence: b as usize, unit: panel.unit, column: panel.column, units, sums });
+                // SAFETY: the caller's promise.
+                sums = unsafe { sums.add(gates * units) };
+            }
+        }
+    }
+}
+
+/// Reset gate after the matmul; gates z, r, n in the sums. Adds what is projected, so that the sums of z and n become what
+/// [`update`] takes.
 ///
 /// # Safety
-/// All rows are readable for `vectors` (`projected`, `ld_projected` apart: 3 times that), `next` writable; `next` and
-/// `hidden` do not overlap.
-pub unsafe fn gates_after<V: Vector>(
-    f: &GateFunctions,
-    rows: &GateRows,
-    batch: &[u32],
-    projected: *const f32,
-    ld_projected: usize,
-    next: *mut f32,
-) {
+/// All rows of all panels are readable, sums writable.
+pub unsafe fn reset_after<V: Vector>(f: &GateFunctions, rows: &GateRows, projected: *const f32, ld_projected: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         if f.standard {
-            after::<V, true>(f, rows, batch, projected, ld_projected, next);
+            after::<V, true>(f, rows, projected, ld_projected);
         } else {
-            after::<V, false>(f, rows, batch, projected, ld_projected, next);
+            after::<V, false>(f, rows, projected, ld_projected);
         }
     }
 }
@@ -86,123 +114,103 @@ pub unsafe fn gates_after<V: Vector>(
 unsafe fn after<V: Vector, const STANDARD: bool>(
     f: &GateFunctions,
     rows: &GateRows,
-    batch: &[u32],
     projected: *const f32,
     ld_projected: usize,
-    next: *mut f32,
 ) {
     let c = Constants::get();
-    let gate = rows.vectors * LANES;
-    for (i, &b) in batch.iter().enumerate() {
-        // SAFETY: the caller's promise, for row i and sequence b.
-        unsafe {
-            let sums = rows.sums.add(i * rows.ld_sums);
-            let x = projected.add(i * ld_projected);
-            let hidden = rows.hidden.add(b as usize * rows.ld);
-            let next = next.add(i * rows.ld);
+    // SAFETY: the caller's promise.
+    unsafe {
+        rows.each(3, |Row { i, column, units, sums: z, .. }| {
+            let (r, n) = (z.add(units), z.add(2 * units));
+            let x = projected.add(i * ld_projected + column);
             let mut j = 0;
-            while j < gate {
-                let z = V::load(sums.add(j)).add(V::load(x.add(j)));
-                let r = V::load(sums.add(gate + j)).add(V::load(x.add(gate + j)));
-                let r = f.reset::<V, STANDARD>(c, r);
-                let n = r.madd(V::load(sums.add(2 * gate + j)), V::load(x.add(2 * gate + j)));
-                f.update::<V, STANDARD>(c, z, n, V::load(hidden.add(j))).store(next.add(j));
+            while j < units {
+                let reset = f.reset::<V, STANDARD>(c, V::load(r.add(j)).add(V::load(x.add(units + j))));
+                reset.madd(V::load(n.add(j)), V::load(x.add(2 * units + j))).store(n.add(j));
+                V::load(z.add(j)).add(V::load(x.add(j))).store(z.add(j));
                 j += LANES;
             }
-        }
+        });
     }
 }
 
-/// Reset gate before the matmul, first half: gates z, r in the sums. Writes `r * h` to `product` and z's sums to `update`.
+/// Reset gate before the matmul; gates z, r in the sums. Writes `r * h` to `product` and z's sums to `z`.
 ///
 /// # Safety
-/// All rows are readable for `vectors`, `product` and `update` writable; none of the two overlaps anything.
-pub unsafe fn reset_before<V: Vector>(
-    f: &GateFunctions,
-    rows: &GateRows,
-    batch: &[u32],
-    product: *mut f32,
-    update: *mut f32,
-) {
+/// All rows of all panels are readable, `product` and `z` writable; none of the two overlaps anything.
+pub unsafe fn reset_before<V: Vector>(f: &GateFunctions, rows: &GateRows, product: *mut f32, z: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe {
         if f.standard {
-            before_reset::<V, true>(f, rows, batch, product, update);
+            before::<V, true>(f, rows, product, z);
         } else {
-            before_reset::<V, false>(f, rows, batch, product, update);
+            before::<V, false>(f, rows, product, z);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn before_reset<V: Vector, const STANDARD: bool>(
-    f: &GateFunctions,
-    rows: &GateRows,
-    batch: &[u32],
-    product: *mut f32,
-    update: *mut f32,
-) {
+unsafe fn before<V: Vector, const STANDARD: bool>(f: &GateFunctions, rows: &GateRows, product: *mut f32, z: *mut f32) {
     let c = Constants::get();
-    let gate = rows.vectors * LANES;
-    for (i, &b) in batch.iter().enumerate() {
-        // SAFETY: the caller's promise, for row i and sequence b.
-        unsafe {
-            let sums = rows.sums.add(i * rows.ld_sums);
-            let hidden = rows.hidden.add(b as usize * rows.ld);
+    // SAFETY: the caller's promise.
+    unsafe {
+        rows.each(2, |Row { i, sequence, unit, units, sums, .. }| {
+            let hidden = rows.hidden.add(sequence * rows.ld + unit);
+            let (product, z) = (product.add(i * rows.ld + unit), z.add(i * rows.ld + unit));
             let mut j = 0;
-            while j < gate {
-                let r = f.reset::<V, STANDARD>(c, V::load(sums.add(gate + j)));
-                flush(c, r.mul(V::load(hidden.add(j)))).store(product.add(i * rows.ld + j));
-                V::load(sums.add(j)).store(update.add(i * rows.ld + j));
+            while j < units {
+                let r = f.reset::<V, STANDARD>(c, V::load(sums.add(units + j)));
+                flush(c, r.mul(V::load(hidden.add(j)))).store(product.add(j));
+                V::load(sums.add(j)).store(z.add(j));
                 j += LANES;
             }
-        }
+        });
     }
 }
 
-/// Reset gate before the matmul, second half: the candidate in the sums, z's sums in `update`.
+/// Where [`update`] finds the sums of the update gate and of the candidate.
+#[derive(Clone, Copy)]
+pub enum Sums {
+    /// Both where [`reset_after`] left them.
+    After,
+    /// The candidate's in the sums, z's in the rows that [`reset_before`] wrote.
+    Before(*const f32),
+}
+
+/// New hidden values.
 ///
 /// # Safety
-/// All rows are readable for `vectors`, `next` writable; `next` overlaps nothing.
-pub unsafe fn update_before<V: Vector>(
-    f: &GateFunctions,
-    rows: &GateRows,
-    batch: &[u32],
-    update: *const f32,
-    next: *mut f32,
-) {
+/// All rows of all panels are readable, `next` writable; `next` overlaps nothing.
+pub unsafe fn update<V: Vector>(f: &GateFunctions, rows: &GateRows, from: Sums, next: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe {
         if f.standard {
-            before_update::<V, true>(f, rows, batch, update, next);
+            new_hidden::<V, true>(f, rows, from, next);
         } else {
-            before_update::<V, false>(f, rows, batch, update, next);
+            new_hidden::<V, false>(f, rows, from, next);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn before_update<V: Vector, const STANDARD: bool>(
-    f: &GateFunctions,
-    rows: &GateRows,
-    batch: &[u32],
-    update: *const f32,
-    next: *mut f32,
-) {
+unsafe fn new_hidden<V: Vector, const STANDARD: bool>(f: &GateFunctions, rows: &GateRows, from: Sums, next: *mut f32) {
     let c = Constants::get();
-    let gate = rows.vectors * LANES;
-    for (i, &b) in batch.iter().enumerate() {
-        // SAFETY: the caller's promise, for row i and sequence b.
-        unsafe {
-            let sums = rows.sums.add(i * rows.ld_sums);
-            let hidden = rows.hidden.add(b as usize * rows.ld);
+    let gates = if matches!(from, Sums::After) { 3 } else { 1 };
+    // SAFETY: the caller's promise.
+    unsafe {
+        rows.each(gates, |Row { i, sequence, unit, units, sums, .. }| {
+            let (z, n) = match from {
+                Sums::After => (sums.cast_const(), sums.add(2 * units)),
+                Sums::Before(z) => (z.add(i * rows.ld + unit), sums),
+            };
+            let hidden = rows.hidden.add(sequence * rows.ld + unit);
+            let next = next.add(i * rows.ld + unit);
             let mut j = 0;
-            while j < gate {
-                let z = V::load(update.add(i * rows.ld + j));
-                let n = V::load(sums.add(j));
-                f.update::<V, STANDARD>(c, z, n, V::load(hidden.add(j))).store(next.add(i * rows.ld + j));
+            while j < units {
+                let h = V::load(hidden.add(j));
+                f.update::<V, STANDARD>(c, V::load(z.add(j)), V::load(n.add(j)), h).store(next.add(j));
                 j += LANES;
             }
-        }
+        });
     }
 }

@@ -153,32 +153,43 @@ tile!(tile_6x4: [w0 0, w1 1, w2 2, w3 3] x0 0 [a0 w0 0, a1 w1 1, a2 w2 2, a3 w3 
 pub struct KernelSet {
     /// Its name.
     pub name: &'static str,
-    /// The kernel for panels of so many vectors (1 to [`MAX_VECTORS`]) and fewer than [`TALL`] rows.
-    pub few_rows: fn(usize) -> PanelKernel,
-    /// The kernel for more rows.
-    pub many_rows: fn(usize) -> PanelKernel,
+    /// For fewer than [`TALL`] rows, by the vectors in the panel less 1.
+    few_rows: &'static [PanelKernel; MAX_VECTORS],
+    /// For more rows.
+    many_rows: &'static [PanelKernel; MAX_VECTORS],
+}
+
+impl KernelSet {
+    /// The kernel for panels of so many vectors (1 to [`MAX_VECTORS`]) and so many rows.
+    pub fn kernel(&self, vectors: usize, rows: usize) -> PanelKernel {
+        (if rows < TALL { self.few_rows } else { self.many_rows })[vectors - 1]
+    }
 }
 
 /// Rows of the tallest tile.
 pub const TALL: usize = 6;
 
 /// All sets. Which one is fastest depends on the engine's compiler: the facade times them when the core starts.
-pub const KERNELS: [KernelSet; 3] = [
+pub static KERNELS: [KernelSet; 3] = [
     // V8 12.9 (Node 24) and later. Without fused multiply-adds 6x2 needs more registers than there are: 14 GFLOP/s.
     KernelSet {
         name: "1x12, 6x2",
-        few_rows: wide::<Lanes>,
-        many_rows: if cfg!(target_feature = "relaxed-simd") { |_| tall::<Lanes> } else { wide::<Lanes> },
+        few_rows: &WIDE,
+        many_rows: if cfg!(target_feature = "relaxed-simd") { &[tall::<Lanes>; MAX_VECTORS] } else { &WIDE },
     },
     // Node 20 and 22: their V8 moves all loads of an iteration to its start, and spills from 12 accumulators on.
-    KernelSet { name: "1x6, 2x4", few_rows: |_| narrow::<Lanes>, many_rows: |_| narrow::<Lanes> },
+    KernelSet {
+        name: "1x6, 2x4",
+        few_rows: &[narrow::<Lanes>; MAX_VECTORS],
+        many_rows: &[narrow::<Lanes>; MAX_VECTORS],
+    },
     // V8 with --experimental-wasm-revectorize, which makes 256-bit code of adjacent pairs of vectors.
-    KernelSet { name: "1x12, 6x4", few_rows: wide::<Lanes>, many_rows: |_| paired::<Lanes> },
+    KernelSet { name: "1x12, 6x4", few_rows: &WIDE, many_rows: &[paired::<Lanes>; MAX_VECTORS] },
 ];
 
 /// The kernel for many rows of the relaxed build, for the tests of this one.
 #[cfg(test)]
-pub const RELAXED: KernelSet = KernelSet { name: "6x2", few_rows: wide::<Lanes>, many_rows: |_| tall::<Lanes> };
+pub const RELAXED: KernelSet = KernelSet { name: "6x2", few_rows: &WIDE, many_rows: &[tall::<Lanes>; MAX_VECTORS] };
 
 /// # Safety
 /// As [`PanelKernel`].
@@ -228,7 +239,7 @@ unsafe fn tall<V: Vector>(args: &PanelArgs) {
             column += width;
         }
         if sixes < args.n {
-            wide::<V>(args.vectors)(&args.rows_from(sixes));
+            (WIDE[args.vectors - 1])(&args.rows_from(sixes));
         }
     }
 }
@@ -261,7 +272,7 @@ unsafe fn paired<V: Vector>(args: &PanelArgs) {
     unsafe {
         let sixes = args.n - args.n % TALL;
         if sixes == 0 || !args.vectors.is_multiple_of(4) {
-            return wide::<V>(args.vectors)(args);
+            return WIDE[args.vectors - 1](args);
         }
         let mut column = 0;
         while column < args.vectors {
@@ -273,25 +284,23 @@ unsafe fn paired<V: Vector>(args: &PanelArgs) {
             column += 4;
         }
         if sixes < args.n {
-            wide::<V>(args.vectors)(&args.rows_from(sixes));
+            (WIDE[args.vectors - 1])(&args.rows_from(sixes));
         }
     }
 }
 
-/// The kernel for panels of `vectors` vectors.
-fn wide<V: Vector>(vectors: usize) -> PanelKernel {
-    match vectors {
-        1 => panel_1x1::<V>,
-        2 => panel_1x2::<V>,
-        3 => panel_1x3::<V>,
-        4 => panel_1x4::<V>,
-        5 => panel_1x5::<V>,
-        6 => panel_1x6::<V>,
-        7 => panel_1x7::<V>,
-        8 => panel_1x8::<V>,
-        9 => panel_1x9::<V>,
-        10 => panel_1x10::<V>,
-        11 => panel_1x11::<V>,
-        _ => panel_1x12::<V>,
-    }
-}
+/// One row at a time, the whole panel.
+static WIDE: [PanelKernel; MAX_VECTORS] = [
+    panel_1x1::<Lanes>,
+    panel_1x2::<Lanes>,
+    panel_1x3::<Lanes>,
+    panel_1x4::<Lanes>,
+    panel_1x5::<Lanes>,
+    panel_1x6::<Lanes>,
+    panel_1x7::<Lanes>,
+    panel_1x8::<Lanes>,
+    panel_1x9::<Lanes>,
+    panel_1x10::<Lanes>,
+    panel_1x11::<Lanes>,
+    panel_1x12::<Lanes>,
+];

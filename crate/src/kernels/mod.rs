@@ -14,12 +14,12 @@ pub mod reference;
 
 static SELECTED: AtomicUsize = AtomicUsize::new(0);
 
-/// The set that new models use.
+/// The set that models use.
 pub fn selected() -> &'static KernelSet {
     &KERNELS[SELECTED.load(Ordering::Relaxed)]
 }
 
-/// Chooses the set that new models use. False where there is none of this number.
+/// Chooses the set that models use from now on, those that are there too. False where there is none of this number.
 pub fn select(set: usize) -> bool {
     let known = set < KERNELS.len();
     if known {
@@ -55,8 +55,7 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
         out: out.as_mut_ptr(),
         ld_out: width,
     };
-    let set = &KERNELS[set];
-    let kernel = (if rows < TALL { set.few_rows } else { set.many_rows })(MAX_VECTORS);
+    let kernel = KERNELS[set].kernel(MAX_VECTORS, rows);
     for _ in 0..times {
         // SAFETY: the parts are as long as a full panel, one row of activations and the sums of all rows need.
         unsafe { kernel(&args) };

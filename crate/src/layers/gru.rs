@@ -7,7 +7,7 @@ use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape, op
 use crate::buffer::{Buffer, filled, product};
 use crate::error::{Result, ensure};
 use crate::kernels::activation::{Constants, flush};
-use crate::kernels::gates::{GateFunctions, GateRows, gates_after, reset_before, update_before};
+use crate::kernels::gates::{GateFunctions, GateRows, Sums, reset_after, reset_before, update};
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Init, PackedMatrix, Panel, Rows};
 use crate::plan::{ALL_ROWS, GROUP, Layout, Order, Plan, ROW_BLOCK};
@@ -47,7 +47,8 @@ const PROJECTED: usize = 0;
 const SUMS: usize = 1;
 const NEXT: usize = 2;
 // 3 is the product r * h.
-const UPDATE: usize = 4;
+/// Sums of the update gate, for reset before.
+const Z: usize = 4;
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
     let (input_size, hidden_size, reset_after) = (params.size()?, params.size()?, params.flag()?);
@@ -151,6 +152,11 @@ fn thirds(values: &[f32]) -> [&[f32]; 3] {
     [&values[..size], &values[size..2 * size], &values[2 * size..]]
 }
 
+/// Rows of panels whose sums come before the gates of any of them: those of one row and panel are 4 vectors, too few to hide
+/// that each is a chain of 190 cycles, or to pay for a call. Against 1: H = 16 takes 13 % less time, H = 33 8 %, H = 64 5 %,
+/// H = 256 4 % (one sequence, AMD Zen 5); 16 loses at H = 256, where loading weights from L2 has to go on meanwhile.
+const TOGETHER: usize = 8;
+
 /// One recurrent step: the sequences that take it and their buffers.
 struct Step<'a> {
     batch: &'a [u32],
@@ -161,62 +167,55 @@ struct Step<'a> {
     backwards: bool,
 }
 
+impl Step<'_> {
+    /// The panels of a matrix, as many at a time as `TOGETHER` says.
+    fn panels<'a>(&self, matrix: &'a PackedMatrix) -> impl Iterator<Item = &'a [Panel]> + use<'a> {
+        let panels = &matrix.panels[..];
+        let together = (TOGETHER / self.batch.len()).max(1);
+        let groups = panels.len().div_ceil(together);
+        let backwards = self.backwards;
+        (0..groups).map(move |g| {
+            let start = together * if backwards { groups - 1 - g } else { g };
+            &panels[start..panels.len().min(start + together)]
+        })
+    }
+}
+
 impl Gru {
     /// Computes new hidden values of `step.batch` into `next`, row after row.
     fn step(&self, direction: &Direction, step: &Step, scratch: &mut [Buffer]) {
         let n = step.batch.len();
-        let [sums, next, product, update] = &mut scratch[SUMS..=UPDATE] else { unreachable!() };
+        let [sums, next, product, z] = &mut scratch[SUMS..=Z] else { unreachable!() };
         let sums = sums.as_mut_ptr();
         let columns = direction.columns();
         let hidden = Rows { base: step.hidden.as_ptr(), stride: self.stride, rows: step.batch };
-        let gate_rows = |panel: &Panel, gates: usize| GateRows {
-            vectors: panel.vectors,
-            sums,
-            ld_sums: gates * panel.vectors * LANES,
-            hidden: step.hidden[panel.unit..].as_ptr(),
-            ld: self.stride,
-        };
-        let each = |matrix: &PackedMatrix, f: &mut dyn FnMut(&Panel)| {
-            if step.backwards { matrix.panels.iter().rev().for_each(f) } else { matrix.panels.iter().for_each(f) }
-        };
-        match &direction.cell {
-            Cell::After { recurrent, init, .. } => each(recurrent, &mut |panel| {
-                let rows = gate_rows(panel, 3);
-                // SAFETY: `hidden` holds a row for each sequence of the batch, `projected` and `next` one for each entry,
-                // `sums` MAX_VECTORS vectors for each entry; a panel's units and columns lie inside a row.
-                unsafe {
-                    let init = Init { base: init[panel.column..].as_ptr(), stride: 0 };
-                    recurrent.panel_sums(panel, hidden, init, sums, rows.ld_sums);
-                    let projected = step.projected[panel.column..].as_ptr();
-                    let next = next[panel.unit..].as_mut_ptr();
-                    gates_after::<Lanes>(&self.functions, &rows, step.batch, projected, columns, next);
+        let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: step.hidden.as_ptr(), ld: self.stride };
+        let f = &self.functions;
+        // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `next`, `product` and `z` one for each entry;
+        // `sums` a full panel for each entry, or for TOGETHER of them.
+        unsafe {
+            match &direction.cell {
+                Cell::After { recurrent, init, .. } => {
+                    let init = Init { base: init.as_ptr(), stride: 0 };
+                    for panels in step.panels(recurrent) {
+                        recurrent.sums(panels, hidden, init, sums);
+                        reset_after::<Lanes>(f, &rows(panels), step.projected.as_ptr(), columns);
+                        update::<Lanes>(f, &rows(panels), Sums::After, next.as_mut_ptr());
+                    }
                 }
-            }),
-            Cell::Before { recurrent: [first, second], .. } => {
-                each(first, &mut |panel| {
-                    let rows = gate_rows(panel, 2);
-                    // SAFETY: as above.
-                    unsafe {
-                        let init = Init { base: step.projected[panel.column..].as_ptr(), stride: columns };
-                        first.panel_sums(panel, hidden, init, sums, rows.ld_sums);
-                        let product = product[panel.unit..].as_mut_ptr();
-                        let update = update[panel.unit..].as_mut_ptr();
-                        reset_before::<Lanes>(&self.functions, &rows, step.batch, product, update);
+                Cell::Before { recurrent: [first, second], .. } => {
+                    let init = Init { base: step.projected.as_ptr(), stride: columns };
+                    for panels in step.panels(first) {
+                        first.sums(panels, hidden, init, sums);
+                        reset_before::<Lanes>(f, &rows(panels), product.as_mut_ptr(), z.as_mut_ptr());
                     }
-                });
-                let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: &ALL_ROWS[..n] };
-                let projected = &step.projected[first.columns()..];
-                each(second, &mut |panel| {
-                    let rows = gate_rows(panel, 1);
-                    // SAFETY: as above; `product` and `update` hold a row for each entry.
-                    unsafe {
-                        let init = Init { base: projected[panel.column..].as_ptr(), stride: columns };
-                        second.panel_sums(panel, reset, init, sums, rows.ld_sums);
-                        let update = update[panel.unit..].as_ptr();
-                        let next = next[panel.unit..].as_mut_ptr();
-                        update_before::<Lanes>(&self.functions, &rows, step.batch, update, next);
+                    let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: &ALL_ROWS[..n] };
+                    let init = Init { base: step.projected[first.columns()..].as_ptr(), stride: columns };
+                    for panels in step.panels(second) {
+                        second.sums(panels, reset, init, sums);
+                        update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), next.as_mut_ptr());
                     }
-                });
+                }
             }
         }
     }
@@ -366,7 +365,13 @@ impl Layer for Gru {
         let before = self.directions.iter().any(|d| matches!(d.cell, Cell::Before { .. }));
         let rows = batch.min(GROUP);
         let row = product(&[rows, self.stride])?;
-        for size in [0, rows * MAX_VECTORS * LANES, row, if before { row } else { 0 }, if before { row } else { 0 }] {
+        for size in [
+            0,
+            rows.max(TOGETHER) * MAX_VECTORS * LANES,
+            row,
+            if before { row } else { 0 },
+            if before { row } else { 0 },
+        ] {
             workspace.scratch.push(Buffer::zeroed(size)?);
         }
         Ok(workspace)
