@@ -19,21 +19,40 @@ export interface Layout {
 }
 
 /** What a run is given, checked. */
-export interface RunInputs {
-  /** One array an input: all its rows, padded ones included where sequences differ in length and the array was padded. */
-  readonly data: ArrayLike<number>[];
-  /** One an input: its sequences, where it was given as an array of them ({@link data} joins them when it is asked for). */
-  sequences: (ArrayLike<number>[] | undefined)[];
-  batch: number;
+export class RunInputs {
+  readonly batch: number;
   /** Steps of the longest sequence, or of the padded array. */
-  steps: number;
-  /** Set where steps are left out: which ones are kept. */
-  ragged: Ragged | undefined;
-  /** Given as an array of sequences: the data of sequence inputs have no padding. */
-  packed: boolean;
-  timeMajor: boolean;
+  readonly steps: number;
   /** False: a single sequence, given without a batch dimension; results have none either. */
-  batched: boolean;
+  readonly batched: boolean;
+  readonly timeMajor: boolean;
+  /** Given as an array of sequences: the data of sequence inputs have no padding. */
+  readonly packed: boolean;
+  /** Set where steps are left out: which ones are kept. */
+  readonly ragged: Ragged | undefined;
+  private readonly parts: ReadInput[];
+  private joined: ArrayLike<number>[] | undefined;
+
+  constructor(parts: ReadInput[], sequence: ReadInput, layout: Layout) {
+    const { batch, batched } = parts[0]!;
+    this.batch = batch;
+    this.steps = sequence.steps ?? 1;
+    this.batched = batched;
+    this.timeMajor = layout.timeMajor;
+    this.packed = sequence.lengths !== undefined;
+    this.ragged = readRagged(layout, sequence, batch, this.steps);
+    this.parts = parts;
+  }
+
+  /** One array an input: all its rows, padded ones included where sequences differ in length and the array was padded. */
+  get data(): ArrayLike<number>[] {
+    return (this.joined ??= this.parts.map(({ data, sequences }) => (sequences ? join(sequences) : data)));
+  }
+
+  /** The sequences of an input, where it was given as an array of them ({@link data} joins them when it is asked for). */
+  sequences(input: number): ArrayLike<number>[] | undefined {
+    return this.parts[input]!.sequences;
+  }
 }
 
 type InputPort = Graph['inputs'][number];
@@ -71,10 +90,6 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
       throw new GruError('shape_mismatch', `${pair(sequence)} ${sequence.steps ?? 0} and ${part.steps} steps`);
     }
   }
-  const { batch, batched } = first;
-  const steps = sequence.steps ?? 1;
-  let joined: ArrayLike<number>[] | undefined;
-  const packed = sequence.lengths !== undefined;
   for (const part of parts) {
     if (part === sequence || part.steps === undefined || String(part.lengths) === String(sequence.lengths)) continue;
     throw new GruError(
@@ -82,18 +97,7 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
       `inputs ${nameOf(sequence)} and ${nameOf(part)} do not fit each other: the lengths of their sequences differ`,
     );
   }
-  return {
-    get data() {
-      return (joined ??= parts.map(({ data, sequences }) => (sequences ? join(sequences) : data)));
-    },
-    sequences: parts.map((part) => part.sequences),
-    batch,
-    steps,
-    batched,
-    timeMajor,
-    packed,
-    ragged: readRagged(layout, sequence, batch, steps),
-  };
+  return new RunInputs(parts, sequence, layout);
 }
 
 function readRagged(layout: Layout, sequence: ReadInput, batch: number, steps: number): Ragged | undefined {

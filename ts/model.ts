@@ -163,7 +163,7 @@ export class GruModel implements ModelInfo {
       });
       graph.inputs.forEach(({ dtype, kind, size }, i) => {
         const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
-        const sequences = run.sequences[i];
+        const sequences = run.sequences(i);
         if (sequences) copySequences(sequences, view);
         else if (!run.ragged || kind === 'vector') view.set(run.data[i]!);
         else packRows(run.ragged, run.data[i]!, size, run.steps, timeMajor, view);
