@@ -117,6 +117,19 @@ const wasmBuild = (name, features) => {
   });
 };
 
+const packedWasm = stamped('wasm-packed', 'both wasm binaries, packed', '1 s', {
+  value: () =>
+    digest([
+      'crate/pkg/baseline',
+      'crate/pkg/relaxed',
+      'scripts/pack-wasm.mjs',
+      'ts/backends/wasm/patch.ts',
+      'package-lock.json',
+    ]),
+  outputs: ['crate/pkg/packed.wasm'],
+  work: () => quietly(process.execPath, [at('scripts', 'pack-wasm.mjs')]),
+});
+
 const bundle = stamped('dist', 'dist, by rollup', '10 s', {
   value: () =>
     digest([
@@ -163,6 +176,7 @@ export async function setup({ otherNode = false, more = [] } = {}) {
     cargoTool('wasm-bindgen-cli', 'wasm-bindgen', wasmBindgenVersion()),
     cargoTool('wasm-pack', 'wasm-pack', WASM_PACK),
     ...Object.entries(WASM_BUILDS).map(([name, features]) => wasmBuild(name, features)),
+    packedWasm,
     bundle,
     ...more,
   ];

@@ -23,7 +23,10 @@ export const BACKENDS: BackendCase[] = [backendCase(jsBackend)];
 // Without a build (crate/pkg) there is JavaScript alone; `npm test` builds first.
 if (existsSync(new URL('../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url))) {
   const { hasRelaxedSimd, wasmBackend } = await import('../ts/backends/wasm/index.ts');
-  const { inlinedBinaries } = await import('../ts/backends/wasm/binaries.ts');
-  BACKENDS.push(backendCase(await wasmBackend({ deterministic: true, binaries: inlinedBinaries })));
-  if (hasRelaxedSimd()) BACKENDS.push(backendCase(await wasmBackend({ binaries: inlinedBinaries })));
+  const { ownBinaries } = await import('../ts/backends/wasm/binaries.ts');
+  const exact = await wasmBackend({ deterministic: true, binaries: ownBinaries });
+  const backends = hasRelaxedSimd() ? [exact, await wasmBackend({ binaries: ownBinaries })] : [exact];
+  for (const backend of backends) {
+    BACKENDS.push(backendCase(backend));
+  }
 }

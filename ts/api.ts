@@ -1,13 +1,13 @@
 import type { Backend } from './backend.ts';
 import { GruError } from './errors.ts';
-import { readModel } from './formats/index.ts';
-import type { ImportedModel, ImportOptions } from './formats/report.ts';
+import type { ImportedModel } from './formats/report.ts';
 import { resolveGraph } from './graph.ts';
 import { type GruConfig, type GruLayout, gruSpec } from './gru.ts';
 import { GruModel } from './model.ts';
 import { rememberBackend } from './origin.ts';
-import { inspectModel, type Inspection } from './inspect.ts';
-import { filesBeside, type ModelFiles, type ModelSource, readSource, sourceName } from './source.ts';
+import type { Inspection } from './inspect.ts';
+import type { ReadOptions } from './read.ts';
+import type { ModelSource } from './source.ts';
 import type { ModelSpec } from './spec.ts';
 import { checkOptions, describe, isRecord } from './tensor.ts';
 
@@ -26,14 +26,6 @@ export interface ModelOptions {
    * the first model of the process. Default false.
    */
   revectorize?: boolean | undefined;
-}
-
-/** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
-export interface ReadOptions extends ImportOptions {
-  /** Aborts reading; the promise then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-  /** Files that the model file names (shards, external data), where they are not beside it: by that name. */
-  files?: ModelFiles | undefined;
 }
 
 /** Options of `loadModel`. */
@@ -56,15 +48,8 @@ const READ_OPTIONS = ['signal', 'files', 'keras', 'pytorch', 'onnx'];
 
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
 
-async function read(source: ModelSource, { signal, files = {}, ...rest }: ReadOptions): Promise<ImportedModel> {
-  const { keras, pytorch, onnx } = rest;
-  const options = Object.fromEntries(
-    Object.entries({ keras, pytorch, onnx }).filter(([, value]) => value !== undefined),
-  );
-  const name = sourceName(source);
-  const sidecar = filesBeside(source, files, signal);
-  return readModel(await readSource(source, signal), { options, sidecar, ...(name === undefined ? {} : { name }) });
-}
+/** A chunk of its own: a program that makes its models from arrays does without. */
+const reading = () => import('./read.ts');
 
 /** The functions over backends that `resolve` finds. */
 export function createApi(resolve: (options: ModelOptions) => Promise<Backend>): GruApi {
@@ -77,12 +62,12 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
     async loadModel(source, options = {}) {
       check('loadModel', options, [...MODEL_OPTIONS, ...READ_OPTIONS]);
       // The backend starts while the file is read.
-      const [imported] = await Promise.all([read(source, options), resolve(options)]);
+      const [imported] = await Promise.all([reading().then(({ read }) => read(source, options)), resolve(options)]);
       return compile(imported, options);
     },
     async inspect(source, options = {}) {
       checkOptions('inspect', options, READ_OPTIONS);
-      return inspectModel(await read(source, options));
+      return (await reading()).inspectSource(source, options);
     },
     async createModel(spec, options = {}) {
       check('createModel', options, MODEL_OPTIONS);

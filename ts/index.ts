@@ -1,21 +1,22 @@
-import { createApi, type LoadOptions, type ModelOptions, type ReadOptions } from './api.ts';
+import { createApi, type LoadOptions, type ModelOptions } from './api.ts';
 import type { Backend } from './backend.ts';
+import { ownBinaries } from './backends/wasm/binaries.ts';
+import { wasmBackend } from './backends/wasm/index.ts';
 import { GruError } from './errors.ts';
 import type { GruConfig, GruLayout } from './gru.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
+import type { ReadOptions } from './read.ts';
 import type { ModelSource } from './source.ts';
 import type { ModelSpec } from './spec.ts';
 
 export * from './types.ts';
 
-/** Both wasm builds are inlined, in chunks that are loaded when they are needed; so is the JS backend. */
+/** The binaries and the JS backend are chunks that are loaded when they are needed. */
 const api = createApi(async ({ backend = 'auto', deterministic = false, revectorize = false }): Promise<Backend> => {
   if (backend !== 'js') {
     try {
-      const { wasmBackend } = await import('./backends/wasm/index.ts');
-      const { inlinedBinaries } = await import('./backends/wasm/binaries.ts');
-      return await wasmBackend({ deterministic, revectorize, binaries: inlinedBinaries });
+      return await wasmBackend({ deterministic, revectorize, binaries: ownBinaries });
     } catch (error) {
       const unavailable = error instanceof GruError && error.code === 'backend_unavailable';
       if (backend === 'wasm' || !unavailable) throw error;

@@ -1,5 +1,5 @@
 /** What every entry exports beside its functions. */
-export type { GruApi, LoadOptions, ModelOptions, ReadOptions } from './api.ts';
+export type { GruApi, LoadOptions, ModelOptions } from './api.ts';
 export { GruError, type GruErrorCode } from './errors.ts';
 export type { FlowOptions, StepSource } from './flow.ts';
 export type { ImportContext, ImportedModel, ImportedTensor, ImportOptions, ImportReport } from './formats/report.ts';
@@ -11,6 +11,7 @@ export type { PytorchGruWeights, PytorchKey } from './layouts/pytorch.ts';
 export type { TextbookDirection, TextbookGate, TextbookGruWeights } from './layouts/textbook.ts';
 export type { GruModel, RunOptions, RunResult, SaveOptions, StreamOptions } from './model.ts';
 export type { Inspection } from './inspect.ts';
+export type { ReadOptions } from './read.ts';
 export type { ModelFiles, ModelSource } from './source.ts';
 export type {
   Activation,

@@ -1,4 +1,6 @@
+import { ownBinaries } from './backends/wasm/binaries.ts';
 import { backendFrom } from './backends/wasm/core.ts';
+import { wasmBackend } from './backends/wasm/index.ts';
 import { GruError } from './errors.ts';
 import { resolveGraph } from './graph.ts';
 import { GruModel } from './model.ts';
@@ -34,10 +36,8 @@ export interface WorkletOptions {
  */
 export async function compileForWorklet(options: WorkletOptions = {}): Promise<WasmCore> {
   checkOptions('compileForWorklet', options, ['deterministic']);
-  const { wasmBackend } = await import('./backends/wasm/index.ts');
-  const { inlinedBinaries } = await import('./backends/wasm/binaries.ts');
   const { deterministic = false } = options;
-  const { name, shared } = await wasmBackend({ deterministic, binaries: inlinedBinaries });
+  const { name, shared } = await wasmBackend({ deterministic, binaries: ownBinaries });
   return { ...shared!, relaxed: name === 'wasm-relaxed' };
 }
 

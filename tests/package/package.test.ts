@@ -1,5 +1,6 @@
+import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,6 +77,60 @@ describe('the tarball', () => {
     expect(js).toEqual(baseline);
     expect(slim).toEqual(baseline);
   });
+
+  const RUN = `
+      import { createGru } from 'gru-wasm';
+      const kernel = Float32Array.from({ length: 36 }, (_, i) => Math.sin(i));
+      const recurrentKernel = Float32Array.from({ length: 27 }, (_, i) => Math.cos(i));
+      const gru = await createGru({ inputSize: 4, hiddenSize: 3, resetAfter: false }, { kernel, recurrentKernel }, { backend: 'wasm' });
+      console.log(gru.backend, gru.run(new Float32Array(20).fill(0.5)).output.data.join(' '));`;
+
+  test.each([
+    ['the files of the binaries', ['chunks/packed.js']],
+    ['the inlined binaries, for want of files', ['relaxed.wasm', 'baseline.wasm']],
+  ])('runs from %s', (_, absent) => {
+    const want = runScript('run.mjs', RUN);
+    const hide = (from: string, to: string) => {
+      const path = (file: string, suffix: string) => join(folder, 'node_modules/gru-wasm/dist', file + suffix);
+      for (const file of absent) renameSync(path(file, from), path(file, to));
+    };
+    hide('', '.hidden');
+    try {
+      expect(runScript('run.mjs', RUN)).toBe(want);
+    } finally {
+      hide('.hidden', '');
+    }
+  });
+
+  test('a model keeps no process alive', () => {
+    const alive =
+      'console.log(process.getActiveResourcesInfo().filter((name) => /Timeout|Immediate/.test(name)).length);';
+    expect(
+      runScript('alive.mjs', RUN + alive)
+        .trim()
+        .split('\n')
+        .at(-1),
+    ).toBe('0');
+  });
+
+  test.each(['node', 'browser'] as const)(
+    'bundled into one file for %s: the same from the inlined binaries',
+    async (platform) => {
+      const [want] = runScript('plain.mjs', RUN).split('\n');
+      const bundle = await build({
+        stdin: { contents: RUN, resolveDir: folder },
+        bundle: true,
+        format: 'esm',
+        platform,
+        target: 'es2022',
+        external: ['node:*'],
+        write: false,
+        logLevel: 'error',
+      });
+      const browserlike = platform === 'browser' ? 'process.getBuiltinModule = undefined;\n' : '';
+      expect(runScript('bundle.mjs', browserlike + bundle.outputFiles[0]!.text).split('\n')[0]).toBe(want);
+    },
+  );
 
   const node = Number.parseInt(process.versions.node);
   test('revectorize: the same bits, or a clear refusal', () => {

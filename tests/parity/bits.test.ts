@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../ts/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { inlinedBinaries } from '../../ts/backends/wasm/binaries.ts';
+import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/graph.ts';
 import { Random } from '../random.ts';
@@ -12,7 +12,7 @@ import { runNative, type Run } from './native.ts';
 describe('the same bits', () => {
   let baseline: Backend;
   beforeAll(async () => {
-    baseline = await wasmBackend({ deterministic: true, binaries: inlinedBinaries });
+    baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   });
 
   const makers: [string, number, (random: Random) => Run][] = [

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { inlinedBinaries } from '../../ts/backends/wasm/binaries.ts';
+import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { GruError } from '../../ts/errors.ts';
 import { readModel } from '../../ts/formats/index.ts';
@@ -31,7 +31,7 @@ async function runOf(recorded: Recorded, random: Random): Promise<Run | undefine
 }
 
 test('every recorded model: baseline wasm, native and JS', { timeout: 120_000 }, async () => {
-  const baseline = await wasmBackend({ deterministic: true, binaries: inlinedBinaries });
+  const baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   const random = new Random(5);
   const runs: { label: string; run: Run }[] = [];
   for (const recorded of recordedFiles()) {
