@@ -9,8 +9,10 @@ import type { Graph } from './graph.ts';
 export interface Backend {
   /** `wasm-relaxed`, `wasm-baseline` or `js`. */
   readonly name: string;
-  /** What another thread needs to start the same backend, beside its name; structured cloning takes it there. */
+  /** What another thread needs to start the same backend, beside its name; structured cloning takes it there. As of now. */
   readonly shared?: { readonly module: WebAssembly.Module; readonly kernels: number };
+  /** Resolves when {@link shared} will not change any more: some milliseconds after the start. */
+  readonly settled?: () => Promise<void>;
   /** @throws GruError `out_of_memory` when the packed weights cannot be allocated (nothing is kept then). */
   compile(graph: Graph): CompiledModel;
 }

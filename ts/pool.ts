@@ -42,6 +42,7 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
     throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
   }
   const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker } = options;
+  await backend.settled?.();
   const pool = new Pool({ model, backend, workers, maxQueue, createWorker });
   await pool.start();
   return pool;

@@ -37,7 +37,9 @@ export interface WorkletOptions {
 export async function compileForWorklet(options: WorkletOptions = {}): Promise<WasmCore> {
   checkOptions('compileForWorklet', options, ['deterministic']);
   const { deterministic = false } = options;
-  const { name, shared } = await wasmBackend({ deterministic, binaries: ownBinaries });
+  const backend = await wasmBackend({ deterministic, binaries: ownBinaries });
+  await backend.settled!();
+  const { name, shared } = backend;
   return { ...shared!, relaxed: name === 'wasm-relaxed' };
 }
 

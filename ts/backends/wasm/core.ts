@@ -22,11 +22,21 @@ export function instantiate(name: BuildName, module: WebAssembly.Module): Engine
   return engine;
 }
 
-/** The backend over an instance; `kernels` is what its kernels were chosen to be. */
-export function backendOver(name: BuildName, engine: Engine, module: WebAssembly.Module, kernels: number): Backend {
+/** The backend over an instance whose kernels are those given. */
+export function backendOver(
+  name: BuildName,
+  engine: Engine,
+  module: WebAssembly.Module,
+  kernels: { readonly current: number; final?(): Promise<number> },
+): Backend {
   return {
     name: `wasm-${name}`,
-    shared: { module, kernels },
+    get shared() {
+      return { module, kernels: kernels.current };
+    },
+    settled: async () => {
+      await kernels.final?.();
+    },
     compile: (graph: Graph) => compile(engine, graph),
   };
 }
@@ -37,7 +47,7 @@ export function backendFrom(name: BuildName, module: WebAssembly.Module, kernels
   if (engine.kernels_select(kernels) < 0) {
     throw new GruError('invalid_argument', `the ${name} wasm module has no kernels ${kernels}`);
   }
-  return backendOver(name, engine, module, kernels);
+  return backendOver(name, engine, module, { current: kernels });
 }
 
 export function cannotStart(name: BuildName, cause: unknown): GruError {

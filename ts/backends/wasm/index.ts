@@ -2,7 +2,7 @@ import type { Backend } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import { backendOver, type BuildName, cannotStart, instantiate } from './core.ts';
 import { hasRelaxedSimd, hasSimd } from './detect.ts';
-import { chooseKernels } from './kernels.ts';
+import { KernelChoice } from './kernels.ts';
 
 export { hasRelaxedSimd, hasSimd };
 
@@ -61,7 +61,7 @@ async function start(name: BuildName, binaries: WasmBinaries, revectorize: boole
     throw cannotStart(name, cause);
   }
   const engine = instantiate(name, module);
-  return backendOver(name, engine, module, await chooseKernels(engine, revectorize));
+  return backendOver(name, engine, module, new KernelChoice(engine, revectorize));
 }
 
 /** A flag of V8's, read when the module is compiled. */
