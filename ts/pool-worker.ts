@@ -20,7 +20,7 @@ async function receive(message: ToWorker): Promise<void> {
       const answer = runner!.run(job);
       port.postMessage(
         { answer },
-        [...answer.outputs, ...answer.states].map(({ buffer }) => buffer as ArrayBuffer),
+        (answer.results ?? []).map(({ buffer }) => buffer as ArrayBuffer),
       );
     } catch (error) {
       port.postMessage({ failure: toFailure(error, job.id) }, []);

@@ -1,6 +1,10 @@
 import type { BackendState, CompiledModel } from './backend.ts';
+import type { Ragged } from './batch.ts';
 import type { RunInputs } from './inputs.ts';
 import type { Resource } from './lifetime.ts';
+
+/** What of a run its state depends on. */
+type Layout = Pick<RunInputs, 'batch' | 'steps' | 'timeMajor'> & { ragged: Pick<Ragged, 'lengths'> | undefined };
 
 /** What a model holds in the backend, apart from its streams. */
 export class ModelResources implements Resource {
@@ -25,7 +29,7 @@ export class ModelResources implements Resource {
   }
 
   /** A state laid out for the run: the one kept, where it fits. */
-  stateFor({ batch, steps, ragged, timeMajor }: RunInputs): BackendState {
+  stateFor({ batch, steps, ragged, timeMajor }: Layout): BackendState {
     if (this.runState?.batch !== batch) this.dropRunState();
     const state = (this.runState ??= this.compiled.createState(batch));
     const layout = ragged ? ragged.lengths.join() : `${steps} ${timeMajor}`;

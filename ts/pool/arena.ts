@@ -1,9 +1,10 @@
 /**
- * Where the arrays of a job are copied to. With shared memory a worker reads them there, and the next job has the same place;
- * else each array has a buffer of its own, which the worker is given. (Fresh pages for each job cost more than the copy.)
+ * Where the arrays of a job are: with shared memory its inputs and its results, and a later job has the same place; else each
+ * input has a buffer of its own, which the worker is given. (Fresh pages for each job cost more than the copies do: 1.6 MB
+ * take 0.45 ms on them, 0.05 ms on others.)
  */
 export class Arena {
-  private readonly shared = typeof SharedArrayBuffer === 'function';
+  readonly shared = typeof SharedArrayBuffer === 'function';
   private buffer: ArrayBufferLike = new ArrayBuffer(0);
   private at = 0;
 
@@ -12,15 +13,22 @@ export class Arena {
     this.at = 0;
   }
 
-  take<T extends Float32Array | Int32Array>(like: T, length: number): T {
-    const type = like instanceof Int32Array ? Int32Array : Float32Array;
-    if (!this.shared) return new type(length) as T;
-    if (this.at + length * 4 > this.buffer.byteLength) {
-      this.buffer = new SharedArrayBuffer(Math.max(length * 4, 2 * this.buffer.byteLength));
+  floats(length: number): Float32Array {
+    return new Float32Array(...this.take(length));
+  }
+
+  ints(length: number): Int32Array {
+    return new Int32Array(...this.take(length));
+  }
+
+  private take(length: number): [ArrayBufferLike, number, number] {
+    const bytes = length * 4;
+    if (!this.shared) return [new ArrayBuffer(bytes), 0, length];
+    if (this.at + bytes > this.buffer.byteLength) {
+      this.buffer = new SharedArrayBuffer(Math.max(bytes, 2 * this.buffer.byteLength));
       this.at = 0;
     }
-    const start = this.at;
-    this.at += length * 4;
-    return new type(this.buffer as ArrayBuffer, start, length) as T;
+    this.at += bytes;
+    return [this.buffer, this.at - bytes, length];
   }
 }

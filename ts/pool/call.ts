@@ -2,7 +2,6 @@ import { GruError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
 import type { RunResult } from '../model.ts';
 import type { StateGroup } from '../states.ts';
-import type { Answer } from './messages.ts';
 import { Assembly, type Batch } from './parts.ts';
 import type { Span } from './work.ts';
 
@@ -53,10 +52,10 @@ export class Call {
   }
 
   /** @returns The spans' share of the result is in; the last one settles the call. */
-  put(spans: Span[], answer: Answer, groups: StateGroup[]): void {
+  put(spans: Span[], results: Float32Array[], groups: StateGroup[]): void {
     if (this.settled) return;
     try {
-      this.assembly.put(spans, answer);
+      this.assembly.put(spans, results);
       if (--this.missing > 0) return;
       this.resolve(this.assembly.result(groups));
     } catch (error) {

@@ -1,6 +1,6 @@
 import { Arena } from './arena.ts';
 import { GruError } from '../errors.ts';
-import type { Answer, Failure, Job, Start } from './messages.ts';
+import type { Failure, Job, Start } from './messages.ts';
 import type { Part } from './call.ts';
 import { type PoolWorker, WorkerHandle } from './worker.ts';
 
@@ -15,9 +15,8 @@ interface Place {
   worker: WorkerHandle;
   readonly arena: Arena;
   ready: boolean;
-  /** What it is working on, under the id of the job. */
-  part: Part | undefined;
-  job: number;
+  /** What it is working on. */
+  held: { part: Part; job: Job } | undefined;
   grace: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -25,7 +24,8 @@ interface Place {
 export interface CrewEvents {
   /** A worker has become ready, or has nothing to do. */
   idle(): void;
-  answered(part: Part, answer: Answer): void;
+  /** The results are valid in this turn alone where they are in shared memory. */
+  answered(part: Part, results: Float32Array[]): void;
   failed(part: Part, error: GruError): void;
   /** The worker that had this part is gone. */
   lost(part: Part, why: string): void;
@@ -64,8 +64,7 @@ export class Crew {
     const place = {
       arena: new Arena(),
       ready: false,
-      part: undefined,
-      job: 0,
+      held: undefined,
       grace: undefined,
     } as Partial<Place> as Place;
     try {
@@ -77,9 +76,9 @@ export class Crew {
           place.worker.keepAlive(false);
           this.events.idle();
         },
-        answered: (answer) => {
-          const part = this.takeBack(place, answer.id);
-          if (part) this.events.answered(part, answer);
+        answered: ({ id, results }) => {
+          const held = this.takeBack(place, id);
+          if (held) this.events.answered(held.part, results ?? held.job.results!);
           this.events.idle();
         },
         failed: (failure) => {
@@ -100,8 +99,7 @@ export class Crew {
     const place = [...this.places].find(isIdle)!;
     const id = ++this.jobs;
     const job = cut(id, place.arena);
-    place.part = part;
-    place.job = id;
+    place.held = { part, job };
     part.attempts++;
     place.worker.keepAlive(true);
     try {
@@ -123,7 +121,7 @@ export class Crew {
   /** Gives those workers a while to end that are at a call which nobody waits for any more. */
   giveUp(settled: (part: Part) => boolean): void {
     for (const place of this.places) {
-      if (!place.part || place.grace !== undefined || !settled(place.part)) continue;
+      if (!place.held || place.grace !== undefined || !settled(place.held.part)) continue;
       place.grace = setTimeout(() => {
         void place.worker.terminate();
         this.replace(place, 'it did not end in time');
@@ -131,13 +129,13 @@ export class Crew {
     }
   }
 
-  private takeBack(place: Place, id: number): Part | undefined {
-    if (place.job !== id) return undefined;
-    const { part } = place;
+  private takeBack(place: Place, id: number): Place['held'] {
+    const { held } = place;
+    if (held?.job.id !== id) return undefined;
     clearTimeout(place.grace);
-    place.grace = place.part = undefined;
+    place.grace = place.held = undefined;
     place.worker.keepAlive(false);
-    return part;
+    return held;
   }
 
   private failed(place: Place, { id, code, message }: Failure): void {
@@ -148,8 +146,8 @@ export class Crew {
       this.fall(error);
       return;
     }
-    const part = this.takeBack(place, id);
-    if (part) this.events.failed(part, error);
+    const held = this.takeBack(place, id);
+    if (held) this.events.failed(held.part, error);
     this.events.idle();
   }
 
@@ -157,7 +155,7 @@ export class Crew {
     if (!this.places.delete(place) || this.closed) return;
     clearTimeout(place.grace);
     if (!place.ready) this.failedStarts++;
-    if (place.part) this.events.lost(place.part, why);
+    if (place.held) this.events.lost(place.held.part, why);
     if (this.failedStarts >= MAX_FAILED_STARTS[this.running ? 'later' : 'first']) {
       this.fall(new GruError('worker_lost', `workers die while they start: ${why}`));
       return;
@@ -175,6 +173,6 @@ export class Crew {
   }
 }
 
-function isIdle({ ready, part }: Place): boolean {
-  return ready && !part;
+function isIdle({ ready, held }: Place): boolean {
+  return ready && !held;
 }

@@ -11,7 +11,7 @@ export interface Start {
   lock: string | undefined;
 }
 
-/** Sequences to run. All arrays are the worker's own. */
+/** Sequences to run. All arrays are the worker's as long as it is at them. */
 export interface Job {
   id: number;
   batch: number;
@@ -23,14 +23,14 @@ export interface Job {
   inputs: (Float32Array | Int32Array)[];
   /** By hidden state: (batch, hiddenSize), or undefined for zeros. */
   initial: (Float32Array | undefined)[];
+  /** Shared memory where the results are to be, as in {@link Answer}; undefined: the worker answers with arrays of its own. */
+  results: Float32Array[] | undefined;
 }
 
 export interface Answer {
   id: number;
-  /** By output: rows as {@link BackendState} gives them. */
-  outputs: Float32Array[];
-  /** By hidden state: (batch, hiddenSize). */
-  states: Float32Array[];
+  /** Each output: rows as {@link BackendState} gives them. Then each hidden state: (batch, hiddenSize). */
+  results: Float32Array[] | undefined;
 }
 
 /** A GruError, which structured cloning would turn into a plain Error. */

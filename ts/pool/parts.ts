@@ -6,7 +6,7 @@ import type { RunOptions, RunResult } from '../model.ts';
 import type { ValueKind } from '../spec.ts';
 import { readStates, type StateGroup, statesByLayer } from '../states.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Answer, Job } from './messages.ts';
+import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
 
 type Values = Float32Array | Int32Array;
@@ -92,7 +92,8 @@ function rowsOf({ run, offsets }: Batch, spans: Span[], kind: ValueKind): number
 }
 
 function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, size: number, whole: T, arena: Arena): T {
-  const part = arena.take(whole, rowsOf(batch, spans, kind) * size);
+  const length = rowsOf(batch, spans, kind) * size;
+  const part = (whole instanceof Int32Array ? arena.ints(length) : arena.floats(length)) as T;
   eachBlock(batch, spans, kind, (from, to, rows) => {
     part.set(whole.subarray(from * size, (from + rows) * size), to * size);
   });
@@ -117,58 +118,64 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
         return states && take(batch, spans, 'vector', hiddenSize, states, arena);
       }),
     ),
+    results: arena.shared
+      ? results(graph).map((of) => arena.floats(rowsOf(batch, spans, of.kind) * of.size))
+      : undefined,
   };
+}
+
+/** What an answer holds. */
+function results({ outputs, states }: Graph): { kind: ValueKind; size: number }[] {
+  return [...outputs, ...states.map(({ hiddenSize }) => ({ kind: 'vector' as const, size: hiddenSize }))];
 }
 
 /** Puts the parts of a result together. */
 export class Assembly {
   private readonly graph: Graph;
   private readonly batch: Batch;
-  private outputs: Float32Array[] = [];
-  private states: Float32Array[] = [];
+  private results: Float32Array[] = [];
 
   constructor(graph: Graph, batch: Batch) {
     this.graph = graph;
     this.batch = batch;
   }
 
-  put(spans: Span[], answer: Answer): void {
-    if (count(spans) === this.batch.run.batch) {
-      ({ outputs: this.outputs, states: this.states } = answer);
+  /** @param parts What a worker answered; in shared memory it is copied before this or {@link result} returns. */
+  put(spans: Span[], parts: Float32Array[]): void {
+    const { batch } = this;
+    if (count(spans) === batch.run.batch) {
+      this.results = parts;
       return;
     }
-    const all: Span[] = [{ from: 0, to: this.batch.run.batch }];
-    const give = (into: Float32Array[], i: number, kind: ValueKind, size: number, part: Float32Array) => {
-      const whole = (into[i] ??= new Float32Array(rowsOf(this.batch, all, kind) * size));
-      eachBlock(this.batch, spans, kind, (to, from, rows) => {
-        whole.set(part.subarray(from * size, (from + rows) * size), to * size);
+    const all: Span[] = [{ from: 0, to: batch.run.batch }];
+    results(this.graph).forEach(({ kind, size }, i) => {
+      const whole = (this.results[i] ??= new Float32Array(rowsOf(batch, all, kind) * size));
+      eachBlock(batch, spans, kind, (to, from, rows) => {
+        whole.set(parts[i]!.subarray(from * size, (from + rows) * size), to * size);
       });
-    };
-    this.graph.outputs.forEach(({ kind, size }, i) => {
-      give(this.outputs, i, kind, size, answer.outputs[i]!);
-    });
-    this.graph.states.forEach(({ hiddenSize }, i) => {
-      give(this.states, i, 'vector', hiddenSize, answer.states[i]!);
     });
   }
 
+  /** All parts are in, the last one in this very turn. */
   result(groups: StateGroup[]): RunResult {
     const { run } = this.batch;
     const tensors = this.graph.outputs.map(({ name, kind, size }, i): [string, Tensor] => {
       const sequences = run.batched ? [run.batch] : [];
       const rows =
         kind === 'vector' ? sequences : run.timeMajor ? [run.steps, ...sequences] : [...sequences, run.steps];
-      const values = this.outputs[i]!;
+      const values = this.results[i]!;
       const ragged = kind === 'sequence' ? run.ragged : undefined;
-      if (ragged?.padding === 'none') return [name, { data: values, shape: [values.length / size, size] }];
-      const data = ragged ? padRows(ragged, values, size, run.steps, run.timeMajor) : values;
-      return [name, { data, shape: [...rows, size] }];
+      if (ragged && ragged.padding !== 'none') {
+        return [name, { data: padRows(ragged, values, size, run.steps, run.timeMajor), shape: [...rows, size] }];
+      }
+      const data = values.buffer instanceof ArrayBuffer ? values : new Float32Array(values);
+      return [name, { data, shape: ragged ? [values.length / size, size] : [...rows, size] }];
     });
     return {
       output: tensors[0]![1],
       outputs: Object.fromEntries(tensors),
       states: statesByLayer(groups, run, (index, out) => {
-        out.set(this.states[index]!);
+        out.set(this.results[this.graph.outputs.length + index]!);
       }),
     };
   }

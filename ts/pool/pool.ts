@@ -66,8 +66,8 @@ export class Pool implements GruPool {
         if (this.crew.readyCount === this.workers) this.started?.resolve();
         this.pump();
       },
-      answered: ({ call, spans }, answer) => {
-        call.put(spans, answer, this.groups);
+      answered: ({ call, spans }, results) => {
+        call.put(spans, results, this.groups);
       },
       failed: ({ call }, error) => {
         call.reject(error);

@@ -1,17 +1,17 @@
-import type { BackendState, CompiledModel } from '../backend.ts';
+import type { CompiledModel } from '../backend.ts';
 import { GruError } from '../errors.ts';
 import { type Graph, resolveGraph } from '../graph.ts';
+import { ModelResources } from '../resources.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
 
-/** In the worker: a model of its own, and the state of the last job. */
+/** In the worker: a model of its own. */
 export class Runner {
   private readonly graph: Graph;
-  private readonly compiled: CompiledModel;
-  private state: BackendState | undefined;
+  private readonly resources: ModelResources;
 
   private constructor(graph: Graph, compiled: CompiledModel) {
     this.graph = graph;
-    this.compiled = compiled;
+    this.resources = new ModelResources(compiled);
   }
 
   /** @throws GruError `backend_unavailable`, `out_of_memory`. */
@@ -24,11 +24,9 @@ export class Runner {
   }
 
   /** @throws GruError `out_of_memory`, `id_out_of_range`. The runner stays usable. */
-  run({ id, batch, steps, lengths, timeMajor, inputs, initial }: Job): Answer {
+  run({ id, batch, steps, lengths, timeMajor, inputs, initial, results }: Job): Answer {
     try {
-      if (this.state?.batch !== batch) this.drop();
-      const state = (this.state ??= this.compiled.createState(batch));
-      state.setLengths(lengths ?? new Int32Array(batch).fill(steps), timeMajor);
+      const state = this.resources.stateFor({ batch, steps, timeMajor, ragged: lengths && { lengths } });
       state.reset();
       initial.forEach((data, i) => {
         if (data) state.writeHidden(i, data);
@@ -37,24 +35,23 @@ export class Runner {
         (dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i)).set(inputs[i]!);
       });
       state.run();
-      return {
-        id,
-        outputs: this.graph.outputs.map((_, i) => state.output(i).slice()),
-        states: this.graph.states.map(({ hiddenSize }, i) => {
-          const hidden = new Float32Array(batch * hiddenSize);
-          state.readHidden(i, hidden);
-          return hidden;
-        }),
-      };
+      const { outputs, states } = this.graph;
+      const own = () => [
+        ...outputs.map((_, i) => new Float32Array(state.output(i).length)),
+        ...states.map(({ hiddenSize }) => new Float32Array(batch * hiddenSize)),
+      ];
+      const into = results ?? own();
+      outputs.forEach((_, i) => {
+        into[i]!.set(state.output(i));
+      });
+      states.forEach((_, i) => {
+        state.readHidden(i, into[outputs.length + i]!);
+      });
+      return { id, results: results ? undefined : into };
     } catch (error) {
-      this.drop();
+      this.resources.dropRunState();
       throw error;
     }
-  }
-
-  private drop(): void {
-    this.state?.free();
-    this.state = undefined;
   }
 }
 
