@@ -1,6 +1,7 @@
 import type { FromWorker, ToWorker } from './pool/messages.ts';
 import { nodeThreads } from './pool/node.ts';
 import { Runner, toFailure } from './pool/runner.ts';
+import { claim } from './pool/ticket.ts';
 
 /** The script of a pool's workers, in Node and in browsers: not for importing, but for the option `createWorker`. */
 export type { PoolWorker } from './pool/worker.ts';
@@ -16,6 +17,7 @@ let runner: Runner | undefined;
 async function receive(message: ToWorker): Promise<void> {
   if ('job' in message) {
     const { job } = message;
+    if (job.ticket && !claim(job.ticket, job.id)) return;
     try {
       const answer = runner!.run(job);
       port.postMessage(

@@ -114,6 +114,19 @@ test('a call that two workers die of is rejected; the next one runs', async () =
   await pool.close();
 });
 
+test('what waits for a worker that dies is not what it died of', async () => {
+  let workers = 0;
+  const pool = await createPool(model, {
+    workers: 1,
+    createWorker: () => new Worker(dies.before, { workerData: { dieAt: ++workers <= 2 ? 1 : -1, how: 'exit' } }),
+  });
+  const calls = [1, 2, 3].map((seed) => pool.run(batch(seed)));
+  await expect(calls[0]).rejects.toMatchObject({ code: 'worker_lost' });
+  expect(await Promise.all(calls.slice(1))).toEqual([2, 3].map((seed) => model.run(batch(seed))));
+  expect(workers).toBe(3);
+  await pool.close();
+});
+
 test('workers that cannot start: createPool rejects; later, the calls do', async () => {
   const nowhere = new URL('./nowhere.mjs', import.meta.url);
   await expect(createPool(model, { workers: 2, createWorker: () => new Worker(nowhere) })).rejects.toMatchObject({

@@ -15,9 +15,11 @@ beforeAll(async () => {
 const big = () => ({ data: numbers(16 * 50 * SIZE), shape: [16, 50, SIZE] });
 const one = () => numbers(50 * SIZE);
 
-/** A pool that counts what its workers are given. */
+/** A pool that counts what its workers are given, and what they have done. */
 async function counting(options: PoolOptions) {
   const counts = { jobs: 0, workers: 0 };
+  /** Ids of jobs: 1, 2, ... in the order in which workers were given them. */
+  const answered: number[] = [];
   const pool = await createPool(model, {
     ...options,
     createWorker: () => {
@@ -28,10 +30,13 @@ async function counting(options: PoolOptions) {
         if ('job' in message) counts.jobs++;
         post(message, transfer);
       };
+      worker.on('message', (message: { answer?: { id: number } }) => {
+        if (message.answer) answered.push(message.answer.id);
+      });
       return worker;
     },
   });
-  return { pool, counts };
+  return { pool, counts, answered };
 }
 
 test('small work stays on this thread, large work is shared out, several calls are not split', async () => {
@@ -66,8 +71,36 @@ test('a full queue rejects, ready waits', async () => {
   await pool.close();
 });
 
+test('a call that waits for a busy worker is one of the queue', async () => {
+  const { pool, counts, answered } = await counting({ workers: 1, maxQueue: 2 });
+  const calls = [pool.run(big()), pool.run(big()), pool.run(big())];
+  await Promise.resolve();
+  expect({ jobs: counts.jobs, queued: pool.queued }).toEqual({ jobs: 2, queued: 2 });
+  await expect(pool.run(big())).rejects.toMatchObject({ code: 'queue_full' });
+  await pool.ready;
+  calls.push(pool.run(big()));
+  await Promise.all(calls);
+  expect(answered).toEqual([1, 2, 3, 4]);
+  await pool.close();
+});
+
+test('what waits for a busy worker goes to one that is idle', async () => {
+  const { pool, counts, answered } = await counting({ workers: 2 });
+  const done: string[] = [];
+  const run = async (name: string, sequences: number) => {
+    await pool.run({ data: numbers(sequences * 50 * SIZE), shape: [sequences, 50, SIZE] });
+    done.push(name);
+  };
+  // One worker has the first and the third of them, the other has the second and the fourth.
+  await Promise.all([run('long', 400), run('second', 8), run('third', 8), run('fourth', 8)]);
+  expect(done).toEqual(['second', 'fourth', 'third', 'long']);
+  expect(counts.jobs).toBe(5);
+  expect(answered).toEqual([2, 4, 5, 1]);
+  await pool.close();
+});
+
 test('abort: before, in the queue, and at work; the pool goes on', async () => {
-  const { pool, counts } = await counting({ workers: 1 });
+  const { pool, counts, answered } = await counting({ workers: 1 });
   const reason = new Error('enough');
   await expect(pool.run(big(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   expect(counts.jobs).toBe(0);
@@ -82,7 +115,9 @@ test('abort: before, in the queue, and at work; the pool goes on', async () => {
   atWork.abort(reason);
   await expect(first).rejects.toBe(reason);
   expect(await third).toEqual(model.run(big()));
-  expect(counts).toEqual({ jobs: 2, workers: 1 });
+  // All were given to the worker; it did not start the second, nor the first where it had not yet.
+  expect(counts).toEqual({ jobs: 3, workers: 1 });
+  expect(answered).not.toContain(2);
   await pool.close();
 });
 

@@ -9,8 +9,8 @@ import type { Span } from './work.ts';
 export interface Part {
   call: Call;
   spans: Span[];
-  /** Workers that were given it. */
-  attempts: number;
+  /** Workers that died when they had it. */
+  deaths: number;
 }
 
 /** What a call is waiting for. */
@@ -48,7 +48,7 @@ export class Call {
   /** The parts that workers are given. */
   split(shares: Span[][]): Part[] {
     this.missing = shares.length;
-    return shares.map((spans) => ({ call: this, spans, attempts: 0 }));
+    return shares.map((spans) => ({ call: this, spans, deaths: 0 }));
   }
 
   /** @returns The spans' share of the result is in; the last one settles the call. */

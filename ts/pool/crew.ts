@@ -1,28 +1,19 @@
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 import { GruError } from '../errors.ts';
 import type { Failure, Job, Start } from './messages.ts';
 import type { Part } from './call.ts';
+import { Place } from './place.ts';
 import { type PoolWorker, WorkerHandle } from './worker.ts';
 
 /** Workers in a row that may die while they start, before the pool gives up: when none ever ran, and later. */
 const MAX_FAILED_STARTS = { first: 3, later: 20 };
 
-/** Milliseconds that a worker may go on with a part of a call that was given up, before another takes its place. */
-const GRACE = 1000;
-
-/** A worker's place: there is always one worker in it, or one on its way. */
-interface Place {
-  worker: WorkerHandle;
-  readonly arena: Arena;
-  ready: boolean;
-  /** What it is working on. */
-  held: { part: Part; job: Job } | undefined;
-  grace: ReturnType<typeof setTimeout> | undefined;
-}
+/** Ids of jobs start again after this one: they must fit a ticket. */
+const LAST_ID = 2 ** 31 - 1;
 
 /** What the crew tells the pool. */
 export interface CrewEvents {
-  /** A worker has become ready, or has nothing to do. */
+  /** A worker has become ready, or has ended a job. */
   idle(): void;
   /** The results are valid in this turn alone where they are in shared memory. */
   answered(part: Part, results: Float32Array[]): void;
@@ -52,23 +43,27 @@ export class Crew {
   }
 
   get idleCount(): number {
-    return [...this.places].filter(isIdle).length;
+    return [...this.places].filter(({ idle }) => idle).length;
   }
 
   get readyCount(): number {
     return [...this.places].filter(({ ready }) => ready).length;
   }
 
+  /** Parts that wait for a worker which is at another. */
+  get waitingCount(): number {
+    return [...this.places].filter(({ next }) => next).length;
+  }
+
+  /** There is a worker that a part can be given to. */
+  get hasRoom(): boolean {
+    return [...this.places].some(({ hasRoom }) => hasRoom);
+  }
+
   /** Adds a worker. @throws GruError `worker_lost` when there cannot be one. */
   hire(): void {
-    const place = {
-      arena: new Arena(),
-      ready: false,
-      held: undefined,
-      grace: undefined,
-    } as Partial<Place> as Place;
     try {
-      place.worker = new WorkerHandle(this.createWorker(), this.start, {
+      const worker = new WorkerHandle(this.createWorker(), this.start, {
         ready: () => {
           this.failedStarts = 0;
           this.running = true;
@@ -77,7 +72,7 @@ export class Crew {
           this.events.idle();
         },
         answered: ({ id, results }) => {
-          const held = this.takeBack(place, id);
+          const held = place.take(id);
           if (held) this.events.answered(held.part, results ?? held.job.results!);
           this.events.idle();
         },
@@ -88,54 +83,43 @@ export class Crew {
           this.replace(place, why);
         },
       });
+      const place = new Place(worker, () => {
+        void worker.terminate();
+        this.replace(place, 'it did not end in time');
+      });
       this.places.add(place);
     } catch (cause) {
       throw new GruError('worker_lost', `a worker could not be started: ${String(cause)}`, { cause });
     }
   }
 
-  /** Gives a part to an idle worker. */
+  /** Gives a part to an idle worker, or to the one that should be idle first. */
   give(part: Part, cut: (id: number, arena: Arena) => Job): void {
-    const place = [...this.places].find(isIdle)!;
-    const id = ++this.jobs;
-    const job = cut(id, place.arena);
-    place.held = { part, job };
-    part.attempts++;
-    place.worker.keepAlive(true);
-    try {
-      place.worker.run(job);
-    } catch (error) {
-      this.takeBack(place, id);
-      throw error;
+    const place = [...this.places].filter(({ hasRoom }) => hasRoom).reduce((a, b) => (b.job < a.job ? b : a));
+    this.jobs = (this.jobs % LAST_ID) + 1;
+    place.give(part, (arena) => cut(this.jobs, arena));
+  }
+
+  /** The part that has waited longest for a worker which is at another. */
+  takeBack(): Part | undefined {
+    for (const place of [...this.places].filter(({ next }) => next).sort((a, b) => a.next - b.next)) {
+      const part = place.takeBack();
+      if (part) return part;
     }
+    return undefined;
   }
 
   async close(): Promise<void> {
     this.closed = true;
     const places = [...this.places];
     this.places.clear();
-    for (const { grace } of places) clearTimeout(grace);
+    for (const place of places) place.vacate();
     await Promise.all(places.map(({ worker }) => worker.terminate()));
   }
 
-  /** Gives those workers a while to end that are at a call which nobody waits for any more. */
-  giveUp(settled: (part: Part) => boolean): void {
-    for (const place of this.places) {
-      if (!place.held || place.grace !== undefined || !settled(place.held.part)) continue;
-      place.grace = setTimeout(() => {
-        void place.worker.terminate();
-        this.replace(place, 'it did not end in time');
-      }, GRACE);
-    }
-  }
-
-  private takeBack(place: Place, id: number): Place['held'] {
-    const { held } = place;
-    if (held?.job.id !== id) return undefined;
-    clearTimeout(place.grace);
-    place.grace = place.held = undefined;
-    place.worker.keepAlive(false);
-    return held;
+  /** A call has settled. */
+  giveUp(): void {
+    for (const place of this.places) place.giveUp();
   }
 
   private failed(place: Place, { id, code, message }: Failure): void {
@@ -146,16 +130,15 @@ export class Crew {
       this.fall(error);
       return;
     }
-    const held = this.takeBack(place, id);
+    const held = place.take(id);
     if (held) this.events.failed(held.part, error);
     this.events.idle();
   }
 
   private replace(place: Place, why: string): void {
     if (!this.places.delete(place) || this.closed) return;
-    clearTimeout(place.grace);
     if (!place.ready) this.failedStarts++;
-    if (place.held) this.events.lost(place.held.part, why);
+    for (const part of place.vacate()) this.events.lost(part, why);
     if (this.failedStarts >= MAX_FAILED_STARTS[this.running ? 'later' : 'first']) {
       this.fall(new GruError('worker_lost', `workers die while they start: ${why}`));
       return;
@@ -171,8 +154,4 @@ export class Crew {
     void this.close();
     this.events.broken(error);
   }
-}
-
-function isIdle({ ready, held }: Place): boolean {
-  return ready && !held;
 }

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts';
 import type { GruErrorCode } from '../errors.ts';
 import type { ModelSpec } from '../spec.ts';
+import type { Ticket } from './ticket.ts';
 
 /** The first message to a worker: how to start the backend and make the model. */
 export interface Start {
@@ -14,6 +15,8 @@ export interface Start {
 /** Sequences to run. All arrays are the worker's as long as it is at them. */
 export interface Job {
   id: number;
+  /** To be claimed by the worker before it starts, where there is shared memory; else the job is the worker's. */
+  ticket: Ticket | undefined;
   batch: number;
   steps: number;
   /** Steps of each sequence where they differ. */

@@ -1,4 +1,4 @@
-import type { Arena } from './arena.ts';
+import { Arena } from './arena.ts';
 import { packRows, padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
@@ -102,10 +102,11 @@ function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, si
 
 /** A part of a run, copied for a worker. */
 export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Span[], id: number, arena: Arena): Job {
-  arena.restart();
+  const ticket = arena.restart(id);
   const { run, offsets } = batch;
   return {
     id,
+    ticket,
     batch: count(spans),
     steps: run.steps,
     lengths: run.ragged && take(batch, spans, 'vector', 1, run.ragged.lengths, arena),
@@ -118,7 +119,7 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
         return states && take(batch, spans, 'vector', hiddenSize, states, arena);
       }),
     ),
-    results: arena.shared
+    results: Arena.shared
       ? results(graph).map((of) => arena.floats(rowsOf(batch, spans, of.kind) * of.size))
       : undefined,
   };

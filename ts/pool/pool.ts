@@ -95,7 +95,7 @@ export class Pool implements GruPool {
   }
 
   get queued(): number {
-    return this.queue.length;
+    return this.queue.length + this.crew.waitingCount;
   }
 
   get ready(): Promise<void> {
@@ -141,7 +141,7 @@ export class Pool implements GruPool {
 
   /** Calls that can be made now: those in the queue that find an idle worker do not wait. */
   private get room(): number {
-    return this.maxQueue + this.crew.idleCount - this.queue.length - this.again.length;
+    return this.maxQueue + this.crew.idleCount - this.queued - this.again.length;
   }
 
   /** Gives out work, after the calls of this tick are all in: together they may keep each worker busy without being split. */
@@ -156,8 +156,9 @@ export class Pool implements GruPool {
   }
 
   private giveOut(): void {
-    for (let idle = this.crew.idleCount; idle > 0 && !this.ended; idle = this.crew.idleCount) {
-      const part = this.again.shift();
+    while (this.crew.hasRoom && !this.ended) {
+      const idle = this.crew.idleCount;
+      const part = this.again.shift() ?? (idle > 0 ? this.crew.takeBack() : undefined);
       if (part) {
         this.give(part);
         continue;
@@ -183,7 +184,7 @@ export class Pool implements GruPool {
 
   private lost(part: Part, why: string): void {
     if (part.call.settled) return;
-    if (part.attempts < 2) this.again.push(part);
+    if (part.deaths < 2) this.again.push(part);
     else part.call.reject(new GruError('worker_lost', `pool.run: two workers died of this call; the second: ${why}`));
   }
 
@@ -191,8 +192,8 @@ export class Pool implements GruPool {
     this.calls.delete(call);
     const at = this.queue.indexOf(call);
     if (at >= 0) this.queue.splice(at, 1);
-    this.crew.giveUp((part) => part.call.settled);
-    if (this.roomWaiters.length > 0) this.pump();
+    this.crew.giveUp();
+    this.pump();
     if (this.calls.size === 0) for (const resolve of this.drainWaiters.splice(0)) resolve();
   }
 
