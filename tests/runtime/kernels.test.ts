@@ -59,6 +59,26 @@ describe('the choice of kernels', () => {
     expect(engine.longest).toBeLessThan(0.5);
   });
 
+  test('runs take its slices, a millisecond apart, in a program that lets no timer fire', () => {
+    engine = new FakeEngine([0.0004, 0.0003]);
+    const choice = choose(engine);
+    choice.take!();
+    expect(engine.clock).toBe(0);
+    for (let runs = 0; choice.take && runs < 20; runs++) {
+      const ran = [...engine.ran];
+      choice.take();
+      expect(engine.ran).toEqual(ran);
+      engine.clock += 1.5;
+      choice.take();
+      expect(engine.ran).not.toEqual(ran);
+    }
+    expect(choice.take).toBeUndefined();
+    expect(choice.current).toBe(1);
+    expect(engine.selected).toEqual([1]);
+    expect(engine.blocks).toBe(0);
+    expect(engine.longest).toBeLessThan(0.5);
+  });
+
   test('a probe that fails leaves the first set, and takes nothing', async () => {
     engine = new FakeEngine([0.0004, 0.0003]);
     vi.spyOn(engine, 'kernels_run').mockImplementation(() => {

@@ -2,11 +2,12 @@ import type { CompiledModel } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import type { Graph, GraphNode } from '../../graph.ts';
 import { checked, type Engine } from './engine.ts';
+import type { Kernels } from './kernels.ts';
 import { withBlocks } from './memory.ts';
 import { WasmState } from './state.ts';
 
 /** Hands a graph to the core, which packs its weights. */
-export function compile(engine: Engine, graph: Graph): CompiledModel {
+export function compile(engine: Engine, graph: Graph, kernels: Kernels): CompiledModel {
   const model = checked(engine.model_new(), 'new model');
   try {
     for (const { kind, size, name } of graph.inputs) {
@@ -23,7 +24,8 @@ export function compile(engine: Engine, graph: Graph): CompiledModel {
     bytes: engine.model_bytes(model),
     createState(batch) {
       if (!alive) throw new GruError('disposed', 'the model has been disposed');
-      return new WasmState(engine, graph, checked(engine.state_new(model, batch), `state of batch ${batch}`), batch);
+      const handle = checked(engine.state_new(model, batch), `state of batch ${batch}`);
+      return new WasmState(engine, kernels, graph, handle, batch);
     },
     free() {
       if (alive) engine.model_free(model);

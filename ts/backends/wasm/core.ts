@@ -5,6 +5,7 @@ import { GruError } from '../../errors.ts';
 import type { Graph } from '../../graph.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
+import type { Kernels } from './kernels.ts';
 
 export type BuildName = 'baseline' | 'relaxed';
 
@@ -23,12 +24,7 @@ export function instantiate(name: BuildName, module: WebAssembly.Module): Engine
 }
 
 /** The backend over an instance whose kernels are those given. */
-export function backendOver(
-  name: BuildName,
-  engine: Engine,
-  module: WebAssembly.Module,
-  kernels: { readonly current: number; final?(): Promise<number> },
-): Backend {
+export function backendOver(name: BuildName, engine: Engine, module: WebAssembly.Module, kernels: Kernels): Backend {
   return {
     name: `wasm-${name}`,
     get shared() {
@@ -37,7 +33,7 @@ export function backendOver(
     settled: async () => {
       await kernels.final?.();
     },
-    compile: (graph: Graph) => compile(engine, graph),
+    compile: (graph: Graph) => compile(engine, graph, kernels),
   };
 }
 

@@ -21,40 +21,81 @@ const TIMED = 32;
 /** Optimised code has come when a product takes less than this share of what it took in baseline code. */
 const FASTER = 0.8;
 
+/** Milliseconds between slices, in which others run, and the engine makes optimised code. */
+const PAUSE = 1;
+
+/** What runs need to know of the kernels of their instance. */
+export interface Kernels {
+  /** Number of the set in use. */
+  readonly current: number;
+  /** To be called by each run, while it is there. */
+  readonly take?: (() => void) | undefined;
+  /** {@link current} when it will not change any more. */
+  final?(): Promise<number>;
+}
+
 /**
  * Chooses the kernels of an instance by timing them: their order depends on the engine's compiler, not on its version alone
  * (bench/records). All sets give the same bits, so that models run on the first one until then, and a wrong choice costs speed
- * only. Warming up takes 1 to 2 ms of this thread in slices, between which it is free; the engine then optimises on another
- * one, timing takes 0.1 ms.
+ * only. Warming up takes 1 to 2 ms of this thread in slices; the engine then optimises on another one, timing takes 0.1 ms.
+ * Timers ask for the slices; runs do too, for a program that runs on and on lets no timer fire.
  */
-export class KernelChoice {
-  private set = 0;
-  private readonly done: Promise<void>;
+export class KernelChoice implements Kernels {
+  current = 0;
+  take: (() => void) | undefined;
+  private readonly slices: Generator<void, void>;
+  private lastSlice = 0;
+  private settle!: () => void;
+  private readonly settled = new Promise<void>((resolve) => (this.settle = resolve));
   /** Node's can be told not to keep the process alive; a browser's is a number. */
   private timer: Partial<Pick<NodeJS.Timeout, 'ref' | 'unref'>> | undefined;
   private awaited = false;
 
   constructor(engine: Engine, revectorize: boolean) {
-    // A probe that fails leaves the first set.
-    this.done = this.choose(engine, revectorize).catch(() => undefined);
+    this.slices = this.probe(engine, revectorize);
+    if (typeof setTimeout !== 'function' || typeof performance !== 'object') {
+      this.settle();
+      return;
+    }
+    this.lastSlice = performance.now();
+    this.take = () => {
+      if (performance.now() - this.lastSlice >= PAUSE) this.takeSlice();
+    };
+    this.wait();
   }
 
-  /** Number of the set in use now. */
-  get current(): number {
-    return this.set;
-  }
-
-  /** The same when it will not change any more. */
   async final(): Promise<number> {
     this.awaited = true;
     this.timer?.ref?.();
-    await this.done;
-    return this.set;
+    await this.settled;
+    return this.current;
   }
 
-  private async choose(engine: Engine, revectorize: boolean): Promise<void> {
+  /** A process does not stay for it, unless somebody waits. */
+  private wait(): void {
+    this.timer = setTimeout(() => {
+      this.takeSlice();
+      if (this.take) this.wait();
+    }, PAUSE);
+    if (!this.awaited) this.timer.unref?.();
+  }
+
+  private takeSlice(): void {
+    if (!this.take) return;
+    let done: boolean | undefined = true;
+    try {
+      ({ done } = this.slices.next());
+    } catch {
+      // A probe that fails leaves the first set.
+    }
+    this.lastSlice = performance.now();
+    if (!done) return;
+    this.take = undefined;
+    this.settle();
+  }
+
+  private *probe(engine: Engine, revectorize: boolean): Generator<void, void> {
     const [sets, rows] = revectorize ? [REVECTORIZED_SETS, 6] : [SETS, 1];
-    await this.pause();
     const operands = checked(engine.block_new(OPERANDS), 'kernel probe');
     try {
       const run = (set: number, times: number) => {
@@ -65,28 +106,20 @@ export class KernelChoice {
       const baseline = sets.map((set) => Math.min(run(set, TIMED), run(set, TIMED), run(set, TIMED)));
       for (let done = 0; done < WARM_UP; done += SLICE) {
         for (const set of sets) {
-          await this.pause();
+          yield;
           run(set, SLICE);
         }
       }
       let best = baseline;
       for (let round = 0; round < 3 && !best.every((time, set) => time < FASTER * baseline[set]!); round++) {
-        await this.pause();
+        yield;
         best = sets.map((set) => Math.min(...Array.from({ length: 8 }, () => run(set, TIMED))));
       }
       const chosen = best.indexOf(Math.min(...best));
       checked(engine.kernels_select(chosen), 'kernel choice');
-      this.set = chosen;
+      this.current = chosen;
     } finally {
       engine.block_free(operands);
     }
-  }
-
-  /** Lets others run. A process does not stay for it, unless somebody waits. */
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.timer = setTimeout(resolve, 1);
-      if (!this.awaited) this.timer.unref?.();
-    });
   }
 }

@@ -2,6 +2,7 @@ import type { BackendState } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import type { Graph } from '../../graph.ts';
 import { checked, type Engine } from './engine.ts';
+import type { Kernels } from './kernels.ts';
 import { View, withBlocks } from './memory.ts';
 
 /** Largest number of rows: their offsets must fit into 32 bits. */
@@ -11,6 +12,7 @@ const MAX_ROWS = 2 ** 31;
 export class WasmState implements BackendState {
   readonly batch: number;
   private readonly engine: Engine;
+  private readonly kernels: Kernels;
   private readonly graph: Graph;
   private handle: number;
   private inputs: (View<Float32Array> | View<Int32Array>)[] = [];
@@ -19,8 +21,9 @@ export class WasmState implements BackendState {
   private rows: number;
   private sequences: number;
 
-  constructor(engine: Engine, graph: Graph, handle: number, batch: number) {
+  constructor(engine: Engine, kernels: Kernels, graph: Graph, handle: number, batch: number) {
     this.engine = engine;
+    this.kernels = kernels;
     this.graph = graph;
     this.handle = handle;
     this.batch = batch;
@@ -94,6 +97,7 @@ export class WasmState implements BackendState {
   }
 
   run(): void {
+    this.kernels.take?.();
     const code = this.engine.state_run(this.alive());
     if (code < 0) checked(code, 'run');
   }
