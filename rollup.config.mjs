@@ -57,7 +57,7 @@ export default [
       format: 'es',
       sourcemap: true,
       chunkFileNames: 'chunks/[name].js',
-      manualChunks: { core },
+      manualChunks: { core, 'js-backend': ['ts/backends/js/index.ts'] },
     },
     plugins: [nodeResolve({ browser: true }), inlineWasm(), typescript, wasmFiles, licences],
     external,

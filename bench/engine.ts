@@ -32,6 +32,16 @@ export interface Runner {
   free?(): void;
 }
 
+export interface Shipped {
+  /** An import to bundle. */
+  code: string;
+  /** Files beside it: paths from bench/. */
+  files?: string[];
+  external?: string[];
+  /** Chunks that not every program loads, by what they are: patterns of the files that they start from. */
+  onDemand?: Record<string, RegExp>;
+}
+
 export interface Engine {
   name: string;
   hosts: ('node' | 'page')[];
@@ -41,8 +51,8 @@ export interface Engine {
   flags?: string[];
   /** Gives no results to check: it only shows what is possible. */
   isCeiling?: boolean;
-  /** What a user downloads: an import to bundle, and files beside it (paths from bench/). */
-  ships?: { code: string; files?: string[]; external?: string[] } | undefined;
+  /** What a user downloads. */
+  ships?: Shipped | undefined;
   /** Whether a case is for this engine, or why not. `false` says: not meant for it, no word about it. */
   takes(c: Case): true | false | string;
   /** Writes the model in the engine's own file format, where it has one: before any clock starts. */

@@ -111,7 +111,11 @@ export function sizeTable(record: BenchRecord): Table {
   return {
     title: 'What a user downloads',
     head: ['engine', 'raw', 'minified + gzip'],
-    rows: record.sizes.map((s) => [s.engine, bytes(s.raw), bytes(s.gzip)]),
+    rows: record.sizes.map((s) => [
+      s.part === undefined ? s.engine : `${s.engine}, on demand: ${s.part}`,
+      bytes(s.raw),
+      bytes(s.gzip),
+    ]),
   };
 }
 

@@ -63,6 +63,8 @@ export interface EngineResult {
 
 export interface SizeResult {
   engine: string;
+  /** What is downloaded on demand, on top; undefined: what every program downloads. */
+  part?: string;
   /** Bytes of minified JavaScript, and of the files beside it. */
   raw: number;
   gzip: number;

@@ -13,7 +13,7 @@ import { Bench } from './measure.ts';
 import { type BenchRecord, readRecord, type Settings } from './record.ts';
 import { caseLine } from './format.ts';
 import { printErrors, printRecord, printTargets, writeRecord } from './report.ts';
-import { sizeOf } from './size.ts';
+import { sizesOf } from './size.ts';
 
 const FULL: Settings = {
   quick: false,
@@ -116,12 +116,12 @@ async function measureAll(): Promise<BenchRecord> {
       () => !values.check && (values.case === undefined || matches(values.case, 'size')),
     )) {
       spinner.text = `${where}${engine.name}`;
-      const size = await sizeOf(engine).catch((error: unknown) => {
+      const sizes = await sizesOf(engine).catch((error: unknown) => {
         console.error(`size of ${engine.name}: ${String(error)}`);
         process.exitCode = 1;
-        return undefined;
+        return [];
       });
-      if (size) record.sizes.push(size);
+      record.sizes.push(...sizes);
     }
     record.cases.sort((a, b) => CASES.indexOf(a.case) - CASES.indexOf(b.case));
   } finally {

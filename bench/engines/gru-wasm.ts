@@ -12,6 +12,8 @@ const OPTIONS: Record<string, GruWasm.ModelOptions> = {
   js: { backend: 'js' },
 };
 
+const READERS = { 'readers of all model files': /\/read\.js$/ };
+
 /** One backend of this library, by its public API. */
 export function gruWasm(name: string, backend: string, load = installed): Engine {
   let library: typeof GruWasm;
@@ -19,7 +21,10 @@ export function gruWasm(name: string, backend: string, load = installed): Engine
     name,
     hosts: ['node', 'page'],
     takes: isWholeRun,
-    ships: { code: `export * from '${backend === 'js' ? 'gru-wasm/js' : 'gru-wasm'}'` },
+    ships:
+      backend === 'js'
+        ? { code: "export * from 'gru-wasm/js'", onDemand: READERS }
+        : { code: "export * from 'gru-wasm'", onDemand: { 'the JS backend': /\/js-backend\.js$/, ...READERS } },
     async load() {
       library = await load();
     },

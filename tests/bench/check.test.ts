@@ -5,6 +5,7 @@ import { type Engine, LeftOut } from '../../bench/engine.ts';
 import { gruWasm } from '../../bench/engines/gru-wasm.ts';
 import { textbook } from '../../bench/engines/textbook.ts';
 import { TOLERANCE } from '../../bench/reference.ts';
+import { sizesOf } from '../../bench/size.ts';
 import { hasRelaxedSimd } from '../../ts/backends/wasm/detect.ts';
 
 const source = () => import('../../ts/index.ts');
@@ -54,4 +55,13 @@ test('an engine that is wrong is found out', async () => {
 test('names are unique, and every case is in one heat', () => {
   expect(new Set(CASES.map((c) => c.name)).size).toBe(CASES.length);
   expect(heats(CASES).flat()).toHaveLength(CASES.length);
+});
+
+test('what a program on wasm downloads is told from what it loads on demand', async () => {
+  const relaxed = ENGINES[0]!;
+  const sizes = await sizesOf({ ...relaxed, ships: { ...relaxed.ships!, code: "export * from '../dist/index.js'" } });
+  expect(sizes.map(({ part }) => part)).toEqual([undefined, 'the JS backend', 'readers of all model files']);
+  // Neither counted twice nor left out: the sum is that of one bundle, but for what chunks cost.
+  const whole = await sizesOf({ ...relaxed, ships: { code: "export * from '../dist/index.js'" } });
+  expect(sizes.reduce((sum, { raw }) => sum + raw, 0)).toBe(whole[0]!.raw);
 });
