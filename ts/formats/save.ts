@@ -1,6 +1,6 @@
 import { layerKind } from '../layers/index.ts';
 import type { ModelSpec } from '../spec.ts';
-import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { type TensorToWrite, writeSafetensors } from './safetensors-writer.ts';
 
 /** The key of `__metadata__` that holds the spec, and the version of what is under it. */
 export const METADATA_KEY = 'gru-wasm';
