@@ -117,7 +117,7 @@ const wasmBuild = (name, features) => {
   });
 };
 
-const packedWasm = stamped('wasm-packed', 'both wasm binaries, packed', '1 s', {
+const packedWasm = stamped('wasm-packed', 'both wasm binaries, packed', '3 s', {
   value: () =>
     digest([
       'crate/pkg/baseline',
