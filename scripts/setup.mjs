@@ -99,7 +99,7 @@ const wasmBuild = (name, features) => {
     async work() {
       const args = [
         'build',
-        'crate',
+        'crate/bindings',
         '--target',
         'web',
         '--mode',
@@ -108,7 +108,7 @@ const wasmBuild = (name, features) => {
         '--no-gitignore',
         '--release',
       ];
-      await quietly('wasm-pack', [...args, '--out-name', 'gru_wasm', '--out-dir', `pkg/${name}`, '--', '--locked'], {
+      await quietly('wasm-pack', [...args, '--out-name', 'gru_wasm', '--out-dir', `../pkg/${name}`, '--', '--locked'], {
         env: wasmEnv(name),
       });
       // TypeScript would take it for the type of the import that @rollup/plugin-wasm makes (ts/wasm.d.ts).

@@ -7,7 +7,7 @@
 //! | any other | `[f32; 4]`, the same bits as the baseline | `cargo test`, the parity test |
 //!
 //! A [`model::Model`] is an immutable graph of [`layers`] with their weights packed once ([`pack`]); a [`model::State`] owns
-//! the hidden values and buffers of one batch. `bindings.rs` alone knows JavaScript. The arithmetic, operation by
+//! the hidden values and buffers of one batch. crate/bindings alone knows JavaScript. The arithmetic, operation by
 //! operation, is in docs/arithmetic.md.
 
 #![no_std]
@@ -16,8 +16,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-#[cfg(target_arch = "wasm32")]
-mod bindings;
 pub mod buffer;
 pub mod error;
 pub mod kernels;
@@ -26,16 +24,3 @@ pub mod model;
 pub mod pack;
 pub mod plan;
 pub mod simd;
-
-#[cfg(target_arch = "wasm32")]
-mod host {
-    //! What a program of WebAssembly needs without std, whose panic messages and allocator are 20 KB.
-
-    #[global_allocator]
-    static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
-
-    #[panic_handler]
-    fn panic(_: &core::panic::PanicInfo) -> ! {
-        core::arch::wasm32::unreachable()
-    }
-}

@@ -34,7 +34,7 @@ export function compile(engine: Engine, graph: Graph, kernels: Kernels): Compile
   };
 }
 
-/** In the form that `model_add_layer` of crate/src/bindings.rs reads. */
+/** In the form that `model_add_layer` of crate/bindings reads. */
 function addLayer(engine: Engine, model: number, { layer, kind, inputs, firstOutput }: GraphNode): void {
   const what = `${layer.type} layer '${layer.name}'`;
   const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};

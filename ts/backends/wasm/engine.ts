@@ -1,7 +1,7 @@
 import type { InitOutput } from '../../../crate/pkg/baseline/gru_wasm.js';
 import { GruError } from '../../errors.ts';
 
-/** What an instance of the Rust core exports: crate/src/bindings.rs. */
+/** What an instance of the Rust core exports: crate/bindings. */
 export type Engine = InitOutput;
 
 /** Names of `EngineError` (crate/src/error.rs) by number. */

@@ -1,17 +1,31 @@
 //! The functions that JavaScript calls. Numbers only: so the glue needs no TextDecoder, which audio threads do not have.
 //!
 //! Models and states are named by handles above 0. A negative result is the negative of an
-//! [`EngineError`](crate::error::EngineError)'s number. Every handle, index and length is checked here; pointers must come
-//! from [`alloc`] or from a function below.
+//! [`EngineError`](gru_wasm::error::EngineError)'s number. Every handle, index and length is checked here; pointers must come
+//! from a function below.
 
-use crate::buffer::Buffer;
-use crate::error::{EngineError, Result, ensure};
-use crate::layers::Shape;
-use crate::model::{Model, State};
+#![cfg_attr(target_arch = "wasm32", no_std)]
+#![cfg(target_arch = "wasm32")]
+
+extern crate alloc;
+
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use gru_wasm::buffer::Buffer;
+use gru_wasm::error::{EngineError, Result, ensure};
+use gru_wasm::layers::Shape;
+use gru_wasm::model::{Model, State};
 use wasm_bindgen::prelude::wasm_bindgen;
+
+// std would bring its panic messages and allocator: 20 KB.
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 /// Things by handle. A handle is `generation << INDEX_BITS | index + 1`: one that was freed is not mistaken for its heir.
 struct Table<T> {
@@ -271,13 +285,13 @@ pub fn state_free(state: i32) -> i32 {
 /// Chooses the kernels that models use: an index of `KERNELS`.
 #[wasm_bindgen]
 pub fn kernels_select(set: usize) -> i32 {
-    code(ensure(crate::kernels::select(set)).map(|()| 0))
+    code(ensure(gru_wasm::kernels::select(set)).map(|()| 0))
 }
 
 /// Runs a kernel of a set on `rows` rows, `times` times, for timing. The block is its operands, `PROBE_WORDS` of kernels.
 #[wasm_bindgen]
 pub fn kernels_run(set: usize, block: i32, rows: usize, times: usize) -> i32 {
     BLOCKS.with_borrow_mut(|blocks| {
-        code(blocks.get(block).and_then(|block| crate::kernels::probe(set, block, rows, times)).map(|()| 0))
+        code(blocks.get(block).and_then(|block| gru_wasm::kernels::probe(set, block, rows, times)).map(|()| 0))
     })
 }
