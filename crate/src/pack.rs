@@ -118,20 +118,21 @@ impl PackedMatrix {
         self.data.bytes()
     }
 
-    /// The sums of one panel: row i of `out` gets `init[i] + panel . a[rows[i]]`. The two starts are the panel's own
-    /// (`init.base` at its column).
+    /// The sums of a panel, or for one row of some that are alike: row i of `out` gets `init[i] + panel . a[rows[i]]`. The two
+    /// starts are the panel's own (`init.base` at its column).
     ///
     /// # Safety
     /// `input` is readable for k values at each row; `init` and `out` for the panel's sums at each of `rows.len()` rows.
     unsafe fn panel_sums(
         &self,
         kernels: &KernelSet,
-        panel: &Panel,
+        panels: &[Panel],
         input: Rows,
         init: Init,
         out: *mut f32,
         ld_out: usize,
     ) {
+        let panel = &panels[0];
         let width = self.gates * panel.vectors * LANES;
         let block = if input.rows.len() == 1 { self.k } else { K_BLOCK };
         let mut args = PanelArgs {
@@ -143,6 +144,7 @@ impl PackedMatrix {
             // SAFETY: the offset is inside `data`.
             panel: unsafe { self.data.as_ptr().add(panel.offset) },
             vectors: self.gates * panel.vectors,
+            panels: panels.len(),
             init: init.base,
             ld_init: init.stride,
             out,
@@ -174,13 +176,13 @@ impl PackedMatrix {
     /// `input` is readable for k values at each row, `init` for all columns at each; `out` is writable for all those sums.
     pub unsafe fn sums(&self, panels: &[Panel], input: Rows, init: Init, mut out: *mut f32) {
         let kernels = selected();
-        for panel in panels {
-            let width = self.gates * panel.vectors * LANES;
+        for panels in calls(panels, &input) {
+            let width = self.gates * panels[0].vectors * LANES;
             // SAFETY: the caller's promise.
             unsafe {
-                let init = Init { base: init.base.add(panel.column), ..init };
-                self.panel_sums(kernels, panel, input, init, out, width);
-                out = out.add(input.rows.len() * width);
+                let init = Init { base: init.base.add(panels[0].column), ..init };
+                self.panel_sums(kernels, panels, input, init, out, width);
+                out = out.add(panels.len() * input.rows.len() * width);
             }
         }
     }
@@ -197,14 +199,21 @@ impl PackedMatrix {
     unsafe fn multiply_by(&self, kernels: &KernelSet, input: Rows, init: &[f32], out: &mut [f32], ld_out: usize) {
         debug_assert!(init.len() >= self.columns());
         debug_assert!(out.len() + ld_out >= input.rows.len() * ld_out + self.columns());
-        for panel in &self.panels {
+        for panels in calls(&self.panels, &input) {
+            let column = panels[0].column;
             // SAFETY: the caller's promise for `input`; lengths of `init` and `out` as asserted.
             unsafe {
-                let init = Init { base: init.as_ptr().add(panel.column), stride: 0 };
-                self.panel_sums(kernels, panel, input, init, out.as_mut_ptr().add(panel.column), ld_out);
+                let init = Init { base: init.as_ptr().add(column), stride: 0 };
+                self.panel_sums(kernels, panels, input, init, out.as_mut_ptr().add(column), ld_out);
             }
         }
     }
+}
+
+/// Panels that one call of a kernel takes: of one row those of the same width (H = 33: 6 % less time, H = 64: 2 %).
+fn calls<'a>(panels: &'a [Panel], rows: &Rows) -> impl Iterator<Item = &'a [Panel]> {
+    let one_row = rows.rows.len() == 1;
+    panels.chunk_by(move |a, b| one_row && a.vectors == b.vectors)
 }
 
 #[cfg(test)]

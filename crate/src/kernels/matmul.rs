@@ -24,6 +24,8 @@ pub struct PanelArgs {
     pub panel: *const f32,
     /// Vectors of sums in the panel.
     pub vectors: usize,
+    /// How many such panels, one after the other in `panel`, `init` and `out`: for one row only, which more calls would slow down.
+    pub panels: usize,
     /// Initial sums of row 0.
     pub init: *const f32,
     /// Distance between rows of `init`; 0 for the same in all rows.
@@ -35,6 +37,24 @@ pub struct PanelArgs {
 }
 
 impl PanelArgs {
+    /// Panel number `p` alone.
+    ///
+    /// # Safety
+    /// There are as many panels.
+    unsafe fn only_panel(&self, p: usize) -> Self {
+        let width = self.vectors * LANES;
+        // SAFETY: the caller's promise.
+        unsafe {
+            PanelArgs {
+                panel: self.panel.add(p * self.k * width),
+                panels: 1,
+                init: self.init.add(p * width),
+                out: self.out.add(p * width),
+                ..*self
+            }
+        }
+    }
+
     /// The rows from `row` on.
     ///
     /// # Safety
@@ -67,22 +87,31 @@ macro_rules! panel_1xn {
         /// As [`PanelKernel`].
         unsafe fn $name<V: Vector>(args: &PanelArgs) {
             const WIDTH: usize = LANES * [$($j),+].len();
-            for i in 0..args.n {
-                // SAFETY: the caller's promise, for row i.
-                unsafe {
-                    let mut a = args.a.add(*args.rows.add(i) as usize * args.lda);
-                    let mut weights = args.panel;
-                    let init = args.init.add(i * args.ld_init);
-                    $(let mut $sum = V::load(init.add($j * LANES));)+
-                    let end = a.add(args.k);
-                    while a < end {
-                        let x = V::load_splat(a);
-                        $($sum = V::load(weights.add($j * LANES)).madd(x, $sum);)+
-                        weights = weights.add(WIDTH);
-                        a = a.add(1);
+            let (mut panel, mut init, mut out) = (args.panel, args.init, args.out);
+            for _ in 0..args.panels {
+                for i in 0..args.n {
+                    // SAFETY: the caller's promise, for row i.
+                    unsafe {
+                        let mut a = args.a.add(*args.rows.add(i) as usize * args.lda);
+                        let mut weights = panel;
+                        let init = init.add(i * args.ld_init);
+                        $(let mut $sum = V::load(init.add($j * LANES));)+
+                        let end = a.add(args.k);
+                        while a < end {
+                            let x = V::load_splat(a);
+                            $($sum = V::load(weights.add($j * LANES)).madd(x, $sum);)+
+                            weights = weights.add(WIDTH);
+                            a = a.add(1);
+                        }
+                        let out = out.add(i * args.ld_out);
+                        $($sum.store(out.add($j * LANES));)+
                     }
-                    let out = args.out.add(i * args.ld_out);
-                    $($sum.store(out.add($j * LANES));)+
+                }
+                // SAFETY: the caller's promise, for the next panel.
+                unsafe {
+                    panel = panel.add(args.k * WIDTH);
+                    init = init.add(WIDTH);
+                    out = out.add(WIDTH);
                 }
             }
         }
@@ -194,6 +223,11 @@ pub const RELAXED: KernelSet = KernelSet { name: "6x2", few_rows: &WIDE, many_ro
 /// # Safety
 /// As [`PanelKernel`].
 unsafe fn narrow<V: Vector>(args: &PanelArgs) {
+    if args.panels > 1 {
+        // SAFETY: the caller's promise.
+        (0..args.panels).for_each(|p| unsafe { narrow::<V>(&args.only_panel(p)) });
+        return;
+    }
     let pairs = args.n & !1;
     // SAFETY: the caller's promise; tiles cover each row and vector once.
     unsafe {

@@ -50,6 +50,7 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
         k: PROBE_K,
         panel: panel.as_ptr(),
         vectors: MAX_VECTORS,
+        panels: 1,
         init: init.as_ptr(),
         ld_init: 0,
         out: out.as_mut_ptr(),
