@@ -1,4 +1,5 @@
 import { GruError } from './errors.ts';
+import { builtin } from './host.ts';
 import { describe } from './tensor.ts';
 
 /** Where a model file comes from: a path (in a browser: a URL relative to the page), a URL, a response, or the bytes. */
@@ -38,10 +39,10 @@ export async function readSource(source: ModelSource, signal?: AbortSignal): Pro
 
 async function readNamed(source: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const isUrl = source instanceof URL || /^(https?|file|data|blob):/i.test(source);
-  const isFile = isUrl ? /^file:/i.test(String(source)) : onServer();
-  if (isFile) {
-    const { readFile } = await import('node:fs/promises');
-    return await readFile(isUrl ? new URL(source) : source, signal && { signal });
+  // On a server a string without a scheme is a path.
+  const fs = builtin('node:fs');
+  if (fs && (!isUrl || /^file:/i.test(String(source)))) {
+    return await fs.promises.readFile(isUrl ? new URL(source) : source, signal && { signal });
   }
   return await readResponse(await fetch(source, signal && { signal }));
 }
@@ -49,12 +50,6 @@ async function readNamed(source: string | URL, signal: AbortSignal | undefined):
 async function readResponse(response: Response): Promise<Uint8Array> {
   if (!response.ok) throw new Error(`HTTP status ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
-}
-
-/** Node, Deno or Bun: a string without a scheme is a path there. */
-function onServer(): boolean {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  return process?.versions?.node !== undefined;
 }
 
 function shorten(name: string): string {
@@ -84,8 +79,8 @@ export function filesBeside(
       return readIfThere(new URL(name, place), signal);
     }
     if (typeof place !== 'string' || place === '' || /^(data|blob):/i.test(place)) return undefined;
-    if (!onServer()) return readIfThere(new URL(name, new URL(place, globalThis.location.href)), signal);
-    const path = await import('node:path');
+    const path = builtin('node:path');
+    if (!path) return readIfThere(new URL(name, new URL(place, globalThis.location.href)), signal);
     return readIfThere(path.join(path.dirname(place), name), signal);
   };
 }

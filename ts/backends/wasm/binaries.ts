@@ -1,5 +1,5 @@
+import { builtin } from '../../host.ts';
 import type { BuildName } from './core.ts';
-import { builtin } from './host.ts';
 import type { WasmBinaries } from './index.ts';
 
 /** The two builds of the core that the package brings with it. */

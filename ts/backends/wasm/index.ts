@@ -1,5 +1,6 @@
 import type { Backend } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
+import { builtin } from '../../host.ts';
 import { backendOver, type BuildName, cannotStart, instantiate } from './core.ts';
 import { hasRelaxedSimd, hasSimd } from './detect.ts';
 import { KernelChoice } from './kernels.ts';
@@ -53,7 +54,7 @@ export async function wasmBackend(options: WasmOptions): Promise<Backend> {
 }
 
 async function start(name: BuildName, binaries: WasmBinaries, revectorize: boolean): Promise<Backend> {
-  if (revectorize) await turnOnRevectorizer();
+  if (revectorize) turnOnRevectorizer();
   let module: WebAssembly.Module;
   try {
     module = await binaries[name]();
@@ -65,14 +66,14 @@ async function start(name: BuildName, binaries: WasmBinaries, revectorize: boole
 }
 
 /** A flag of V8's, read when the module is compiled. */
-async function turnOnRevectorizer(): Promise<void> {
+function turnOnRevectorizer(): void {
   // V8 12 (Node 22) is the first to know the flag; others print a complaint and go on.
-  if (typeof process !== 'object' || !(Number.parseInt(process.versions.v8) >= 12)) {
+  const v8 = builtin('node:v8');
+  if (!v8 || !(Number.parseInt(process.versions.v8) >= 12)) {
     throw new GruError(
       'invalid_argument',
       "revectorize needs Node 22 or later: it is V8's --experimental-wasm-revectorize",
     );
   }
-  const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--experimental-wasm-revectorize');
+  v8.setFlagsFromString('--experimental-wasm-revectorize');
 }

@@ -1,6 +1,6 @@
 import loadPacked from '../../../crate/pkg/packed.wasm';
+import { builtin } from '../../host.ts';
 import type { BuildName } from './core.ts';
-import { builtin } from './host.ts';
 import { patch } from './patch.ts';
 
 /** A build of the core out of the module that scripts/pack-wasm.mjs packs both into, which this file inlines. */

@@ -1,9 +1,11 @@
 interface Builtins {
   'node:fs': typeof import('node:fs');
+  'node:path': typeof import('node:path');
+  'node:v8': typeof import('node:v8');
   'node:zlib': typeof import('node:zlib');
 }
 
-/** A module of Node's (Deno and Bun have them too); undefined in browsers. Without an import, which bundlers would stumble over. */
+/** A module of Node's (Deno and Bun have them too); undefined in browsers. Not by import, which webpack refuses for browsers. */
 export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: Name) => Builtins[Name] } };
   return process?.getBuiltinModule?.(name);
