@@ -1,6 +1,6 @@
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -180,6 +180,16 @@ describe('the tarball', () => {
       execFileSync(process.execPath, [tsc, ...args, 'consumer.ts'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }),
     ).not.toThrow();
   }, 60_000);
+
+  test('imports nothing of Node: bundlers for browsers refuse that', () => {
+    const dist = join(folder, 'node_modules/gru-wasm/dist');
+    const scripts = (readdirSync(dist, { recursive: true }) as string[]).filter((name) => name.endsWith('.js'));
+    expect(scripts).toContain('index.js');
+    const importing = scripts.filter((name) =>
+      /(\bfrom|\bimport)\s*\(?["']node:/.test(readFileSync(join(dist, name), 'utf8')),
+    );
+    expect(importing).toEqual([]);
+  });
 
   test('holds only what is meant to ship', () => {
     const files = JSON.parse(npm(root, 'pack', '--dry-run', '--json')) as [{ files: { path: string }[] }];
