@@ -2,6 +2,7 @@
 
 use crate::buffer::filled;
 use crate::error::{EngineError, Result, ensure};
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 /// How the rows of the sequences of a run lie in the buffers of a state.
@@ -57,8 +58,7 @@ impl Layout {
             stride = batch as u32;
             (0..).zip(&mut starts).for_each(|(b, start)| *start = b);
         }
-        let mut order = ascending(batch)?;
-        order.sort_unstable_by_key(|&b| (core::cmp::Reverse(lengths[b as usize]), b));
+        let order = longest_first(&lengths)?;
         let steps = order.chunks(GROUP).map(|group| lengths[group[0] as usize] as usize).sum();
         Ok(Layout { sequences, lengths, starts, stride, rows: rows as usize, order, steps })
     }
@@ -73,6 +73,20 @@ impl Layout {
         let step = if last { self.lengths[sequence].checked_sub(1)? } else { 0 };
         (step < self.lengths[sequence]).then(|| (self.starts[sequence] + step * self.stride) as usize)
     }
+}
+
+/// Indices of the lengths, the longest first, equal ones in their order. By a heap: sort_unstable is 5 KB of code.
+fn longest_first(lengths: &[u32]) -> Result<Vec<u32>> {
+    let mut order = ascending(lengths.len())?;
+    if !lengths.is_sorted_by(|a, b| a >= b) {
+        let mut keys = filled(lengths.len(), 0u64)?;
+        for (key, (b, length)) in keys.iter_mut().zip((0..).zip(lengths)) {
+            *key = u64::from(!length) << 32 | b;
+        }
+        let keys = BinaryHeap::from(keys).into_sorted_vec();
+        order.iter_mut().zip(keys).for_each(|(b, key)| *b = key as u32);
+    }
+    Ok(order)
 }
 
 /// `0, 1, 2, ...`
@@ -120,12 +134,13 @@ impl Plan {
     /// The plan for all steps.
     pub fn new(layout: &Layout, order: Order) -> Result<Self> {
         let mut plan = Plan::with_room(layout)?;
-        plan.fill(layout, order, |_| true);
+        plan.fill(layout, order, None);
         Ok(plan)
     }
 
-    /// Fills in the entries whose input row `takes` accepts. Allocates nothing in a plan [`with_room`](Self::with_room).
-    pub fn fill(&mut self, layout: &Layout, order: Order, takes: impl Fn(u32) -> bool) {
+    /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing in a plan
+    /// [`with_room`](Self::with_room).
+    pub fn fill(&mut self, layout: &Layout, order: Order, mask: Option<&[f32]>) {
         self.offsets.clear();
         self.batch.clear();
         self.input.clear();
@@ -141,7 +156,7 @@ impl Plan {
                     let length = layout.lengths[b as usize];
                     let row = |step| layout.starts[b as usize] + step * layout.stride;
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
-                    if takes(read) {
+                    if mask.is_none_or(|mask| mask[read as usize] != 0.0) {
                         self.batch.push(layout.sequences[b as usize]);
                         self.input.push(read);
                         self.output.push(if order == Order::ReverseProcessed { row(step) } else { read });

@@ -232,7 +232,7 @@ impl Gru {
         }
         let plan = match mask {
             Some(mask) => {
-                unmasked.fill(io.layout, direction.order, |row| mask[row as usize] != 0.0);
+                unmasked.fill(io.layout, direction.order, Some(mask));
                 if direction.order != Order::Forward || io.optional(2 + d).is_some() {
                     started.fill(false);
                 }
@@ -332,7 +332,6 @@ impl Output<'_> {
         self.sequence.get_mut(row as usize * self.row + self.column..)?.get_mut(..self.size)
     }
 
-    #[inline(always)]
     fn write(&mut self, row: u32, values: &[f32]) {
         let (combine, size) = (self.combine, self.size);
         let Some(into) = self.row(row) else { return };
