@@ -1,5 +1,6 @@
 //! Memory that is aligned to cache lines and whose allocation may fail without harm.
 
+use crate::checked::stop;
 use crate::error::{EngineError, Result};
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
@@ -35,11 +36,22 @@ impl Buffer {
     /// Sets the length, within what was [`reserve`](Self::reserve)d. New values are zero.
     pub fn set_len(&mut self, len: usize) {
         let lines = len.div_ceil(16);
-        assert!(lines <= self.lines.capacity());
+        if lines > self.lines.capacity() {
+            stop();
+        }
         if lines > self.lines.len() {
             self.lines.resize(lines, Line([0.0; 16]));
         }
         self.len = len;
+    }
+
+    /// Makes the buffer `len` long if it is shorter.
+    pub fn grow(&mut self, len: usize) -> Result<()> {
+        if len > self.len {
+            self.reserve(len)?;
+            self.set_len(len);
+        }
+        Ok(())
     }
 
     /// Bytes taken from the allocator.

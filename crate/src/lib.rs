@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod buffer;
+pub mod checked;
 pub mod error;
 pub mod kernels;
 pub mod layers;

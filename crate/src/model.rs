@@ -1,6 +1,7 @@
 //! A model: an immutable graph of layers; a state: hidden values and buffers for one batch of sequences.
 
 use crate::buffer::{Buffer, product};
+use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
 use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace, flush_hidden};
 use crate::plan::{Layout, Order, ascending};
@@ -57,12 +58,12 @@ impl Model {
         let (_, build) = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
         let inputs: Vec<Option<usize>> = inputs.iter().map(|&value| usize::try_from(value).ok()).collect();
         ensure(inputs.iter().flatten().all(|&value| value < self.values.len()))?;
-        let shapes: Vec<_> = inputs.iter().map(|value| value.map(|v| self.values[v].shape)).collect();
+        let shapes: Vec<_> = inputs.iter().map(|value| value.map(|v| self.values.at(v).shape)).collect();
         let mut params = Params::new(params);
         let built = build(&mut params, &shapes, tensors)?;
         ensure(params.finished())?;
         for &value in inputs.iter().flatten() {
-            self.values[value].used = true;
+            self.values.at_mut(value).used = true;
         }
         let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
         self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
@@ -167,28 +168,28 @@ impl State {
         let (hidden, stride) = self.hidden(index)?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
         flush_hidden(hidden.get_mut(rows.start * stride..rows.end * stride).ok_or(EngineError::InvalidArgument)?);
-        let (node, direction) = self.model.states[index];
-        self.workspaces[node].started[direction][rows].fill(false);
+        let &(node, direction) = self.model.states.at(index);
+        self.workspaces.at_mut(node).started.at_mut(direction).at_mut(rows).fill(false);
         Ok(())
     }
 
     /// Hidden state `index`, (batch, stride), and the stride.
     pub fn hidden(&mut self, index: usize) -> Result<(&mut Buffer, usize)> {
         let &(node, direction) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
-        let workspace = &mut self.workspaces[node];
-        Ok((&mut workspace.hidden[direction], workspace.hidden_stride))
+        let workspace = self.workspaces.at_mut(node);
+        Ok((workspace.hidden.at_mut(direction), workspace.hidden_stride))
     }
 
     /// Runs all steps of the layout. Allocates nothing.
     pub fn run(&mut self) -> Result<()> {
         for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
-            let (before, after) = self.values.split_at_mut(node.first_output);
+            let (before, after) = self.values.split_at_mut_checked(node.first_output).unwrap_or_else(|| stop());
             let mut io = Io {
                 layout: &self.layout,
                 plans: &self.plans,
                 values: before,
                 inputs: &node.inputs,
-                outputs: &mut after[..node.outputs],
+                outputs: after.at_mut(..node.outputs),
             };
             node.layer.run(&mut io, workspace)?;
         }

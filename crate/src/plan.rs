@@ -1,6 +1,7 @@
 //! Which rows a recurrent layer reads and writes at each step.
 
 use crate::buffer::filled;
+use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
@@ -46,7 +47,7 @@ impl Layout {
     pub fn new(sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<Self> {
         let batch = lengths.len();
         ensure(sequences.len() == batch)?;
-        ensure(!time_major || lengths.iter().all(|&length| length == lengths[0]))?;
+        ensure(!time_major || lengths.iter().all(|&length| Some(&length) == lengths.first()))?;
         let mut starts = filled(batch, 0u32)?;
         let mut rows = 0u32;
         for (start, &length) in starts.iter_mut().zip(&lengths) {
@@ -59,7 +60,7 @@ impl Layout {
             (0..).zip(&mut starts).for_each(|(b, start)| *start = b);
         }
         let order = longest_first(&lengths)?;
-        let steps = order.chunks(GROUP).map(|group| lengths[group[0] as usize] as usize).sum();
+        let steps = order.chunks(GROUP).map(|group| *lengths.at(*group.at(0) as usize) as usize).sum();
         Ok(Layout { sequences, lengths, starts, stride, rows: rows as usize, order, steps })
     }
 
@@ -70,8 +71,8 @@ impl Layout {
 
     /// Row of the first or last step of a sequence; None for one without steps.
     pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
-        let step = if last { self.lengths[sequence].checked_sub(1)? } else { 0 };
-        (step < self.lengths[sequence]).then(|| (self.starts[sequence] + step * self.stride) as usize)
+        let step = if last { self.lengths.at(sequence).checked_sub(1)? } else { 0 };
+        (step < *self.lengths.at(sequence)).then(|| (self.starts.at(sequence) + step * self.stride) as usize)
     }
 }
 
@@ -148,16 +149,16 @@ impl Plan {
         self.offsets.push(0);
         for group in layout.order.chunks(GROUP) {
             let mut active = group.len();
-            for step in 0..layout.lengths[group[0] as usize] {
-                while layout.lengths[group[active - 1] as usize] <= step {
+            for step in 0..*layout.lengths.at(*group.at(0) as usize) {
+                while *layout.lengths.at(*group.at(active - 1) as usize) <= step {
                     active -= 1;
                 }
-                for &b in &group[..active] {
-                    let length = layout.lengths[b as usize];
-                    let row = |step| layout.starts[b as usize] + step * layout.stride;
+                for &b in group.at(..active) {
+                    let length = *layout.lengths.at(b as usize);
+                    let row = |step| *layout.starts.at(b as usize) + step * layout.stride;
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
-                    if mask.is_none_or(|mask| mask[read as usize] != 0.0) {
-                        self.batch.push(layout.sequences[b as usize]);
+                    if mask.is_none_or(|mask| *mask.at(read as usize) != 0.0) {
+                        self.batch.push(*layout.sequences.at(b as usize));
                         self.input.push(read);
                         self.output.push(if order == Order::ReverseProcessed { row(step) } else { read });
                     }
@@ -174,6 +175,6 @@ impl Plan {
 
     /// Entries of a step.
     pub fn entries(&self, step: usize) -> core::ops::Range<usize> {
-        self.offsets[step] as usize..self.offsets[step + 1] as usize
+        *self.offsets.at(step) as usize..*self.offsets.at(step + 1) as usize
     }
 }

@@ -13,6 +13,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use gru_wasm::buffer::Buffer;
+use gru_wasm::checked::{Checked, stop};
 use gru_wasm::error::{EngineError, Result, ensure};
 use gru_wasm::layers::Shape;
 use gru_wasm::model::{Model, State};
@@ -51,7 +52,7 @@ impl<T> Table<T> {
                 self.slots.len() as u32 - 1
             }
         };
-        let slot = &mut self.slots[index as usize];
+        let slot = self.slots.at_mut(index as usize);
         slot.1 = Some(value);
         Ok((slot.0 << INDEX_BITS | (index + 1)) as i32)
     }
@@ -84,7 +85,7 @@ unsafe impl<T> Sync for Single<T> {}
 
 impl<T> Single<T> {
     fn with_borrow_mut<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        f(&mut self.0.borrow_mut())
+        f(&mut self.0.try_borrow_mut().unwrap_or_else(|_| stop()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! exp and the functions made of it; equations and constants in docs/arithmetic.md.
 
+use crate::checked::Checked;
 use crate::error::{EngineError, Result};
 use crate::simd::{LANES, Vector};
 use core::f32::consts::LOG2_E;
@@ -212,7 +213,7 @@ impl Activation {
     pub fn apply_rows<V: Vector>(&self, values: &mut [f32], size: usize) {
         match self.function {
             Function::Linear => {}
-            Function::Softmax => values.chunks_exact_mut(size).for_each(softmax::<V>),
+            Function::Softmax => values.rows_mut(size).for_each(softmax::<V>),
             _ => map::<V>(values, |x| self.apply(x)),
         }
     }
@@ -227,14 +228,14 @@ fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
     }
     let rest = chunks.into_remainder();
     let mut last = [0.0; LANES];
-    last[..rest.len()].copy_from_slice(rest);
+    last.at_mut(..rest.len()).copy(rest);
     // SAFETY: `last` holds LANES values.
     unsafe { f(V::load(last.as_ptr())).store(last.as_mut_ptr()) }
-    rest.copy_from_slice(&last[..rest.len()]);
+    rest.copy(last.at(..rest.len()));
 }
 
 fn softmax<V: Vector>(row: &mut [f32]) {
-    let max = row[1..].iter().fold(row[0], |m, &x| if m < x { x } else { m });
+    let max = row.iter().copied().reduce(|m, x| if m < x { x } else { m }).unwrap_or_default();
     let c = Constants::get();
     map::<V>(row, |x| exp(c, x.sub(V::splat(max)), -87.0, 0.0));
     let sum = row.iter().fold(0.0, |s, &e| s + e);

@@ -1,6 +1,7 @@
 //! An elementwise function, or softmax over the row.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::checked::Checked;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::simd::Lanes;
@@ -21,9 +22,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
 impl Layer for Function {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let x = io.input(0);
-        let y = &mut io.outputs[0][..];
+        let y = &mut **io.outputs.at_mut(0);
         if !y.is_empty() {
-            y.copy_from_slice(x);
+            y.copy(x);
             self.activation.apply_rows::<Lanes>(y, self.size);
         }
         Ok(())

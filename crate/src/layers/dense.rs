@@ -2,6 +2,7 @@
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
 use crate::buffer::{Buffer, product};
+use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
@@ -37,28 +38,27 @@ impl Layer for Dense {
     fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
         let rows = layout.rows.max(layout.batch()).clamp(1, ROW_BLOCK);
         let block = product(&[rows, self.matrix.columns()])?;
-        if block > workspace.scratch[0].len() {
-            workspace.scratch[0].reserve(block)?;
-            workspace.scratch[0].set_len(block);
-        }
-        Ok(())
+        workspace.scratch.at_mut(0).grow(block)
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
         let x = io.input(0);
         let columns = self.matrix.columns();
-        let sums = &mut workspace.scratch[0];
-        let y = &mut io.outputs[0];
+        let sums = workspace.scratch.at_mut(0);
+        let y = io.outputs.at_mut(0);
+        if self.input_size == 0 || self.output_size == 0 {
+            stop();
+        }
         let blocks = x.chunks(ROW_BLOCK * self.input_size).zip(y.chunks_mut(ROW_BLOCK * self.output_size));
         for (x, y) in blocks {
-            let rows = &ALL_ROWS[..x.len() / self.input_size];
+            let rows = ALL_ROWS.at(..x.len() / self.input_size);
             // SAFETY: `x` holds `rows.len()` rows of `input_size`.
             unsafe {
                 let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };
                 self.matrix.multiply(x, &self.bias, sums, columns);
             }
-            for (y, sums) in y.chunks_exact_mut(self.output_size).zip(sums.chunks_exact(columns)) {
-                y.copy_from_slice(&sums[..self.output_size]);
+            for (y, sums) in y.rows_mut(self.output_size).zip(sums.rows(columns)) {
+                y.copy(sums.at(..self.output_size));
             }
             self.activation.apply_rows::<Lanes>(y, self.output_size);
         }

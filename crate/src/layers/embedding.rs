@@ -2,6 +2,7 @@
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
 use crate::buffer::{Buffer, product};
+use crate::checked::Checked;
 use crate::error::{EngineError, Result};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -16,7 +17,7 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     let shape = input_shape(inputs, 0, Some(1))?;
     let length = product(&[vocabulary, size])?;
     let mut table = Buffer::zeroed(length)?;
-    table.copy_from_slice(tensor(tensors, 0, length)?);
+    table.copy(tensor(tensors, 0, length)?);
     let mut ports = vec![Shape { size, ..shape }];
     if mask_zero {
         ports.push(Shape { size: 1, ..shape });
@@ -27,11 +28,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
 impl Layer for Embedding {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let ids = io.input(0);
-        if !io.outputs[0].is_empty() {
-            for (row, id) in io.outputs[0].chunks_exact_mut(self.size).zip(ids) {
-                let start = id.to_bits() as usize * self.size;
-                row.copy_from_slice(self.table.get(start..start + self.size).ok_or(EngineError::IdOutOfRange)?);
-            }
+        for (row, id) in io.outputs.at_mut(0).rows_mut(self.size).zip(ids) {
+            let start = id.to_bits() as usize * self.size;
+            row.copy(self.table.get(start..start + self.size).ok_or(EngineError::IdOutOfRange)?);
         }
         if let Some(mask) = io.outputs.get_mut(1) {
             mask.iter_mut().zip(ids).for_each(|(m, id)| *m = f32::from(u8::from(id.to_bits() != 0)));

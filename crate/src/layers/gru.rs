@@ -5,6 +5,7 @@
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
 use crate::buffer::{Buffer, filled, product};
+use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::kernels::activation::{Constants, flush};
 use crate::kernels::gates::{GateFunctions, GateRows, Sums, reset_after, reset_before, update};
@@ -42,13 +43,9 @@ enum Cell {
     Before { input: [PackedMatrix; 2], recurrent: [PackedMatrix; 2] },
 }
 
-/// Buffers of a workspace, by their place in `scratch`.
+/// Buffers of a workspace, by their place in `scratch`. The others, in the order of [`Gru::step`]: sums, next, product, z.
 const PROJECTED: usize = 0;
-const SUMS: usize = 1;
 const NEXT: usize = 2;
-// 3 is the product r * h.
-/// Sums of the update gate, for reset before.
-const Z: usize = 4;
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
     let (input_size, hidden_size, reset_after) = (params.size()?, params.size()?, params.flag()?);
@@ -110,8 +107,8 @@ impl Direction {
             [PackedMatrix::pack(&recurrent[..2], units, units)?, PackedMatrix::pack(&recurrent[2..], units, units)?];
         let (first, second) = (input[0].pack_row(&bias[..2])?, input[1].pack_row(&bias[2..])?);
         let mut bias = Buffer::zeroed(first.len() + second.len())?;
-        bias[..first.len()].copy_from_slice(&first);
-        bias[first.len()..].copy_from_slice(&second);
+        bias.at_mut(..first.len()).copy(&first);
+        bias.at_mut(first.len()..).copy(&second);
         Ok(Direction { order, cell: Cell::Before { input, recurrent }, bias })
     }
 
@@ -139,8 +136,8 @@ impl Direction {
                 Cell::After { input, .. } => input.multiply(x, &self.bias, out, columns),
                 Cell::Before { input: [first, second], .. } => {
                     let split = first.columns();
-                    first.multiply(x, &self.bias[..split], out, columns);
-                    second.multiply(x, &self.bias[split..], &mut out[split..], columns);
+                    first.multiply(x, self.bias.at(..split), out, columns);
+                    second.multiply(x, self.bias.at(split..), out.at_mut(split..), columns);
                 }
             }
         }
@@ -149,7 +146,7 @@ impl Direction {
 
 fn thirds(values: &[f32]) -> [&[f32]; 3] {
     let size = values.len() / 3;
-    [&values[..size], &values[size..2 * size], &values[2 * size..]]
+    [0, 1, 2].map(|i| values.row(i, size))
 }
 
 /// Rows of panels whose sums come before the gates of any of them: those of one row and panel are 4 vectors, too few to hide
@@ -176,7 +173,7 @@ impl Step<'_> {
         let backwards = self.backwards;
         (0..groups).map(move |g| {
             let start = together * if backwards { groups - 1 - g } else { g };
-            &panels[start..panels.len().min(start + together)]
+            panels.at(start..panels.len().min(start + together))
         })
     }
 }
@@ -185,7 +182,7 @@ impl Gru {
     /// Computes new hidden values of `step.batch` into `next`, row after row.
     fn step(&self, direction: &Direction, step: &Step, scratch: &mut [Buffer]) {
         let n = step.batch.len();
-        let [sums, next, product, z] = &mut scratch[SUMS..=Z] else { unreachable!() };
+        let [_, sums, next, product, z] = scratch else { stop() };
         let sums = sums.as_mut_ptr();
         let columns = direction.columns();
         let hidden = Rows { base: step.hidden.as_ptr(), stride: self.stride, rows: step.batch };
@@ -209,8 +206,8 @@ impl Gru {
                         first.sums(panels, hidden, init, sums);
                         reset_before::<Lanes>(f, &rows(panels), product.as_mut_ptr(), z.as_mut_ptr());
                     }
-                    let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: &ALL_ROWS[..n] };
-                    let init = Init { base: step.projected[first.columns()..].as_ptr(), stride: columns };
+                    let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: ALL_ROWS.at(..n) };
+                    let init = Init { base: step.projected.at(first.columns()..).as_ptr(), stride: columns };
                     for panels in step.panels(second) {
                         second.sums(panels, reset, init, sums);
                         update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), next.as_mut_ptr());
@@ -222,11 +219,11 @@ impl Gru {
 
     /// All steps of direction `d`. `sequence` is the output, empty if nobody reads it.
     fn run_direction(&self, d: usize, io: &Io, sequence: &mut [f32], workspace: &mut Workspace) -> Result<()> {
-        let direction = &self.directions[d];
+        let direction = self.directions.at(d);
         let full = io.plans.get(direction.order);
         let mask = io.optional(1);
         let Workspace { hidden, scratch, unmasked, started, .. } = workspace;
-        let (hidden, started) = (&mut hidden[d], &mut started[d]);
+        let (hidden, started) = (hidden.at_mut(d), started.at_mut(d));
         if let Some(initial) = io.optional(2 + d) {
             self.set_hidden(hidden, &io.layout.sequences, initial);
         }
@@ -260,35 +257,34 @@ impl Gru {
                     block_end += 1;
                 }
                 let entries = block_start..plan.entries(block_end - 1).end;
-                direction.project(io.input(0), self.input_size, &plan.input[entries], &mut scratch[PROJECTED]);
+                direction.project(io.input(0), self.input_size, plan.input.at(entries), scratch.at_mut(PROJECTED));
             }
             let entries = plan.entries(s);
             if !entries.is_empty() {
-                let projected = core::mem::take(&mut scratch[PROJECTED]);
+                let projected = core::mem::take(scratch.at_mut(PROJECTED));
                 let step = Step {
-                    batch: &plan.batch[entries.clone()],
-                    projected: &projected[(entries.start - block_start) * columns..],
+                    batch: plan.batch.at(entries.clone()),
+                    projected: projected.at((entries.start - block_start) * columns..),
                     hidden,
                     backwards: s % 2 == 1,
                 };
                 self.step(direction, &step, scratch);
-                scratch[PROJECTED] = projected;
-                for (row, e) in scratch[NEXT].chunks_exact(self.stride).zip(entries) {
-                    let b = plan.batch[e] as usize;
-                    hidden[b * self.stride..][..self.stride].copy_from_slice(row);
-                    output.write(plan.output[e], row);
+                *scratch.at_mut(PROJECTED) = projected;
+                for (row, e) in scratch.at(NEXT).rows(self.stride).zip(entries) {
+                    hidden.row_mut(*plan.batch.at(e) as usize, self.stride).copy(row);
+                    output.write(*plan.output.at(e), row);
                 }
             }
             if let Some(mask) = mask {
                 for e in full.entries(s) {
-                    let b = full.batch[e] as usize;
-                    let held = &hidden[b * self.stride..][..self.stride];
-                    if mask[full.input[e] as usize] != 0.0 {
-                        started[b] = true;
-                    } else if self.zero_masked || !started[b] {
-                        output.write_zeros(full.output[e]);
+                    let b = *full.batch.at(e) as usize;
+                    let (row, started) = (*full.output.at(e), started.at_mut(b));
+                    if *mask.at(*full.input.at(e) as usize) != 0.0 {
+                        *started = true;
+                    } else if self.zero_masked || !*started {
+                        output.write_zeros(row);
                     } else {
-                        output.write(full.output[e], held);
+                        output.write(row, hidden.row(b, self.stride));
                     }
                 }
             }
@@ -297,9 +293,9 @@ impl Gru {
     }
 
     fn set_hidden(&self, hidden: &mut [f32], sequences: &[u32], values: &[f32]) {
-        for (&b, values) in sequences.iter().zip(values.chunks_exact(self.hidden_size)) {
-            let row = &mut hidden[b as usize * self.stride..][..self.stride];
-            row[..self.hidden_size].copy_from_slice(values);
+        for (&b, values) in sequences.iter().zip(values.rows(self.hidden_size)) {
+            let row = hidden.row_mut(b as usize, self.stride);
+            row.at_mut(..self.hidden_size).copy(values);
             flush_all(row);
         }
     }
@@ -336,9 +332,9 @@ impl Output<'_> {
         let (combine, size) = (self.combine, self.size);
         let Some(into) = self.row(row) else { return };
         match combine {
-            None => into.copy_from_slice(&values[..size]),
+            None => into.copy(values.at(..size)),
             Some(combine) => {
-                combine.fold(into, &values[..size]);
+                combine.fold(into, values.at(..size));
                 combine.finish(into, 2);
             }
         }
@@ -381,35 +377,32 @@ impl Layer for Gru {
         let columns = self.directions.iter().map(Direction::columns).max().unwrap_or(0);
         let size = product(&[rows, columns])?;
         let plan = if self.masked { Plan::with_room(layout)? } else { Plan::default() };
-        if size > workspace.scratch[PROJECTED].len() {
-            workspace.scratch[PROJECTED].reserve(size)?;
-            workspace.scratch[PROJECTED].set_len(size);
-        }
+        workspace.scratch.at_mut(PROJECTED).grow(size)?;
         workspace.unmasked = plan;
         Ok(())
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
-        let mut sequence = core::mem::take(&mut io.outputs[0]);
+        let mut sequence = core::mem::take(io.outputs.at_mut(0));
         let done = (0..self.directions.len()).try_for_each(|d| self.run_direction(d, io, &mut sequence, workspace));
-        io.outputs[0] = sequence;
+        *io.outputs.at_mut(0) = sequence;
         done?;
         let concat = self.combine == Combine::Concat;
         let size = if concat { self.directions.len() * self.hidden_size } else { self.hidden_size };
         for (d, hidden) in workspace.hidden.iter().enumerate() {
             let mut last = Output {
-                sequence: &mut io.outputs[1],
+                sequence: io.outputs.at_mut(1),
                 size: self.hidden_size,
                 row: size,
                 column: if concat { d * self.hidden_size } else { 0 },
                 combine: (d == 1 && !concat).then_some(self.combine),
             };
-            let rows = io.layout.sequences.iter().map(|&b| &hidden[b as usize * self.stride..][..self.stride]);
+            let rows = io.layout.sequences.iter().map(|&b| hidden.row(b as usize, self.stride));
             for (i, row) in (0..).zip(rows.clone()) {
                 last.write(i, row);
             }
-            for (state, row) in io.outputs[2 + d].chunks_exact_mut(self.hidden_size).zip(rows) {
-                state.copy_from_slice(&row[..self.hidden_size]);
+            for (state, row) in io.outputs.at_mut(2 + d).rows_mut(self.hidden_size).zip(rows) {
+                state.copy(row.at(..self.hidden_size));
             }
         }
         Ok(())

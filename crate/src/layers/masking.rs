@@ -1,6 +1,7 @@
 //! Passes its input on; the second port is 0 for rows in which every value equals the mask value, else 1.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::checked::Checked;
 use crate::error::Result;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -19,10 +20,11 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
 impl Layer for Masking {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let x = io.input(0);
-        if !io.outputs[0].is_empty() {
-            io.outputs[0].copy_from_slice(x);
+        let passed = io.outputs.at_mut(0);
+        if !passed.is_empty() {
+            passed.copy(x);
         }
-        for (m, row) in io.outputs[1].iter_mut().zip(x.chunks_exact(self.size)) {
+        for (m, row) in io.outputs.at_mut(1).iter_mut().zip(x.rows(self.size)) {
             *m = f32::from(u8::from(row.iter().any(|&v| v != self.value)));
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Several values made one: side by side, or element by element.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -26,28 +27,26 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
 
 impl Layer for Merge {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
-        if io.outputs[0].is_empty() {
-            return Ok(());
-        }
-        if self.combine == Combine::Concat {
+        let mut out = core::mem::take(io.outputs.at_mut(0));
+        if !out.is_empty() {
             let size: usize = self.sizes.iter().sum();
             let mut column = 0;
             for (i, &part) in self.sizes.iter().enumerate() {
                 let x = io.input(i);
-                for (row, x) in io.outputs[0].chunks_exact_mut(size).zip(x.chunks_exact(part)) {
-                    row[column..column + part].copy_from_slice(x);
+                if self.combine == Combine::Concat {
+                    for (row, x) in out.rows_mut(size).zip(x.rows(part)) {
+                        row.at_mut(column..column + part).copy(x);
+                    }
+                    column += part;
+                } else if i == 0 {
+                    out.copy(x);
+                } else {
+                    self.combine.fold(&mut out, x);
                 }
-                column += part;
             }
-        } else {
-            let first = io.input(0);
-            io.outputs[0].copy_from_slice(first);
-            for i in 1..self.sizes.len() {
-                let x = io.input(i);
-                self.combine.fold(&mut io.outputs[0], x);
-            }
-            self.combine.finish(&mut io.outputs[0], self.sizes.len());
+            self.combine.finish(&mut out, self.sizes.len());
         }
+        *io.outputs.at_mut(0) = out;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod step;
 pub(crate) use gru::flush_all as flush_hidden;
 
 use crate::buffer::Buffer;
+use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
 use crate::kernels::activation::Activation;
 use crate::plan::{Layout, Order, Plan};
@@ -102,7 +103,7 @@ pub struct Io<'a> {
 impl<'a> Io<'a> {
     /// Input `i`, if it is given.
     pub fn optional(&self, i: usize) -> Option<&'a [f32]> {
-        self.inputs.get(i).copied().flatten().map(|value| &*self.values[value])
+        self.inputs.get(i).copied().flatten().map(|value| &**self.values.at(value))
     }
 
     /// Input `i`.
@@ -119,14 +120,14 @@ impl Plans {
     pub fn new(layout: &Layout, wanted: &[Order]) -> Result<Self> {
         let mut plans = Plans(Default::default());
         for &order in wanted {
-            plans.0[order as usize] = Plan::new(layout, order)?;
+            *plans.0.at_mut(order as usize) = Plan::new(layout, order)?;
         }
         Ok(plans)
     }
 
     /// The plan in an order.
     pub fn get(&self, order: Order) -> &Plan {
-        &self.0[order as usize]
+        self.0.at(order as usize)
     }
 }
 
@@ -206,7 +207,7 @@ impl Combine {
     /// `into[i] = into[i] op from[i]`; Ave sums, its factor comes last.
     fn fold(self, into: &mut [f32], from: &[f32]) {
         match self {
-            Combine::Concat => into.copy_from_slice(from),
+            Combine::Concat => into.copy(from),
             Combine::Sum | Combine::Ave => into.iter_mut().zip(from).for_each(|(a, b)| *a += b),
             Combine::Mul => into.iter_mut().zip(from).for_each(|(a, b)| *a *= b),
         }

@@ -1,6 +1,7 @@
 //! Neighbouring columns of each row.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -21,9 +22,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
 
 impl Layer for Slice {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
-        let rows = io.input(0).chunks_exact(self.input_size);
-        for (y, x) in io.outputs[0].chunks_exact_mut(self.size).zip(rows) {
-            y.copy_from_slice(&x[self.start..self.start + self.size]);
+        let rows = io.input(0).rows(self.input_size);
+        for (y, x) in io.outputs.at_mut(0).rows_mut(self.size).zip(rows) {
+            y.copy(x.at(self.start..self.start + self.size));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One step of each sequence: the first or the last; zeros for a sequence without steps.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -20,9 +21,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
 impl Layer for Step {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let x = io.input(0);
-        for (b, row) in io.outputs[0].chunks_exact_mut(self.size).enumerate() {
+        for (b, row) in io.outputs.at_mut(0).rows_mut(self.size).enumerate() {
             match io.layout.row(b, self.last) {
-                Some(from) => row.copy_from_slice(&x[from * self.size..][..self.size]),
+                Some(from) => row.copy(x.row(from, self.size)),
                 None => row.fill(0.0),
             }
         }
