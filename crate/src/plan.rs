@@ -31,17 +31,6 @@ pub const GROUP: usize = 64;
 /// Rows that one pass of a matmul takes, so that a block of sums stays in L2.
 pub const ROW_BLOCK: usize = 192;
 
-/// `0, 1, 2, ...`: for kernels that take all rows.
-pub static ALL_ROWS: [u32; ROW_BLOCK] = {
-    let mut rows = [0; ROW_BLOCK];
-    let mut i = 0;
-    while i < ROW_BLOCK {
-        rows[i] = i as u32;
-        i += 1;
-    }
-    rows
-};
-
 impl Layout {
     /// Sequence after sequence, or step after step (`time_major`, for equal lengths only).
     pub fn new(sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<Self> {

@@ -221,17 +221,19 @@ impl Activation {
 
 /// Applies `f` to every value.
 fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
-    let mut chunks = values.chunks_exact_mut(LANES);
-    for chunk in &mut chunks {
-        // SAFETY: the chunk holds LANES values.
-        unsafe { f(V::load(chunk.as_ptr())).store(chunk.as_mut_ptr()) }
+    for chunk in values.chunks_mut(LANES) {
+        let mut part = [0.0; LANES];
+        let whole = chunk.len() == LANES;
+        let at = if whole { chunk.as_mut_ptr() } else { part.as_mut_ptr() };
+        if !whole {
+            part.at_mut(..chunk.len()).copy(chunk);
+        }
+        // SAFETY: the chunk or `part` holds LANES values.
+        unsafe { f(V::load(at)).store(at) }
+        if !whole {
+            chunk.copy(part.at(..chunk.len()));
+        }
     }
-    let rest = chunks.into_remainder();
-    let mut last = [0.0; LANES];
-    last.at_mut(..rest.len()).copy(rest);
-    // SAFETY: `last` holds LANES values.
-    unsafe { f(V::load(last.as_ptr())).store(last.as_mut_ptr()) }
-    rest.copy(last.at(..rest.len()));
 }
 
 fn softmax<V: Vector>(row: &mut [f32]) {

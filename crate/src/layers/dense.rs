@@ -6,10 +6,11 @@ use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
-use crate::plan::{ALL_ROWS, Layout, ROW_BLOCK};
+use crate::plan::{Layout, ROW_BLOCK, ascending};
 use crate::simd::Lanes;
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 
 struct Dense {
     matrix: PackedMatrix,
@@ -17,6 +18,8 @@ struct Dense {
     activation: Activation,
     input_size: usize,
     output_size: usize,
+    /// `0, 1, 2, ...`: for kernels that take all rows.
+    all_rows: Vec<u32>,
 }
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
@@ -25,20 +28,18 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     let kernel = tensor(tensors, 0, product(&[output_size, input_size])?)?;
     let matrix = PackedMatrix::pack(&[kernel], output_size, input_size)?;
     let bias = matrix.pack_row(&[optional_tensor(tensors, 1, output_size)?])?;
-    let layer = Box::new(Dense { matrix, bias, activation, input_size, output_size });
+    let layer = Box::new(Dense { matrix, bias, activation, input_size, output_size, all_rows: ascending(ROW_BLOCK)? });
     Ok(Built { layer, ports: vec![Shape { size: output_size, ..shape }] })
 }
 
 impl Layer for Dense {
-    fn workspace(&self, batch: usize) -> Result<Workspace> {
-        let block = product(&[batch.clamp(1, ROW_BLOCK), self.matrix.columns()])?;
-        Ok(Workspace { scratch: vec![Buffer::zeroed(block)?], ..Default::default() })
+    fn workspace(&self, _batch: usize) -> Result<Workspace> {
+        Ok(Workspace { scratch: vec![Buffer::default()], ..Default::default() })
     }
 
     fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
         let rows = layout.rows.max(layout.batch()).clamp(1, ROW_BLOCK);
-        let block = product(&[rows, self.matrix.columns()])?;
-        workspace.scratch.at_mut(0).grow(block)
+        workspace.scratch.at_mut(0).grow(product(&[rows, self.matrix.columns()])?)
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
@@ -51,7 +52,7 @@ impl Layer for Dense {
         }
         let blocks = x.chunks(ROW_BLOCK * self.input_size).zip(y.chunks_mut(ROW_BLOCK * self.output_size));
         for (x, y) in blocks {
-            let rows = ALL_ROWS.at(..x.len() / self.input_size);
+            let rows = self.all_rows.at(..x.len() / self.input_size);
             // SAFETY: `x` holds `rows.len()` rows of `input_size`.
             unsafe {
                 let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };

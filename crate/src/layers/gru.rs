@@ -11,7 +11,7 @@ use crate::kernels::activation::{Constants, flush};
 use crate::kernels::gates::{GateFunctions, GateRows, Sums, reset_after, reset_before, update};
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Init, PackedMatrix, Panel, Rows};
-use crate::plan::{ALL_ROWS, GROUP, Layout, Order, Plan, ROW_BLOCK};
+use crate::plan::{GROUP, Layout, Order, Plan, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -27,20 +27,25 @@ struct Gru {
     combine: Combine,
     masked: bool,
     zero_masked: bool,
+    /// `0, 1, 2, ...`: for kernels that take all rows.
+    all_rows: Vec<u32>,
 }
 
 struct Direction {
     order: Order,
-    cell: Cell,
-    /// Biases of the input projection, in the order of its columns.
-    bias: Buffer,
+    /// With the reset gate after the matmul: gates z, r, n together. Before it: z, r first, then n, for r scales what n's reads.
+    parts: Vec<Part>,
+    /// Numbers in a row of the input projection.
+    columns: usize,
 }
 
-enum Cell {
-    /// Gates z, r, n together; `init` starts the recurrent sums: 0, 0, the candidate's recurrent bias.
-    After { input: PackedMatrix, recurrent: PackedMatrix, init: Buffer },
-    /// Gates z, r first, then n, for r scales what n's matmul reads.
-    Before { input: [PackedMatrix; 2], recurrent: [PackedMatrix; 2] },
+struct Part {
+    input: PackedMatrix,
+    /// Starts the sums of the input projection.
+    bias: Buffer,
+    recurrent: PackedMatrix,
+    /// With the reset gate after the matmul, starts the recurrent sums: 0, 0, the candidate's recurrent bias.
+    init: Buffer,
 }
 
 /// Buffers of a workspace, by their place in `scratch`. The others, in the order of [`Gru::step`]: sums, next, product, z.
@@ -77,7 +82,8 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     ports.extend(orders.iter().map(|_| Shape { sequence: false, size: hidden_size }));
     let stride = hidden_size.next_multiple_of(LANES);
     let masked = inputs.get(1).copied().flatten().is_some();
-    let layer = Gru { functions, input_size, hidden_size, stride, directions, combine, masked, zero_masked };
+    let all_rows = ascending(GROUP)?;
+    let layer = Gru { all_rows, functions, input_size, hidden_size, stride, directions, combine, masked, zero_masked };
     Ok(Built { layer: Box::new(layer), ports })
 }
 
@@ -94,52 +100,39 @@ impl Direction {
         let recurrent = thirds(tensor(tensors, 1, product(&[3, units, units])?)?);
         let bias = optional_tensor(tensors, 2, 3 * units)?.map(thirds);
         let bias = [0, 1, 2].map(|g| bias.map(|b| b[g]));
-        if reset_after {
-            let input = PackedMatrix::pack(&input, units, input_size)?;
-            let recurrent = PackedMatrix::pack(&recurrent, units, units)?;
-            let init = recurrent.pack_row(&[None, None, optional_tensor(tensors, 3, units)?])?;
-            let bias = input.pack_row(&bias)?;
-            return Ok(Direction { order, cell: Cell::After { input, recurrent, init }, bias });
+        let ends: &[usize] = if reset_after { &[3] } else { &[2, 3] };
+        let mut start = 0;
+        let mut direction = Direction { order, parts: Vec::new(), columns: 0 };
+        for &end in ends {
+            let gates = core::mem::replace(&mut start, end)..end;
+            let input = PackedMatrix::pack(input.at(gates.clone()), units, input_size)?;
+            let bias = input.pack_row(bias.at(gates.clone()))?;
+            let recurrent = PackedMatrix::pack(recurrent.at(gates.clone()), units, units)?;
+            let init = if reset_after {
+                recurrent.pack_row(&[None, None, optional_tensor(tensors, 3, units)?])?
+            } else {
+                Buffer::default()
+            };
+            direction.columns += bias.len();
+            direction.parts.push(Part { input, bias, recurrent, init });
         }
-        let input =
-            [PackedMatrix::pack(&input[..2], units, input_size)?, PackedMatrix::pack(&input[2..], units, input_size)?];
-        let recurrent =
-            [PackedMatrix::pack(&recurrent[..2], units, units)?, PackedMatrix::pack(&recurrent[2..], units, units)?];
-        let (first, second) = (input[0].pack_row(&bias[..2])?, input[1].pack_row(&bias[2..])?);
-        let mut bias = Buffer::zeroed(first.len() + second.len())?;
-        bias.at_mut(..first.len()).copy(&first);
-        bias.at_mut(first.len()..).copy(&second);
-        Ok(Direction { order, cell: Cell::Before { input, recurrent }, bias })
-    }
-
-    /// Numbers in a row of the input projection.
-    fn columns(&self) -> usize {
-        self.bias.len()
+        Ok(direction)
     }
 
     fn bytes(&self) -> usize {
-        self.bias.bytes()
-            + match &self.cell {
-                Cell::After { input, recurrent, init } => input.bytes() + recurrent.bytes() + init.bytes(),
-                Cell::Before { input, recurrent } => input.iter().chain(recurrent).map(PackedMatrix::bytes).sum(),
-            }
+        let bytes = |part: &Part| part.input.bytes() + part.bias.bytes() + part.recurrent.bytes() + part.init.bytes();
+        self.parts.iter().map(bytes).sum()
     }
 
     /// The input projection, with biases, of the given rows of `x`.
     fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
         debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size <= x.len()));
-        let columns = self.columns();
         let x = Rows { base: x.as_ptr(), stride: input_size, rows };
-        // SAFETY: the plan names rows of `x` only.
-        unsafe {
-            match &self.cell {
-                Cell::After { input, .. } => input.multiply(x, &self.bias, out, columns),
-                Cell::Before { input: [first, second], .. } => {
-                    let split = first.columns();
-                    first.multiply(x, self.bias.at(..split), out, columns);
-                    second.multiply(x, self.bias.at(split..), out.at_mut(split..), columns);
-                }
-            }
+        let mut column = 0;
+        for part in &self.parts {
+            // SAFETY: the plan names rows of `x` only.
+            unsafe { part.input.multiply(x, &part.bias, out.at_mut(column..), self.columns) };
+            column += part.bias.len();
         }
     }
 }
@@ -184,15 +177,15 @@ impl Gru {
         let n = step.batch.len();
         let [_, sums, next, product, z] = scratch else { stop() };
         let sums = sums.as_mut_ptr();
-        let columns = direction.columns();
+        let columns = direction.columns;
         let hidden = Rows { base: step.hidden.as_ptr(), stride: self.stride, rows: step.batch };
         let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: step.hidden.as_ptr(), ld: self.stride };
         let f = &self.functions;
         // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `next`, `product` and `z` one for each entry;
         // `sums` a full panel for each entry, or for TOGETHER of them.
         unsafe {
-            match &direction.cell {
-                Cell::After { recurrent, init, .. } => {
+            match &direction.parts[..] {
+                [Part { recurrent, init, .. }] => {
                     let init = Init { base: init.as_ptr(), stride: 0 };
                     for panels in step.panels(recurrent) {
                         recurrent.sums(panels, hidden, init, sums);
@@ -200,19 +193,20 @@ impl Gru {
                         update::<Lanes>(f, &rows(panels), Sums::After, next.as_mut_ptr());
                     }
                 }
-                Cell::Before { recurrent: [first, second], .. } => {
+                [Part { recurrent: first, bias, .. }, Part { recurrent: second, .. }] => {
                     let init = Init { base: step.projected.as_ptr(), stride: columns };
                     for panels in step.panels(first) {
                         first.sums(panels, hidden, init, sums);
                         reset_before::<Lanes>(f, &rows(panels), product.as_mut_ptr(), z.as_mut_ptr());
                     }
-                    let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: ALL_ROWS.at(..n) };
-                    let init = Init { base: step.projected.at(first.columns()..).as_ptr(), stride: columns };
+                    let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: self.all_rows.at(..n) };
+                    let init = Init { base: step.projected.at(bias.len()..).as_ptr(), stride: columns };
                     for panels in step.panels(second) {
                         second.sums(panels, reset, init, sums);
                         update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), next.as_mut_ptr());
                     }
                 }
+                _ => stop(),
             }
         }
     }
@@ -237,7 +231,7 @@ impl Gru {
             }
             None => full,
         };
-        let columns = direction.columns();
+        let columns = direction.columns;
         let mut output = Output { sequence, size: self.hidden_size, row: self.hidden_size, column: 0, combine: None };
         if self.directions.len() == 2 && self.combine == Combine::Concat {
             output.row = 2 * self.hidden_size;
@@ -357,7 +351,7 @@ impl Layer for Gru {
             workspace.hidden.push(Buffer::zeroed(product(&[batch, self.stride])?)?);
             workspace.started.push(filled(batch, false)?);
         }
-        let before = self.directions.iter().any(|d| matches!(d.cell, Cell::Before { .. }));
+        let before = self.directions.iter().any(|d| d.parts.len() > 1);
         let rows = batch.min(GROUP);
         let row = product(&[rows, self.stride])?;
         for size in [
@@ -374,7 +368,7 @@ impl Layer for Gru {
 
     fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
         let rows = layout.rows.min(ROW_BLOCK);
-        let columns = self.directions.iter().map(Direction::columns).max().unwrap_or(0);
+        let columns = self.directions.iter().map(|direction| direction.columns).max().unwrap_or(0);
         let size = product(&[rows, columns])?;
         let plan = if self.masked { Plan::with_room(layout)? } else { Plan::default() };
         workspace.scratch.at_mut(PROJECTED).grow(size)?;
