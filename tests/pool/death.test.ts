@@ -1,7 +1,7 @@
 import type { GruModel } from 'gru-wasm';
 import { createPool } from 'gru-wasm/pool';
 import { Worker } from 'node:worker_threads';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE } from './models.ts';
 
 const script = new URL(import.meta.resolve('gru-wasm/pool-worker'));
@@ -47,7 +47,11 @@ async function load(pool: Awaited<ReturnType<typeof createPool>>, enough: (calls
 
 const bytes = ({ buffer }: Float32Array) => new Uint8Array(buffer);
 
-test('workers killed under load: every call is answered once, with the right bits', async () => {
+test.each([
+  ['', SharedArrayBuffer],
+  [', without shared memory', undefined],
+])('workers killed under load%s: every call is answered once, with the right bits', async (_, memory) => {
+  vi.stubGlobal('SharedArrayBuffer', memory);
   const alive: Worker[] = [];
   const pool = await createPool(model, {
     workers: 3,
@@ -72,6 +76,7 @@ test('workers killed under load: every call is answered once, with the right bit
   expect(lost.length).toBeLessThan(kills / 2);
   await pool.run(batch(1));
   await pool.close();
+  vi.unstubAllGlobals();
 });
 
 describe.each(['before', 'after'] as const)('workers that die %s they answer', (when) => {

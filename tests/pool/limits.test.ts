@@ -74,7 +74,7 @@ test('a full queue rejects, ready waits', async () => {
 test('a call that waits for a busy worker is one of the queue', async () => {
   const { pool, counts, answered } = await counting({ workers: 1, maxQueue: 2 });
   const calls = [pool.run(big()), pool.run(big()), pool.run(big())];
-  await Promise.resolve();
+  await new Promise(setImmediate);
   expect({ jobs: counts.jobs, queued: pool.queued }).toEqual({ jobs: 2, queued: 2 });
   await expect(pool.run(big())).rejects.toMatchObject({ code: 'queue_full' });
   await pool.ready;
@@ -99,6 +99,24 @@ test('what waits for a busy worker goes to one that is idle', async () => {
   await pool.close();
 });
 
+test('a thread that is busy with the answers still comes to its timers', async () => {
+  const { pool } = await counting({ workers: 2 });
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const end = performance.now() + 2000;
+  const produce = async () => {
+    while (performance.now() < end) {
+      await pool.run(one());
+      // Longer than a worker takes for the next one.
+      for (const done = performance.now() + 20; performance.now() < done;);
+    }
+  };
+  await Promise.all(Array.from({ length: 6 }, produce));
+  clearInterval(timer);
+  expect(ticks).toBeGreaterThan(10);
+  await pool.close();
+});
+
 test('abort: before, in the queue, and at work; the pool goes on', async () => {
   const { pool, counts, answered } = await counting({ workers: 1 });
   const reason = new Error('enough');
@@ -109,7 +127,7 @@ test('abort: before, in the queue, and at work; the pool goes on', async () => {
   const first = pool.run(big(), { signal: atWork.signal });
   const second = pool.run(big(), { signal: queued.signal });
   const third = pool.run(big());
-  await Promise.resolve();
+  await new Promise(setImmediate);
   queued.abort(reason);
   await expect(second).rejects.toBe(reason);
   atWork.abort(reason);
@@ -128,7 +146,8 @@ test('a timeout rejects; a worker that goes on for too long is replaced', async 
   expect(counts.workers).toBe(1);
 
   const huge = { data: numbers(3000 * 100 * SIZE), shape: [3000, 100, SIZE] };
-  await expect(pool.run(huge, { timeout: 5 })).rejects.toMatchObject({ code: 'timeout' });
+  // Long enough for the worker to start it.
+  await expect(pool.run(huge, { timeout: 100 })).rejects.toMatchObject({ code: 'timeout' });
   expect(await pool.run(big())).toEqual(model.run(big()));
   expect(counts.workers).toBe(2);
   await pool.close();

@@ -1,6 +1,6 @@
 import type { GruModel, ModelOptions, RunOptions } from 'gru-wasm';
 import { createPool, type GruPool } from 'gru-wasm/pool';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE, wide } from './models.ts';
 
 type Input = Parameters<GruModel['run']>[0];
@@ -35,20 +35,25 @@ const cases: Record<string, [Input, RunOptions?]> = {
   'no steps': [{ data: numbers(0), shape: [4, 0, SIZE] }],
 };
 
-const BACKENDS: [string, ModelOptions][] = [
+const BACKENDS: [string, ModelOptions, shared?: false][] = [
   ['auto', {}],
+  ['without shared memory', {}, false],
   ['deterministic', { deterministic: true }],
   ['js', { backend: 'js' }],
 ];
 
-describe.each(BACKENDS)('a pool of three workers, %s', (_, options) => {
+describe.each(BACKENDS)('a pool of three workers, %s', (_, options, shared) => {
   let model: GruModel;
   let pool: GruPool;
   beforeAll(async () => {
+    if (shared === false) vi.stubGlobal('SharedArrayBuffer', undefined);
     model = await plain(options);
     pool = await createPool(model, { workers: 3 });
   });
-  afterAll(() => pool.close());
+  afterAll(async () => {
+    await pool.close();
+    vi.unstubAllGlobals();
+  });
 
   test.each(Object.entries(cases))('gives what model.run gives: %s', async (_, [input, runOptions]) => {
     expect(await pool.run(input, runOptions)).toEqual(model.run(input, runOptions));

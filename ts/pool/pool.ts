@@ -20,6 +20,12 @@ import type { PoolWorker } from './worker.ts';
  */
 const LEAST_WORK = { wasm: 16e6, js: 1e6 };
 
+/**
+ * After this turn; in Node, after timers and sockets have had theirs. Node hands out messages that come while it hands out
+ * messages, up to 1000: an answer for each job given out meanwhile kept a busy thread's timers waiting for 10 s.
+ */
+const later = (globalThis as { setImmediate?: (f: () => void) => void }).setImmediate ?? queueMicrotask;
+
 /** What the pool is made of; see {@link createPool}. */
 export interface PoolParts {
   model: GruModel;
@@ -148,7 +154,7 @@ export class Pool implements GruPool {
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    queueMicrotask(() => {
+    later(() => {
       this.pumping = false;
       this.giveOut();
       if (this.room > 0) for (const resolve of this.roomWaiters.splice(0)) resolve();
