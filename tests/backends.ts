@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createApi, type GruApi } from '../ts/api.ts';
 import type { Backend } from '../ts/backend.ts';
 import { jsBackend } from '../ts/backends/js/index.ts';
+import { instantiate } from '../ts/backends/wasm/core.ts';
 
 /** A backend that the suites run on, and the functions of gru-wasm over it. */
 export interface BackendCase {
@@ -31,4 +32,9 @@ if (existsSync(new URL('../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url
     await backend.settled!();
     BACKENDS.push(backendCase(backend));
   }
+}
+
+/** The memory of a wasm backend that runs: its instance is then there, and no module is asked for. */
+export function memoryOf(name: string): WebAssembly.Memory {
+  return instantiate(name === 'wasm-relaxed' ? 'relaxed' : 'baseline', undefined as never).memory;
 }

@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { initSync as initBaseline } from '../../crate/pkg/baseline/gru_wasm.js';
-import { initSync as initRelaxed } from '../../crate/pkg/relaxed/gru_wasm.js';
-import { BACKENDS } from '../backends.ts';
+import { BACKENDS, memoryOf } from '../backends.ts';
 import { expectError, numbers, oneGru, textModel } from '../facade/helpers.ts';
-
-/** The memory of a wasm backend that has been started: initSync then gives the instance that there is. */
-function memoryOf(name: string): WebAssembly.Memory {
-  return (name === 'wasm-relaxed' ? initRelaxed : initBaseline)({ module: new Uint8Array() }).memory;
-}
 
 /**
  * Bytes of JS heap that `f` leaves behind over `count` calls when nothing is collected in between: the least of several

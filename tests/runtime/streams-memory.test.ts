@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
-import { initSync as initBaseline } from '../../crate/pkg/baseline/gru_wasm.js';
-import { initSync as initRelaxed } from '../../crate/pkg/relaxed/gru_wasm.js';
-import { BACKENDS } from '../backends.ts';
+import { BACKENDS, memoryOf } from '../backends.ts';
 import { numbers, oneGru } from '../facade/helpers.ts';
 
 test.each(BACKENDS.filter(({ name }) => name !== 'js'))(
   '10,000 streams of 64 hidden values take at most 16 MB on $name',
   async ({ api, name }) => {
     using model = await api.createModel(oneGru(64, 64));
-    const { memory } = (name === 'wasm-relaxed' ? initRelaxed : initBaseline)({ module: new Uint8Array() });
+    const memory = memoryOf(name);
     const before = memory.buffer.byteLength;
     using streams = model.createStreams(10_000);
     const which = Array.from({ length: 64 }, (_, i) => i * 150);

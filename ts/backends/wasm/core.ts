@@ -1,5 +1,3 @@
-import { initSync as initBaseline } from '../../../crate/pkg/baseline/gru_wasm.js';
-import { initSync as initRelaxed } from '../../../crate/pkg/relaxed/gru_wasm.js';
 import type { Backend } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import type { Graph } from '../../graph.ts';
@@ -9,17 +7,27 @@ import type { Kernels } from './kernels.ts';
 
 export type BuildName = 'baseline' | 'relaxed';
 
-/** This thread's instance of a build: made by the first call, synchronously. @throws GruError `backend_unavailable`. */
+const instances = new Map<BuildName, Engine>();
+
+/**
+ * This thread's instance of a build: made by the first call, synchronously. The core imports nothing and exports numbers alone,
+ * so that wasm-bindgen's glue, one copy a build, would add nothing but its size.
+ *
+ * @throws GruError `backend_unavailable`.
+ */
 export function instantiate(name: BuildName, module: WebAssembly.Module): Engine {
+  const running = instances.get(name);
+  if (running) return running;
   let engine: Engine;
   try {
-    engine = (name === 'relaxed' ? initRelaxed : initBaseline)({ module });
+    engine = new WebAssembly.Instance(module).exports as unknown as Engine;
   } catch (cause) {
     throw cannotStart(name, cause);
   }
   if (typeof engine.state_set_lengths !== 'function') {
     throw new GruError('backend_unavailable', `the ${name} wasm module is not this version's`);
   }
+  instances.set(name, engine);
   return engine;
 }
 
