@@ -57,8 +57,13 @@ impl Model {
     ) -> Result<usize> {
         let (_, build) = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
         let inputs: Vec<Option<usize>> = inputs.iter().map(|&value| usize::try_from(value).ok()).collect();
-        ensure(inputs.iter().flatten().all(|&value| value < self.values.len()))?;
-        let shapes: Vec<_> = inputs.iter().map(|value| value.map(|v| self.values.at(v).shape)).collect();
+        let mut shapes = Vec::new();
+        for input in &inputs {
+            shapes.push(match *input {
+                Some(value) => Some(self.values.get(value).ok_or(EngineError::InvalidArgument)?.shape),
+                None => None,
+            });
+        }
         let mut params = Params::new(params);
         let built = build(&mut params, &shapes, tensors)?;
         ensure(params.finished())?;

@@ -173,20 +173,23 @@ pub fn model_add_layer(model: i32, words: i32) -> i32 {
         })();
         let Some((kind, inputs, tensors, params)) = parsed else { return -(EngineError::InvalidArgument as i32) };
         let inputs: Vec<i32> = inputs.iter().map(|&value| value as i32).collect();
-        let tensors = tensors.chunks_exact(2).map(|pair| match pair[0] as i32 {
-            0 => Ok(None),
-            handle => {
-                let block = blocks.get(handle)?;
-                ensure(block.len() == pair[1] as usize)?;
-                // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from which
-                // nothing is removed here; two slices of one block are both shared.
-                Ok(Some(unsafe { core::slice::from_raw_parts(block.as_ptr(), block.len()) }))
-            }
-        });
-        match tensors.collect::<Result<Vec<_>>>() {
-            Ok(tensors) => with_model(model, |model| model.add_layer(kind, &inputs, params, &tensors)),
-            Err(error) => -(error as i32),
+        let mut given = Vec::new();
+        for pair in tensors.chunks_exact(2) {
+            given.push(match *pair {
+                [0, _] => None,
+                [handle, length] => match blocks.get(handle as i32) {
+                    // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from which
+                    // nothing is removed here; two slices of one block are both shared.
+                    Ok(block) if block.len() == length as usize => {
+                        Some(unsafe { core::slice::from_raw_parts(block.as_ptr(), block.len()) })
+                    }
+                    Ok(_) => return -(EngineError::InvalidArgument as i32),
+                    Err(error) => return -(error as i32),
+                },
+                _ => stop(),
+            });
         }
+        with_model(model, |model| model.add_layer(kind, &inputs, params, &given))
     })
 }
 
