@@ -72,9 +72,8 @@ impl Model {
         }
         let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
         self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
-        let directions = built.layer.workspace(0)?.hidden.len();
-        self.states.extend((0..directions).map(|direction| (node, direction)));
-        for order in built.layer.orders() {
+        for (direction, order) in built.layer.orders().into_iter().enumerate() {
+            self.states.push((node, direction));
             if !self.orders.contains(&order) {
                 self.orders.push(order);
             }

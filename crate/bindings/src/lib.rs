@@ -178,9 +178,9 @@ pub fn model_add_layer(model: i32, words: i32) -> i32 {
             given.push(match *pair {
                 [0, _] => None,
                 [handle, length] => match blocks.get(handle as i32) {
-                    // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from which
-                    // nothing is removed here; two slices of one block are both shared.
                     Ok(block) if block.len() == length as usize => {
+                        // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from
+                        // which nothing is removed here; two slices of one block are both shared.
                         Some(unsafe { core::slice::from_raw_parts(block.as_ptr(), block.len()) })
                     }
                     Ok(_) => return -(EngineError::InvalidArgument as i32),

@@ -47,19 +47,19 @@ impl Layer for Dense {
         let columns = self.matrix.columns();
         let sums = workspace.scratch.at_mut(0);
         let y = io.outputs.at_mut(0);
-        if self.input_size == 0 || self.output_size == 0 {
+        if self.output_size == 0 {
             stop();
         }
-        let blocks = x.chunks(ROW_BLOCK * self.input_size).zip(y.chunks_mut(ROW_BLOCK * self.output_size));
-        for (x, y) in blocks {
-            let rows = self.all_rows.at(..x.len() / self.input_size);
+        for (i, y) in y.chunks_mut(ROW_BLOCK * self.output_size).enumerate() {
+            let rows = self.all_rows.at(..y.len() / self.output_size);
+            let x = x.at(i * ROW_BLOCK * self.input_size..).at(..rows.len() * self.input_size);
             // SAFETY: `x` holds `rows.len()` rows of `input_size`.
             unsafe {
                 let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };
                 self.matrix.multiply(x, &self.bias, sums, columns);
             }
-            for (y, sums) in y.rows_mut(self.output_size).zip(sums.rows(columns)) {
-                y.copy(sums.at(..self.output_size));
+            for (i, y) in y.rows_mut(self.output_size).enumerate() {
+                y.copy(sums.row(i, columns).at(..self.output_size));
             }
             self.activation.apply_rows::<Lanes>(y, self.output_size);
         }

@@ -79,7 +79,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     }
     let size = if direction == 2 && combine == Combine::Concat { 2 * hidden_size } else { hidden_size };
     let mut ports = vec![Shape { sequence: true, size }, Shape { sequence: false, size }];
-    ports.extend(orders.iter().map(|_| Shape { sequence: false, size: hidden_size }));
+    for _ in orders {
+        ports.push(Shape { sequence: false, size: hidden_size });
+    }
     let stride = hidden_size.next_multiple_of(LANES);
     let masked = inputs.get(1).copied().flatten().is_some();
     let all_rows = ascending(GROUP)?;
@@ -99,7 +101,7 @@ impl Direction {
         let input = thirds(tensor(tensors, 0, product(&[3, units, input_size])?)?);
         let recurrent = thirds(tensor(tensors, 1, product(&[3, units, units])?)?);
         let bias = optional_tensor(tensors, 2, 3 * units)?.map(thirds);
-        let bias = [0, 1, 2].map(|g| bias.map(|b| b[g]));
+        let bias = bias.map_or([None; 3], |[z, r, n]| [Some(z), Some(r), Some(n)]);
         let ends: &[usize] = if reset_after { &[3] } else { &[2, 3] };
         let mut start = 0;
         let mut direction = Direction { order, parts: Vec::new(), columns: 0 };
@@ -139,7 +141,7 @@ impl Direction {
 
 fn thirds(values: &[f32]) -> [&[f32]; 3] {
     let size = values.len() / 3;
-    [0, 1, 2].map(|i| values.row(i, size))
+    [values.row(0, size), values.row(1, size), values.row(2, size)]
 }
 
 /// Rows of panels whose sums come before the gates of any of them: those of one row and panel are 4 vectors, too few to hide
