@@ -12,8 +12,8 @@ import { at, main, UserError } from './lib.mjs';
 const PACKED = at('crate', 'pkg', 'packed.wasm');
 
 /** Bytes that a copy must save to be worth its two numbers: from where the last one ended, from near it, from anywhere. */
-const COST = { straight: 2, near: 4, far: 12 };
-const NEAR = 80;
+const COST = { straight: 2, near: 3, far: 12 };
+const NEAR = 40;
 const HASHED = 6;
 
 /** `to` as copies from `from` and bytes between them, in the form that ts/backends/wasm/patch.ts reads. */
