@@ -20,7 +20,7 @@ const FULL: Settings = {
   rounds: 15,
   turn: 40,
   warmUp: 200,
-  budget: 5,
+  budget: 2,
   leastRounds: 3,
   coldStarts: 10,
   slowest: Infinity,
