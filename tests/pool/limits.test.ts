@@ -67,7 +67,7 @@ test('a full queue rejects, ready waits', async () => {
     most = Math.max(most, pool.queued);
   }
   await Promise.all(produced);
-  expect([3, 4, 5]).toContain(most);
+  expect(most).toBe(3);
   await pool.close();
 });
 

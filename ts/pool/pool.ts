@@ -101,7 +101,7 @@ export class Pool implements GruPool {
   }
 
   get queued(): number {
-    return this.queue.length + this.crew.waitingCount;
+    return Math.max(0, this.queue.length - this.crew.idleCount) + this.crew.waitingCount;
   }
 
   get ready(): Promise<void> {
@@ -147,7 +147,8 @@ export class Pool implements GruPool {
 
   /** Calls that can be made now: those in the queue that find an idle worker do not wait. */
   private get room(): number {
-    return this.maxQueue + this.crew.idleCount - this.queued - this.again.length;
+    const { idleCount, waitingCount } = this.crew;
+    return this.maxQueue + idleCount - this.queue.length - waitingCount - this.again.length;
   }
 
   /** Gives out work, after the calls of this tick are all in: together they may keep each worker busy without being split. */
