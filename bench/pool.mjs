@@ -2,6 +2,7 @@
  * Two workers of a pool against two single-threaded processes side by side, in turns; copies included. After `npm run setup`:
  *
  *     node bench/pool.mjs [--rounds 15] [--seconds 1.5] [--size 256] [--steps 50] [--batch 32]
+ *                          [--cases alone,split,two,three,four]
  */
 import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     size: { type: 'string', default: '256' },
     steps: { type: 'string', default: '50' },
     batch: { type: 'string', default: '32' },
+    cases: { type: 'string', default: 'alone,split,two,three,four' },
     child: { type: 'boolean', default: false },
   },
 });
@@ -89,7 +91,8 @@ async function main() {
       return runs;
     });
 
-  const cases = { alone, split: () => pooled(1), two: () => pooled(2), three: () => pooled(3), four: () => pooled(4) };
+  const all = { alone, split: () => pooled(1), two: () => pooled(2), three: () => pooled(3), four: () => pooled(4) };
+  const cases = Object.fromEntries(values.cases.split(',').map((name) => [name, all[name]]));
   const ratios = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
   const cpu = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
   const base = [];
