@@ -15,7 +15,7 @@ const OPTIONS: Record<string, GruWasm.ModelOptions> = {
 const READERS = { 'readers of all model files': /\/read\.js$/ };
 
 /** One backend of this library, by its public API. */
-export function gruWasm(name: string, backend: string, load = installed): Engine {
+export function gruWasm(name: string, backend: string, load = installed, options = OPTIONS[backend]): Engine {
   let library: typeof GruWasm;
   return {
     name,
@@ -29,12 +29,20 @@ export function gruWasm(name: string, backend: string, load = installed): Engine
       library = await load();
     },
     async prepare(task) {
-      const model = await library.createModel(specOf(task), OPTIONS[backend]);
+      const model = await library.createModel(specOf(task), options);
       if (model.backend !== backend) throw new LeftOut(`this host has no ${backend}`);
       return runner(model, task);
     },
   };
 }
+
+/** With kernels for V8's revectorizer, and the flag that turns it on (which the option would do by itself). */
+export const revectorized: Engine = {
+  ...gruWasm('relaxed-revec', 'wasm-relaxed', installed, { backend: 'wasm', revectorize: true }),
+  hosts: ['node'],
+  flags: ['--experimental-wasm-revectorize'],
+  ships: undefined,
+};
 
 function runner(model: GruWasm.GruModel, { case: c, h0 }: Task): Runner {
   const free = () => {

@@ -1,18 +1,15 @@
 import type { Engine } from '../engine.ts';
 import { ceiling } from './ceiling.ts';
 import { core } from './core.ts';
-import { gruWasm } from './gru-wasm.ts';
+import { gruWasm, revectorized } from './gru-wasm.ts';
 import { ortNode } from './ort-node.ts';
 import { ortWeb } from './ort-web.ts';
 import { textbook } from './textbook.ts';
 import { tfjsWasm } from './tfjs-wasm.ts';
 
-/** V8 then pairs 128-bit operations into 256-bit ones where a kernel is made for it. */
-const REVECTORIZE = '--experimental-wasm-revectorize';
-
 export const ENGINES: Engine[] = [
   gruWasm('relaxed', 'wasm-relaxed'),
-  { ...gruWasm('relaxed-revec', 'wasm-relaxed'), hosts: ['node'], flags: [REVECTORIZE], ships: undefined },
+  revectorized,
   gruWasm('baseline', 'wasm-baseline'),
   gruWasm('js', 'js'),
   textbook,
