@@ -32,6 +32,7 @@ export interface Runner {
   free?(): void;
 }
 
+/** What a user of an engine downloads. */
 export interface Shipped {
   /** An import to bundle. */
   code: string;

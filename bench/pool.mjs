@@ -92,6 +92,8 @@ async function main() {
     });
 
   const all = { alone, split: () => pooled(1), two: () => pooled(2), three: () => pooled(3), four: () => pooled(4) };
+  const unknown = values.cases.split(',').filter((name) => !Object.hasOwn(all, name));
+  if (unknown.length > 0) throw new Error(`no case ${unknown.join(', ')}; there is ${Object.keys(all).join(', ')}`);
   const cases = Object.fromEntries(values.cases.split(',').map((name) => [name, all[name]]));
   const ratios = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
   const cpu = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));

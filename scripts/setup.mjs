@@ -150,9 +150,9 @@ const bundle = stamped('dist', 'dist, by rollup', '10 s', {
 
 function checkHost() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) {
+  if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 && minor < 3)) {
     throw new UserError(
-      `Node ${process.versions.node} is too old: install Node 20.19 or later from https://nodejs.org`,
+      `Node ${process.versions.node} is too old: install Node 20.19, 22.3 or later from https://nodejs.org`,
     );
   }
   if (output('cargo', '--version') && output('rustc', '--version')) return;

@@ -9,7 +9,7 @@ import type { Graph } from './graph.ts';
 export interface Backend {
   /** `wasm-relaxed`, `wasm-baseline` or `js`. */
   readonly name: string;
-  /** What another thread needs to start the same backend, beside its name; structured cloning takes it there. As of now. */
+  /** What another thread needs to start the same backend, beside its name; structured cloning takes it there. May change until {@link settled}. */
   readonly shared?: { readonly module: WebAssembly.Module; readonly kernels: number };
   /** Resolves when {@link shared} will not change any more: some milliseconds after the start. */
   readonly settled?: () => Promise<void>;

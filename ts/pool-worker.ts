@@ -1,5 +1,5 @@
+import { builtin } from './host.ts';
 import type { FromWorker, ToWorker } from './pool/messages.ts';
-import { nodeThreads } from './pool/node.ts';
 import { Runner, toFailure } from './pool/runner.ts';
 import { claim } from './pool/ticket.ts';
 
@@ -10,7 +10,7 @@ interface Port {
   postMessage(message: FromWorker, transfer: ArrayBuffer[]): void;
 }
 
-const parent = nodeThreads()?.parentPort;
+const parent = builtin('node:worker_threads')?.parentPort;
 const port: Port = parent ?? (globalThis as unknown as Port);
 let runner: Runner | undefined;
 

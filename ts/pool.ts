@@ -1,7 +1,7 @@
 import { GruError } from './errors.ts';
+import { builtin } from './host.ts';
 import { GruModel } from './model.ts';
 import { backendOf } from './origin.ts';
-import { nodeThreads } from './pool/node.ts';
 import { checkPoolOptions, type PoolOptions } from './pool/options.ts';
 import { Pool } from './pool/pool.ts';
 import type { GruPool } from './pool/types.ts';
@@ -53,11 +53,11 @@ function parallelism(): number {
 }
 
 function nodeParallelism(): number {
-  return process.getBuiltinModule('node:os').availableParallelism();
+  return builtin('node:os')?.availableParallelism() ?? 1;
 }
 
 function defaultWorker(): PoolWorker {
-  const threads = nodeThreads();
+  const threads = builtin('node:worker_threads');
   // Bundlers know the form of the other line; here it would make them bundle the script twice.
   // The process's own execArgv may hold what workers refuse (--input-type) or should not do twice (--import).
   if (threads) return new threads.Worker(nodeScript(), { execArgv: [], name: 'gru-wasm' });

@@ -69,7 +69,8 @@ export class GruStream {
    *
    * @param x (batch, size) features as a Float32Array; or (batch) ids, or one id where `batch` is 1. For a model with
    *   several inputs a record of these by name.
-   * @param out Filled and returned; nothing is allocated then. May be `x` itself. Left out: a new array.
+   * @param out Filled and returned; nothing is allocated then. May be `x` itself. Left out: a new array. (In the first
+   *   milliseconds of a program that lets no timer fire, a step may also time kernels, for up to 0.5 ms.)
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the hidden states stay as they were), `disposed`.
    */
   step(x: StepInput, out?: Float32Array): Float32Array;

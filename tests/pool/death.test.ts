@@ -1,7 +1,7 @@
 import type { GruModel } from 'gru-wasm';
 import { createPool } from 'gru-wasm/pool';
 import { Worker } from 'node:worker_threads';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE } from './models.ts';
 
 const script = new URL(import.meta.resolve('gru-wasm/pool-worker'));
@@ -13,6 +13,10 @@ const dies = {
 let model: GruModel;
 beforeAll(async () => {
   model = await plain({}, 128);
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
 });
 
 const batch = (seed: number) => ({ data: numbers(16 * 50 * SIZE, seed), shape: [16, 50, SIZE] });
@@ -76,7 +80,6 @@ test.each([
   expect(lost.length).toBeLessThan(kills / 2);
   await pool.run(batch(1));
   await pool.close();
-  vi.unstubAllGlobals();
 });
 
 describe.each(['before', 'after'] as const)('workers that die %s they answer', (when) => {
@@ -151,6 +154,24 @@ test('workers that cannot start: createPool rejects; later, the calls do', async
   });
   await expect(pool.run(batch(1))).rejects.toMatchObject({ code: 'worker_lost' });
   await expect(pool.run(batch(1))).rejects.toMatchObject({ code: 'worker_lost' });
+  await pool.close();
+});
+
+test('what a dead worker had goes to one that has nothing to do, not to its successor', async () => {
+  let workers = 0;
+  const pool = await createPool(model, {
+    workers: 2,
+    createWorker: () => {
+      workers++;
+      if (workers === 1) return new Worker(dies.before, { workerData: { dieAt: 1, how: 'exit' } });
+      if (workers === 2) return new Worker(script);
+      // Never ready.
+      return new Worker('setInterval(() => {}, 1000)', { eval: true });
+    },
+  });
+  const calls = [1, 2].map((seed) => pool.run(batch(seed), { timeout: 10_000 }));
+  await expect(Promise.all(calls)).resolves.toHaveLength(2);
+  expect(workers).toBe(3);
   await pool.close();
 });
 

@@ -101,7 +101,8 @@ export class Pool implements GruPool {
   }
 
   get queued(): number {
-    return Math.max(0, this.queue.length - this.crew.idleCount) + this.crew.waitingCount;
+    const waiting = this.queue.length + this.again.length;
+    return Math.max(0, waiting - this.crew.idleCount) + this.crew.waitingCount;
   }
 
   get ready(): Promise<void> {
@@ -191,8 +192,11 @@ export class Pool implements GruPool {
 
   private lost(part: Part, why: string): void {
     if (part.call.settled) return;
-    if (part.deaths < 2) this.again.push(part);
-    else part.call.reject(new GruError('worker_lost', `pool.run: two workers died of this call; the second: ${why}`));
+    if (part.deaths < 2) {
+      this.again.push(part);
+      // Another worker may have nothing to do; a new one comes later.
+      this.pump();
+    } else part.call.reject(new GruError('worker_lost', `pool.run: two workers died of this call; the second: ${why}`));
   }
 
   private settled(call: Call): void {

@@ -1,4 +1,5 @@
 import type { CompiledModel } from '../backend.ts';
+import { backendFrom } from '../backends/wasm/core.ts';
 import { GruError } from '../errors.ts';
 import { type Graph, resolveGraph } from '../graph.ts';
 import { ModelResources } from '../resources.ts';
@@ -18,7 +19,6 @@ export class Runner {
   static async start({ backend, shared, spec }: Start): Promise<Runner> {
     const graph = resolveGraph(spec);
     if (!shared) return new Runner(graph, (await import('../backends/js/index.ts')).jsBackend.compile(graph));
-    const { backendFrom } = await import('../backends/wasm/core.ts');
     const name = backend === 'wasm-relaxed' ? 'relaxed' : 'baseline';
     return new Runner(graph, backendFrom(name, shared.module, shared.kernels).compile(graph));
   }

@@ -12,7 +12,7 @@ import type { PoolRunOptions } from './options.ts';
 export interface GruPool {
   /** Number of workers. */
   readonly workers: number;
-  /** Calls that wait for a worker. At most the option `maxQueue`. */
+  /** Calls that wait for a worker, and parts of calls whose worker died. */
   readonly queued: number;
 
   /**
@@ -32,7 +32,7 @@ export interface GruPool {
    * have nothing to do; a run too small to gain by that is done at once on this thread.
    *
    * @param input What `model.run` takes. Leave the arrays as they are until the promise settles: workers get copies, but only
-   *   when their turn comes (and again when a worker dies).
+   *   when their turn comes (and again for another worker).
    * @throws (as a rejection) what `model.run` throws; GruError `queue_full`, `timeout`, `worker_lost`, `disposed` after
    *   {@link close}; the reason of `options.signal` when aborted.
    *

@@ -1,4 +1,5 @@
-//! The functions that JavaScript calls. Numbers only: so the glue needs no TextDecoder, which audio threads do not have.
+//! The functions that JavaScript calls, as the binary exports them: they take and give numbers, so no glue is needed (and no
+//! TextDecoder, which audio threads do not have).
 //!
 //! Models and states are named by handles above 0. A negative result is the negative of an
 //! [`EngineError`](gru_wasm::error::EngineError)'s number. Every handle, index and length is checked here; pointers must come
@@ -117,7 +118,7 @@ fn with_state(handle: i32, f: impl FnOnce(&mut State) -> Result<usize>) -> i32 {
     STATES.with_borrow_mut(|states| code(states.get(handle).and_then(f)))
 }
 
-/// A pointer as an unsigned number of JavaScript, which an i32 result code could not hold above 2 GiB; 0 on failure.
+/// An address; 0 on failure. Above 2 GiB JavaScript sees it negative, and makes it unsigned (ts/backends/wasm/memory.ts).
 fn pointer(result: Result<&mut Buffer>) -> *const f32 {
     result.map_or(core::ptr::null(), |buffer| buffer.as_ptr())
 }

@@ -24,7 +24,8 @@ pub struct PanelArgs {
     pub panel: *const f32,
     /// Vectors of sums in the panel.
     pub vectors: usize,
-    /// How many such panels, one after the other in `panel`, `init` and `out`: for one row only, which more calls would slow down.
+    /// How many such panels, one after the other in `panel`, `init` and `out`. More than one: for one row and the whole depth only,
+    /// which more calls would slow down.
     pub panels: usize,
     /// Initial sums of row 0.
     pub init: *const f32,
@@ -40,7 +41,7 @@ impl PanelArgs {
     /// Panel number `p` alone.
     ///
     /// # Safety
-    /// There are as many panels.
+    /// `p` is below `panels`.
     unsafe fn only_panel(&self, p: usize) -> Self {
         let width = self.vectors * LANES;
         // SAFETY: the caller's promise.
@@ -198,7 +199,7 @@ impl KernelSet {
 /// Rows of the tallest tile.
 pub const TALL: usize = 6;
 
-/// All sets. Which one is fastest depends on the engine's compiler: the facade times them when the core starts.
+/// All sets. Which one is fastest depends on the engine's compiler: the facade times them while models run on the first.
 pub static KERNELS: [KernelSet; 3] = [
     // V8 12.9 (Node 24) and later. Without fused multiply-adds 6x2 needs more registers than there are: 14 GFLOP/s.
     KernelSet {

@@ -38,6 +38,7 @@ pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + (1 + PROBE_
 /// Runs the kernel of a set for full panels on `rows` rows, `times` times.
 pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Result<()> {
     ensure(set < KERNELS.len() && operands.len() == PROBE_WORDS && rows <= PROBE_ROWS)?;
+    static ROWS: [u32; PROBE_ROWS] = [0; PROBE_ROWS];
     let width = MAX_VECTORS * LANES;
     let (panel, rest) = operands.split_at_mut(PROBE_K * width);
     let (a, rest) = rest.split_at_mut(PROBE_K);
@@ -45,7 +46,7 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
     let args = PanelArgs {
         a: a.as_ptr(),
         lda: PROBE_K,
-        rows: [0; PROBE_ROWS].as_ptr(),
+        rows: ROWS.as_ptr(),
         n: rows,
         k: PROBE_K,
         panel: panel.as_ptr(),

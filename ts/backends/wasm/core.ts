@@ -10,8 +10,8 @@ export type BuildName = 'baseline' | 'relaxed';
 const instances = new Map<BuildName, Engine>();
 
 /**
- * This thread's instance of a build: made by the first call, synchronously. The core imports nothing and exports numbers alone,
- * so that wasm-bindgen's glue, one copy a build, would add nothing but its size.
+ * This thread's instance of a build: made by the first call, synchronously. The core imports nothing and its functions take
+ * and give numbers alone, so that wasm-bindgen's glue, one copy a build, would add nothing but its size.
  *
  * @throws GruError `backend_unavailable`.
  */

@@ -72,7 +72,7 @@ function turnOnRevectorizer(): void {
   if (!v8 || !(Number.parseInt(process.versions.v8) >= 12)) {
     throw new GruError(
       'invalid_argument',
-      "revectorize needs Node 22 or later: it is V8's --experimental-wasm-revectorize",
+      "revectorize needs Node 22.3 or later: it is V8's --experimental-wasm-revectorize",
     );
   }
   v8.setFlagsFromString('--experimental-wasm-revectorize');
