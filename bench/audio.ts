@@ -1,9 +1,9 @@
 /**
  * How long a quantum of 128 samples takes the model of examples/audio, in Node and in browsers; writes bench/records/audio.md.
  *
- *     npm run build && chrt -f 10 node bench/audio.ts        (Node 24: bench/node24 has one)
+ *     npm run build && node bench/audio.ts        (Node 24: bench/node24 has one)
  *
- * `chrt` (real-time priority) because that is how systems run audio threads.
+ * On a busy machine `chrt -f 10` before it gives real-time priority, as systems give their audio threads.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -61,8 +61,8 @@ in an OfflineAudioContext, everything around it included. Microseconds. A quantu
 target is p99.9 below a quarter of it, ${micro(BUDGET / 4)}. Maxima are other processes' turns.
 
 ${new Date().toISOString().slice(0, 10)}, ${cpu}, ${cores} cores, ${system}.
-Made by \`chrt -f 10 node bench/audio.ts\` (Node 24), at real-time priority, as systems run audio threads; load average
-${loadavg()[0]!.toFixed(1)} from other work. At normal priority p99.9 was up to 8 ms under such a load: turns of the others.
+Made by \`node bench/audio.ts\` (Node 24), load average ${loadavg()[0]!.toFixed(1)}. On a busy machine the priority decides: under a load
+of 9, p99.9 was 55 to 200 at real-time priority (\`chrt -f 10\`), as systems run audio threads, and up to 8000 at normal priority.
 
 | host | build | p50 | p99 | p99.9 | max | in an OfflineAudioContext | target |
 | --- | --- | --: | --: | --: | --: | --: | --- |
