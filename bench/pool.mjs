@@ -2,7 +2,7 @@
  * Two workers of a pool against two single-threaded processes side by side, in turns; copies included. After `npm run setup`:
  *
  *     node bench/pool.mjs [--rounds 15] [--seconds 1.5] [--size 256] [--steps 50] [--batch 32]
- *                          [--cases alone,split,two,three,four]
+ *                          [--cases alone,split,two,three,four] [--backend wasm|js]
  */
 import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '50' },
     batch: { type: 'string', default: '32' },
     cases: { type: 'string', default: 'alone,split,two,three,four' },
+    backend: { type: 'string', default: 'wasm' },
     child: { type: 'boolean', default: false },
   },
 });
@@ -27,12 +28,13 @@ const weights = (length) => Float32Array.from({ length }, (_, i) => Math.sin(i *
 const model = await createGru(
   { inputSize: size, hiddenSize: size, resetAfter: true },
   { kernel: weights(size * 3 * size), recurrentKernel: weights(size * 3 * size) },
+  { backend: values.backend },
 );
 const input = { data: weights(batch * steps * size), shape: [batch, steps, size] };
 
 /** Runs a second, on one thread, whenever the parent says so. */
 if (values.child) {
-  for (let i = 0; i < 20; i++) model.run(input);
+  for (let i = 0; i < (values.backend === 'js' ? 3 : 20); i++) model.run(input);
   process.on('message', () => {
     measure((end) => {
       let runs = 0;

@@ -1,6 +1,7 @@
 import { mean, medianSorted, quantileSorted } from 'simple-statistics';
 import { readFileSync } from 'node:fs';
 import type { Case } from './cases.ts';
+import type { SizeResult } from './size.ts';
 
 /** What a run leaves behind: everything that its tables, charts and verdicts are made of. */
 export interface BenchRecord {
@@ -59,15 +60,6 @@ export interface EngineResult {
   /** Microseconds a call: the median of each turn. */
   rounds: number[];
   firstCall?: number;
-}
-
-export interface SizeResult {
-  engine: string;
-  /** What is downloaded on demand, on top; undefined: what every program downloads. */
-  part?: string;
-  /** Bytes of minified JavaScript, and of the files beside it. */
-  raw: number;
-  gzip: number;
 }
 
 export interface Spread {

@@ -4,10 +4,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Engine } from './engine.ts';
-import type { SizeResult } from './record.ts';
 
 const BENCH = fileURLToPath(new URL('.', import.meta.url));
 const OUT = join(BENCH, 'out');
+
+export interface SizeResult {
+  engine: string;
+  /** What is downloaded on demand, on top; undefined: what every program downloads. */
+  part?: string;
+  /** Bytes of minified JavaScript, and of the files beside it. */
+  raw: number;
+  gzip: number;
+}
 
 type Outputs = Metafile['outputs'];
 
