@@ -205,28 +205,24 @@ pub static KERNELS: [KernelSet; 3] = [
     KernelSet {
         name: "1x12, 6x2",
         few_rows: &WIDE,
-        many_rows: if cfg!(target_feature = "relaxed-simd") { &[tall::<Lanes>; MAX_VECTORS] } else { &WIDE },
+        many_rows: if cfg!(target_feature = "relaxed-simd") { &[tall; MAX_VECTORS] } else { &WIDE },
     },
     // Node 20 and 22: their V8 moves all loads of an iteration to its start, and spills from 12 accumulators on.
-    KernelSet {
-        name: "1x6, 2x4",
-        few_rows: &[narrow::<Lanes>; MAX_VECTORS],
-        many_rows: &[narrow::<Lanes>; MAX_VECTORS],
-    },
+    KernelSet { name: "1x6, 2x4", few_rows: &[narrow; MAX_VECTORS], many_rows: &[narrow; MAX_VECTORS] },
     // V8 with --experimental-wasm-revectorize, which makes 256-bit code of adjacent pairs of vectors.
-    KernelSet { name: "1x12, 6x4", few_rows: &WIDE, many_rows: &[paired::<Lanes>; MAX_VECTORS] },
+    KernelSet { name: "1x12, 6x4", few_rows: &WIDE, many_rows: &[paired; MAX_VECTORS] },
 ];
 
 /// The kernel for many rows of the relaxed build, for the tests of this one.
 #[cfg(test)]
-pub const RELAXED: KernelSet = KernelSet { name: "6x2", few_rows: &WIDE, many_rows: &[tall::<Lanes>; MAX_VECTORS] };
+pub const RELAXED: KernelSet = KernelSet { name: "6x2", few_rows: &WIDE, many_rows: &[tall; MAX_VECTORS] };
 
 /// # Safety
 /// As [`PanelKernel`].
-unsafe fn narrow<V: Vector>(args: &PanelArgs) {
+unsafe fn narrow(args: &PanelArgs) {
     if args.panels > 1 {
         // SAFETY: the caller's promise.
-        (0..args.panels).for_each(|p| unsafe { narrow::<V>(&args.only_panel(p)) });
+        (0..args.panels).for_each(|p| unsafe { narrow(&args.only_panel(p)) });
         return;
     }
     let pairs = args.n & !1;
@@ -235,10 +231,10 @@ unsafe fn narrow<V: Vector>(args: &PanelArgs) {
         let mut column = 0;
         while column < args.vectors && pairs > 0 {
             let (width, tile): (usize, unsafe fn(&PanelArgs, usize, usize)) = match args.vectors - column {
-                1 => (1, tile_2x1::<V>),
-                2 => (2, tile_2x2::<V>),
-                3 => (3, tile_2x3::<V>),
-                _ => (4, tile_2x4::<V>),
+                1 => (1, tile_2x1::<Lanes>),
+                2 => (2, tile_2x2::<Lanes>),
+                3 => (3, tile_2x3::<Lanes>),
+                _ => (4, tile_2x4::<Lanes>),
             };
             let mut row = 0;
             while row < pairs {
@@ -248,7 +244,7 @@ unsafe fn narrow<V: Vector>(args: &PanelArgs) {
             column += width;
         }
         if pairs < args.n {
-            one_row::<V>(args, pairs);
+            one_row(args, pairs);
         }
     }
 }
@@ -258,14 +254,14 @@ unsafe fn narrow<V: Vector>(args: &PanelArgs) {
 ///
 /// # Safety
 /// As [`PanelKernel`].
-unsafe fn tall<V: Vector>(args: &PanelArgs) {
+unsafe fn tall(args: &PanelArgs) {
     let sixes = args.n - args.n % TALL;
     // SAFETY: the caller's promise; tiles cover each row and vector once.
     unsafe {
         let mut column = 0;
         while column < args.vectors {
             let (width, tile): (usize, unsafe fn(&PanelArgs, usize, usize)) =
-                if args.vectors - column == 1 { (1, tile_6x1::<V>) } else { (2, tile_6x2::<V>) };
+                if args.vectors - column == 1 { (1, tile_6x1::<Lanes>) } else { (2, tile_6x2::<Lanes>) };
             let mut row = 0;
             while row < sixes {
                 tile(args, row, column);
@@ -283,16 +279,16 @@ unsafe fn tall<V: Vector>(args: &PanelArgs) {
 ///
 /// # Safety
 /// As [`PanelKernel`].
-unsafe fn one_row<V: Vector>(args: &PanelArgs, row: usize) {
+unsafe fn one_row(args: &PanelArgs, row: usize) {
     let mut column = 0;
     while column < args.vectors {
         let (width, tile): (usize, unsafe fn(&PanelArgs, usize, usize)) = match args.vectors - column {
-            1 => (1, tile_1x1::<V>),
-            2 => (2, tile_1x2::<V>),
-            3 => (3, tile_1x3::<V>),
-            4 => (4, tile_1x4::<V>),
-            5 => (5, tile_1x5::<V>),
-            _ => (6, tile_1x6::<V>),
+            1 => (1, tile_1x1::<Lanes>),
+            2 => (2, tile_1x2::<Lanes>),
+            3 => (3, tile_1x3::<Lanes>),
+            4 => (4, tile_1x4::<Lanes>),
+            5 => (5, tile_1x5::<Lanes>),
+            _ => (6, tile_1x6::<Lanes>),
         };
         // SAFETY: the caller's promise.
         unsafe { tile(args, row, column) };
@@ -302,7 +298,7 @@ unsafe fn one_row<V: Vector>(args: &PanelArgs, row: usize) {
 
 /// # Safety
 /// As [`PanelKernel`].
-unsafe fn paired<V: Vector>(args: &PanelArgs) {
+unsafe fn paired(args: &PanelArgs) {
     // SAFETY: the caller's promise.
     unsafe {
         let sixes = args.n - args.n % TALL;
@@ -313,7 +309,7 @@ unsafe fn paired<V: Vector>(args: &PanelArgs) {
         while column < args.vectors {
             let mut row = 0;
             while row < sixes {
-                tile_6x4::<V>(args, row, column);
+                tile_6x4::<Lanes>(args, row, column);
                 row += TALL;
             }
             column += 4;
