@@ -7,6 +7,14 @@ interface Builtins {
   'node:zlib': typeof import('node:zlib');
 }
 
+/**
+ * The folder of the module whose `import.meta.url` this is. Files in it are named by this and not in the form
+ * `new URL('name', import.meta.url)`, which makes bundlers ship them.
+ */
+export function folderOf(url: string): string {
+  return url.slice(0, url.lastIndexOf('/') + 1);
+}
+
 /** A module of Node's (Deno and Bun have them too); undefined in browsers. Not by import, which webpack refuses for browsers. */
 export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: Name) => Builtins[Name] } };

@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { builtin } from './host.ts';
+import { builtin, folderOf } from './host.ts';
 import { GruModel } from './model.ts';
 import { backendOf } from './origin.ts';
 import { checkPoolOptions, type PoolOptions } from './pool/options.ts';
@@ -60,11 +60,7 @@ function defaultWorker(): PoolWorker {
   const threads = builtin('node:worker_threads');
   // Bundlers know the form of the other line; here it would make them bundle the script twice.
   // The process's own execArgv may hold what workers refuse (--input-type) or should not do twice (--import).
-  if (threads) return new threads.Worker(nodeScript(), { execArgv: [], name: 'gru-wasm' });
+  if (threads)
+    return new threads.Worker(new URL(folderOf(import.meta.url) + WORKER), { execArgv: [], name: 'gru-wasm' });
   return new Worker(new URL('./pool-worker.js', import.meta.url), { type: 'module' });
-}
-
-function nodeScript(): URL {
-  const folder = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
-  return new URL(folder + WORKER);
 }

@@ -1,4 +1,4 @@
-import { builtin } from '../../host.ts';
+import { builtin, folderOf } from '../../host.ts';
 import type { BuildName } from './core.ts';
 import type { WasmBinaries } from './index.ts';
 
@@ -22,9 +22,7 @@ function readFile(fs: typeof import('node:fs'), name: BuildName): Uint8Array<Arr
   // Deno would ask its user for leave to read.
   if ('Deno' in globalThis) return undefined;
   try {
-    // Not in the form that bundlers know, which would make them ship the files beside what is inlined.
-    const folder = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
-    return fs.readFileSync(new URL(`${folder}../${name}.wasm`));
+    return fs.readFileSync(new URL(`${folderOf(import.meta.url)}../${name}.wasm`));
   } catch {
     return undefined;
   }
