@@ -2,6 +2,7 @@
 
 use crate::checked::stop;
 use crate::error::{EngineError, Result};
+use crate::simd::LANES;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
@@ -9,6 +10,14 @@ use core::ops::{Deref, DerefMut};
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
+
+/// Numbers that may be read after the last one, so that a whole vector can be loaded wherever one number can.
+pub const PADDING: usize = LANES - 1;
+
+/// The lines for `len` numbers and the padding.
+fn lines(len: usize) -> usize {
+    if len == 0 { 0 } else { (len + PADDING).div_ceil(16) }
+}
 
 /// A growable array of f32, 64-byte aligned. It never shrinks.
 #[derive(Default)]
@@ -28,14 +37,14 @@ impl Buffer {
 
     /// Makes room for `len` values; contents and length stay, so that a failure changes nothing.
     pub fn reserve(&mut self, len: usize) -> Result<()> {
-        let missing = len.div_ceil(16).saturating_sub(self.lines.len());
+        let missing = lines(len).saturating_sub(self.lines.len());
         self.lines.try_reserve_exact(missing)?;
         Ok(())
     }
 
     /// Sets the length, within what was [`reserve`](Self::reserve)d. New values are zero.
     pub fn set_len(&mut self, len: usize) {
-        let lines = len.div_ceil(16);
+        let lines = lines(len);
         if lines > self.lines.capacity() {
             stop();
         }
@@ -54,6 +63,13 @@ impl Buffer {
         Ok(())
     }
 
+    /// All numbers and, unless there are none, [`PADDING`] more of any value.
+    pub fn padded(&self) -> &[f32] {
+        let len = if self.len == 0 { 0 } else { self.len + PADDING };
+        // SAFETY: as in `deref`; there are lines for the padding.
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
+    }
+
     /// Bytes taken from the allocator.
     pub fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
@@ -63,7 +79,7 @@ impl Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: `Line` is 16 f32 without padding, and set_len keeps `len <= 16 * lines.len()`.
+        // SAFETY: `Line` is 16 f32 without gaps, and set_len keeps `len <= 16 * lines.len()`.
         unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }

@@ -31,12 +31,12 @@ impl GateFunctions {
     }
 
     #[inline(always)]
-    fn reset<V: Vector, const STANDARD: bool>(&self, c: Constants, r: V) -> V {
+    fn reset<V: Vector, const STANDARD: bool>(&self, c: Constants<V>, r: V) -> V {
         if STANDARD { sigmoid(c, r) } else { self.recurrent.apply(self.clip(r)) }
     }
 
     #[inline(always)]
-    fn update<V: Vector, const STANDARD: bool>(&self, c: Constants, z: V, n: V, h: V) -> V {
+    fn update<V: Vector, const STANDARD: bool>(&self, c: Constants<V>, z: V, n: V, h: V) -> V {
         let new = if STANDARD {
             blend(c, z, n, h)
         } else {
@@ -57,7 +57,7 @@ pub struct GateRows<'a> {
     /// Sums of the recurrent product: panel after panel `[rows][gates * 4 vectors]`, a gate of all units before the next one.
     pub sums: *mut f32,
     /// Hidden values; row i belongs to sequence `batch[i]`.
-    pub hidden: *const f32,
+    pub hidden: *mut f32,
     /// Distance between rows of hidden, and of the rows below that are as wide.
     pub ld: usize,
 }
@@ -99,6 +99,7 @@ impl GateRows<'_> {
 ///
 /// # Safety
 /// All rows of all panels are readable, sums writable.
+#[inline(always)]
 pub unsafe fn reset_after<V: Vector>(f: &GateFunctions, rows: &GateRows, projected: *const f32, ld_projected: usize) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -138,6 +139,7 @@ unsafe fn after<V: Vector, const STANDARD: bool>(
 ///
 /// # Safety
 /// All rows of all panels are readable, `product` and `z` writable; none of the two overlaps anything.
+#[inline(always)]
 pub unsafe fn reset_before<V: Vector>(f: &GateFunctions, rows: &GateRows, product: *mut f32, z: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -177,11 +179,12 @@ pub enum Sums {
     Before(*const f32),
 }
 
-/// New hidden values.
+/// New hidden values, in place of the old ones or where `next` says.
 ///
 /// # Safety
-/// All rows of all panels are readable, `next` writable; `next` overlaps nothing.
-pub unsafe fn update<V: Vector>(f: &GateFunctions, rows: &GateRows, from: Sums, next: *mut f32) {
+/// All rows of all panels are readable, `hidden` or `next` writable; `next` overlaps nothing.
+#[inline(always)]
+pub unsafe fn update<V: Vector>(f: &GateFunctions, rows: &GateRows, from: Sums, next: Option<*mut f32>) {
     // SAFETY: the caller's promise.
     unsafe {
         if f.standard {
@@ -193,7 +196,12 @@ pub unsafe fn update<V: Vector>(f: &GateFunctions, rows: &GateRows, from: Sums, 
 }
 
 #[inline(always)]
-unsafe fn new_hidden<V: Vector, const STANDARD: bool>(f: &GateFunctions, rows: &GateRows, from: Sums, next: *mut f32) {
+unsafe fn new_hidden<V: Vector, const STANDARD: bool>(
+    f: &GateFunctions,
+    rows: &GateRows,
+    from: Sums,
+    next: Option<*mut f32>,
+) {
     let c = Constants::get();
     let gates = if matches!(from, Sums::After) { 3 } else { 1 };
     // SAFETY: the caller's promise.
@@ -204,7 +212,7 @@ unsafe fn new_hidden<V: Vector, const STANDARD: bool>(f: &GateFunctions, rows: &
                 Sums::Before(z) => (z.add(i * rows.ld + unit), sums),
             };
             let hidden = rows.hidden.add(sequence * rows.ld + unit);
-            let next = next.add(i * rows.ld + unit);
+            let next = next.map_or(hidden, |next| next.add(i * rows.ld + unit));
             let mut j = 0;
             while j < units {
                 let h = V::load(hidden.add(j));

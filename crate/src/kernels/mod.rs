@@ -47,7 +47,6 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
         a: a.as_ptr(),
         lda: PROBE_K,
         rows: ROWS.as_ptr(),
-        n: rows,
         k: PROBE_K,
         panel: panel.as_ptr(),
         vectors: MAX_VECTORS,
@@ -60,7 +59,7 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
     let kernel = KERNELS[set].kernel(MAX_VECTORS, rows);
     for _ in 0..times {
         // SAFETY: the parts are as long as a full panel, one row of activations and the sums of all rows need.
-        unsafe { kernel(&args) };
+        unsafe { kernel(&args, 0, rows, 0) };
     }
     Ok(())
 }

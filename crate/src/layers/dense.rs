@@ -1,7 +1,7 @@
 //! activation(kernel x + bias)
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, product};
+use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
@@ -43,7 +43,7 @@ impl Layer for Dense {
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
-        let x = io.input(0);
+        let x = io.padded(0);
         let columns = self.matrix.columns();
         let sums = workspace.scratch.at_mut(0);
         let y = io.outputs.at_mut(0);
@@ -52,8 +52,8 @@ impl Layer for Dense {
         }
         for (i, y) in y.chunks_mut(ROW_BLOCK * self.output_size).enumerate() {
             let rows = self.all_rows.at(..y.len() / self.output_size);
-            let x = x.at(i * ROW_BLOCK * self.input_size..).at(..rows.len() * self.input_size);
-            // SAFETY: `x` holds `rows.len()` rows of `input_size`.
+            let x = x.at(i * ROW_BLOCK * self.input_size..).at(..rows.len() * self.input_size + PADDING);
+            // SAFETY: `x` holds `rows.len()` rows of `input_size`, and the padding.
             unsafe {
                 let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };
                 self.matrix.multiply(x, &self.bias, sums, columns);

@@ -4,7 +4,7 @@
 //! recurrent steps; the gates of a panel are computed while its sums are at hand.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, filled, product};
+use crate::buffer::{Buffer, PADDING, filled, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::kernels::activation::{Constants, flush};
@@ -50,7 +50,6 @@ struct Part {
 
 /// Buffers of a workspace, by their place in `scratch`. The others, in the order of [`Gru::step`]: sums, next, product, z.
 const PROJECTED: usize = 0;
-const NEXT: usize = 2;
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
     let (input_size, hidden_size, reset_after) = (params.size()?, params.size()?, params.flag()?);
@@ -126,9 +125,9 @@ impl Direction {
         self.parts.iter().map(bytes).sum()
     }
 
-    /// The input projection, with biases, of the given rows of `x`.
+    /// The input projection, with biases, of the given rows of `x`, which is padded.
     fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
-        debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size <= x.len()));
+        debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
         let x = Rows { base: x.as_ptr(), stride: input_size, rows };
         let mut column = 0;
         for part in &self.parts {
@@ -154,16 +153,20 @@ struct Step<'a> {
     batch: &'a [u32],
     /// Projected inputs, row after row.
     projected: &'a [f32],
-    hidden: &'a [f32],
+    hidden: &'a mut [f32],
     /// Backwards through the panels on odd steps: the weights touched last are still in the cache.
     backwards: bool,
 }
 
 impl Step<'_> {
+    fn together(&self) -> usize {
+        (TOGETHER / self.batch.len()).max(1)
+    }
+
     /// The panels of a matrix, as many at a time as `TOGETHER` says.
     fn panels<'a>(&self, matrix: &'a PackedMatrix) -> impl Iterator<Item = &'a [Panel]> + use<'a> {
         let panels = &matrix.panels[..];
-        let together = (TOGETHER / self.batch.len()).max(1);
+        let together = self.together();
         let groups = panels.len().div_ceil(together);
         let backwards = self.backwards;
         (0..groups).map(move |g| {
@@ -174,14 +177,15 @@ impl Step<'_> {
 }
 
 impl Gru {
-    /// Computes new hidden values of `step.batch` into `next`, row after row.
-    fn step(&self, direction: &Direction, step: &Step, scratch: &mut [Buffer]) {
+    /// Computes new hidden values of `step.batch`.
+    fn step(&self, direction: &Direction, step: Step, scratch: &mut [Buffer]) {
         let n = step.batch.len();
         let [_, sums, next, product, z] = scratch else { stop() };
         let sums = sums.as_mut_ptr();
         let columns = direction.columns;
-        let hidden = Rows { base: step.hidden.as_ptr(), stride: self.stride, rows: step.batch };
-        let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: step.hidden.as_ptr(), ld: self.stride };
+        let new = step.hidden.as_mut_ptr();
+        let hidden = Rows { base: new, stride: self.stride, rows: step.batch };
+        let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: new, ld: self.stride };
         let f = &self.functions;
         // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `next`, `product` and `z` one for each entry;
         // `sums` a full panel for each entry, or for TOGETHER of them.
@@ -189,10 +193,17 @@ impl Gru {
             match &direction.parts[..] {
                 [Part { recurrent, init, .. }] => {
                     let init = Init { base: init.as_ptr(), stride: 0 };
+                    // A later group of panels reads the old values: the new ones wait elsewhere.
+                    let next_values = (step.together() < recurrent.panels.len()).then_some(next.as_mut_ptr());
                     for panels in step.panels(recurrent) {
                         recurrent.sums(panels, hidden, init, sums);
                         reset_after::<Lanes>(f, &rows(panels), step.projected.as_ptr(), columns);
-                        update::<Lanes>(f, &rows(panels), Sums::After, next.as_mut_ptr());
+                        update::<Lanes>(f, &rows(panels), Sums::After, next_values);
+                    }
+                    if next_values.is_some() {
+                        for (row, &b) in next.rows(self.stride).zip(step.batch) {
+                            step.hidden.row_mut(b as usize, self.stride).copy(row);
+                        }
                     }
                 }
                 [Part { recurrent: first, bias, .. }, Part { recurrent: second, .. }] => {
@@ -205,7 +216,7 @@ impl Gru {
                     let init = Init { base: step.projected.at(bias.len()..).as_ptr(), stride: columns };
                     for panels in step.panels(second) {
                         second.sums(panels, reset, init, sums);
-                        update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), next.as_mut_ptr());
+                        update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), None);
                     }
                 }
                 _ => stop(),
@@ -253,7 +264,7 @@ impl Gru {
                     block_end += 1;
                 }
                 let entries = block_start..plan.entries(block_end - 1).end;
-                direction.project(io.input(0), self.input_size, plan.input.at(entries), scratch.at_mut(PROJECTED));
+                direction.project(io.padded(0), self.input_size, plan.input.at(entries), scratch.at_mut(PROJECTED));
             }
             let entries = plan.entries(s);
             if !entries.is_empty() {
@@ -264,11 +275,10 @@ impl Gru {
                     hidden,
                     backwards: s % 2 == 1,
                 };
-                self.step(direction, &step, scratch);
+                self.step(direction, step, scratch);
                 *scratch.at_mut(PROJECTED) = projected;
-                for (row, e) in scratch.at(NEXT).rows(self.stride).zip(entries) {
-                    hidden.row_mut(*plan.batch.at(e) as usize, self.stride).copy(row);
-                    output.write(*plan.output.at(e), row);
+                for e in entries {
+                    output.write(*plan.output.at(e), hidden.row(*plan.batch.at(e) as usize, self.stride));
                 }
             }
             if let Some(mask) = mask {

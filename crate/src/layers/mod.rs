@@ -106,6 +106,11 @@ impl<'a> Io<'a> {
         self.inputs.get(i).copied().flatten().map(|value| &**self.values.at(value))
     }
 
+    /// Input `i` and the padding behind it.
+    pub fn padded(&self, i: usize) -> &'a [f32] {
+        self.inputs.get(i).copied().flatten().map(|value| self.values.at(value).padded()).unwrap_or_default()
+    }
+
     /// Input `i`.
     pub fn input(&self, i: usize) -> &'a [f32] {
         self.optional(i).unwrap_or_default()

@@ -27,6 +27,8 @@ pub trait Vector: Copy {
     /// # Safety
     /// `p` is readable for 1 f32.
     unsafe fn load_splat(p: *const f32) -> Self;
+    /// Lane `I` in all lanes.
+    fn splat_lane<const I: usize>(self) -> Self;
     /// Stores four values.
     /// # Safety
     /// `p` is writable for 4 f32.

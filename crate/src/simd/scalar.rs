@@ -36,6 +36,10 @@ impl Vector for Scalar4 {
         Scalar4([unsafe { p.read() }; 4])
     }
     #[inline(always)]
+    fn splat_lane<const I: usize>(self) -> Self {
+        Scalar4([self.0[I]; 4])
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
         // SAFETY: the caller promises 4 writable f32.
         unsafe { p.cast::<[f32; 4]>().write(self.0) }

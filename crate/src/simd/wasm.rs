@@ -25,6 +25,10 @@ impl Vector for V128 {
         V128(unsafe { v128_load32_splat(p.cast()) })
     }
     #[inline(always)]
+    fn splat_lane<const I: usize>(self) -> Self {
+        V128(i32x4_shuffle::<I, I, I, I>(self.0, self.0))
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
         // SAFETY: the caller promises 4 writable f32.
         unsafe { v128_store(p.cast(), self.0) }
