@@ -5,7 +5,7 @@ import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/graph.ts';
 import { Random } from '../random.ts';
-import { graphRun, gruRun, randomGru } from './cases.ts';
+import { graphRun, gruRun, randomGru, wideRun } from './cases.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
 
@@ -17,6 +17,7 @@ describe('the same bits', () => {
 
   const makers: [string, number, (random: Random) => Run][] = [
     ['gru layers', 200, gruRun],
+    ['wide gru layers', 30, wideRun],
     ['graphs of layers', 60, graphRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', { timeout: 300_000 }, (_, count, make) => {

@@ -25,8 +25,13 @@ function activation(random: Random): Activation {
 }
 
 /** A gru layer with random options and weights. */
-export function randomGru(random: Random, name: string, inputSize: number, plain = false): GruSpec {
-  const hiddenSize = random.int(1, 70);
+export function randomGru(
+  random: Random,
+  name: string,
+  inputSize: number,
+  plain = false,
+  hiddenSize = random.int(1, 70),
+): GruSpec {
   const direction = random.pick(['forward', 'reverse', 'bidirectional'] as const);
   const custom = !plain && random.chance(0.4);
   const spec: GruSpec = {
@@ -85,6 +90,20 @@ export function gruRun(random: Random): Run {
   const inputSize = random.int(1, 70);
   const gru = randomGru(random, 'gru', inputSize);
   return runOf(random, inputSize, [gru], ['gru', 'gru:last'], random.chance(0.3));
+}
+
+/** One gru layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
+export function wideRun(random: Random): Run {
+  const inputSize = random.int(1, 20);
+  const gru = randomGru(random, 'gru', inputSize, false, random.int(120, 140));
+  const run = runOf(random, inputSize, [gru], ['gru', 'gru:last'], false);
+  const length = random.int(1, 20);
+  return {
+    ...run,
+    lengths: [length],
+    inputs: [random.floats(length * inputSize)],
+    hidden: run.graph.states.map(({ hiddenSize }) => random.floats(hiddenSize)),
+  };
 }
 
 /** Masking, two gru layers of which one is masked, a merge, a dense layer and an activation over embedded ids. */
