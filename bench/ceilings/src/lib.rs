@@ -74,14 +74,61 @@ unsafe fn madd_tile<const M: usize, const N: usize>(data: *const v128, k: usize,
     sums.into_iter().map(total).sum()
 }
 
-/// One row, 12 vectors: each weight is loaded for one multiply-add.
+/// The products of one k, whose activation is in a lane of `four`.
 ///
 /// # Safety
-/// As [`madd_tile`].
+/// `weights` holds N vectors.
+#[inline(always)]
+unsafe fn products<const LANE: usize, const N: usize>(weights: *const f32, four: v128, sums: &mut [v128; N]) {
+    let x = i32x4_shuffle::<LANE, LANE, LANE, LANE>(four, four);
+    for (j, sum) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *sum = madd(unsafe { v128_load(weights.add(j * 4) as *const v128) }, x, *sum);
+    }
+}
+
+/// One row, 12 vectors: each weight is loaded for one multiply-add, four activations at once.
+///
+/// # Safety
+/// `data` holds `k` rounded up to a multiple of 4, times 49 floats.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn madd_1x12(data: *const v128, k: usize, reps: usize) -> f32 {
-    // SAFETY: the caller's promise.
-    unsafe { madd_tile::<1, 12>(data, k, reps) }
+    const WIDTH: usize = 4 * 12;
+    let mut sums = [f32x4_splat(0.0); 12];
+    for _ in 0..reps {
+        let mut weights = black_box(data) as *const f32;
+        // SAFETY: the caller's promise; `black_box` gives the pointer back as it is.
+        unsafe {
+            let mut a = weights.add(k * WIDTH);
+            let end = a;
+            // An exit after each k: V8 orders the instructions of a longer basic block so that it runs out of registers.
+            loop {
+                let four = v128_load(a as *const v128);
+                a = a.add(4);
+                products::<0, 12>(weights, four, &mut sums);
+                weights = weights.add(WIDTH);
+                if weights == end {
+                    break;
+                }
+                products::<1, 12>(weights, four, &mut sums);
+                weights = weights.add(WIDTH);
+                if weights == end {
+                    break;
+                }
+                products::<2, 12>(weights, four, &mut sums);
+                weights = weights.add(WIDTH);
+                if weights == end {
+                    break;
+                }
+                products::<3, 12>(weights, four, &mut sums);
+                weights = weights.add(WIDTH);
+                if weights == end {
+                    break;
+                }
+            }
+        }
+    }
+    total(sums)
 }
 
 /// Six rows, 2 vectors: 8 loads for 12 multiply-adds.
@@ -107,17 +154,20 @@ pub unsafe extern "C" fn madd_2x4(data: *const v128, k: usize, reps: usize) -> f
 /// `reps` times all loads of a buffer, one after another.
 ///
 /// # Safety
-/// `data` holds `bytes`, a multiple of 256.
+/// `data` holds `bytes`, a multiple of 128.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn loads(data: *const v128, bytes: usize, reps: usize) -> f32 {
     let mut sums = [f32x4_splat(0.0); 8];
     for _ in 0..reps {
-        let start = black_box(data);
-        for i in 0..bytes / 256 {
-            for (j, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: the caller's promise.
-                let pair = unsafe { (*start.add(16 * i + 2 * j), *start.add(16 * i + 2 * j + 1)) };
-                *sum = v128_or(*sum, v128_or(pair.0, pair.1));
+        let mut vectors = black_box(data);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let end = vectors.add(bytes / 16);
+            while vectors < end {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum = v128_or(*sum, *vectors.add(j));
+                }
+                vectors = vectors.add(8);
             }
         }
     }
