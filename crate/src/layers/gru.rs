@@ -165,13 +165,17 @@ impl Step<'_> {
 
     /// The panels of a matrix, as many at a time as `TOGETHER` says.
     fn panels<'a>(&self, matrix: &'a PackedMatrix) -> impl Iterator<Item = &'a [Panel]> + use<'a> {
-        let panels = &matrix.panels[..];
-        let together = self.together();
-        let groups = panels.len().div_ceil(together);
-        let backwards = self.backwards;
-        (0..groups).map(move |g| {
-            let start = together * if backwards { groups - 1 - g } else { g };
-            panels.at(start..panels.len().min(start + together))
+        let (together, backwards) = (self.together(), self.backwards);
+        let mut left = &matrix.panels[..];
+        core::iter::from_fn(move || {
+            if left.is_empty() {
+                return None;
+            }
+            let at = if backwards { left.len().saturating_sub(together) } else { together.min(left.len()) };
+            let (low, high) = left.split_at_checked(at)?;
+            let next;
+            (next, left) = if backwards { (high, low) } else { (low, high) };
+            Some(next)
         })
     }
 }
