@@ -127,14 +127,13 @@ export function padRows(
   size: number,
   steps: number,
   timeMajor: boolean,
-): Float32Array {
-  const batch = ragged.lengths.length;
-  const padded = new Float32Array(batch * steps * size);
+  padded: Float32Array,
+): void {
+  padded.fill(0);
   eachRun(ragged, steps, timeMajor, (row, packed, count) => {
     padded.set(rows.subarray(packed * size, (packed + count) * size), row * size);
   });
   if (ragged.padding === 'hold') hold(ragged, padded, size, steps, timeMajor);
-  return padded;
 }
 
 function hold(ragged: Ragged, padded: Float32Array, size: number, steps: number, timeMajor: boolean): void {

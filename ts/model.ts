@@ -9,20 +9,14 @@ import { describeModel, type ModelInfo } from './info.ts';
 import { copySequences, type ModelInput, readInputs, type RunInputs } from './inputs.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { ModelResources } from './resources.ts';
-import {
-  groupStates,
-  readStates,
-  type StateGroup,
-  type StateInput,
-  type StateRecord,
-  statesByLayer,
-} from './states.ts';
+import { checkOut, newResult, type RunResult } from './result.ts';
+import { fillStates, groupStates, readStates, type StateGroup, type StateInput, type StateRecord } from './states.ts';
 import type { ModelSpec } from './spec.ts';
 import { fingerprint } from './snapshot.ts';
 import type { StepInput } from './step.ts';
 import { GruStream, type StreamState } from './stream.ts';
 import { GruStreams } from './streams.ts';
-import { checkOptions, describe, type Tensor, type TensorLike } from './tensor.ts';
+import { checkOptions, describe, type TensorLike } from './tensor.ts';
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
@@ -48,16 +42,11 @@ export interface RunOptions {
    * output is (rows, size), sequence after sequence, which saves what padding costs.
    */
   padding?: Padding | undefined;
-}
-
-/** What {@link GruModel.run} returns. All of it belongs to the caller. */
-export interface RunResult {
-  /** The model's first output. A sequence is (batch, steps, size), a vector (batch, size). */
-  output: Tensor;
-  /** All outputs by name. */
-  outputs: Record<string, Tensor>;
-  /** Final hidden states by gru layer: (directions, batch, hiddenSize), forward first. */
-  states: Record<string, Tensor>;
+  /**
+   * What an earlier run returned, for a run of the same shapes: its arrays are filled and it is returned, so that nothing large is
+   * allocated. `out.states` may be the `initialStates` too.
+   */
+  out?: RunResult | undefined;
 }
 
 /** Options of {@link GruModel.createStream}. */
@@ -140,17 +129,20 @@ export class GruModel implements ModelInfo {
    * model.run({ data, shape: [8, 20, 64] }, { initialStates: states });
    * model.run([first, second, third]);                              // of any lengths
    * model.run({ data, shape: [8, 20, 64] }, { lengths: [20, 3, 7, 20, 1, 0, 9, 12] });
+   * let result;
+   * for (const x of batches) use((result = model.run(x, { out: result })));              // new arrays for the first only
    */
   run(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult {
     const graph = this.alive();
-    checkOptions('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding']);
-    const { timeMajor = false, lengths, mask, padding = 'zero' } = options;
+    checkOptions('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
+    const { timeMajor = false, lengths, mask, padding = 'zero', out } = options;
     if (!['zero', 'hold', 'none'].includes(padding)) {
       throw new GruError('invalid_argument', `run: padding must be zero, hold or none, got ${describe(padding)}`);
     }
     const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
     const initial = readStates(this.groups, options.initialStates, run);
-    if (run.batch === 0) return this.collect(graph, run, undefined);
+    if (out !== undefined) checkOut(out, graph, this.groups, run);
+    if (run.batch === 0) return out ?? newResult(graph, this.groups, run);
     try {
       const state = this.resources.stateFor(run);
       state.reset();
@@ -169,7 +161,7 @@ export class GruModel implements ModelInfo {
         else packRows(run.ragged, run.data[i]!, size, run.steps, timeMajor, view);
       });
       state.run();
-      return this.collect(graph, run, state);
+      return this.collect(graph, run, state, out ?? newResult(graph, this.groups, run));
     } catch (error) {
       this.resources.dropRunState();
       throw error;
@@ -273,23 +265,18 @@ export class GruModel implements ModelInfo {
     return this.graph;
   }
 
-  /** Copies results out; without a state they are empty. */
-  private collect(graph: Graph, run: RunInputs, state: BackendState | undefined): RunResult {
-    const tensors = graph.outputs.map(({ name, kind, size }, i): [string, Tensor] => {
-      const batch = run.batched ? [run.batch] : [];
-      const rows = kind === 'vector' ? batch : run.timeMajor ? [run.steps, ...batch] : [...batch, run.steps];
-      const view = state ? state.output(i) : new Float32Array(0);
-      const ragged = kind === 'sequence' ? run.ragged : undefined;
-      if (!ragged) return [name, { data: view.slice(), shape: [...rows, size] }];
-      if (ragged.padding === 'none') return [name, { data: view.slice(), shape: [view.length / size, size] }];
-      const data = padRows(ragged, view, size, run.steps, run.timeMajor);
-      return [name, { data, shape: [...rows, size] }];
+  /** Copies results out. */
+  private collect(graph: Graph, run: RunInputs, state: BackendState, into: RunResult): RunResult {
+    graph.outputs.forEach(({ name, kind, size }, i) => {
+      const { data } = into.outputs[name]!;
+      const ragged = kind === 'sequence' && run.ragged?.padding !== 'none' ? run.ragged : undefined;
+      if (ragged) padRows(ragged, state.output(i), size, run.steps, run.timeMajor, data);
+      else data.set(state.output(i));
     });
-    return {
-      output: tensors[0]![1],
-      outputs: Object.fromEntries(tensors),
-      states: statesByLayer(this.groups, run, (index, out) => state?.readHidden(index, out)),
-    };
+    fillStates(this.groups, into.states, (index, out) => {
+      state.readHidden(index, out);
+    });
+    return into;
   }
 }
 

@@ -12,7 +12,8 @@ export type { PoolOptions, PoolRunOptions } from './pool/options.ts';
 export type { GruPool } from './pool/types.ts';
 export type { PoolWorker } from './pool/worker.ts';
 export type { ModelInput } from './inputs.ts';
-export type { GruModel, RunOptions, RunResult } from './model.ts';
+export type { GruModel, RunOptions } from './model.ts';
+export type { RunResult } from './result.ts';
 export { GruError, type GruErrorCode } from './errors.ts';
 
 const WORKER = 'pool-worker.js';

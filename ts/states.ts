@@ -1,7 +1,16 @@
 import { GruError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
-import { checkShape, describe, isRecord, isTensorLike, shapeText, type Tensor, type TensorLike } from './tensor.ts';
+import {
+  checkShape,
+  describe,
+  isRecord,
+  isTensorLike,
+  shapeText,
+  type Tensor,
+  type TensorLike,
+  zeros,
+} from './tensor.ts';
 
 /** Hidden states of one gru layer: (directions, batch, hiddenSize), forward first; without the batch for one sequence. */
 export type StateInput = TensorLike | Float32Array;
@@ -89,19 +98,20 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
   return data;
 }
 
-/** Final states, by layer. `read` copies state number `index` out. */
-export function statesByLayer(
-  groups: StateGroup[],
-  run: RunInputs,
+/** States to fill, by layer. */
+export function newStates(groups: readonly StateGroup[], run: RunInputs): Record<string, Tensor> {
+  return Object.fromEntries(groups.map((group) => [group.layer, zeros(stateShape(group, run))]));
+}
+
+/** Fills final states. `read` copies state number `index` out. */
+export function fillStates(
+  groups: readonly StateGroup[],
+  states: Record<string, Tensor>,
   read: (index: number, out: Float32Array) => void,
-): Record<string, Tensor> {
-  return Object.fromEntries(
-    groups.map((group) => {
-      const size = run.batch * group.hiddenSize;
-      const data = new Float32Array(group.count * size);
-      if (size > 0)
-        for (let i = 0; i < group.count; i++) read(group.first + i, data.subarray(i * size, (i + 1) * size));
-      return [group.layer, { data, shape: stateShape(group, run) }];
-    }),
-  );
+): void {
+  for (const { layer, first, count } of groups) {
+    const { data } = states[layer]!;
+    const size = data.length / count;
+    for (let i = 0; i < count; i++) read(first + i, count === 1 ? data : data.subarray(i * size, (i + 1) * size));
+  }
 }

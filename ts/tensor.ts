@@ -47,6 +47,10 @@ export function product(shape: readonly number[]): number {
   return shape.reduce((n, d) => n * d, 1);
 }
 
+export function zeros(shape: number[]): Tensor {
+  return { data: new Float32Array(product(shape)), shape };
+}
+
 /**
  * Checks that a tensor's shape is one, and that its data fill it.
  *

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import type { GruErrorCode } from '../../ts/errors.ts';
+import type { RunOptions } from '../../ts/model.ts';
+import type { RunResult } from '../../ts/result.ts';
 import { BACKENDS } from '../backends.ts';
 import { FLOAT64_REFERENCE, SAME_BITS } from '../tolerances.ts';
-import { expectClose, gruLayer, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
+import { expectClose, expectError, gruLayer, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
 
 /** One step of the second form of GruSpec's equations, in float64. */
 function step(spec: ReturnType<typeof gruLayer>, x: number[], h: number[]): number[] {
@@ -118,6 +121,62 @@ describe.each(BACKENDS)('$name', ({ api, backend }) => {
     expect(empty.output).toEqual({ data: new Float32Array(0), shape: [0, 7, 2] });
     expect(empty.states['first']!.shape).toEqual([1, 0, 4]);
     expect(model.run([1, 2]).output.shape).toEqual([2, 2]);
+  });
+
+  test('an earlier result is filled again', async () => {
+    using model = await api.createModel(textModel());
+    const ids = (seed: number) => Array.from({ length: 12 }, (_, i) => (i * seed) % 11);
+    const runs: [number[], RunOptions][] = [
+      [[12], {}],
+      [[3, 4], {}],
+      [[3, 4], { timeMajor: true }],
+      ...(['zero', 'hold', 'none'] as const).map((padding): [number[], RunOptions] => [
+        [3, 4],
+        { lengths: [2, 0, 4], padding },
+      ]),
+    ];
+    for (const [shape, options] of runs) {
+      const input = (seed: number) => ({ data: ids(seed), shape });
+      const out = model.run(input(3), options);
+      const arrays = [out.output.data, out.outputs['summary']!.data, out.states['first']!.data];
+      arrays.forEach((array) => array.fill(NaN));
+      expect(model.run(input(5), { ...options, out })).toBe(out);
+      expect(out).toEqual(model.run(input(5), options));
+      expect(out.output.data).toBe(arrays[0]);
+      expect(out.outputs['summary']!.data).toBe(arrays[1]);
+      expect(out.states['first']!.data).toBe(arrays[2]);
+    }
+    // A long sequence in pieces, without a new array.
+    const whole = model.run(ids(7));
+    const piece = model.run(ids(7).slice(0, 4));
+    const { output, states } = piece;
+    for (const at of [4, 8]) model.run(ids(7).slice(at, at + 4), { initialStates: piece.states, out: piece });
+    expectClose(output.data, whole.output.data.subarray(16), SAME_BITS);
+    expect(states).toEqual(whole.states);
+    const none = model.run({ data: [], shape: [0, 4] });
+    expect(model.run({ data: [], shape: [0, 4] }, { out: none })).toBe(none);
+  });
+
+  test('a result that does not fit is refused, untouched', async () => {
+    using model = await api.createModel(textModel());
+    const x = { data: [1, 2, 3, 4, 5, 6], shape: [2, 3] };
+    const out = model.run(x);
+    const before = structuredClone(out);
+    const refuse = (given: unknown, code: GruErrorCode, text: string) =>
+      expectError(() => model.run(x, { out: given as RunResult }), code, text);
+    const shapes = "out.outputs['logits']: expected shape [3, 2], got [2, 3, 2]";
+    await expectError(() => model.run([1, 2, 3], { out }), 'shape_mismatch', shapes);
+    await refuse({ ...out, states: { first: out.states['first'] } }, 'dtype_mismatch', "out.states['second']");
+    await refuse(
+      { ...out, outputs: { ...out.outputs, summary: { data: [0], shape: [1] } } },
+      'dtype_mismatch',
+      'Array of length 1',
+    );
+    await refuse(out.output.data, 'invalid_argument', 'an earlier run');
+    await refuse({ ...out, output: { ...out.output } }, 'invalid_argument', 'first of out.outputs');
+    expect(out).toEqual(before);
+    structuredClone(out.output.data, { transfer: [out.output.data.buffer as ArrayBuffer] });
+    await refuse(out, 'shape_mismatch', 'takes 12 values, data has 0');
   });
 
   test('several inputs and outputs, sequences and vectors', async () => {

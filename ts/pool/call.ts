@@ -1,6 +1,6 @@
 import { GruError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
-import type { RunResult } from '../model.ts';
+import type { RunResult } from '../result.ts';
 import type { StateGroup } from '../states.ts';
 import { Assembly, type Batch } from './parts.ts';
 import type { Span } from './work.ts';

@@ -16,8 +16,8 @@ export interface PoolOptions {
   createWorker?: (() => PoolWorker) | undefined;
 }
 
-/** Options of {@link GruPool.run}: those of `model.run`, and when to give up. */
-export interface PoolRunOptions extends RunOptions {
+/** Options of {@link GruPool.run}: those of `model.run` but `out`, and when to give up. */
+export interface PoolRunOptions extends Omit<RunOptions, 'out'> {
   /** Rejects the call with the signal's reason. */
   signal?: AbortSignal | undefined;
   /** Milliseconds from the call on; then it is rejected with `timeout`. */

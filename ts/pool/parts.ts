@@ -2,10 +2,11 @@ import { Arena } from './arena.ts';
 import { packRows, padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
-import type { RunOptions, RunResult } from '../model.ts';
+import type { RunOptions } from '../model.ts';
+import { outputShape, type RunResult } from '../result.ts';
 import type { ValueKind } from '../spec.ts';
-import { readStates, type StateGroup, statesByLayer } from '../states.ts';
-import type { Tensor } from '../tensor.ts';
+import { fillStates, newStates, readStates, type StateGroup } from '../states.ts';
+import { type Tensor, zeros } from '../tensor.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
 
@@ -160,24 +161,22 @@ export class Assembly {
   /** All parts are in, the last one in this very turn. */
   result(groups: StateGroup[]): RunResult {
     const { run } = this.batch;
-    const tensors = this.graph.outputs.map(({ name, kind, size }, i): [string, Tensor] => {
-      const sequences = run.batched ? [run.batch] : [];
-      const rows =
-        kind === 'vector' ? sequences : run.timeMajor ? [run.steps, ...sequences] : [...sequences, run.steps];
+    const tensors = this.graph.outputs.map((output, i): [string, Tensor] => {
+      const { name, kind, size } = output;
       const values = this.results[i]!;
+      const shape = outputShape(output, run);
       const ragged = kind === 'sequence' ? run.ragged : undefined;
       if (ragged && ragged.padding !== 'none') {
-        return [name, { data: padRows(ragged, values, size, run.steps, run.timeMajor), shape: [...rows, size] }];
+        const padded = zeros(shape);
+        padRows(ragged, values, size, run.steps, run.timeMajor, padded.data);
+        return [name, padded];
       }
-      const data = values.buffer instanceof ArrayBuffer ? values : new Float32Array(values);
-      return [name, { data, shape: ragged ? [values.length / size, size] : [...rows, size] }];
+      return [name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
-    return {
-      output: tensors[0]![1],
-      outputs: Object.fromEntries(tensors),
-      states: statesByLayer(groups, run, (index, out) => {
-        out.set(this.results[this.graph.outputs.length + index]!);
-      }),
-    };
+    const states = newStates(groups, run);
+    fillStates(groups, states, (index, out) => {
+      out.set(this.results[this.graph.outputs.length + index]!);
+    });
+    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states };
   }
 }
