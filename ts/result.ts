@@ -2,7 +2,7 @@ import { GruError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { newStates, type StateGroup, stateShape } from './states.ts';
-import { checkShape, describe, isRecord, isTensorLike, shapeText, type Tensor, zeros } from './tensor.ts';
+import { checkShape, describe, isRecord, isTensorLike, product, shapeText, type Tensor, zeros } from './tensor.ts';
 
 /** What `model.run` returns. All of it belongs to the caller. */
 export interface RunResult {
@@ -39,10 +39,10 @@ export function checkOut(out: RunResult, graph: Graph, groups: readonly StateGro
     throw new GruError('invalid_argument', `run: out must be what an earlier run returned, got ${describe(given)}`);
   }
   for (const output of graph.outputs) {
-    checkTensor(`out.outputs['${output.name}']`, out.outputs[output.name], outputShape(output, run));
+    checkTensor('outputs', output.name, out.outputs[output.name], outputShape(output, run));
   }
   for (const group of groups) {
-    checkTensor(`out.states['${group.layer}']`, out.states[group.layer], stateShape(group, run));
+    checkTensor('states', group.layer, out.states[group.layer], stateShape(group, run));
   }
   if (out.output !== out.outputs[graph.outputs[0]!.name]) {
     throw new GruError(
@@ -52,14 +52,16 @@ export function checkOut(out: RunResult, graph: Graph, groups: readonly StateGro
   }
 }
 
-function checkTensor(what: string, given: unknown, expected: number[]): void {
-  if (!isTensorLike(given) || !(given.data instanceof Float32Array)) {
+function checkTensor(of: 'outputs' | 'states', name: string, given: unknown, expected: number[]): void {
+  const isTensor = isTensorLike(given) && given.data instanceof Float32Array;
+  const fits = isTensor && Array.isArray(given.shape) && given.shape.length === expected.length;
+  if (fits && expected.every((d, i) => d === given.shape[i]) && given.data.length === product(expected)) return;
+  const what = `out.${of}['${name}']`;
+  if (!isTensor) {
     const got = isTensorLike(given) ? describe(given.data) : describe(given);
     throw new GruError('dtype_mismatch', `${what}: expected a tensor of a Float32Array, got ${got}`);
   }
   checkShape(what, given);
-  if (given.shape.length !== expected.length || given.shape.some((d, i) => d !== expected[i])) {
-    const shapes = `expected shape ${shapeText(expected)}, got ${shapeText(given.shape)}`;
-    throw new GruError('shape_mismatch', `${what}: ${shapes}`);
-  }
+  const shapes = `expected shape ${shapeText(expected)}, got ${shapeText(given.shape)}`;
+  throw new GruError('shape_mismatch', `${what}: ${shapes}`);
 }

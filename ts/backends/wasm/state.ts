@@ -17,6 +17,7 @@ export class WasmState implements BackendState {
   private handle: number;
   private inputs: (View<Float32Array> | View<Int32Array>)[] = [];
   private outputs: View<Float32Array>[] = [];
+  private hiddens: Hidden[] = [];
   /** Rows of a sequence value, and of a vector value, in the present layout. */
   private rows: number;
   private sequences: number;
@@ -80,11 +81,16 @@ export class WasmState implements BackendState {
 
   readHidden(index: number, out: Float32Array, sequence?: number): void {
     const { view, size, stride } = this.hidden(index);
+    const all = view.get();
+    if (sequence === undefined && size === stride) {
+      out.set(all);
+      return;
+    }
     const first = sequence ?? 0;
     const count = sequence === undefined ? this.batch : 1;
     for (let i = 0; i < count; i++) {
       const at = (first + i) * stride;
-      out.set(view.subarray(at, at + size), i * size);
+      out.set(all.subarray(at, at + size), i * size);
     }
   }
 
@@ -92,7 +98,8 @@ export class WasmState implements BackendState {
     const { view, size, stride } = this.hidden(index);
     const first = sequence ?? 0;
     const count = sequence === undefined ? this.batch : 1;
-    for (let i = 0; i < count; i++) view.set(data.subarray(i * size, (i + 1) * size), (first + i) * stride);
+    const all = view.get();
+    for (let i = 0; i < count; i++) all.set(data.subarray(i * size, (i + 1) * size), (first + i) * stride);
     checked(this.engine.state_hidden_written(this.handle, index, sequence ?? -1), 'hidden state');
   }
 
@@ -111,6 +118,7 @@ export class WasmState implements BackendState {
     this.handle = 0;
     this.inputs = [];
     this.outputs = [];
+    this.hiddens = [];
   }
 
   private alive(): number {
@@ -131,11 +139,22 @@ export class WasmState implements BackendState {
     );
   }
 
-  private hidden(index: number): { view: Float32Array; size: number; stride: number } {
+  /** Hidden values stay where they are as long as the state is there. */
+  private hidden(index: number): Hidden {
     const handle = this.alive();
+    const known = this.hiddens[index];
+    if (known) return known;
     const stride = checked(this.engine.state_hidden_stride(handle, index), 'hidden state');
     const size = this.graph.states[index]?.hiddenSize ?? 0;
-    const view = new View(this.engine, Float32Array, this.engine.state_hidden(handle, index), this.batch * stride);
-    return { view: view.get(), size, stride };
+    const address = this.engine.state_hidden(handle, index);
+    const view = new View(this.engine, Float32Array, address, this.batch * stride);
+    return (this.hiddens[index] = { view, size, stride });
   }
+}
+
+/** Hidden values of one layer and direction: (batch, stride), of which `size` count. */
+interface Hidden {
+  view: View<Float32Array>;
+  size: number;
+  stride: number;
 }
