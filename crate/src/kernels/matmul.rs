@@ -258,12 +258,13 @@ unsafe fn narrow(args: &PanelArgs, first: usize, end: usize, column: usize) {
     }
 }
 
+static SIXES: [Kernel; 2] = [tile_6x1::<Lanes>, tile_6x2::<Lanes>];
+
 /// Six rows by two vectors, which are 8 loads for 12 multiply-adds where 1x12 has 12 and a quarter, and the other rows one by one.
 ///
 /// # Safety
 /// As [`Kernel`].
 unsafe fn tall(args: &PanelArgs, first: usize, end: usize, column: usize) {
-    static SIXES: [Kernel; 2] = [tile_6x1::<Lanes>, tile_6x2::<Lanes>];
     let others = end - (end - first) % TALL;
     // SAFETY: the caller's promise.
     unsafe {
@@ -272,18 +273,19 @@ unsafe fn tall(args: &PanelArgs, first: usize, end: usize, column: usize) {
     }
 }
 
-/// Six rows by four vectors where panels are made of those, and the other rows one by one.
+/// Six rows by four vectors, the vectors that are left by two, and the other rows one by one.
 ///
 /// # Safety
 /// As [`Kernel`].
 unsafe fn paired(args: &PanelArgs, first: usize, end: usize, column: usize) {
-    let sixes = if args.vectors.is_multiple_of(4) { end - first - (end - first) % TALL } else { 0 };
-    let others = first + sixes;
+    let others = end - (end - first) % TALL;
+    let fours = (args.vectors - column) / 4 * 4;
     // SAFETY: the caller's promise.
     unsafe {
-        for column in (column..args.vectors).step_by(4) {
+        for column in (column..column + fours).step_by(4) {
             tile_6x4::<Lanes>(args, first, others, column);
         }
+        cover(&SIXES, args, first, others, column + fours);
         cover(&WIDE, args, others, end, column);
     }
 }
