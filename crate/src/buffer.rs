@@ -14,9 +14,9 @@ struct Line([f32; 16]);
 /// Numbers that may be read after the last one, so that a whole vector can be loaded wherever one number can.
 pub const PADDING: usize = LANES - 1;
 
-/// The lines for `len` numbers and the padding.
+/// The lines for `len` numbers and the padding; more than there can be where that overflows.
 fn lines(len: usize) -> usize {
-    if len == 0 { 0 } else { (len + PADDING).div_ceil(16) }
+    if len == 0 { 0 } else { len.saturating_add(PADDING).div_ceil(16) }
 }
 
 /// A growable array of f32, 64-byte aligned. It never shrinks.
@@ -106,4 +106,26 @@ pub fn product(sizes: &[usize]) -> Result<usize> {
         .try_fold(1usize, |n, &size| n.checked_mul(size))
         .filter(|&n| n <= (u32::MAX / 4) as usize)
         .ok_or(EngineError::OutOfMemory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_vectors_can_be_read_from_every_number_on() {
+        for len in [0, 1, 13, 14, 15, 16, 17, 32] {
+            let buffer = Buffer::zeroed(len).unwrap();
+            assert_eq!(buffer.len(), len);
+            assert_eq!(buffer.padded().len(), if len == 0 { 0 } else { len + PADDING });
+            assert!(size_of_val(buffer.padded()) <= buffer.bytes());
+        }
+    }
+
+    #[test]
+    fn lengths_beyond_memory_are_refused() {
+        for len in [usize::MAX, usize::MAX - PADDING, usize::MAX / 4] {
+            assert!(Buffer::zeroed(len).is_err());
+        }
+    }
 }

@@ -8,9 +8,12 @@ use crate::kernels::selected;
 use crate::simd::LANES;
 use alloc::vec::Vec;
 
-/// Rows of activations share a block of this many k, so that the lines of a tile's weights (64 bytes a k) stay in L1. With 128
-/// H = 256 and 512 take 1 to 2 % more time, with 512 up to 2 % (AMD Zen 5).
+/// Rows of activations share a block of this many k, so that the lines of a tile's weights (64 bytes a k) stay in L1; those of a
+/// whole panel, which kernels of one row read again for each row, take 48 KB. With 128 H = 256 and 512 take 1 to 2 % more
+/// time, with 512 up to 2 %; batches of the baseline build are as fast with 128 as with 256 (AMD Zen 5, 48 KB of L1).
 const K_BLOCK: usize = 256;
+// Kernels read activations four at a time from the start of a block.
+const _: () = assert!(K_BLOCK.is_multiple_of(LANES));
 
 /// A run of units whose gates are packed side by side.
 pub struct Panel {
@@ -28,8 +31,8 @@ pub struct Panel {
 ///
 /// Units are padded to a multiple of 4 with zero weights, and spread evenly over the panels: with 3 gates, 33 units make
 /// panels of 12 + 12 + 12, where 16 + 16 + 4 would leave the last one waiting on the latency of its 3 accumulators. Where they
-/// can, all panels are whole tiles: with 2 gates 128 units make 2 panels of 16 and 4 of 24, where 4 of 20 and 2 of 24 would
-/// keep the revectorized tile of 4 vectors from the most (2.8 ms became 3.6 for 100 steps of 16 sequences, reset before).
+/// can, all panels are whole tiles: with 2 gates 128 units make 2 panels of 16 and 4 of 24; of 4 of 20 and 2 of 24 the
+/// revectorized tile of 4 vectors would not take all (2.84 ms became 2.95 for 100 steps of 16 sequences, reset before).
 pub struct PackedMatrix {
     gates: usize,
     k: usize,

@@ -6,7 +6,7 @@
 use crate::checked::Checked;
 use crate::simd::{LANES, Lanes, Vector};
 
-/// Most vectors of sums in a panel: 12 accumulators, one weight and one activation fit into 16 registers.
+/// Most vectors of sums in a panel: 12 accumulators, a weight, an activation and the four that it is of fit into 16 registers.
 pub const MAX_VECTORS: usize = 12;
 
 /// Operands of a kernel. All distances are in f32.
@@ -46,22 +46,25 @@ pub type Kernel = unsafe fn(args: &PanelArgs, first: usize, end: usize, column: 
 /// The products of one k and the end of its basic block: in a longer one V8 groups the multiply-adds of each sum, which wait for
 /// each other, and spills (4 k of 1x12: 8 % slower instead of 3 % faster).
 macro_rules! products {
-    ($V:ident, $weights:ident + $width:ident => $end:ident, $x:expr; $($sum:ident $j:literal),+) => {
+    ($V:ident, $weights:ident + $width:ident => $last:ident, $x:expr; $($sum:ident $j:literal),+) => {
         let x = $x;
         $($sum = $V::load($weights.add($j * LANES)).madd(x, $sum);)+
-        products!(next $weights + $width => $end);
+        products!(next $weights + $width => $last);
     };
-    ($V:ident, $weights:ident + $width:ident => $end:ident, $k:literal; [$($w:ident $j:literal),+] $($x:ident [$($sum:ident $v:ident),+]);+) => {
+    (
+        $V:ident, $weights:ident + $width:ident => $last:ident, $k:literal;
+        [$($w:ident $j:literal),+] $($x:ident [$($sum:ident $v:ident),+]);+
+    ) => {
         $(let $w = $V::load($weights.add($j * LANES));)+
         $(
             let x = $V::load_splat($x.add($k));
             $($sum = $v.madd(x, $sum);)+
         )+
-        products!(next $weights + $width => $end);
+        products!(next $weights + $width => $last);
     };
-    (next $weights:ident + $width:ident => $end:ident) => {
-        $weights = $weights.add($width);
-        if $weights == $end {
+    (next $weights:ident + $width:ident => $last:ident) => {
+        $weights = $weights.wrapping_add($width);
+        if $weights == $last {
             break;
         }
     };
@@ -88,21 +91,21 @@ macro_rules! one_row {
                         let mut weights = panel;
                         let init = init.add(i * args.ld_init);
                         $(let mut $sum = V::load(init.add($j * LANES));)+
-                        let end = weights.add(args.k * width);
+                        let last = weights.wrapping_add(args.k * width);
                         loop {
                             let four = V::load(a);
                             a = a.add(LANES);
-                            products!(V, weights + width => end, four.splat_lane::<0>(); $($sum $j),+);
-                            products!(V, weights + width => end, four.splat_lane::<1>(); $($sum $j),+);
-                            products!(V, weights + width => end, four.splat_lane::<2>(); $($sum $j),+);
-                            products!(V, weights + width => end, four.splat_lane::<3>(); $($sum $j),+);
+                            products!(V, weights + width => last, four.splat_lane::<0>(); $($sum $j),+);
+                            products!(V, weights + width => last, four.splat_lane::<1>(); $($sum $j),+);
+                            products!(V, weights + width => last, four.splat_lane::<2>(); $($sum $j),+);
+                            products!(V, weights + width => last, four.splat_lane::<3>(); $($sum $j),+);
                         }
                         let out = out.add(i * args.ld_out);
                         $($sum.store(out.add($j * LANES));)+
                     }
-                    panel = panel.add(args.k * width);
-                    init = init.add(width);
-                    out = out.add(width);
+                    panel = panel.wrapping_add(args.k * width);
+                    init = init.wrapping_add(width);
+                    out = out.wrapping_add(width);
                 }
             }
         }
@@ -124,13 +127,13 @@ one_row!(tile_1x12: a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, p 8, q 9, r 10, s 11
 
 /// The products of as many k as the number in front says.
 macro_rules! several_k {
-    (1 $V:ident, $weights:ident + $width:ident => $end:ident; [$($w:tt)+] $($x:ident $sums:tt);+) => {
-        products!($V, $weights + $width => $end, 0; [$($w)+] $($x $sums);+);
+    (1 $V:ident, $weights:ident + $width:ident => $last:ident; [$($w:tt)+] $($x:ident $sums:tt);+) => {
+        products!($V, $weights + $width => $last, 0; [$($w)+] $($x $sums);+);
         $($x = $x.add(1);)+
     };
-    (2 $V:ident, $weights:ident + $width:ident => $end:ident; [$($w:tt)+] $($x:ident $sums:tt);+) => {
-        products!($V, $weights + $width => $end, 0; [$($w)+] $($x $sums);+);
-        products!($V, $weights + $width => $end, 1; [$($w)+] $($x $sums);+);
+    (2 $V:ident, $weights:ident + $width:ident => $last:ident; [$($w:tt)+] $($x:ident $sums:tt);+) => {
+        products!($V, $weights + $width => $last, 0; [$($w)+] $($x $sums);+);
+        products!($V, $weights + $width => $last, 1; [$($w)+] $($x $sums);+);
         $($x = $x.add(2);)+
     };
 }
@@ -151,9 +154,9 @@ macro_rules! tile {
                     let init = args.init.add(row * args.ld_init + column * LANES);
                     $(let mut $x = args.a.add(*args.rows.add(row + $i) as usize * args.lda);)+
                     $($(let mut $sum = V::load(init.add($i * args.ld_init).add($c * LANES));)+)+
-                    let end = weights.add(args.k * width);
+                    let last = weights.wrapping_add(args.k * width);
                     loop {
-                        several_k!($by V, weights + width => end; [$($w $j),+] $($x [$($sum $v),+]);+);
+                        several_k!($by V, weights + width => last; [$($w $j),+] $($x [$($sum $v),+]);+);
                     }
                     let out = args.out.add(row * args.ld_out + column * LANES);
                     // Row first, then a constant: an offset in the instruction, by which V8 finds adjacent pairs.

@@ -48,7 +48,8 @@ struct Part {
     init: Buffer,
 }
 
-/// Buffers of a workspace, by their place in `scratch`. The others, in the order of [`Gru::step`]: sums, next, product, z.
+/// Buffers of a workspace, by their place in `scratch`. The others, in the order of [`Gru::step`]: sums; two of rows as wide as
+/// hidden.
 const PROJECTED: usize = 0;
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
@@ -159,24 +160,16 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// How many panels a group has.
     fn together(&self) -> usize {
         (TOGETHER / self.batch.len()).max(1)
     }
 
-    /// The panels of a matrix, as many at a time as `TOGETHER` says.
+    /// The panels of a matrix, group by group.
     fn panels<'a>(&self, matrix: &'a PackedMatrix) -> impl Iterator<Item = &'a [Panel]> + use<'a> {
-        let (together, backwards) = (self.together(), self.backwards);
-        let mut left = &matrix.panels[..];
-        core::iter::from_fn(move || {
-            if left.is_empty() {
-                return None;
-            }
-            let at = if backwards { left.len().saturating_sub(together) } else { together.min(left.len()) };
-            let (low, high) = left.split_at_checked(at)?;
-            let next;
-            (next, left) = if backwards { (high, low) } else { (low, high) };
-            Some(next)
-        })
+        let (panels, together, backwards) = (&matrix.panels[..], self.together(), self.backwards);
+        let (mut up, mut down) = (panels.chunks(together), panels.rchunks(together));
+        core::iter::from_fn(move || if backwards { down.next() } else { up.next() })
     }
 }
 
@@ -184,28 +177,28 @@ impl Gru {
     /// Computes new hidden values of `step.batch`.
     fn step(&self, direction: &Direction, step: Step, scratch: &mut [Buffer]) {
         let n = step.batch.len();
-        let [_, sums, next, product, z] = scratch else { stop() };
+        let [_, sums, wide, z] = scratch else { stop() };
         let sums = sums.as_mut_ptr();
         let columns = direction.columns;
         let new = step.hidden.as_mut_ptr();
         let hidden = Rows { base: new, stride: self.stride, rows: step.batch };
         let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: new, ld: self.stride };
         let f = &self.functions;
-        // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `next`, `product` and `z` one for each entry;
+        // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `wide` and `z` one for each entry;
         // `sums` a full panel for each entry, or for TOGETHER of them.
         unsafe {
             match &direction.parts[..] {
                 [Part { recurrent, init, .. }] => {
                     let init = Init { base: init.as_ptr(), stride: 0 };
                     // A later group of panels reads the old values: the new ones wait elsewhere.
-                    let next_values = (step.together() < recurrent.panels.len()).then_some(next.as_mut_ptr());
+                    let next = (step.together() < recurrent.panels.len()).then_some(wide.as_mut_ptr());
                     for panels in step.panels(recurrent) {
                         recurrent.sums(panels, hidden, init, sums);
                         reset_after::<Lanes>(f, &rows(panels), step.projected.as_ptr(), columns);
-                        update::<Lanes>(f, &rows(panels), Sums::After, next_values);
+                        update::<Lanes>(f, &rows(panels), Sums::After, next);
                     }
-                    if next_values.is_some() {
-                        for (row, &b) in next.rows(self.stride).zip(step.batch) {
+                    if next.is_some() {
+                        for (row, &b) in wide.rows(self.stride).zip(step.batch) {
                             step.hidden.row_mut(b as usize, self.stride).copy(row);
                         }
                     }
@@ -214,12 +207,12 @@ impl Gru {
                     let init = Init { base: step.projected.as_ptr(), stride: columns };
                     for panels in step.panels(first) {
                         first.sums(panels, hidden, init, sums);
-                        reset_before::<Lanes>(f, &rows(panels), product.as_mut_ptr(), z.as_mut_ptr());
+                        reset_before::<Lanes>(f, &rows(panels), wide.as_mut_ptr(), z.as_mut_ptr());
                     }
-                    let reset = Rows { base: product.as_ptr(), stride: self.stride, rows: self.all_rows.at(..n) };
+                    let product = Rows { base: wide.as_ptr(), stride: self.stride, rows: self.all_rows.at(..n) };
                     let init = Init { base: step.projected.at(bias.len()..).as_ptr(), stride: columns };
                     for panels in step.panels(second) {
-                        second.sums(panels, reset, init, sums);
+                        second.sums(panels, product, init, sums);
                         update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), None);
                     }
                 }
@@ -370,13 +363,7 @@ impl Layer for Gru {
         let before = self.directions.iter().any(|d| d.parts.len() > 1);
         let rows = batch.min(GROUP);
         let row = product(&[rows, self.stride])?;
-        for size in [
-            0,
-            rows.max(TOGETHER) * MAX_VECTORS * LANES,
-            row,
-            if before { row } else { 0 },
-            if before { row } else { 0 },
-        ] {
+        for size in [0, rows.max(TOGETHER) * MAX_VECTORS * LANES, row, if before { row } else { 0 }] {
             workspace.scratch.push(Buffer::zeroed(size)?);
         }
         Ok(workspace)
