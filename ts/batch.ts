@@ -120,20 +120,19 @@ export function packRows(
   });
 }
 
-/** The padded array of the backend's rows. */
+/** Copies the backend's rows to their places in a padded array of zeros. */
 export function padRows(
   ragged: Ragged,
   rows: Float32Array,
   size: number,
   steps: number,
   timeMajor: boolean,
-  padded: Float32Array,
+  into: Float32Array,
 ): void {
-  padded.fill(0);
   eachRun(ragged, steps, timeMajor, (row, packed, count) => {
-    padded.set(rows.subarray(packed * size, (packed + count) * size), row * size);
+    into.set(rows.subarray(packed * size, (packed + count) * size), row * size);
   });
-  if (ragged.padding === 'hold') hold(ragged, padded, size, steps, timeMajor);
+  if (ragged.padding === 'hold') hold(ragged, into, size, steps, timeMajor);
 }
 
 function hold(ragged: Ragged, padded: Float32Array, size: number, steps: number, timeMajor: boolean): void {

@@ -161,7 +161,7 @@ export class GruModel implements ModelInfo {
         else packRows(run.ragged, run.data[i]!, size, run.steps, timeMajor, view);
       });
       state.run();
-      return this.collect(graph, run, state, out ?? newResult(graph, this.groups, run));
+      return this.collect(graph, run, state, out ?? newResult(graph, this.groups, run), out !== undefined);
     } catch (error) {
       this.resources.dropRunState();
       throw error;
@@ -265,11 +265,12 @@ export class GruModel implements ModelInfo {
     return this.graph;
   }
 
-  /** Copies results out. */
-  private collect(graph: Graph, run: RunInputs, state: BackendState, into: RunResult): RunResult {
+  /** Copies results out. `reused`: into arrays that hold something. */
+  private collect(graph: Graph, run: RunInputs, state: BackendState, into: RunResult, reused: boolean): RunResult {
     graph.outputs.forEach(({ name, kind, size }, i) => {
       const { data } = into.outputs[name]!;
       const ragged = kind === 'sequence' && run.ragged?.padding !== 'none' ? run.ragged : undefined;
+      if (ragged && reused) data.fill(0);
       if (ragged) padRows(ragged, state.output(i), size, run.steps, run.timeMajor, data);
       else data.set(state.output(i));
     });

@@ -180,6 +180,7 @@ test('bad options and models are refused', async () => {
   await expect(pool.run(big(), { timeout: 0 })).rejects.toThrow(/timeout must be/);
   await expect(pool.run(big(), { signal: 3 as unknown as AbortSignal })).rejects.toThrow(/signal must be/);
   await expect(pool.run(big(), { steps: 3 } as object)).rejects.toThrow(/unknown option 'steps'/);
+  await expect(pool.run(big(), { out: {} } as object)).rejects.toThrow(/unknown option 'out'/);
   await pool.close();
 
   const gone = await plain();

@@ -55,11 +55,13 @@ describe.each(BACKENDS)('$name', ({ api, name }) => {
     const [stream, twin] = [model.createStream(), model.createStream()];
     const y = new Float32Array(6);
     const first = Array.from(stream.step(numbers(4), y));
+    expect(Array.from(stream.hiddenState)).toEqual(first);
     const bytes = name === 'js' ? 0 : memoryOf(name).buffer.byteLength;
     using large = await api.createModel(oneGru(2048, 4));
     large.run(numbers(2048 * 5000));
     if (name !== 'js') expect(memoryOf(name).buffer.byteLength).toBeGreaterThan(bytes);
-    expect(Array.from(twin.step(numbers(4), y))).toEqual(first);
+    expect(Array.from(stream.hiddenState)).toEqual(first);
+    twin.hiddenState = stream.hiddenState;
     const second = Array.from(stream.step(numbers(4, 2), y));
     expect(Array.from(twin.step(numbers(4, 2)))).toEqual(second);
     expect(second).not.toEqual(first);

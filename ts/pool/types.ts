@@ -28,7 +28,7 @@ export interface GruPool {
   readonly ready: Promise<void>;
 
   /**
-   * `model.run` in the workers: the same inputs, options and results, bit for bit. A batch is shared out among the workers that
+   * `model.run` in the workers: the same inputs, options (but `out`) and results, bit for bit. A batch is shared out among the workers that
    * have nothing to do; a run too small to gain by that is done at once on this thread.
    *
    * @param input What `model.run` takes. Leave the arrays as they are until the promise settles: workers get copies, but only
