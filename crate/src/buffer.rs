@@ -14,9 +14,13 @@ struct Line([f32; 16]);
 /// Numbers that may be read after the last one, so that a whole vector can be loaded wherever one number can.
 pub const PADDING: usize = LANES - 1;
 
-/// The lines for `len` numbers and the padding; more than there can be where that overflows.
+/// `len` numbers and the padding, of which no numbers have none; more than there can be where that overflows.
+fn with_padding(len: usize) -> usize {
+    if len == 0 { 0 } else { len.saturating_add(PADDING) }
+}
+
 fn lines(len: usize) -> usize {
-    if len == 0 { 0 } else { len.saturating_add(PADDING).div_ceil(16) }
+    with_padding(len).div_ceil(16)
 }
 
 /// A growable array of f32, 64-byte aligned. It never shrinks.
@@ -65,9 +69,8 @@ impl Buffer {
 
     /// All numbers and, unless there are none, [`PADDING`] more of any value.
     pub fn padded(&self) -> &[f32] {
-        let len = if self.len == 0 { 0 } else { self.len + PADDING };
         // SAFETY: as in `deref`; there are lines for the padding.
-        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), with_padding(self.len)) }
     }
 
     /// Bytes taken from the allocator.

@@ -74,17 +74,26 @@ unsafe fn madd_tile<const M: usize, const N: usize>(data: *const v128, k: usize,
     sums.into_iter().map(total).sum()
 }
 
-/// The products of one k, whose activation is in a lane of `four`.
+/// The products of one k, whose activation is in a lane of `four`; steps on to the next and says whether that is the end.
 ///
 /// # Safety
 /// `weights` holds N vectors.
 #[inline(always)]
-unsafe fn products<const LANE: usize, const N: usize>(weights: *const f32, four: v128, sums: &mut [v128; N]) {
+unsafe fn products<const LANE: usize, const N: usize>(
+    weights: &mut *const f32,
+    end: *const f32,
+    four: v128,
+    sums: &mut [v128; N],
+) -> bool {
     let x = i32x4_shuffle::<LANE, LANE, LANE, LANE>(four, four);
-    for (j, sum) in sums.iter_mut().enumerate() {
-        // SAFETY: the caller's promise.
-        *sum = madd(unsafe { v128_load(weights.add(j * 4) as *const v128) }, x, *sum);
+    // SAFETY: the caller's promise.
+    unsafe {
+        for (j, sum) in sums.iter_mut().enumerate() {
+            *sum = madd(v128_load(weights.add(j * 4) as *const v128), x, *sum);
+        }
+        *weights = weights.add(4 * N);
     }
+    *weights == end
 }
 
 /// One row, 12 vectors: each weight is loaded for one multiply-add, four activations at once.
@@ -93,36 +102,22 @@ unsafe fn products<const LANE: usize, const N: usize>(weights: *const f32, four:
 /// `data` holds `k` rounded up to a multiple of 4, times 49 floats.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn madd_1x12(data: *const v128, k: usize, reps: usize) -> f32 {
-    const WIDTH: usize = 4 * 12;
     let mut sums = [f32x4_splat(0.0); 12];
     for _ in 0..reps {
         let mut weights = black_box(data) as *const f32;
         // SAFETY: the caller's promise; `black_box` gives the pointer back as it is.
         unsafe {
-            let mut a = weights.add(k * WIDTH);
-            let end = a;
+            let end = weights.add(k * 4 * 12);
+            let mut a = end;
             // An exit after each k: V8 orders the instructions of a longer basic block so that it runs out of registers.
             loop {
                 let four = v128_load(a as *const v128);
                 a = a.add(4);
-                products::<0, 12>(weights, four, &mut sums);
-                weights = weights.add(WIDTH);
-                if weights == end {
-                    break;
-                }
-                products::<1, 12>(weights, four, &mut sums);
-                weights = weights.add(WIDTH);
-                if weights == end {
-                    break;
-                }
-                products::<2, 12>(weights, four, &mut sums);
-                weights = weights.add(WIDTH);
-                if weights == end {
-                    break;
-                }
-                products::<3, 12>(weights, four, &mut sums);
-                weights = weights.add(WIDTH);
-                if weights == end {
+                if products::<0, 12>(&mut weights, end, four, &mut sums)
+                    || products::<1, 12>(&mut weights, end, four, &mut sums)
+                    || products::<2, 12>(&mut weights, end, four, &mut sums)
+                    || products::<3, 12>(&mut weights, end, four, &mut sums)
+                {
                     break;
                 }
             }

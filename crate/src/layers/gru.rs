@@ -180,9 +180,9 @@ impl Gru {
         let [_, sums, wide, z] = scratch else { stop() };
         let sums = sums.as_mut_ptr();
         let columns = direction.columns;
-        let new = step.hidden.as_mut_ptr();
-        let hidden = Rows { base: new, stride: self.stride, rows: step.batch };
-        let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: new, ld: self.stride };
+        let values = step.hidden.as_mut_ptr();
+        let hidden = Rows { base: values, stride: self.stride, rows: step.batch };
+        let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: values, ld: self.stride };
         let f = &self.functions;
         // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `wide` and `z` one for each entry;
         // `sums` a full panel for each entry, or for TOGETHER of them.

@@ -101,14 +101,18 @@ pub struct Io<'a> {
 }
 
 impl<'a> Io<'a> {
+    fn buffer(&self, i: usize) -> Option<&'a Buffer> {
+        self.inputs.get(i).copied().flatten().map(|value| self.values.at(value))
+    }
+
     /// Input `i`, if it is given.
     pub fn optional(&self, i: usize) -> Option<&'a [f32]> {
-        self.inputs.get(i).copied().flatten().map(|value| &**self.values.at(value))
+        self.buffer(i).map(|buffer| &**buffer)
     }
 
     /// Input `i` and the padding behind it.
     pub fn padded(&self, i: usize) -> &'a [f32] {
-        self.inputs.get(i).copied().flatten().map(|value| self.values.at(value).padded()).unwrap_or_default()
+        self.buffer(i).map(Buffer::padded).unwrap_or_default()
     }
 
     /// Input `i`.
