@@ -9,7 +9,7 @@ import { describeModel, type ModelInfo } from './info.ts';
 import { copySequences, type ModelInput, readInputs, type RunInputs } from './inputs.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { ModelResources } from './resources.ts';
-import { checkOut, newResult, type RunResult } from './result.ts';
+import { checkOut, newResult, paddedBy, type RunResult } from './result.ts';
 import { fillStates, groupStates, readStates, type StateGroup, type StateInput, type StateRecord } from './states.ts';
 import type { ModelSpec } from './spec.ts';
 import { fingerprint } from './snapshot.ts';
@@ -267,12 +267,15 @@ export class GruModel implements ModelInfo {
 
   /** Copies results out. `reused`: into arrays that hold something. */
   private collect(graph: Graph, run: RunInputs, state: BackendState, into: RunResult, reused: boolean): RunResult {
-    graph.outputs.forEach(({ name, kind, size }, i) => {
-      const { data } = into.outputs[name]!;
-      const ragged = kind === 'sequence' && run.ragged?.padding !== 'none' ? run.ragged : undefined;
-      if (ragged && reused) data.fill(0);
-      if (ragged) padRows(ragged, state.output(i), size, run.steps, run.timeMajor, data);
-      else data.set(state.output(i));
+    graph.outputs.forEach((output, i) => {
+      const { data } = into.outputs[output.name]!;
+      const ragged = paddedBy(output, run);
+      if (!ragged) {
+        data.set(state.output(i));
+        return;
+      }
+      if (reused) data.fill(0);
+      padRows(ragged, state.output(i), output.size, run.steps, run.timeMajor, data);
     });
     fillStates(this.groups, into.states, (index, out) => {
       state.readHidden(index, out);

@@ -1,8 +1,19 @@
+import type { Ragged } from './batch.ts';
 import { GruError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { newStates, type StateGroup, stateShape } from './states.ts';
-import { checkShape, describe, isRecord, isTensorLike, product, shapeText, type Tensor, zeros } from './tensor.ts';
+import {
+  checkShape,
+  describe,
+  isRecord,
+  isTensorLike,
+  product,
+  sameShape,
+  shapeText,
+  type Tensor,
+  zeros,
+} from './tensor.ts';
 
 /** What `model.run` returns. All of it belongs to the caller. */
 export interface RunResult {
@@ -20,6 +31,11 @@ export function outputShape({ kind, size }: Graph['outputs'][number], run: RunIn
   if (kind === 'vector') return [...batch, size];
   if (run.ragged?.padding === 'none') return [run.ragged.steps.length, size];
   return run.timeMajor ? [run.steps, ...batch, size] : [...batch, run.steps, size];
+}
+
+/** How an output's rows spread over a padded array; undefined where the backend's rows are the output. */
+export function paddedBy({ kind }: Graph['outputs'][number], { ragged }: RunInputs): Ragged | undefined {
+  return kind === 'sequence' && ragged?.padding !== 'none' ? ragged : undefined;
 }
 
 /** A result to fill. */
@@ -54,8 +70,8 @@ export function checkOut(out: RunResult, graph: Graph, groups: readonly StateGro
 
 function checkTensor(of: 'outputs' | 'states', name: string, given: unknown, expected: number[]): void {
   const isTensor = isTensorLike(given) && given.data instanceof Float32Array;
-  const fits = isTensor && Array.isArray(given.shape) && given.shape.length === expected.length;
-  if (fits && expected.every((d, i) => d === given.shape[i]) && given.data.length === product(expected)) return;
+  const hasShape = isTensor && Array.isArray(given.shape) && sameShape(given.shape, expected);
+  if (hasShape && given.data.length === product(expected)) return;
   const what = `out.${of}['${name}']`;
   if (!isTensor) {
     const got = isTensorLike(given) ? describe(given.data) : describe(given);

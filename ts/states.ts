@@ -6,6 +6,7 @@ import {
   describe,
   isRecord,
   isTensorLike,
+  sameShape,
   shapeText,
   type Tensor,
   type TensorLike,
@@ -85,7 +86,7 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
   const expected = stateShape(group, run);
   if (isTensorLike(value)) {
     checkShape(what, value);
-    if (value.shape.length !== expected.length || value.shape.some((d, i) => d !== expected[i])) {
+    if (!sameShape(value.shape, expected)) {
       const text = `${shapeText(expected)} (${run.batched ? 'directions, batch, hidden' : 'directions, hidden'} size)`;
       throw new GruError('shape_mismatch', `${what}: expected shape ${text}, got ${shapeText(value.shape)}`);
     }

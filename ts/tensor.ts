@@ -47,6 +47,10 @@ export function product(shape: readonly number[]): number {
   return shape.reduce((n, d) => n * d, 1);
 }
 
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
+}
+
 export function zeros(shape: number[]): Tensor {
   return { data: new Float32Array(product(shape)), shape };
 }

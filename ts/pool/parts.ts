@@ -3,7 +3,7 @@ import { packRows, padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
 import type { RunOptions } from '../model.ts';
-import { outputShape, type RunResult } from '../result.ts';
+import { outputShape, paddedBy, type RunResult } from '../result.ts';
 import type { ValueKind } from '../spec.ts';
 import { fillStates, newStates, readStates, type StateGroup } from '../states.ts';
 import { type Tensor, zeros } from '../tensor.ts';
@@ -162,16 +162,15 @@ export class Assembly {
   result(groups: StateGroup[]): RunResult {
     const { run } = this.batch;
     const tensors = this.graph.outputs.map((output, i): [string, Tensor] => {
-      const { name, kind, size } = output;
       const values = this.results[i]!;
       const shape = outputShape(output, run);
-      const ragged = kind === 'sequence' ? run.ragged : undefined;
-      if (ragged && ragged.padding !== 'none') {
+      const ragged = paddedBy(output, run);
+      if (ragged) {
         const padded = zeros(shape);
-        padRows(ragged, values, size, run.steps, run.timeMajor, padded.data);
-        return [name, padded];
+        padRows(ragged, values, output.size, run.steps, run.timeMajor, padded.data);
+        return [output.name, padded];
       }
-      return [name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
+      return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
     const states = newStates(groups, run);
     fillStates(groups, states, (index, out) => {
