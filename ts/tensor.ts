@@ -1,4 +1,5 @@
 import { GruError } from './errors.ts';
+import { allocate } from './limits.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
 export interface Tensor {
@@ -16,17 +17,28 @@ export interface TensorLike {
 export type Dimension = number | 'batch' | 'steps';
 
 export function isTensorLike(value: unknown): value is TensorLike {
-  return typeof value === 'object' && value !== null && 'data' in value && 'shape' in value;
+  return typeof value === 'object' && value !== null && !isRevoked(value) && 'data' in value && 'shape' in value;
 }
 
 /** A typed array or an array. */
 export function isArrayLike(value: unknown): value is ArrayLike<number> {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+  return ArrayBuffer.isView(value) ? !(value instanceof DataView) : !isRevoked(value) && Array.isArray(value);
 }
 
 /** A record by name, as opposed to a tensor or an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !isArrayLike(value) && !isTensorLike(value);
+  const isObject = typeof value === 'object' && value !== null && !isRevoked(value);
+  return isObject && !isArrayLike(value) && !isTensorLike(value);
+}
+
+/** A revoked Proxy throws at every touch: it is taken for no kind of thing. */
+export function isRevoked(value: unknown): boolean {
+  try {
+    Array.isArray(value);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** What a value is, in words for an error message. */
@@ -52,7 +64,8 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 export function zeros(shape: number[]): Tensor {
-  return { data: new Float32Array(product(shape)), shape };
+  const length = product(shape);
+  return { data: allocate(length, `a result of shape ${shapeText(shape)}`, () => new Float32Array(length)), shape };
 }
 
 /**
@@ -73,7 +86,7 @@ export function checkShape(what: string, { data, shape }: TensorLike): void {
 }
 
 /** Checks for options that do not exist. @throws GruError `invalid_argument`. */
-export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
+export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
   if (!isRecord(options)) {
     throw new GruError('invalid_argument', `${where}: options must be an object, got ${describe(options)}`);
   }
@@ -81,4 +94,16 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   if (stray !== undefined) {
     throw new GruError('invalid_argument', `${where}: unknown option '${stray}'; known: ${known.join(', ')}`);
   }
+}
+
+/** {@link checkKnown}. @returns A copy of the options, each read once: they may be the caller's getters. */
+export function checkOptions<T extends object>(where: string, options: T, known: readonly string[]): T {
+  checkKnown(where, options, known);
+  return Object.fromEntries(known.map((key) => [key, options[key as keyof T]])) as T;
+}
+
+/** @throws GruError `invalid_argument` for an option that is neither true, false nor left out. */
+export function checkFlag(where: string, name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new GruError('invalid_argument', `${where}: ${name} must be true or false, got ${describe(value)}`);
 }
