@@ -13,8 +13,11 @@ const tagGetter = getter(Symbol.toStringTag);
 const lengthGetter = getter('length');
 const bufferGetter = getter('buffer');
 const offsetGetter = getter('byteOffset');
-// eslint-disable-next-line @typescript-eslint/unbound-method -- called with the array it is for
-const { set } = typedArray;
+const set = Object.getOwnPropertyDescriptor(typedArray, 'set')!.value as (
+  this: Values,
+  from: Values,
+  at?: number,
+) => void;
 
 export type Values = Float32Array | Int32Array;
 
@@ -56,7 +59,7 @@ export function moved(what: string): GruError {
   return new GruError('shape_mismatch', `${what}: its array was resized or transferred while it was read`);
 }
 
-/** Fills an array of the caller's. */
+/** Fills an array. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
 export function fill(target: Float32Array, source: Float32Array): void {
   if (sizeOf(source) > 0) set.call(target, source);
 }

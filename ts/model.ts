@@ -2,7 +2,7 @@ import type { BackendState, CompiledModel } from './backend.ts';
 import { type Padding, padRows } from './batch.ts';
 import { GruError } from './errors.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from './flow.ts';
-import { checkCount, moved } from './foreign.ts';
+import { checkCount, fill, moved } from './foreign.ts';
 import type { ImportReport } from './formats/report.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
@@ -260,7 +260,7 @@ export class GruModel implements ModelInfo {
       const data = target.outputs[i]!;
       const ragged = paddedBy(output, run);
       if (!ragged) {
-        data.set(state.output(i));
+        fill(data, state.output(i));
         return;
       }
       if (target.reused) data.fill(0);

@@ -81,7 +81,7 @@ export class StepIo {
   /** Copies the outputs out; without `out` into a new array. The frame is free then. */
   take(state: BackendState, frame: StepFrame, out: StepOutput | undefined): StepOutput {
     const { outputs } = frame;
-    const result = out ?? state.output(0).slice();
+    const result = out ?? copyOf(state.output(0));
     for (let i = 0; i < outputs.length; i++) {
       const target = outputs[i];
       if (target) fill(target, state.output(i));
@@ -154,6 +154,12 @@ export class StepIo {
     const names = this.graph.inputs.map((input) => input.name).join(', ');
     return new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(x)}`);
   }
+}
+
+function copyOf(values: Float32Array): Float32Array {
+  const copy = new Float32Array(values.length);
+  fill(copy, values);
+  return copy;
 }
 
 function checkLength({ name, size }: Graph['inputs'][number], got: number, batch: number): void {

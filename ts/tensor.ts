@@ -41,14 +41,24 @@ export function isRevoked(value: unknown): boolean {
   }
 }
 
-/** What a value is, in words for an error message. */
+/** What a value is, in words for an error message. Of any value whatever: it never throws. */
 export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
+  try {
+    return inWords(value);
+  } catch {
+    return `an odd ${typeof value}`;
+  }
+}
+
+function inWords(value: unknown, inside = false): string {
   if (typeof value === 'string') return `the string '${value.slice(0, 40)}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'bigint') return `the BigInt ${value.toString().slice(0, 40)}`;
+  if (typeof value !== 'object' || value === null) return String(value);
   if (isArrayLike(value)) return `${Object.prototype.toString.call(value).slice(8, -1)} of length ${value.length}`;
-  if (isTensorLike(value)) return `a tensor of ${describe(value.data)}`;
-  if (typeof value === 'object') return `an object with ${Object.keys(value).join(', ') || 'nothing'}`;
-  return `${value as number}`;
+  if (isTensorLike(value)) return inside ? 'a tensor' : `a tensor of ${inWords(value.data, true)}`;
+  const keys = Object.keys(value);
+  return `an object with ${keys.slice(0, 8).join(', ') || 'nothing'}${keys.length > 8 ? ', ...' : ''}`;
 }
 
 export function shapeText(shape: readonly (number | string)[]): string {
