@@ -13,11 +13,7 @@ const tagGetter = getter(Symbol.toStringTag);
 const lengthGetter = getter('length');
 const bufferGetter = getter('buffer');
 const offsetGetter = getter('byteOffset');
-const set = Object.getOwnPropertyDescriptor(typedArray, 'set')!.value as (
-  this: Values,
-  from: Values,
-  at?: number,
-) => void;
+const set = Reflect.get(typedArray, 'set') as (this: Values, from: Values, at?: number) => void;
 
 export type Values = Float32Array | Int32Array;
 

@@ -22,7 +22,7 @@ function idsThatCall(act: () => void, at = 1) {
 
 /** A typed array whose every property and method says something else than is so. */
 class Liar extends Float32Array {
-  static override get [Symbol.species]() {
+  static get [Symbol.species]() {
     return Array as never;
   }
   override get length() {

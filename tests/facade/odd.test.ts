@@ -26,10 +26,10 @@ const ODD: Record<string, () => unknown> = {
   'a string': () => 'odd',
   'an empty string': () => '',
   'a function': () => () => 1,
-  'a class': () => class {},
+  'a class': () => GruError,
   'an empty array': () => [],
   'an array with a hole': () => Array.from({ length: 3 }).fill(undefined),
-  'a huge sparse array': () => new Array(2 ** 32 - 1),
+  'a huge sparse array': () => new Array<number>(2 ** 32 - 1),
   'an array of Symbols': () => [Symbol('odd'), Symbol('odd'), Symbol('odd')],
   'an array in itself': () => {
     const array: unknown[] = [];
@@ -104,7 +104,7 @@ interface Given {
 }
 
 const x = () => numbers(3);
-const bad = <T>(value: unknown) => value as T;
+const bad = (value: unknown) => value as never;
 
 /** By method, a call for each argument and option. A method without arguments has none. */
 const MODEL: Record<string, (of: Given) => Call[]> = {
