@@ -7,7 +7,7 @@ import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
  * library again: so all is read once, into what is ours, before a state is touched. Typed arrays are asked by the language's own
  * getters, which no property or subclass can shadow and which give 0 for an array whose buffer is gone.
  */
-const typedArray = Object.getPrototypeOf(Float32Array.prototype) as Float32Array;
+const typedArray: object = Reflect.getPrototypeOf(Float32Array.prototype)!;
 const getter = (key: keyof Float32Array) => Object.getOwnPropertyDescriptor(typedArray, key)!.get!;
 const tagGetter = getter(Symbol.toStringTag);
 const lengthGetter = getter('length');
@@ -92,7 +92,8 @@ function readShape(what: string, shape: unknown): number[] {
   if (kindOf(shape) !== undefined || !isArrayLike(shape)) throw fail(describe(shape));
   const length = lengthOf(shape, what);
   if (length > 8) throw fail(`one of ${length} dimensions`);
-  const copy = Array.from({ length }, (_, i): unknown => shape[i]);
+  const copy: unknown[] = [];
+  for (let i = 0; i < length; i++) copy.push(shape[i]);
   const isSize = (d: unknown): d is number => Number.isSafeInteger(d) && (d as number) >= 0;
   if (copy.every(isSize)) return copy;
   throw fail(`[${copy.map((d) => (typeof d === 'number' ? String(d) : describe(d))).join(', ')}]`);

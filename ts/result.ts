@@ -70,22 +70,20 @@ export function readOut(out: RunResult, graph: Graph, groups: readonly StateGrou
     const shape = stateShape(group, run);
     return { data: readArray(`out.states['${group.layer}']`, states[group.layer], shape), shape };
   });
-  const names = [
-    ...graph.outputs.map(({ name }) => `output '${name}'`),
-    ...groups.map(({ layer }) => `state '${layer}'`),
-  ];
-  checkApart('run: out', names, [...arrays, ...hidden.map(({ data }) => data)]);
+  checkApart([...arrays, ...hidden.map(({ data }) => data)], (i) =>
+    i < arrays.length ? `output '${graph.outputs[i]!.name}'` : `state '${groups[i - arrays.length]!.layer}'`,
+  );
   const byLayer = Object.fromEntries(groups.map(({ layer }, g) => [layer, hidden[g]!]));
   return { result: out, outputs: arrays, states: byLayer, reused: true };
 }
 
 /** @throws GruError `invalid_argument` where two arrays to be filled have memory in common: one would overwrite the other. */
-export function checkApart(where: string, names: readonly string[], arrays: readonly Float32Array[]): void {
+function checkApart(arrays: readonly Float32Array[], nameOf: (i: number) => string): void {
   for (let i = 1; i < arrays.length; i++) {
     for (let k = 0; k < i; k++) {
       if (!overlap(arrays[i]!, arrays[k]!)) continue;
-      const pair = `${names[k]!} and ${names[i]!}`;
-      throw new GruError('invalid_argument', `${where}: the arrays of ${pair} overlap; give each one of its own`);
+      const pair = `${nameOf(k)} and ${nameOf(i)}`;
+      throw new GruError('invalid_argument', `run: out: the arrays of ${pair} overlap; give each one of its own`);
     }
   }
 }

@@ -28,7 +28,7 @@ describe.each(BACKENDS)('one sequence, however it is given, on $name', ({ api })
         sequences.forEach((sequence, b) => {
           data.set(sequence, b * steps * SIZE);
         });
-        const mask = lengths.flatMap((length) => Array.from({ length: steps }, (_, t) => t < length));
+        const mask = lengths.flatMap((length) => Array.from({ length: steps }, (_, t) => Number(t < length)));
         const x = { data, shape: [batch, steps, SIZE] };
         const want = model.run(sequences);
         const out = reuse ? model.run(x, { lengths: lengths.map(() => 0) }) : undefined;
