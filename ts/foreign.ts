@@ -8,7 +8,10 @@ import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
  * getters, which no property or subclass can shadow and which give 0 for an array whose buffer is gone.
  */
 const typedArray: object = Reflect.getPrototypeOf(Float32Array.prototype)!;
-const getter = (key: keyof Float32Array) => Object.getOwnPropertyDescriptor(typedArray, key)!.get!;
+const getter = (key: keyof Float32Array) => {
+  const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(typedArray, key)!;
+  return own.get!;
+};
 const tagGetter = getter(Symbol.toStringTag);
 const lengthGetter = getter('length');
 const bufferGetter = getter('buffer');
