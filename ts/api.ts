@@ -9,7 +9,7 @@ import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from './source.ts';
 import type { ModelSpec } from './spec.ts';
-import { checkOptions, describe, isRecord } from './tensor.ts';
+import { checkFlag, checkOptions, describe, isRecord } from './tensor.ts';
 
 /** Options of `createModel` and `createGru`. */
 export interface ModelOptions {
@@ -53,38 +53,43 @@ const reading = () => import('./read.ts');
 
 /** The functions over backends that `resolve` finds. */
 export function createApi(resolve: (options: ModelOptions) => Promise<Backend>): GruApi {
-  async function compile({ spec, report }: CompileSource, options: ModelOptions): Promise<GruModel> {
-    const graph = resolveGraph(spec);
+  async function compile(imported: CompileSource, options: ModelOptions): Promise<GruModel> {
     const backend = await resolve(options);
-    return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, report), backend);
+    // In one turn: weights that are checked are those that are packed.
+    const graph = resolveGraph(imported.spec);
+    return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);
   }
   return {
-    async loadModel(source, options = {}) {
-      check('loadModel', options, [...MODEL_OPTIONS, ...READ_OPTIONS]);
+    async loadModel(source, given = {}) {
+      const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS]);
       // The backend starts while the file is read.
       const [imported] = await Promise.all([reading().then(({ read }) => read(source, options)), resolve(options)]);
       return compile(imported, options);
     },
-    async inspect(source, options = {}) {
-      checkOptions('inspect', options, READ_OPTIONS);
+    async inspect(source, given = {}) {
+      const options = checkOptions('inspect', given, READ_OPTIONS);
       return (await reading()).inspectSource(source, options);
     },
-    async createModel(spec, options = {}) {
-      check('createModel', options, MODEL_OPTIONS);
+    async createModel(spec, given = {}) {
+      const options = check('createModel', given, MODEL_OPTIONS);
       if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
       return compile({ spec }, options);
     },
-    async createGru(config, weights, options = {}) {
-      check('createGru', options, MODEL_OPTIONS);
+    async createGru(config, weights, given = {}) {
+      const options = check('createGru', given, MODEL_OPTIONS);
       return compile({ spec: gruSpec(config, weights) }, options);
     },
   };
 }
 
-function check(where: string, options: ModelOptions, known: string[]): void {
-  checkOptions(where, options, known);
-  const { backend = 'auto' } = options;
+/** @returns A copy of the options, each read once. */
+function check<T extends ModelOptions>(where: string, given: T, known: string[]): T {
+  const options = checkOptions(where, given, known);
+  const { backend = 'auto', deterministic, revectorize } = options;
   if (!['auto', 'wasm', 'js'].includes(backend)) {
     throw new GruError('invalid_argument', `${where}: backend must be auto, wasm or js, got ${describe(backend)}`);
   }
+  checkFlag(where, 'deterministic', deterministic);
+  checkFlag(where, 'revectorize', revectorize);
+  return options;
 }

@@ -1,5 +1,7 @@
 import { GruError } from './errors.ts';
-import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
+import { lengthOf, readTensor } from './foreign.ts';
+import { ints } from './limits.ts';
+import { describe, isArrayLike, sameShape, shapeText } from './tensor.ts';
 
 /**
  * Sequences of different lengths in one batch. The backend takes their steps without padding; this is how rows of a padded
@@ -20,13 +22,15 @@ export interface Ragged {
  */
 export type Padding = 'zero' | 'hold' | 'none';
 
-/** The first `lengths[b]` steps of each sequence. */
-export function fromLengths(lengths: ArrayLike<number>, padding: Padding): Ragged {
-  const kept = Int32Array.from(lengths);
-  const steps = new Int32Array(kept.reduce((sum, length) => sum + length, 0));
+/** The first `lengths[b]` steps of each sequence. @throws GruError `out_of_memory`. */
+export function fromLengths(lengths: Int32Array, padding: Padding): Ragged {
+  const steps = ints(
+    lengths.reduce((sum, length) => sum + length, 0),
+    'the steps of all sequences',
+  );
   let row = 0;
-  for (const length of kept) for (let t = 0; t < length; t++) steps[row++] = t;
-  return { lengths: kept, steps, padding };
+  for (const length of lengths) for (let t = 0; t < length; t++) steps[row++] = t;
+  return { lengths, steps, padding };
 }
 
 /**
@@ -38,16 +42,20 @@ export function readLengths(lengths: unknown, batch: number, longest: number, pa
   if (!isArrayLike(lengths)) {
     throw new GruError('dtype_mismatch', `lengths: expected an array of numbers, got ${describe(lengths)}`);
   }
-  if (lengths.length !== batch) {
-    throw new GruError('shape_mismatch', `lengths: expected ${batch}, one a sequence, got ${lengths.length}`);
+  const count = lengthOf(lengths, 'lengths');
+  if (count !== batch) {
+    throw new GruError('shape_mismatch', `lengths: expected ${batch}, one a sequence, got ${count}`);
   }
+  const kept = new Int32Array(batch);
   for (let b = 0; b < batch; b++) {
-    const length = lengths[b]!;
-    if (Number.isInteger(length) && length >= 0 && length <= longest) continue;
-    const range = `a whole number from 0 to ${longest}, the steps of the array`;
-    throw new GruError('invalid_argument', `lengths[${b}]: must be ${range}, got ${describe(length)}`);
+    const length: unknown = lengths[b];
+    if (typeof length !== 'number' || !Number.isInteger(length) || length < 0 || length > longest) {
+      const range = `a whole number from 0 to ${longest}, the steps of the array`;
+      throw new GruError('invalid_argument', `lengths[${b}]: must be ${range}, got ${describe(length)}`);
+    }
+    kept[b] = length;
   }
-  return fromLengths(lengths, padding);
+  return fromLengths(kept, padding);
 }
 
 /**
@@ -56,27 +64,33 @@ export function readLengths(lengths: unknown, batch: number, longest: number, pa
  * @throws GruError `shape_mismatch`, `dtype_mismatch`.
  */
 export function readMask(mask: unknown, batch: number, steps: number, timeMajor: boolean, padding: Padding): Ragged {
-  const data = isTensorLike(mask) ? mask.data : mask;
+  const expected = timeMajor ? [steps, batch] : [batch, steps];
+  const { data, shape = expected } = readTensor('mask', mask);
   if (!isArrayLike(data)) {
     throw new GruError('dtype_mismatch', `mask: expected a tensor or an array, got ${describe(mask)}`);
   }
-  const expected = timeMajor ? [steps, batch] : [batch, steps];
-  const shape = isTensorLike(mask) ? mask.shape : expected;
-  const fits = shape.length === 2 && shape.every((d, i) => d === expected[i]) && data.length === batch * steps;
-  if (!fits && !(batch === 1 && data.length === steps)) {
-    const got = isTensorLike(mask) ? shapeText(mask.shape) : `${data.length} values`;
+  const count = lengthOf(data, 'mask');
+  const fits = sameShape(shape, expected) && count === batch * steps;
+  if (!fits && !(batch === 1 && count === steps)) {
+    const got = shape === expected ? `${count} values` : shapeText(shape);
     throw new GruError('shape_mismatch', `mask: expected shape ${shapeText(expected)}, got ${got}`);
   }
   const lengths = new Int32Array(batch);
-  const kept: number[] = [];
+  const kept = ints(batch * steps, 'mask');
+  let rows = 0;
   for (let b = 0; b < batch; b++) {
     for (let t = 0; t < steps; t++) {
-      if (!data[timeMajor ? t * batch + b : b * steps + t]) continue;
-      kept.push(t);
+      const i = rowAt(b, t, batch, steps, timeMajor);
+      const keep: unknown = data[i];
+      if (typeof keep !== 'number' && typeof keep !== 'boolean' && typeof keep !== 'bigint') {
+        throw new GruError('dtype_mismatch', `mask: value ${i} must be a number or a boolean, got ${describe(keep)}`);
+      }
+      if (!keep) continue;
+      kept[rows++] = t;
       lengths[b]!++;
     }
   }
-  return { lengths, steps: Int32Array.from(kept), padding };
+  return { lengths, steps: kept.slice(0, rows), padding };
 }
 
 /** A row of a padded array. */
@@ -108,15 +122,14 @@ function eachRun(
 /** Copies the rows kept of a padded array, `size` values each, to where the backend takes them. */
 export function packRows(
   ragged: Ragged,
-  data: ArrayLike<number>,
+  data: Float32Array | Int32Array,
   size: number,
   steps: number,
   timeMajor: boolean,
   into: Float32Array | Int32Array,
 ): void {
-  const source = ArrayBuffer.isView(data) ? (data as Float32Array) : Float64Array.from(data);
   eachRun(ragged, steps, timeMajor, (padded, packed, rows) => {
-    into.set(source.subarray(padded * size, (padded + rows) * size), packed * size);
+    into.set(data.subarray(padded * size, (padded + rows) * size), packed * size);
   });
 }
 

@@ -1,8 +1,10 @@
 import { GruError } from './errors.ts';
+import { checkCount } from './foreign.ts';
+import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
 import type { StreamOptions } from './model.ts';
 import type { StepInput } from './step.ts';
 import type { GruStream } from './stream.ts';
-import { checkOptions, describe } from './tensor.ts';
+import { checkOptions, describe, isRevoked } from './tensor.ts';
 
 /** Options of {@link GruModel.stream} and {@link GruModel.transform}. */
 export interface FlowOptions extends StreamOptions {
@@ -21,9 +23,9 @@ export function stepAll(
   source: StepSource,
   options: FlowOptions,
 ): AsyncGenerator<Float32Array, void, undefined> {
-  const { signal, ...rest } = checkFlow('stream', options);
+  const { signal, batch } = checkFlow('stream', options);
   const iterate = iteratorOf(source);
-  return generate(() => open(rest), iterate, signal);
+  return generate(() => open({ batch }), iterate, signal);
 }
 
 async function* generate(
@@ -33,17 +35,15 @@ async function* generate(
 ): AsyncGenerator<Float32Array, void, undefined> {
   signal?.throwIfAborted();
   const stream = open();
-  const dispose = () => {
-    stream.dispose();
-  };
-  signal?.addEventListener('abort', dispose, { once: true });
+  const unlisten = whenAborted(signal, stream, disposeOf);
   let toClose: StepIterator | undefined;
   try {
     const iterator = iterate();
     for (;;) {
       // A source that threw, came to its end or was left waiting is not to be closed.
       toClose = undefined;
-      const { done, value } = await orAborted(iterator.next(), signal, iterator);
+      signal?.throwIfAborted();
+      const { done, value } = await orAborted(() => iterator.next(), signal, iterator);
       if (done) return;
       toClose = iterator;
       signal?.throwIfAborted();
@@ -51,8 +51,8 @@ async function* generate(
       signal?.throwIfAborted();
     }
   } finally {
-    signal?.removeEventListener('abort', dispose);
-    dispose();
+    unlisten();
+    stream.dispose();
     await toClose?.return?.();
   }
 }
@@ -61,8 +61,12 @@ async function* generate(
  * A result, or the signal's reason when that comes first: the source is closed then, without waiting for what it is doing.
  * Listens anew each time: promises that race one long-lived promise would pile up on it.
  */
-async function orAborted<R>(result: R | Promise<R>, signal: AbortSignal | undefined, source: StepIterator): Promise<R> {
-  if (!signal) return result;
+async function orAborted<R>(
+  ask: () => R | Promise<R>,
+  signal: AbortSignal | undefined,
+  source: StepIterator,
+): Promise<R> {
+  if (!signal) return ask();
   let abort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => {
@@ -73,7 +77,8 @@ async function orAborted<R>(result: R | Promise<R>, signal: AbortSignal | undefi
     signal.addEventListener('abort', abort, { once: true });
   });
   try {
-    return await Promise.race([result, aborted]);
+    // Listening by now: the source may abort the signal while it is asked.
+    return await Promise.race([ask(), aborted]);
   } finally {
     signal.removeEventListener('abort', abort!);
   }
@@ -84,22 +89,18 @@ export function transformSteps(
   open: (options: StreamOptions) => GruStream,
   options: FlowOptions,
 ): TransformStream<StepInput, Float32Array> {
-  const { signal, ...rest } = checkFlow('transform', options);
+  const { signal, batch } = checkFlow('transform', options);
   signal?.throwIfAborted();
-  const stream = open(rest);
-  let abort: () => void;
+  const stream = open({ batch });
+  let unlisten: (() => void)[] = [];
   const close = () => {
-    signal?.removeEventListener('abort', abort);
+    for (const stop of unlisten.splice(0)) stop();
     stream.dispose();
   };
   // TypeScript's DOM types do not know `cancel` yet.
   const transformer: Transformer<StepInput, Float32Array> & { cancel: () => void } = {
     start(controller) {
-      abort = () => {
-        close();
-        controller.error(signal?.reason);
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      unlisten = [whenAborted(signal, controller, fail), whenAborted(signal, stream, disposeOf)];
     },
     transform(x, controller) {
       try {
@@ -115,22 +116,71 @@ export function transformSteps(
   return new TransformStream(transformer);
 }
 
+/**
+ * Calls back with `target` when the signal aborts, unless it has been collected: a signal may live for long, and holds what
+ * listens to it. The listener goes with its target;
+ * `act` must be no closure of a scope that knows it.
+ *
+ * @returns Stops listening.
+ */
+function whenAborted<T extends object>(
+  signal: AbortSignal | undefined,
+  target: T,
+  act: (target: T, signal: AbortSignal) => void,
+): () => void {
+  if (!signal) return () => undefined;
+  const weak = new WeakRef(target);
+  const listener = () => {
+    const alive = weak.deref();
+    if (alive) act(alive, signal);
+  };
+  signal.addEventListener('abort', listener, { once: true });
+  const listening: Resource = {
+    free() {
+      signal.removeEventListener('abort', listener);
+    },
+  };
+  freeWhenForgotten(target, listening);
+  return () => {
+    freeNow(listening);
+  };
+}
+
+function disposeOf(stream: GruStream): void {
+  stream.dispose();
+}
+
+function fail(controller: TransformStreamDefaultController, signal: AbortSignal): void {
+  controller.error(signal.reason);
+}
+
 function checkFlow(where: string, options: FlowOptions): FlowOptions {
-  checkOptions(where, options, ['batch', 'signal']);
-  const { signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  const { batch, signal } = checkOptions(where, options, ['batch', 'signal']);
+  if (batch !== undefined) checkCount(`${where}: batch`, batch);
+  if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `${where}: signal must be an AbortSignal, got ${describe(signal)}`);
   }
-  return options;
+  return { batch, signal };
+}
+
+/** Asked by the language's own getter, which an object with nothing but the prototype does not pass. */
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    const own = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')!;
+    return typeof own.get!.call(value) === 'boolean';
+  } catch {
+    return false;
+  }
 }
 
 function iteratorOf(source: StepSource): () => StepIterator {
-  const candidate = Object(source) as Partial<Iterable<StepInput> & AsyncIterable<StepInput>>;
-  if (typeof source !== 'string' && typeof candidate[Symbol.asyncIterator] === 'function') {
-    return () => candidate[Symbol.asyncIterator]!();
-  }
-  if (typeof source !== 'string' && typeof candidate[Symbol.iterator] === 'function') {
-    return () => candidate[Symbol.iterator]!();
+  const candidate = source as Partial<Iterable<StepInput> & AsyncIterable<StepInput>> | null | undefined;
+  if (typeof source === 'object' || typeof source === 'function') {
+    for (const key of [Symbol.asyncIterator, Symbol.iterator] as const) {
+      if (isRevoked(source)) break;
+      const make: unknown = candidate?.[key];
+      if (typeof make === 'function') return () => make.call(source) as StepIterator;
+    }
   }
   throw new GruError('invalid_argument', `stream: the source must be iterable, got ${describe(source)}`);
 }

@@ -51,8 +51,8 @@ interface Stacked {
  *
  * @throws GruError `invalid_argument`, `invalid_spec`, `shape_mismatch`, `dtype_mismatch`.
  */
-export function gruSpec(config: GruConfig, weights: GruLayout): ModelSpec {
-  checkOptions('createGru', config, CONFIG);
+export function gruSpec(given: GruConfig, weights: GruLayout): ModelSpec {
+  const config = checkOptions('createGru', given, CONFIG);
   if (!isRecord(weights))
     throw new GruError('invalid_argument', `the weights must be an object, got ${describe(weights)}`);
   const { name = 'gru', inputSize, hiddenSize, resetAfter, direction, merge, returns, ...rest } = config;

@@ -1,12 +1,26 @@
-import { fromLengths, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
+import { fromLengths, packRows, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
 import { GruError } from './errors.ts';
+import {
+  checkFilled,
+  copyInto,
+  isFloats,
+  kindOf,
+  lengthOf,
+  moved,
+  readTensor,
+  type Values,
+  viewOf,
+} from './foreign.ts';
 import type { Graph } from './graph.ts';
-import { checkShape, describe, isArrayLike, isRecord, isTensorLike, shapeText, type TensorLike } from './tensor.ts';
+import { readIds } from './ids.ts';
+import { allocate, checkBatch, ints, MAX_VALUES } from './limits.ts';
+import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from './tensor.ts';
 
 /**
  * One input of {@link GruModel.run}. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one
  * row a sequence (batch, size); without the batch for a single sequence. An array on its own is a single sequence, an array of
- * arrays a batch of sequences of any lengths.
+ * arrays a batch of sequences of any lengths: `[frame0, frame1]` is two sequences of one step, not one of two; for that, join
+ * the frames in one array, or give them to a stream.
  */
 export type ModelInput = TensorLike | ArrayLike<number> | readonly ArrayLike<number>[] | number;
 
@@ -31,7 +45,7 @@ export class RunInputs {
   /** Set where steps are left out: which ones are kept. */
   readonly ragged: Ragged | undefined;
   private readonly parts: ReadInput[];
-  private joined: ArrayLike<number>[] | undefined;
+  private joined: Values[] | undefined;
 
   constructor(parts: ReadInput[], sequence: ReadInput, layout: Layout) {
     const { batch, batched } = parts[0]!;
@@ -40,31 +54,57 @@ export class RunInputs {
     this.batched = batched;
     this.timeMajor = layout.timeMajor;
     this.packed = sequence.lengths !== undefined;
+    checkBatch('run', batch);
+    if (this.steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${this.steps} steps do not fit into memory`);
     this.ragged = readRagged(layout, sequence, batch, this.steps);
     this.parts = parts;
   }
 
   /** One array an input: all its rows, padded ones included where sequences differ in length and the array was padded. */
-  get data(): ArrayLike<number>[] {
-    return (this.joined ??= this.parts.map(({ data, sequences }) => (sequences ? join(sequences) : data)));
+  get data(): Values[] {
+    return (this.joined ??= this.parts.map((part, i) => {
+      if (!part.sequences) return part.data;
+      const all = allocate(part.length, 'the sequences', () => new Float32Array(part.length));
+      this.copy(i, all);
+      return all;
+    }));
   }
 
-  /** The sequences of an input, where it was given as an array of them ({@link data} joins them when it is asked for). */
-  sequences(input: number): ArrayLike<number>[] | undefined {
-    return this.parts[input]!.sequences;
+  /** Copies what the backend takes of an input. @throws GruError where its array was resized or transferred meanwhile. */
+  copy(input: number, into: Values): void {
+    const { name, data, length, sequences, sizes, steps, width } = this.parts[input]!;
+    if (!sequences) {
+      if (this.ragged && !this.packed && steps !== undefined) {
+        if (data.length !== length) throw moved(name);
+        packRows(this.ragged, data, width, this.steps, this.timeMajor, into);
+      } else copyInto(into, 0, data, length, name);
+      return;
+    }
+    let at = 0;
+    sequences.forEach((sequence, b) => {
+      copyInto(into, at, sequence, sizes![b]!, name);
+      at += sizes![b]!;
+    });
   }
 }
 
-type InputPort = Graph['inputs'][number];
+export type InputPort = Graph['inputs'][number];
 
 interface ReadInput {
-  data: ArrayLike<number>;
-  sequences?: ArrayLike<number>[];
+  name: string;
+  /** A view of the caller's features, or a copy of the ids. */
+  data: Values;
+  /** Values in all, and in a row. */
+  length: number;
+  width: number;
+  /** Features given as an array of sequences: to be read by intrinsics alone, for they are the caller's; and their sizes. */
+  sequences?: Float32Array[];
+  sizes?: Float64Array;
   batched: boolean;
   batch: number;
   steps: number | undefined;
   /** Given as an array of sequences: how long each is. */
-  lengths?: number[];
+  lengths?: Int32Array;
 }
 
 /**
@@ -74,7 +114,8 @@ interface ReadInput {
  */
 export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInputs {
   const { timeMajor } = layout;
-  const parts = graph.inputs.map((input) => readInput(input, pick(graph, input.name, given), timeMajor));
+  const pick = picker(graph, given);
+  const parts = graph.inputs.map((input) => readInput(input, pick(input.name), timeMajor));
   const first = parts[0]!;
   const sequence = parts.find((part) => part.steps !== undefined) ?? first;
   const nameOf = (part: ReadInput) => `'${graph.inputs[parts.indexOf(part)]?.name ?? ''}'`;
@@ -91,7 +132,7 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
     }
   }
   for (const part of parts) {
-    if (part === sequence || part.steps === undefined || String(part.lengths) === String(sequence.lengths)) continue;
+    if (part === sequence || part.steps === undefined || sameLengths(part.lengths, sequence.lengths)) continue;
     throw new GruError(
       'shape_mismatch',
       `inputs ${nameOf(sequence)} and ${nameOf(part)} do not fit each other: the lengths of their sequences differ`,
@@ -117,10 +158,14 @@ function readRagged(layout: Layout, sequence: ReadInput, batch: number, steps: n
   return mask === undefined ? undefined : readMask(mask, batch, steps, timeMajor, padding);
 }
 
-/** The value of one input: what was given itself for a model with one input, else the record's entry. */
-function pick(graph: Graph, name: string, given: unknown): unknown {
+function sameLengths(a: Int32Array | undefined, b: Int32Array | undefined): boolean {
+  return a === b || (a?.length === b?.length && a!.every((length, i) => length === b![i]));
+}
+
+/** The value of an input by name: what was given itself for a model with one input, else the record's entry, to be read once. */
+function picker(graph: Graph, given: unknown): (name: string) => unknown {
   if (!isRecord(given)) {
-    if (graph.inputs.length === 1) return given;
+    if (graph.inputs.length === 1) return () => given;
     const names = graph.inputs.map((input) => input.name).join(', ');
     throw new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(given)}`);
   }
@@ -129,8 +174,10 @@ function pick(graph: Graph, name: string, given: unknown): unknown {
     const names = graph.inputs.map((input) => `'${input.name}'`).join(', ');
     throw new GruError('invalid_argument', `the model has no input '${stray}'; it has ${names}`);
   }
-  if (!Object.hasOwn(given, name)) throw new GruError('invalid_argument', `input '${name}' is missing`);
-  return given[name];
+  return (name) => {
+    if (!Object.hasOwn(given, name)) throw new GruError('invalid_argument', `input '${name}' is missing`);
+    return given[name];
+  };
 }
 
 /** Dimensions of an input as `run` takes it; `batched: false` for a single sequence. */
@@ -143,118 +190,100 @@ function dimensions({ kind, dtype, size }: InputPort, batched: boolean, timeMajo
 
 function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadInput {
   const what = `input '${input.name}'`;
-  if (isSequences(value)) return readSequences(input, value);
-  const array = typeof value === 'number' ? [value] : value;
-  const data = isTensorLike(array) ? array.data : array;
+  if (typeof value === 'number' && input.dtype === 'int32') return readInput(input, [value], timeMajor);
+  const { data, shape } = readTensor(what, value);
   if (!isArrayLike(data)) {
     throw new GruError('dtype_mismatch', `${what}: expected a tensor or an array, got ${describe(value)}`);
   }
+  const length = lengthOf(data, what);
+  const first: unknown = shape === undefined && kindOf(data) === undefined && length > 0 ? data[0] : undefined;
+  const items = isArrayLike(first) ? readItems(first, data, length) : undefined;
+  if (items?.every(isArrayLike)) return readSequences(input, items);
   checkFeatures(input, data);
-  const read = isTensorLike(array) ? readShape(input, array, timeMajor) : readLength(input, data);
+  if (shape) checkFilled(what, shape, length);
+  const read = shape ? readShape(input, shape, timeMajor) : readLength(input, length);
   if (input.dtype === 'int32') {
-    const shape = isTensorLike(array) ? array.shape : [data.length];
-    for (let i = 0; i < data.length; i++) checkId(input, data[i], i, shape);
+    const ids = ints(length, what);
+    readIds(input, items ?? data, ids, shape ?? [length], undefined, first);
+    return { name: what, data: ids, length, width: 1, ...read };
   }
-  return read;
+  const view = viewOf(data as Float32Array);
+  if (!view) throw new GruError('dtype_mismatch', `${what}: its buffer has been transferred or has shrunk`);
+  return { name: what, data: view, length, width: input.size, ...read };
 }
 
-/** An array of arrays. (`findIndex` looks at holes too, `every` does not.) */
-function isSequences(value: unknown): value is ArrayLike<number>[] {
-  return Array.isArray(value) && value.length > 0 && value.findIndex((item) => !isArrayLike(item)) === -1;
+/** The items of an array of arrays, each read once. */
+function readItems(first: unknown, array: ArrayLike<unknown>, length: number): unknown[] {
+  checkBatch('run', length);
+  return Array.from({ length }, (_, i) => (i === 0 ? first : array[i]));
 }
 
 /** Sequences of any lengths, joined without padding. */
 function readSequences(input: InputPort, sequences: ArrayLike<number>[]): ReadInput {
   const { name, kind, size, dtype } = input;
-  const lengths = sequences.map((sequence, b) => {
-    const steps = sequence.length / size;
-    if (kind === 'sequence' ? Number.isInteger(steps) : steps === 1) return steps;
-    const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
-    throw new GruError(
-      'shape_mismatch',
-      `input '${name}', sequence ${b}: expected ${expected}, got ${sequence.length}`,
-    );
-  });
+  const batch = sequences.length;
+  const sizes = new Float64Array(batch);
+  const lengths = new Int32Array(batch);
+  let length = 0;
+  let longest = 0;
   sequences.forEach((sequence, b) => {
     checkFeatures(input, sequence);
-    if (dtype === 'int32')
-      for (let i = 0; i < sequence.length; i++) checkId(input, sequence[i], i, [sequence.length], b);
+    const count = lengthOf(sequence, `input '${name}', sequence ${b}`);
+    const steps = count / size;
+    if (kind === 'sequence' ? !Number.isInteger(steps) : steps !== 1) {
+      const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
+      throw new GruError('shape_mismatch', `input '${name}', sequence ${b}: expected ${expected}, got ${count}`);
+    }
+    length += sizes[b] = count;
+    lengths[b] = steps;
+    longest = Math.max(longest, steps);
   });
-  const shared = { data: [], sequences, batched: true, batch: sequences.length };
-  return kind === 'vector' ? { ...shared, steps: undefined } : { ...shared, steps: Math.max(...lengths), lengths };
-}
-
-function join(sequences: ArrayLike<number>[]): Float32Array | Int32Array {
-  const type = sequences.every((sequence) => sequence instanceof Float32Array) ? Float32Array : Int32Array;
-  const all = new type(sequences.reduce((sum, { length }) => sum + length, 0));
-  copySequences(sequences, all);
-  return all;
-}
-
-/** Copies sequences one after the other. */
-export function copySequences(sequences: ArrayLike<number>[], into: Float32Array | Int32Array): void {
-  let at = 0;
-  for (const sequence of sequences) {
-    into.set(sequence, at);
-    at += sequence.length;
+  const shared = { name: `input '${name}'`, length, width: size, batched: true, batch };
+  const shape = kind === 'vector' ? { steps: undefined } : { steps: longest, lengths };
+  if (dtype === 'float32') {
+    return { ...shared, ...shape, data: new Float32Array(0), sequences: sequences as Float32Array[], sizes };
   }
+  const ids = ints(length, `input '${name}'`);
+  let at = 0;
+  sequences.forEach((sequence, b) => {
+    readIds(input, sequence, ids.subarray(at, (at += sizes[b]!)), [sizes[b]!], b);
+  });
+  return { ...shared, ...shape, data: ids };
 }
 
-function readShape(input: InputPort, tensor: TensorLike, timeMajor: boolean): ReadInput {
-  const what = `input '${input.name}'`;
-  checkShape(what, tensor);
-  const { data, shape } = tensor;
+type Extent = Pick<ReadInput, 'batched' | 'batch' | 'steps'>;
+
+function readShape(input: InputPort, shape: readonly number[], timeMajor: boolean): Extent {
   for (const batched of [true, false]) {
     const expected = dimensions(input, batched, timeMajor);
     const fits = shape.length === expected.length && expected.every((d, i) => typeof d === 'string' || d === shape[i]);
     if (!fits) continue;
     const batch = batched ? shape[expected.indexOf('B')]! : 1;
-    return { data, batched, batch, steps: shape[expected.indexOf('T')] };
+    return { batched, batch, steps: shape[expected.indexOf('T')] };
   }
   const [withBatch, without] = [true, false].map((batched) => shapeText(dimensions(input, batched, timeMajor)));
   throw new GruError(
     'shape_mismatch',
-    `${what}: expected shape ${withBatch ?? ''}, or ${without ?? ''} for one sequence, got ${shapeText(shape)}`,
+    `input '${input.name}': expected shape ${withBatch ?? ''}, or ${without ?? ''} for one sequence, got ${shapeText(shape)}`,
   );
 }
 
 /** An array without a shape is a single sequence. */
-function readLength(input: InputPort, data: ArrayLike<number>): ReadInput {
-  const { kind, size, name } = input;
-  const steps = data.length / size;
-  if (kind === 'sequence' ? !Number.isInteger(steps) : data.length !== size) {
+function readLength({ kind, size, name }: InputPort, length: number): Extent {
+  const steps = length / size;
+  if (kind === 'sequence' ? !Number.isInteger(steps) : length !== size) {
     const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
     throw new GruError(
       'shape_mismatch',
-      `input '${name}': an array without a shape is one sequence: expected ${expected}, got ${data.length}`,
+      `input '${name}': an array without a shape is one sequence: expected ${expected}, got ${length}`,
     );
   }
-  return { data, batched: false, batch: 1, steps: kind === 'sequence' ? steps : undefined };
+  return { batched: false, batch: 1, steps: kind === 'sequence' ? steps : undefined };
 }
 
 /** @throws GruError `dtype_mismatch` for anything but a Float32Array where features are expected. */
 export function checkFeatures({ name, dtype }: InputPort, data: unknown): void {
-  if (dtype === 'float32' && !(data instanceof Float32Array)) {
+  if (dtype === 'float32' && !isFloats(data)) {
     throw new GruError('dtype_mismatch', `input '${name}': expected a Float32Array, got ${describe(data)}`);
   }
-}
-
-/** @throws GruError `id_out_of_range` saying which id, where, and the range. */
-export function checkId(
-  input: InputPort,
-  id: unknown,
-  index: number,
-  shape: readonly number[],
-  sequence?: number,
-): void {
-  if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < input.vocabularySize) return;
-  const position = shape.map((_, d) => {
-    const below = shape.slice(d + 1).reduce((n, size) => n * size, 1);
-    return Math.floor(index / below) % shape[d]!;
-  });
-  const got = typeof id === 'number' ? String(id) : describe(id);
-  throw new GruError(
-    'id_out_of_range',
-    `input '${input.name}'${sequence === undefined ? '' : `, sequence ${sequence}`}: the id at ${shapeText(position)} must be a whole number from 0 to ${input.vocabularySize - 1}, got ${got}`,
-  );
 }

@@ -1,22 +1,23 @@
 import type { BackendState, CompiledModel } from './backend.ts';
-import { packRows, type Padding, padRows } from './batch.ts';
+import { type Padding, padRows } from './batch.ts';
 import { GruError } from './errors.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from './flow.ts';
+import { checkCount, fill, moved } from './foreign.ts';
 import type { ImportReport } from './formats/report.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
 import { describeModel, type ModelInfo } from './info.ts';
-import { copySequences, type ModelInput, readInputs, type RunInputs } from './inputs.ts';
+import { type ModelInput, readInputs, type RunInputs } from './inputs.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { ModelResources } from './resources.ts';
-import { checkOut, newResult, paddedBy, type RunResult } from './result.ts';
+import { newTarget, paddedBy, readOut, type RunResult, type Target } from './result.ts';
 import { fillStates, groupStates, readStates, type StateGroup, type StateInput, type StateRecord } from './states.ts';
 import type { ModelSpec } from './spec.ts';
 import { fingerprint } from './snapshot.ts';
 import type { StepInput } from './step.ts';
 import { GruStream, type StreamState } from './stream.ts';
 import { GruStreams } from './streams.ts';
-import { checkOptions, describe, type TensorLike } from './tensor.ts';
+import { checkFlag, checkKnown, checkOptions, describe, type TensorLike } from './tensor.ts';
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
@@ -44,7 +45,7 @@ export interface RunOptions {
   padding?: Padding | undefined;
   /**
    * What an earlier run returned, for a run of the same shapes: its arrays are filled and it is returned, so that nothing large is
-   * allocated. `out.states` may be the `initialStates` too.
+   * allocated. `out.states` may be the `initialStates` too, and its outputs the input; arrays that overlap each other are refused.
    */
   out?: RunResult | undefined;
 }
@@ -118,10 +119,12 @@ export class GruModel implements ModelInfo {
    * @param input For a model with one input: `{ data, shape }` with shape (batch, steps, size) for features, (batch, steps)
    *   for ids, (batch, size) for an input with one row a sequence; or, for a single sequence, a shape without the batch or
    *   the array alone: results then have no batch dimension either. An array of arrays is a batch of sequences of any
-   *   lengths; results are padded to the longest. For several inputs: a record of these by name.
+   *   lengths; results are padded to the longest (so `[frame0, frame1]` is two sequences of one step, not one of two: join
+   *   frames in one array, or feed a stream). For several inputs: a record of these by name.
    *   No steps, or no sequences, are fine: outputs are empty then and the final states those given.
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (each names the tensor, what
-   *   came and what was expected), `out_of_memory`, `disposed`. The model stays usable.
+   *   came and what was expected), `out_of_memory`, `disposed`. The model stays usable. What a getter or a Proxy of the
+   *   caller's throws passes through as it is.
    *
    * @example
    * const { output } = model.run(new Float32Array(20 * 64));        // one sequence of 20 steps: output.shape is [20, size]
@@ -134,34 +137,32 @@ export class GruModel implements ModelInfo {
    */
   run(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult {
     const graph = this.alive();
-    checkOptions('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
-    const { timeMajor = false, lengths, mask, padding = 'zero', out } = options;
+    checkKnown('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
+    const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
+    checkFlag('run', 'timeMajor', timeMajor);
     if (!['zero', 'hold', 'none'].includes(padding)) {
       throw new GruError('invalid_argument', `run: padding must be zero, hold or none, got ${describe(padding)}`);
     }
     const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
-    const initial = readStates(this.groups, options.initialStates, run);
-    if (out !== undefined) checkOut(out, graph, this.groups, run);
-    if (run.batch === 0) return out ?? newResult(graph, this.groups, run);
+    const initial = readStates(this.groups, initialStates, run);
+    const target = out === undefined ? newTarget(graph, this.groups, run) : readOut(out, graph, this.groups, run);
+    // What ran of the caller's code meanwhile may have run the model, which is fine, or disposed it. From here on none runs.
+    this.alive();
+    if (run.batch === 0) return target.result;
     try {
       const state = this.resources.stateFor(run);
       state.reset();
-      this.groups.forEach(({ first, count, hiddenSize }, g) => {
+      this.groups.forEach(({ layer, first, count, hiddenSize }, g) => {
         const size = run.batch * hiddenSize;
-        for (let i = 0; i < count; i++) {
-          const data = initial[g]?.subarray(i * size, (i + 1) * size);
-          if (data) state.writeHidden(first + i, data);
-        }
+        const given = initial[g];
+        if (given && given.length !== count * size) throw moved(`initialStates['${layer}']`);
+        for (let i = 0; given && i < count; i++) state.writeHidden(first + i, given.subarray(i * size, (i + 1) * size));
       });
-      graph.inputs.forEach(({ dtype, kind, size }, i) => {
-        const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
-        const sequences = run.sequences(i);
-        if (sequences) copySequences(sequences, view);
-        else if (!run.ragged || kind === 'vector') view.set(run.data[i]!);
-        else packRows(run.ragged, run.data[i]!, size, run.steps, timeMajor, view);
+      graph.inputs.forEach(({ dtype }, i) => {
+        run.copy(i, dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i));
       });
       state.run();
-      return this.collect(graph, run, state, out ?? newResult(graph, this.groups, run), out !== undefined);
+      return this.collect(graph, run, state, target);
     } catch (error) {
       this.resources.dropRunState();
       throw error;
@@ -175,15 +176,10 @@ export class GruModel implements ModelInfo {
    */
   createStream(options: StreamOptions = {}): GruStream {
     const graph = this.alive();
-    checkOptions('createStream', options, ['batch']);
-    const { batch = 1 } = options;
-    if (!Number.isInteger(batch) || batch < 1) {
-      throw new GruError(
-        'invalid_argument',
-        `createStream: batch must be a whole number from 1, got ${describe(batch)}`,
-      );
-    }
+    const { batch = 1 } = checkOptions('createStream', options, ['batch']);
+    checkCount('createStream: batch', batch);
     if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
+    this.alive();
     return new GruStream(graph, this.resources.compiled, batch, this.streams, this.print);
   }
 
@@ -223,14 +219,9 @@ export class GruModel implements ModelInfo {
    */
   createStreams(count: number): GruStreams {
     const graph = this.alive();
-    if (!Number.isInteger(count) || count < 1) {
-      throw new GruError(
-        'invalid_argument',
-        `createStreams: count must be a whole number from 1, got ${describe(count)}`,
-      );
-    }
+    checkCount('createStreams: count', count);
     if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
-    return new GruStreams(graph, this.resources.compiled.createState(count), this.streams, this.print);
+    return new GruStreams(graph, this.resources.compiled, count, this.streams, this.print);
   }
 
   /**
@@ -240,8 +231,7 @@ export class GruModel implements ModelInfo {
    */
   save(options: SaveOptions = {}): Uint8Array {
     const graph = this.alive();
-    checkOptions('save', options, ['dtype']);
-    const { dtype = 'float32' } = options;
+    const { dtype = 'float32' } = checkOptions('save', options, ['dtype']);
     if (!['float32', 'float16'].includes(dtype)) {
       throw new GruError('invalid_argument', `save: dtype must be float32 or float16, got ${describe(dtype)}`);
     }
@@ -265,22 +255,21 @@ export class GruModel implements ModelInfo {
     return this.graph;
   }
 
-  /** Copies results out. `reused`: into arrays that hold something. */
-  private collect(graph: Graph, run: RunInputs, state: BackendState, into: RunResult, reused: boolean): RunResult {
+  private collect(graph: Graph, run: RunInputs, state: BackendState, target: Target): RunResult {
     graph.outputs.forEach((output, i) => {
-      const { data } = into.outputs[output.name]!;
+      const data = target.outputs[i]!;
       const ragged = paddedBy(output, run);
       if (!ragged) {
-        data.set(state.output(i));
+        fill(data, state.output(i));
         return;
       }
-      if (reused) data.fill(0);
+      if (target.reused) data.fill(0);
       padRows(ragged, state.output(i), output.size, run.steps, run.timeMajor, data);
     });
-    fillStates(this.groups, into.states, (index, out) => {
+    fillStates(this.groups, target.states, (index, out) => {
       state.readHidden(index, out);
     });
-    return into;
+    return target.result;
   }
 }
 

@@ -1,19 +1,10 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from './errors.ts';
+import { checkFilled, isFloats, overlap, readTensor, sizeOf, viewOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { newStates, type StateGroup, stateShape } from './states.ts';
-import {
-  checkShape,
-  describe,
-  isRecord,
-  isTensorLike,
-  product,
-  sameShape,
-  shapeText,
-  type Tensor,
-  zeros,
-} from './tensor.ts';
+import { describe, isRecord, sameShape, shapeText, type Tensor, zeros } from './tensor.ts';
 
 /** What `model.run` returns. All of it belongs to the caller. */
 export interface RunResult {
@@ -38,46 +29,74 @@ export function paddedBy({ kind }: Graph['outputs'][number], { ragged }: RunInpu
   return kind === 'sequence' && ragged?.padding !== 'none' ? ragged : undefined;
 }
 
-/** A result to fill. */
-export function newResult(graph: Graph, groups: readonly StateGroup[], run: RunInputs): RunResult {
+/** What a run fills: a result, and its arrays. */
+export interface Target {
+  result: RunResult;
+  outputs: Float32Array[];
+  states: Record<string, Tensor>;
+  /** The arrays are an earlier result's. */
+  reused: boolean;
+}
+
+/** A new result. @throws GruError `out_of_memory`. */
+export function newTarget(graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
   const outputs = graph.outputs.map((output): [string, Tensor] => [output.name, zeros(outputShape(output, run))]);
-  return { output: outputs[0]![1], outputs: Object.fromEntries(outputs), states: newStates(groups, run) };
+  const result = { output: outputs[0]![1], outputs: Object.fromEntries(outputs), states: newStates(groups, run) };
+  return { result, outputs: outputs.map(([, { data }]) => data), states: result.states, reused: false };
 }
 
 /**
- * Checks that an earlier result can take what a run gives.
+ * The arrays of an earlier result, each property read once, checked to take what a run gives.
  *
  * @throws GruError `invalid_argument`, `dtype_mismatch`, `shape_mismatch`, naming the tensor.
  */
-export function checkOut(out: RunResult, graph: Graph, groups: readonly StateGroup[], run: RunInputs): void {
+export function readOut(out: RunResult, graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
   const given: unknown = out;
-  if (!isRecord(given) || !isRecord(out.outputs) || !isRecord(out.states)) {
+  const { output, outputs, states } = (isRecord(given) ? given : {}) as Record<keyof RunResult, unknown>;
+  if (!isRecord(outputs) || !isRecord(states)) {
     throw new GruError('invalid_argument', `run: out must be what an earlier run returned, got ${describe(given)}`);
   }
-  for (const output of graph.outputs) {
-    checkTensor('outputs', output.name, out.outputs[output.name], outputShape(output, run));
-  }
-  for (const group of groups) {
-    checkTensor('states', group.layer, out.states[group.layer], stateShape(group, run));
-  }
-  if (out.output !== out.outputs[graph.outputs[0]!.name]) {
+  const tensors = graph.outputs.map(({ name }) => outputs[name]);
+  if (output !== tensors[0]) {
     throw new GruError(
       'invalid_argument',
       'run: out.output must be the first of out.outputs, as an earlier run gave it',
     );
   }
+  const arrays = graph.outputs.map((port, i) =>
+    readArray(`out.outputs['${port.name}']`, tensors[i], outputShape(port, run)),
+  );
+  const hidden = groups.map((group) => {
+    const shape = stateShape(group, run);
+    return { data: readArray(`out.states['${group.layer}']`, states[group.layer], shape), shape };
+  });
+  checkApart([...arrays, ...hidden.map(({ data }) => data)], (i) =>
+    i < arrays.length ? `output '${graph.outputs[i]!.name}'` : `state '${groups[i - arrays.length]!.layer}'`,
+  );
+  const byLayer = Object.fromEntries(groups.map(({ layer }, g) => [layer, hidden[g]!]));
+  return { result: out, outputs: arrays, states: byLayer, reused: true };
 }
 
-function checkTensor(of: 'outputs' | 'states', name: string, given: unknown, expected: number[]): void {
-  const isTensor = isTensorLike(given) && given.data instanceof Float32Array;
-  const hasShape = isTensor && Array.isArray(given.shape) && sameShape(given.shape, expected);
-  if (hasShape && given.data.length === product(expected)) return;
-  const what = `out.${of}['${name}']`;
-  if (!isTensor) {
-    const got = isTensorLike(given) ? describe(given.data) : describe(given);
+/** @throws GruError `invalid_argument` where two arrays to be filled have memory in common: one would overwrite the other. */
+function checkApart(arrays: readonly Float32Array[], nameOf: (i: number) => string): void {
+  for (let i = 1; i < arrays.length; i++) {
+    for (let k = 0; k < i; k++) {
+      if (!overlap(arrays[i]!, arrays[k]!)) continue;
+      const pair = `${nameOf(k)} and ${nameOf(i)}`;
+      throw new GruError('invalid_argument', `run: out: the arrays of ${pair} overlap; give each one of its own`);
+    }
+  }
+}
+
+function readArray(what: string, given: unknown, expected: number[]): Float32Array {
+  const { data, shape } = readTensor(what, given);
+  if (!isFloats(data) || !shape) {
+    const got = describe(shape ? data : given);
     throw new GruError('dtype_mismatch', `${what}: expected a tensor of a Float32Array, got ${got}`);
   }
-  checkShape(what, given);
-  const shapes = `expected shape ${shapeText(expected)}, got ${shapeText(given.shape)}`;
-  throw new GruError('shape_mismatch', `${what}: ${shapes}`);
+  checkFilled(what, shape, sizeOf(data));
+  const view = viewOf(data);
+  if (view && sameShape(shape, expected)) return view;
+  const got = view ? shapeText(shape) : 'an array without a buffer';
+  throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${got}`);
 }

@@ -1,6 +1,7 @@
 import { createApi, type GruApi } from './api.ts';
 import { wasmBackend, type WasmBinaries } from './backends/wasm/index.ts';
 import { GruError } from './errors.ts';
+import { checkOptions } from './tensor.ts';
 
 export * from './types.ts';
 
@@ -28,7 +29,8 @@ export interface RuntimeOptions {
  * import { createRuntime } from 'gru-wasm/slim';
  * const { loadModel } = createRuntime({ baseline: () => fetch('/baseline.wasm'), relaxed: () => fetch('/relaxed.wasm') });
  */
-export function createRuntime({ baseline, relaxed }: RuntimeOptions): GruApi {
+export function createRuntime(options: RuntimeOptions): GruApi {
+  const { baseline, relaxed } = checkOptions('createRuntime', options, ['baseline', 'relaxed']);
   if (baseline === undefined && relaxed === undefined) {
     throw new GruError('invalid_argument', 'createRuntime: give the baseline or the relaxed wasm binary, or both');
   }

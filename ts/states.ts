@@ -1,17 +1,8 @@
 import { GruError } from './errors.ts';
+import { checkFilled, isFloats, readTensor, sizeOf, viewOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
-import {
-  checkShape,
-  describe,
-  isRecord,
-  isTensorLike,
-  sameShape,
-  shapeText,
-  type Tensor,
-  type TensorLike,
-  zeros,
-} from './tensor.ts';
+import { describe, isRecord, sameShape, shapeText, type Tensor, type TensorLike, zeros } from './tensor.ts';
 
 /** Hidden states of one gru layer: (directions, batch, hiddenSize), forward first; without the batch for one sequence. */
 export type StateInput = TensorLike | Float32Array;
@@ -67,11 +58,10 @@ export function readStates(groups: StateGroup[], given: unknown, run: RunInputs)
       `initialStates: there is no gru layer '${stray}'; there is ${names || 'none'}`,
     );
   }
-  return groups.map((group) =>
-    Object.hasOwn(record, group.layer) && record[group.layer] !== undefined
-      ? readState(group, record[group.layer], run)
-      : undefined,
-  );
+  return groups.map((group) => {
+    const value = Object.hasOwn(record, group.layer) ? record[group.layer] : undefined;
+    return value === undefined ? undefined : readState(group, value, run);
+  });
 }
 
 function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Array {
@@ -79,24 +69,29 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
   if (group.fromGraph) {
     throw new GruError('invalid_argument', `${what}: this layer takes its initial state from inside the model`);
   }
-  const data = isTensorLike(value) ? value.data : value;
-  if (!(data instanceof Float32Array)) {
+  const { data, shape } = readTensor(what, value);
+  if (!isFloats(data)) {
     throw new GruError('dtype_mismatch', `${what}: expected a tensor or a Float32Array, got ${describe(value)}`);
   }
   const expected = stateShape(group, run);
-  if (isTensorLike(value)) {
-    checkShape(what, value);
-    if (!sameShape(value.shape, expected)) {
+  const length = sizeOf(data);
+  if (shape) {
+    checkFilled(what, shape, length);
+    if (!sameShape(shape, expected)) {
       const text = `${shapeText(expected)} (${run.batched ? 'directions, batch, hidden' : 'directions, hidden'} size)`;
-      throw new GruError('shape_mismatch', `${what}: expected shape ${text}, got ${shapeText(value.shape)}`);
+      throw new GruError('shape_mismatch', `${what}: expected shape ${text}, got ${shapeText(shape)}`);
     }
   }
-  const length = group.count * run.batch * group.hiddenSize;
-  if (data.length !== length) {
-    const text = `${length} values for ${shapeText(expected)}`;
-    throw new GruError('shape_mismatch', `${what}: expected ${text}, got ${data.length}`);
+  const count = group.count * run.batch * group.hiddenSize;
+  const view = viewOf(data);
+  if (length !== count || !view) {
+    const text = `${count} values for ${shapeText(expected)}`;
+    throw new GruError(
+      'shape_mismatch',
+      `${what}: expected ${text}, got ${view ? length : 'an array without a buffer'}`,
+    );
   }
-  return data;
+  return view;
 }
 
 /** States to fill, by layer. */

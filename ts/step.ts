@@ -1,7 +1,10 @@
 import type { BackendState } from './backend.ts';
 import { GruError } from './errors.ts';
+import { copyInto, fill, isFloats, lengthOf, overlap, sizeOf, type Values } from './foreign.ts';
 import type { Graph } from './graph.ts';
-import { checkFeatures, checkId } from './inputs.ts';
+import { readIds } from './ids.ts';
+import { checkFeatures } from './inputs.ts';
+import { ints } from './limits.ts';
 import { describe, isArrayLike, isRecord } from './tensor.ts';
 
 /** What one step takes for one input: (batch, size) features, or (batch) ids, or an id where batch is 1. */
@@ -13,11 +16,25 @@ export type StepInput = StepValue | Record<string, StepValue>;
 /** What one step fills: the first output, or some outputs by name. */
 export type StepOutput = Float32Array | Record<string, Float32Array>;
 
-/** Brings the inputs of a step to a state laid out for one step of `batch` sequences, and its outputs back. Allocates nothing. */
+const NO_IDS: readonly number[] = [];
+
+/** What a step was given, checked: one array an input, and one an output (undefined: not asked for). */
+export interface StepFrame {
+  inputs: (Values | undefined)[];
+  outputs: (Float32Array | undefined)[];
+  /** Ids that came as no Int32Array, by input. */
+  ids: (Int32Array | undefined)[];
+}
+
+/**
+ * Reads what a step is given, brings it to a state laid out for one step, and the outputs back. Nothing is allocated: a frame is
+ * kept. It is taken while the caller's code may run, so that a step inside a step has one of its own.
+ */
 export class StepIo {
   private readonly graph: Graph;
   private readonly inputNames: ReadonlySet<string>;
   private readonly outputIndex: ReadonlyMap<string, number>;
+  private kept: StepFrame | undefined;
 
   constructor(graph: Graph) {
     this.graph = graph;
@@ -25,11 +42,59 @@ export class StepIo {
     this.outputIndex = new Map(graph.outputs.map(({ name }, i) => [name, i]));
   }
 
-  /** @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, before anything is computed. */
-  checkOut(out: StepOutput | undefined, batch: number): void {
-    if (out === undefined) return;
-    if (out instanceof Float32Array) {
-      this.checkOne(0, out, batch);
+  /**
+   * Reads and checks, each property once. The caller's code may run in here, and nowhere else.
+   *
+   * @throws GruError naming the input or output, what came and what was expected.
+   */
+  read(x: StepInput, out: StepOutput | undefined, batch: number): StepFrame {
+    const { inputs, outputs } = this.graph;
+    const frame = this.kept ?? {
+      inputs: inputs.map(() => undefined),
+      outputs: outputs.map(() => undefined),
+      ids: inputs.map(() => undefined),
+    };
+    this.kept = undefined;
+    if (out !== undefined) this.readOut(frame, out, batch);
+    if (!isRecord(x)) {
+      if (inputs.length !== 1) throw this.wantsRecord(x);
+      this.readValue(frame, 0, x, batch);
+      return frame;
+    }
+    for (let i = 0; i < inputs.length; i++) this.readValue(frame, i, x[inputs[i]!.name], batch);
+    for (const name in x) {
+      if (!this.inputNames.has(name)) throw new GruError('invalid_argument', `the model has no input '${name}'`);
+    }
+    return frame;
+  }
+
+  /** Copies the inputs in. */
+  put(state: BackendState, frame: StepFrame, batch: number): void {
+    const { inputs } = this.graph;
+    for (let i = 0; i < inputs.length; i++) {
+      const { dtype, size, name } = inputs[i]!;
+      const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
+      copyInto(view, 0, frame.inputs[i]!, batch * size, name);
+    }
+  }
+
+  /** Copies the outputs out; without `out` into a new array. The frame is free then. */
+  take(state: BackendState, frame: StepFrame, out: StepOutput | undefined): StepOutput {
+    const { outputs } = frame;
+    const result = out ?? copyOf(state.output(0));
+    for (let i = 0; i < outputs.length; i++) {
+      const target = outputs[i];
+      if (target) fill(target, state.output(i));
+      outputs[i] = undefined;
+    }
+    for (let i = 0; i < frame.inputs.length; i++) frame.inputs[i] = undefined;
+    this.kept = frame;
+    return result;
+  }
+
+  private readOut({ outputs }: StepFrame, out: StepOutput, batch: number): void {
+    if (isFloats(out)) {
+      outputs[0] = this.checkOne(0, out, batch);
       return;
     }
     if (!isRecord(out)) {
@@ -38,66 +103,51 @@ export class StepIo {
     for (const name in out) {
       const index = this.outputIndex.get(name);
       if (index === undefined) throw new GruError('invalid_argument', `out: the model has no output '${name}'`);
-      this.checkOne(index, out[name], batch);
+      outputs[index] = this.checkOne(index, out[name], batch);
+    }
+    for (let i = 1; i < outputs.length; i++) {
+      for (let k = 0; k < i; k++) this.checkApart(outputs, k, i);
     }
   }
 
-  /** Copies the inputs in. @throws GruError naming the input, what came and what was expected. */
-  put(state: BackendState, x: StepInput, batch: number): void {
-    const { inputs } = this.graph;
-    if (!isRecord(x)) {
-      if (inputs.length === 1) this.feed(state, 0, x, batch);
-      else throw this.wantsRecord(x);
-      return;
-    }
-    for (let i = 0; i < inputs.length; i++) this.feed(state, i, x[inputs[i]!.name], batch);
-    for (const name in x) {
-      if (!this.inputNames.has(name)) throw new GruError('invalid_argument', `the model has no input '${name}'`);
-    }
+  /** One would overwrite the other. */
+  private checkApart(outputs: StepFrame['outputs'], k: number, i: number): void {
+    const a = outputs[k];
+    const b = outputs[i];
+    if (!a || !b || !overlap(a, b)) return;
+    const names = `'${this.graph.outputs[k]!.name}' and '${this.graph.outputs[i]!.name}'`;
+    throw new GruError('invalid_argument', `out: the arrays of ${names} overlap; give each one of its own`);
   }
 
-  /** Copies the outputs out; without `out` into a new array. */
-  take(state: BackendState, out: StepOutput | undefined): StepOutput {
-    if (out === undefined) return state.output(0).slice();
-    if (out instanceof Float32Array) {
-      out.set(state.output(0));
-      return out;
-    }
-    for (const name in out) out[name]?.set(state.output(this.outputIndex.get(name)!));
-    return out;
-  }
-
-  private feed(state: BackendState, index: number, x: unknown, batch: number): void {
+  private readValue(frame: StepFrame, index: number, x: unknown, batch: number): void {
     const input = this.graph.inputs[index]!;
     if (input.dtype === 'float32') {
       checkFeatures(input, x);
-      const view = state.inputFloats(index);
-      checkLength(input.name, view.length, (x as Float32Array).length, batch);
-      view.set(x as Float32Array);
+      checkLength(input, sizeOf(x as Float32Array), batch);
+      frame.inputs[index] = x as Float32Array;
       return;
     }
-    const view = state.inputIds(index);
-    if (typeof x === 'number') {
-      checkLength(input.name, view.length, 1, batch);
-      feedId(input, view, 0, x, batch);
-      return;
-    }
-    if (!isArrayLike(x)) {
+    const single = typeof x === 'number';
+    if (!single && !isArrayLike(x)) {
       throw new GruError('dtype_mismatch', `input '${input.name}': expected ids, got ${describe(x)}`);
     }
-    checkLength(input.name, view.length, x.length, batch);
-    for (let i = 0; i < x.length; i++) feedId(input, view, i, x[i]!, batch);
+    checkLength(input, single ? 1 : lengthOf(x, input.name), batch);
+    let ids = frame.ids[index];
+    if (ids?.length !== batch) ids = frame.ids[index] = ints(batch, input.name);
+    readIds(input, single ? NO_IDS : x, ids, undefined, undefined, single ? x : undefined);
+    frame.inputs[index] = ids;
   }
 
-  private checkOne(index: number, out: unknown, batch: number): void {
+  private checkOne(index: number, out: unknown, batch: number): Float32Array {
     const { name, size } = this.graph.outputs[index]!;
-    if (!(out instanceof Float32Array)) {
+    if (!isFloats(out)) {
       throw new GruError('dtype_mismatch', `out for '${name}': expected a Float32Array, got ${describe(out)}`);
     }
-    if (out.length !== batch * size) {
+    if (sizeOf(out) !== batch * size) {
       const expected = `${batch * size} values (batch ${batch} x ${size})`;
-      throw new GruError('shape_mismatch', `out for '${name}': expected ${expected}, got ${out.length}`);
+      throw new GruError('shape_mismatch', `out for '${name}': expected ${expected}, got ${sizeOf(out)}`);
     }
+    return out;
   }
 
   private wantsRecord(x: unknown): GruError {
@@ -106,13 +156,15 @@ export class StepIo {
   }
 }
 
-function feedId(input: Graph['inputs'][number], view: Int32Array, i: number, id: number, batch: number): void {
-  if (!Number.isInteger(id) || id < 0 || id >= input.vocabularySize) checkId(input, id, i, [batch]);
-  view[i] = id;
+function copyOf(values: Float32Array): Float32Array {
+  const copy = new Float32Array(values.length);
+  fill(copy, values);
+  return copy;
 }
 
-function checkLength(name: string, expected: number, got: number, batch: number): void {
+function checkLength({ name, size }: Graph['inputs'][number], got: number, batch: number): void {
+  const expected = batch * size;
   if (got === expected) return;
-  const shape = `(batch ${batch} x ${expected / batch})`;
+  const shape = `(batch ${batch} x ${size})`;
   throw new GruError('shape_mismatch', `input '${name}': a step takes ${expected} values ${shape}, got ${got}`);
 }

@@ -1,5 +1,6 @@
 import type { BackendState, CompiledModel } from './backend.ts';
 import { GruError } from './errors.ts';
+import { isFloats, viewOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
@@ -69,7 +70,7 @@ export class GruStream {
    *
    * @param x (batch, size) features as a Float32Array; or (batch) ids, or one id where `batch` is 1. For a model with
    *   several inputs a record of these by name.
-   * @param out Filled and returned; nothing is allocated then. May be `x` itself. Left out: a new array. (In the first
+   * @param out Filled and returned; nothing is allocated then. May be `x` itself, or overlap it. Left out: a new array. (In the first
    *   milliseconds of a program that lets no timer fire, a step may also time kernels, for up to 0.5 ms.)
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the hidden states stay as they were), `disposed`.
    */
@@ -77,15 +78,17 @@ export class GruStream {
   /**
    * Runs one step and fills those of the model's outputs that `out` names.
    *
-   * @param out By output name, (batch, size) each. Filled and returned; nothing is allocated.
+   * @param out By output name, (batch, size) each, apart from each other. Filled and returned; nothing is allocated.
    */
   step<R extends Record<string, Float32Array>>(x: StepInput, out: R): R;
   step(x: StepInput, out?: Float32Array | Record<string, Float32Array>): Float32Array | Record<string, Float32Array> {
+    this.alive();
+    const frame = this.io.read(x, out, this.batch);
+    // Again: the caller's code may have run.
     const state = this.alive();
-    this.io.checkOut(out, this.batch);
-    this.io.put(state, x, this.batch);
+    this.io.put(state, frame, this.batch);
     state.run();
-    return this.io.take(state, out);
+    return this.io.take(state, frame, out);
   }
 
   /**
@@ -105,14 +108,16 @@ export class GruStream {
 
   set hiddenState(all: Float32Array) {
     const state = this.alive();
-    if (!(all instanceof Float32Array)) {
+    if (!isFloats(all)) {
       throw new GruError('dtype_mismatch', `hiddenState: expected a Float32Array, got ${describe(all)}`);
     }
     const length = this.hiddenLength();
-    if (all.length !== length) {
-      throw new GruError('shape_mismatch', `hiddenState: expected ${length} values, got ${all.length}`);
+    const own = viewOf(all);
+    if (own?.length !== length) {
+      const got = own ? own.length : 'an array without a buffer';
+      throw new GruError('shape_mismatch', `hiddenState: expected ${length} values, got ${got}`);
     }
-    this.eachState(all, (i, part) => {
+    this.eachState(own, (i, part) => {
       state.writeHidden(i, part);
     });
   }
@@ -125,7 +130,7 @@ export class GruStream {
   /**
    * Takes a {@link snapshot} back: of this model, in this process or another, on this machine or another.
    *
-   * @throws GruError `invalid_file` for that of another model or batch; `disposed`.
+   * @throws GruError `invalid_file` for a damaged one, and for that of another model or batch; `disposed`.
    */
   restore(bytes: Uint8Array): void {
     this.hiddenState = decodeSnapshot(bytes, this.print(), this.hiddenLength());

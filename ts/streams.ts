@@ -1,5 +1,6 @@
-import type { BackendState } from './backend.ts';
+import type { BackendState, CompiledModel } from './backend.ts';
 import { GruError } from './errors.ts';
+import { isFloats, lengthOf, viewOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
@@ -22,18 +23,26 @@ export class GruStreams {
   private readonly held: StreamState;
   private readonly io: StepIo;
   private readonly print: () => Uint8Array;
-  /** Sequences that the state is laid out for, and marks of those, for finding doubles. */
-  private chosen = new Int32Array(0);
+  /** Sequences that the state is laid out for, room for reading others, and marks of those, for finding doubles. */
+  private chosen: Int32Array | undefined;
+  private spare: Int32Array | undefined;
   private readonly marks: Uint8Array;
 
   /** @internal */
-  constructor(graph: Graph, state: BackendState, siblings: Set<StreamState>, print: () => Uint8Array) {
+  constructor(
+    graph: Graph,
+    compiled: CompiledModel,
+    count: number,
+    siblings: Set<StreamState>,
+    print: () => Uint8Array,
+  ) {
     this.graph = graph;
-    this.count = state.batch;
-    this.marks = new Uint8Array(state.batch);
+    this.count = count;
+    this.marks = new Uint8Array(count);
     this.io = new StepIo(graph);
     this.print = print;
-    this.held = new StreamState(state, siblings);
+    // Last: what throws before it leaves nothing behind.
+    this.held = new StreamState(compiled.createState(count), siblings);
     freeWhenForgotten(this, this.held);
   }
 
@@ -55,12 +64,15 @@ export class GruStreams {
     x: StepInput,
     out?: Float32Array | Record<string, Float32Array>,
   ): Float32Array | Record<string, Float32Array> {
+    this.alive();
+    const chosen = this.readChoice(which);
+    const frame = this.io.read(x, out, chosen.length);
+    // Again: the caller's code may have run.
     const state = this.alive();
-    this.choose(state, which);
-    this.io.checkOut(out, which.length);
-    this.io.put(state, x, which.length);
+    this.choose(state, chosen);
+    this.io.put(state, frame, chosen.length);
     state.run();
-    return this.io.take(state, out);
+    return this.io.take(state, frame, out);
   }
 
   /** A copy of one sequence's hidden states: those of the gru layers in the model's order. @throws GruError. */
@@ -74,11 +86,13 @@ export class GruStreams {
 
   /** Sets one sequence's hidden states. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
   setHiddenState(index: number, all: Float32Array): void {
-    if (!(all instanceof Float32Array) || all.length !== this.hiddenLength()) {
+    this.alive();
+    const own = isFloats(all) ? viewOf(all) : undefined;
+    if (own?.length !== this.hiddenLength()) {
       const expected = `a Float32Array of ${this.hiddenLength()} values`;
       throw new GruError('shape_mismatch', `hidden state: expected ${expected}, got ${describe(all)}`);
     }
-    this.eachState(index, all, (state, i, part) => {
+    this.eachState(index, own, (state, i, part) => {
       state.writeHidden(i, part, index);
     });
   }
@@ -94,7 +108,7 @@ export class GruStreams {
     return encodeSnapshot(this.hiddenState(index), this.print());
   }
 
-  /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for another model's. */
+  /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for a damaged one, and for another model's. */
   restore(index: number, bytes: Uint8Array): void {
     this.setHiddenState(index, decodeSnapshot(bytes, this.print(), this.hiddenLength()));
   }
@@ -115,36 +129,52 @@ export class GruStreams {
     return state;
   }
 
-  private choose(state: BackendState, which: ArrayLike<number>): void {
+  /** The indices, each read once: they may be the caller's getters. */
+  private readChoice(which: ArrayLike<number>): Int32Array {
     if (!isArrayLike(which)) {
       throw new GruError('dtype_mismatch', `stepMany: expected an array of indices, got ${describe(which)}`);
     }
-    let same = which.length === this.chosen.length;
-    for (let i = 0; same && i < which.length; i++) same = which[i] === this.chosen[i];
-    if (same) return;
-    this.checkChoice(which);
-    this.chosen = new Int32Array(0);
-    const chosen = new Int32Array(which);
-    state.setSequences(chosen, new Int32Array(which.length).fill(1));
-    this.chosen = chosen;
-  }
-
-  private checkChoice(which: ArrayLike<number>): void {
-    let marked = 0;
-    try {
-      for (; marked < which.length; marked++) {
-        const index = which[marked]!;
-        this.checkIndex(index);
-        if (this.marks[index]) throw new GruError('invalid_argument', `stepMany: stream ${index} is named twice`);
-        this.marks[index] = 1;
-      }
-    } finally {
-      while (marked > 0) this.marks[which[--marked]!] = 0;
+    const length = lengthOf(which, 'stepMany');
+    if (length > this.count) {
+      throw new GruError('invalid_argument', `stepMany: ${length} indices, but there are ${this.count} streams`);
     }
+    const indices = this.spare?.length === length ? this.spare : new Int32Array(length);
+    this.spare = undefined;
+    for (let i = 0; i < length; i++) {
+      const index: unknown = which[i];
+      this.checkIndex(index);
+      indices[i] = index;
+    }
+    return indices;
   }
 
-  private checkIndex(index: number): void {
-    if (Number.isInteger(index) && index >= 0 && index < this.count) return;
+  private choose(state: BackendState, indices: Int32Array): void {
+    const { chosen } = this;
+    if (chosen?.length === indices.length && chosen.every((index, i) => index === indices[i])) {
+      this.spare = indices;
+      return;
+    }
+    this.checkDoubles(indices);
+    this.chosen = undefined;
+    state.setSequences(indices, new Int32Array(indices.length).fill(1));
+    this.chosen = indices;
+    this.spare = chosen;
+  }
+
+  private checkDoubles(indices: Int32Array): void {
+    let double = -1;
+    let marked = 0;
+    for (; marked < indices.length && double < 0; marked++) {
+      const index = indices[marked]!;
+      if (this.marks[index]) double = index;
+      this.marks[index] = 1;
+    }
+    while (marked > 0) this.marks[indices[--marked]!] = 0;
+    if (double >= 0) throw new GruError('invalid_argument', `stepMany: stream ${double} is named twice`);
+  }
+
+  private checkIndex(index: unknown): asserts index is number {
+    if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < this.count) return;
     const range = `a whole number from 0 to ${this.count - 1}`;
     throw new GruError('invalid_argument', `a stream is named by ${range}, got ${describe(index)}`);
   }

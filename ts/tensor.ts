@@ -1,4 +1,5 @@
 import { GruError } from './errors.ts';
+import { allocate } from './limits.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
 export interface Tensor {
@@ -16,27 +17,48 @@ export interface TensorLike {
 export type Dimension = number | 'batch' | 'steps';
 
 export function isTensorLike(value: unknown): value is TensorLike {
-  return typeof value === 'object' && value !== null && 'data' in value && 'shape' in value;
+  return typeof value === 'object' && value !== null && !isRevoked(value) && 'data' in value && 'shape' in value;
 }
 
 /** A typed array or an array. */
 export function isArrayLike(value: unknown): value is ArrayLike<number> {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+  return ArrayBuffer.isView(value) ? !(value instanceof DataView) : !isRevoked(value) && Array.isArray(value);
 }
 
 /** A record by name, as opposed to a tensor or an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !isArrayLike(value) && !isTensorLike(value);
+  const isObject = typeof value === 'object' && value !== null && !isRevoked(value);
+  return isObject && !isArrayLike(value) && !isTensorLike(value);
 }
 
-/** What a value is, in words for an error message. */
+/** A revoked Proxy throws at every touch: it is taken for no kind of thing. */
+export function isRevoked(value: unknown): boolean {
+  try {
+    Array.isArray(value);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** What a value is, in words for an error message. Of any value whatever: it never throws. */
 export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
+  try {
+    return inWords(value);
+  } catch {
+    return `an odd ${typeof value}`;
+  }
+}
+
+function inWords(value: unknown, inside = false): string {
   if (typeof value === 'string') return `the string '${value.slice(0, 40)}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'bigint') return `the BigInt ${value.toString().slice(0, 40)}`;
+  if (typeof value !== 'object' || value === null) return String(value);
   if (isArrayLike(value)) return `${Object.prototype.toString.call(value).slice(8, -1)} of length ${value.length}`;
-  if (isTensorLike(value)) return `a tensor of ${describe(value.data)}`;
-  if (typeof value === 'object') return `an object with ${Object.keys(value).join(', ') || 'nothing'}`;
-  return `${value as number}`;
+  if (isTensorLike(value)) return inside ? 'a tensor' : `a tensor of ${inWords(value.data, true)}`;
+  const keys = Object.keys(value);
+  return `an object with ${keys.slice(0, 8).join(', ') || 'nothing'}${keys.length > 8 ? ', ...' : ''}`;
 }
 
 export function shapeText(shape: readonly (number | string)[]): string {
@@ -52,7 +74,8 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 export function zeros(shape: number[]): Tensor {
-  return { data: new Float32Array(product(shape)), shape };
+  const length = product(shape);
+  return { data: allocate(length, `a result of shape ${shapeText(shape)}`, () => new Float32Array(length)), shape };
 }
 
 /**
@@ -73,7 +96,7 @@ export function checkShape(what: string, { data, shape }: TensorLike): void {
 }
 
 /** Checks for options that do not exist. @throws GruError `invalid_argument`. */
-export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
+export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
   if (!isRecord(options)) {
     throw new GruError('invalid_argument', `${where}: options must be an object, got ${describe(options)}`);
   }
@@ -81,4 +104,16 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   if (stray !== undefined) {
     throw new GruError('invalid_argument', `${where}: unknown option '${stray}'; known: ${known.join(', ')}`);
   }
+}
+
+/** {@link checkKnown}. @returns A copy of the options, each read once: they may be the caller's getters. */
+export function checkOptions<T extends object>(where: string, options: T, known: readonly string[]): T {
+  checkKnown(where, options, known);
+  return Object.fromEntries(known.map((key) => [key, options[key as keyof T]])) as T;
+}
+
+/** @throws GruError `invalid_argument` for an option that is neither true, false nor left out. */
+export function checkFlag(where: string, name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new GruError('invalid_argument', `${where}: ${name} must be true or false, got ${describe(value)}`);
 }

@@ -5,7 +5,7 @@ import { GruError } from './errors.ts';
 import { resolveGraph } from './graph.ts';
 import { GruModel } from './model.ts';
 import type { ModelSpec } from './spec.ts';
-import { checkOptions, describe, isRecord } from './tensor.ts';
+import { checkFlag, checkOptions, describe, isRecord } from './tensor.ts';
 
 export * from './types.ts';
 
@@ -35,8 +35,8 @@ export interface WorkletOptions {
  * const node = new AudioWorkletNode(context, 'amp', { processorOptions });
  */
 export async function compileForWorklet(options: WorkletOptions = {}): Promise<WasmCore> {
-  checkOptions('compileForWorklet', options, ['deterministic']);
-  const { deterministic = false } = options;
+  const { deterministic = false } = checkOptions('compileForWorklet', options, ['deterministic']);
+  checkFlag('compileForWorklet', 'deterministic', deterministic);
   const backend = await wasmBackend({ deterministic, binaries: ownBinaries });
   await backend.settled!();
   const { name, shared } = backend;
@@ -69,21 +69,36 @@ export async function compileForWorklet(options: WorkletOptions = {}): Promise<W
  * }
  */
 export function createModelSync(core: WasmCore, spec: ModelSpec): GruModel {
-  checkCore(core);
+  const { module, relaxed, kernels } = checkCore(core);
   if (!isRecord(spec)) {
     throw new GruError('invalid_spec', `createModelSync: the spec must be an object, got ${describe(spec)}`);
   }
   const graph = resolveGraph(spec);
-  const backend = backendFrom(core.relaxed ? 'relaxed' : 'baseline', core.module, core.kernels);
+  const backend = backendFrom(relaxed ? 'relaxed' : 'baseline', module, kernels);
   return new GruModel(graph, backend.compile(graph), backend.name);
 }
 
-function checkCore(core: unknown): void {
+function checkCore(core: unknown): WasmCore {
   const { module, relaxed, kernels } = (isRecord(core) ? core : {}) as Record<keyof WasmCore, unknown>;
   const wrong = (what: string, value: unknown) =>
     new GruError('invalid_argument', `createModelSync: ${what}, got ${describe(value)}`);
   if (!isRecord(core)) throw wrong('the core must be what compileForWorklet gave', core);
-  if (!(module instanceof WebAssembly.Module)) throw wrong('core.module must be a WebAssembly.Module', module);
+  if (!isModule(module)) throw wrong('core.module must be a WebAssembly.Module', module);
   if (typeof relaxed !== 'boolean') throw wrong('core.relaxed must be true or false', relaxed);
-  if (!Number.isInteger(kernels)) throw wrong('core.kernels must be a whole number', kernels);
+  if (!isKernels(kernels)) throw wrong('core.kernels must be a whole number', kernels);
+  return { module, relaxed, kernels };
+}
+
+function isKernels(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+}
+
+/** Asked by the language's own function, which an object with nothing but the prototype does not pass. */
+function isModule(value: unknown): value is WebAssembly.Module {
+  try {
+    WebAssembly.Module.exports(value as WebAssembly.Module);
+    return true;
+  } catch {
+    return false;
+  }
 }

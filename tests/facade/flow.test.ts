@@ -158,6 +158,70 @@ describe.each(BACKENDS)('$name', ({ backend }) => {
     expect(seen).toEqual({ asked: 1, closed: 1 });
   });
 
+  test('a source that aborts the signal while it is asked', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const why = new Error('stop');
+    const controller = new AbortController();
+    const { seen, iterator } = source([], 'wait');
+    const next = iterator.next.bind(iterator);
+    iterator.next = () => {
+      controller.abort(why);
+      return next();
+    };
+    await expect(model.stream(iterator, { signal: controller.signal }).next()).rejects.toBe(why);
+    expect([seen.closed, alive.states]).toEqual([1, 0]);
+    // Or when it is asked for its iterator.
+    const other = new AbortController();
+    const late = source(FRAMES);
+    const iterable = {
+      [Symbol.asyncIterator]() {
+        other.abort(why);
+        return late.iterator;
+      },
+    };
+    await expect(model.stream(iterable, { signal: other.signal }).next()).rejects.toBe(why);
+    expect([late.seen.asked, alive.states]).toEqual([0, 0]);
+  });
+
+  test.runIf(globalThis.gc)('flows that are abandoned leave nothing on a signal that lives on', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...of: Parameters<typeof add>) => {
+      listeners++;
+      add(...of);
+    };
+    signal.removeEventListener = (...of: Parameters<typeof remove>) => {
+      listeners--;
+      remove(...of);
+    };
+    await (async () => {
+      for (let i = 0; i < 10; i++) {
+        await model.stream(FRAMES, { signal }).next();
+        const { readable, writable } = model.transform({ signal });
+        void writable.getWriter().write(FRAMES[0]);
+        await readable.getReader().read();
+      }
+    })();
+    expect(alive.states).toBe(20);
+    for (let i = 0; i < 100 && (alive.states > 0 || listeners > 0); i++) {
+      globalThis.gc?.();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect({ states: alive.states, listeners }).toEqual({ states: 0, listeners: 0 });
+  });
+
+  test('options are checked at once, signals for what they are', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const fake = Object.create(AbortSignal.prototype) as AbortSignal;
+    await expectError(() => model.stream(FRAMES, { signal: fake }), 'invalid_argument', 'AbortSignal');
+    await expectError(() => model.transform({ signal: fake }), 'invalid_argument', 'AbortSignal');
+    await expectError(() => model.stream(FRAMES, { batch: 0 }), 'invalid_argument', 'batch');
+    expect(alive.states).toBe(0);
+  });
+
   test('aborted beforehand', async () => {
     using model = await api.createModel(oneGru(3, 5));
     const signal = AbortSignal.abort('no');

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { GruError } from '../../ts/errors.ts';
+import { portableCrc32 } from '../../ts/formats/crc32.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, numbers, oneGru, textModel } from './helpers.ts';
+
+/** Gives a snapshot that was changed its checksum. */
+function seal(bytes: Uint8Array): void {
+  const end = bytes.length - 4;
+  new DataView(bytes.buffer).setUint32(end, portableCrc32(bytes.subarray(0, end)), true);
+}
 
 describe.each(BACKENDS)('many streams on $name', ({ api }) => {
   test('fed in any order and company, each gives the bits that it gives alone', async () => {
@@ -78,15 +86,76 @@ describe.each(BACKENDS)('many streams on $name', ({ api }) => {
     await expectError(() => {
       stream.restore('x' as never);
     }, 'dtype_mismatch');
-    const cut = bytes.slice();
-    cut[4] = 9;
+    const later = bytes.slice();
+    later[4] = 9;
+    seal(later);
     await expectError(
       () => {
-        stream.restore(cut);
+        stream.restore(later);
       },
       'unsupported',
       'version 9',
     );
+  });
+
+  test('a snapshot with any one bit flipped, or cut anywhere, is refused; one of version 1 is read', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    using stream = model.createStream();
+    stream.step(numbers(3));
+    const bytes = stream.snapshot();
+    const want = stream.hiddenState;
+    stream.reset();
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      expect(() => {
+        stream.restore(flipped);
+      }).toThrow(GruError);
+    }
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => {
+        stream.restore(bytes.subarray(0, length));
+      }).toThrow(GruError);
+    }
+    expect(stream.hiddenState).toEqual(new Float32Array(5));
+    const first = bytes.slice(0, -4);
+    first[4] = 1;
+    stream.restore(first);
+    expect(stream.hiddenState).toEqual(want);
+    const sealed = bytes.slice();
+    seal(sealed);
+    expect(sealed, 'the checksum is the CRC-32 of zip').toEqual(bytes);
+  });
+
+  test('no streams at all: a step of none, whatever went before', async () => {
+    using model = await api.createModel(oneGru(3, 5, { returns: 'last' }));
+    using streams = model.createStreams(4);
+    const none = new Float32Array(0);
+    expect(streams.stepMany([], none)).toHaveLength(0);
+    streams.stepMany([1, 2], numbers(6));
+    expect(streams.stepMany([], none)).toHaveLength(0);
+  });
+
+  test('indices that are getters are read once; one that throws leaves nothing marked', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    using streams = model.createStreams(4);
+    using alone = model.createStreams(4);
+    for (let bad = 0; bad < 3; bad++) {
+      const which = [1, 2, 3];
+      Object.defineProperty(which, bad, {
+        get() {
+          throw new Error('mine');
+        },
+      });
+      expect(() => streams.stepMany(which, numbers(9))).toThrow('mine');
+    }
+    await expectError(() => streams.stepMany([1, 2, 1], numbers(9)), 'invalid_argument', 'stream 1', 'twice');
+    let reads = 0;
+    const which = [1, 3];
+    Object.defineProperty(which, 1, { get: () => (reads++ === 0 ? 3 : 1) });
+    expect(streams.stepMany(which, numbers(6))).toEqual(alone.stepMany([1, 3], numbers(6)));
+    expect(reads).toBe(1);
+    expect(streams.stepMany([1, 2, 3], numbers(9))).toEqual(alone.stepMany([1, 2, 3], numbers(9)));
   });
 
   test('reset, and what is refused', async () => {

@@ -1,4 +1,5 @@
 import { GruError } from '../errors.ts';
+import { isFloats, lengthOf, viewOf } from '../foreign.ts';
 import type { GruWeights } from '../spec.ts';
 import { describe, isArrayLike, shapeText } from '../tensor.ts';
 
@@ -80,16 +81,21 @@ export function toFloats(name: string, data: unknown, shape: number[], copy = tr
     throw new GruError('dtype_mismatch', `${name}: expected an array ${text}, got ${describe(data)}`);
   }
   const expected = shape.reduce((n, d) => n * d, 1);
-  if (data.length !== expected) {
-    throw new GruError('shape_mismatch', `${name}: expected ${expected} values ${text}, got ${data.length}`);
+  const length = lengthOf(data, name);
+  if (length !== expected) {
+    throw new GruError('shape_mismatch', `${name}: expected ${expected} values ${text}, got ${length}`);
   }
-  if (!(data instanceof Float32Array)) {
-    for (let i = 0; i < data.length; i++) {
-      const value: unknown = data[i];
-      if (typeof value === 'number') continue;
+  if (isFloats(data)) {
+    const view = viewOf(data);
+    if (view) return copy ? view.slice() : view;
+  }
+  const floats = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
+    const value: unknown = data[i];
+    if (typeof value !== 'number') {
       throw new GruError('dtype_mismatch', `${name}: expected numbers, got ${describe(value)} at ${i}`);
     }
+    floats[i] = value;
   }
-  if (data instanceof Float32Array) return copy ? data.slice() : data;
-  return Float32Array.from(data);
+  return floats;
 }

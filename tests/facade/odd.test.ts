@@ -1,0 +1,362 @@
+import { describe, expect, test } from 'vitest';
+import { GruError } from '../../ts/errors.ts';
+import * as index from '../../ts/index.ts';
+import * as js from '../../ts/js.ts';
+import { GruModel } from '../../ts/model.ts';
+import * as slim from '../../ts/slim.ts';
+import { GruStream } from '../../ts/stream.ts';
+import { GruStreams } from '../../ts/streams.ts';
+import * as worklet from '../../ts/worklet.ts';
+import { BACKENDS } from '../backends.ts';
+import { numbers, oneGru, tensor, textModel } from './helpers.ts';
+
+/** Values that nobody should hand in, made anew for each call. */
+const ODD: Record<string, () => unknown> = {
+  undefined: () => undefined,
+  null: () => null,
+  true: () => true,
+  0: () => 0,
+  '-1': () => -1,
+  '1.5': () => 1.5,
+  NaN: () => NaN,
+  '2 ** 32': () => 2 ** 32,
+  '2 ** 53': () => 2 ** 53,
+  'a BigInt': () => 1n,
+  'a Symbol': () => Symbol('odd'),
+  'a string': () => 'odd',
+  'an empty string': () => '',
+  'a function': () => () => 1,
+  'a class': () => GruError,
+  'an empty array': () => [],
+  'an array with a hole': () => Array.from({ length: 3 }).fill(undefined),
+  'a huge sparse array': () => new Array<number>(2 ** 32 - 1),
+  'an array of Symbols': () => [Symbol('odd'), Symbol('odd'), Symbol('odd')],
+  'an array in itself': () => {
+    const array: unknown[] = [];
+    array.push(array, array, array);
+    return array;
+  },
+  'a tensor in itself': () => {
+    const cyclic: Record<string, unknown> = { shape: [1] };
+    cyclic['data'] = cyclic;
+    return cyclic;
+  },
+  'a tensor of huge dimensions': () => ({ data: new Float32Array(0), shape: [2 ** 52, 0, 3] }),
+  'a tensor with a Symbol for a dimension': () => ({ data: numbers(3), shape: [Symbol('odd'), 3] }),
+  'a tensor with a cyclic shape': () => {
+    const shape: unknown[] = [];
+    shape.push(shape, 3);
+    return { data: numbers(3), shape };
+  },
+  'a tensor without data': () => ({ data: undefined, shape: [1, 3] }),
+  'an object': () => ({}),
+  'an object without a prototype': () => Object.create(null) as object,
+  'an object whose toString is 1': () => ({ toString: 1, valueOf: 1 }),
+  'an object of Symbols': () => ({ x: Symbol('odd'), [Symbol('odd')]: 1 }),
+  'an object in itself': () => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic['x'] = cyclic;
+    return cyclic;
+  },
+  'a Date': () => new Date(NaN),
+  'a Map': () => new Map([['x', 1]]),
+  'a Proxy of nothing': () => new Proxy({}, {}),
+  'a Proxy of a Float32Array': () => new Proxy(numbers(3), {}),
+  'a Proxy of an array of odd length': () =>
+    new Proxy([1, 2, 3], { get: (of, key) => (key === 'length' ? Symbol('odd') : Reflect.get(of, key)) as unknown }),
+  'a revoked Proxy': () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+  'a revoked Proxy of an array': () => {
+    const { proxy, revoke } = Proxy.revocable([1], {});
+    revoke();
+    return [proxy, proxy, proxy];
+  },
+  'only the prototype of a Float32Array': () => Object.create(Float32Array.prototype) as object,
+  'only the prototype of an AbortSignal': () => Object.create(AbortSignal.prototype) as object,
+  'only the prototype of a Uint8Array': () => Object.create(Uint8Array.prototype) as object,
+  'a DataView': () => new DataView(new ArrayBuffer(12)),
+  'an ArrayBuffer': () => new ArrayBuffer(12),
+  'a Float64Array': () => new Float64Array(3),
+  'a BigInt64Array': () => new BigInt64Array(3),
+  'an empty BigInt64Array': () => new BigInt64Array(0),
+  'Uint8 bytes': () => new Uint8Array(40),
+  'a Float32Array whose buffer is gone': () => {
+    const array = numbers(3);
+    structuredClone(array.buffer, { transfer: [array.buffer] });
+    return array;
+  },
+  'bytes whose buffer is gone': () => {
+    const array = new Uint8Array(40);
+    structuredClone(array.buffer, { transfer: [array.buffer] });
+    return array;
+  },
+};
+
+type Call = (odd: unknown) => unknown;
+interface Given {
+  model: GruModel;
+  text: GruModel;
+  stream: GruStream;
+  streams: GruStreams;
+}
+
+const x = () => numbers(3);
+const bad = (value: unknown) => value as never;
+
+/** By method, a call for each argument and option. A method without arguments has none. */
+const MODEL: Record<string, (of: Given) => Call[]> = {
+  run: ({ model, text }) => [
+    (odd) => model.run(bad(odd)),
+    (odd) => model.run(bad({ x: odd })),
+    (odd) => model.run(bad([odd, x()])),
+    (odd) => model.run(bad({ data: odd, shape: [1, 3] })),
+    (odd) => model.run(bad({ data: x(), shape: odd })),
+    (odd) => model.run(bad({ data: x(), shape: [odd, 3] })),
+    (odd) => text.run(bad(odd)),
+    (odd) => text.run(bad([1, odd])),
+    (odd) => text.run(bad([[1], odd])),
+    (odd) => text.run([1, 2], { initialStates: bad({ first: odd }) }),
+    (odd) => model.run(x(), bad(odd)),
+    ...['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out', 'odd'].map(
+      (key): Call =>
+        (odd) =>
+          model.run({ data: x(), shape: [1, 1, 3] }, bad({ [key]: odd })),
+    ),
+    (odd) => model.run(x(), { initialStates: bad({ gru: odd }) }),
+    (odd) => model.run({ data: x(), shape: [1, 1, 3] }, { lengths: bad([odd]) }),
+    (odd) => model.run({ data: x(), shape: [1, 1, 3] }, { mask: bad([odd]) }),
+    (odd) => model.run({ data: x(), shape: [1, 1, 3] }, { mask: bad({ data: [1], shape: odd }) }),
+    ...['output', 'outputs', 'states'].map(
+      (key): Call =>
+        (odd) =>
+          model.run(x(), { out: bad({ ...model.run(x()), [key]: odd }) }),
+    ),
+    (odd) => model.run(x(), { out: bad({ ...model.run(x()), states: { gru: { data: odd, shape: [1, 5] } } }) }),
+  ],
+  createStream: ({ model }) => [
+    (odd) => model.createStream(bad(odd)),
+    (odd) => {
+      model.createStream({ batch: bad(odd) }).dispose();
+    },
+  ],
+  createStreams: ({ model }) => [
+    (odd) => {
+      model.createStreams(bad(odd)).dispose();
+    },
+  ],
+  stream: ({ model }) => [
+    (odd) => model.stream(bad(odd)),
+    (odd) => model.stream(bad([odd])).next(),
+    (odd) => model.stream([x()], bad(odd)),
+    (odd) => model.stream([x()], { batch: bad(odd) }),
+    (odd) => model.stream([x()], { signal: bad(odd) }),
+  ],
+  transform: ({ model }) => [
+    (odd) => model.transform(bad(odd)),
+    (odd) => model.transform({ batch: bad(odd) }),
+    (odd) => model.transform({ signal: bad(odd) }),
+  ],
+  save: ({ model }) => [(odd) => model.save(bad(odd)), (odd) => model.save({ dtype: bad(odd) })],
+  spec: () => [],
+  dispose: () => [],
+};
+
+const STREAM: Record<string, (of: Given) => Call[]> = {
+  step: ({ model, text, stream }) => [
+    (odd) => stream.step(bad(odd)),
+    (odd) => stream.step(bad({ x: odd })),
+    (odd) => stream.step(x(), bad(odd)),
+    (odd) => stream.step(x(), bad({ y: odd })),
+    (odd) => {
+      using ids = text.createStream({ batch: 2 });
+      ids.step(bad(odd));
+    },
+    (odd) => {
+      using ids = text.createStream({ batch: 2 });
+      ids.step(bad([1, odd]));
+    },
+    (odd) => {
+      using other = model.createStream();
+      other.step(bad(odd), bad(odd));
+    },
+  ],
+  hiddenState: ({ stream }) => [(odd) => (stream.hiddenState = bad(odd))],
+  restore: ({ stream }) => [
+    (odd) => {
+      stream.restore(bad(odd));
+    },
+  ],
+  snapshot: () => [],
+  reset: () => [],
+  dispose: () => [],
+};
+
+const STREAMS: Record<string, (of: Given) => Call[]> = {
+  stepMany: ({ streams }) => [
+    (odd) => streams.stepMany(bad(odd), x()),
+    (odd) => streams.stepMany(bad([odd]), x()),
+    (odd) => streams.stepMany([0], bad(odd)),
+    (odd) => streams.stepMany([0], bad({ x: odd })),
+    (odd) => streams.stepMany([0], x(), bad(odd)),
+    (odd) => streams.stepMany([0], x(), bad({ y: odd })),
+  ],
+  hiddenState: ({ streams }) => [(odd) => streams.hiddenState(bad(odd))],
+  setHiddenState: ({ streams }) => [
+    (odd) => {
+      streams.setHiddenState(bad(odd), numbers(5));
+    },
+    (odd) => {
+      streams.setHiddenState(0, bad(odd));
+    },
+  ],
+  reset: ({ streams }) => [
+    (odd) => {
+      streams.reset(bad(odd));
+    },
+  ],
+  snapshot: ({ streams }) => [(odd) => streams.snapshot(bad(odd))],
+  restore: ({ streams }) => [
+    (odd) => {
+      streams.restore(bad(odd), streams.snapshot(0));
+    },
+    (odd) => {
+      streams.restore(0, bad(odd));
+    },
+  ],
+  dispose: () => [],
+};
+
+/** A GruError, or nothing at all. (Some odd values are good for something.) */
+async function refused(call: Call, odd: string, what: string): Promise<void> {
+  try {
+    await call(ODD[odd]!());
+  } catch (error) {
+    if (error instanceof GruError) {
+      expect(error.message.length, `${what}, ${odd}`).toBeLessThan(1000);
+      return;
+    }
+    expect.fail(`${what}, given ${odd}: ${String(error)}\n${(error as Error).stack ?? ''}`);
+  }
+}
+
+const publicNames = (prototype: object) =>
+  Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor' && !PRIVATE.has(name));
+/** What TypeScript calls private. */
+const PRIVATE = new Set(
+  ['alive', 'collect', 'hiddenLength', 'eachState', 'readChoice', 'choose', 'checkDoubles', 'checkIndex'].values(),
+);
+
+test.each([
+  ['GruModel', GruModel.prototype, MODEL],
+  ['GruStream', GruStream.prototype, STREAM],
+  ['GruStreams', GruStreams.prototype, STREAMS],
+])('every method of %s is in the table', (_, prototype, table) => {
+  expect(publicNames(prototype).sort()).toEqual(Object.keys(table).sort());
+});
+
+describe.each(BACKENDS)('odd values on $name', ({ api }) => {
+  test.each([
+    ['GruModel', MODEL],
+    ['GruStream', STREAM],
+    ['GruStreams', STREAMS],
+  ])('at every method of %s: a GruError or nothing, and the next numbers are right', async (name, table) => {
+    using model = await api.createModel(oneGru(3, 5));
+    using text = await api.createModel(textModel());
+    const want = [model.run(tensor([2, 4, 3])), text.run([1, 2, 3])];
+    const first = model.createStream().step(x());
+    for (const [method, calls] of Object.entries(table)) {
+      using stream = model.createStream();
+      using streams = model.createStreams(3);
+      for (const [i, call] of calls({ model, text, stream, streams }).entries()) {
+        for (const odd of Object.keys(ODD)) await refused(call, odd, `${name}.${method}, call ${i}`);
+      }
+      stream.reset();
+      streams.reset();
+      expect(stream.step(x()), method).toEqual(first);
+      expect(streams.stepMany([1], x()), method).toEqual(first);
+      expect([model.run(tensor([2, 4, 3])), text.run([1, 2, 3])], method).toEqual(want);
+    }
+  });
+});
+
+type Api = Pick<typeof index, 'loadModel' | 'createModel' | 'createGru' | 'inspect'>;
+const spec = oneGru(3, 5);
+const config = { inputSize: 2, hiddenSize: 3, resetAfter: true };
+const weights = { kernel: numbers(18), recurrentKernel: numbers(27), bias: numbers(18) };
+
+/** By function, a call for each argument and option. */
+const MAKERS: Record<keyof Api, (of: Api) => Call[]> = {
+  loadModel: (of) => [
+    (odd) => of.loadModel(new Uint8Array(8), bad(odd)),
+    ...['backend', 'deterministic', 'revectorize', 'odd'].map(
+      (key): Call =>
+        (odd) =>
+          of.loadModel(new Uint8Array(8), bad({ [key]: odd })),
+    ),
+  ],
+  inspect: (of) => [(odd) => of.inspect(new Uint8Array(8), bad(odd))],
+  createModel: (of) => [
+    (odd) => of.createModel(bad(odd)),
+    (odd) => of.createModel(spec, bad(odd)),
+    ...['backend', 'deterministic', 'odd'].map(
+      (key): Call =>
+        (odd) =>
+          of.createModel(spec, bad({ [key]: odd })),
+    ),
+  ],
+  createGru: (of) => [
+    (odd) => of.createGru(bad(odd), weights),
+    (odd) => of.createGru(config, bad(odd)),
+    (odd) => of.createGru(config, weights, bad(odd)),
+    ...Object.keys(weights).map(
+      (key): Call =>
+        (odd) =>
+          of.createGru(config, bad({ ...weights, [key]: odd })),
+    ),
+  ],
+};
+
+describe('odd values at the functions of each entry', () => {
+  const entries: [string, Record<string, unknown>, string[]][] = [
+    ['gru-wasm', index, []],
+    ['gru-wasm/js', js, []],
+    ['gru-wasm/slim', slim, ['createRuntime']],
+    ['gru-wasm/worklet', worklet, ['compileForWorklet', 'createModelSync']],
+  ];
+
+  test.each(entries)('every function of %s is in a table', (_, entry, own) => {
+    const makers = own.length > 0 ? [] : Object.keys(MAKERS);
+    expect(Object.keys(entry).sort()).toEqual(['GruError', ...makers, ...own].sort());
+  });
+
+  test.each([
+    ['gru-wasm', index],
+    ['gru-wasm/js', js],
+  ] as [string, Api][])('%s', async (name, entry) => {
+    for (const [key, calls] of Object.entries(MAKERS)) {
+      for (const [i, call] of calls(entry).entries()) {
+        for (const odd of Object.keys(ODD)) await refused(call, odd, `${name}: ${key}, call ${i}`);
+      }
+    }
+  });
+
+  test('gru-wasm/slim and gru-wasm/worklet', async () => {
+    const core = await worklet.compileForWorklet();
+    const calls: Call[] = [
+      (odd) => slim.createRuntime(bad(odd)),
+      (odd) => worklet.compileForWorklet(bad(odd)),
+      (odd) => worklet.compileForWorklet({ deterministic: bad(odd) }),
+      (odd) => worklet.createModelSync(bad(odd), spec),
+      (odd) => worklet.createModelSync(core, bad(odd)),
+      (odd) => worklet.createModelSync({ ...core, module: bad(odd) }, spec),
+      (odd) => worklet.createModelSync({ ...core, relaxed: bad(odd) }, spec),
+      (odd) => worklet.createModelSync({ ...core, kernels: bad(odd) }, spec),
+    ];
+    for (const [i, call] of calls.entries()) {
+      for (const odd of Object.keys(ODD)) await refused(call, odd, `call ${i}`);
+    }
+  });
+});

@@ -1,0 +1,121 @@
+import { GruError } from './errors.ts';
+import { checkBatch } from './limits.ts';
+import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
+
+/**
+ * What the caller hands in. A getter, a Proxy or a subclass runs the caller's code when it is read, and that code may call the
+ * library again: so all is read once, into what is ours, before a state is touched. Typed arrays are asked by the language's own
+ * getters, which no property or subclass can shadow and which give 0 for an array whose buffer is gone.
+ */
+const typedArray: object = Reflect.getPrototypeOf(Float32Array.prototype)!;
+const getter = (key: keyof Float32Array) => {
+  const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(typedArray, key)!;
+  return own.get!;
+};
+const tagGetter = getter(Symbol.toStringTag);
+const lengthGetter = getter('length');
+const bufferGetter = getter('buffer');
+const offsetGetter = getter('byteOffset');
+const set = Reflect.get(typedArray, 'set') as (this: Values, from: Values, at?: number) => void;
+
+export type Values = Float32Array | Int32Array;
+
+/** What kind of typed array a value is; undefined for anything else, and for a Proxy of one. */
+export function kindOf(value: unknown): string | undefined {
+  return tagGetter.call(value) as string | undefined;
+}
+
+export function isFloats(value: unknown): value is Float32Array {
+  return tagGetter.call(value) === 'Float32Array';
+}
+
+/** Values of a typed array at this moment. */
+export function sizeOf(array: ArrayBufferView): number {
+  return lengthGetter.call(array) as number;
+}
+
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+  return bufferGetter.call(array) as ArrayBufferLike;
+}
+
+/** A view of an array's values that has nothing of the caller's but the memory; undefined where its buffer is gone. */
+export function viewOf(array: Float32Array): Float32Array | undefined {
+  const length = sizeOf(array);
+  try {
+    return new Float32Array(bufferOf(array), offsetGetter.call(array) as number, length);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Copies `length` values. @throws GruError `shape_mismatch` where the array has been shrunk or transferred meanwhile. */
+export function copyInto(target: Values, at: number, source: Values, length: number, what: string): void {
+  if (sizeOf(source) !== length) throw moved(what);
+  if (length > 0) set.call(target, source, at);
+}
+
+export function moved(what: string): GruError {
+  return new GruError('shape_mismatch', `${what}: its array was resized or transferred while it was read`);
+}
+
+/** Fills an array. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
+export function fill(target: Float32Array, source: Float32Array): void {
+  if (sizeOf(source) > 0) set.call(target, source);
+}
+
+/** Whether two arrays have memory in common. (`Math.max` of two starts, `Math.min` of two ends.) */
+export function overlap(a: Float32Array, b: Float32Array): boolean {
+  if (bufferOf(a) !== bufferOf(b)) return false;
+  const [first, second] = [offsetGetter.call(a) as number, offsetGetter.call(b) as number];
+  return Math.max(first, second) < Math.min(first + 4 * sizeOf(a), second + 4 * sizeOf(b));
+}
+
+/** The length of a typed array or an array, asked once. @throws GruError `shape_mismatch` for a Proxy's that is none. */
+export function lengthOf(array: ArrayLike<unknown>, what: string): number {
+  if (ArrayBuffer.isView(array)) return sizeOf(array);
+  const { length } = array;
+  if (Number.isSafeInteger(length) && length >= 0) return length;
+  throw new GruError('shape_mismatch', `${what}: the length of its array is no whole number`);
+}
+
+/**
+ * A tensor, or an array on its own, each property read once and the shape copied.
+ *
+ * @throws GruError `shape_mismatch` for a shape that is none, or that the data do not fill.
+ */
+export function readTensor(what: string, value: unknown): { data: unknown; shape: number[] | undefined } {
+  if (!isTensorLike(value)) return { data: value, shape: undefined };
+  const { data, shape } = value as { data: unknown; shape: unknown };
+  return { data, shape: readShape(what, shape) };
+}
+
+function readShape(what: string, shape: unknown): number[] {
+  const fail = (got: string) =>
+    new GruError('shape_mismatch', `${what}: shape must be an array of whole numbers, got ${got}`);
+  if (kindOf(shape) !== undefined || !isArrayLike(shape)) throw fail(describe(shape));
+  const length = lengthOf(shape, what);
+  if (length > 8) throw fail(`one of ${length} dimensions`);
+  const copy: unknown[] = [];
+  for (let i = 0; i < length; i++) copy.push(shape[i]);
+  const isSize = (d: unknown): d is number => Number.isSafeInteger(d) && (d as number) >= 0;
+  if (copy.every(isSize)) return copy;
+  throw fail(`[${copy.map((d) => (typeof d === 'number' ? String(d) : describe(d))).join(', ')}]`);
+}
+
+/** @throws GruError `shape_mismatch` where data do not fill their shape. */
+export function checkFilled(what: string, shape: readonly number[], length: number): void {
+  const expected = shape.reduce((n, d) => n * d, 1);
+  if (length === expected) return;
+  throw new GruError(
+    'shape_mismatch',
+    `${what}: shape ${shapeText(shape)} takes ${expected} values, data has ${length}`,
+  );
+}
+
+/** @throws GruError `invalid_argument` for no whole number from 1, `out_of_memory` above {@link MAX_BATCH}. */
+export function checkCount(what: string, count: unknown): void {
+  if (!Number.isInteger(count) || (count as number) < 1) {
+    throw new GruError('invalid_argument', `${what} must be a whole number from 1, got ${describe(count)}`);
+  }
+  checkBatch(what, count as number);
+}

@@ -1,0 +1,32 @@
+import { GruError } from './errors.ts';
+
+/** Most sequences in a batch or a group of streams: as many take about a second to lay out. */
+export const MAX_BATCH = 2 ** 20;
+
+/** Most values of an array, and steps of a sequence: 4 GB of float32, which is what a wasm memory holds. */
+export const MAX_VALUES = 2 ** 30;
+
+/** Room for whole numbers. @throws GruError `out_of_memory`. */
+export function ints(length: number, what: string): Int32Array {
+  return allocate(length, what, () => new Int32Array(length));
+}
+
+/** @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants. */
+export function allocate<T>(length: number, what: string, make: () => T): T {
+  let cause: unknown;
+  if (length <= MAX_VALUES) {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      cause = error;
+    }
+  }
+  throw new GruError('out_of_memory', `${what}: ${length} values do not fit into memory`, { cause });
+}
+
+/** @throws GruError `out_of_memory`. */
+export function checkBatch(what: string, batch: number): void {
+  if (batch <= MAX_BATCH) return;
+  throw new GruError('out_of_memory', `${what}: ${batch} sequences are more than ${MAX_BATCH}; make several calls`);
+}
