@@ -20,6 +20,7 @@ export class SpecBuilder {
   readonly #names = new Map<string, number>();
   readonly #weights = new Map<string, unknown>();
   readonly #masks = new Map<string, Mask>();
+  readonly #wide = new Map<string, ValueRef>();
   #ones = new Float32Array(0);
 
   constructor(dialect: Dialect) {
@@ -92,19 +93,41 @@ export class SpecBuilder {
     return { mask, features };
   }
 
-  /** x * mask, the mask made as wide as x by a matrix of ones. */
+  /** x * mask. */
   #zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
+    const inputs = [ref, this.wideMask(mask, size, true)];
+    return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs, merge: 'mul' });
+  }
+
+  /** x where the mask holds and 1 elsewhere: x * mask + (1 - mask). */
+  onesWhereMasked(features: Features, mask: Mask): ValueRef {
+    const { ref, size } = features;
+    const inputs = [this.#zeroMasked(this.exact(features), size, mask), this.wideMask(mask, size, false)];
+    return this.add({ type: 'merge', name: this.name(`${ref}_or_one`), inputs, merge: 'sum' });
+  }
+
+  /**
+   * A mask as wide as features, made so by a matrix of ones: 1 where it holds and 0 elsewhere, or the reverse. Masks that were
+   * combined are counts, so they are cut at 1: clip(x, 0, 1), or clip(1 - x, 0, 1).
+   */
+  wideMask(mask: Mask, size: number, holds: boolean): ValueRef {
     if (size > MAX_ZEROED) throw new GruError('unsupported', `masking of ${size} features is not supported`);
+    const key = `${mask.key}\n${size} ${holds}`;
+    const known = this.#wide.get(key);
+    if (known !== undefined) return known;
     if (this.#ones.length < size) this.#ones = new Float32Array(size).fill(1);
+    const ones = this.#ones.subarray(0, size);
     const wide = this.add({
       type: 'dense',
-      name: this.name(`${ref}_mask_wide`),
+      name: this.name(holds ? 'mask_wide' : 'mask_wide_not'),
       inputs: [mask.ref()],
       inputSize: 1,
       outputSize: size,
-      weights: { kernel: this.#ones.subarray(0, size) },
+      activation: { name: 'hard_sigmoid', alpha: 1, beta: 0 },
+      weights: holds ? { kernel: ones } : { kernel: ones.map((one) => -one), bias: ones },
     });
-    return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs: [ref, wide], merge: 'mul' });
+    this.#wide.set(key, wide);
+    return wide;
   }
 
   /** Steps whose id is not 0: a port of an embedding that reads the ids, which may come later. */
