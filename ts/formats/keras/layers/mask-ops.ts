@@ -8,7 +8,8 @@ import { checkArguments, isNothing } from './call.ts';
  *
  *     Embedding    NotEqual(ids, 0)
  *     Masking      Any(NotEqual(x, mask_value), axis -1)
- *     Concatenate  Any(Concatenate(LogicalOr(ExpandDims(mask), ZerosLike(x)), OnesLike(y), ...), axis -1)
+ *     Concatenate  Any(Concatenate(LogicalOr(ExpandDims(mask), ZerosLike(x)), OnesLike(y), ...), axis -1),
+ *                  from 3.4 to 3.10 with BroadcastTo(ExpandDims(mask), shape of x)
  *     Add, ...     LogicalOr(mask, mask)
  */
 export const MASK_OPERATIONS: Record<string, Translate> = {
@@ -52,6 +53,16 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
     const condition = asCondition(call, call.args[0]);
     if (condition.kind !== 'steps') throw call.fields.unsupported('expands what has features already');
     return [{ ...condition, kind: 'features' }];
+  },
+
+  // To the shape of the features, over which a mask is the same.
+  BroadcastTo: (call) => {
+    call.fields.ignore('shape');
+    call.fields.finish();
+    checkArguments(call, 'shape');
+    const condition = asCondition(call, call.args[0]);
+    if (condition.kind !== 'features') throw call.fields.unsupported('repeats a mask along other axes than the last');
+    return [condition];
   },
 
   ZerosLike: (call) => [like(call, false)],
