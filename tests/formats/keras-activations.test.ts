@@ -24,7 +24,10 @@ test.each([
   [{ class_name: 'function', config: 'tanh', registered_name: 'tanh' }, 'tanh'],
   [{ class_name: 'function', config: 'relu', registered_name: 'function' }, 'unsupported'],
   [{ class_name: 'sigmoid' }, 'sigmoid'],
-  [{ class_name: 'LeakyReLU', config: { negative_slope: 0.4 } }, { name: 'leaky_relu', alpha: 0.4 }],
+  [
+    { class_name: 'LeakyReLU', config: { negative_slope: 0.4 } },
+    { name: 'leaky_relu', alpha: 0.4 },
+  ],
   ['gelu', 'unsupported'],
   ['constructor', 'unsupported'],
   [undefined, 'invalid_file'],

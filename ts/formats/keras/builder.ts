@@ -15,7 +15,9 @@ export class SpecBuilder {
   readonly inputs: InputSpec[] = [];
   readonly layers: LayerSpec[] = [];
   readonly tensors: ImportedTensor[] = [];
-  readonly conventions: string[] = [];
+  readonly #conventions = new Set<string>();
+  /** The first embedding that reads an input of ids. */
+  readonly #embeddings = new Map<ValueRef, EmbeddingSpec>();
   /** Names in use, and the number to try next. */
   readonly #names = new Map<string, number>();
   readonly #weights = new Map<string, unknown>();
@@ -47,11 +49,18 @@ export class SpecBuilder {
   /** Adds a layer. The name must come from {@link name}. */
   add(layer: LayerSpec): ValueRef {
     this.layers.push(layer);
+    const [input] = layer.inputs ?? [];
+    if (layer.type === 'embedding' && input !== undefined && !this.#embeddings.has(input))
+      this.#embeddings.set(input, layer);
     return layer.name;
   }
 
   note(convention: string): void {
-    if (!this.conventions.includes(convention)) this.conventions.push(convention);
+    this.#conventions.add(convention);
+  }
+
+  get conventions(): string[] {
+    return [...this.#conventions];
   }
 
   /** The values of a tensor of the file (`shared`: to be copied), its shape checked, and a line of the report on where it goes. */
@@ -135,9 +144,7 @@ export class SpecBuilder {
     return {
       key: `${input} ids`,
       ref: () => {
-        const embedding = this.layers.find(
-          (layer): layer is EmbeddingSpec => layer.type === 'embedding' && layer.inputs?.[0] === input,
-        );
+        const embedding = this.#embeddings.get(input);
         if (!embedding)
           throw new GruError('unsupported', `a mask is made of the ids '${input}', which no Embedding reads`);
         embedding.maskZero = true;
