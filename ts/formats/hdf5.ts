@@ -100,12 +100,13 @@ function trim(value: unknown): unknown {
 export class Hdf5Group extends Hdf5Object {
   readonly #group: Group;
   readonly #members = new Map<string, Hdf5Group | Hdf5Dataset>();
-  readonly names: readonly string[];
+  readonly names: ReadonlySet<string>;
 
   constructor(source: Source, path: string, group: Group) {
     super(source, path);
     this.#group = group;
-    this.names = group.keys.filter((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('/'));
+    const names = group.keys.filter((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('/'));
+    this.names = new Set(names);
   }
 
   protected override get objects(): DataObjects {
@@ -119,7 +120,7 @@ export class Hdf5Group extends Hdf5Object {
       const group = this.get(path.slice(0, slash));
       return group instanceof Hdf5Group ? group.get(path.slice(slash + 1)) : undefined;
     }
-    if (!this.names.includes(path)) return undefined;
+    if (!this.names.has(path)) return undefined;
     let member = this.#members.get(path);
     if (!member) {
       const { source } = this;

@@ -86,7 +86,15 @@ function translate(config: Record<string, unknown>, root: Hdf5Group, dialect: Di
 /** Fields that Keras 2 writes and Keras 3 does not. */
 const KERAS2_FIELDS = /"(batch_input_shape|implementation|time_major)"/;
 
+/** `dtype` of a layer: an object of this class since Keras 3.4, before it the name alone. */
+const DTYPE_SINCE_3_4 = '"class_name":"DTypePolicy"';
+const DTYPE_BEFORE_3_4 = /"trainable":(true|false),"dtype":"/;
+
+/** A file of weights and a config of `model.to_json()` say no version: the config's form tells what matters of it. */
 function dialectOf(config: Record<string, unknown>, version: unknown): Dialect {
-  if (typeof version === 'string') return kerasDialect(version, true);
-  return kerasDialect(undefined, 'module' in config && !KERAS2_FIELDS.test(JSON.stringify(config)));
+  if (typeof version === 'string' && /^\d+(\.|$)/.test(version)) return kerasDialect(version, true);
+  const json = JSON.stringify(config);
+  const [since, before] = [json.includes(DTYPE_SINCE_3_4), DTYPE_BEFORE_3_4.test(json)];
+  const masks = since === before ? undefined : since ? 'or' : 'lost';
+  return kerasDialect(undefined, 'module' in config && !KERAS2_FIELDS.test(json), masks);
 }

@@ -15,11 +15,14 @@ export class SpecBuilder {
   readonly inputs: InputSpec[] = [];
   readonly layers: LayerSpec[] = [];
   readonly tensors: ImportedTensor[] = [];
-  readonly conventions: string[] = [];
+  readonly #conventions = new Set<string>();
+  /** The first embedding that reads an input of ids. */
+  readonly #embeddings = new Map<ValueRef, EmbeddingSpec>();
   /** Names in use, and the number to try next. */
   readonly #names = new Map<string, number>();
   readonly #weights = new Map<string, unknown>();
   readonly #masks = new Map<string, Mask>();
+  readonly #wide = new Map<string, ValueRef>();
   #ones = new Float32Array(0);
 
   constructor(dialect: Dialect) {
@@ -46,11 +49,18 @@ export class SpecBuilder {
   /** Adds a layer. The name must come from {@link name}. */
   add(layer: LayerSpec): ValueRef {
     this.layers.push(layer);
+    const [input] = layer.inputs ?? [];
+    if (layer.type === 'embedding' && input !== undefined && !this.#embeddings.has(input))
+      this.#embeddings.set(input, layer);
     return layer.name;
   }
 
   note(convention: string): void {
-    if (!this.conventions.includes(convention)) this.conventions.push(convention);
+    this.#conventions.add(convention);
+  }
+
+  get conventions(): string[] {
+    return [...this.#conventions];
   }
 
   /** The values of a tensor of the file (`shared`: to be copied), its shape checked, and a line of the report on where it goes. */
@@ -92,19 +102,41 @@ export class SpecBuilder {
     return { mask, features };
   }
 
-  /** x * mask, the mask made as wide as x by a matrix of ones. */
+  /** x * mask. */
   #zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
+    const inputs = [ref, this.wideMask(mask, size, true)];
+    return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs, merge: 'mul' });
+  }
+
+  /** x where the mask holds and 1 elsewhere: x * mask + (1 - mask). */
+  onesWhereMasked(features: Features, mask: Mask): ValueRef {
+    const { ref, size } = features;
+    const inputs = [this.#zeroMasked(this.exact(features), size, mask), this.wideMask(mask, size, false)];
+    return this.add({ type: 'merge', name: this.name(`${ref}_or_one`), inputs, merge: 'sum' });
+  }
+
+  /**
+   * A mask as wide as features, made so by a matrix of ones: 1 where it holds and 0 elsewhere, or the reverse. Masks that were
+   * combined are counts, so they are cut at 1: clip(x, 0, 1), or clip(1 - x, 0, 1).
+   */
+  wideMask(mask: Mask, size: number, holds: boolean): ValueRef {
     if (size > MAX_ZEROED) throw new GruError('unsupported', `masking of ${size} features is not supported`);
+    const key = `${mask.key}\n${size} ${holds}`;
+    const known = this.#wide.get(key);
+    if (known !== undefined) return known;
     if (this.#ones.length < size) this.#ones = new Float32Array(size).fill(1);
+    const ones = this.#ones.subarray(0, size);
     const wide = this.add({
       type: 'dense',
-      name: this.name(`${ref}_mask_wide`),
+      name: this.name(holds ? 'mask_wide' : 'mask_wide_not'),
       inputs: [mask.ref()],
       inputSize: 1,
       outputSize: size,
-      weights: { kernel: this.#ones.subarray(0, size) },
+      activation: { name: 'hard_sigmoid', alpha: 1, beta: 0 },
+      weights: holds ? { kernel: ones } : { kernel: ones.map((one) => -one), bias: ones },
     });
-    return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs: [ref, wide], merge: 'mul' });
+    this.#wide.set(key, wide);
+    return wide;
   }
 
   /** Steps whose id is not 0: a port of an embedding that reads the ids, which may come later. */
@@ -112,9 +144,7 @@ export class SpecBuilder {
     return {
       key: `${input} ids`,
       ref: () => {
-        const embedding = this.layers.find(
-          (layer): layer is EmbeddingSpec => layer.type === 'embedding' && layer.inputs?.[0] === input,
-        );
+        const embedding = this.#embeddings.get(input);
         if (!embedding)
           throw new GruError('unsupported', `a mask is made of the ids '${input}', which no Embedding reads`);
         embedding.maskZero = true;

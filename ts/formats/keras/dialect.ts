@@ -16,12 +16,23 @@ export interface Dialect {
   repeatsState: boolean;
   /** Recurrent layers that are given initial states are not handed the mask that comes with their input. */
   statesDropMask: boolean;
-  /** Masks of several inputs of a merging layer are combined by `and`; undefined: depends on the version. */
-  mergesMasksByAnd: boolean;
+  /** What layers that merge tensors make of their masks; undefined: the version that would tell is not in the file. */
+  mergeMasks: MergeMasks | undefined;
 }
 
+/**
+ * `and`: steps that count in all inputs that have a mask (Keras 2). `lost`: none is handed on (Keras 3.0 to 3.3). `or`: steps
+ * that count in any input, where all have a mask; and Multiply takes masked entries as 1, and gives 0 where no input counts
+ * (since Keras 3.4).
+ */
+export type MergeMasks = 'and' | 'lost' | 'or';
+
 /** The dialect of `keras_version` as a file says it; without one, by the form of the config. */
-export function kerasDialect(version: string | undefined, looksLikeKeras3: boolean): Dialect {
+export function kerasDialect(
+  version: string | undefined,
+  looksLikeKeras3: boolean,
+  looksLikeMasks?: MergeMasks,
+): Dialect {
   const known = version ?? (looksLikeKeras3 ? '3' : '2');
   const [major = 0, minor = 0] = known.split(/[.-]/).map(Number);
   if (major >= 3) {
@@ -33,7 +44,7 @@ export function kerasDialect(version: string | undefined, looksLikeKeras3: boole
       bidirectionalZeros: true,
       repeatsState: false,
       statesDropMask: true,
-      mergesMasksByAnd: false,
+      mergeMasks: version === undefined ? looksLikeMasks : major === 3 && minor < 4 ? 'lost' : 'or',
     };
   }
   // tf.keras (2.2.4-tf, 2.3.0-tf, all from 2.4 on) has zero_output_for_mask; the package of before has not.
@@ -46,7 +57,7 @@ export function kerasDialect(version: string | undefined, looksLikeKeras3: boole
     bidirectionalZeros: tensorflow,
     repeatsState: !tensorflow,
     statesDropMask: false,
-    mergesMasksByAnd: true,
+    mergeMasks: 'and',
   };
 }
 
@@ -60,6 +71,6 @@ export function tfjsDialect(version: string | undefined): Dialect {
     bidirectionalZeros: false,
     repeatsState: true,
     statesDropMask: false,
-    mergesMasksByAnd: false,
+    mergeMasks: 'and',
   };
 }

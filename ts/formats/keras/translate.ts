@@ -113,7 +113,8 @@ function translatorOf({ className, name, isOperation, customName, config }: Kera
 }
 
 function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: KerasTensor) => Value): OutputSpec[] {
-  const names = new Set<string>();
+  /** Names in use, and the number to try next. */
+  const names = new Map<string, number>();
   return model.outputs.map(({ tensor, name: key }) => {
     const value = look(tensor);
     if (value.is !== 'features') {
@@ -123,8 +124,10 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
       key ??
       (tensor.tensor === 0 ? tensor.layer : `${tensor.layer}_state${tensor.tensor > 1 ? tensor.tensor - 1 : ''}`);
     let name = wanted;
-    for (let i = 1; names.has(name); i++) name = `${wanted}_${i}`;
-    names.add(name);
+    let next = names.get(wanted) ?? 1;
+    while (names.has(name)) name = `${wanted}_${next++}`;
+    names.set(wanted, next);
+    if (name !== wanted) names.set(name, 1);
     return { name, from: builder.exact(value) };
   });
 }

@@ -1,13 +1,13 @@
-import type { MergeSpec } from '../../../spec.ts';
+import type { MergeSpec, ValueRef } from '../../../spec.ts';
 import { transpose } from '../../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import { Fields } from '../fields.ts';
 import type { KerasLayer } from '../config.ts';
 import { isRecord } from '../../../tensor.ts';
-import type { Features, Value } from '../values.ts';
+import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';
-import { maskOfCondition, mergedMask } from './mask-ops.ts';
+import { maskOfCondition, mergedMask, VERSION_TELLS } from './mask-ops.ts';
 
 /** Layers that do something in training only, and the fields that say what. */
 const TRAINING_ONLY: Record<string, readonly string[]> = {
@@ -144,9 +144,23 @@ const merge: Translate = (call) => {
   const size = op === 'concat' ? values.reduce((sum, value) => sum + value.size, 0) : first.size;
   const masks = values.map(({ mask }) => mask);
   const mask = mergedMask(builder, masks, op === 'concat', (why) => unknownMask(`${fields.layer}: ${why}`));
-  builder.add({ type: 'merge', name, inputs: values.map((value) => builder.exact(value)), merge: op });
+  const inputs = op === 'mul' ? factors(call, values, mask) : values.map((value) => builder.exact(value));
+  builder.add({ type: 'merge', name, inputs, merge: op });
   return [{ is: 'features', ref: name, kind: first.kind, size, mask }];
 };
+
+/** What Multiply multiplies: since Keras 3.4 masked entries are 1 in it, and where no input counts the product is 0. */
+function factors({ builder, fields }: Call, values: readonly Features[], mask: Mask | undefined): ValueRef[] {
+  const masked = values.some((value) => value.mask);
+  if (masked && builder.dialect.mergeMasks === undefined) throw fields.unsupported(VERSION_TELLS);
+  if (!masked || builder.dialect.mergeMasks !== 'or') return values.map((value) => builder.exact(value));
+  // One mask for all: where it does not hold, the product is 0 whatever is multiplied.
+  const same = mask !== undefined && values.every((value) => value.mask?.key === mask.key);
+  const refs = values.map((value) =>
+    value.mask && !same ? builder.onesWhereMasked(value, value.mask) : builder.exact(value),
+  );
+  return mask ? [...refs, builder.wideMask(mask, values[0]!.size, true)] : refs;
+}
 
 /** What TimeDistributed may hold: layers that treat each step alike anyway. */
 const STEPWISE = ['Dense', 'Activation', ...ACTIVATION_LAYERS, ...Object.keys(TRAINING_ONLY)];
@@ -197,7 +211,7 @@ export function maskOfCall(call: Call, features: Value): { used: Features['mask'
   while (Array.isArray(given)) given = given[0];
   if (given === undefined || ('constant' in given && given.constant === null)) {
     // Keras 3 writes null where it found no mask.
-    return { used: given && carried?.unknown ? undefined : carried, carried };
+    return { used: given && call.builder.dialect.framework === 'keras3' ? undefined : carried, carried };
   }
   if (!('value' in given)) throw call.fields.unsupported('its mask is a constant');
   if (given.value.is === 'features') {
@@ -207,5 +221,6 @@ export function maskOfCall(call: Call, features: Value): { used: Features['mask'
   }
   if (given.value.is !== 'condition') throw call.fields.unsupported('its mask is made of ids');
   const used = maskOfCondition(call, given.value);
-  return { used, carried: used };
+  // Keras 3 hands on the mask that came with the input, not the one that is given.
+  return { used, carried: call.builder.dialect.framework === 'keras3' ? carried : used };
 }

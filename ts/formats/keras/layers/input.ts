@@ -44,13 +44,30 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   return { is: 'features', ref: name, kind, size };
 }
 
-/** The layers that read a layer's output directly. */
+const readersOf = new WeakMap<KerasModel, Map<string, Set<KerasLayer>>>();
+
+/** The layers that read a layer's output directly, found for all layers of a model at once. */
 function readers({ name }: KerasLayer, model: KerasModel): KerasLayer[] {
-  const reads = (argument: KerasArgument): boolean =>
-    Array.isArray(argument) ? argument.some(reads) : 'tensor' in argument && argument.tensor.layer === name;
-  return model.layers.filter(({ calls }) =>
-    calls.some(({ args, kwargs }) => args.some(reads) || Object.values(kwargs).some(reads)),
-  );
+  let all = readersOf.get(model);
+  if (!all) {
+    all = new Map<string, Set<KerasLayer>>();
+    for (const layer of model.layers) {
+      for (const { args, kwargs } of layer.calls) addReader(all, layer, [...args, ...Object.values(kwargs)]);
+    }
+    readersOf.set(model, all);
+  }
+  return [...(all.get(name) ?? [])];
+}
+
+function addReader(all: Map<string, Set<KerasLayer>>, reader: KerasLayer, argument: KerasArgument): void {
+  if (Array.isArray(argument)) {
+    for (const item of argument) addReader(all, reader, item);
+  } else if ('tensor' in argument) {
+    const { layer } = argument.tensor;
+    const known = all.get(layer);
+    if (known) known.add(reader);
+    else all.set(layer, new Set([reader]));
+  }
 }
 
 /** A Sequential model that was saved without a shape: its first layer's weights tell it. */

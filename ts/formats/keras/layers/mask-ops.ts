@@ -8,7 +8,8 @@ import { checkArguments, isNothing } from './call.ts';
  *
  *     Embedding    NotEqual(ids, 0)
  *     Masking      Any(NotEqual(x, mask_value), axis -1)
- *     Concatenate  Any(Concatenate(LogicalOr(ExpandDims(mask), ZerosLike(x)), OnesLike(y), ...), axis -1)
+ *     Concatenate  Any(Concatenate(LogicalOr(ExpandDims(mask), ZerosLike(x)), OnesLike(y), ...), axis -1),
+ *                  from 3.4 to 3.10 with BroadcastTo(ExpandDims(mask), shape of x)
  *     Add, ...     LogicalOr(mask, mask)
  */
 export const MASK_OPERATIONS: Record<string, Translate> = {
@@ -52,6 +53,16 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
     const condition = asCondition(call, call.args[0]);
     if (condition.kind !== 'steps') throw call.fields.unsupported('expands what has features already');
     return [{ ...condition, kind: 'features' }];
+  },
+
+  // To the shape of the features, over which a mask is the same.
+  BroadcastTo: (call) => {
+    call.fields.ignore('shape');
+    call.fields.finish();
+    checkArguments(call, 'shape');
+    const condition = asCondition(call, call.args[0]);
+    if (condition.kind !== 'features') throw call.fields.unsupported('repeats a mask along other axes than the last');
+    return [condition];
   },
 
   ZerosLike: (call) => [like(call, false)],
@@ -139,7 +150,10 @@ export function maskOfCondition(call: Call, condition: Condition): Mask | undefi
   throw call.fields.unsupported('its mask leaves no steps');
 }
 
-/** Masks of the inputs of a layer that merges them, combined as its framework does. */
+/**
+ * The mask of what a layer makes of several inputs, as its framework does it (`and`, `or`, `lost`: see ../dialect.ts). A mask
+ * that holds everywhere and none are the same here.
+ */
 export function mergedMask(
   builder: SpecBuilder,
   masks: readonly (Mask | undefined)[],
@@ -148,13 +162,21 @@ export function mergedMask(
 ): Mask | undefined {
   const present = masks.filter((mask) => mask !== undefined);
   if (present.length === 0) return undefined;
-  const { framework, mergesMasksByAnd, label } = builder.dialect;
-  const same = new Set(present.map(({ key }) => key)).size === 1;
+  const { framework, mergeMasks, label } = builder.dialect;
   if (framework === 'tfjs' && !concat)
     return unknown(`${label} gives a mask of the wrong shape when it merges masked inputs`);
-  if (same && (mergesMasksByAnd || framework === 'tfjs' || present.length === masks.length)) return present[0];
-  if (mergesMasksByAnd || framework === 'tfjs') return builder.combineMasks(present, 'mul');
-  return unknown(
-    `${label} combines the masks of merged inputs in a way that depends on its version and is not in the file`,
-  );
+  switch (mergeMasks) {
+    case 'and':
+      return builder.combineMasks(present, 'mul');
+    case 'or':
+      return present.length === masks.length ? builder.combineMasks(present, 'sum') : undefined;
+    case 'lost':
+      return undefined;
+    default:
+      return unknown(VERSION_TELLS);
+  }
 }
+
+/** Why a merge of masked inputs is refused. */
+export const VERSION_TELLS =
+  'what becomes of masks that are merged depends on the version of Keras, which the file does not say; add keras_version to the config';
