@@ -36,14 +36,14 @@ const WORKER = 'pool-worker.js';
  * await pool.close();
  */
 export async function createPool(model: GruModel, options: PoolOptions = {}): Promise<GruPool> {
-  if (!(model instanceof GruModel)) {
-    throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
-  }
-  const backend = backendOf(model);
-  if (!backend) {
-    throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
-  }
   try {
+    if (!(model instanceof GruModel)) {
+      throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
+    }
+    const backend = backendOf(model);
+    if (!backend) {
+      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
+    }
     const read = readPoolOptions(options);
     const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
     await backend.settled?.();
@@ -51,7 +51,7 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
     await pool.start();
     return pool;
   } catch (error) {
-    // A getter of the options threw, or there was no memory for the copy of the weights.
+    // A getter or a Proxy of the caller's threw, or there was no memory for the copy of the weights.
     throw toGruError(error, 'createPool', 'invalid_argument');
   }
 }

@@ -54,15 +54,15 @@ export function readRunOptions(options: PoolRunOptions): { run: RunOptions; sign
     ...['initialStates', 'timeMajor', 'lengths', 'mask', 'padding'],
     ...['signal', 'timeout'],
   ]);
-  const { signal, timeout, ...run } = options;
+  const { signal, timeout, initialStates, timeMajor, lengths, mask, padding = 'zero' } = options;
   milliseconds('pool.run: timeout', timeout);
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `pool.run: signal must be an AbortSignal, got ${describe(signal)}`);
   }
-  const { padding = 'zero' } = run;
   if (!['zero', 'hold', 'none'].includes(padding)) {
     throw new GruError('invalid_argument', `pool.run: padding must be zero, hold or none, got ${describe(padding)}`);
   }
+  const run = { initialStates, timeMajor, lengths, mask, padding };
   return { run, ...(signal && { signal }), ...(timeout !== undefined && { timeout }) };
 }
 
