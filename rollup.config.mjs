@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dts } from 'rollup-plugin-dts';
 import license from 'rollup-plugin-license';
 import { inlineWasm } from './scripts/inline-wasm.mjs';
+import { thirdPartyLicences } from './scripts/licences.mjs';
 
 const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -37,8 +38,10 @@ const wasmFiles = {
   },
 };
 
-/** Licences of what the readers of model files bring with them. */
-const licences = license({ thirdParty: { output: 'dist/THIRD-PARTY-LICENSES.txt' } });
+/** Licences of what is bundled: npm packages, what these bundle themselves, and the crates in the wasm binaries. */
+const licences = license({
+  thirdParty: { output: { file: 'dist/THIRD-PARTY-LICENSES.txt', template: thirdPartyLicences } },
+});
 
 /** With all that they depend on: what every entry needs is one file, for each file more costs Node 0.3 ms when it starts. */
 const core = ['ts/api.ts', 'ts/backends/wasm/index.ts', 'ts/backends/wasm/binaries.ts', 'ts/origin.ts'];

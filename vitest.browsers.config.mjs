@@ -6,8 +6,8 @@ export default defineConfig({
   plugins: [{ ...inlineWasm(), enforce: 'pre' }],
   test: {
     include: ['tests/browser/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
     pool: 'forks',
     // Two browsers at a time are more than a small machine takes.
     fileParallelism: false,

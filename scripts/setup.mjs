@@ -137,6 +137,8 @@ const bundle = stamped('dist', 'dist, by rollup', '10 s', {
       'crate/pkg',
       'rollup.config.mjs',
       'scripts/inline-wasm.mjs',
+      'scripts/licences.mjs',
+      'scripts/licences',
       'package.json',
       'package-lock.json',
       'tsconfig.json',

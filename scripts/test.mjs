@@ -7,6 +7,7 @@ const HELP = `npm test [-- [--only <runner>]... [words...]]
 
 Does all set-up, then runs every runner and prints the totals over all of them.
 
+  --coverage       lines and branches of ts/ that vitest under this Node runs; too few are a failure (vitest.config.mjs)
   --only <runner>  only runners whose name contains this: cargo, vitest-own, vitest-node24, browsers (may be repeated)
   words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
 
@@ -15,7 +16,11 @@ const hasNode24 = process.platform === 'linux' && process.arch === 'x64' && ownM
 
 const RUNNERS = [
   { name: 'cargo', title: 'cargo test (native, scalar)', run: cargo },
-  { name: 'vitest-own', title: `vitest, Node ${process.versions.node}`, run: vitest(process.execPath) },
+  {
+    name: 'vitest-own',
+    title: `vitest, Node ${process.versions.node}`,
+    run: vitest(process.execPath, process.argv.includes('--coverage') ? ['--coverage'] : []),
+  },
   {
     name: 'vitest-node24',
     title: 'vitest, Node 24',
@@ -91,7 +96,11 @@ const line = ({ passed, failed, skipped }) =>
 
 await main(async () => {
   const { values, positionals } = parseArgs({
-    options: { only: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      coverage: { type: 'boolean' },
+      only: { type: 'string', multiple: true },
+      help: { type: 'boolean', short: 'h' },
+    },
     allowPositionals: true,
   });
   if (values.help) {

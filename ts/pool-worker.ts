@@ -17,7 +17,10 @@ let runner: Runner | undefined;
 async function receive(message: ToWorker): Promise<void> {
   if ('job' in message) {
     const { job } = message;
-    if (job.ticket && !claim(job.ticket, job.id)) return;
+    if (job.ticket && !claim(job.ticket, job.id)) {
+      port.postMessage({ skipped: job.id }, []);
+      return;
+    }
     try {
       const answer = runner!.run(job);
       port.postMessage(

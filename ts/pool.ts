@@ -2,7 +2,8 @@ import { GruError } from './errors.ts';
 import { builtin, folderOf } from './host.ts';
 import { GruModel } from './model.ts';
 import { backendOf } from './origin.ts';
-import { checkPoolOptions, type PoolOptions } from './pool/options.ts';
+import { toGruError } from './pool/failure.ts';
+import { type PoolOptions, readPoolOptions } from './pool/options.ts';
 import { Pool } from './pool/pool.ts';
 import type { GruPool } from './pool/types.ts';
 import type { PoolWorker } from './pool/worker.ts';
@@ -24,7 +25,8 @@ const WORKER = 'pool-worker.js';
  * from one copy before they pack them.
  *
  * @param model Keep it as long as the pool: it does the runs that are too small for a worker.
- * @throws GruError `invalid_argument`, `disposed`; `worker_lost` when workers cannot be started, `out_of_memory`.
+ * @throws GruError `invalid_argument`, `disposed`; `worker_lost` when workers cannot be started, `timeout` when they do not
+ *   answer, `out_of_memory`.
  *
  * @example
  * import { loadModel } from 'gru-wasm';
@@ -34,19 +36,24 @@ const WORKER = 'pool-worker.js';
  * await pool.close();
  */
 export async function createPool(model: GruModel, options: PoolOptions = {}): Promise<GruPool> {
-  if (!(model instanceof GruModel)) {
-    throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
+  try {
+    if (!(model instanceof GruModel)) {
+      throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
+    }
+    const backend = backendOf(model);
+    if (!backend) {
+      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
+    }
+    const read = readPoolOptions(options);
+    const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
+    await backend.settled?.();
+    const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
+    await pool.start();
+    return pool;
+  } catch (error) {
+    // A getter or a Proxy of the caller's threw, or there was no memory for the copy of the weights.
+    throw toGruError(error, 'createPool', 'invalid_argument');
   }
-  checkPoolOptions(options);
-  const backend = backendOf(model);
-  if (!backend) {
-    throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
-  }
-  const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker } = options;
-  await backend.settled?.();
-  const pool = new Pool({ model, backend, workers, maxQueue, createWorker });
-  await pool.start();
-  return pool;
 }
 
 function parallelism(): number {

@@ -21,7 +21,7 @@ import { inputsOf } from './trial.mjs';
 export const ENTRY = new URL('../../dist/index.js', import.meta.url).href;
 /** Heap of the worker: what Node, the library and the seeds take, and 64 MB. */
 const HEAP_MB = 128;
-const HANG_MS = 30_000;
+const HANG_MS = 120_000;
 const MOST_FAILURES = 20;
 
 /** Writes an input so that `--replay` can read it. */

@@ -94,12 +94,13 @@ export async function tryInput(
   /** @type {Api} */ api,
   /** @type {Input} */ input,
   /** @type {() => number} */ takeMemory,
+  mostMs = MOST_MS,
 ) {
   let outcome = await once(api, input, takeMemory);
-  for (let more = 0; more < 2 && outcome.ms > MOST_MS; more++) {
+  for (let more = 0; more < 2 && outcome.ms > mostMs; more++) {
     const next = await once(api, input, takeMemory, true);
     if (next.ms < outcome.ms) outcome = next;
   }
-  if (outcome.ms > MOST_MS) outcome.failure ??= `took ${outcome.ms.toFixed(0)} ms`;
+  if (outcome.ms > mostMs) outcome.failure ??= `took ${outcome.ms.toFixed(0)} ms`;
   return outcome;
 }

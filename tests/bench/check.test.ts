@@ -32,7 +32,7 @@ const NAMES = [
 describe.each(ENGINES.map((engine) => ({ name: engine.name, engine })))(
   'benchmark engine $name',
   ({ name, engine }) => {
-    test.each(NAMES)('%s', { timeout: 60_000 }, async (caseName) => {
+    test.each(NAMES)('%s', async (caseName) => {
       expect(engine.takes(caseNamed(caseName))).toBe(true);
       const checked = check(engine, caseName);
       if (name === 'relaxed' && !hasRelaxedSimd()) await expect(checked).rejects.toThrow(LeftOut);

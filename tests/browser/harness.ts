@@ -97,7 +97,7 @@ export class Visit {
         if (!response.ok()) problems.push(`HTTP status ${response.status()} for ${response.url()}`);
       });
       await page.goto(url);
-      await page.waitForFunction('globalThis.tasks', { timeout: 10_000 });
+      await page.waitForFunction('globalThis.tasks', { timeout: 100_000 });
       return new Visit(browser, page, server);
     } catch (cause) {
       await browser?.close();
@@ -126,7 +126,7 @@ export class Visit {
   async open<R>(path: string, condition: string): Promise<R> {
     const page = await this.browser.newPage();
     await page.goto(new URL(path, this.page.url()).href);
-    const value = await page.waitForFunction(condition, { timeout: 20_000 });
+    const value = await page.waitForFunction(condition, { timeout: 200_000 });
     return (await value.jsonValue()) as R;
   }
 

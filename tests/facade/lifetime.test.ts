@@ -54,7 +54,7 @@ function counted(backend: Backend) {
 }
 
 async function collected(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 50 && !done(); i++) {
+  for (let i = 0; i < 1000 && !done(); i++) {
     globalThis.gc?.();
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -43,12 +43,12 @@ describe.each(Object.entries(READERS))('damaged %s', (_, [bytes, read]) => {
     await read(bytes);
   });
 
-  test('cut off anywhere', { timeout: 120_000 }, async () => {
+  test('cut off anywhere', async () => {
     const step = Math.max(1, Math.floor(bytes.length / 500));
     for (let length = 0; length < bytes.length; length += step) await survives(read, bytes.slice(0, length));
   });
 
-  test('changed anywhere', { timeout: 120_000 }, async () => {
+  test('changed anywhere', async () => {
     const next = random(11);
     for (let i = 0; i < 800; i++) await survives(read, mutate(bytes, next));
   });
@@ -57,7 +57,7 @@ describe.each(Object.entries(READERS))('damaged %s', (_, [bytes, read]) => {
 describe('hostile HDF5', () => {
   const read = READERS['.h5']![1];
 
-  test('numbers of its structures changed to extremes', { timeout: 120_000 }, async () => {
+  test('numbers of its structures changed to extremes', async () => {
     const starts = ['TREE', 'SNOD', 'HEAP', 'GCOL'].flatMap((signature) => offsetsOf(h5, signature));
     expect(starts.length).toBeGreaterThan(20);
     for (const start of starts) {
@@ -70,7 +70,7 @@ describe('hostile HDF5', () => {
     }
   });
 
-  test('addresses of its structures swapped, so that it has cycles', { timeout: 120_000 }, async () => {
+  test('addresses of its structures swapped, so that it has cycles', async () => {
     const starts = ['TREE', 'SNOD', 'HEAP'].flatMap((signature) => offsetsOf(h5, signature));
     const next = random(5);
     const view = new DataView(h5.buffer, h5.byteOffset, h5.byteLength);

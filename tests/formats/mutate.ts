@@ -50,7 +50,8 @@ export function mutate(bytes: Uint8Array, next: () => number): Uint8Array {
   return out;
 }
 
-/** Runs `read` on damaged bytes: it may succeed, or throw a GruError, within a second. */
+/** Runs `read` on damaged bytes: it may succeed, or throw a GruError, within ten seconds: most take
+ * milliseconds, and the machine may be busy. */
 export async function survives(read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): Promise<void> {
   const took = stopwatch();
   try {
@@ -58,7 +59,7 @@ export async function survives(read: (bytes: Uint8Array) => unknown, bytes: Uint
   } catch (error) {
     if (!(error instanceof GruError) || error.code === 'internal') throw error;
   }
-  expect(took()).toBeLessThan(1000);
+  expect(took()).toBeLessThan(10_000);
 }
 
 /** Milliseconds from now on: of the clock or of the processor, whichever are fewer, for others may use the machine. */

@@ -19,7 +19,7 @@ describe('the tarball', () => {
     ];
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
     npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${filename}`);
-  }, 120_000);
+  });
   afterAll(() => {
     rmSync(folder, { recursive: true });
   });
@@ -194,7 +194,7 @@ describe('the tarball', () => {
     expect(() =>
       execFileSync(process.execPath, [tsc, ...args, 'consumer.ts'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }),
     ).not.toThrow();
-  }, 60_000);
+  });
 
   test('imports nothing of Node: bundlers for browsers refuse that', () => {
     const dist = join(folder, 'node_modules/gru-wasm/dist');

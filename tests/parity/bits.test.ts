@@ -20,7 +20,7 @@ describe('the same bits', () => {
     ['wide gru layers', 30, wideRun],
     ['graphs of layers', 60, graphRun],
   ];
-  test.each(makers)('%s: baseline wasm, native and JS', { timeout: 300_000 }, (_, count, make) => {
+  test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
     const random = new Random(20261124);
     const runs = Array.from({ length: count }, () => make(random));
     const native = runNative(runs);

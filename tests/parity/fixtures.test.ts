@@ -30,7 +30,7 @@ async function runOf(recorded: Recorded, random: Random): Promise<Run | undefine
   return { graph, lengths, timeMajor: false, inputs, hidden };
 }
 
-test('every recorded model: baseline wasm, native and JS', { timeout: 120_000 }, async () => {
+test('every recorded model: baseline wasm, native and JS', async () => {
   const baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   const random = new Random(5);
   const runs: { label: string; run: Run }[] = [];

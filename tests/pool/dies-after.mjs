@@ -1,3 +1,6 @@
 // The pool's worker, which dies when it has answered a job.
-import 'gru-wasm/pool-worker';
-import './dying.mjs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { die } from './dying.mjs';
+
+await import(workerData.script);
+parentPort.on('message', die);

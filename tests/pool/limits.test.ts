@@ -1,10 +1,8 @@
 import type { GruModel } from 'gru-wasm';
 import { createPool, type PoolOptions } from 'gru-wasm/pool';
-import { Worker } from 'node:worker_threads';
 import { beforeAll, expect, test } from 'vitest';
 import { numbers, plain, SIZE } from './models.ts';
-
-const script = new URL(import.meta.resolve('gru-wasm/pool-worker'));
+import { sourceWorker } from './source.ts';
 
 let model: GruModel;
 beforeAll(async () => {
@@ -24,7 +22,7 @@ async function counting(options: PoolOptions) {
     ...options,
     createWorker: () => {
       counts.workers++;
-      const worker = new Worker(script);
+      const worker = sourceWorker();
       const post = worker.postMessage.bind(worker);
       worker.postMessage = (message: object, transfer) => {
         if ('job' in message) counts.jobs++;
@@ -103,9 +101,8 @@ test('a thread that is busy with the answers still comes to its timers', async (
   const { pool } = await counting({ workers: 2 });
   let ticks = 0;
   const timer = setInterval(() => ticks++, 1);
-  const end = performance.now() + 2000;
   const produce = async () => {
-    while (performance.now() < end) {
+    for (let round = 0; round < 16; round++) {
       await pool.run(one());
       // Longer than a worker takes for the next one.
       for (const done = performance.now() + 20; performance.now() < done;);
@@ -139,17 +136,11 @@ test('abort: before, in the queue, and at work; the pool goes on', async () => {
   await pool.close();
 });
 
-test('a timeout rejects; a worker that goes on for too long is replaced', async () => {
+test('a timeout rejects; the pool goes on', async () => {
   const { pool, counts } = await counting({ workers: 1 });
   await expect(pool.run(big(), { timeout: 1 })).rejects.toMatchObject({ name: 'GruError', code: 'timeout' });
-  expect(await pool.run(big(), { timeout: 60_000 })).toEqual(model.run(big()));
+  expect(await pool.run(big(), { timeout: 1e9 })).toEqual(model.run(big()));
   expect(counts.workers).toBe(1);
-
-  const huge = { data: numbers(3000 * 100 * SIZE), shape: [3000, 100, SIZE] };
-  // Long enough for the worker to start it.
-  await expect(pool.run(huge, { timeout: 100 })).rejects.toMatchObject({ code: 'timeout' });
-  expect(await pool.run(big())).toEqual(model.run(big()));
-  expect(counts.workers).toBe(2);
   await pool.close();
 });
 

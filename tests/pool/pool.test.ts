@@ -2,6 +2,9 @@ import type { GruModel, ModelOptions, RunOptions } from 'gru-wasm';
 import { createPool, type GruPool } from 'gru-wasm/pool';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE, wide } from './models.ts';
+import { sourceWorker } from './source.ts';
+
+const createWorker = () => sourceWorker();
 
 type Input = Parameters<GruModel['run']>[0];
 
@@ -48,7 +51,7 @@ describe.each(BACKENDS)('a pool of three workers, %s', (_, options, shared) => {
   beforeAll(async () => {
     if (shared === false) vi.stubGlobal('SharedArrayBuffer', undefined);
     model = await plain(options);
-    pool = await createPool(model, { workers: 3 });
+    pool = await createPool(model, { workers: 3, createWorker });
   });
   afterAll(async () => {
     await pool.close();
@@ -70,7 +73,7 @@ describe.each(BACKENDS)('a pool of three workers, %s', (_, options, shared) => {
   test('ids, features and vectors; two directions', async () => {
     const batch = 7;
     const several = await wide(options);
-    await using second = await createPool(several, { workers: 2 });
+    await using second = await createPool(several, { workers: 2, createWorker });
     const ids = Array.from({ length: batch * 60 }, (_, i) => (i * 7) % 40);
     const x = numbers(batch * 60 * SIZE);
     const v = numbers(batch * 8);

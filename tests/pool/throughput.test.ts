@@ -58,4 +58,4 @@ test('killed again and again, it loses and repeats no row', async () => {
   expect(readFileSync(output, 'utf8')).not.toBe(expected);
   execFileSync(process.execPath, args(output), { stdio: 'pipe' });
   expect(readFileSync(output, 'utf8')).toBe(expected);
-}, 120_000);
+});

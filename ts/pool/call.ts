@@ -1,4 +1,5 @@
 import { GruError } from '../errors.ts';
+import { toGruError } from './failure.ts';
 import type { Graph } from '../graph.ts';
 import type { RunResult } from '../result.ts';
 import type { StateGroup } from '../states.ts';
@@ -59,7 +60,7 @@ export class Call {
       if (--this.missing > 0) return;
       this.resolve(this.assembly.result(groups));
     } catch (error) {
-      this.fail(error);
+      this.fail(toGruError(error, 'pool.run'));
     }
     this.end();
   }

@@ -1,6 +1,7 @@
 import type { Arena } from './arena.ts';
 import { GruError } from '../errors.ts';
-import type { Failure, Job, Start } from './messages.ts';
+import { toGruError } from './failure.ts';
+import { type Failure, fits, type Job, type Start } from './messages.ts';
 import type { Part } from './call.ts';
 import { Place } from './place.ts';
 import { type PoolWorker, WorkerHandle } from './worker.ts';
@@ -10,6 +11,14 @@ const MAX_FAILED_STARTS = { first: 3, later: 20 };
 
 /** Ids of jobs start again after this one: they must fit a ticket. */
 const LAST_ID = 2 ** 31 - 1;
+
+/** What workers are made of. */
+export interface CrewOptions {
+  createWorker: () => PoolWorker;
+  /** Milliseconds that those which start may all be silent. */
+  startTimeout: number;
+  start: Omit<Start, 'lock'>;
+}
 
 /** What the crew tells the pool. */
 export interface CrewEvents {
@@ -26,8 +35,7 @@ export interface CrewEvents {
 
 /** The workers of a pool: starts them, gives them parts of calls, replaces those that die. */
 export class Crew {
-  private readonly createWorker: () => PoolWorker;
-  private readonly start: Omit<Start, 'lock'>;
+  private readonly options: CrewOptions;
   private readonly events: CrewEvents;
   private readonly places = new Set<Place>();
   private jobs = 0;
@@ -35,10 +43,10 @@ export class Crew {
   /** A worker has been ready. */
   private running = false;
   private closed = false;
+  private startTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(createWorker: () => PoolWorker, start: Omit<Start, 'lock'>, events: CrewEvents) {
-    this.createWorker = createWorker;
-    this.start = start;
+  constructor(options: CrewOptions, events: CrewEvents) {
+    this.options = options;
     this.events = events;
   }
 
@@ -63,33 +71,44 @@ export class Crew {
   /** Adds a worker. @throws GruError `worker_lost` when there cannot be one. */
   hire(): void {
     try {
-      const worker = new WorkerHandle(this.createWorker(), this.start, {
+      const worker: WorkerHandle = new WorkerHandle(this.options.createWorker(), this.options.start, {
+        online: () => {
+          this.watchStarts();
+        },
         ready: () => {
           this.failedStarts = 0;
           this.running = true;
           place.ready = true;
+          this.watchStarts();
           place.worker.keepAlive(false);
           this.events.idle();
         },
-        answered: ({ id, results }) => {
-          const held = place.take(id);
-          if (held) this.events.answered(held.part, results ?? held.job.results!);
+        answered: (answer) => {
+          const held = place.take(answer.id, (job) => fits(answer, job));
+          if (!held) return false;
+          this.events.answered(held.part, answer.results ?? held.job.results!);
           this.events.idle();
+          return true;
         },
-        failed: (failure) => {
-          this.failed(place, failure);
+        failed: (failure) => this.failed(place, failure),
+        skipped: (id) => {
+          if (!place.skip(id)) return false;
+          this.events.idle();
+          return true;
         },
         died: (why) => {
           this.replace(place, why);
         },
       });
-      const place = new Place(worker, () => {
+      const place: Place = new Place(worker, () => {
         void worker.terminate();
         this.replace(place, 'it did not end in time');
       });
       this.places.add(place);
+      this.watchStarts();
     } catch (cause) {
-      throw new GruError('worker_lost', `a worker could not be started: ${String(cause)}`, { cause });
+      const error = toGruError(cause, 'a worker could not be started', 'worker_lost');
+      throw new GruError('worker_lost', error.message, { cause });
     }
   }
 
@@ -111,6 +130,7 @@ export class Crew {
 
   async close(): Promise<void> {
     this.closed = true;
+    clearTimeout(this.startTimer);
     const places = [...this.places];
     this.places.clear();
     for (const place of places) place.vacate();
@@ -122,17 +142,42 @@ export class Crew {
     for (const place of this.places) place.giveUp();
   }
 
-  private failed(place: Place, { id, code, message }: Failure): void {
+  private failed(place: Place, { id, code, message }: Failure): boolean {
     const error = new GruError(code, message);
     if (id === undefined) {
-      void place.worker.terminate();
-      this.places.delete(place);
+      if (place.ready) return false;
       this.fall(error);
+      return true;
+    }
+    const held = place.take(id, () => true);
+    if (!held) return false;
+    this.events.failed(held.part, error);
+    this.events.idle();
+    return true;
+  }
+
+  /** The time begins again at each sign of life from any of them: many workers on few cores start one after the other. */
+  private watchStarts(): void {
+    clearTimeout(this.startTimer);
+    this.startTimer = undefined;
+    if (this.readyCount === this.places.size) return;
+    this.startTimer = setTimeout(() => {
+      this.giveUpStarts();
+    }, this.options.startTimeout);
+  }
+
+  private giveUpStarts(): void {
+    const why = `it did not answer its start for ${this.options.startTimeout} ms`;
+    if (this.readyCount === 0) {
+      const advice =
+        'its script must be gru-wasm/pool-worker of this version; where it needs longer, raise startTimeout';
+      this.fall(new GruError('timeout', `createPool: a worker cannot be used: ${why}; ${advice}`));
       return;
     }
-    const held = place.take(id);
-    if (held) this.events.failed(held.part, error);
-    this.events.idle();
+    for (const place of [...this.places].filter(({ ready }) => !ready)) {
+      void place.worker.terminate();
+      this.replace(place, why);
+    }
   }
 
   private replace(place: Place, why: string): void {

@@ -26,6 +26,8 @@ export interface Job {
   inputs: (Float32Array | Int32Array)[];
   /** By hidden state: (batch, hiddenSize), or undefined for zeros. */
   initial: (Float32Array | undefined)[];
+  /** How many numbers each array of {@link Answer} has. */
+  sizes: number[];
   /** Shared memory where the results are to be, as in {@link Answer}; undefined: the worker answers with arrays of its own. */
   results: Float32Array[] | undefined;
 }
@@ -45,4 +47,30 @@ export interface Failure {
 }
 
 export type ToWorker = { start: Start } | { job: Job };
-export type FromWorker = { ready: true } | { answer: Answer } | { failure: Failure };
+/** `skipped`: the worker came to a job that was taken back. */
+export type FromWorker = { ready: true } | { answer: Answer } | { failure: Failure } | { skipped: number };
+
+/** Reads what a worker sent, which may be anything where `createWorker` made it. */
+export function readMessage(message: unknown): FromWorker | undefined {
+  const { ready, answer, failure, skipped } = (message ?? {}) as Partial<Record<string, unknown>>;
+  if (ready === true) return { ready };
+  if (typeof skipped === 'number') return { skipped };
+  if (failure) {
+    const { id, code, message: text } = failure as Partial<Failure>;
+    const isFailure =
+      (id === undefined || typeof id === 'number') && typeof code === 'string' && typeof text === 'string';
+    return isFailure ? { failure: { id, code, message: text } } : undefined;
+  }
+  const { id, results } = (answer ?? {}) as Partial<Answer>;
+  return typeof id === 'number' ? { answer: { id, results } } : undefined;
+}
+
+/** Whether an answer has the arrays that the job is to have. */
+export function fits({ results }: Answer, job: Job): boolean {
+  if (job.results) return results === undefined;
+  return (
+    Array.isArray(results) &&
+    results.length === job.sizes.length &&
+    job.sizes.every((size, i) => results[i] instanceof Float32Array && results[i].length === size)
+  );
+}

@@ -14,6 +14,11 @@ export interface PoolOptions {
    * policy, `resourceLimits`. The worker runs `gru-wasm/pool-worker`. It is called again for each worker that died.
    */
   createWorker?: (() => PoolWorker) | undefined;
+  /**
+   * Milliseconds that workers which start may all be silent; then they are given up, and `createPool` rejects with `timeout`.
+   * Default 10,000: a worker is ready within 0.1 s, larger models take as long as their weights take to be packed.
+   */
+  startTimeout?: number | undefined;
 }
 
 /** Options of {@link GruPool.run}: those of `model.run` but `out`, and when to give up. */
@@ -27,39 +32,50 @@ export interface PoolRunOptions extends Omit<RunOptions, 'out'> {
 /** What `setTimeout` can wait: 24 days. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-/** @throws GruError `invalid_argument`. */
-export function checkPoolOptions(options: PoolOptions): void {
-  checkOptions('createPool', options, ['workers', 'maxQueue', 'createWorker']);
-  whole('createPool: workers', options.workers, 1, 1024);
-  whole('createPool: maxQueue', options.maxQueue, 0, 2 ** 31);
-  const { createWorker } = options as { createWorker?: unknown };
+/** Reads each option once. @throws GruError `invalid_argument`. */
+export function readPoolOptions(options: PoolOptions): PoolOptions {
+  checkOptions('createPool', options, ['workers', 'maxQueue', 'createWorker', 'startTimeout']);
+  const { workers, maxQueue, createWorker, startTimeout } = options;
+  whole('createPool: workers', workers, 1, 1024);
+  whole('createPool: maxQueue', maxQueue, 0, 2 ** 31);
+  milliseconds('createPool: startTimeout', startTimeout);
   if (createWorker !== undefined && typeof createWorker !== 'function') {
     throw new GruError(
       'invalid_argument',
       `createPool: createWorker must be a function, got ${describe(createWorker)}`,
     );
   }
+  return { workers, maxQueue, createWorker, startTimeout };
 }
 
-/** The options of `model.run`, and the others. @throws GruError `invalid_argument`. */
-export function checkRunOptions(options: PoolRunOptions): { run: RunOptions; signal?: AbortSignal; timeout?: number } {
+/** The options of `model.run`, and the others; each is read once. @throws GruError `invalid_argument`. */
+export function readRunOptions(options: PoolRunOptions): { run: RunOptions; signal?: AbortSignal; timeout?: number } {
   checkOptions('pool.run', options, [
     ...['initialStates', 'timeMajor', 'lengths', 'mask', 'padding'],
     ...['signal', 'timeout'],
   ]);
-  const { signal, timeout, ...run } = options;
-  if (timeout !== undefined && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
-    const range = `a number of milliseconds up to ${LONGEST_TIMEOUT}`;
-    throw new GruError('invalid_argument', `pool.run: timeout must be ${range}, got ${describe(timeout)}`);
-  }
-  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
+  const { signal, timeout, initialStates, timeMajor, lengths, mask, padding = 'zero' } = options;
+  milliseconds('pool.run: timeout', timeout);
+  if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `pool.run: signal must be an AbortSignal, got ${describe(signal)}`);
   }
-  const { padding = 'zero' } = run;
   if (!['zero', 'hold', 'none'].includes(padding)) {
     throw new GruError('invalid_argument', `pool.run: padding must be zero, hold or none, got ${describe(padding)}`);
   }
+  const run = { initialStates, timeMajor, lengths, mask, padding };
   return { run, ...(signal && { signal }), ...(timeout !== undefined && { timeout }) };
+}
+
+/** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
+function isSignal(signal: unknown): boolean {
+  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function');
+}
+
+function milliseconds(what: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'number' && value > 0 && value <= LONGEST_TIMEOUT)) return;
+  const range = `a number of milliseconds up to ${LONGEST_TIMEOUT}`;
+  throw new GruError('invalid_argument', `${what} must be ${range}, got ${describe(value)}`);
 }
 
 function whole(what: string, value: unknown, least: number, most: number): void {

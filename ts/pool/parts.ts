@@ -34,7 +34,7 @@ export function readRun(
   return { run, initial: readStates(groups, options.initialStates, run) };
 }
 
-/** Features stay where the caller has them, unless there is padding to be left out. */
+/** Copies what the caller may change while the call waits; padding is left out. @throws RangeError for want of memory. */
 export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
   const { ragged } = run;
   const inputs = graph.inputs.map(({ dtype, kind, size }, i): Values => {
@@ -44,10 +44,16 @@ export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'ini
       packRows(ragged, data, size, run.steps, run.timeMajor, into);
       return into;
     }
-    if (dtype === 'float32') return data as Float32Array;
-    return data instanceof Int32Array ? data : Int32Array.from(data);
+    // Sequences have been joined to an array of ours.
+    if (run.sequences(i)) return data as Values;
+    return dtype === 'int32' ? Int32Array.from(data) : new Float32Array(data);
   });
-  return { run, initial, inputs, offsets: ragged && offsetsOf(ragged.lengths) };
+  return {
+    run,
+    initial: initial.map((states) => states && new Float32Array(states)),
+    inputs,
+    offsets: ragged && offsetsOf(ragged.lengths),
+  };
 }
 
 function offsetsOf(lengths: Int32Array): Int32Array {
@@ -105,6 +111,7 @@ function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, si
 export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Span[], id: number, arena: Arena): Job {
   const ticket = arena.restart(id);
   const { run, offsets } = batch;
+  const sizes = results(graph).map((of) => rowsOf(batch, spans, of.kind) * of.size);
   return {
     id,
     ticket,
@@ -120,9 +127,8 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
         return states && take(batch, spans, 'vector', hiddenSize, states, arena);
       }),
     ),
-    results: Arena.shared
-      ? results(graph).map((of) => arena.floats(rowsOf(batch, spans, of.kind) * of.size))
-      : undefined,
+    sizes,
+    results: Arena.shared ? sizes.map((size) => arena.floats(size)) : undefined,
   };
 }
 

@@ -11,13 +11,19 @@ interface Held {
   part: Part;
   job: Job;
   arena: Arena;
+  /** Taken back: the worker will find that it is not to do it, and say so. */
+  revoked: boolean;
 }
 
-/** A worker and what it was given: the part that it is at, and with shared memory another, so that it never waits for one. */
+/**
+ * A worker and what it was given: the part that it is at, and with shared memory another, so that it never waits for one. It
+ * answers in order, parts that were taken back too: a worker that is stuck before it looks at one is known by that.
+ */
 export class Place {
   readonly worker: WorkerHandle;
   ready = false;
-  private readonly held: Held[] = [];
+  /** What the worker has not answered. */
+  private readonly given: Held[] = [];
   private readonly arenas = Arena.shared ? [new Arena(), new Arena()] : [new Arena()];
   private readonly overdue: () => void;
   private grace: ReturnType<typeof setTimeout> | undefined;
@@ -29,21 +35,22 @@ export class Place {
   }
 
   get idle(): boolean {
-    return this.ready && this.held.length === 0;
+    return this.ready && this.given.length === 0;
   }
 
+  /** Nothing is given to a worker that may be stuck. */
   get hasRoom(): boolean {
-    return this.ready && this.arenas.length > 0;
+    return this.ready && this.arenas.length > 0 && !this.isIdling;
   }
 
   /** The job that it is at: the lower, the sooner it should end; 0 for none. */
   get job(): number {
-    return this.held[0]?.job.id ?? 0;
+    return this.given[0]?.job.id ?? 0;
   }
 
   /** The job that waits until that one ends, or 0. */
   get next(): number {
-    return this.held[1]?.job.id ?? 0;
+    return this.waiting?.job.id ?? 0;
   }
 
   /** Nothing has changed where it throws. */
@@ -52,55 +59,82 @@ export class Place {
     const job = cut(arena);
     this.worker.run(job);
     this.arenas.pop();
-    this.held.push({ part, job, arena });
+    this.given.push({ part, job, arena, revoked: false });
     this.worker.keepAlive(true);
   }
 
-  /** The worker has ended a job. */
-  take(id: number): Held | undefined {
-    const first = this.held[0];
-    if (first?.job.id !== id) return undefined;
-    this.remove(first);
-    this.giveUp();
+  /** The job that the worker has ended, which must be the one that it was at. */
+  take(id: number, fits: (job: Job) => boolean): { part: Part; job: Job } | undefined {
+    const first = this.given[0];
+    if (first?.job.id !== id || first.revoked || !fits(first.job)) return undefined;
+    this.given.shift();
+    this.release(first);
+    this.proceed();
     return first;
+  }
+
+  /** @returns Whether the worker has come to a job that was taken back. */
+  skip(id: number): boolean {
+    const first = this.given[0];
+    if (first?.job.id !== id || !first.revoked) return false;
+    this.given.shift();
+    this.proceed();
+    return true;
   }
 
   /** The part that waits, unless the worker has just started it. */
   takeBack(): Part | undefined {
-    const next = this.held[1];
-    if (!next || !revoke(next)) return undefined;
-    this.remove(next);
-    return next.part;
+    const next = this.waiting;
+    return next && this.revoke(next) ? next.part : undefined;
   }
 
   /** What nobody waits for any more does not start; the worker has a while to end it where it has. */
   giveUp(): void {
-    for (const held of [...this.held]) if (held.part.call.settled && revoke(held)) this.remove(held);
-    if (this.held[0]?.part.call.settled) this.grace ??= setTimeout(this.overdue, GRACE);
+    for (const held of this.given) if (held.part.call.settled) this.revoke(held);
+    if (this.isIdling) this.grace ??= setTimeout(this.overdue, GRACE);
   }
 
-  /** The worker is gone. @returns The parts that it had. It may have died of all but one that waited. */
+  /** The worker is gone. @returns The parts that it had. It may have died of all but those that waited. */
   vacate(): Part[] {
     clearTimeout(this.grace);
-    return this.held.splice(0).map((held, i) => {
-      if (i === 0 || !revoke(held)) held.part.deaths++;
-      return held.part;
-    });
+    const given = this.given.splice(0);
+    const parts = given.filter(({ revoked }) => !revoked);
+    for (const held of parts) if (held === given[0] || !claimed(held)) held.part.deaths++;
+    return parts.map(({ part }) => part);
   }
 
-  private remove(held: Held): void {
-    const at = this.held.indexOf(held);
-    if (at === 0) {
-      clearTimeout(this.grace);
-      this.grace = undefined;
-    }
-    this.held.splice(at, 1);
-    this.arenas.push(held.arena);
-    this.worker.keepAlive(this.held.length > 0);
+  /** The worker is at what nobody waits for. */
+  private get isIdling(): boolean {
+    const first = this.given[0];
+    return first !== undefined && (first.revoked || first.part.call.settled);
+  }
+
+  private get waiting(): Held | undefined {
+    return this.given.find((held, i) => i > 0 && !held.revoked);
+  }
+
+  /** It has answered: what comes next has a while of its own. */
+  private proceed(): void {
+    clearTimeout(this.grace);
+    this.grace = undefined;
+    this.giveUp();
+  }
+
+  /** @returns Whether the worker has not started it; it never will then. */
+  private revoke(held: Held): boolean {
+    if (held.revoked || !claimed(held)) return false;
+    held.revoked = true;
+    this.release(held);
+    return true;
+  }
+
+  private release({ arena }: Held): void {
+    this.arenas.push(arena);
+    this.worker.keepAlive(this.given.some(({ revoked }) => !revoked));
   }
 }
 
-/** @returns Whether the worker has not started it; it never will then. */
-function revoke({ job: { id, ticket } }: Held): boolean {
+/** @returns Whether it is ours now, and not the worker's. */
+function claimed({ job: { id, ticket } }: Held): boolean {
   return ticket !== undefined && claim(ticket, id);
 }

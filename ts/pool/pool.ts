@@ -2,13 +2,14 @@ import type { Backend } from '../backend.ts';
 import { GruError } from '../errors.ts';
 import { type Graph, resolveGraph } from '../graph.ts';
 import type { ModelInput } from '../inputs.ts';
-import type { GruModel } from '../model.ts';
+import type { GruModel, RunOptions } from '../model.ts';
 import type { RunResult } from '../result.ts';
 import type { ModelSpec } from '../spec.ts';
 import { groupStates, type StateGroup } from '../states.ts';
-import { Call, type Part } from './call.ts';
+import { Call, type Limits, type Part } from './call.ts';
 import { Crew } from './crew.ts';
-import { checkRunOptions, type PoolRunOptions } from './options.ts';
+import { toGruError } from './failure.ts';
+import { type PoolRunOptions, readRunOptions } from './options.ts';
 import { cut, prepare, readRun } from './parts.ts';
 import { shareSpec } from './share.ts';
 import type { GruPool } from './types.ts';
@@ -34,6 +35,7 @@ export interface PoolParts {
   workers: number;
   maxQueue: number;
   createWorker: () => PoolWorker;
+  startTimeout: number;
 }
 
 /** The pool on the caller's side: a queue of calls, which it cuts into parts for its {@link Crew}. */
@@ -58,7 +60,7 @@ export class Pool implements GruPool {
   private ended: GruError | undefined;
   private started: { resolve: () => void; reject: (error: GruError) => void } | undefined;
 
-  constructor({ model, backend, workers, maxQueue, createWorker }: PoolParts) {
+  constructor({ model, backend, workers, maxQueue, createWorker, startTimeout }: PoolParts) {
     this.model = model;
     this.workers = workers;
     this.maxQueue = maxQueue;
@@ -68,25 +70,28 @@ export class Pool implements GruPool {
     this.stepWork = stepWork(model);
     this.leastWork = backend.shared ? LEAST_WORK.wasm : LEAST_WORK.js;
     const start = { backend: backend.name, shared: backend.shared, spec: shareSpec(spec) };
-    this.crew = new Crew(createWorker, start, {
-      idle: () => {
-        if (this.crew.readyCount === this.workers) this.started?.resolve();
-        this.pump();
+    this.crew = new Crew(
+      { createWorker, startTimeout, start },
+      {
+        idle: () => {
+          if (this.crew.readyCount === this.workers) this.started?.resolve();
+          this.pump();
+        },
+        answered: ({ call, spans }, results) => {
+          call.put(spans, results, this.groups);
+        },
+        failed: ({ call }, error) => {
+          call.reject(error);
+        },
+        lost: (part, why) => {
+          this.lost(part, why);
+        },
+        broken: (error) => {
+          this.end(error);
+          this.started?.reject(error);
+        },
       },
-      answered: ({ call, spans }, results) => {
-        call.put(spans, results, this.groups);
-      },
-      failed: ({ call }, error) => {
-        call.reject(error);
-      },
-      lost: (part, why) => {
-        this.lost(part, why);
-      },
-      broken: (error) => {
-        this.end(error);
-        this.started?.reject(error);
-      },
-    });
+    );
   }
 
   /** Starts the workers; resolves when all are ready. */
@@ -112,26 +117,11 @@ export class Pool implements GruPool {
   }
 
   async run(input: ModelInput | Record<string, ModelInput>, options: PoolRunOptions = {}): Promise<RunResult> {
-    const { run: runOptions, signal, timeout } = checkRunOptions(options);
+    const { run, signal, timeout } = reading(() => readRunOptions(options));
     if (this.ended) throw this.ended;
-    signal?.throwIfAborted();
-    checkAlive(this.model);
-    const read = readRun(this.graph, this.groups, input, runOptions);
-    const work = totalSteps(read.run) * this.stepWork;
-    if (work < this.leastWork) return this.model.run(input, runOptions);
-    if (this.room <= 0) {
-      throw new GruError(
-        'queue_full',
-        `pool.run: the queue is full (maxQueue ${this.maxQueue}); await pool.ready first`,
-      );
-    }
-    const call = new Call(this.graph, prepare(this.graph, read), work, { signal, timeout }, (settled) => {
-      this.settled(settled);
-    });
-    this.calls.add(call);
-    this.queue.push(call);
-    this.pump();
-    return call.promise;
+    if (signal?.aborted) throw signal.reason;
+    const taken = reading(() => this.take(input, run, { signal, timeout }));
+    return taken instanceof Call ? taken.promise : taken;
   }
 
   async drain(): Promise<void> {
@@ -151,6 +141,27 @@ export class Pool implements GruPool {
   private get room(): number {
     const { idleCount, waitingCount } = this.crew;
     return this.maxQueue + idleCount - this.queue.length - waitingCount - this.again.length;
+  }
+
+  /** Copies what the caller gives; runs it at once where it is small. */
+  private take(input: unknown, options: RunOptions, limits: Limits): Call | RunResult {
+    checkAlive(this.model);
+    const read = readRun(this.graph, this.groups, input, options);
+    const work = totalSteps(read.run) * this.stepWork;
+    if (work < this.leastWork) return this.model.run(input as ModelInput, options);
+    if (this.room <= 0) {
+      throw new GruError(
+        'queue_full',
+        `pool.run: the queue is full (maxQueue ${this.maxQueue}); await pool.ready first`,
+      );
+    }
+    const call = new Call(this.graph, prepare(this.graph, read), work, limits, (settled) => {
+      this.settled(settled);
+    });
+    this.calls.add(call);
+    this.queue.push(call);
+    this.pump();
+    return call;
   }
 
   /** Gives out work, after the calls of this tick are all in: together they may keep each worker busy without being split. */
@@ -186,8 +197,8 @@ export class Pool implements GruPool {
     try {
       this.crew.give(part, (id, arena) => cut(this.graph, this.groups, call.batch, spans, id, arena));
     } catch (error) {
-      // No memory for the copy, or an array of the caller's that has been transferred away meanwhile.
-      call.reject(error);
+      // No memory for the copy.
+      call.reject(toGruError(error, 'pool.run'));
     }
   }
 
@@ -214,6 +225,15 @@ export class Pool implements GruPool {
     this.ended = error;
     for (const call of [...this.calls]) call.reject(error);
     for (const resolve of this.roomWaiters.splice(0)) resolve();
+  }
+}
+
+/** What a getter or a Proxy of the caller's throws becomes a GruError, and so does the want of memory for the copies. */
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw toGruError(error, 'pool.run', 'invalid_argument');
   }
 }
 

@@ -1,8 +1,8 @@
 import type { CompiledModel } from '../backend.ts';
 import { backendFrom } from '../backends/wasm/core.ts';
-import { GruError } from '../errors.ts';
 import { type Graph, resolveGraph } from '../graph.ts';
 import { ModelResources } from '../resources.ts';
+import { toGruError } from './failure.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
 
 /** In the worker: a model of its own. */
@@ -24,7 +24,7 @@ export class Runner {
   }
 
   /** @throws GruError `out_of_memory`, `id_out_of_range`. The runner stays usable. */
-  run({ id, batch, steps, lengths, timeMajor, inputs, initial, results }: Job): Answer {
+  run({ id, batch, steps, lengths, timeMajor, inputs, initial, sizes, results }: Job): Answer {
     try {
       const state = this.resources.stateFor({ batch, steps, timeMajor, ragged: lengths && { lengths } });
       state.reset();
@@ -36,11 +36,7 @@ export class Runner {
       });
       state.run();
       const { outputs, states } = this.graph;
-      const own = () => [
-        ...outputs.map((_, i) => new Float32Array(state.output(i).length)),
-        ...states.map(({ hiddenSize }) => new Float32Array(batch * hiddenSize)),
-      ];
-      const into = results ?? own();
+      const into = results ?? sizes.map((size) => new Float32Array(size));
       outputs.forEach((_, i) => {
         into[i]!.set(state.output(i));
       });
@@ -57,8 +53,6 @@ export class Runner {
 
 /** What can be posted of an error. */
 export function toFailure(error: unknown, id?: number): Failure {
-  if (error instanceof GruError) return { id, code: error.code, message: error.message };
-  // "Array buffer allocation failed", "Invalid typed array length".
-  const code = error instanceof RangeError ? 'out_of_memory' : 'internal';
-  return { id, code, message: `in a worker: ${String(error)}` };
+  const { code, message } = toGruError(error, 'in a worker');
+  return { id, code, message };
 }

@@ -1,4 +1,12 @@
-import type { Answer, Failure, FromWorker, Job, Start, ToWorker } from './messages.ts';
+import {
+  type Answer,
+  type Failure,
+  type FromWorker,
+  type Job,
+  readMessage,
+  type Start,
+  type ToWorker,
+} from './messages.ts';
 
 /** A worker that runs `gru-wasm/pool-worker`: one of `node:worker_threads`, or a Web Worker made with `type: 'module'`. */
 export interface PoolWorker {
@@ -7,7 +15,8 @@ export interface PoolWorker {
 }
 
 interface NodeWorker extends PoolWorker {
-  on(event: 'message', listener: (message: FromWorker) => void): unknown;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'online', listener: () => void): unknown;
   on(event: 'error' | 'messageerror', listener: (error: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
   ref(): void;
@@ -16,9 +25,14 @@ interface NodeWorker extends PoolWorker {
 
 /** What comes from a worker. After `died` nothing does. */
 export interface WorkerEvents {
+  /** Its thread runs; only Node tells. */
+  online(): void;
   ready(): void;
-  answered(answer: Answer): void;
-  failed(failure: Failure): void;
+  /** @returns Whether there is such a job, and the answer fits it. */
+  answered(answer: Answer): boolean;
+  failed(failure: Failure): boolean;
+  /** It has come to a job that was taken back. */
+  skipped(id: number): boolean;
   died(why: string): void;
 }
 
@@ -30,15 +44,21 @@ export class WorkerHandle {
   private readonly events: WorkerEvents;
   private readonly locking = new AbortController();
   private dead = false;
+  private watching = false;
   private why = 'it ended';
 
   constructor(worker: PoolWorker, start: Omit<Start, 'lock'>, events: WorkerEvents) {
     this.worker = worker;
     this.events = events;
     let lock: string | undefined;
-    if (isNode(worker)) this.listenInNode(worker);
-    else lock = this.listenInBrowser(worker as Worker);
-    this.post({ start: { ...start, lock } }, []);
+    try {
+      if (isNode(worker)) this.listenInNode(worker);
+      else lock = this.listenInBrowser(worker as Worker);
+      this.post({ start: { ...start, lock } }, []);
+    } catch (error) {
+      void this.terminate();
+      throw error;
+    }
   }
 
   run(job: Job): void {
@@ -54,22 +74,33 @@ export class WorkerHandle {
     else this.worker.unref();
   }
 
-  /** Ends the worker; no event comes of it. */
+  /** Ends the worker; no event comes of it. What `createWorker` made may not know how: there is nothing else to do then. */
   async terminate(): Promise<void> {
     this.dead = true;
     this.locking.abort();
-    await this.worker.terminate();
+    try {
+      await this.worker.terminate();
+    } catch {
+      return;
+    }
   }
 
   private post(message: ToWorker, transfer: ArrayBuffer[]): void {
     this.worker.postMessage(message, transfer);
   }
 
-  private receive(message: FromWorker): void {
+  private receive(given: unknown): void {
     if (this.dead) return;
-    if ('answer' in message) this.events.answered(message.answer);
-    else if ('failure' in message) this.events.failed(message.failure);
-    else this.events.ready();
+    const message = readMessage(given);
+    if (!message || !this.handle(message)) this.die('it sent what gru-wasm/pool-worker of this version does not send');
+  }
+
+  private handle(message: FromWorker): boolean {
+    if ('answer' in message) return this.events.answered(message.answer);
+    if ('failure' in message) return this.events.failed(message.failure);
+    if ('skipped' in message) return this.events.skipped(message.skipped);
+    this.events.ready();
+    return true;
   }
 
   private die(why: string): void {
@@ -81,6 +112,9 @@ export class WorkerHandle {
   private listenInNode(worker: NodeWorker): void {
     worker.on('message', (message) => {
       this.receive(message);
+    });
+    worker.on('online', () => {
+      if (!this.dead) this.events.online();
     });
     // 'exit' follows.
     worker.on('error', (error) => {
@@ -98,9 +132,9 @@ export class WorkerHandle {
   private listenInBrowser(worker: Worker): string | undefined {
     const { locks: manager } = navigator as { locks?: LockManager };
     const lock = manager && `gru-wasm-pool-${performance.timeOrigin}-${Math.random()}-${locks++}`;
-    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
-      // The worker has its lock before it starts the backend.
-      if (manager && lock !== undefined && 'ready' in data) this.watch(manager, lock);
+    worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      // The worker has its lock before it starts the backend, and so before its first message.
+      if (manager && lock !== undefined && !this.watching) this.watch(manager, lock);
       this.receive(data);
     });
     worker.addEventListener('error', (event) => {
@@ -114,6 +148,7 @@ export class WorkerHandle {
   }
 
   private watch(manager: LockManager, lock: string): void {
+    this.watching = true;
     manager
       .request(lock, { signal: this.locking.signal }, () => {
         this.die(this.why);

@@ -1,0 +1,190 @@
+import type { GruModel } from 'gru-wasm';
+import { createPool, GruError, type GruPool } from 'gru-wasm/pool';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { numbers, plain, SIZE } from './models.ts';
+import { sourceWorker } from './source.ts';
+
+const createWorker = () => sourceWorker();
+
+let model: GruModel;
+let pool: GruPool;
+beforeAll(async () => {
+  model = await plain({}, 128);
+  pool = await createPool(model, { workers: 1, createWorker });
+});
+afterAll(() => pool.close());
+
+const LENGTH = 16 * 50 * SIZE;
+const batch = (data = numbers(LENGTH)) => ({ data, shape: [16, 50, SIZE] });
+
+const thrower = () => {
+  throw new Error('from a getter');
+};
+const cyclic: Record<string, unknown> = {};
+cyclic['self'] = cyclic;
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+
+/** Values that make no sense anywhere. */
+const ODD: [string, unknown][] = [
+  ['null', null],
+  ['NaN', NaN],
+  ['-1', -1],
+  ['0.5', 0.5],
+  ['Infinity', Infinity],
+  ['2 ** 53', 2 ** 53],
+  ['a bigint', 5n],
+  ['a string', 'x'],
+  ['a symbol', Symbol('x')],
+  ['a function', () => 1],
+  ['a class', class extends Map {}],
+  ['a date', new Date(0)],
+  ['a map', new Map()],
+  ['cyclic', cyclic],
+  ['without a prototype', Object.create(null)],
+  ['without a text', { toString: 1, valueOf: thrower }],
+  ['a promise', Promise.resolve(1)],
+  ['a throwing getter', Object.defineProperty({}, 'data', { get: thrower, enumerable: true })],
+  ['a throwing proxy', new Proxy({}, { get: thrower, has: thrower, ownKeys: thrower })],
+  ['a revoked proxy', revoked()],
+  ['a proxy of an array', new Proxy(numbers(LENGTH), {})],
+  [
+    'a detached array',
+    (() => {
+      const array = numbers(8);
+      structuredClone(array.buffer, { transfer: [array.buffer] });
+      return array;
+    })(),
+  ],
+];
+
+/** Takes a function: a promise among the values would be awaited. */
+async function outcome(call: () => Promise<unknown>): Promise<unknown> {
+  return call().then(
+    () => 'done',
+    (error: unknown) => error,
+  );
+}
+
+describe.each(ODD)('%s', (name, odd) => {
+  test.each(['workers', 'maxQueue', 'createWorker', 'startTimeout'])("as createPool's %s", async (option) => {
+    const isFunction = option === 'createWorker' && typeof odd === 'function';
+    const isNumber = option === 'startTimeout' && odd === 0.5;
+    const error = await outcome(() =>
+      createPool(model, { workers: 1, createWorker, [option]: odd }).then((made) => made.close()),
+    );
+    if (isNumber) return;
+    expect(error).toBeInstanceOf(GruError);
+    expect(error).toMatchObject({ code: isFunction ? 'worker_lost' : 'invalid_argument' });
+  });
+
+  test('as the model and the options of createPool', async () => {
+    expect(await outcome(() => createPool(odd as never))).toMatchObject({
+      name: 'GruError',
+      code: 'invalid_argument',
+    });
+    const made = await outcome(() => createPool(model, odd as object).then((some) => some.close()));
+    // One without entries is taken for no options; workers of the package itself are not there in the source.
+    if (made !== 'done') expect(made).toBeInstanceOf(GruError);
+  });
+
+  test.each(['signal', 'timeout', 'lengths', 'mask', 'initialStates', 'padding'])("as run's %s", async (option) => {
+    const isTimeout = option === 'timeout' && odd === 0.5;
+    const error = await outcome(() => pool.run(batch(), { [option]: odd }));
+    // An object without entries names no layer.
+    if (option === 'initialStates' && error === 'done') return;
+    if (!isTimeout) expect(error).toBeInstanceOf(GruError);
+  });
+
+  test('as the input, its data and its shape, and the options of run', async () => {
+    for (const input of [
+      odd,
+      { data: odd, shape: [16, 50, SIZE] },
+      { data: numbers(LENGTH), shape: odd },
+      [odd],
+      { x: odd },
+    ]) {
+      const error = await outcome(() => pool.run(input as Float32Array));
+      if (error !== 'done') expect(error).toBeInstanceOf(GruError);
+    }
+    const error = await outcome(() => pool.run(batch(), odd as object));
+    if (error !== 'done') expect(error).toMatchObject({ name: 'GruError', code: 'invalid_argument' });
+    expect(name).not.toBe('');
+  });
+
+  afterAll(async () => {
+    expect(await pool.run(batch())).toEqual(model.run(batch()));
+  });
+});
+
+describe('what the caller does after the call does no harm', () => {
+  const want = () => model.run(batch(), { initialStates: { data: numbers(16 * 128, 8), shape: [1, 16, 128] } });
+
+  test.each<[string, (array: Float32Array) => void]>([
+    ['fills', (array) => array.fill(9)],
+    ['transfers', ({ buffer }) => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })],
+  ])('%s the arrays', async (_, change) => {
+    const input = batch();
+    const states = numbers(16 * 128, 8);
+    // Two calls: the second waits behind the first.
+    const calls = [1, 2].map(() => pool.run(input, { initialStates: { data: states, shape: [1, 16, 128] } }));
+    change(input.data);
+    change(states);
+    for (const result of await Promise.all(calls)) expect(result).toEqual(want());
+  });
+
+  test('lengths, shapes and sequences', async () => {
+    const lengths = Array.from({ length: 16 }, (_, b) => 50 - b);
+    const input = batch();
+    const sequences = lengths.map((steps, b) => numbers(steps * SIZE, b));
+    const expected = [model.run(input, { lengths }), model.run(sequences)];
+    const calls = [pool.run(input, { lengths }), pool.run(sequences)];
+    lengths.fill(1);
+    input.shape.length = 0;
+    for (const sequence of sequences) sequence.fill(9);
+    sequences.length = 0;
+    expect(await Promise.all(calls)).toEqual(expected);
+  });
+
+  test('an array that was transferred before the call is refused', async () => {
+    const input = batch();
+    structuredClone(input.data.buffer, { transfer: [input.data.buffer as ArrayBuffer] });
+    expect(await outcome(() => pool.run(input))).toMatchObject({ name: 'GruError', code: 'shape_mismatch' });
+  });
+});
+
+test('each option is read once', async () => {
+  const counted = (values: Record<string, unknown>) => {
+    const reads: Record<string, number> = {};
+    const options = {};
+    for (const [key, value] of Object.entries(values)) {
+      const get = () => {
+        reads[key] = (reads[key] ?? 0) + 1;
+        return value;
+      };
+      Object.defineProperty(options, key, { enumerable: true, get });
+    }
+    return { reads, options };
+  };
+  const creation = counted({ workers: 1, maxQueue: 4, createWorker, startTimeout: 1e6 });
+  const second = await createPool(model, creation.options);
+  expect(creation.reads).toEqual({ workers: 1, maxQueue: 1, createWorker: 1, startTimeout: 1 });
+  const { signal } = new AbortController();
+  const run = counted({ signal, timeout: 1e6, lengths: undefined, mask: undefined, padding: 'zero', timeMajor: false });
+  await second.run(batch(), run.options);
+  expect(run.reads).toEqual({ signal: 1, timeout: 1, lengths: 1, mask: 1, padding: 1, timeMajor: 1 });
+  await second.close();
+});
+
+test('a signal of another realm will do', async () => {
+  const { signal } = new AbortController();
+  const foreign = {
+    aborted: false,
+    addEventListener: signal.addEventListener.bind(signal),
+    removeEventListener: signal.removeEventListener.bind(signal),
+  };
+  expect(await pool.run(batch(), { signal: foreign as unknown as AbortSignal })).toEqual(model.run(batch()));
+});

@@ -1,0 +1,39 @@
+// The pool's worker, which does at its second job what it is not to do.
+import { parentPort, workerData } from 'node:worker_threads';
+
+const on = parentPort.on.bind(parentPort);
+const stuck = () => {
+  for (;;);
+};
+const post = (message) => parentPort.postMessage(message);
+const floats = (n) => new Float32Array(n);
+
+/** By name: what to do with a job; true: instead of the work. */
+const ways = {
+  'stuck before it looks at its job': stuck,
+  'stuck when it has taken its job'({ ticket }) {
+    if (ticket) Atomics.store(ticket, 0, 0);
+    stuck();
+  },
+  'answers null': () => post(null) ?? true,
+  'answers a number': () => post(3) ?? true,
+  'answers an answer without an id': () => post({ answer: {} }) ?? true,
+  'answers another job': ({ id }) => post({ answer: { id: id + 7 } }) ?? true,
+  'answers too few arrays': ({ id }) => post({ answer: { id, results: [floats(1)] } }) ?? true,
+  'answers arrays of a wrong size': ({ id, sizes }) =>
+    post({ answer: { id, results: sizes.map((n) => floats(n + 1)) } }) ?? true,
+  'answers with strings': ({ id, sizes }) => post({ answer: { id, results: sizes.map(String) } }) ?? true,
+  'answers without results': ({ id, results }) => post({ answer: { id, results: results && [] } }) ?? true,
+  'fails without a code': ({ id }) => post({ failure: { id } }) ?? true,
+  'says that it failed to start': () => post({ failure: { code: 'internal', message: 'odd' } }) ?? true,
+  'skips what was not taken back': ({ id }) => post({ skipped: id }) ?? true,
+  'ends with code 0': () => process.exit(0),
+};
+
+let jobs = 0;
+parentPort.on = (event, listener) =>
+  on(event, (message) => {
+    const odd = 'job' in message && ++jobs === 2 && ways[workerData.how];
+    if (!odd || !odd(message.job)) listener(message);
+  });
+await import(workerData.script);
