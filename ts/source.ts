@@ -1,5 +1,6 @@
 import { GruError } from './errors.ts';
 import { builtin } from './host.ts';
+import { elsewhere, nameSegments, urlBeside } from './paths.ts';
 import { describe } from './tensor.ts';
 
 /** Where a model file comes from: a path (in a browser: a URL relative to the page), a URL, a response, or the bytes. */
@@ -11,7 +12,11 @@ export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Ar
  * @throws GruError `io` when it cannot be read, `invalid_argument` for something that is no source; the signal's reason when
  *   aborted.
  */
-export async function readSource(source: ModelSource, signal?: AbortSignal): Promise<Uint8Array> {
+export async function readSource(
+  source: ModelSource,
+  signal?: AbortSignal,
+  redirect: RequestRedirect = 'follow',
+): Promise<Uint8Array> {
   signal?.throwIfAborted();
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
@@ -19,7 +24,7 @@ export async function readSource(source: ModelSource, signal?: AbortSignal): Pro
   try {
     if (typeof source === 'string' || source instanceof URL) {
       name = `'${shorten(String(source))}'`;
-      return await readNamed(source, signal);
+      return await readNamed(source, signal, redirect);
     }
     if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
     // Last: naming Response makes Node load its fetch, 20 ms.
@@ -38,14 +43,21 @@ export async function readSource(source: ModelSource, signal?: AbortSignal): Pro
   );
 }
 
-async function readNamed(source: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function readNamed(
+  source: string | URL,
+  signal: AbortSignal | undefined,
+  redirect: RequestRedirect,
+): Promise<Uint8Array> {
   const isUrl = source instanceof URL || /^(https?|file|data|blob):/i.test(source);
   // On a server a string without a scheme is a path.
   const fs = builtin('node:fs');
   if (fs && (!isUrl || /^file:/i.test(String(source)))) {
+    // Devices and pipes may never end.
+    const stat = await fs.promises.stat(isUrl ? new URL(source) : source);
+    if (!stat.isFile()) throw new Error('it is no regular file');
     return await fs.promises.readFile(isUrl ? new URL(source) : source, signal && { signal });
   }
-  return await readResponse(await fetch(source, signal && { signal }));
+  return await readResponse(await fetch(source, { redirect, ...(signal && { signal }) }));
 }
 
 async function readResponse(response: Response): Promise<Uint8Array> {
@@ -72,23 +84,43 @@ export function filesBeside(
 ): (name: string) => Promise<Uint8Array | undefined> {
   return async (name) => {
     if (Object.hasOwn(given, name)) return readSource(given[name]!, signal);
-    if (name === '' || /^[/\\]|^[a-z][a-z0-9+.-]*:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(name)) {
-      throw new GruError('invalid_file', `the model names the file '${shorten(name)}', which is not beside it`);
-    }
+    const segments = nameSegments(name);
     const place = placeOf(source);
-    if (place instanceof URL || (typeof place === 'string' && /^(https?|file):/i.test(place))) {
-      return readIfThere(new URL(name, place), signal);
-    }
-    if (typeof place !== 'string' || place === '' || /^(data|blob):/i.test(place)) return undefined;
+    if (place === undefined || place === '' || /^(data|blob):/i.test(String(place))) return undefined;
     const path = builtin('node:path');
-    if (!path) return readIfThere(new URL(name, new URL(place, globalThis.location.href)), signal);
-    return readIfThere(path.join(path.dirname(place), name), signal);
+    const isUrl = place instanceof URL || /^(https?|file):/i.test(place);
+    if (path && (!isUrl || /^file:/i.test(String(place)))) {
+      const file = isUrl ? builtin('node:url')!.fileURLToPath(place) : String(place);
+      const beside = path.join(path.dirname(file), ...segments);
+      return (await isBeside(beside, path.dirname(file), name)) ? readIfThere(beside, signal) : undefined;
+    }
+    const base = isUrl ? new URL(place) : new URL(place, globalThis.location.href);
+    return readIfThere(urlBeside(name, base), signal, 'error');
   };
 }
 
-async function readIfThere(place: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+/** Whether the file is there; it must be in the folder after its symbolic links are followed too. */
+async function isBeside(file: string, folder: string, name: string): Promise<boolean> {
+  const { realpath } = builtin('node:fs')!.promises;
+  const path = builtin('node:path')!;
   try {
-    return await readSource(place, signal);
+    const inside = path.relative(await realpath(folder), await realpath(file));
+    if (inside === '..' || inside.startsWith(`..${path.sep}`) || path.isAbsolute(inside)) throw elsewhere(name);
+    return true;
+  } catch (error) {
+    if (error instanceof GruError) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw new GruError('io', `'${shorten(name)}' beside the model could not be read`, { cause: error });
+  }
+}
+
+async function readIfThere(
+  place: string | URL,
+  signal: AbortSignal | undefined,
+  redirect?: RequestRedirect,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await readSource(place, signal, redirect);
   } catch (error) {
     if (!(error instanceof GruError)) throw error;
     const { cause } = error;

@@ -1,4 +1,5 @@
 import { GruError } from '../errors.ts';
+import { nameSegments } from '../paths.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
 import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';
@@ -36,12 +37,7 @@ async function loadSidecars(model: OnnxModel, { sidecar }: ImportContext): Promi
     throw new GruError('unsupported', `the ONNX file has its data in ${locations.size} other files`);
   const files = new Map<string, Uint8Array>();
   for (const location of locations) {
-    if (location === '' || /^[/\\]|^[a-z]+:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(location)) {
-      throw new GruError(
-        'invalid_file',
-        `the ONNX file has its data in '${location.slice(0, 80)}', which is no file beside it`,
-      );
-    }
+    nameSegments(location);
     const file = await sidecar?.(location);
     if (file) files.set(location, file);
   }
