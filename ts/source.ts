@@ -6,15 +6,15 @@ import { describe } from './tensor.ts';
 export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
 
 /**
- * Reads all bytes.
+ * Reads all bytes. Bytes that are given are not copied: they must not change before the promise of the model settles, and
+ * may afterwards.
  *
  * @throws GruError `io` when it cannot be read, `invalid_argument` for something that is no source; the signal's reason when
  *   aborted.
  */
 export async function readSource(source: ModelSource, signal?: AbortSignal): Promise<Uint8Array> {
   signal?.throwIfAborted();
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return plainBytes(source);
   let name = 'the source';
   try {
     if (typeof source === 'string' || source instanceof URL) {
@@ -38,12 +38,30 @@ export async function readSource(source: ModelSource, signal?: AbortSignal): Pro
   );
 }
 
+/**
+ * The same memory as a plain Uint8Array: readers call its methods, and `slice` of a Buffer is a view, of another subclass
+ * anything. Shared memory is copied, since decoders of text refuse it.
+ *
+ * @throws GruError `invalid_argument` when the memory is detached.
+ */
+export function plainBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+  try {
+    if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+    const { buffer, byteOffset, byteLength } = bytes;
+    return buffer instanceof ArrayBuffer ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes);
+  } catch (cause) {
+    throw new GruError('invalid_argument', 'the bytes of the model source are gone: was their buffer transferred?', {
+      cause,
+    });
+  }
+}
+
 async function readNamed(source: string | URL, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const isUrl = source instanceof URL || /^(https?|file|data|blob):/i.test(source);
   // On a server a string without a scheme is a path.
   const fs = builtin('node:fs');
   if (fs && (!isUrl || /^file:/i.test(String(source)))) {
-    return await fs.promises.readFile(isUrl ? new URL(source) : source, signal && { signal });
+    return plainBytes(await fs.promises.readFile(isUrl ? new URL(source) : source, signal && { signal }));
   }
   return await readResponse(await fetch(source, signal && { signal }));
 }

@@ -90,6 +90,6 @@ export function toFloats(name: string, data: unknown, shape: number[], copy = tr
       throw new GruError('dtype_mismatch', `${name}: expected numbers, got ${describe(value)} at ${i}`);
     }
   }
-  if (data instanceof Float32Array) return copy ? data.slice() : data;
+  if (data instanceof Float32Array) return copy ? new Float32Array(data) : data;
   return Float32Array.from(data);
 }
