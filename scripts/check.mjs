@@ -20,6 +20,7 @@ const CHECKS = [
     ? [['tsc, bench', ...nodeTool('typescript/bin/tsc', '--noEmit', '-p', 'bench')]]
     : []),
   ['eslint', ...nodeTool('eslint/bin/eslint.js', '--max-warnings=0', '.')],
+  ['paths of build machines', process.execPath, [at('scripts', 'check-paths.mjs')]],
   ['prettier', ...nodeTool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')],
 ];
 

@@ -7,7 +7,8 @@ import { describe } from './tensor.ts';
 export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
 
 /**
- * Reads all bytes.
+ * Reads all bytes. Bytes that are given are not copied: they must not change before the promise of the model settles, and
+ * may afterwards.
  *
  * @throws GruError `io` when it cannot be read, `invalid_argument` for something that is no source; the signal's reason when
  *   aborted.
@@ -18,8 +19,7 @@ export async function readSource(
   redirect: RequestRedirect = 'follow',
 ): Promise<Uint8Array> {
   signal?.throwIfAborted();
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return plainBytes(source);
   let name = 'the source';
   try {
     if (typeof source === 'string' || source instanceof URL) {
@@ -43,6 +43,24 @@ export async function readSource(
   );
 }
 
+/**
+ * The same memory as a plain Uint8Array: readers call its methods, and `slice` of a Buffer is a view, of another subclass
+ * anything. Shared memory is copied, since decoders of text refuse it.
+ *
+ * @throws GruError `invalid_argument` when the memory is detached.
+ */
+export function plainBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+  try {
+    if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+    const { buffer, byteOffset, byteLength } = bytes;
+    return buffer instanceof ArrayBuffer ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes);
+  } catch (cause) {
+    throw new GruError('invalid_argument', 'the bytes of the model source are gone: was their buffer transferred?', {
+      cause,
+    });
+  }
+}
+
 async function readNamed(
   source: string | URL,
   signal: AbortSignal | undefined,
@@ -55,7 +73,7 @@ async function readNamed(
     // Devices and pipes may never end.
     const stat = await fs.promises.stat(isUrl ? new URL(source) : source);
     if (!stat.isFile()) throw new Error('it is no regular file');
-    return await fs.promises.readFile(isUrl ? new URL(source) : source, signal && { signal });
+    return plainBytes(await fs.promises.readFile(isUrl ? new URL(source) : source, signal && { signal }));
   }
   return await readResponse(await fetch(source, { redirect, ...(signal && { signal }) }));
 }
@@ -90,7 +108,7 @@ export function filesBeside(
     const path = builtin('node:path');
     const isUrl = place instanceof URL || /^(https?|file):/i.test(place);
     if (path && (!isUrl || /^file:/i.test(String(place)))) {
-      const file = isUrl ? builtin('node:url')!.fileURLToPath(place) : String(place);
+      const file = isUrl ? builtin('node:url')!.fileURLToPath(place) : place;
       const beside = path.join(path.dirname(file), ...segments);
       return (await isBeside(beside, path.dirname(file), name)) ? readIfThere(beside, signal) : undefined;
     }

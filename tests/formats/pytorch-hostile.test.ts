@@ -115,6 +115,10 @@ describe('a hostile pickle', () => {
     ['a value doubled a million times', concat(text(PROTO), text(']'), repeat('2', 1e6))],
     ['nested dicts that share', concat(text(PROTO), text('}q\x00'), repeat('0}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00uq\x00', 60_000), text('.'))],
     ['a dict copied again and again', concat(text(PROTO), text('](N\x85\x85'), repeat('NN\x86', 1e5), text('eq\x00'), repeat('0ccollections\nOrderedDict\nh\x00\x85R', 20_000), text('.'))],
+    ['a dict made again and again of one pair', concat(text(PROTO), text('NN\x86q\x01]('), repeat('h\x01', 1e5), text('eq\x00'), repeat('0ccollections\nOrderedDict\nh\x00\x85R', 20_000), text('.'))],
+    ['tensors of 64 dimensions', concat(text(PROTO), text(`${GLOBAL}q\x00(${STORAGE}K\x00(${'K\x01'.repeat(64)}t2\x89Ntq\x01](`), repeat('h\x00h\x01R', 200_000), text('e.'))],
+    ['tensors with many flags', concat(text(PROTO), text(`${GLOBAL}q\x00(${STORAGE}K\x00))\x89N}(`), ...Array.from({ length: 20_000 }, (_, i) => text(`${int(i)}\x89`)), text('utq\x01]('), repeat('h\x00h\x01R', 50_000), text('e.'))],
+    ['a tensor rebuilt in a hundred thousand others', concat(text(PROTO), text('ctorch._tensor\n_rebuild_from_type_v2\nq\x00ctorch\nTensor\nq\x01)q\x02'), repeat('0h\x00h\x01h\x02\x87q\x02', 1e5), text('0h\x00h\x02R.'))],
     ['a set copied again and again', concat(text(PROTO), text(']('), ...Array.from({ length: 250 }, (_, i) => text(`K${String.fromCharCode(i)}`)), text('eq\x00'), repeat('0cbuiltins\nset\nh\x00\x85R', 40_000), text('.'))],
   ])('%s ends soon, in little memory', async (_, pickle) => {
     globalThis.gc?.();

@@ -1,5 +1,5 @@
 import { Arena } from './arena.ts';
-import { packRows, padRows } from '../batch.ts';
+import { padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
 import type { RunOptions } from '../model.ts';
@@ -38,15 +38,10 @@ export function readRun(
 export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
   const { ragged } = run;
   const inputs = graph.inputs.map(({ dtype, kind, size }, i): Values => {
-    const data = run.data[i]!;
-    if (ragged && !run.packed && kind === 'sequence') {
-      const into = new (dtype === 'int32' ? Int32Array : Float32Array)(ragged.steps.length * size);
-      packRows(ragged, data, size, run.steps, run.timeMajor, into);
-      return into;
-    }
-    // Sequences have been joined to an array of ours.
-    if (run.sequences(i)) return data as Values;
-    return dtype === 'int32' ? Int32Array.from(data) : new Float32Array(data);
+    const rows = kind === 'vector' ? run.batch : (ragged?.steps.length ?? run.batch * run.steps);
+    const into = new (dtype === 'int32' ? Int32Array : Float32Array)(rows * size);
+    run.copy(i, into);
+    return into;
   });
   return {
     run,

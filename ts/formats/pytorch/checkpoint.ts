@@ -10,6 +10,8 @@ export interface Candidate {
 }
 
 const MAX_DEPTH = 16;
+/** Dicts that an error names. */
+const MAX_SHOWN = 20;
 
 /**
  * Finds the state dict in the object of a file: the object itself, or the one dict in it that holds weights (tensors of two
@@ -25,7 +27,8 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
       `${what}: the file holds ${pythonType(root)}, no state dict; use torch.save(model.state_dict(), 'model.pt')`,
     );
   }
-  const all: Candidate[] = [];
+  // Keys are joined only where they are shown: one long key may stand in many dicts.
+  const all: { keys: string[]; dict: Candidate['dict'] }[] = [];
   const seen = new Set<PickleValue>();
   const search = (value: PickleValue, path: string[]) => {
     if (!(value instanceof Map) || seen.has(value) || path.length > MAX_DEPTH) return;
@@ -33,16 +36,23 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
     const keys = [...value.keys()];
     if (!keys.every((key) => typeof key === 'string')) return;
     const dict = value as Map<string, PickleValue>;
-    if ([...dict.values()].some((item) => item instanceof TorchTensor)) all.push({ path: path.join('.'), dict });
+    if ([...dict.values()].some((item) => item instanceof TorchTensor)) all.push({ keys: path, dict });
     for (const [key, item] of dict) search(item, [...path, key]);
   };
   search(root, []);
 
-  const names = (list: Candidate[]) =>
-    list.map(({ path }) => (path === '' ? 'the whole file' : `'${path}'`)).join(', ');
+  const pathOf = ({ keys }: { keys: string[] }) => keys.join('.');
+  const names = (list: { keys: string[] }[]) => {
+    const shown = list.slice(0, MAX_SHOWN).map((found) => {
+      const path = pathOf(found);
+      return path === '' ? 'the whole file' : `'${path.length > 200 ? `${path.slice(0, 200)}...` : path}'`;
+    });
+    return shown.join(', ') + (list.length > MAX_SHOWN ? `, and ${list.length - MAX_SHOWN} more` : '');
+  };
   if (wanted !== undefined) {
-    const found = all.find(({ path }) => path === wanted);
-    if (found) return found;
+    const length = (keys: string[]) => keys.reduce((n, key) => n + key.length, keys.length - 1);
+    const found = all.find((one) => Math.max(length(one.keys), 0) === wanted.length && pathOf(one) === wanted);
+    if (found) return { path: wanted, dict: found.dict };
     const known = names(all) || 'none';
     throw new GruError('invalid_argument', `stateDict: ${what} has no dict of tensors '${wanted}'; it has ${known}`);
   }
@@ -54,10 +64,10 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
   if (candidates.length > 1) {
     throw new GruError(
       'unsupported',
-      `${what} holds several state dicts: ${names(candidates)}; name one: { pytorch: { stateDict: '${first.path}' } }`,
+      `${what} holds several state dicts: ${names(candidates)}; name one: { pytorch: { stateDict: ${names([first])} } }`,
     );
   }
-  return first;
+  return { path: pathOf(first), dict: first.dict };
 }
 
 /** Names under which wrappers keep the model: DataParallel and DistributedDataParallel, torch.compile. */

@@ -110,7 +110,9 @@ const CALLS: Record<string, Call> = {
   'torch._utils._rebuild_parameter_with_state': ([data]) => expectTensor(data),
   'torch._tensor._rebuild_from_type_v2': ([build, type, args]) => {
     const plain = type instanceof Global && /^torch\.(Tensor|nn\.parameter\.(Parameter|Buffer))$/.test(type.name);
-    if (!plain || !(build instanceof Global) || !build.call || !(args instanceof Tuple)) {
+    // Not itself: that could go on and on.
+    const builds = build instanceof Global && /^torch\._utils\._rebuild_(tensor|parameter)/.test(build.name);
+    if (!plain || !builds || !build.call || !(args instanceof Tuple)) {
       throw damaged(`a tensor is rebuilt as ${pythonType(type)} from ${pythonType(build)}`);
     }
     return expectTensor(build.call(args.items));

@@ -35,6 +35,16 @@ const HIGHEST_PROTOCOL = 5;
 /** Bytes that a value of each kind takes in a JavaScript engine, at most; a pickle may name some with one byte each. */
 const COST = { word: 16, container: 64, map: 256, memo: 48, object: 256 };
 
+/** Bytes that a call may make of an argument; a tuple is a shape, or the arguments of another call with shapes in it. */
+function sizeOf(value: PickleValue, inner = true): number {
+  if (value instanceof Map || value instanceof Set) return COST.memo * value.size;
+  if (Array.isArray(value)) return COST.memo * value.length;
+  if (typeof value === 'string') return value.length;
+  if (!(value instanceof Tuple)) return 0;
+  const own = COST.word * value.items.length;
+  return inner ? value.items.reduce<number>((sum, item) => sum + sizeOf(item, false), own) : own;
+}
+
 /**
  * Reads one pickle without executing anything: names become what `host` says or an error. Containers and plain values only;
  * the result may hold cycles.
@@ -111,10 +121,9 @@ export function unpickle(
     if (!(args instanceof Tuple)) throw invalid(`${what}: the arguments are ${pythonType(args)}`);
     if (!(callee instanceof Global)) throw invalid(`${what}: ${pythonType(callee)} cannot be called`);
     if (!callee.call) throw new GruError('unsupported', `the pickle calls ${callee.name}, which is not read`);
-    const value = callee.call(args.items);
-    // A call may copy what it is given, again and again.
-    const copied = value instanceof Map || value instanceof Set ? COST.memo * value.size : 0;
-    push(value, COST.object + copied + (value instanceof Uint8Array ? value.length : 0));
+    // A call may go through what it is given, again and again, and copy it.
+    for (const item of args.items) spend(sizeOf(item));
+    push(callee.call(args.items), COST.object);
   };
 
   for (;;) {

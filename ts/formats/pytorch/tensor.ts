@@ -75,7 +75,8 @@ export function tensorFloats(what: string, tensor: TorchTensor, bytes: Uint8Arra
 function viewElements(type: ReturnType<typeof numericType>, bytes: Uint8Array, offset: number, span: number): Elements {
   const start = bytes.byteOffset + offset * type.bytes;
   if (start % type.bytes === 0) return type.view(bytes.buffer, start, span);
-  const aligned = bytes.slice(offset * type.bytes, (offset + span) * type.bytes);
+  // Not slice(): of a Buffer it is a view, whose buffer is the whole file.
+  const aligned = new Uint8Array(bytes.subarray(offset * type.bytes, (offset + span) * type.bytes));
   return type.view(aligned.buffer, 0, span);
 }
 

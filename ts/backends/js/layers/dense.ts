@@ -9,7 +9,8 @@ import type { Build } from './layer.ts';
 export const dense: Build<DenseSpec> = (spec) => {
   const { inputSize, outputSize } = spec;
   const matrix = packMatrix(spec.weights.kernel, outputSize, inputSize);
-  const bias = spec.weights.bias?.slice() ?? new Float32Array(outputSize);
+  const bias = new Float32Array(outputSize);
+  bias.set(spec.weights.bias ?? []);
   const f = rowFunction(spec.activation ?? 'linear');
   return stateless(matrix.panels.byteLength + bias.byteLength, ({ layout, inputs: [x], outputs: [y] }) => {
     if (!x || !y) return;

@@ -6,7 +6,7 @@ import type { Build } from './layer.ts';
 /** Rows of a table by id. */
 export const embedding: Build<EmbeddingSpec> = (spec) => {
   const { name, outputSize: size, vocabularySize } = spec;
-  const table = spec.weights.embeddings.slice();
+  const table = new Float32Array(spec.weights.embeddings);
   return stateless(table.byteLength, ({ ids, outputs: [output, mask] }) => {
     if (!ids) return;
     if (output) {

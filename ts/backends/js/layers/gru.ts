@@ -218,6 +218,8 @@ function setRows(hidden: Float32Array, sequences: Int32Array, size: number, valu
 function pack(spec: GruSpec, direction: 'forward' | 'reverse'): Direction {
   const { inputSize, hiddenSize: size, resetAfter, weights } = spec;
   const recurrent = weights[`${direction}.recurrent`]!;
+  const bias = new Float32Array(3 * size);
+  bias.set(weights[`${direction}.bias`] ?? []);
   const init = new Float32Array(resetAfter ? 3 * size : 0);
   const recurrentBias = weights[`${direction}.recurrentBias`];
   if (resetAfter && recurrentBias) init.set(recurrentBias, 2 * size);
@@ -227,7 +229,7 @@ function pack(spec: GruSpec, direction: 'forward' | 'reverse'): Direction {
     input: packMatrix(weights[`${direction}.input`]!, 3 * size, inputSize),
     recurrent: packMatrix(recurrent.subarray(0, split * size), split, size),
     candidate: resetAfter ? undefined : packMatrix(recurrent.subarray(split * size), size, size),
-    bias: weights[`${direction}.bias`]?.slice() ?? new Float32Array(3 * size),
+    bias,
     init,
   };
 }
