@@ -209,6 +209,6 @@ describe('the tarball', () => {
   test('holds only what is meant to ship', () => {
     const files = JSON.parse(npm(root, 'pack', '--dry-run', '--json')) as [{ files: { path: string }[] }];
     const outside = files[0].files.map(({ path }) => path).filter((path) => !path.startsWith('dist/'));
-    expect(outside.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(outside.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']);
   });
 });
