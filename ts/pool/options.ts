@@ -34,8 +34,8 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /** Reads each option once. @throws GruError `invalid_argument`. */
 export function readPoolOptions(options: PoolOptions): PoolOptions {
-  checkOptions('createPool', options, ['workers', 'maxQueue', 'createWorker', 'startTimeout']);
-  const { workers, maxQueue, createWorker, startTimeout } = options;
+  const known = ['workers', 'maxQueue', 'createWorker', 'startTimeout'];
+  const { workers, maxQueue, createWorker, startTimeout } = checkOptions('createPool', options, known);
   whole('createPool: workers', workers, 1, 1024);
   whole('createPool: maxQueue', maxQueue, 0, 2 ** 31);
   milliseconds('createPool: startTimeout', startTimeout);
@@ -50,11 +50,9 @@ export function readPoolOptions(options: PoolOptions): PoolOptions {
 
 /** The options of `model.run`, and the others; each is read once. @throws GruError `invalid_argument`. */
 export function readRunOptions(options: PoolRunOptions): { run: RunOptions; signal?: AbortSignal; timeout?: number } {
-  checkOptions('pool.run', options, [
-    ...['initialStates', 'timeMajor', 'lengths', 'mask', 'padding'],
-    ...['signal', 'timeout'],
-  ]);
-  const { signal, timeout, initialStates, timeMajor, lengths, mask, padding = 'zero' } = options;
+  const known = ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'signal', 'timeout'];
+  const read = checkOptions('pool.run', options, known);
+  const { signal, timeout, initialStates, timeMajor, lengths, mask, padding = 'zero' } = read;
   milliseconds('pool.run: timeout', timeout);
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `pool.run: signal must be an AbortSignal, got ${describe(signal)}`);
