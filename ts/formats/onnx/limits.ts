@@ -8,7 +8,9 @@ export class Budget {
     this.#left = 24 * 2 ** 20 + 3 * fileBytes;
   }
 
+  /** @throws GruError `unsupported` when that is too much, `invalid_file` for sizes that cannot be: a damaged file's. */
   spend(bytes: number): void {
+    if (!(bytes >= 0)) throw new GruError('invalid_file', 'the ONNX graph makes a constant of a size that cannot be');
     this.#left -= bytes;
     if (!(this.#left >= 0)) {
       throw new GruError('unsupported', 'the ONNX graph computes more constants than a GRU model needs');
