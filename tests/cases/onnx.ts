@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { runOnnx } from '../../ts/formats/onnx.ts';
 import { join } from 'node:path';
 import type { BackendCase } from '../backends.ts';
+import { inputsOf } from '../formats/onnx/run.ts';
 import { expectRecorded, readIo, type Recorded } from './recorded.ts';
 
 /** What an error about a disputed model has to name. */
@@ -15,7 +16,7 @@ export async function runOnnxCase(recorded: Recorded, { api }: BackendCase): Pro
   const run = async () => {
     const options = meta.weights_as === 'input' ? { onnx: { initializers: weights } } : {};
     using model = await api.loadModel(join(folder, file), options);
-    return runOnnx(model, io);
+    return runOnnx(model, inputsOf(model.report!.graph!, io));
   };
   if (meta.disputed) {
     await expect(run()).rejects.toMatchObject({

@@ -1,18 +1,22 @@
 import { GruError } from '../../errors.ts';
-import { product, shapeText, type TensorLike } from '../../tensor.ts';
+import { readTensor } from '../../foreign.ts';
+import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../tensor.ts';
 
 /** A tensor of the ONNX graph and the values of the model that stand for it. */
 export interface BoundTensor {
   /** Name in the graph. */
   name: string;
-  /** `lengths`: the lengths of the sequences (sequence_lens). `unused`: nothing reads it. */
-  use: 'values' | 'lengths' | 'unused';
+  /**
+   * `lengths`: the lengths of the sequences (sequence_lens). `states`: initial states, zeros where they are not given.
+   * `unused`: nothing reads it.
+   */
+  use: 'values' | 'lengths' | 'states' | 'unused';
   dtype: 'float32' | 'int32';
   /** What each axis is made of; an axis of size 1 may be made of nothing. */
   axes: ('batch' | 'time' | number)[][];
   /**
    * Names of the model's inputs or outputs: one with all features, (batch, features) or (batch, steps, features), or for a
-   * tensor of several states one each (`h0.0`, `h0.1`).
+   * tensor of several states one each (`h0.0`, `h0.1`). For `states`: names of layers.
    */
   values: string[];
   kind: 'sequence' | 'vector';
@@ -27,9 +31,11 @@ export interface GraphBinding {
 /** What {@link bindInputs} makes of tensors in the graph's own axes. */
 export interface BoundRun {
   /** By name of the model's inputs: rows, sequence after sequence. */
-  inputs: Record<string, { data: Float32Array | Int32Array; shape: number[] }>;
+  inputs: Record<string, { data: Float32Array | Float64Array; shape: number[] }>;
   batch: number;
   steps: number;
+  /** By name of the layer: (directions, batch, features). */
+  initialStates: Record<string, { data: Float32Array; shape: number[] }>;
   /** Lengths of the sequences, where the graph takes them. */
   lengths: number[] | undefined;
 }
@@ -60,31 +66,50 @@ function layout(tensor: BoundTensor, sizes: { batch: number; time: number }) {
 /**
  * Turns tensors in the axes of the ONNX graph into inputs of the model.
  *
- * @throws GruError `invalid_argument` for a missing tensor, `shape_mismatch` for one that does not fit, `unsupported` for a
- *   length of 0 in sequence_lens (runtimes disagree about what the final state then is).
+ * @throws GruError `invalid_argument` for a missing tensor or an unknown name, `dtype_mismatch`, `shape_mismatch` for one that
+ *   does not fit, `unsupported` for a length of 0 in sequence_lens (runtimes disagree about what the final state then is).
  */
 export function bindInputs(binding: GraphBinding, tensors: Record<string, TensorLike>): BoundRun {
+  const names = new Map(binding.inputs.map((bound) => [bound.name, bound]));
+  const takes = `the graph takes ${[...names.keys()].map((name) => `'${name}'`).join(', ')}`;
+  const stray = Object.keys(tensors).find((name) => !names.has(name));
+  if (stray !== undefined) throw new GruError('invalid_argument', `there is no input '${stray}': ${takes}`);
   const sizes: { batch?: number; time?: number } = {};
-  const given = binding.inputs
-    .filter(({ use }) => use !== 'unused')
-    .map((bound) => {
-      const tensor = Object.hasOwn(tensors, bound.name) ? tensors[bound.name] : undefined;
-      if (!tensor) throw new GruError('invalid_argument', `input '${bound.name}' is missing`);
-      readSizes(bound, tensor, sizes);
-      return { bound, tensor };
-    });
+  const given: { bound: BoundTensor; tensor: Given }[] = [];
+  for (const bound of binding.inputs) {
+    const value = bound.use !== 'unused' && Object.hasOwn(tensors, bound.name) ? tensors[bound.name] : undefined;
+    if (value === undefined && (bound.use === 'unused' || bound.use === 'states')) continue;
+    if (value === undefined) throw new GruError('invalid_argument', `input '${bound.name}' is missing: ${takes}`);
+    const tensor = readGiven(bound, value);
+    readSizes(bound, tensor, sizes);
+    given.push({ bound, tensor });
+  }
   const { batch = 1, time: steps = 1 } = sizes;
-  const run: BoundRun = { inputs: {}, batch, steps, lengths: undefined };
+  const run: BoundRun = { inputs: {}, initialStates: {}, batch, steps, lengths: undefined };
   for (const { bound, tensor } of given) {
     if (bound.use === 'lengths') {
       run.lengths = checkLengths(bound.name, Array.from(tensor.data), steps);
       continue;
     }
     const at = layout(bound, { batch, time: steps });
+    if (bound.use === 'states') {
+      const width = at.width / bound.values.length;
+      for (const [v, name] of bound.values.entries()) {
+        const size = bound.axes.at(-1)![0] as number;
+        const data = new Float32Array(width * batch);
+        data.forEach((_, i) => {
+          const [d, b, j] = [Math.floor(i / (batch * size)), Math.floor(i / size) % batch, i % size];
+          data[i] = tensor.data[b * at.batch + at.offsets[v * width + d * size + j]!]!;
+        });
+        run.initialStates[name] = { data, shape: [width / size, batch, size] };
+      }
+      continue;
+    }
     const rows = bound.kind === 'sequence' ? steps : 1;
     const size = at.width / bound.values.length;
     for (const [v, name] of bound.values.entries()) {
-      const data = new (bound.dtype === 'int32' ? Int32Array : Float32Array)(batch * rows * size);
+      // Ids are checked by the run: an Int32Array would wrap those that it cannot hold.
+      const data = new (bound.dtype === 'int32' ? Float64Array : Float32Array)(batch * rows * size);
       let to = 0;
       for (let b = 0; b < batch; b++) {
         for (let t = 0; t < rows; t++) {
@@ -99,7 +124,27 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
   return run;
 }
 
-function readSizes(bound: BoundTensor, { data, shape }: TensorLike, sizes: { batch?: number; time?: number }): void {
+interface Given {
+  data: ArrayLike<number>;
+  shape: number[];
+}
+
+/** A tensor of the caller's; BigInts (int64 tensors) become numbers. */
+function readGiven({ name }: BoundTensor, value: unknown): Given {
+  const what = `input '${name}'`;
+  const { data, shape } = readTensor(what, value);
+  if (!shape || !isArrayLike(data)) {
+    throw new GruError('dtype_mismatch', `${what}: expected { data, shape }, got ${describe(value)}`);
+  }
+  if (data instanceof Float32Array || data instanceof Int32Array) return { data, shape };
+  const numbers = Float64Array.from(data, (v: unknown) => {
+    if (typeof v === 'number' || typeof v === 'bigint') return Number(v);
+    throw new GruError('dtype_mismatch', `${what}: expected numbers, got ${describe(v)}`);
+  });
+  return { data: numbers, shape };
+}
+
+function readSizes(bound: BoundTensor, { data, shape }: Given, sizes: { batch?: number; time?: number }): void {
   const expected = shapeText(bound.axes.map((axis) => axis.join(' x ') || '1'));
   const refuse = (why: string) =>
     new GruError(

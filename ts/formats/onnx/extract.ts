@@ -14,7 +14,8 @@ import { feature, type Factor, type Rows, type Value, boundAxes } from './value.
 
 /**
  * Takes one GRU node out of a graph. Only what its weights are computed from is read; X, and where they are not constants
- * initial_h and sequence_lens, become inputs of the model under these names, the outputs are Y and Y_h.
+ * initial_h and sequence_lens, become inputs of the model under these names, the outputs are Y and Y_h. An initial_h that is
+ * left out or zeros becomes the states that a run starts from.
  */
 export function extractNode(source: Source, name: string): ImportedModel {
   const grus = source.graph.nodes.filter(({ op, domain }) => op === 'GRU' && isStandard(domain));
@@ -104,6 +105,18 @@ export function extractNode(source: Source, name: string): ImportedModel {
   const outputs = new SpecOutputs(builder);
   outputs.add('Y', results[0] as Rows, 2);
   outputs.add('Y_h', results[1] as Rows, 2);
+  const spec = outputs.spec();
+  const free = spec.layers.filter((layer) => layer.type === 'gru' && layer.initialState === undefined);
+  if (free.length > 0) {
+    bound.push({
+      name: 'initial_h',
+      use: 'states',
+      dtype: 'float32',
+      axes: boundAxes([...order([feature(directions)], batch), [feature(hiddenSize!)]]),
+      values: free.map((layer) => layer.name),
+      kind: 'vector',
+    });
+  }
   const report: ImportReport = {
     format: 'onnx',
     ...(source.producer ? { producer: source.producer } : {}),
@@ -111,7 +124,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     tensors,
     graph: { inputs: bound, outputs: outputs.bound },
   };
-  return { spec: outputs.spec(), report };
+  return { spec, report };
 }
 
 /** Values of a graph as far as they are constants. */
