@@ -41,7 +41,8 @@ impl Model {
 
     /// Adds an input. Returns the number of its value.
     pub fn add_input(&mut self, shape: Shape) -> Result<usize> {
-        ensure(self.nodes.is_empty() && shape.size > 0)?;
+        ensure(self.nodes.is_empty())?;
+        shape.check()?;
         self.values.push(Value { shape, used: true });
         Ok(self.values.len() - 1)
     }
@@ -67,6 +68,7 @@ impl Model {
         let mut params = Params::new(params);
         let built = build(&mut params, &shapes, tensors)?;
         ensure(params.finished())?;
+        built.ports.iter().try_for_each(Shape::check)?;
         for &value in inputs.iter().flatten() {
             self.values.at_mut(value).used = true;
         }
@@ -108,6 +110,7 @@ pub struct State {
 impl State {
     /// A state for `batch` sequences; `set_lengths` comes before its first run.
     pub fn new(model: &Rc<Model>, batch: usize) -> Result<Self> {
+        product(&[batch])?;
         let mut workspaces = Vec::new();
         workspaces.try_reserve_exact(model.nodes.len())?;
         for node in &model.nodes {
@@ -160,9 +163,9 @@ impl State {
         Ok(())
     }
 
-    /// The buffer of a value: an input to fill, an output to read. Valid until the next `set_lengths`.
-    pub fn value(&mut self, value: usize) -> Result<&mut Buffer> {
-        self.values.get_mut(value).ok_or(EngineError::InvalidArgument)
+    /// The numbers of a value: an input to fill, an output to read. They stay where they are until the next `set_lengths`.
+    pub fn value(&mut self, value: usize) -> Result<&mut [f32]> {
+        Ok(self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?)
     }
 
     /// To be called when hidden state `index` has been written to, of one sequence or of all: flushes it, and forgets the
@@ -170,15 +173,16 @@ impl State {
     pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
         let batch = self.batch;
         let (hidden, stride) = self.hidden(index)?;
+        ensure(sequence.is_none_or(|b| b < batch))?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
-        flush_hidden(hidden.get_mut(rows.start * stride..rows.end * stride).ok_or(EngineError::InvalidArgument)?);
+        flush_hidden(hidden.at_mut(rows.start * stride..rows.end * stride));
         let &(node, direction) = self.model.states.at(index);
         self.workspaces.at_mut(node).started.at_mut(direction).at_mut(rows).fill(false);
         Ok(())
     }
 
     /// Hidden state `index`, (batch, stride), and the stride.
-    pub fn hidden(&mut self, index: usize) -> Result<(&mut Buffer, usize)> {
+    pub fn hidden(&mut self, index: usize) -> Result<(&mut [f32], usize)> {
         let &(node, direction) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
         let workspace = self.workspaces.at_mut(node);
         Ok((workspace.hidden.at_mut(direction), workspace.hidden_stride))

@@ -1,6 +1,6 @@
 //! Which rows a recurrent layer reads and writes at each step.
 
-use crate::buffer::filled;
+use crate::buffer::{filled, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
 use alloc::vec::Vec;
@@ -36,6 +36,7 @@ impl Layout {
     pub fn new(sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<Self> {
         let batch = lengths.len();
         ensure(sequences.len() == batch)?;
+        product(&[batch])?;
         ensure(!time_major || lengths.iter().all(|&length| Some(&length) == lengths.first()))?;
         let mut starts = filled(batch, 0u32)?;
         let mut rows = 0u32;
@@ -43,6 +44,7 @@ impl Layout {
             *start = rows;
             rows = rows.checked_add(length).ok_or(EngineError::OutOfMemory)?;
         }
+        product(&[rows as usize])?;
         let mut stride = 1;
         if time_major {
             stride = batch as u32;

@@ -28,9 +28,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
 impl Layer for Embedding {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let ids = io.input(0);
+        let table = self.table.rows(self.size);
         for (row, id) in io.outputs.at_mut(0).rows_mut(self.size).zip(ids) {
-            let start = id.to_bits() as usize * self.size;
-            row.copy(self.table.get(start..start + self.size).ok_or(EngineError::IdOutOfRange)?);
+            row.copy(table.clone().nth(id.to_bits() as usize).ok_or(EngineError::IdOutOfRange)?);
         }
         if let Some(mask) = io.outputs.get_mut(1) {
             mask.iter_mut().zip(ids).for_each(|(m, id)| *m = f32::from(u8::from(id.to_bits() != 0)));

@@ -126,13 +126,17 @@ impl Direction {
         self.parts.iter().map(bytes).sum()
     }
 
-    /// The input projection, with biases, of the given rows of `x`, which is padded.
-    fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
+    /// The input projection, with biases, of the given rows of `x`.
+    ///
+    /// # Safety
+    /// `x` holds each of `rows` as `input_size` numbers and the padding behind the last one; `out` holds `columns` numbers for each.
+    unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
         debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
+        debug_assert!(rows.len() * self.columns <= out.len());
         let x = Rows { base: x.as_ptr(), stride: input_size, rows };
         let mut column = 0;
         for part in &self.parts {
-            // SAFETY: the plan names rows of `x` only.
+            // SAFETY: the caller's promise.
             unsafe { part.input.multiply(x, &part.bias, out.at_mut(column..), self.columns) };
             column += part.bias.len();
         }
@@ -261,7 +265,10 @@ impl Gru {
                     block_end += 1;
                 }
                 let entries = block_start..plan.entries(block_end - 1).end;
-                direction.project(io.padded(0), self.input_size, plan.input.at(entries), scratch.at_mut(PROJECTED));
+                let (x, out) = (io.padded(0), scratch.at_mut(PROJECTED));
+                // SAFETY: a plan names rows of its layout only, for all of which the state keeps room in the value. A block has
+                // ROW_BLOCK entries at most, or the GROUP of one step, for which `reserve` made room.
+                unsafe { direction.project(x, self.input_size, plan.input.at(entries), out) };
             }
             let entries = plan.entries(s);
             if !entries.is_empty() {
