@@ -130,6 +130,14 @@ pub fn filled<T: Clone>(len: usize, value: T) -> Result<Vec<T>> {
     Ok(vec)
 }
 
+/// A vector of `len` values that `f` makes.
+pub fn filled_with<T>(len: usize, f: impl FnMut() -> T) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(len)?;
+    vec.resize_with(len, f);
+    Ok(vec)
+}
+
 /// The product of sizes, or an error where it exceeds what a 32-bit memory can hold.
 pub fn product(sizes: &[usize]) -> Result<usize> {
     sizes

@@ -120,25 +120,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// An empty plan with room for all steps of a layout.
-    pub fn with_room(layout: &Layout) -> Result<Self> {
-        let mut plan = Plan::default();
-        plan.offsets.try_reserve_exact(layout.steps + 1)?;
-        for entries in [&mut plan.batch, &mut plan.input, &mut plan.output] {
+    /// Makes room for all steps of a layout. The plan never shrinks: a failure leaves the room for the former layout.
+    pub fn reserve(&mut self, layout: &Layout) -> Result<()> {
+        self.offsets.clear();
+        self.offsets.try_reserve_exact(layout.steps + 1)?;
+        for entries in [&mut self.batch, &mut self.input, &mut self.output] {
+            entries.clear();
             entries.try_reserve_exact(layout.rows)?;
         }
-        Ok(plan)
+        Ok(())
     }
 
     /// The plan for all steps.
     pub fn new(layout: &Layout, order: Order) -> Result<Self> {
-        let mut plan = Plan::with_room(layout)?;
+        let mut plan = Plan::default();
+        plan.reserve(layout)?;
         plan.fill(layout, order, None);
         Ok(plan)
     }
 
-    /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing in a plan
-    /// [`with_room`](Self::with_room).
+    /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing after
+    /// [`reserve`](Self::reserve).
     pub fn fill(&mut self, layout: &Layout, order: Order, mask: Option<&[f32]>) {
         self.offsets.clear();
         self.batch.clear();

@@ -1,11 +1,9 @@
 //! Rows of a table by id. Ids are int32 in the bits of the input's f32.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
-use crate::buffer::{Buffer, product};
+use crate::buffer::{Buffer, boxed, copied, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result};
-use alloc::boxed::Box;
-use alloc::vec;
 
 struct Embedding {
     table: Buffer,
@@ -18,11 +16,9 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     let length = product(&[vocabulary, size])?;
     let mut table = Buffer::zeroed(length)?;
     table.copy(tensor(tensors, 0, length)?);
-    let mut ports = vec![Shape { size, ..shape }];
-    if mask_zero {
-        ports.push(Shape { size: 1, ..shape });
-    }
-    Ok(Built { layer: Box::new(Embedding { table, size }), ports })
+    let ports = [Shape { size, ..shape }, Shape { size: 1, ..shape }];
+    let ports = copied(if mask_zero { &ports } else { ports.at(..1) })?;
+    Ok(Built { layer: boxed(Embedding { table, size })?, ports })
 }
 
 impl Layer for Embedding {

@@ -1,11 +1,9 @@
 //! Several values made one: side by side, or element by element.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape};
-use crate::buffer::sum;
+use crate::buffer::{boxed, copied, sum};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
-use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 struct Merge {
@@ -19,13 +17,14 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
     let combine = Combine::read(params)?;
     let first = input_shape(inputs, 0, None)?;
     let mut sizes = Vec::new();
+    sizes.try_reserve_exact(inputs.len())?;
     for i in 0..inputs.len() {
         let shape = input_shape(inputs, i, None)?;
         ensure(shape.sequence == first.sequence && (combine == Combine::Concat || shape.size == first.size))?;
         sizes.push(shape.size);
     }
     let size = if combine == Combine::Concat { sum(&sizes)? } else { first.size };
-    Ok(Built { layer: Box::new(Merge { combine, sizes, size }), ports: vec![Shape { size, ..first }] })
+    Ok(Built { layer: boxed(Merge { combine, sizes, size })?, ports: copied(&[Shape { size, ..first }])? })
 }
 
 impl Layer for Merge {

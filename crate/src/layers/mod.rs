@@ -74,8 +74,8 @@ pub trait Layer {
     /// Computes the outputs that are used.
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()>;
     /// Orders of steps that it needs plans for, one a hidden state.
-    fn orders(&self) -> Vec<Order> {
-        Vec::new()
+    fn orders(&self) -> &'static [Order] {
+        &[]
     }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
