@@ -29,8 +29,8 @@ function text(bytes: Uint8Array, what: string): string {
   }
 }
 
-async function readArchive(bytes: Uint8Array, { name = 'the .keras file' }: ImportContext): Promise<ImportedModel> {
-  const zip = await openZip(bytes, name);
+async function readArchive(bytes: Uint8Array, { name = 'the .keras file', budget }: ImportContext): Promise<ImportedModel> {
+  const zip = await openZip(bytes, name, budget);
   const json = async (file: string) => parseJson(text(await zip.read(file), `${name}: ${file}`), `${name}: ${file}`);
   const config = await json('config.json');
   const { keras_version: version } = zip.has('metadata.json') ? await json('metadata.json') : config;

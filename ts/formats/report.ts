@@ -1,3 +1,4 @@
+import type { ReadBudget } from '../budget.ts';
 import type { ModelSpec } from '../spec.ts';
 import type { GraphBinding } from './onnx/binding.ts';
 import type { OnnxOptions } from './onnx/source.ts';
@@ -41,6 +42,8 @@ export interface ImportContext {
   name?: string;
   /** The bytes of a file beside it (a shard, external data, a config); undefined when there is none. */
   sidecar?: (name: string) => Promise<Uint8Array | undefined>;
+  /** What may still be unpacked. */
+  budget?: ReadBudget;
   /** Options of the user, by format. */
   options?: ImportOptions;
 }
