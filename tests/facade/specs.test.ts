@@ -38,7 +38,20 @@ describe('widths', () => {
   });
 });
 
-const ODD: unknown[] = [null, 5, NaN, 5n, true, Symbol('s'), [], ['x'], {}, { toString: 1, valueOf: 1 }, () => 'x', new Date(0)];
+const ODD: unknown[] = [
+  null,
+  5,
+  NaN,
+  5n,
+  true,
+  Symbol('s'),
+  [],
+  ['x'],
+  {},
+  { toString: 1, valueOf: 1 },
+  () => 'x',
+  new Date(0),
+];
 
 describe.each(ODD.map((odd) => [odd]))('odd values: %o', (odd) => {
   const refused = (given: ModelSpec) => {

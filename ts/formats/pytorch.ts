@@ -1,4 +1,3 @@
-import type { ReadBudget } from '../budget.ts';
 import { GruError } from '../errors.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
@@ -55,7 +54,7 @@ export async function readStateDict(
   bytes: Uint8Array,
   options: PytorchOptions = {},
   what = 'the file',
-  unpacked?: ReadBudget,
+  unpacked?: ImportContext['budget'],
 ): Promise<FoundStateDict> {
   const budget = new FloatBudget(bytes.length);
   if (isSafetensors(bytes)) {

@@ -1,4 +1,3 @@
-import type { ReadBudget } from '../budget.ts';
 import type { ModelSpec } from '../spec.ts';
 import type { GraphBinding } from './onnx/binding.ts';
 import type { OnnxOptions } from './onnx/source.ts';
@@ -43,7 +42,7 @@ export interface ImportContext {
   /** The bytes of a file beside it (a shard, external data, a config); undefined when there is none. */
   sidecar?: (name: string) => Promise<Uint8Array | undefined>;
   /** What may still be unpacked. */
-  budget?: ReadBudget;
+  budget?: { spend(bytes: number, what: string): void };
   /** Options of the user, by format. */
   options?: ImportOptions;
 }

@@ -1,4 +1,4 @@
-import type { ReadBudget } from '../../budget.ts';
+import type { ImportContext } from '../report.ts';
 import { GruError } from '../../errors.ts';
 import { openZip, type ZipArchive } from '../zip.ts';
 import { DTYPES } from './dtypes.ts';
@@ -36,7 +36,11 @@ export function findPickle(names: readonly string[]): string | undefined {
 }
 
 /** Reads what torch.save writes since PyTorch 1.6: a zip file with a pickle and one file a storage. */
-export async function openTorchZip(bytes: Uint8Array, what: string, budget?: ReadBudget): Promise<TorchFile> {
+export async function openTorchZip(
+  bytes: Uint8Array,
+  what: string,
+  budget?: ImportContext['budget'],
+): Promise<TorchFile> {
   const zip = await openZip(bytes, what, budget);
   const pickle = findPickle(zip.names);
   if (!pickle) {
