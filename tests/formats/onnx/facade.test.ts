@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BACKENDS } from '../../backends.ts';
 import { bindInputs } from '../../../ts/formats/onnx.ts';
 import type { Tensor } from '../../../ts/tensor.ts';
-import { excess, importFile, readTensors } from './run.ts';
+import { excess, importFile, inputsOf, readTensors } from './run.ts';
 
 const path = (name: string) => new URL(`../../fixtures/${name}`, import.meta.url).pathname;
 const TOLERANCE = { atol: 1e-5, rtol: 1e-5 };
@@ -43,7 +43,7 @@ describe.each(BACKENDS)('loadModel: $name', ({ api }) => {
     const folder = 'cases/onnx_seq_lens_bidirectional_lbr0';
     const io = readTensors(path(`${folder}/io.safetensors`));
     const imported = await importFile(path(`${folder}/model.onnx`));
-    const { inputs, lengths } = bindInputs(imported.report.graph!, io);
+    const { inputs, lengths } = bindInputs(imported.report.graph!, inputsOf(imported, io));
     const model = await api.loadModel(path(`${folder}/model.onnx`));
     const { outputs } = model.run(inputs, { lengths: lengths! });
     const [steps, , batch, size] = io['Y']!.shape as [number, number, number, number];

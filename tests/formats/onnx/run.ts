@@ -34,6 +34,12 @@ export function runGraph(backend: Backend, { spec, report }: ImportedModel, tens
   return Object.fromEntries(binding.outputs.map((bound) => [bound.name, bindOutput(bound, values, run)]));
 }
 
+/** Of recorded tensors those that the graph takes. */
+export function inputsOf({ report }: ImportedModel, tensors: Tensors): Tensors {
+  const names = report.graph!.inputs.map(({ name }) => name).filter((name) => name in tensors);
+  return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
+}
+
 export function readTensors(path: string): Tensors {
   const { tensors } = parseSafetensors(readFileSync(path));
   return Object.fromEntries(

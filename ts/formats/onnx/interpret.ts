@@ -10,7 +10,8 @@ import { OPERATORS, maxInputs } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
 import { Source } from './source.ts';
-import { isStandard, type OnnxNode } from './messages.ts';
+import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
+import { dtypeClass } from './tensor.ts';
 import { RolesChanged, axesText, boundAxes, type Factor, type Value } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
@@ -181,7 +182,7 @@ class Attempt {
         ...unused.map(({ name }) => `input '${name}' of the graph is read by nothing`),
       ],
       tensors: this.#report,
-      graph: { inputs, outputs: results.bound },
+      graph: { inputs: [...inputs, ...unused.map(readByNothing)], outputs: results.bound },
     };
     return { spec, report };
   }
@@ -293,6 +294,18 @@ class Attempt {
       size === undefined ? [] : [`exported for ${what} ${size}; here any is taken`];
     return [...describe('a batch of', batch), ...describe('a number of steps of', time)];
   }
+}
+
+/** An input that a run may be given, and that changes nothing. */
+function readByNothing({ name, dtype }: OnnxValueInfo): BoundTensor {
+  return {
+    name,
+    use: 'unused',
+    dtype: dtypeClass(dtype) === 'float' ? 'float32' : 'int32',
+    axes: [],
+    values: [],
+    kind: 'vector',
+  };
 }
 
 function describeAxes(what: string, tensors: BoundTensor[]): string[] {
