@@ -162,8 +162,10 @@ class Attempt {
       results.add(name, value, outputs.length);
     }
     const spec = results.spec();
-    const isUsed = (name: string) => spec.inputs.some((input) => input.name === name);
-    const unused = this.#source.freeInputs().filter(({ name }) => !this.#bound.some((bound) => bound.name === name));
+    const used = new Set(spec.inputs.map(({ name }) => name));
+    const isUsed = (name: string) => used.has(name);
+    const names = new Set(this.#bound.map(({ name }) => name));
+    const unused = this.#source.freeInputs().filter(({ name }) => !names.has(name));
     const inputs = this.#bound.map((bound, i) => ({
       ...bound,
       use:
