@@ -13,7 +13,7 @@ import {
 } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
-import { allocate, checkBatch, ints, MAX_VALUES } from './limits.ts';
+import { checkBatch, ints, MAX_VALUES } from './limits.ts';
 import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from './tensor.ts';
 
 /**
@@ -45,7 +45,6 @@ export class RunInputs {
   /** Set where steps are left out: which ones are kept. */
   readonly ragged: Ragged | undefined;
   private readonly parts: ReadInput[];
-  private joined: Values[] | undefined;
 
   constructor(parts: ReadInput[], sequence: ReadInput, layout: Layout) {
     const { batch, batched } = parts[0]!;
@@ -58,16 +57,6 @@ export class RunInputs {
     if (this.steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${this.steps} steps do not fit into memory`);
     this.ragged = readRagged(layout, sequence, batch, this.steps);
     this.parts = parts;
-  }
-
-  /** One array an input: all its rows, padded ones included where sequences differ in length and the array was padded. */
-  get data(): Values[] {
-    return (this.joined ??= this.parts.map((part, i) => {
-      if (!part.sequences) return part.data;
-      const all = allocate(part.length, 'the sequences', () => new Float32Array(part.length));
-      this.copy(i, all);
-      return all;
-    }));
   }
 
   /** Copies what the backend takes of an input. @throws GruError where its array was resized or transferred meanwhile. */

@@ -13,7 +13,7 @@ const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
  */
 export function nameSegments(name: string): string[] {
   const segments = name.replace(/^\.\//, '').split('/');
-  if (name.length > 1024 || !segments.every((s) => SEGMENT.test(s) && !/\.$/.test(s) && !DEVICE.test(s)))
+  if (name.length > 1024 || !segments.every((s) => SEGMENT.test(s) && !s.endsWith('.') && !DEVICE.test(s)))
     throw elsewhere(name);
   return segments;
 }

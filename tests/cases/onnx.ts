@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { runOnnx } from '../../ts/formats/onnx.ts';
 import { join } from 'node:path';
 import type { BackendCase } from '../backends.ts';
+import { inputsOf } from '../formats/onnx/run.ts';
 import { expectRecorded, readIo, type Recorded } from './recorded.ts';
 
 /** What an error about a disputed model has to name. */
@@ -15,8 +16,7 @@ export async function runOnnxCase(recorded: Recorded, { api }: BackendCase): Pro
   const run = async () => {
     const options = meta.weights_as === 'input' ? { onnx: { initializers: weights } } : {};
     using model = await api.loadModel(join(folder, file), options);
-    const names = model.report!.graph!.inputs.map(({ name }) => name);
-    return runOnnx(model, Object.fromEntries(names.filter((name) => name in io).map((name) => [name, io[name]!])));
+    return runOnnx(model, inputsOf(model.report!.graph!, io));
   };
   if (meta.disputed) {
     await expect(run()).rejects.toMatchObject({

@@ -12,7 +12,9 @@ fs.writeFileSync(path.join(root, 'secret'), 'secret');
 for (const name of ['group1-shard1of2.bin', 'a b.data', 'gewichte_ä.bin', 'sub/x.bin'])
   fs.writeFileSync(path.join(folder, name), 'data');
 fs.symlinkSync(path.join(root, 'secret'), path.join(folder, 'link'));
-afterAll(() => fs.rmSync(root, { recursive: true }));
+afterAll(() => {
+  fs.rmSync(root, { recursive: true });
+});
 
 const model = path.join(folder, 'model.json');
 const HOSTILE = ['', '.', '..', '../secret', './../secret', 'sub/../../secret', '%2e%2e/secret', '.%2e/secret', '\t../secret',

@@ -6,14 +6,7 @@ import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';
 import { parseModel } from './onnx/protobuf.ts';
 import { Source } from './onnx/source.ts';
 
-export {
-  bindInputs,
-  bindOutput,
-  type BoundRun,
-  type BoundTensor,
-  type GraphBinding,
-  type GraphTensor,
-} from './onnx/binding.ts';
+export { bindInputs, bindOutput, type BoundRun, type BoundTensor, type GraphBinding } from './onnx/binding.ts';
 export { runOnnx } from './onnx/run.ts';
 export type { OnnxOptions } from './onnx/source.ts';
 

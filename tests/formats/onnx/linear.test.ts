@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unbound-method, @typescript-eslint/prefer-includes -- the originals are called on the spied object */
 import { expect, test, vi } from 'vitest';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { SpecBuilder } from '../../../ts/formats/onnx/builder.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Backend } from '../../../ts/backend.ts';
-import { bindInputs, bindOutput, readOnnx } from '../../../ts/formats/onnx.ts';
+import { bindInputs, bindOutput, type GraphBinding, readOnnx } from '../../../ts/formats/onnx.ts';
 import type { ImportContext, ImportedModel } from '../../../ts/formats/report.ts';
 import { parseSafetensors } from '../../../ts/formats/safetensors.ts';
 import { resolveGraph } from '../../../ts/graph.ts';
@@ -11,7 +11,7 @@ export type Tensors = Record<string, TensorLike>;
 /** Runs an imported model on tensors in the graph's own axes; results in the graph's own axes, by name. */
 export function runGraph(backend: Backend, { spec, report }: ImportedModel, tensors: Tensors): Record<string, Tensor> {
   const binding = report.graph!;
-  const run = bindInputs(binding, tensors);
+  const run = bindInputs(binding, inputsOf(binding, tensors));
   const graph = resolveGraph(spec);
   const state = backend.compile(graph).createState(run.batch);
   const lengths = run.lengths ?? Array<number>(run.batch).fill(run.steps);
@@ -34,11 +34,9 @@ export function runGraph(backend: Backend, { spec, report }: ImportedModel, tens
   return Object.fromEntries(binding.outputs.map((bound) => [bound.name, bindOutput(bound, values, run)]));
 }
 
-/** Of recorded tensors those that the graph takes. */
-export function inputsOf({ report }: ImportedModel, tensors: Tensors): Tensors {
-  const names = report.graph!.inputs.map(({ name }) => name).filter((name) => name in tensors);
-  return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
-}
+/** Those of recorded tensors that a graph takes: results lie beside them. */
+export const inputsOf = ({ inputs }: GraphBinding, tensors: Tensors): Tensors =>
+  Object.fromEntries(inputs.filter(({ name }) => name in tensors).map(({ name }) => [name, tensors[name]!]));
 
 export function readTensors(path: string): Tensors {
   const { tensors } = parseSafetensors(readFileSync(path));

@@ -6,7 +6,6 @@ import { SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Budget } from './limits.ts';
 import { gru } from './ops/gru.ts';
-import { constantStates } from './ops/gru-initial.ts';
 import { OPERATORS } from './ops/index.ts';
 import { SpecOutputs } from './outputs.ts';
 import type { Source } from './source.ts';
@@ -15,8 +14,8 @@ import { feature, type Factor, type Rows, type Value, boundAxes } from './value.
 
 /**
  * Takes one GRU node out of a graph. Only what its weights are computed from is read; X, and where they are not constants
- * sequence_lens, become inputs of the model under these names, the outputs are Y and Y_h. initial_h can be given at each run: as an
- * input where the file computes or stores it, as the states of the gru layers where it is zeros.
+ * initial_h and sequence_lens, become inputs of the model under these names, the outputs are Y and Y_h. An initial_h that is
+ * left out or zeros becomes the states that a run starts from.
  */
 export function extractNode(source: Source, name: string): ImportedModel {
   const grus = source.graph.nodes.filter(({ op, domain }) => op === 'GRU' && isStandard(domain));
@@ -89,35 +88,35 @@ export function extractNode(source: Source, name: string): ImportedModel {
   const order = (first: Factor[], second: Factor[]) => (isBatchFirst ? [second, first] : [first, second]);
   const x = addInput('X', 'float32', 'sequence', [...order(time, batch), [feature(inputSize ?? 1)]], inputSize ?? 1, 1);
   const lengths = lens?.type === 'unknown' ? addInput('sequence_lens', 'int32', 'vector', [batch], 1, 1) : lens;
-  const stateAxes = [...order([feature(directions)], batch), [feature(hiddenSize ?? 1)]];
-  // a constant is what initial_h is where a run does not give it; zeros are what states start from anyway
-  const stored =
-    initial?.type === 'constant' && hiddenSize !== undefined
-      ? constantStates({ node, graph: context }, initial, isBatchFirst ? 1 : 0, directions, hiddenSize)
-      : undefined;
-  const isInput = initial?.type === 'unknown' || stored !== undefined;
   const state =
-    isInput && hiddenSize !== undefined
-      ? addInput('initial_h', 'float32', 'vector', stateAxes, hiddenSize, directions)
-      : undefined;
-  if (stored) bound.at(-1)!.fallback = Float32Array.from(stored.flatMap((values) => [...values]));
+    initial?.type === 'unknown' && hiddenSize !== undefined
+      ? addInput(
+          'initial_h',
+          'float32',
+          'vector',
+          [...order([feature(directions)], batch), [feature(hiddenSize)]],
+          hiddenSize,
+          directions,
+        )
+      : initial;
   const attributes = new Attributes(node);
   const results = gru({ node, opset: source.opset, attributes, inputs: [x, w, r, b, lengths, state], graph: context });
   attributes.finish();
-  if (!state) {
-    const layers = builder.layers.filter(({ type }) => type === 'gru').map(({ name: layer }) => layer);
+  const outputs = new SpecOutputs(builder);
+  outputs.add('Y', results[0] as Rows, 2);
+  outputs.add('Y_h', results[1] as Rows, 2);
+  const spec = outputs.spec();
+  const free = spec.layers.filter((layer) => layer.type === 'gru' && layer.initialState === undefined);
+  if (free.length > 0) {
     bound.push({
       name: 'initial_h',
       use: 'states',
       dtype: 'float32',
-      axes: boundAxes(stateAxes),
-      values: layers,
+      axes: boundAxes([...order([feature(directions)], batch), [feature(hiddenSize!)]]),
+      values: free.map((layer) => layer.name),
       kind: 'vector',
     });
   }
-  const outputs = new SpecOutputs(builder);
-  outputs.add('Y', results[0] as Rows, 2);
-  outputs.add('Y_h', results[1] as Rows, 2);
   const report: ImportReport = {
     format: 'onnx',
     ...(source.producer ? { producer: source.producer } : {}),
@@ -125,7 +124,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     tensors,
     graph: { inputs: bound, outputs: outputs.bound },
   };
-  return { spec: outputs.spec(), report };
+  return { spec, report };
 }
 
 /** Values of a graph as far as they are constants. */

@@ -1,26 +1,28 @@
 import { GruError } from '../../errors.ts';
 import type { GruModel } from '../../model.ts';
-import type { Tensor } from '../../tensor.ts';
-import { bindInputs, bindOutput, type GraphTensor } from './binding.ts';
+import { describe, isRecord, type Tensor, type TensorLike } from '../../tensor.ts';
+import { bindInputs, bindOutput } from './binding.ts';
 
 /**
  * Runs a model that was loaded from an ONNX file on tensors in the graph's own axes and by the graph's own names; results
- * likewise. Ids and lengths may be int64, as BigInt64Array. One node of a graph (`{ onnx: { node } }`) takes X, sequence_lens where the
- * node has it, and initial_h, which may be left out where the file gives it or zeros stand for it.
+ * likewise. A node loaded by itself (`onnx: { node }`) takes X and, where they are not part of the file, sequence_lens and
+ * initial_h (zeros where it is left out).
  *
- * @throws GruError `invalid_argument` for a model of another origin, a missing tensor or a name that the model does not take; as `bindInputs` and `model.run` do.
+ * @throws GruError `invalid_argument` for a model of another origin, a missing tensor or a name that the graph does not have; as
+ *   `bindInputs` and `model.run` do.
  *
  * @example
  * const { Y, Y_h } = runOnnx(await loadModel('gru.onnx'), { X: { data, shape: [steps, batch, 64] } });
  */
-export function runOnnx(model: GruModel, tensors: Record<string, GraphTensor>): Record<string, Tensor> {
-  const binding = (model as Partial<GruModel> | undefined)?.report?.graph;
+export function runOnnx(model: GruModel, tensors: Record<string, TensorLike>): Record<string, Tensor> {
+  const binding = model instanceof Object ? (model as Partial<GruModel>).report?.graph : undefined;
   if (!binding) throw new GruError('invalid_argument', 'runOnnx: the model was not loaded from an ONNX file');
+  if (!isRecord(tensors)) {
+    throw new GruError('invalid_argument', `runOnnx: expected a record of tensors, got ${describe(tensors)}`);
+  }
   const run = bindInputs(binding, tensors);
-  const { outputs } = model.run(run.inputs, {
-    ...(run.lengths ? { lengths: run.lengths } : {}),
-    ...(Object.keys(run.states).length > 0 ? { initialStates: run.states } : {}),
-  });
+  const { lengths, initialStates } = run;
+  const { outputs } = model.run(run.inputs, { initialStates, ...(lengths && { lengths }) });
   const rows = Object.fromEntries(
     Object.entries(outputs).map(([name, tensor]) => [name, withoutPadding(tensor, run.lengths)]),
   );

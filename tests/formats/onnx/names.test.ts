@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { runOnnx } from '../../../ts/formats/onnx.ts';
+import type { GruModel } from '../../../ts/model.ts';
+import type { TensorLike } from '../../../ts/tensor.ts';
+import { BACKENDS } from '../../backends.ts';
+import { expectError } from '../../facade/helpers.ts';
+import { onnxModel, tensor, type Node } from './build.ts';
+
+const [BATCH, STEPS, INPUTS, UNITS] = [3, 4, 2, 5];
+const numbers = (length: number, seed: number) =>
+  Float32Array.from({ length }, (_, i) => Math.sin(1.7 * i * seed + seed));
+
+/** A graph of one GRU node named `g`, its initial_h as the case says. */
+function lone(directions: number, layout: number, initial: 'left out' | 'zeros' | 'computed' | 'input'): Uint8Array {
+  const weights = [
+    tensor('W', [directions, 3 * UNITS, INPUTS], numbers(directions * 3 * UNITS * INPUTS, 1)),
+    tensor('R', [directions, 3 * UNITS, UNITS], numbers(directions * 3 * UNITS * UNITS, 2)),
+  ];
+  const shape = layout === 0 ? [directions, BATCH, UNITS] : [BATCH, directions, UNITS];
+  const zeros = tensor('h0', shape, new Float32Array(directions * BATCH * UNITS));
+  const size: Node = {
+    op: 'ConstantOfShape',
+    inputs: ['size'],
+    outputs: ['h0'],
+    name: 'c',
+    attributes: { value: { tensor: tensor('', [1], [0]) } },
+  };
+  const gru: Node = {
+    op: 'GRU',
+    name: 'g',
+    inputs: ['x', 'W', 'R', '', '', initial === 'left out' ? '' : 'h0'],
+    outputs: ['y', 'yh'],
+    attributes: { hidden_size: UNITS, layout, ...(directions === 2 ? { direction: 'bidirectional' } : {}) },
+  };
+  return onnxModel({
+    nodes: initial === 'computed' ? [size, gru] : [gru],
+    inputs: [
+      { name: 'x', shape: layout === 0 ? ['t', 'b', INPUTS] : ['b', 't', INPUTS] },
+      ...(initial === 'input' ? [{ name: 'h0', shape }] : []),
+    ],
+    outputs: ['y', 'yh'],
+    initializers: [...weights, ...(initial === 'zeros' ? [zeros] : []), tensor('size', [3], shape, 7)],
+  });
+}
+
+const bytesOf = (tensors: Record<string, { data: ArrayLike<number> }>) =>
+  Object.fromEntries(Object.entries(tensors).map(([k, { data }]) => [k, Buffer.from(Float32Array.from(data).buffer)]));
+
+describe.each(BACKENDS)('$name', ({ api }) => {
+  const load = (bytes: Uint8Array): Promise<GruModel> => api.loadModel(bytes, { onnx: { node: 'g' } });
+
+  describe.each([1, 2])('%d direction(s)', (directions) => {
+    describe.each([0, 1])('layout %d', (layout) => {
+      const x: TensorLike = {
+        data: numbers(BATCH * STEPS * INPUTS, 3),
+        shape: layout === 0 ? [STEPS, BATCH, INPUTS] : [BATCH, STEPS, INPUTS],
+      };
+      const initial: TensorLike = {
+        data: numbers(directions * BATCH * UNITS, 4),
+        shape: layout === 0 ? [directions, BATCH, UNITS] : [BATCH, directions, UNITS],
+      };
+
+      test.each(['left out', 'zeros', 'computed'] as const)('initial_h that is %s can be given', async (form) => {
+        const input = runOnnx(await load(lone(directions, layout, 'input')), { X: x, initial_h: initial });
+        const model = await load(lone(directions, layout, form));
+        expect(bytesOf(runOnnx(model, { X: x, initial_h: initial }))).toEqual(bytesOf(input));
+        const zeros = { data: new Float32Array(initial.data.length), shape: initial.shape };
+        expect(bytesOf(runOnnx(model, { X: x }))).toEqual(bytesOf(runOnnx(model, { X: x, initial_h: zeros })));
+        expect(bytesOf(runOnnx(model, { X: x }))).not.toEqual(bytesOf(input));
+      });
+
+      test('initial_h of another shape is refused', async () => {
+        const model = await load(lone(directions, layout, 'left out'));
+        const wrong = { data: initial.data, shape: [...initial.shape].reverse() };
+        await expectError(() => runOnnx(model, { X: x, initial_h: wrong }), 'shape_mismatch', 'initial_h');
+      });
+    });
+  });
+
+  test('names that the graph does not have are refused, missing ones are named', async () => {
+    const X = { data: numbers(BATCH * STEPS * INPUTS, 3), shape: [STEPS, BATCH, INPUTS] };
+    const whole = await api.loadModel(lone(1, 0, 'left out'));
+    for (const name of ['initial_h', 'X', 'W', 'y', '', '__proto__', 'constructor']) {
+      const given = Object.fromEntries([
+        ['x', X],
+        [name, X],
+      ]);
+      await expectError(() => runOnnx(whole, given), 'invalid_argument', `no input '${name}'`, `'x'`);
+    }
+    await expectError(() => runOnnx(whole, {}), 'invalid_argument', `input 'x' is missing`);
+    for (const odd of [undefined, null, 5, 'x', [X], Symbol('x')]) {
+      await expectError(() => runOnnx(whole, odd as never), 'invalid_argument', 'record');
+    }
+    for (const odd of [
+      null,
+      5,
+      'x',
+      X.data,
+      { data: X.data },
+      { data: 'abc', shape: [1] },
+      { data: ['a'], shape: [1] },
+    ]) {
+      expect(() => runOnnx(whole, { x: odd as never })).toThrow(expect.objectContaining({ name: 'GruError' }) as Error);
+    }
+    await expectError(() => runOnnx({} as never, { x: X }), 'invalid_argument', 'ONNX');
+  });
+
+  test('int64 ids are taken; those that no int32 holds are refused, not wrapped', async () => {
+    const table = tensor('table', [6, INPUTS], numbers(6 * INPUTS, 5));
+    const bytes = onnxModel({
+      nodes: [
+        { op: 'Gather', inputs: ['table', 'ids'], outputs: ['x'], name: 'e' },
+        { op: 'GRU', name: 'g', inputs: ['x', 'W', 'R'], outputs: ['y', 'yh'], attributes: { hidden_size: UNITS } },
+      ],
+      inputs: [{ name: 'ids', dtype: 7, shape: ['t', 'b'] }],
+      outputs: ['yh'],
+      initializers: [
+        table,
+        tensor('W', [1, 3 * UNITS, INPUTS], numbers(3 * UNITS * INPUTS, 1)),
+        tensor('R', [1, 3 * UNITS, UNITS], numbers(3 * UNITS * UNITS, 2)),
+      ],
+    });
+    const model = await api.loadModel(bytes);
+    const run = (data: unknown) => runOnnx(model, { ids: { data: data as number[], shape: [4, 1] } });
+    expect(bytesOf(run(BigInt64Array.of(1n, 5n, 0n, 2n)))).toEqual(bytesOf(run([1, 5, 0, 2])));
+    for (const ids of [BigInt64Array.of(1n, 2n ** 32n, 0n, 2n), [1, 2 ** 32, 0, 2], [1, 1.5, 0, 2], [1, -1, 0, 2]]) {
+      await expectError(() => run(ids), 'id_out_of_range', 'ids');
+    }
+  });
+});
