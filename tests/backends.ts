@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createApi, type GruApi } from '../ts/api.ts';
 import type { Backend } from '../ts/backend.ts';
 import { jsBackend } from '../ts/backends/js/index.ts';
-import { instantiate } from '../ts/backends/wasm/core.ts';
+import { instanceOf } from '../ts/backends/wasm/core.ts';
 
 /** A backend that the suites run on, and the functions of gru-wasm over it. */
 export interface BackendCase {
@@ -34,7 +34,8 @@ if (existsSync(new URL('../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url
   }
 }
 
-/** The memory of a wasm backend that runs: its instance is then there, and no module is asked for. */
+/** The memory of a wasm backend that runs. */
 export function memoryOf(name: string): WebAssembly.Memory {
-  return instantiate(name === 'wasm-relaxed' ? 'relaxed' : 'baseline', undefined as never).memory;
+  const { backend } = BACKENDS.find((one) => one.name === name)!;
+  return instanceOf(backend.shared!.module)!.engine.memory;
 }

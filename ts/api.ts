@@ -44,7 +44,7 @@ export interface GruApi {
 }
 
 const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
-const READ_OPTIONS = ['signal', 'files', 'keras', 'pytorch', 'onnx'];
+const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'keras', 'pytorch', 'onnx'];
 
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
 

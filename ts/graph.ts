@@ -1,10 +1,12 @@
 import { GruError } from './errors.ts';
+import { isFloats, sizeOf } from './foreign.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
 import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';
 import { checkStructure } from './structure.ts';
 import type { LayerKind, ValueShape } from './layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
+import { describe } from './tensor.ts';
 
 /** A {@link ModelSpec} that has been checked, with every reference resolved to the number of a value. */
 export interface Graph {
@@ -62,12 +64,14 @@ export function resolveGraph(spec: ModelSpec): Graph {
   const names = new Set<string>();
   const claim = (name: unknown, what: string) => {
     if (typeof name !== 'string' || name === '' || name.includes(':')) {
-      throw invalid(`${what} needs a name without ':', got ${JSON.stringify(name)}`);
+      throw invalid(`${what} needs a name without ':', got ${describe(name)}`);
     }
     if (names.has(name)) throw invalid(`the name '${name}' is used twice`);
     names.add(name);
   };
   const lookUp = (ref: ValueRef, reader: string): number => {
+    if (typeof (ref as unknown) !== 'string')
+      throw invalid(`${reader} names a value by ${describe(ref)}, not by a string`);
     const value = byRef.get(ref);
     if (value === undefined) throw invalid(`${reader} reads '${ref}', which no input or earlier layer gives`);
     values[value]!.used = true;
@@ -77,11 +81,11 @@ export function resolveGraph(spec: ModelSpec): Graph {
   const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence' }, i) => {
     claim(name, `input ${i}`);
     if (!['float32', 'int32'].includes(dtype))
-      throw invalid(`input '${name}': dtype must be float32 or int32, got ${dtype}`);
+      throw invalid(`input '${name}': dtype must be float32 or int32, got ${describe(dtype)}`);
     if (!['sequence', 'vector'].includes(kind))
-      throw invalid(`input '${name}': kind must be sequence or vector, got ${kind}`);
+      throw invalid(`input '${name}': kind must be sequence or vector, got ${describe(kind)}`);
     if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
-      throw invalid(`input '${name}': size must be a whole number from 1, got ${size}`);
+      throw invalid(`input '${name}': size must be a whole number from 1 to ${MAX_SIZE}, got ${describe(size)}`);
     if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
     byRef.set(name, values.length);
     values.push({ ref: name, kind, dtype, size, used: false });
@@ -94,13 +98,13 @@ export function resolveGraph(spec: ModelSpec): Graph {
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
     const kind = layerKind(layer.type);
+    claim(layer.name, `a layer of type ${describe(layer.type)}`);
     if (!kind) {
       throw new GruError(
         'unsupported',
-        `layer '${layer.name}' has the unknown type '${layer.type}'; supported: ${Object.keys(LAYERS).join(', ')}`,
+        `layer '${layer.name}' has the unknown type ${describe(layer.type)}; supported: ${Object.keys(LAYERS).join(', ')}`,
       );
     }
-    claim(layer.name, `a ${layer.type} layer`);
     checkTensors(layer, kind);
     const reader = `${layer.type} layer '${layer.name}'`;
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
@@ -115,6 +119,9 @@ export function resolveGraph(spec: ModelSpec): Graph {
     for (const { port, ...shape } of ports) {
       if (port === mainPort) byRef.set(layer.name, values.length);
       byRef.set(`${layer.name}:${port}`, values.length);
+      if (!(shape.size <= MAX_SIZE)) {
+        throw specError(layer, `gives rows of ${shape.size} values; at most ${MAX_SIZE} are possible`);
+      }
       values.push({ ref: `${layer.name}:${port}`, used: false, ...shape });
     }
     if (layer.type === 'gru') {
@@ -140,11 +147,16 @@ export function resolveGraph(spec: ModelSpec): Graph {
 
   const outputSpecs = (spec.outputs ?? [previous]).map((o) => (typeof o === 'string' ? { name: o, from: o } : o));
   if (outputSpecs.length === 0) throw invalid('the spec has no outputs');
+  const outputNames = new Set<string>();
   const outputs = outputSpecs.map(({ name, from }, i) => {
+    if (typeof (name as unknown) !== 'string' || name === '') {
+      throw invalid(`output ${i} needs a name, got ${describe(name)}`);
+    }
+    if (outputNames.has(name)) throw invalid(`the output name '${name}' is used twice`);
+    outputNames.add(name);
     const value = lookUp(from, `output '${name}'`);
     const { size, kind, dtype } = values[value]!;
     if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
-    if (outputSpecs.findIndex((o) => o.name === name) !== i) throw invalid(`the output name '${name}' is used twice`);
     return { name, value, size, kind };
   });
   for (const { name } of inputs) {
@@ -165,14 +177,15 @@ function checkTensors(layer: LayerSpec, kind: LayerKind): void {
     const tensor = weights[key];
     if (tensor === undefined && optional) continue;
     const expected = shape.reduce((n, d) => n * d, 1);
-    if (!(tensor instanceof Float32Array)) {
-      const got = tensor === undefined ? 'nothing' : Object.prototype.toString.call(tensor).slice(8, -1);
+    if (!isFloats(tensor)) {
+      const got = tensor === undefined ? 'nothing' : describe(tensor);
       throw specError(layer, `weights['${key}'] must be a Float32Array of shape (${shape.join(', ')}), got ${got}`);
     }
-    if (tensor.length !== expected) {
+    const length = sizeOf(tensor);
+    if (length !== expected) {
       throw specError(
         layer,
-        `weights['${key}'] must have ${expected} values for the shape (${shape.join(', ')}), got ${tensor.length}`,
+        `weights['${key}'] must have ${expected} values for the shape (${shape.join(', ')}), got ${length}`,
       );
     }
   }

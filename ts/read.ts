@@ -1,7 +1,11 @@
+import { ReadBudget } from './budget.ts';
+import { GruError } from './errors.ts';
 import { readModel } from './formats/index.ts';
 import type { ImportedModel, ImportOptions } from './formats/report.ts';
 import { inspectModel, type Inspection } from './inspect.ts';
-import { filesBeside, type ModelFiles, type ModelSource, readSource, sourceName } from './source.ts';
+import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from './source.ts';
+import { readKind } from './source-kind.ts';
+import { describe } from './tensor.ts';
 
 /** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
 export interface ReadOptions extends ImportOptions {
@@ -9,17 +13,55 @@ export interface ReadOptions extends ImportOptions {
   signal?: AbortSignal | undefined;
   /** Files that the model file names (shards, external data), where they are not beside it: by that name. */
   files?: ModelFiles | undefined;
+  /**
+   * Most bytes that are read: of the file, of those beside it, and of what they unpack to, together. More end with a GruError
+   * `io`. A whole number from 1; default 2 GiB (2 ** 31).
+   */
+  maxBytes?: number | undefined;
 }
 
 /** Reads a model file of any known format. */
-export async function read(source: ModelSource, { signal, files = {}, ...rest }: ReadOptions): Promise<ImportedModel> {
-  const { keras, pytorch, onnx } = rest;
-  const options = Object.fromEntries(
+export async function read(source: ModelSource, options: ReadOptions): Promise<ImportedModel> {
+  const { signal, maxBytes, keras, pytorch, onnx } = options;
+  if (signal !== undefined && !isSignal(signal)) {
+    throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+  const files = readFiles(options.files);
+  const budget = new ReadBudget(maxBytes);
+  const imports = Object.fromEntries(
     Object.entries({ keras, pytorch, onnx }).filter(([, value]) => value !== undefined),
   );
+  const context = { budget, signal };
   const name = sourceName(source);
-  const sidecar = filesBeside(source, files, signal);
-  return readModel(await readSource(source, signal), { options, sidecar, ...(name === undefined ? {} : { name }) });
+  const { bytes, place } = await openSource(source, context);
+  const sidecar = filesBeside(place ?? bytes, files, context);
+  return readModel(bytes, { options: imports, sidecar, budget, ...(name === undefined ? {} : { name }) });
+}
+
+/** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
+function isSignal(value: unknown): boolean {
+  try {
+    const { aborted, addEventListener, throwIfAborted } = value as AbortSignal;
+    return typeof aborted === 'boolean' && [addEventListener, throwIfAborted].every((f) => typeof f === 'function');
+  } catch {
+    return false;
+  }
+}
+
+/** A copy. @throws GruError `invalid_argument` unless it is a record of sources. */
+function readFiles(files: unknown): ModelFiles {
+  if (files === undefined) return {};
+  let copy: ModelFiles | undefined;
+  try {
+    if (Object.prototype.toString.call(files) === '[object Object]') copy = { ...(files as ModelFiles) };
+  } catch {
+    // A revoked Proxy, or a getter that throws.
+  }
+  if (!copy) {
+    throw new GruError('invalid_argument', `files must be an object of sources by name, got ${describe(files)}`);
+  }
+  for (const [name, source] of Object.entries(copy)) readKind(source, `files['${name.slice(0, 80)}']`);
+  return copy;
 }
 
 /** Says what a model file holds. */

@@ -45,7 +45,7 @@ export async function compileForWorklet(options: WorkletOptions = {}): Promise<W
 
 /**
  * In an AudioWorkletProcessor, or any other thread: a model from a core that was compiled elsewhere. Synchronous; needs
- * neither a network, nor timers, nor text decoding. Models of one thread share one instance of the core.
+ * neither a network, nor timers, nor text decoding. Models of one `core.module` share one instance of the core in each thread.
  *
  * @param core What {@link compileForWorklet} gave. For a binary of your own hosting:
  *   `{ module: await WebAssembly.compileStreaming(fetch('baseline.wasm')), relaxed: false, kernels: 0 }`.

@@ -3,7 +3,9 @@
 use crate::checked::stop;
 use crate::error::{EngineError, Result};
 use crate::simd::LANES;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::alloc::Layout;
 use core::ops::{Deref, DerefMut};
 
 /// Weights misaligned by 4 bytes cost 16 % (PERFORMANCE record), and no line should be split.
@@ -46,7 +48,8 @@ impl Buffer {
         Ok(())
     }
 
-    /// Sets the length, within what was [`reserve`](Self::reserve)d. New values are zero.
+    /// Sets the length, within what was [`reserve`](Self::reserve)d. Values beyond the former length are zero where the buffer has
+    /// never been so long, else what they were.
     pub fn set_len(&mut self, len: usize) {
         let lines = lines(len);
         if lines > self.lines.capacity() {
@@ -94,11 +97,44 @@ impl DerefMut for Buffer {
     }
 }
 
+/// A box, or an error where there is no memory for it (`Box::new` would abort).
+pub fn boxed<T>(value: T) -> Result<Box<T>> {
+    if size_of::<T>() == 0 {
+        return Ok(Box::new(value));
+    }
+    let layout = Layout::new::<T>();
+    // SAFETY: the size is not 0; the memory is the allocator's own and of the layout of a `T`, as `Box::from_raw` wants it.
+    unsafe {
+        let memory = alloc::alloc::alloc(layout).cast::<T>();
+        if memory.is_null() {
+            return Err(EngineError::OutOfMemory);
+        }
+        memory.write(value);
+        Ok(Box::from_raw(memory))
+    }
+}
+
+/// A vector of these values.
+pub fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(values.len())?;
+    vec.extend_from_slice(values);
+    Ok(vec)
+}
+
 /// A vector of `len` copies of `value`.
 pub fn filled<T: Clone>(len: usize, value: T) -> Result<Vec<T>> {
     let mut vec = Vec::new();
     vec.try_reserve_exact(len)?;
     vec.resize(len, value);
+    Ok(vec)
+}
+
+/// A vector of `len` values that `f` makes.
+pub fn filled_with<T>(len: usize, f: impl FnMut() -> T) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(len)?;
+    vec.resize_with(len, f);
     Ok(vec)
 }
 
@@ -111,9 +147,38 @@ pub fn product(sizes: &[usize]) -> Result<usize> {
         .ok_or(EngineError::OutOfMemory)
 }
 
+/// The sum of sizes, or an error where it exceeds what a 32-bit memory can hold.
+pub fn sum(sizes: &[usize]) -> Result<usize> {
+    let sum = sizes.iter().try_fold(0usize, |n, &size| n.checked_add(size)).ok_or(EngineError::OutOfMemory)?;
+    product(&[sum])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_and_products_beyond_memory_are_refused() {
+        assert_eq!(sum(&[1 << 24, 1 << 24, 7]), Ok((1 << 25) + 7));
+        assert_eq!(product(&[1 << 15, 1 << 14]), Ok(1 << 29));
+        let half = usize::MAX / 2 + 1;
+        for sizes in [&[half, half][..], &[half, half, 3], &[1 << 24; 256], &[usize::MAX]] {
+            assert_eq!(sum(sizes), Err(EngineError::OutOfMemory));
+            assert_eq!(product(sizes), Err(EngineError::OutOfMemory));
+        }
+    }
+
+    #[test]
+    fn values_of_a_buffer_that_grows_again_are_those_it_had() {
+        let mut buffer = Buffer::zeroed(40).unwrap();
+        buffer.fill(1.0);
+        buffer.set_len(3);
+        buffer.set_len(40);
+        assert!(buffer.iter().all(|&value| value == 1.0));
+        buffer.reserve(60).unwrap();
+        buffer.set_len(60);
+        assert!(buffer[48..].iter().all(|&value| value == 0.0));
+    }
 
     #[test]
     fn whole_vectors_can_be_read_from_every_number_on() {

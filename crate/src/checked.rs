@@ -79,12 +79,27 @@ impl<T> Checked<T> for [T] {
     #[inline(always)]
     #[track_caller]
     fn row(&self, i: usize, size: usize) -> &[T] {
-        self.at(i * size..).at(..size)
+        self.at(i.saturating_mul(size)..).at(..size)
     }
 
     #[inline(always)]
     #[track_caller]
     fn row_mut(&mut self, i: usize, size: usize) -> &mut [T] {
-        self.at_mut(i * size..).at_mut(..size)
+        self.at_mut(i.saturating_mul(size)..).at_mut(..size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    /// Two of half of all addresses would be row 0 where the product wraps.
+    #[test]
+    fn rows_beyond_all_memory_are_not_the_first() {
+        let half = usize::MAX / 2 + 1;
+        assert!(catch_unwind(|| [0.0; 4].row(half, 2).len()).is_err());
+        assert!(catch_unwind(|| [0.0; 4].row_mut(half, 2).len()).is_err());
+        assert_eq!([1, 2, 3, 4].row(1, 2), [3, 4]);
     }
 }

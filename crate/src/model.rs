@@ -1,6 +1,6 @@
 //! A model: an immutable graph of layers; a state: hidden values and buffers for one batch of sequences.
 
-use crate::buffer::{Buffer, product};
+use crate::buffer::{Buffer, filled, filled_with, product};
 use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
 use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace, flush_hidden};
@@ -41,7 +41,9 @@ impl Model {
 
     /// Adds an input. Returns the number of its value.
     pub fn add_input(&mut self, shape: Shape) -> Result<usize> {
-        ensure(self.nodes.is_empty() && shape.size > 0)?;
+        ensure(self.nodes.is_empty())?;
+        shape.check()?;
+        self.values.try_reserve(1)?;
         self.values.push(Value { shape, used: true });
         Ok(self.values.len() - 1)
     }
@@ -56,29 +58,35 @@ impl Model {
         tensors: &[Option<&[f32]>],
     ) -> Result<usize> {
         let (_, build) = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
-        let inputs: Vec<Option<usize>> = inputs.iter().map(|&value| usize::try_from(value).ok()).collect();
-        let mut shapes = Vec::new();
-        for input in &inputs {
-            shapes.push(match *input {
-                Some(value) => Some(self.values.get(value).ok_or(EngineError::InvalidArgument)?.shape),
-                None => None,
-            });
+        let (mut given, mut shapes) = (filled(inputs.len(), None)?, filled(inputs.len(), None)?);
+        for ((&value, given), shape) in inputs.iter().zip(&mut given).zip(&mut shapes) {
+            if let Ok(value) = usize::try_from(value) {
+                *given = Some(value);
+                *shape = Some(self.values.get(value).ok_or(EngineError::InvalidArgument)?.shape);
+            }
         }
         let mut params = Params::new(params);
         let built = build(&mut params, &shapes, tensors)?;
         ensure(params.finished())?;
-        for &value in inputs.iter().flatten() {
+        built.ports.iter().try_for_each(Shape::check)?;
+        let orders = built.layer.orders();
+        self.values.try_reserve(built.ports.len())?;
+        self.states.try_reserve(orders.len())?;
+        self.orders.try_reserve(orders.len())?;
+        self.nodes.try_reserve(1)?;
+        // Nothing fails from here on: the model has the whole layer or nothing of it.
+        for &value in given.iter().flatten() {
             self.values.at_mut(value).used = true;
         }
         let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
         self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
-        for (direction, order) in built.layer.orders().into_iter().enumerate() {
+        for (direction, &order) in orders.iter().enumerate() {
             self.states.push((node, direction));
             if !self.orders.contains(&order) {
                 self.orders.push(order);
             }
         }
-        self.nodes.push(Node { layer: built.layer, inputs, first_output, outputs });
+        self.nodes.push(Node { layer: built.layer, inputs: given, first_output, outputs });
         Ok(first_output)
     }
 
@@ -108,16 +116,16 @@ pub struct State {
 impl State {
     /// A state for `batch` sequences; `set_lengths` comes before its first run.
     pub fn new(model: &Rc<Model>, batch: usize) -> Result<Self> {
+        product(&[batch])?;
         let mut workspaces = Vec::new();
         workspaces.try_reserve_exact(model.nodes.len())?;
         for node in &model.nodes {
             workspaces.push(node.layer.workspace(batch)?);
         }
-        let layout = Layout::new(ascending(batch)?, crate::buffer::filled(batch, 0)?, false)?;
+        let layout = Layout::new(ascending(batch)?, filled(batch, 0)?, false)?;
         let plans = Plans::new(&layout, &model.orders)?;
-        let mut state = State { model: Rc::clone(model), batch, plans, layout, values: Vec::new(), workspaces };
-        state.values.try_reserve_exact(model.values.len())?;
-        state.values.resize_with(model.values.len(), Buffer::default);
+        let values = filled_with(model.values.len(), Buffer::default)?;
+        let mut state = State { model: Rc::clone(model), batch, plans, layout, values, workspaces };
         state.fit()?;
         Ok(state)
     }
@@ -129,7 +137,7 @@ impl State {
 
     /// The same for some sequences of the state only, each named once; the others keep their hidden values.
     pub fn set_sequences(&mut self, sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<()> {
-        let mut seen = crate::buffer::filled(self.batch, false)?;
+        let mut seen = filled(self.batch, false)?;
         for &b in &sequences {
             let seen = seen.get_mut(b as usize).ok_or(EngineError::InvalidArgument)?;
             ensure(!core::mem::replace(seen, true))?;
@@ -160,9 +168,9 @@ impl State {
         Ok(())
     }
 
-    /// The buffer of a value: an input to fill, an output to read. Valid until the next `set_lengths`.
-    pub fn value(&mut self, value: usize) -> Result<&mut Buffer> {
-        self.values.get_mut(value).ok_or(EngineError::InvalidArgument)
+    /// The numbers of a value: an input to fill, an output to read. They stay where they are until the next `set_lengths`.
+    pub fn value(&mut self, value: usize) -> Result<&mut [f32]> {
+        Ok(self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?)
     }
 
     /// To be called when hidden state `index` has been written to, of one sequence or of all: flushes it, and forgets the
@@ -170,15 +178,16 @@ impl State {
     pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
         let batch = self.batch;
         let (hidden, stride) = self.hidden(index)?;
+        ensure(sequence.is_none_or(|b| b < batch))?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
-        flush_hidden(hidden.get_mut(rows.start * stride..rows.end * stride).ok_or(EngineError::InvalidArgument)?);
+        flush_hidden(hidden.at_mut(rows.start * stride..rows.end * stride));
         let &(node, direction) = self.model.states.at(index);
         self.workspaces.at_mut(node).started.at_mut(direction).at_mut(rows).fill(false);
         Ok(())
     }
 
     /// Hidden state `index`, (batch, stride), and the stride.
-    pub fn hidden(&mut self, index: usize) -> Result<(&mut Buffer, usize)> {
+    pub fn hidden(&mut self, index: usize) -> Result<(&mut [f32], usize)> {
         let &(node, direction) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
         let workspace = self.workspaces.at_mut(node);
         Ok((workspace.hidden.at_mut(direction), workspace.hidden_stride))

@@ -1,6 +1,6 @@
 //! Which rows a recurrent layer reads and writes at each step.
 
-use crate::buffer::filled;
+use crate::buffer::{filled, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
 use alloc::vec::Vec;
@@ -36,6 +36,7 @@ impl Layout {
     pub fn new(sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<Self> {
         let batch = lengths.len();
         ensure(sequences.len() == batch)?;
+        product(&[batch])?;
         ensure(!time_major || lengths.iter().all(|&length| Some(&length) == lengths.first()))?;
         let mut starts = filled(batch, 0u32)?;
         let mut rows = 0u32;
@@ -43,6 +44,7 @@ impl Layout {
             *start = rows;
             rows = rows.checked_add(length).ok_or(EngineError::OutOfMemory)?;
         }
+        product(&[rows as usize])?;
         let mut stride = 1;
         if time_major {
             stride = batch as u32;
@@ -118,25 +120,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// An empty plan with room for all steps of a layout.
-    pub fn with_room(layout: &Layout) -> Result<Self> {
-        let mut plan = Plan::default();
-        plan.offsets.try_reserve_exact(layout.steps + 1)?;
-        for entries in [&mut plan.batch, &mut plan.input, &mut plan.output] {
+    /// Makes room for all steps of a layout. The plan never shrinks: a failure leaves the room for the former layout.
+    pub fn reserve(&mut self, layout: &Layout) -> Result<()> {
+        self.offsets.clear();
+        self.offsets.try_reserve_exact(layout.steps + 1)?;
+        for entries in [&mut self.batch, &mut self.input, &mut self.output] {
+            entries.clear();
             entries.try_reserve_exact(layout.rows)?;
         }
-        Ok(plan)
+        Ok(())
     }
 
     /// The plan for all steps.
     pub fn new(layout: &Layout, order: Order) -> Result<Self> {
-        let mut plan = Plan::with_room(layout)?;
+        let mut plan = Plan::default();
+        plan.reserve(layout)?;
         plan.fill(layout, order, None);
         Ok(plan)
     }
 
-    /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing in a plan
-    /// [`with_room`](Self::with_room).
+    /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing after
+    /// [`reserve`](Self::reserve).
     pub fn fill(&mut self, layout: &Layout, order: Order, mask: Option<&[f32]>) {
         self.offsets.clear();
         self.batch.clear();

@@ -1,9 +1,12 @@
-//! Running a state allocates nothing, with or without a mask.
+//! Over models with a layer of every kind: running a state allocates nothing, and whichever other allocation fails is an error
+//! that leaves model and state as they were.
 
+use gru_wasm::error::{EngineError, Result};
 use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 
 struct Counting;
@@ -11,12 +14,18 @@ struct Counting;
 thread_local! {
     /// Of this thread alone: the test runner allocates on its own.
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    /// Which of them fail.
+    static FAILING: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-// SAFETY: passes everything on to the system's allocator.
+// SAFETY: passes everything on to the system's allocator, or fails.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
+        let (number, (first, end)) = (COUNT.get(), FAILING.get());
+        COUNT.set(number + 1);
+        if (first..end).contains(&number) {
+            return std::ptr::null_mut();
+        }
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
@@ -29,34 +38,190 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn kind(name: &str) -> usize {
-    LAYERS.iter().position(|(known, _)| *known == name).unwrap()
+/// The result of `call` when the allocations of these numbers fail, and how many it asked for.
+fn failing<T>(numbers: Range<usize>, call: impl FnOnce() -> T) -> (T, usize) {
+    let before = COUNT.get();
+    FAILING.set((before.saturating_add(numbers.start), before.saturating_add(numbers.end)));
+    let result = call();
+    FAILING.set((0, 0));
+    (result, COUNT.get() - before)
 }
 
-#[test]
-fn run_allocates_nothing() {
-    let mut model = Model::new();
-    model.add_input(Shape { sequence: true, size: 1 }).unwrap();
-    let table = [0.5; 21];
-    let embedding = model.add_layer(kind("embedding"), &[0], &[7, 3, 1], &[Some(&table)]).unwrap() as i32;
-    for reset_after in [0, 1] {
-        let params = [3, 5, reset_after, 2, 0, 0, 0, f32::INFINITY.to_bits(), 1, 0, 0, 2, 0, 0];
-        let (input, recurrent) = ([0.1; 45], [0.1; 75]);
-        let one = [Some(&input[..]), Some(&recurrent[..]), None, None];
-        let one = &one[..if reset_after == 1 { 4 } else { 3 }];
-        let gru = model.add_layer(kind("gru"), &[embedding, embedding + 1, -1, -1], &params, &[one, one].concat());
-        model.add_output(gru.unwrap()).unwrap();
-        model.add_output(gru.unwrap() + 1).unwrap();
+/// Calls until nothing fails: each allocation alone, and each with all after it. `check` comes after each failure.
+fn exhaust<S, A, T>(
+    subject: &mut S,
+    argument: impl Fn() -> A,
+    call: impl Fn(&mut S, A) -> Result<T>,
+    check: impl Fn(&mut S),
+) -> T {
+    for first in 0.. {
+        for end in [usize::MAX, first + 1] {
+            let given = argument();
+            let (result, asked) = failing(first..end, || call(subject, given));
+            match result {
+                Ok(value) => {
+                    assert!(asked <= first, "allocation {first} failed unnoticed");
+                    return value;
+                }
+                Err(error) => assert_eq!(error, EngineError::OutOfMemory),
+            }
+            check(subject);
+        }
     }
-    let mut state = State::new(&Rc::new(model), 3).unwrap();
-    state.set_lengths(vec![4, 9, 1], false).unwrap();
+    unreachable!()
+}
+
+struct Call {
+    kind: &'static str,
+    inputs: Vec<i32>,
+    params: Vec<u32>,
+    tensors: Vec<Option<Vec<f32>>>,
+    /// Values that it gives.
+    ports: usize,
+}
+
+/// Ids, numbers of as many columns as an id has, and one row a sequence; then a layer of every kind, GRUs of every form.
+fn calls(size: usize, units: usize) -> Vec<Call> {
+    let numbers = |count: usize| Some((0..count).map(|i| ((i * 7 + 3) % 11) as f32 / 11.0 - 0.4).collect::<Vec<_>>());
+    let (s, u) = (size as u32, units as u32);
+    let (ids, rows, one) = (0, 1, 2);
+    let mut next = 3;
+    let mut calls = Vec::new();
+    let mut add = |kind, inputs: &[i32], params: &[u32], tensors: Vec<Option<Vec<f32>>>, ports| {
+        calls.push(Call { kind, inputs: inputs.to_vec(), params: params.to_vec(), tensors, ports });
+        next += ports as i32;
+        next - ports as i32
+    };
+    let embedded = add("embedding", &[ids], &[7, s, 1], vec![numbers(7 * size)], 2);
+    let masked = add("masking", &[rows], &[0], vec![], 2);
+    let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
+    let scaled = add("activation", &[sum], &[11, 1.5f32.to_bits(), 0], vec![], 1);
+    for (reset_after, direction, combine, reversed) in [(1, 2, 0, 0), (0, 2, 3, 0), (1, 1, 0, 1), (0, 0, 0, 0)] {
+        let params = [s, u, reset_after, direction, combine, reversed, 0, f32::INFINITY.to_bits(), 1, 0, 0, 2, 0, 0];
+        let one_direction = [3 * units * size, 3 * units * units, 3 * units, units].map(numbers);
+        let one_direction = one_direction[..if reset_after == 1 { 4 } else { 3 }].to_vec();
+        let (tensors, initial) = match direction {
+            2 => ([one_direction.clone(), one_direction].concat(), vec![one, -1]),
+            _ => (one_direction, vec![one]),
+        };
+        let ports = 2 + initial.len();
+        let y = add("gru", &[&[scaled, embedded + 1][..], &initial].concat(), &params, tensors, ports);
+        if direction == 2 && combine == 0 {
+            let part = add("slice", &[y], &[1, 2 * u - 1], vec![], 1);
+            let dense = [numbers((2 * units - 1) * 3), numbers(3)].to_vec();
+            let softmax = add("dense", &[part], &[2 * u - 1, 3, 12, 0, 0], dense, 1);
+            let last = add("step", &[softmax], &[1], vec![], 1);
+            let first = add("step", &[softmax], &[0], vec![], 1);
+            add("merge", &[last, first], &[0], vec![], 1);
+        }
+    }
+    calls
+}
+
+fn inputs(size: usize, units: usize) -> [Shape; 3] {
+    [Shape { sequence: true, size: 1 }, Shape { sequence: true, size }, Shape { sequence: false, size: units }]
+}
+
+fn add_layer(model: &mut Model, call: &Call, tensors: &[Option<&[f32]>]) -> Result<usize> {
+    let kind = LAYERS.iter().position(|(known, _)| *known == call.kind).unwrap();
+    model.add_layer(kind, &call.inputs, &call.params, tensors)
+}
+
+/// A model whose values are all outputs, made with every allocation failing in turn or none; and how many values it has.
+fn model(size: usize, units: usize, short: bool) -> (Rc<Model>, usize) {
+    let mut model = Model::new();
+    let mut values = 0;
+    for shape in inputs(size, units) {
+        if short {
+            exhaust(&mut model, || shape, |model, shape| model.add_input(shape), |_| ());
+        } else {
+            model.add_input(shape).unwrap();
+        }
+        values += 1;
+    }
+    for call in calls(size, units) {
+        let tensors: Vec<Option<&[f32]>> = call.tensors.iter().map(Option::as_deref).collect();
+        let first = if short {
+            exhaust(&mut model, || (), |model, ()| add_layer(model, &call, &tensors), |_| ())
+        } else {
+            add_layer(&mut model, &call, &tensors).unwrap()
+        };
+        assert_eq!(first, values, "a layer that failed left values");
+        values += call.ports;
+    }
+    (0..values).for_each(|value| model.add_output(value).unwrap());
+    (Rc::new(model), values)
+}
+
+/// Fills the inputs, runs from zeros, and gives the bits of all values and hidden states.
+fn bits(state: &mut State, values: usize) -> Vec<u32> {
+    state.reset();
     for (i, id) in state.value(0).unwrap().iter_mut().enumerate() {
         *id = f32::from_bits(i as u32 % 7);
     }
-    let before = COUNT.get();
-    for _ in 0..10 {
-        state.run().unwrap();
-        state.reset();
+    for value in [1, 2] {
+        for (i, number) in state.value(value).unwrap().iter_mut().enumerate() {
+            *number = (i * 5 % 13) as f32 / 13.0 - 0.5;
+        }
     }
-    assert_eq!(COUNT.get(), before);
+    assert_eq!(failing(0..0, || state.run()), (Ok(()), 0), "a run allocates");
+    let mut bits = Vec::new();
+    for value in 0..values {
+        bits.extend(state.value(value).unwrap().iter().map(|number| number.to_bits()));
+    }
+    for index in 0..6 {
+        bits.extend(state.hidden(index).unwrap().0.iter().map(|number| number.to_bits()));
+    }
+    bits
+}
+
+/// Layouts, each after the one before: sequences that take part, lengths, time-major.
+type Steps<'a> = (&'a [u32], &'a [u32], bool);
+const LAYOUTS: [Steps; 5] = [
+    (&[0, 1, 2], &[2, 0, 1], false),
+    (&[0, 1, 2], &[5, 9, 4], false),
+    (&[0, 1, 2], &[7, 7, 7], true),
+    (&[2, 0], &[1, 30], false),
+    (&[], &[], false),
+];
+
+#[test]
+fn any_allocation_may_fail() {
+    let (size, units) = (3, 5);
+    let (plain, values) = model(size, units, false);
+    let expected = |layout: &[Steps]| {
+        let mut state = State::new(&plain, 3).unwrap();
+        for &(sequences, lengths, time_major) in layout {
+            state.set_sequences(sequences.to_vec(), lengths.to_vec(), time_major).unwrap();
+            bits(&mut state, values);
+        }
+        bits(&mut state, values)
+    };
+    let (short, _) = model(size, units, true);
+    let mut state = exhaust(&mut (), || (), |(), ()| State::new(&short, 3), |()| ());
+    assert_eq!(bits(&mut state, values), expected(&[]));
+    for (i, &(sequences, lengths, time_major)) in LAYOUTS.iter().enumerate() {
+        let before = expected(&LAYOUTS[..i]);
+        exhaust(
+            &mut state,
+            || (sequences.to_vec(), lengths.to_vec()),
+            |state, (sequences, lengths)| state.set_sequences(sequences, lengths, time_major),
+            |state| assert!(bits(state, values) == before, "a failure changed the state: layout {i}"),
+        );
+        assert!(bits(&mut state, values) == expected(&LAYOUTS[..=i]), "layout {i}");
+    }
+    let lengths = [1, 2, 3];
+    exhaust(&mut state, || lengths.to_vec(), |state, lengths| state.set_lengths(lengths, false), |_| ());
+}
+
+#[test]
+fn running_allocates_nothing() {
+    for (size, units) in [(1, 1), (3, 5), (2, 7)] {
+        let (model, values) = model(size, units, false);
+        let mut state = State::new(&model, 3).unwrap();
+        for (sequences, lengths, time_major) in LAYOUTS {
+            state.set_sequences(sequences.to_vec(), lengths.to_vec(), time_major).unwrap();
+            assert!(bits(&mut state, values) == bits(&mut state, values));
+        }
+    }
 }

@@ -131,6 +131,34 @@ fn bits_do_not_depend_on_the_batch_or_the_chunking() {
     }
 }
 
+/// Each would wrap in 32 bits, where it is a size that fits.
+#[test]
+fn sizes_are_bounded() {
+    let size = 1 << 24;
+    for size in [0, size + 1, 1 << 31, u32::MAX as usize, usize::MAX] {
+        assert!(Model::new().add_input(Shape { sequence: false, size }).is_err(), "{size}");
+    }
+    let mut model = Model::new();
+    model.add_input(Shape { sequence: false, size }).unwrap();
+    for count in [2, 3, 128, 255, 256, 257] {
+        assert!(model.add_layer(kind("merge"), &vec![0; count], &[0], &[]).is_err(), "{count} values side by side");
+    }
+    for (start, size) in [(u32::MAX, 2), (size as u32, 1), (1, size as u32), (0, 1 << 31)] {
+        assert!(model.add_layer(kind("slice"), &[0], &[start, size], &[]).is_err(), "{start} {size}");
+    }
+    model.add_layer(kind("merge"), &[0, 0], &[1], &[]).unwrap();
+    let model = Rc::new(model);
+    for batch in [64, 1 << 8, 1 << 30, usize::MAX / 4, usize::MAX] {
+        assert!(State::new(&model, batch).is_err(), "{batch}");
+    }
+    let gru = Gru::random(&mut Random(1), 2, 4, true, 0);
+    let mut state = State::new(&gru.model(), 2).unwrap();
+    for sequence in [2, 1 << 30, usize::MAX / 4, usize::MAX] {
+        assert!(state.hidden_written(0, Some(sequence)).is_err());
+    }
+    state.hidden_written(0, Some(1)).unwrap();
+}
+
 #[test]
 fn denormal_states_become_zero() {
     let gru = Gru::random(&mut Random(3), 2, 4, true, 0);
@@ -180,7 +208,8 @@ fn ids_outside_the_table_are_refused() {
     state.value(0).unwrap()[0] = f32::from_bits(2);
     state.run().unwrap();
     assert_eq!(state.value(out).unwrap()[..], [4.0, 5.0]);
-    for id in [3u32, u32::MAX] {
+    // Times 2 and modulo 2^32, the last is the start of row 1.
+    for id in [3u32, u32::MAX, (1 << 31) + 1] {
         state.value(0).unwrap()[0] = f32::from_bits(id);
         assert!(state.run().is_err());
     }

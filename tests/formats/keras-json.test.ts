@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
-import { parseJson } from '../../ts/formats/keras/config.ts';
+import { parseJson } from '../../ts/formats/json.ts';
 
 test.each([
   ['more lists than a config has', `{"a":[${'[],'.repeat(600_000)}1]}`],
+  ['more keys than a config has', `{${'"a":1,'.repeat(1_000_001)}"a":1}`],
+  ['more bytes than a config has', `{"a":"${'x'.repeat(2 ** 24)}"}`],
   ['deep lists', `{"a":${'['.repeat(200_000)}`],
   ['an end inside a text', '{"a":"'],
   ['no object', '[1]'],

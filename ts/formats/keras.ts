@@ -3,7 +3,8 @@ import { isRecord } from '../tensor.ts';
 import { isZip } from './detect.ts';
 import type { Hdf5Group } from './hdf5.ts';
 import { openHdf5 } from './hdf5.ts';
-import { parseJson, readModelConfig } from './keras/config.ts';
+import { parseJson } from './json.ts';
+import { readModelConfig } from './keras/config.ts';
 import type { Dialect } from './keras/dialect.ts';
 import { kerasDialect } from './keras/dialect.ts';
 import { NamedWeights, PathWeights } from './keras/h5-weights.ts';
@@ -21,17 +22,12 @@ export async function readKeras(bytes: Uint8Array, context: ImportContext = {}):
   return isZip(bytes) ? readArchive(bytes, context) : readH5(bytes, context);
 }
 
-function text(bytes: Uint8Array, what: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new GruError('invalid_file', `${what} is no UTF-8 text`, { cause });
-  }
-}
-
-async function readArchive(bytes: Uint8Array, { name = 'the .keras file' }: ImportContext): Promise<ImportedModel> {
-  const zip = await openZip(bytes, name);
-  const json = async (file: string) => parseJson(text(await zip.read(file), `${name}: ${file}`), `${name}: ${file}`);
+async function readArchive(
+  bytes: Uint8Array,
+  { name = 'the .keras file', budget }: ImportContext,
+): Promise<ImportedModel> {
+  const zip = await openZip(bytes, name, budget);
+  const json = async (file: string) => parseJson(await zip.read(file), `${name}: ${file}`);
   const config = await json('config.json');
   const { keras_version: version } = zip.has('metadata.json') ? await json('metadata.json') : config;
   const stray = zip.names.find((file) => !['metadata.json', 'config.json', 'model.weights.h5'].includes(file));
@@ -70,7 +66,7 @@ async function findConfig({ options, sidecar }: ImportContext, what: string): Pr
     }
   }
   const beside = await sidecar?.('config.json');
-  if (beside) return parseJson(text(beside, 'config.json'), 'config.json');
+  if (beside) return parseJson(beside, 'config.json');
   throw new GruError(
     'unsupported',
     `${what} holds weights only: give the model's config too, as the option keras.config (what model.to_json() returns) or as config.json beside it`,

@@ -2,6 +2,7 @@ import { GruError } from '../errors.ts';
 import { resolveGraph } from '../graph.ts';
 import type { LayerSpec, ModelSpec } from '../spec.ts';
 import { isRecord, shapeText } from '../tensor.ts';
+import { parseJson } from './json.ts';
 import type { ImportedModel } from './report.ts';
 import { headerNames, isSafetensors, parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
 import { METADATA_KEY, VERSION } from './save.ts';
@@ -60,13 +61,7 @@ export function readNative(bytes: Uint8Array): ImportedModel {
 
 function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {
   const what = `__metadata__['${METADATA_KEY}']`;
-  let description: unknown;
-  try {
-    description = JSON.parse(json);
-  } catch (cause) {
-    throw new GruError('invalid_file', `${what} is no JSON: ${String(cause)}`, { cause });
-  }
-  if (!isRecord(description)) throw new GruError('invalid_file', `${what} is no JSON object`);
+  const description = parseJson(json, what);
   const { version, inputs, layers, outputs, ...rest } = description;
   if (version !== VERSION) {
     const got = version === undefined ? 'no version' : `version ${JSON.stringify(version)}`;

@@ -33,7 +33,7 @@ export type {
 export async function readPytorch(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
   const options: unknown = context.options?.pytorch ?? {};
   checkPytorchOptions(options);
-  const { dict, kind, conventions } = await readStateDict(bytes, options, context.name);
+  const { dict, kind, conventions } = await readStateDict(bytes, options, context.name, context.budget);
   const prefix = wrapperPrefix([...dict.keys()]);
   if (prefix !== '') conventions.push(`names begin with '${prefix}' (a wrapper): left out`);
   const local: StateDict = new Map([...dict].map(([name, entry]) => [name.slice(prefix.length), entry]));
@@ -54,6 +54,7 @@ export async function readStateDict(
   bytes: Uint8Array,
   options: PytorchOptions = {},
   what = 'the file',
+  unpacked?: ImportContext['budget'],
 ): Promise<FoundStateDict> {
   const budget = new FloatBudget(bytes.length);
   if (isSafetensors(bytes)) {
@@ -68,7 +69,7 @@ export async function readStateDict(
   if (!isZip(bytes) && !isPickle(bytes)) {
     throw new GruError('invalid_file', `${what}: neither a zip file nor a pickle of torch.save`);
   }
-  const file = isZip(bytes) ? await openTorchZip(bytes, what) : openTorchLegacy(bytes, what);
+  const file = isZip(bytes) ? await openTorchZip(bytes, what, unpacked) : openTorchLegacy(bytes, what);
   const { path, dict: found } = findStateDict(file.root, options.stateDict, what);
   const dict: StateDict = new Map();
   for (const [name, value] of found) {

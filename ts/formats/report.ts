@@ -41,6 +41,8 @@ export interface ImportContext {
   name?: string;
   /** The bytes of a file beside it (a shard, external data, a config); undefined when there is none. */
   sidecar?: (name: string) => Promise<Uint8Array | undefined>;
+  /** What may still be unpacked. */
+  budget?: { spend(bytes: number, what: string): void };
   /** Options of the user, by format. */
   options?: ImportOptions;
 }

@@ -1,6 +1,7 @@
 import { GruError } from '../errors.ts';
 import { isRecord } from '../tensor.ts';
-import { parseJson, readModelConfig } from './keras/config.ts';
+import { parseJson } from './json.ts';
+import { readModelConfig } from './keras/config.ts';
 import { tfjsDialect } from './keras/dialect.ts';
 import { translateKeras } from './keras/translate.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
@@ -14,13 +15,7 @@ import { ManifestWeights, readManifest } from './tfjs/manifest.ts';
  */
 export async function readTfjs(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
   const what = context.name ?? 'model.json';
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new GruError('invalid_file', `${what} is no UTF-8 text`, { cause });
-  }
-  const root = parseJson(text, what);
+  const root = parseJson(bytes, what);
   const { modelTopology: topology, format, weightsManifest: manifest } = root;
   if (format === 'graph-model' || (isRecord(topology) && 'node' in topology)) {
     throw new GruError(

@@ -1,4 +1,5 @@
 import { ZipReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
+import type { ImportContext } from './report.ts';
 import { GruError } from '../errors.ts';
 import { crc32 } from './crc32.ts';
 
@@ -47,10 +48,11 @@ export function isZip(bytes: Uint8Array): boolean {
  * Reads the directory of a zip file (ZIP64 too).
  *
  * @param what Names the file in errors.
+ * @param budget What may be unpacked.
  * @throws GruError `invalid_file` when the archive is damaged or could be read in two ways, `unsupported` when it is
  * encrypted, split or has more than 10,000 files.
  */
-export async function openZip(bytes: Uint8Array, what: string): Promise<ZipArchive> {
+export async function openZip(bytes: Uint8Array, what: string, budget?: ImportContext['budget']): Promise<ZipArchive> {
   const entries = await readDirectory(bytes, what);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let unpacked = 0;
@@ -97,6 +99,7 @@ export async function openZip(bytes: Uint8Array, what: string): Promise<ZipArchi
             `${what}: its files unpack to 12 MB more than its own size ('${name}' alone to ${size} bytes); store them without compression`,
           );
         }
+        budget?.spend(size, `${what}: '${name}' in the zip file`);
         data = await inflate(raw, size, `${what}: '${name}' in the zip file`);
       } else if (method !== STORED) {
         throw new GruError(

@@ -1,6 +1,7 @@
 import type { GruSpec } from '../spec.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
+import { describe } from '../tensor.ts';
 import type { LayerKind } from './kind.ts';
 import { MERGES } from './merge.ts';
 
@@ -55,8 +56,8 @@ export const gru: LayerKind<GruSpec> = {
     if (spec.reversedOutput && spec.direction !== 'reverse') {
       throw specError(spec, "reversedOutput is for direction 'reverse'");
     }
-    if (spec.clip !== undefined && !(spec.clip > 0 && Number.isFinite(spec.clip))) {
-      throw specError(spec, `clip must be a finite number above 0, got ${spec.clip}`);
+    if (spec.clip !== undefined && !(Number.isFinite(spec.clip) && spec.clip > 0)) {
+      throw specError(spec, `clip must be a finite number above 0, got ${describe(spec.clip)}`);
     }
     if (spec.paddedOutput !== undefined && spec.mask === undefined) {
       throw specError(spec, 'paddedOutput is for a layer with a mask');

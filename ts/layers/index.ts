@@ -22,6 +22,6 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
 };
 
 /** The kind of a layer, undefined for an unknown type. */
-export function layerKind(type: string): LayerKind | undefined {
-  return Object.hasOwn(LAYERS, type) ? LAYERS[type as LayerSpec['type']] : undefined;
+export function layerKind(type: unknown): LayerKind | undefined {
+  return typeof type === 'string' && Object.hasOwn(LAYERS, type) ? LAYERS[type as LayerSpec['type']] : undefined;
 }

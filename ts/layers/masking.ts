@@ -1,5 +1,6 @@
 import type { MaskingSpec } from '../spec.ts';
 import { floatBits, onlyInput, specError } from './check.ts';
+import { describe } from '../tensor.ts';
 import type { LayerKind } from './kind.ts';
 
 export const masking: LayerKind<MaskingSpec> = {
@@ -8,7 +9,7 @@ export const masking: LayerKind<MaskingSpec> = {
   fields: ['maskValue'],
   check(spec) {
     if (!Number.isFinite(spec.maskValue))
-      throw specError(spec, `maskValue must be a finite number, got ${spec.maskValue}`);
+      throw specError(spec, `maskValue must be a finite number, got ${describe(spec.maskValue)}`);
   },
   ports(spec, inputs) {
     const { kind, size } = onlyInput(spec, inputs);

@@ -1,5 +1,6 @@
 import type { SliceSpec } from '../spec.ts';
 import { checkSize, onlyInput, specError } from './check.ts';
+import { describe } from '../tensor.ts';
 import type { LayerKind } from './kind.ts';
 
 export const slice: LayerKind<SliceSpec> = {
@@ -9,7 +10,7 @@ export const slice: LayerKind<SliceSpec> = {
   check(spec) {
     checkSize(spec, 'size', spec.size);
     if (!Number.isInteger(spec.start) || spec.start < 0) {
-      throw specError(spec, `start must be a whole number from 0, got ${spec.start}`);
+      throw specError(spec, `start must be a whole number from 0, got ${describe(spec.start)}`);
     }
   },
   ports(spec, inputs) {

@@ -1,5 +1,6 @@
 import type { StepSpec } from '../spec.ts';
 import { onlyInput, specError } from './check.ts';
+import { describe } from '../tensor.ts';
 import type { LayerKind } from './kind.ts';
 
 export const step: LayerKind<StepSpec> = {
@@ -8,7 +9,7 @@ export const step: LayerKind<StepSpec> = {
   fields: ['index'],
   check(spec) {
     const index: unknown = spec.index;
-    if (index !== 0 && index !== -1) throw specError(spec, `index must be 0 or -1, got ${String(index)}`);
+    if (index !== 0 && index !== -1) throw specError(spec, `index must be 0 or -1, got ${describe(index)}`);
   },
   ports(spec, inputs) {
     const { kind, size } = onlyInput(spec, inputs);

@@ -10,10 +10,11 @@
 
 extern crate alloc;
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use gru_wasm::buffer::Buffer;
+use gru_wasm::buffer::{Buffer, boxed, copied};
 use gru_wasm::checked::{Checked, stop};
 use gru_wasm::error::{EngineError, Result, ensure};
 use gru_wasm::layers::Shape;
@@ -90,108 +91,136 @@ impl<T> Single<T> {
     }
 }
 
-static MODELS: Single<Table<Rc<Model>>> = Single(RefCell::new(Table::new()));
-static STATES: Single<Table<State>> = Single(RefCell::new(Table::new()));
-static BLOCKS: Single<Table<Buffer>> = Single(RefCell::new(Table::new()));
+impl<T> Single<Table<T>> {
+    fn insert(&self, thing: Result<T>) -> i32 {
+        let handle = thing.and_then(|thing| self.with_borrow_mut(|table| table.insert(thing)));
+        handle.unwrap_or_else(|error| -(error as i32))
+    }
 
-/// Small allocations (handles, lists of panels) abort when they fail. This makes sure beforehand that they will not: what a
-/// call needs beyond its fallible buffers is well under the 64 KiB tried here.
-fn headroom() -> Result<()> {
-    Buffer::zeroed(1 << 14).map(|_| ())
+    /// Calls `f` on a thing that is out of the table meanwhile: a trap leaves nothing borrowed, and loses this one alone.
+    fn with(&self, handle: i32, f: impl FnOnce(&mut T) -> Result<usize>) -> i32 {
+        let taken = self.with_borrow_mut(|table| table.slot(handle)?.1.take().ok_or(EngineError::InvalidHandle));
+        code(taken.and_then(|mut thing| {
+            let result = f(&mut thing);
+            self.with_borrow_mut(|table| table.slot(handle).map(|slot| slot.1 = Some(thing)))?;
+            result
+        }))
+    }
+
+    fn free(&self, handle: i32) -> i32 {
+        let thing = self.with_borrow_mut(|table| table.remove(handle));
+        code(thing.map(|_| 0))
+    }
 }
+
+static MODELS: Single<Table<Rc<Model>>> = Single(RefCell::new(Table::new()));
+static STATES: Single<Table<Box<State>>> = Single(RefCell::new(Table::new()));
+static BLOCKS: Single<Table<Buffer>> = Single(RefCell::new(Table::new()));
 
 fn code(result: Result<usize>) -> i32 {
     result.map_or_else(|error| -(error as i32), |value| value as i32)
 }
 
+/// A size as JavaScript gives it: as an integer of 32 bits it would arrive modulo 2^32.
+fn size(number: f64) -> Result<usize> {
+    let size = number as usize;
+    ensure(size as f64 == number)?;
+    Ok(size)
+}
+
 fn with_model(handle: i32, f: impl FnOnce(&mut Model) -> Result<usize>) -> i32 {
-    MODELS.with_borrow_mut(|models| {
-        let model = match models.get(handle) {
-            Ok(model) => headroom().and_then(|()| Rc::get_mut(model).ok_or(EngineError::InvalidHandle)),
-            Err(error) => Err(error),
-        };
-        code(model.and_then(f))
-    })
+    MODELS.with(handle, |model| f(Rc::get_mut(model).ok_or(EngineError::InvalidHandle)?))
 }
 
 fn with_state(handle: i32, f: impl FnOnce(&mut State) -> Result<usize>) -> i32 {
-    STATES.with_borrow_mut(|states| code(states.get(handle).and_then(f)))
+    STATES.with(handle, |state| f(state))
 }
 
 /// An address; 0 on failure. Above 2 GiB JavaScript sees it negative, and makes it unsigned (ts/backends/wasm/memory.ts).
-fn pointer(result: Result<&mut Buffer>) -> *const f32 {
-    result.map_or(core::ptr::null(), |buffer| buffer.as_ptr())
+fn pointer(result: Result<&mut [f32]>) -> *const f32 {
+    result.map_or(core::ptr::null(), |values| values.as_ptr())
+}
+
+/// The words of a block.
+///
+/// # Safety
+/// `T` is f32, i32 or u32. The block is neither written to nor freed while they are in use.
+unsafe fn words<'a, T>(handle: i32) -> Result<&'a [T]> {
+    BLOCKS.with_borrow_mut(|blocks| {
+        let block = blocks.get(handle)?;
+        // SAFETY: the block's own numbers, any bits of which are a `T`; they stay where they are when the table moves.
+        Ok(unsafe { core::slice::from_raw_parts(block.as_ptr().cast(), block.len()) })
+    })
 }
 
 /// Takes a zeroed block of `length` 4-byte words. Returns its handle.
 #[wasm_bindgen]
-pub fn block_new(length: usize) -> i32 {
-    let block = Buffer::zeroed(length);
-    BLOCKS.with_borrow_mut(|blocks| block.and_then(|block| blocks.insert(block)).unwrap_or_else(|e| -(e as i32)))
+pub fn block_new(length: f64) -> i32 {
+    BLOCKS.insert(size(length).and_then(Buffer::zeroed))
 }
 
 /// Address of a block, 0 for an unknown one.
 #[wasm_bindgen]
 pub fn block_address(handle: i32) -> *const f32 {
-    BLOCKS.with_borrow_mut(|blocks| pointer(blocks.get(handle)))
+    BLOCKS.with_borrow_mut(|blocks| pointer(blocks.get(handle).map(|block| &mut **block)))
 }
 
 /// Gives a block back.
 #[wasm_bindgen]
 pub fn block_free(handle: i32) -> i32 {
-    BLOCKS.with_borrow_mut(|blocks| code(blocks.remove(handle).map(|_| 0)))
+    BLOCKS.free(handle)
 }
 
 /// An empty model, to be filled before its first state. Returns its handle.
 #[wasm_bindgen]
 pub fn model_new() -> i32 {
-    let model = headroom().map(|()| Rc::new(Model::new()));
-    MODELS.with_borrow_mut(|models| model.and_then(|model| models.insert(model)).unwrap_or_else(|e| -(e as i32)))
+    // An Rc aborts where it finds no memory. This one is smaller than the box, whose memory is free again when it is made.
+    let room = boxed([0u8; 1 << 10]);
+    MODELS.insert(room.map(drop).map(|()| Rc::new(Model::new())))
 }
+
+const _: () = assert!(size_of::<Model>() < 1 << 9);
 
 /// Adds an input of `size` numbers a row. Returns the number of its value.
 #[wasm_bindgen]
-pub fn model_add_input(model: i32, sequence: bool, size: usize) -> i32 {
-    with_model(model, |model| model.add_input(Shape { sequence, size }))
+pub fn model_add_input(model: i32, sequence: bool, size: f64) -> i32 {
+    with_model(model, |model| model.add_input(Shape { sequence, size: self::size(size)? }))
 }
 
 /// Adds a layer. The block `words` holds: kind, number of inputs, inputs, number of tensors, (block or 0, length) of each,
 /// parameters; all int32. Returns the number of its first value.
 #[wasm_bindgen]
 pub fn model_add_layer(model: i32, words: i32) -> i32 {
-    BLOCKS.with_borrow_mut(|blocks| {
-        let words: Vec<u32> = match blocks.get(words) {
-            Ok(block) => block.iter().map(|word| word.to_bits()).collect(),
-            Err(error) => return -(error as i32),
-        };
-        let parsed = (|| {
-            let (&kind, rest) = words.split_first()?;
-            let (&inputs, rest) = rest.split_first()?;
-            let (inputs, rest) = rest.split_at_checked(inputs as usize)?;
-            let (&count, rest) = rest.split_first()?;
-            let (tensors, params) = rest.split_at_checked((count as usize).checked_mul(2)?)?;
-            Some((kind as usize, inputs, tensors, params))
-        })();
-        let Some((kind, inputs, tensors, params)) = parsed else { return -(EngineError::InvalidArgument as i32) };
-        let inputs: Vec<i32> = inputs.iter().map(|&value| value as i32).collect();
-        let mut given = Vec::new();
-        for pair in tensors.chunks_exact(2) {
-            given.push(match *pair {
-                [0, _] => None,
-                [handle, length] => match blocks.get(handle as i32) {
-                    Ok(block) if block.len() == length as usize => {
-                        // SAFETY: the block lives in `blocks`, which stays borrowed to the end of this function and from
-                        // which nothing is removed here; two slices of one block are both shared.
-                        Some(unsafe { core::slice::from_raw_parts(block.as_ptr(), block.len()) })
-                    }
-                    Ok(_) => return -(EngineError::InvalidArgument as i32),
-                    Err(error) => return -(error as i32),
-                },
-                _ => stop(),
-            });
-        }
-        with_model(model, |model| model.add_layer(kind, &inputs, params, &given))
-    })
+    with_model(model, |model| add_layer(model, words))
+}
+
+fn add_layer(model: &mut Model, block: i32) -> Result<usize> {
+    // SAFETY: nothing here writes to a block or frees one, and a model keeps copies.
+    let (unsigned, signed) = unsafe { (words::<u32>(block)?, words::<i32>(block)?) };
+    let parsed = (|| {
+        let (&kind, rest) = unsigned.split_first()?;
+        let (&inputs, rest) = rest.split_first()?;
+        let (inputs, rest) = rest.split_at_checked(inputs as usize)?;
+        let (&count, rest) = rest.split_first()?;
+        let (tensors, params) = rest.split_at_checked((count as usize).checked_mul(2)?)?;
+        Some((kind as usize, signed.get(2..2 + inputs.len())?, tensors, params))
+    })();
+    let (kind, inputs, tensors, params) = parsed.ok_or(EngineError::InvalidArgument)?;
+    let mut given = Vec::new();
+    given.try_reserve_exact(tensors.len() / 2)?;
+    for pair in tensors.chunks_exact(2) {
+        given.push(match *pair {
+            [0, _] => None,
+            [handle, length] => {
+                // SAFETY: as above.
+                let tensor = unsafe { words::<f32>(handle as i32)? };
+                ensure(tensor.len() == length as usize)?;
+                Some(tensor)
+            }
+            _ => stop(),
+        });
+    }
+    model.add_layer(kind, inputs, params, &given)
 }
 
 /// Marks a value as an output.
@@ -209,34 +238,29 @@ pub fn model_bytes(model: i32) -> f64 {
 /// Frees a model; its states stay.
 #[wasm_bindgen]
 pub fn model_free(model: i32) -> i32 {
-    MODELS.with_borrow_mut(|models| code(models.remove(model).map(|_| 0)))
+    MODELS.free(model)
 }
 
 /// A state for `batch` sequences. Returns its handle.
 #[wasm_bindgen]
-pub fn state_new(model: i32, batch: usize) -> i32 {
+pub fn state_new(model: i32, batch: f64) -> i32 {
     let model = MODELS.with_borrow_mut(|models| models.get(model).map(|model| Rc::clone(model)));
-    let state = model.and_then(|model| headroom().and_then(|()| State::new(&model, batch)));
-    STATES.with_borrow_mut(|states| state.and_then(|state| states.insert(state)).unwrap_or_else(|e| -(e as i32)))
+    STATES.insert(model.and_then(|model| boxed(State::new(&model, size(batch)?)?)))
 }
 
 /// Lays out the buffers for the lengths in a block; with `some`, the block holds the sequences first that take part.
 #[wasm_bindgen]
 pub fn state_set_lengths(state: i32, lengths: i32, time_major: bool, some: bool) -> i32 {
-    BLOCKS.with_borrow_mut(|blocks| match blocks.get(lengths) {
-        Ok(block) => {
-            let mut words: Vec<u32> = block.iter().map(|word| word.to_bits()).collect();
-            with_state(state, |state| {
-                if some {
-                    let lengths = words.split_off(words.len() / 2);
-                    state.set_sequences(words, lengths, time_major)
-                } else {
-                    state.set_lengths(words, time_major)
-                }
-                .map(|()| 0)
-            })
+    with_state(state, |state| {
+        // SAFETY: copied at once.
+        let words = unsafe { words::<u32>(lengths)? };
+        if some {
+            let (sequences, lengths) = words.split_at(words.len() / 2);
+            state.set_sequences(copied(sequences)?, copied(lengths)?, time_major)?;
+        } else {
+            state.set_lengths(copied(words)?, time_major)?;
         }
-        Err(error) => -(error as i32),
+        Ok(0)
     })
 }
 
@@ -260,10 +284,13 @@ pub fn state_hidden_stride(state: i32, index: usize) -> i32 {
     with_state(state, |state| state.hidden(index).map(|(_, stride)| stride))
 }
 
-/// To be called when JavaScript has written to a hidden state: of one sequence, or (negative) of all.
+/// To be called when JavaScript has written to a hidden state: of one sequence, or (-1) of all.
 #[wasm_bindgen]
-pub fn state_hidden_written(state: i32, index: usize, sequence: i32) -> i32 {
-    with_state(state, |state| state.hidden_written(index, usize::try_from(sequence).ok()).map(|()| 0))
+pub fn state_hidden_written(state: i32, index: usize, sequence: f64) -> i32 {
+    with_state(state, |state| {
+        let sequence = if sequence == -1.0 { None } else { Some(size(sequence)?) };
+        state.hidden_written(index, sequence).map(|()| 0)
+    })
 }
 
 /// Runs all steps of the layout.
@@ -284,7 +311,7 @@ pub fn state_reset(state: i32) -> i32 {
 /// Frees a state.
 #[wasm_bindgen]
 pub fn state_free(state: i32) -> i32 {
-    STATES.with_borrow_mut(|states| code(states.remove(state).map(|_| 0)))
+    STATES.free(state)
 }
 
 /// Chooses the kernels that models use: an index of `KERNELS`.
@@ -295,8 +322,6 @@ pub fn kernels_select(set: usize) -> i32 {
 
 /// Runs a kernel of a set on `rows` rows, `times` times, for timing. The block is its operands, `PROBE_WORDS` of kernels.
 #[wasm_bindgen]
-pub fn kernels_run(set: usize, block: i32, rows: usize, times: usize) -> i32 {
-    BLOCKS.with_borrow_mut(|blocks| {
-        code(blocks.get(block).and_then(|block| gru_wasm::kernels::probe(set, block, rows, times)).map(|()| 0))
-    })
+pub fn kernels_run(set: usize, block: i32, rows: f64, times: f64) -> i32 {
+    BLOCKS.with(block, |block| gru_wasm::kernels::probe(set, block, size(rows)?, size(times)?).map(|()| 0))
 }

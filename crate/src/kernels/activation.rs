@@ -224,10 +224,13 @@ fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
     for chunk in values.chunks_mut(LANES) {
         let mut part = [0.0; LANES];
         let whole = chunk.len() == LANES;
-        let at = if whole { chunk.as_mut_ptr() } else { part.as_mut_ptr() };
-        if !whole {
+        // The pointer comes last: to write to `part` as a whole would end what it may do.
+        let at = if whole {
+            chunk.as_mut_ptr()
+        } else {
             part.at_mut(..chunk.len()).copy(chunk);
-        }
+            part.as_mut_ptr()
+        };
         // SAFETY: the chunk or `part` holds LANES values.
         unsafe { f(V::load(at)).store(at) }
         if !whole {

@@ -35,9 +35,12 @@ const PROBE_ROWS: usize = TALL;
 /// Words that [`probe`] works on: a full panel, a row of activations, initial sums, and sums of all rows.
 pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + (1 + PROBE_ROWS) * MAX_VECTORS * LANES;
 
+/// Most times in one call: twice what the choice of kernels asks for, and an end for a stray number.
+const PROBE_TIMES: usize = 1 << 12;
+
 /// Runs the kernel of a set for full panels on `rows` rows, `times` times.
 pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Result<()> {
-    ensure(set < KERNELS.len() && operands.len() == PROBE_WORDS && rows <= PROBE_ROWS)?;
+    ensure(set < KERNELS.len() && operands.len() == PROBE_WORDS && rows <= PROBE_ROWS && times <= PROBE_TIMES)?;
     static ROWS: [u32; PROBE_ROWS] = [0; PROBE_ROWS];
     let width = MAX_VECTORS * LANES;
     let (panel, rest) = operands.split_at_mut(PROBE_K * width);
@@ -62,4 +65,24 @@ pub fn probe(set: usize, operands: &mut [f32], rows: usize, times: usize) -> Res
         unsafe { kernel(&args, 0, rows, 0) };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_is_bounded() {
+        let mut operands = [0.0; PROBE_WORDS];
+        let refused = |set, operands: &mut [f32], rows, times| probe(set, operands, rows, times).is_err();
+        assert!(refused(KERNELS.len(), &mut operands, 1, 1));
+        assert!(refused(0, &mut operands[1..], 1, 1));
+        for large in [PROBE_TIMES + 1, 1 << 31, usize::MAX] {
+            assert!(refused(0, &mut operands, large, 1));
+            assert!(refused(0, &mut operands, 1, large));
+        }
+        for (set, rows) in (0..KERNELS.len()).flat_map(|set| (0..=PROBE_ROWS).map(move |rows| (set, rows))) {
+            probe(set, &mut operands, rows, 1).unwrap();
+        }
+    }
 }

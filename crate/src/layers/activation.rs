@@ -1,12 +1,11 @@
 //! An elementwise function, or softmax over the row.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::simd::Lanes;
-use alloc::boxed::Box;
-use alloc::vec;
 
 struct Function {
     activation: Activation,
@@ -15,8 +14,8 @@ struct Function {
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    let layer = Box::new(Function { activation: params.activation()?, size: shape.size });
-    Ok(Built { layer, ports: vec![shape] })
+    let layer = boxed(Function { activation: params.activation()?, size: shape.size })?;
+    Ok(Built { layer, ports: copied(&[shape])? })
 }
 
 impl Layer for Function {

@@ -1,15 +1,13 @@
 //! activation(kernel x + bias)
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, PADDING, product};
+use crate::buffer::{Buffer, PADDING, boxed, copied, filled_with, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{Layout, ROW_BLOCK, ascending};
 use crate::simd::Lanes;
-use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 struct Dense {
@@ -28,13 +26,13 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     let kernel = tensor(tensors, 0, product(&[output_size, input_size])?)?;
     let matrix = PackedMatrix::pack(&[kernel], output_size, input_size)?;
     let bias = matrix.pack_row(&[optional_tensor(tensors, 1, output_size)?])?;
-    let layer = Box::new(Dense { matrix, bias, activation, input_size, output_size, all_rows: ascending(ROW_BLOCK)? });
-    Ok(Built { layer, ports: vec![Shape { size: output_size, ..shape }] })
+    let layer = boxed(Dense { matrix, bias, activation, input_size, output_size, all_rows: ascending(ROW_BLOCK)? })?;
+    Ok(Built { layer, ports: copied(&[Shape { size: output_size, ..shape }])? })
 }
 
 impl Layer for Dense {
     fn workspace(&self, _batch: usize) -> Result<Workspace> {
-        Ok(Workspace { scratch: vec![Buffer::default()], ..Default::default() })
+        Ok(Workspace { scratch: filled_with(1, Buffer::default)?, ..Default::default() })
     }
 
     fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {

@@ -1,11 +1,9 @@
 //! Rows of a table by id. Ids are int32 in the bits of the input's f32.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
-use crate::buffer::{Buffer, product};
+use crate::buffer::{Buffer, boxed, copied, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result};
-use alloc::boxed::Box;
-use alloc::vec;
 
 struct Embedding {
     table: Buffer,
@@ -18,19 +16,17 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
     let length = product(&[vocabulary, size])?;
     let mut table = Buffer::zeroed(length)?;
     table.copy(tensor(tensors, 0, length)?);
-    let mut ports = vec![Shape { size, ..shape }];
-    if mask_zero {
-        ports.push(Shape { size: 1, ..shape });
-    }
-    Ok(Built { layer: Box::new(Embedding { table, size }), ports })
+    let ports = [Shape { size, ..shape }, Shape { size: 1, ..shape }];
+    let ports = copied(if mask_zero { &ports } else { ports.at(..1) })?;
+    Ok(Built { layer: boxed(Embedding { table, size })?, ports })
 }
 
 impl Layer for Embedding {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let ids = io.input(0);
+        let table = self.table.rows(self.size);
         for (row, id) in io.outputs.at_mut(0).rows_mut(self.size).zip(ids) {
-            let start = id.to_bits() as usize * self.size;
-            row.copy(self.table.get(start..start + self.size).ok_or(EngineError::IdOutOfRange)?);
+            row.copy(table.clone().nth(id.to_bits() as usize).ok_or(EngineError::IdOutOfRange)?);
         }
         if let Some(mask) = io.outputs.get_mut(1) {
             mask.iter_mut().zip(ids).for_each(|(m, id)| *m = f32::from(u8::from(id.to_bits() != 0)));

@@ -4,17 +4,15 @@
 //! recurrent steps; the gates of a panel are computed while its sums are at hand.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, PADDING, filled, product};
+use crate::buffer::{Buffer, PADDING, boxed, copied, filled, filled_with, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::kernels::activation::{Constants, flush};
 use crate::kernels::gates::{GateFunctions, GateRows, Sums, reset_after, reset_before, update};
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Init, PackedMatrix, Panel, Rows};
-use crate::plan::{GROUP, Layout, Order, Plan, ROW_BLOCK, ascending};
+use crate::plan::{GROUP, Layout, Order, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
-use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 struct Gru {
@@ -23,6 +21,8 @@ struct Gru {
     hidden_size: usize,
     /// Rows of hidden values, padded to whole vectors.
     stride: usize,
+    /// One a direction.
+    orders: &'static [Order],
     directions: Vec<Direction>,
     combine: Combine,
     masked: bool,
@@ -65,28 +65,39 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[
         ensure(!state.sequence && state.size == hidden_size)?;
     }
 
-    let reverse = if reversed_output { Order::ReverseProcessed } else { Order::Reverse };
-    let orders: &[Order] = match direction {
-        0 => &[Order::Forward],
-        1 => &[reverse],
+    let orders: &'static [Order] = match (direction, reversed_output) {
+        (0, _) => &[Order::Forward],
+        (1, false) => &[Order::Reverse],
+        (1, true) => &[Order::ReverseProcessed],
         _ => &[Order::Forward, Order::Reverse],
     };
     let count = if reset_after { 4 } else { 3 };
     let mut directions = Vec::new();
+    directions.try_reserve_exact(orders.len())?;
     for (d, &order) in orders.iter().enumerate() {
         let tensors = tensors.get(d * count..).unwrap_or_default();
         directions.push(Direction::new(order, tensors, input_size, hidden_size, reset_after)?);
     }
     let size = if direction == 2 && combine == Combine::Concat { 2 * hidden_size } else { hidden_size };
-    let mut ports = vec![Shape { sequence: true, size }, Shape { sequence: false, size }];
-    for _ in orders {
-        ports.push(Shape { sequence: false, size: hidden_size });
-    }
+    let state = Shape { sequence: false, size: hidden_size };
+    let ports = [Shape { sequence: true, size }, Shape { sequence: false, size }, state, state];
+    let ports = copied(ports.at(..2 + orders.len()))?;
     let stride = hidden_size.next_multiple_of(LANES);
     let masked = inputs.get(1).copied().flatten().is_some();
     let all_rows = ascending(GROUP)?;
-    let layer = Gru { all_rows, functions, input_size, hidden_size, stride, directions, combine, masked, zero_masked };
-    Ok(Built { layer: Box::new(layer), ports })
+    let layer = boxed(Gru {
+        all_rows,
+        functions,
+        input_size,
+        hidden_size,
+        stride,
+        orders,
+        directions,
+        combine,
+        masked,
+        zero_masked,
+    })?;
+    Ok(Built { layer, ports })
 }
 
 impl Direction {
@@ -105,6 +116,7 @@ impl Direction {
         let ends: &[usize] = if reset_after { &[3] } else { &[2, 3] };
         let mut start = 0;
         let mut direction = Direction { order, parts: Vec::new(), columns: 0 };
+        direction.parts.try_reserve_exact(ends.len())?;
         for &end in ends {
             let gates = core::mem::replace(&mut start, end)..end;
             let input = PackedMatrix::pack(input.at(gates.clone()), units, input_size)?;
@@ -126,13 +138,17 @@ impl Direction {
         self.parts.iter().map(bytes).sum()
     }
 
-    /// The input projection, with biases, of the given rows of `x`, which is padded.
-    fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
+    /// The input projection, with biases, of the given rows of `x`.
+    ///
+    /// # Safety
+    /// `x` holds each of `rows` as `input_size` numbers and the padding behind the last one; `out` holds `columns` numbers for each.
+    unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
         debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
+        debug_assert!(rows.len() * self.columns <= out.len());
         let x = Rows { base: x.as_ptr(), stride: input_size, rows };
         let mut column = 0;
         for part in &self.parts {
-            // SAFETY: the plan names rows of `x` only.
+            // SAFETY: the caller's promise.
             unsafe { part.input.multiply(x, &part.bias, out.at_mut(column..), self.columns) };
             column += part.bias.len();
         }
@@ -261,7 +277,10 @@ impl Gru {
                     block_end += 1;
                 }
                 let entries = block_start..plan.entries(block_end - 1).end;
-                direction.project(io.padded(0), self.input_size, plan.input.at(entries), scratch.at_mut(PROJECTED));
+                let (x, out) = (io.padded(0), scratch.at_mut(PROJECTED));
+                // SAFETY: a plan names rows of its layout only, for all of which the state keeps room in the value. A block has
+                // ROW_BLOCK entries at most, or the GROUP of one step, for which `reserve` made room.
+                unsafe { direction.project(x, self.input_size, plan.input.at(entries), out) };
             }
             let entries = plan.entries(s);
             if !entries.is_empty() {
@@ -355,28 +374,30 @@ impl Output<'_> {
 
 impl Layer for Gru {
     fn workspace(&self, batch: usize) -> Result<Workspace> {
-        let mut workspace = Workspace { hidden_stride: self.stride, ..Default::default() };
-        for _ in &self.directions {
-            workspace.hidden.push(Buffer::zeroed(product(&[batch, self.stride])?)?);
-            workspace.started.push(filled(batch, false)?);
+        let count = self.directions.len();
+        let mut hidden = filled_with(count, Buffer::default)?;
+        let mut started = filled_with(count, Vec::new)?;
+        for (hidden, started) in hidden.iter_mut().zip(&mut started) {
+            hidden.grow(product(&[batch, self.stride])?)?;
+            *started = filled(batch, false)?;
         }
         let before = self.directions.iter().any(|d| d.parts.len() > 1);
         let rows = batch.min(GROUP);
         let row = product(&[rows, self.stride])?;
-        for size in [0, rows.max(TOGETHER) * MAX_VECTORS * LANES, row, if before { row } else { 0 }] {
-            workspace.scratch.push(Buffer::zeroed(size)?);
-        }
-        Ok(workspace)
+        let sizes = [0, rows.max(TOGETHER) * MAX_VECTORS * LANES, row, if before { row } else { 0 }];
+        let mut scratch = filled_with(sizes.len(), Buffer::default)?;
+        scratch.iter_mut().zip(sizes).try_for_each(|(buffer, size)| buffer.grow(size))?;
+        Ok(Workspace { hidden, started, scratch, hidden_stride: self.stride, ..Default::default() })
     }
 
     fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
         let rows = layout.rows.min(ROW_BLOCK);
         let columns = self.directions.iter().map(|direction| direction.columns).max().unwrap_or(0);
         let size = product(&[rows, columns])?;
-        let plan = if self.masked { Plan::with_room(layout)? } else { Plan::default() };
-        workspace.scratch.at_mut(PROJECTED).grow(size)?;
-        workspace.unmasked = plan;
-        Ok(())
+        if self.masked {
+            workspace.unmasked.reserve(layout)?;
+        }
+        workspace.scratch.at_mut(PROJECTED).grow(size)
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
@@ -405,8 +426,8 @@ impl Layer for Gru {
         Ok(())
     }
 
-    fn orders(&self) -> Vec<Order> {
-        self.directions.iter().map(|direction| direction.order).collect()
+    fn orders(&self) -> &'static [Order] {
+        self.orders
     }
 
     fn bytes(&self) -> usize {

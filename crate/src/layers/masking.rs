@@ -1,10 +1,9 @@
 //! Passes its input on; the second port is 0 for rows in which every value equals the mask value, else 1.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::Result;
-use alloc::boxed::Box;
-use alloc::vec;
 
 struct Masking {
     value: f32,
@@ -13,8 +12,8 @@ struct Masking {
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    let layer = Box::new(Masking { value: params.float()?, size: shape.size });
-    Ok(Built { layer, ports: vec![shape, Shape { size: 1, ..shape }] })
+    let layer = boxed(Masking { value: params.float()?, size: shape.size })?;
+    Ok(Built { layer, ports: copied(&[shape, Shape { size: 1, ..shape }])? })
 }
 
 impl Layer for Masking {

@@ -1,40 +1,41 @@
 //! Several values made one: side by side, or element by element.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::buffer::{boxed, copied, sum};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
-use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 struct Merge {
     combine: Combine,
     sizes: Vec<usize>,
+    /// Of the result.
+    size: usize,
 }
 
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let combine = Combine::read(params)?;
     let first = input_shape(inputs, 0, None)?;
     let mut sizes = Vec::new();
+    sizes.try_reserve_exact(inputs.len())?;
     for i in 0..inputs.len() {
         let shape = input_shape(inputs, i, None)?;
         ensure(shape.sequence == first.sequence && (combine == Combine::Concat || shape.size == first.size))?;
         sizes.push(shape.size);
     }
-    let size = if combine == Combine::Concat { sizes.iter().sum() } else { first.size };
-    Ok(Built { layer: Box::new(Merge { combine, sizes }), ports: vec![Shape { size, ..first }] })
+    let size = if combine == Combine::Concat { sum(&sizes)? } else { first.size };
+    Ok(Built { layer: boxed(Merge { combine, sizes, size })?, ports: copied(&[Shape { size, ..first }])? })
 }
 
 impl Layer for Merge {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let mut out = core::mem::take(io.outputs.at_mut(0));
         if !out.is_empty() {
-            let size: usize = self.sizes.iter().sum();
             let mut column = 0;
             for (i, &part) in self.sizes.iter().enumerate() {
                 let x = io.input(i);
                 if self.combine == Combine::Concat {
-                    for (row, x) in out.rows_mut(size).zip(x.rows(part)) {
+                    for (row, x) in out.rows_mut(self.size).zip(x.rows(part)) {
                         row.at_mut(column..column + part).copy(x);
                     }
                     column += part;

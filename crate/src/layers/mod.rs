@@ -42,6 +42,9 @@ pub struct Built {
     pub ports: Vec<Shape>,
 }
 
+/// Most numbers in a row of a value, as in ts/layers/check.ts: sums and small multiples of such widths fit into 32 bits.
+pub const MAX_SIZE: usize = 1 << 24;
+
 /// Shape of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -49,6 +52,13 @@ pub struct Shape {
     pub sequence: bool,
     /// Numbers a row.
     pub size: usize,
+}
+
+impl Shape {
+    /// An error where the size is out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        ensure((1..=MAX_SIZE).contains(&self.size))
+    }
 }
 
 /// An immutable layer.
@@ -64,8 +74,8 @@ pub trait Layer {
     /// Computes the outputs that are used.
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()>;
     /// Orders of steps that it needs plans for, one a hidden state.
-    fn orders(&self) -> Vec<Order> {
-        Vec::new()
+    fn orders(&self) -> &'static [Order] {
+        &[]
     }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
@@ -153,7 +163,7 @@ impl<'a> Params<'a> {
     }
     fn size(&mut self) -> Result<usize> {
         let size = self.word()? as usize;
-        ensure((1..=1 << 24).contains(&size))?;
+        ensure((1..=MAX_SIZE).contains(&size))?;
         Ok(size)
     }
     fn flag(&mut self) -> Result<bool> {

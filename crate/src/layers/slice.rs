@@ -1,10 +1,9 @@
 //! Neighbouring columns of each row.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
-use alloc::boxed::Box;
-use alloc::vec;
 
 struct Slice {
     start: usize,
@@ -16,8 +15,8 @@ pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]
     let shape = input_shape(inputs, 0, None)?;
     let (start, size) = (params.word()? as usize, params.size()?);
     ensure(start < shape.size && size <= shape.size - start)?;
-    let layer = Box::new(Slice { start, size, input_size: shape.size });
-    Ok(Built { layer, ports: vec![Shape { size, ..shape }] })
+    let layer = boxed(Slice { start, size, input_size: shape.size })?;
+    Ok(Built { layer, ports: copied(&[Shape { size, ..shape }])? })
 }
 
 impl Layer for Slice {

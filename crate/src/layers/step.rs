@@ -1,10 +1,9 @@
 //! One step of each sequence: the first or the last; zeros for a sequence without steps.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
-use alloc::boxed::Box;
-use alloc::vec;
 
 struct Step {
     last: bool,
@@ -14,8 +13,8 @@ struct Step {
 pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     ensure(shape.sequence)?;
-    let layer = Box::new(Step { last: params.flag()?, size: shape.size });
-    Ok(Built { layer, ports: vec![Shape { sequence: false, ..shape }] })
+    let layer = boxed(Step { last: params.flag()?, size: shape.size })?;
+    Ok(Built { layer, ports: copied(&[Shape { sequence: false, ..shape }])? })
 }
 
 impl Layer for Step {

@@ -2,12 +2,14 @@ import type { CompiledModel } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import type { Graph, GraphNode } from '../../graph.ts';
 import { checked, type Engine } from './engine.ts';
+import type { Instance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
 import { withBlocks } from './memory.ts';
 import { WasmState } from './state.ts';
 
 /** Hands a graph to the core, which packs its weights. */
-export function compile(engine: Engine, graph: Graph, kernels: Kernels): CompiledModel {
+export function compile(instance: Instance, graph: Graph, kernels: Kernels): CompiledModel {
+  const { engine } = instance;
   const model = checked(engine.model_new(), 'new model');
   try {
     for (const { kind, size, name } of graph.inputs) {
@@ -25,7 +27,7 @@ export function compile(engine: Engine, graph: Graph, kernels: Kernels): Compile
     createState(batch) {
       if (!alive) throw new GruError('disposed', 'the model has been disposed');
       const handle = checked(engine.state_new(model, batch), `state of batch ${batch}`);
-      return new WasmState(engine, kernels, graph, handle, batch);
+      return new WasmState(instance, kernels, graph, handle, batch);
     },
     free() {
       if (alive) engine.model_free(model);

@@ -1,7 +1,7 @@
 import type { Backend } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import { builtin } from '../../host.ts';
-import { backendOver, type BuildName, cannotStart, instantiate } from './core.ts';
+import { backendOver, type BuildName, cannotStart } from './core.ts';
 import { hasRelaxedSimd, hasSimd } from './detect.ts';
 import { KernelChoice } from './kernels.ts';
 
@@ -27,11 +27,11 @@ interface Started {
   revectorize: boolean;
 }
 
-const started = new Map<string, Started>();
+const started = new WeakMap<WasmBinaries, Map<BuildName, Started>>();
 
 /**
  * The wasm backend: the relaxed SIMD build where the host has it, else (or with `deterministic`) the baseline build. All
- * models of a thread share one instance, and so one memory, of each build.
+ * models of a thread share one instance, and so one memory, of each build of these binaries.
  *
  * @throws GruError `backend_unavailable` where there is no WebAssembly SIMD, or the module is not this version's.
  */
@@ -41,11 +41,13 @@ export async function wasmBackend(options: WasmOptions): Promise<Backend> {
   }
   const name = !options.deterministic && hasRelaxedSimd() ? 'relaxed' : 'baseline';
   const revectorize = options.revectorize === true;
-  let running = started.get(name);
+  const builds = started.get(options.binaries) ?? new Map<BuildName, Started>();
+  started.set(options.binaries, builds);
+  let running = builds.get(name);
   if (!running) {
     running = { backend: start(name, options.binaries, revectorize), revectorize };
-    started.set(name, running);
-    running.backend.catch(() => started.delete(name));
+    builds.set(name, running);
+    running.backend.catch(() => builds.delete(name));
   }
   if (revectorize && !running.revectorize) {
     throw new GruError('invalid_argument', 'revectorize must be asked for by the first model of the process');
@@ -61,8 +63,7 @@ async function start(name: BuildName, binaries: WasmBinaries, revectorize: boole
   } catch (cause) {
     throw cannotStart(name, cause);
   }
-  const engine = instantiate(name, module);
-  return backendOver(name, engine, module, new KernelChoice(engine, revectorize));
+  return backendOver(name, module, (engine) => new KernelChoice(engine, revectorize));
 }
 
 /** A flag of V8's, read when the module is compiled. */

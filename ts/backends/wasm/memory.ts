@@ -27,7 +27,10 @@ export class View<T extends Float32Array | Int32Array> {
   }
 
   get(): T {
-    if (this.array.length !== this.length) this.array = new this.type(this.memory.buffer, this.address, this.length);
+    // `memory.buffer` is a call into the engine: asked only where the length does not tell.
+    if (this.array.length !== this.length || (this.length === 0 && this.array.buffer !== this.memory.buffer)) {
+      this.array = new this.type(this.memory.buffer, this.address, this.length);
+    }
     return this.array;
   }
 }

@@ -2,15 +2,18 @@ import type { BackendState } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
 import type { Graph } from '../../graph.ts';
 import { checked, type Engine } from './engine.ts';
+import type { Instance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
 import { View, withBlocks } from './memory.ts';
 
-/** Largest number of rows: their offsets must fit into 32 bits. */
-const MAX_ROWS = 2 ** 31;
+/** Most rows, and most values of a buffer: their numbers fit into 31 bits, their bytes into a wasm memory's 4 GB. */
+const MAX_ROWS = 2 ** 31 - 1;
+const MAX_FLOATS = 2 ** 30;
 
 /** A state of the core, and the views of its buffers. */
 export class WasmState implements BackendState {
   readonly batch: number;
+  private readonly instance: Instance;
   private readonly engine: Engine;
   private readonly kernels: Kernels;
   private readonly graph: Graph;
@@ -18,16 +21,21 @@ export class WasmState implements BackendState {
   private inputs: (View<Float32Array> | View<Int32Array>)[] = [];
   private outputs: View<Float32Array>[] = [];
   private hiddens: Hidden[] = [];
+  /** Numbers in the widest row of a step. */
+  private readonly widest: number;
   /** Rows of a sequence value, and of a vector value, in the present layout. */
   private rows: number;
   private sequences: number;
 
-  constructor(engine: Engine, kernels: Kernels, graph: Graph, handle: number, batch: number) {
-    this.engine = engine;
+  constructor(instance: Instance, kernels: Kernels, graph: Graph, handle: number, batch: number) {
+    this.instance = instance;
+    this.engine = instance.engine;
     this.kernels = kernels;
     this.graph = graph;
     this.handle = handle;
     this.batch = batch;
+    const perStep = [...graph.inputs, ...graph.outputs].filter(({ kind }) => kind === 'sequence');
+    this.widest = perStep.reduce((widest, { size }) => Math.max(widest, size), 1);
     this.rows = 0;
     this.sequences = batch;
     this.makeViews();
@@ -49,7 +57,8 @@ export class WasmState implements BackendState {
     let rows = 0;
     // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an ArrayLike need not be iterable
     for (let i = 0; i < lengths.length; i++) rows += lengths[i]!;
-    if (rows > MAX_ROWS) throw new GruError('out_of_memory', `${rows} steps in one run are more than ${MAX_ROWS}`);
+    const most = Math.min(MAX_ROWS, Math.floor(MAX_FLOATS / this.widest));
+    if (rows > most) throw new GruError('out_of_memory', `${rows} steps in one run are more than ${most}`);
     try {
       withBlocks(this.engine, (copy) => {
         const { handle: block } = copy(words, 'lengths');
@@ -105,7 +114,7 @@ export class WasmState implements BackendState {
 
   run(): void {
     this.kernels.take?.();
-    const code = this.engine.state_run(this.alive());
+    const code = this.instance.run(this.alive());
     if (code < 0) checked(code, 'run');
   }
 
@@ -123,6 +132,7 @@ export class WasmState implements BackendState {
 
   private alive(): number {
     if (this.handle === 0) throw new GruError('disposed', 'the state has been disposed');
+    if (this.instance.dead) throw this.instance.error();
     return this.handle;
   }
 

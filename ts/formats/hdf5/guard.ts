@@ -5,7 +5,7 @@ import { GruError } from '../../errors.ts';
  * layers need up to one a 62 bytes.
  */
 function workFor(bytes: number): number {
-  return Math.min(40_000, 5_000 + bytes / 32);
+  return 5_000 + bytes / 32;
 }
 
 /** What is left of the work that a file may cause. Structures that overlap or repeat, cycles among them, use it up. */

@@ -34,45 +34,6 @@ export function invalidConfig(message: string): GruError {
   return new GruError('invalid_file', `the model's config: ${message}`);
 }
 
-/** Configs nest about 12 deep; what walks them is recursive. */
-const MAX_NESTING = 100;
-
-/** Objects and lists of a config: about 30 a layer. Parsed they take up to 100 bytes for two of text. */
-const MAX_CONTAINERS = 500_000;
-
-/** Why JSON text is not parsed: it nests deeper than that, or holds more objects and lists. Character by character: no stack. */
-function tooMuch(json: string): string | undefined {
-  let depth = 0;
-  let containers = 0;
-  let quoted = false;
-  for (let i = 0; i < json.length; i++) {
-    const c = json[i];
-    if (quoted) {
-      if (c === '\\') i++;
-      else if (c === '"') quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === '[' || c === '{') {
-      if (++depth > MAX_NESTING) return 'nests objects and lists too deeply';
-      if (++containers > MAX_CONTAINERS) return `has more than ${MAX_CONTAINERS} objects and lists`;
-    } else if (c === ']' || c === '}') depth--;
-  }
-  return undefined;
-}
-
-/** Parses JSON. @throws GruError `invalid_file`. */
-export function parseJson(text: string, what: string): Record<string, unknown> {
-  const why = tooMuch(text);
-  if (why !== undefined) throw new GruError('invalid_file', `${what} ${why}`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new GruError('invalid_file', `${what} is no JSON: ${String(cause)}`, { cause });
-  }
-  if (!isRecord(value)) throw new GruError('invalid_file', `${what} is no JSON object`);
-  return value;
-}
-
 /**
  * Reads `model.to_json()` in the forms of Keras 2, Keras 3 and TensorFlow.js.
  *

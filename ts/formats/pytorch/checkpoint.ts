@@ -75,10 +75,11 @@ const WRAPPERS = ['module.', '_orig_mod.'];
 
 /** The wrappers' part of the names, when all of them begin with it: `module._orig_mod.`. */
 export function wrapperPrefix(names: readonly string[]): string {
-  let prefix = '';
+  // Compared at an offset: a prefix that is put together anew for each wrapper is quadratic in a long name.
+  let at = 0;
   for (;;) {
-    const wrapper = WRAPPERS.find((w) => names.length > 0 && names.every((name) => name.startsWith(prefix + w)));
-    if (!wrapper) return prefix;
-    prefix += wrapper;
+    const wrapper = WRAPPERS.find((w) => names.length > 0 && names.every((name) => name.startsWith(w, at)));
+    if (!wrapper) return names[0]?.slice(0, at) ?? '';
+    at += wrapper.length;
   }
 }

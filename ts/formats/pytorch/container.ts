@@ -1,3 +1,4 @@
+import type { ImportContext } from '../report.ts';
 import { GruError } from '../../errors.ts';
 import { openZip, type ZipArchive } from '../zip.ts';
 import { DTYPES } from './dtypes.ts';
@@ -35,8 +36,12 @@ export function findPickle(names: readonly string[]): string | undefined {
 }
 
 /** Reads what torch.save writes since PyTorch 1.6: a zip file with a pickle and one file a storage. */
-export async function openTorchZip(bytes: Uint8Array, what: string): Promise<TorchFile> {
-  const zip = await openZip(bytes, what);
+export async function openTorchZip(
+  bytes: Uint8Array,
+  what: string,
+  budget?: ImportContext['budget'],
+): Promise<TorchFile> {
+  const zip = await openZip(bytes, what, budget);
   const pickle = findPickle(zip.names);
   if (!pickle) {
     throw new GruError('invalid_file', `${what}: a zip file without a data.pkl is not written by torch.save`);

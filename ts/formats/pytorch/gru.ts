@@ -2,7 +2,7 @@ import { GruError } from '../../errors.ts';
 import { gruWeights } from '../../layouts/canonical.ts';
 import { fromPytorch, pytorchLayers, type PytorchDirection } from '../../layouts/pytorch.ts';
 import type { GruSpec } from '../../spec.ts';
-import { GRU_TENSOR, listModules, moduleKind } from './modules.ts';
+import { GRU_TENSOR, moduleKind } from './modules.ts';
 import type { PytorchModule } from './options.ts';
 import type { TakenTensor, Tensors } from './tensors.ts';
 
@@ -25,7 +25,7 @@ export function gruTensorNames(module: PytorchModule, tensors: Tensors): Record<
     return Object.fromEntries(Object.entries(module).map(([key, name]) => [key, tensors.local(name)]));
   }
   const name = tensors.local(module);
-  const found = listModules(tensors.shapes()).find((m) => m.name === name);
+  const found = tensors.module(name);
   const keys = [...(found?.tensors.keys() ?? [])].filter((key) => GRU_TENSOR.test(key));
   const prefix = name === '' ? '' : `${name}.`;
   if (!found || keys.length === 0) throw tensors.missing(`${prefix}weight_ih_l0`, `for the GRU '${module}'`);

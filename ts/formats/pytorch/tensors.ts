@@ -1,7 +1,7 @@
 import { GruError } from '../../errors.ts';
 import { shapeText } from '../../tensor.ts';
 import type { ImportedTensor } from '../report.ts';
-import { describeModules } from './modules.ts';
+import { describeModules, listModules, type ModuleTensors } from './modules.ts';
 import type { StateDict } from './source.ts';
 
 /** A tensor that a layer takes. */
@@ -20,6 +20,7 @@ export class Tensors {
   private readonly prefix: string;
   private readonly dict: StateDict;
   private readonly used = new Set<string>();
+  private modules: Map<string, ModuleTensors> | undefined;
 
   constructor(dict: StateDict, prefix: string) {
     this.dict = dict;
@@ -37,6 +38,12 @@ export class Tensors {
 
   has(name: string): boolean {
     return this.dict.has(name);
+  }
+
+  /** A module that holds tensors itself. They are listed once: a model may have many. */
+  module(name: string): ModuleTensors | undefined {
+    this.modules ??= new Map(listModules(this.shapes()).map((module) => [module.name, module]));
+    return this.modules.get(name);
   }
 
   /** The shape of a tensor; undefined when there is none of this name. */

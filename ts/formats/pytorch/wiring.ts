@@ -53,6 +53,8 @@ class Wiring {
   input: InputSpec = { name: 'input', dtype: 'float32', size: 1 };
   lastName = '';
   private readonly pending: Pending[] = [];
+  private readonly names = new Set<string>();
+  private readonly numbers = new Map<string, number>();
   private readonly stacks = new Map<string, PendingGru[]>();
   private readonly tensors: Tensors;
   private readonly conventions: string[];
@@ -92,11 +94,11 @@ class Wiring {
       if (first) {
         throw new GruError('invalid_argument', `pytorch.layers begin with '${kind}': give { pytorch: { inputs } } too`);
       }
-      this.pending.push({ ...base, load: () => Promise.resolve(spec) });
+      this.push({ ...base, load: () => Promise.resolve(spec) });
     };
     if ('gru' in layer) this.addGru(layer, name, inputs, first);
-    else if ('embedding' in layer) this.pending.push({ ...base, load: this.embedding(layer, name, first) });
-    else if ('linear' in layer) this.pending.push({ ...base, load: this.linear(layer, name, first) });
+    else if ('embedding' in layer) this.push({ ...base, load: this.embedding(layer, name, first) });
+    else if ('linear' in layer) this.push({ ...base, load: this.linear(layer, name, first) });
     else if ('activation' in layer) simple({ name, type: 'activation', activation: torchActivation(layer.activation) });
     else if ('step' in layer) simple({ name, type: 'step', index: layer.step });
     else {
@@ -107,13 +109,22 @@ class Wiring {
     this.lastName = name;
   }
 
+  private push(layer: Pending): void {
+    this.pending.push(layer);
+    this.names.add(layer.name);
+  }
+
   private defaultName(kind: string, layer: PytorchLayer): string {
     const module: unknown = (layer as unknown as Record<string, unknown>)[kind];
     const isModule = ['gru', 'embedding', 'linear'].includes(kind);
     const name = isModule && typeof module === 'string' && module !== '' ? this.tensors.local(module) : kind;
-    const taken = (n: string) => this.pending.some((p) => p.name === n) || this.stacks.has(n);
+    const taken = (n: string) => this.names.has(n) || this.stacks.has(n);
     if (isModule || !taken(name)) return name;
-    for (let i = 1; ; i++) if (!taken(`${name}_${i}`)) return `${name}_${i}`;
+    // From where the search for this kind ended last.
+    let i = this.numbers.get(name) ?? 1;
+    while (taken(`${name}_${i}`)) i++;
+    this.numbers.set(name, i + 1);
+    return `${name}_${i}`;
   }
 
   private addGru(layer: PytorchGru, name: string, inputs: ValueRef[] | undefined, first: boolean): void {
@@ -127,7 +138,7 @@ class Wiring {
         ...(initial ? { initialState: initial[k]! } : {}),
       };
       const reads = k === 0 ? inputs : [stack[k - 1]!.spec.name];
-      this.pending.push({
+      this.push({
         name: spec.name,
         ...(reads ? { inputs: reads } : {}),
         load: async () => ({ ...(await load()), ...extra }),

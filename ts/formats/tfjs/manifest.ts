@@ -23,22 +23,32 @@ interface Entry {
 /** The weights of a TensorFlow.js model, under the names that Keras gives them. */
 export class ManifestWeights implements WeightSource {
   readonly #all: FlatWeight[];
+  /** By the first part of their names, and by the second. */
+  readonly #first = new Map<string, FlatWeight[]>();
+  readonly #second = new Map<string, FlatWeight[]>();
 
   constructor(tensors: readonly WeightTensor[]) {
     this.#all = tensors.map((tensor) => flatWeight(tensor, tensor.name));
+    for (const weight of this.#all) {
+      add(this.#first, weight.parts[0]!, weight);
+      if (weight.parts.length > 2) add(this.#second, weight.parts[1]!, weight);
+    }
   }
 
   /** The layer's name comes first; Keras 3 puts the model's before it. */
   layer({ name }: KerasLayer): WeightGroup {
-    const first = this.#all.filter(({ parts }) => parts[0] === name);
-    return new FlatGroup(
-      first.length > 0 ? first : this.#all.filter(({ parts }) => parts.length > 2 && parts[1] === name),
-    );
+    return new FlatGroup(this.#first.get(name) ?? this.#second.get(name) ?? []);
   }
 
   unused(): string[] {
     return this.#all.filter(({ taken }) => !taken).map(({ name }) => name);
   }
+}
+
+function add(map: Map<string, FlatWeight[]>, key: string, weight: FlatWeight): void {
+  const list = map.get(key);
+  if (list) list.push(weight);
+  else map.set(key, [weight]);
 }
 
 /** Reads `weightsManifest`: groups of weights that follow each other in the bytes of the group's shards. */
@@ -47,18 +57,19 @@ export async function readManifest(manifest: unknown, what: string, context: Imp
   if (!Array.isArray(manifest)) throw invalid('it is missing');
   const tensors: WeightTensor[] = [];
   const seen = new Set<string>();
+  const shards = new Set<string>();
   for (const group of manifest as unknown[]) {
     if (!isRecord(group) || !Array.isArray(group['paths']) || !Array.isArray(group['weights'])) {
       throw invalid('a group has no paths or no weights');
     }
     const entries = (group['weights'] as unknown[]).map((weight) => readEntry(weight, what));
-    const bytes = await readShards(group['paths'] as unknown[], what, context);
+    const needed = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+    const bytes = await readShards(group['paths'] as unknown[], needed, shards, what, context);
     let offset = 0;
     for (const entry of entries) {
       if (seen.has(entry.name)) throw invalid(`two weights have the name '${entry.name}'`);
       seen.add(entry.name);
-      const size =
-        product(entry.shape) * (entry.quantization ? QUANTIZED_BYTES[entry.quantization.dtype]! : BYTES[entry.dtype]!);
+      const size = sizeOf(entry);
       if (size > bytes.length - offset) {
         throw invalid(`weight '${entry.name}' needs ${size} bytes, the shards have ${bytes.length - offset} left`);
       }
@@ -70,24 +81,46 @@ export async function readManifest(manifest: unknown, what: string, context: Imp
   return tensors;
 }
 
-/** The shards of a group, one after the other: a tensor may go on in the next one. */
-async function readShards(paths: unknown[], what: string, { sidecar }: ImportContext): Promise<Uint8Array> {
-  const names = new Set(paths);
-  if (names.size !== paths.length) throw new GruError('invalid_file', `${what}: a shard is listed twice`);
+function sizeOf({ shape, dtype, quantization }: Entry): number {
+  return product(shape) * (quantization ? QUANTIZED_BYTES[quantization.dtype]! : BYTES[dtype]!);
+}
+
+/**
+ * The shards of a group, one after the other: a tensor may go on in the next one. A shard is in one group, once, and they are
+ * put together only while the weights need them: else a short list of one shard would take any memory.
+ */
+async function readShards(
+  paths: unknown[],
+  needed: number,
+  seen: Set<string>,
+  what: string,
+  { sidecar }: ImportContext,
+): Promise<Uint8Array> {
   const shards: Uint8Array[] = [];
+  let length = 0;
   for (const path of paths) {
     if (typeof path !== 'string') throw new GruError('invalid_file', `${what}: the path of a shard is no text`);
-    const shard = await sidecar?.(path.replace(/^\.\//, ''));
+    const name = path.replace(/^\.\//, '');
+    if (seen.has(name)) throw new GruError('invalid_file', `${what}: a shard is listed twice: '${name.slice(0, 80)}'`);
+    seen.add(name);
+    const shard = await sidecar?.(name);
     if (!shard) {
       throw new GruError(
         'io',
         `${what}: its weights are in '${path}', which is not there; keep the files in one folder`,
       );
     }
+    length += shard.length;
+    if (length > needed) {
+      throw new GruError(
+        'invalid_file',
+        `${what}: weightsManifest: the shards have ${length - needed} bytes more than the weights`,
+      );
+    }
     shards.push(shard);
   }
   if (shards.length === 1) return shards[0]!;
-  const bytes = new Uint8Array(shards.reduce((sum, { length }) => sum + length, 0));
+  const bytes = new Uint8Array(length);
   let offset = 0;
   for (const shard of shards) {
     bytes.set(shard, offset);
