@@ -15,6 +15,8 @@ export class SpecBuilder {
   readonly inputs: InputSpec[] = [];
   readonly layers: LayerSpec[] = [];
   readonly #names = new Set<string>();
+  /** The number to try next, by name: without it, n layers of one name take n^2 / 2 looks. */
+  readonly #next = new Map<string, number>();
   readonly #values = new Map<ValueRef, Known>();
   readonly #made = new Map<string, ValueRef>();
   readonly #dense = new Map<ValueRef, DenseSpec>();
@@ -28,7 +30,9 @@ export class SpecBuilder {
   name(wanted: string): string {
     const base = wanted.replace(/:0$/, '').replaceAll(':', '_') || 'layer';
     let name = base;
-    for (let i = 1; this.#names.has(name); i++) name = `${base}_${i}`;
+    let i = this.#next.get(base) ?? 1;
+    while (this.#names.has(name)) name = `${base}_${i++}`;
+    this.#next.set(base, i);
     this.#names.add(name);
     return name;
   }
@@ -158,6 +162,8 @@ export class SpecBuilder {
     const inputs = [x, y].map(({ columns, kind }) => this.ref(columns, kind));
     const known = { kind: x.kind, size: width(x) };
     const ref = this.#add({ type: 'merge', name: this.name(name), inputs, merge }, known);
+    // a sum of n inputs of the graph would keep n lists of up to n
+    this.#budget.spend(8 * (x.inputs.length + y.inputs.length));
     return { ...this.#result(x, ref), inputs: [...new Set([...x.inputs, ...y.inputs])] };
   }
 

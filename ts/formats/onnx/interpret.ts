@@ -10,7 +10,8 @@ import { OPERATORS, maxInputs } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
 import { Source } from './source.ts';
-import { isStandard, type OnnxNode } from './messages.ts';
+import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
+import { dtypeClass } from './tensor.ts';
 import { RolesChanged, axesText, boundAxes, type Factor, type Value } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
@@ -161,8 +162,10 @@ class Attempt {
       results.add(name, value, outputs.length);
     }
     const spec = results.spec();
-    const isUsed = (name: string) => spec.inputs.some((input) => input.name === name);
-    const unused = this.#source.freeInputs().filter(({ name }) => !this.#bound.some((bound) => bound.name === name));
+    const used = new Set(spec.inputs.map(({ name }) => name));
+    const isUsed = (name: string) => used.has(name);
+    const names = new Set(this.#bound.map(({ name }) => name));
+    const unused = this.#source.freeInputs().filter(({ name }) => !names.has(name));
     const inputs = this.#bound.map((bound, i) => ({
       ...bound,
       use:
@@ -181,7 +184,7 @@ class Attempt {
         ...unused.map(({ name }) => `input '${name}' of the graph is read by nothing`),
       ],
       tensors: this.#report,
-      graph: { inputs, outputs: results.bound },
+      graph: { inputs: [...inputs, ...unused.map(readByNothing)], outputs: results.bound },
     };
     return { spec, report };
   }
@@ -293,6 +296,18 @@ class Attempt {
       size === undefined ? [] : [`exported for ${what} ${size}; here any is taken`];
     return [...describe('a batch of', batch), ...describe('a number of steps of', time)];
   }
+}
+
+/** An input that a run may be given, and that changes nothing. */
+function readByNothing({ name, dtype }: OnnxValueInfo): BoundTensor {
+  return {
+    name,
+    use: 'unused',
+    dtype: dtypeClass(dtype) === 'float' ? 'float32' : 'int32',
+    axes: [],
+    values: [],
+    kind: 'vector',
+  };
 }
 
 function describeAxes(what: string, tensors: BoundTensor[]): string[] {

@@ -2,7 +2,7 @@ import { GruError } from '../../errors.ts';
 import type { ModelSpec, OutputSpec } from '../../spec.ts';
 import type { BoundTensor } from './binding.ts';
 import type { SpecBuilder } from './builder.ts';
-import { takeColumns, width, type Rows, boundAxes } from './value.ts';
+import { columnTaker, width, type Rows, boundAxes } from './value.ts';
 
 /** The outputs of the spec, and how they make up those of the graph. */
 export class SpecOutputs {
@@ -25,8 +25,9 @@ export class SpecOutputs {
     if (parts > 1024) throw new GruError('unsupported', `output '${name}' of the graph holds ${parts} states`);
     const names = parts === 1 ? [name] : Array.from({ length: parts }, (_, i) => `${name}.${i}`);
     const size = width(rows) / parts;
+    const take = columnTaker(rows.columns);
     for (const [i, part] of names.entries()) {
-      const from = this.#builder.ref(takeColumns(rows.columns, i * size, size), rows.kind);
+      const from = this.#builder.ref(take(i * size, size), rows.kind);
       if (rows.reversed) this.#reverse(name, from, count);
       this.#outputs.push({ name: part, from });
     }

@@ -100,7 +100,8 @@ export class Source {
   outputNames(): string[] {
     const all = this.graph.outputs.map(({ name }) => name);
     const wanted = this.options.outputs ?? all;
-    const stray = wanted.find((name) => !all.includes(name));
+    const known = new Set(all);
+    const stray = wanted.find((name) => !known.has(name));
     if (stray !== undefined)
       throw new GruError('invalid_argument', `the graph has no output '${stray}'; it has ${all.join(', ')}`);
     if (wanted.length === 0 || new Set(wanted).size < wanted.length)

@@ -1,4 +1,5 @@
 import type { BoundTensor } from './binding.ts';
+import type { Budget } from './limits.ts';
 import { GruError } from '../../errors.ts';
 import type { ValueKind, ValueRef } from '../../spec.ts';
 import { BATCH, TIME, multiplySizes, type Baked, type Size } from './size.ts';
@@ -107,16 +108,31 @@ export function feature(size: number): Factor {
 
 /** Columns `start` .. `start + length - 1`. */
 export function takeColumns(columns: readonly Segment[], start: number, length: number): Segment[] {
-  const taken: Segment[] = [];
-  let at = 0;
-  for (const segment of columns) {
-    const from = Math.max(start - at, 0);
-    const to = Math.min(start + length - at, segment.length);
-    if (from < to) taken.push({ ref: segment.ref, start: segment.start + from, length: to - from });
-    at += segment.length;
-    if (at >= start + length) break;
-  }
-  return taken;
+  return columnTaker(columns)(start, length);
+}
+
+/** {@link takeColumns} for many parts of the same columns: the first segment of each is found by bisection. */
+export function columnTaker(columns: readonly Segment[]): (start: number, length: number) => Segment[] {
+  let end = 0;
+  const ends = columns.map((segment) => (end += segment.length));
+  return (start, length) => {
+    let first = 0;
+    for (let past = columns.length; first < past;) {
+      const middle = (first + past) >> 1;
+      if (ends[middle]! > start) past = middle;
+      else first = middle + 1;
+    }
+    const taken: Segment[] = [];
+    for (let i = first; i < columns.length; i++) {
+      const segment = columns[i]!;
+      const at = ends[i]! - segment.length;
+      if (at >= start + length) break;
+      const from = Math.max(start - at, 0);
+      const to = Math.min(start + length - at, segment.length);
+      if (from < to) taken.push({ ref: segment.ref, start: segment.start + from, length: to - from });
+    }
+    return taken;
+  };
 }
 
 /** Parts side by side, neighbours of one value joined. */
@@ -144,7 +160,7 @@ function tooManyParts(): GruError {
  * Chooses entries along each axis of features and puts the axes into a new order, so that columns follow.
  * `picks[axis]`: the entries kept along an axis of features, all if undefined. `order`: axes of the result.
  */
-export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order: number[]): Segment[] {
+export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order: number[], budget: Budget): Segment[] {
   const sizes = rows.axes.map(featureSize);
   const strides = sizes.map((_, axis) => sizes.slice(axis + 1).reduce((n, s) => n * s, 1));
   // a run of the last axes that stays as it is moves as one
@@ -156,6 +172,8 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
     entries: picks[axis] ?? Array.from({ length: checked(sizes[axis]!) }, (_, i) => i),
   }));
   const count = checked(outer.reduce((n, { entries }) => n * entries.length, 1));
+  budget.spend(16 * count + 8 * rows.columns.length);
+  const take = columnTaker(rows.columns);
   const parts: Segment[][] = [];
   for (let i = 0; i < count; i++) {
     let rest = i;
@@ -165,7 +183,7 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
       start += entries[rest % entries.length]! * stride;
       rest = Math.floor(rest / entries.length);
     }
-    parts.push(takeColumns(rows.columns, start, run));
+    parts.push(take(start, run));
   }
   return joinColumns(parts);
 }

@@ -49,6 +49,7 @@ export const gather: Operator = (context) => {
   if (axisRole === 'feature' || axisRole === 'one') {
     const size = featureSize(data.axes[axis]!);
     picked = pickRows(
+      context,
       data,
       axis,
       Array.from(raw, (i) => entryIndex(context, i, size)),

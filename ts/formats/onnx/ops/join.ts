@@ -18,7 +18,7 @@ import {
   isFeature,
   joinColumns,
   role,
-  takeColumns,
+  columnTaker,
   width,
   type Constant,
   type Rows,
@@ -56,7 +56,7 @@ export const split: Operator = (context) => {
     const entries = Array.from({ length }, (_, i) => start + i);
     start += length;
     return isComputed
-      ? pickRows(input, axis, entries)
+      ? pickRows(context, input, axis, entries)
       : pickConstant(context, input, axis, input.base[axis] === 1 ? entries.map(() => 0) : entries);
   });
 };
@@ -124,14 +124,12 @@ function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
       `puts ${rows.map((value) => axesText(value.axes)).join(' and ')} side by side along axis ${axis}; supported: features of like values`,
     );
   const outer = first.axes.slice(0, axis).reduce((n, a) => n * featureSize(a), 1);
-  context.graph.budget.spend(16 * outer * rows.length);
-  if (outer > 4096) throw nodeError(node, `interleaves ${outer} parts`);
-  const parts = Array.from({ length: outer }, (_, o) =>
-    rows.map((value) => {
-      const length = width(value) / outer;
-      return takeColumns(value.columns, o * length, length);
-    }),
+  context.graph.budget.spend(
+    16 * outer * rows.length + 8 * rows.reduce((n, { columns, inputs }) => n + columns.length + inputs.length, 0),
   );
+  if (outer > 4096) throw nodeError(node, `interleaves ${outer} parts`);
+  const takers = rows.map((value) => ({ take: columnTaker(value.columns), length: width(value) / outer }));
+  const parts = Array.from({ length: outer }, (_, o) => takers.map(({ take, length }) => take(o * length, length)));
   const size = rows.reduce((n, value) => n + featureSize(value.axes[axis]!), 0);
   return {
     ...first,

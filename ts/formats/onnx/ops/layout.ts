@@ -29,7 +29,7 @@ const transpose: Operator = (context) => {
     );
   }
   if (input.type === 'rows') {
-    const columns = selectColumns(input, [], perm);
+    const columns = selectColumns(input, [], perm, context.graph.budget);
     return [{ ...input, axes: perm.map((axis) => input.axes[axis]!), columns, exclusive: false }];
   }
   const base = perm.map((axis) => input.base[axis]!);

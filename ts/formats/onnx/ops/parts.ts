@@ -29,13 +29,14 @@ export function pickConstant(context: NodeContext, input: Constant, axis: number
   return { ...input, base: replace(input.base), shape: replace(input.shape), data };
 }
 
-export function pickRows(rows: Rows, axis: number, entries: number[]): Rows {
+export function pickRows({ graph }: Pick<NodeContext, 'graph'>, rows: Rows, axis: number, entries: number[]): Rows {
   const picks: number[][] = [];
   picks[axis] = entries;
   const columns = selectColumns(
     rows,
     picks,
     rows.axes.map((_, i) => i),
+    graph.budget,
   );
   return {
     ...rows,

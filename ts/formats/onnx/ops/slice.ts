@@ -77,7 +77,7 @@ export const slice: Operator = (context) => {
     graph.preferFeature(value.axes[axis]!);
     const axisRole = role(value.axes[axis]!);
     if (axisRole === 'feature' || axisRole === 'one') {
-      value = pickRows(value, axis, rangeEntries(context, range, featureSize(value.axes[axis]!)));
+      value = pickRows(context, value, axis, rangeEntries(context, range, featureSize(value.axes[axis]!)));
       if (width(value) === 0) throw nodeError(node, `leaves nothing of axis ${axis}`);
       continue;
     }
