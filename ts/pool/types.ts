@@ -31,8 +31,7 @@ export interface GruPool {
    * `model.run` in the workers: the same inputs, options (but `out`) and results, bit for bit. A batch is shared out among the workers that
    * have nothing to do; a run too small to gain by that is done at once on this thread.
    *
-   * @param input What `model.run` takes. Leave the arrays as they are until the promise settles: workers get copies, but only
-   *   when their turn comes (and again for another worker).
+   * @param input What `model.run` takes. It is copied at the call: change yours as soon as that has returned.
    * @throws (as a rejection) what `model.run` throws; GruError `queue_full`, `timeout`, `worker_lost`, `disposed` after
    *   {@link close}; the reason of `options.signal` when aborted.
    *

@@ -35,7 +35,7 @@ const PROBE_ROWS: usize = TALL;
 /// Words that [`probe`] works on: a full panel, a row of activations, initial sums, and sums of all rows.
 pub const PROBE_WORDS: usize = PROBE_K * (MAX_VECTORS * LANES + 1) + (1 + PROBE_ROWS) * MAX_VECTORS * LANES;
 
-/// Most times in one call: twice what the choice of kernels asks for, and an end for a stray number.
+/// Most times in one call: four times what the choice of kernels asks for, and an end for a stray number.
 const PROBE_TIMES: usize = 1 << 12;
 
 /// Runs the kernel of a set for full panels on `rows` rows, `times` times.
