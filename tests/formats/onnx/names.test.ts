@@ -105,6 +105,27 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     await expectError(() => runOnnx({} as never, { x: X }), 'invalid_argument', 'ONNX');
   });
 
+  // without the check the one with 2 ** 40 sequences walks through them
+  test.each([
+    [0, 2 ** 40],
+    [2 ** 40, 0],
+    [0, 0],
+  ])('%d steps of %d sequences', async (steps, batch) => {
+    const whole = await api.loadModel(lone(1, 0, 'left out'));
+    const x = { data: new Float32Array(0), shape: [steps, batch, INPUTS] };
+    await expectError(() => runOnnx(whole, { x }), 'shape_mismatch', `input 'x'`, ' is 0');
+  });
+
+  test('an input of the graph that nothing reads may be given', async () => {
+    const inputs = ['x', 'unread'].map((name) => ({ name, shape: ['t', 'b', INPUTS] }));
+    const nodes: Node[] = [{ op: 'Relu', inputs: ['x'], outputs: ['y'], name: 'r' }];
+    const model = await api.loadModel(onnxModel({ nodes, inputs, outputs: ['y'] }));
+    const x = { data: numbers(BATCH * STEPS * INPUTS, 3), shape: [STEPS, BATCH, INPUTS] };
+    const expected = bytesOf({ y: { data: Float32Array.from(x.data, (v) => Math.max(v, 0)) } });
+    expect(bytesOf(runOnnx(model, { x, unread: x }))).toEqual(expected);
+    expect(bytesOf(runOnnx(model, { x }))).toEqual(expected);
+  });
+
   test('int64 ids are taken; those that no int32 holds are refused, not wrapped', async () => {
     const table = tensor('table', [6, INPUTS], numbers(6 * INPUTS, 5));
     const bytes = onnxModel({

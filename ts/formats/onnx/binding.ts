@@ -159,6 +159,8 @@ function readSizes(bound: BoundTensor, { data, shape }: Given, sizes: { batch?: 
     if (role === undefined ? shape[i] !== rest : shape[i]! % rest !== 0) throw refuse('');
     if (role === undefined) continue;
     const size = shape[i]! / rest;
+    // an empty tensor fills a shape of any other size: 2^40 sequences of no steps would be walked through
+    if (size === 0) throw refuse(`: ${role} is 0`);
     sizes[role] ??= size;
     if (sizes[role] !== size) throw refuse(`: ${role} is ${sizes[role]} elsewhere`);
   }
