@@ -19,7 +19,9 @@ export async function readStream(
 ): Promise<Uint8Array> {
   const reader = stream.getReader();
   const cancel = (reason: unknown) => void reader.cancel(reason).catch(() => undefined);
-  const abort = () => cancel(signal!.reason);
+  const abort = () => {
+    cancel(signal!.reason);
+  };
   signal?.addEventListener('abort', abort);
   let bytes = new Uint8Array(size);
   let length = 0;

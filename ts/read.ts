@@ -41,7 +41,8 @@ export async function read(source: ModelSource, options: ReadOptions): Promise<I
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
 function isSignal(value: unknown): boolean {
   try {
-    const { aborted, addEventListener, throwIfAborted } = value as AbortSignal;
+    const asked: Partial<Record<keyof AbortSignal, unknown>> = value as AbortSignal;
+    const { aborted, addEventListener, throwIfAborted } = asked;
     return typeof aborted === 'boolean' && [addEventListener, throwIfAborted].every((f) => typeof f === 'function');
   } catch {
     return false;

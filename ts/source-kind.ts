@@ -12,7 +12,8 @@ export type KnownSource =
   | { kind: 'blob'; blob: Blob }
   | { kind: 'bytes'; bytes: Uint8Array<ArrayBuffer> };
 
-const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get!;
+const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!;
+const byteLength = own.get!;
 
 function isArrayBuffer(value: unknown): value is ArrayBuffer {
   try {

@@ -145,15 +145,11 @@ export function filesBeside(
   context: ReadContext = { budget: new ReadBudget() },
 ): (name: string) => Promise<Uint8Array | undefined> {
   const files = new Map<string, Promise<Uint8Array | undefined>>();
-  return (name) => {
-    try {
-      const key = Object.hasOwn(given, name) ? name : nameSegments(name).join('/');
-      let file = files.get(key);
-      if (!file) files.set(key, (file = readBeside(key, source, given, context)));
-      return file;
-    } catch (error) {
-      return Promise.reject(error as GruError);
-    }
+  return async (name) => {
+    const key = Object.hasOwn(given, name) ? name : nameSegments(name).join('/');
+    let file = files.get(key);
+    if (!file) files.set(key, (file = readBeside(key, source, given, context)));
+    return file;
   };
 }
 

@@ -11,7 +11,9 @@ import { GruError, inspect, loadModel, type ModelSource } from '../../ts/index.t
 import { filesBeside, readSource } from '../../ts/source.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'gru-sources-'));
-afterAll(() => fs.rmSync(root, { recursive: true }));
+afterAll(() => {
+  fs.rmSync(root, { recursive: true });
+});
 
 const detached = () => {
   const bytes = new Uint8Array(40);
@@ -159,7 +161,9 @@ describe('maxBytes', () => {
   test('holds for Responses, which are cancelled, Blobs, bytes and files', async () => {
     let cancelled = false;
     const body = new ReadableStream<Uint8Array>({
-      pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
+      pull: (controller) => {
+        controller.enqueue(new Uint8Array(10_000));
+      },
       cancel: () => void (cancelled = true),
     });
     await expect(inspect(new Response(body), { maxBytes })).rejects.toMatchObject(tooMuch);
@@ -175,7 +179,13 @@ describe('maxBytes', () => {
   });
 
   test('a signal ends a Response that never ends', async () => {
-    const response = new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) }));
+    const response = new Response(
+      new ReadableStream({
+        start: (controller) => {
+          controller.enqueue(new Uint8Array(1));
+        },
+      }),
+    );
     const controller = new AbortController();
     const loading = loadModel(response, { signal: controller.signal });
     controller.abort(new Error('mine'));
