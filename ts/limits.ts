@@ -8,21 +8,17 @@ export const MAX_VALUES = 2 ** 30;
 
 /** Room for whole numbers. @throws GruError `out_of_memory`. */
 export function ints(length: number, what: string): Int32Array {
-  return allocate(length, what, () => new Int32Array(length));
+  try {
+    if (length <= MAX_VALUES) return new Int32Array(length);
+  } catch (cause) {
+    throw noRoom(length, what, cause);
+  }
+  throw noRoom(length, what);
 }
 
-/** @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants. */
-export function allocate<T>(length: number, what: string, make: () => T): T {
-  let cause: unknown;
-  if (length <= MAX_VALUES) {
-    try {
-      return make();
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      cause = error;
-    }
-  }
-  throw new GruError('out_of_memory', `${what}: ${length} values do not fit into memory`, { cause });
+/** What to throw where an array of more values than {@link MAX_VALUES}, or than the engine grants, was wanted. */
+export function noRoom(length: number, what: string, cause?: unknown): GruError {
+  return new GruError('out_of_memory', `${what}: ${length} values do not fit into memory`, { cause });
 }
 
 /** @throws GruError `out_of_memory`. */

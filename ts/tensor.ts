@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { allocate } from './limits.ts';
+import { MAX_VALUES, noRoom } from './limits.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
 export interface Tensor {
@@ -73,9 +73,15 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
+/** A new tensor. @throws GruError `out_of_memory`. */
 export function zeros(shape: number[]): Tensor {
   const length = product(shape);
-  return { data: allocate(length, `a result of shape ${shapeText(shape)}`, () => new Float32Array(length)), shape };
+  try {
+    if (length <= MAX_VALUES) return { data: new Float32Array(length), shape };
+  } catch (cause) {
+    throw noRoom(length, `a result of shape ${shapeText(shape)}`, cause);
+  }
+  throw noRoom(length, `a result of shape ${shapeText(shape)}`);
 }
 
 /**
