@@ -160,7 +160,8 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
     const names = graph.inputs.map((input) => input.name).join(', ');
     throw new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(given)}`);
   }
-  const stray = Object.keys(given).find((key) => !graph.inputs.some((input) => input.name === key));
+  const known = new Set(graph.inputs.map((input) => input.name));
+  const stray = Object.keys(given).find((key) => !known.has(key));
   if (stray !== undefined) {
     const names = graph.inputs.map((input) => `'${input.name}'`).join(', ');
     throw new GruError('invalid_argument', `the model has no input '${stray}'; it has ${names}`);

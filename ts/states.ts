@@ -50,7 +50,8 @@ export function readStates(groups: StateGroup[], given: unknown, run: RunInputs)
         : 'the model has several gru layers: give a record by layer name';
     throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);
   }
-  const stray = Object.keys(record).find((name) => !groups.some((group) => group.layer === name));
+  const layers = new Set(groups.map(({ layer }) => layer));
+  const stray = Object.keys(record).find((name) => !layers.has(name));
   if (stray !== undefined) {
     const names = groups.map((group) => `'${group.layer}'`).join(', ');
     throw new GruError(

@@ -25,11 +25,13 @@ export function isArrayLike(value: unknown): value is ArrayLike<number> {
   return ArrayBuffer.isView(value) ? !(value instanceof DataView) : !isRevoked(value) && Array.isArray(value);
 }
 
-/** A record by name, as opposed to a tensor or an array. */
+/** A record by name, as opposed to a tensor, an array, or what holds no fields of its own: a Map, a Promise, a Date, ... */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  const isObject = typeof value === 'object' && value !== null && !isRevoked(value);
-  return isObject && !isArrayLike(value) && !isTensorLike(value);
+  if (typeof value !== 'object' || value === null || isRevoked(value) || isArrayLike(value)) return false;
+  return RECORDS.has(Object.prototype.toString.call(value)) && !isTensorLike(value);
 }
+
+const RECORDS = new Set(['[object Object]', '[object Module]']);
 
 /** A revoked Proxy throws at every touch: it is taken for no kind of thing. */
 export function isRevoked(value: unknown): boolean {
