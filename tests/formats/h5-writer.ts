@@ -48,11 +48,17 @@ const dataspace = (shape: readonly number[]) =>
   join(pack([1, 1], [1, shape.length], [1, 0], [1, 0], [4, 0]), ...shape.map((d) => pack([8, d])));
 
 const FLOAT32 = pack(
-  ...([0x11, 0x20, 0x1f, 0].map((b) => [1, b]) as [1, number][]),
+  [1, 0x11],
+  [1, 0x20],
+  [1, 0x1f],
+  [1, 0],
   [4, 4],
   [2, 0],
   [2, 32],
-  ...([23, 8, 0, 23].map((b) => [1, b]) as [1, number][]),
+  [1, 23],
+  [1, 8],
+  [1, 0],
+  [1, 23],
   [4, 127],
 );
 
@@ -100,7 +106,9 @@ class Writer {
       const size = Math.max(1, ...value.map((item) => encode(item).length));
       type = pack([1, 0x13], [1, 0], [1, 0], [1, 0], [4, size]);
       data = new Uint8Array(size * value.length);
-      value.forEach((item, i) => data.set(encode(item), size * i));
+      value.forEach((item, i) => {
+        data.set(encode(item), size * i);
+      });
     }
     const space = dataspace(typeof value === 'string' ? [] : [value.length]);
     const sizes = pack([1, 1], [1, 0], [2, label.length], [2, type.length], [2, space.length]);

@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/unbound-method, @typescript-eslint/prefer-includes -- the originals are called on the spied object */
+/* eslint-disable @typescript-eslint/unbound-method -- the originals are called on the spied object */
 import { vi } from 'vitest';
 import { GuardedBuffer } from '../../ts/formats/hdf5/guard.ts';
 
@@ -14,7 +14,7 @@ export async function looks(run: () => unknown): Promise<number> {
     ) {
       n += cost(this as never, args[0] as never);
       return original.apply(this, args);
-    } as never);
+    });
   };
   const spies = [
     ...lists.map((name) => {

@@ -11,6 +11,7 @@ import { OPERATORS } from './ops/index.ts';
 import { SpecOutputs } from './outputs.ts';
 import type { Source } from './source.ts';
 import { isStandard, type OnnxNode } from './messages.ts';
+import type { Size } from './size.ts';
 import { feature, type Factor, type Rows, type Value, boundAxes } from './value.ts';
 
 /**
@@ -168,7 +169,32 @@ class Constants {
       attributes.finish();
       return results;
     }
-    return isZero(node, inputs) ? node.outputs.map(() => ({ type: 'zeros' })) : [];
+    return this.#isZero(node, inputs) ? node.outputs.map(() => ({ type: 'zeros' })) : [];
+  }
+
+  /** Whether a node gives zeros, in a shape that depends on what is not read. */
+  #isZero(node: OnnxNode, inputs: (Value | undefined)[]): boolean {
+    const isZeros = (value: Value | undefined) =>
+      value?.type === 'zeros' ||
+      (value?.type === 'constant' && value.dtype !== 'int' && this.#hasZerosOnly(value.data));
+    if (node.op === 'ConstantOfShape') {
+      const tensor = node.attributes.find(({ name }) => name === 'value')?.t;
+      const bytes = [tensor?.raw, ...Object.values(tensor?.packed ?? {}).flat()];
+      return tensor?.external === undefined && bytes.every((part) => part?.every((byte) => byte === 0) ?? true);
+    }
+    return node.op === 'Concat' ? inputs.every(isZeros) : KEEPING.includes(node.op) && isZeros(inputs[0]);
+  }
+
+  /** Kept: many nodes may read one large constant. */
+  readonly #zeros = new Map<ArrayLike<Size>, boolean>();
+
+  #hasZerosOnly(data: ArrayLike<Size>): boolean {
+    let zeros = this.#zeros.get(data);
+    if (zeros === undefined) {
+      zeros = Array.prototype.every.call(data, (v) => v === 0);
+      this.#zeros.set(data, zeros);
+    }
+    return zeros;
   }
 }
 
@@ -187,16 +213,3 @@ const KEEPING = [
   'Flatten',
   'Tile',
 ];
-
-/** Whether a node gives zeros, in a shape that depends on what is not read. */
-function isZero(node: OnnxNode, inputs: (Value | undefined)[]): boolean {
-  const isZeros = (value: Value | undefined) =>
-    value?.type === 'zeros' ||
-    (value?.type === 'constant' && value.dtype !== 'int' && Array.from(value.data).every((v) => v === 0));
-  if (node.op === 'ConstantOfShape') {
-    const tensor = node.attributes.find(({ name }) => name === 'value')?.t;
-    const bytes = [tensor?.raw, ...Object.values(tensor?.packed ?? {}).flat()];
-    return tensor?.external === undefined && bytes.every((part) => part?.every((byte) => byte === 0) ?? true);
-  }
-  return node.op === 'Concat' ? inputs.every(isZeros) : KEEPING.includes(node.op) && isZeros(inputs[0]);
-}
