@@ -1,8 +1,9 @@
 //! Which rows a recurrent layer reads and writes at each step.
 
-use crate::buffer::{filled, product};
+use crate::buffer::product;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
+use crate::fallible::filled;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 

@@ -4,10 +4,10 @@
 use gru_wasm::error::{EngineError, Result};
 use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
+use gru_wasm::shared::Shared;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::Range;
-use std::rc::Rc;
 
 struct Counting;
 
@@ -128,7 +128,7 @@ fn add_layer(model: &mut Model, call: &Call, tensors: &[Option<&[f32]>]) -> Resu
 }
 
 /// A model whose values are all outputs, made with every allocation failing in turn or none; and how many values it has.
-fn model(size: usize, units: usize, short: bool) -> (Rc<Model>, usize) {
+fn model(size: usize, units: usize, short: bool) -> (Shared<Model>, usize) {
     let mut model = Model::new();
     let mut values = 0;
     for shape in inputs(size, units) {
@@ -150,7 +150,7 @@ fn model(size: usize, units: usize, short: bool) -> (Rc<Model>, usize) {
         values += call.ports;
     }
     (0..values).for_each(|value| model.add_output(value).unwrap());
-    (Rc::new(model), values)
+    (Shared::new(model).unwrap(), values)
 }
 
 /// Fills the inputs, runs from zeros, and gives the bits of all values and hidden states.
