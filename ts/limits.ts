@@ -8,12 +8,17 @@ export const MAX_VALUES = 2 ** 30;
 
 /** Room for whole numbers. @throws GruError `out_of_memory`. */
 export function ints(length: number, what: string): Int32Array {
+  return allocate(length, what, () => new Int32Array(length));
+}
+
+/** @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants. */
+export function allocate<T>(length: number, what: string, make: () => T): T {
+  if (length > MAX_VALUES) throw noRoom(length, what);
   try {
-    if (length <= MAX_VALUES) return new Int32Array(length);
-  } catch (cause) {
-    throw noRoom(length, what, cause);
+    return make();
+  } catch (error) {
+    throw error instanceof RangeError ? noRoom(length, what, error) : error;
   }
-  throw noRoom(length, what);
 }
 
 /** What to throw where an array of more values than {@link MAX_VALUES}, or than the engine grants, was wanted. */

@@ -1,6 +1,6 @@
 import { GruError } from './errors.ts';
 import { kindOf, sizeOf } from './foreign.ts';
-import { noRoom } from './limits.ts';
+import { allocate } from './limits.ts';
 import { describe } from './tensor.ts';
 
 /**
@@ -75,7 +75,7 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, length: number
   const size = sizeOf(given as Uint8Array);
   const fail = (message: string) => new GruError('invalid_file', `snapshot: ${message}`);
   if (size < HEADER) throw fail(`${size} bytes that are no snapshot of a hidden state`);
-  const bytes = copyOf(given as Uint8Array, size);
+  const bytes = allocate(size, 'snapshot', () => new Uint8Array(given as Uint8Array));
   const view = new DataView(bytes.buffer);
   if (view.getUint32(0, true) !== MAGIC) throw fail(`${size} bytes that are no snapshot of a hidden state`);
   const version = view.getUint32(4, true);
@@ -90,12 +90,4 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, length: number
     throw fail(`expected ${length} hidden values, got ${count} in ${size} bytes`);
   }
   return Float32Array.from({ length }, (_, i) => view.getFloat32(HEADER + 4 * i, true));
-}
-
-function copyOf(given: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(given);
-  } catch (cause) {
-    throw noRoom(size, 'snapshot', cause);
-  }
 }
