@@ -1,3 +1,6 @@
+/** What random cases are made by. */
+export type Choices = Pick<Random, 'next' | 'int' | 'pick' | 'chance' | 'floats' | 'fork'>;
+
 /** Reproducible random numbers for tests: mulberry32. */
 export class Random {
   private state: number;
@@ -25,6 +28,11 @@ export class Random {
 
   chance(p: number): boolean {
     return this.next() < p;
+  }
+
+  /** Others, for values of which it matters little what they are. */
+  fork(): Random {
+    return new Random(this.int(0, 2 ** 31 - 1));
   }
 
   /** Numbers in [-scale, scale). */

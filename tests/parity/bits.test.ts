@@ -1,11 +1,13 @@
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../ts/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/graph.ts';
-import { Random } from '../random.ts';
+import { type Choices, Random } from '../random.ts';
 import { graphRun, gruRun, randomGru, wideRun } from './cases.ts';
+import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
 
@@ -15,23 +17,31 @@ describe('the same bits', () => {
     baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   });
 
-  const makers: [string, number, (random: Random) => Run][] = [
+  const makers: [string, number, (random: Choices) => Run][] = [
     ['gru layers', 200, gruRun],
     ['wide gru layers', 30, wideRun],
     ['graphs of layers', 60, graphRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
-    const random = new Random(20261124);
-    const runs = Array.from({ length: count }, () => make(random));
+    const runs: Run[] = [];
+    const inWords = ({ lengths, graph }: Run) =>
+      JSON.stringify({ lengths, layers: graph.spec.layers }, (key, value: unknown) =>
+        key === 'weights' ? undefined : value,
+      );
+    fc.assert(
+      fc.property(fc.gen(), (draw) => {
+        const run = make(choices(draw));
+        runs.push(run);
+        const difference = firstDifference(runOn(baseline, run), runOn(jsBackend, run));
+        expect(difference, `wasm and JS: ${inWords(run)}`).toBeUndefined();
+      }),
+      { numRuns: count, seed: 20261124 },
+    );
+    // In one process, all at once.
     const native = runNative(runs);
     for (const [i, run] of runs.entries()) {
-      const what = () =>
-        JSON.stringify({ case: i, lengths: run.lengths, layers: run.graph.spec.layers }, (key, value: unknown) =>
-          key === 'weights' ? undefined : value,
-        );
-      const wasm = runOn(baseline, run);
-      expect(firstDifference(wasm, native[i] as never), `wasm and native: ${what()}`).toBeUndefined();
-      expect(firstDifference(wasm, runOn(jsBackend, run)), `wasm and JS: ${what()}`).toBeUndefined();
+      const difference = firstDifference(runOn(baseline, run), native[i]!);
+      expect(difference, `wasm and native: ${inWords(run)}`).toBeUndefined();
     }
   });
 

@@ -2,19 +2,20 @@ import { resolveGraph } from '../../ts/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { directions } from '../../ts/layers/gru.ts';
 import type { Activation, ActivationName, GruSpec, GruWeights, LayerSpec } from '../../ts/spec.ts';
-import type { Random } from '../random.ts';
+import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 
 const EXTREMES = [0, -0, 1e-45, -1e-40, 1.2e-38, 1e30, -3e38, Infinity, -Infinity, NaN, 39.9, -40.1, 88];
 
 /** Numbers of which a few are extreme. */
-function floats(random: Random, length: number, scale: number, extreme: boolean): Float32Array {
+function floats(choices: Choices, length: number, scale: number, extreme: boolean): Float32Array {
+  const random = choices.fork();
   const values = random.floats(length, scale);
   if (extreme) for (let i = 0; i < length; i++) if (random.chance(0.05)) values[i] = random.pick(EXTREMES);
   return values;
 }
 
-function activation(random: Random): Activation {
+function activation(random: Choices): Activation {
   const name = random.pick(Object.keys(ACTIVATIONS) as ActivationName[]);
   const known = ACTIVATIONS[name];
   return {
@@ -26,7 +27,7 @@ function activation(random: Random): Activation {
 
 /** A gru layer with random options and weights. */
 export function randomGru(
-  random: Random,
+  random: Choices,
   name: string,
   inputSize: number,
   plain = false,
@@ -67,7 +68,7 @@ export function widthOf({ hiddenSize, direction, merge }: GruSpec): number {
   return direction === 'bidirectional' && (merge ?? 'concat') === 'concat' ? 2 * hiddenSize : hiddenSize;
 }
 
-function lengthsOf(random: Random): { lengths: number[]; timeMajor: boolean } {
+function lengthsOf(random: Choices): { lengths: number[]; timeMajor: boolean } {
   // Mostly 1 to 9; now and then more than a group of the core's.
   const batch = random.chance(0.05) ? random.int(65, 140) : random.int(1, 9);
   const steps = random.int(0, 40);
@@ -76,7 +77,7 @@ function lengthsOf(random: Random): { lengths: number[]; timeMajor: boolean } {
   return { lengths, timeMajor: !ragged && random.chance(0.3) };
 }
 
-function runOf(random: Random, inputSize: number, layers: LayerSpec[], outputs: string[], extreme: boolean): Run {
+function runOf(random: Choices, inputSize: number, layers: LayerSpec[], outputs: string[], extreme: boolean): Run {
   const graph = resolveGraph({ inputs: [{ name: 'x', dtype: 'float32', size: inputSize }], layers, outputs });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);
@@ -86,14 +87,14 @@ function runOf(random: Random, inputSize: number, layers: LayerSpec[], outputs: 
 }
 
 /** One gru layer. */
-export function gruRun(random: Random): Run {
+export function gruRun(random: Choices): Run {
   const inputSize = random.int(1, 70);
   const gru = randomGru(random, 'gru', inputSize);
   return runOf(random, inputSize, [gru], ['gru', 'gru:last'], random.chance(0.3));
 }
 
 /** One gru layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
-export function wideRun(random: Random): Run {
+export function wideRun(random: Choices): Run {
   const inputSize = random.int(1, 20);
   const gru = randomGru(random, 'gru', inputSize, false, random.int(120, 140));
   const run = runOf(random, inputSize, [gru], ['gru', 'gru:last'], false);
@@ -107,7 +108,7 @@ export function wideRun(random: Random): Run {
 }
 
 /** Masking, two gru layers of which one is masked, a merge, a dense layer and an activation over embedded ids. */
-export function graphRun(random: Random): Run {
+export function graphRun(random: Choices): Run {
   const size = random.int(1, 12);
   const first = { ...randomGru(random, 'first', size, true), mask: 'embedding:mask' };
   if (random.chance(0.5)) Object.assign(first, { paddedOutput: random.pick(['zero', 'hold']) });
@@ -151,7 +152,8 @@ export function graphRun(random: Random): Run {
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);
-  const ids = Int32Array.from({ length: rows }, () => (random.chance(0.3) ? 0 : random.int(0, 6)));
+  const own = random.fork();
+  const ids = Int32Array.from({ length: rows }, () => (own.chance(0.3) ? 0 : own.int(0, 6)));
   const hidden = graph.states.map(({ hiddenSize }) => random.floats(lengths.length * hiddenSize));
   return { graph, lengths, timeMajor, inputs: [ids], hidden };
 }
