@@ -33,7 +33,7 @@ export interface LoadOptions extends ModelOptions, ReadOptions {}
 
 /** The functions that make models. */
 export interface GruApi {
-  /** Reads a model file and compiles it. */
+  /** Reads a model file and compiles it. Bytes that are given are not copied: leave them as they are until it resolves. */
   readonly loadModel: (source: ModelSource, options?: LoadOptions) => Promise<GruModel>;
   /** Says what a model file holds, without compiling it. */
   readonly inspect: (source: ModelSource, options?: ReadOptions) => Promise<Inspection>;

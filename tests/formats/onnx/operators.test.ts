@@ -194,6 +194,7 @@ const TABLE: [string, (Value | undefined)[], Record<string, Attribute>, Value | 
   ['Slice', [list(0, 1, 2, 3, 4, 5), list(1), list(5), list(0), list(2)], {}, list(1, 3)],
   ['Slice', [list(0, 1, 2, 3, 4, 5), list(4), list(1), list(0), list(-2)], {}, list(4, 2)],
   ['Slice', [list(0, 1, 2), list(2), list(1)], {}, list()],
+  ['Slice', [list(0, 1, 2, 3), list(0), list(4), list(0), list(2)], {}, list(0, 2), { opset: 10 }],
   ['Slice', [M], { starts: [1], ends: [2], axes: [0] }, float([1, 3], 4, 5, 6), { opset: 9 }],
   ['Gather', [M, list(1, 0)], {}, float([2, 3], 4, 5, 6, 1, 2, 3)],
   ['Gather', [M, list(-1)], { axis: 1 }, float([2, 1], 3, 6)],
@@ -373,6 +374,17 @@ test.each(COMPUTED.map((row) => [`${row[0]} ${row[1].join(', ')} ${JSON.stringif
   },
 );
 
+test.each<[string, number[]]>([
+  ['too many rows', [3, 2]],
+  ['too few rows', [1, 2]],
+  ['no columns', [2, 0]],
+  ['a matrix for each step', [2, 2, 2]],
+])('MatMul by a matrix of %s is refused', async (_, shape) => {
+  const data = Array<number>(shape.reduce((n, d) => n * d, 1)).fill(1);
+  const refusal = { name: 'GruError', message: expect.stringContaining('MatMul node') as string };
+  await expect(run('MatMul', ['x', 'w'], {}, { w: [shape, data] })).rejects.toMatchObject(refusal);
+});
+
 describe('parts of rows', () => {
   const rows = (
     op: string,
@@ -430,6 +442,15 @@ describe('parts of rows', () => {
       ['x', 's', 'e', 'a'],
       {},
       [ints('s', -1), ints('e', 2 ** 40), ints('a', 0)],
+      [4, 5, 6],
+      [1, 1, 3],
+    ],
+    [
+      'the last step, to 2^31 - 1',
+      'Slice',
+      ['x', 's', 'e', 'a'],
+      {},
+      [ints('s', -1), ints('e', 2 ** 31 - 1), ints('a', 0)],
       [4, 5, 6],
       [1, 1, 3],
     ],

@@ -118,7 +118,8 @@ function reduce(call: Call, merge: 'sum' | 'mul'): Condition {
   const condition = asCondition(call, call.args[0]);
   if (condition.kind !== 'features') throw call.fields.unsupported('reduces the steps of a mask');
   const test = reduced(call, condition, merge);
-  return { is: 'condition', kind: 'steps', ...test };
+  // the test may be the condition itself, which says features
+  return { ...test, is: 'condition', kind: 'steps' };
 }
 
 function reduced(call: Call, test: Test, merge: 'sum' | 'mul'): Test {
