@@ -1,5 +1,8 @@
 import { at, cargoHome, root } from './lib.mjs';
 
+/** Where the crate's own tests run in wasm: a target that has std, and so the harness. */
+export const WASI_TARGET = 'wasm32-wasip1';
+
 /** The binaries and the target features of each. */
 export const WASM_BUILDS = { baseline: '+simd128', relaxed: '+simd128,+relaxed-simd' };
 
