@@ -54,7 +54,7 @@ fn exhaust<S, A, T>(
     call: impl Fn(&mut S, A) -> Result<T>,
     check: impl Fn(&mut S),
 ) -> T {
-    for first in (0..) {
+    for first in 0.. {
         for end in [usize::MAX, first + 1] {
             let given = argument();
             let (result, asked) = failing(first..end, || call(subject, given));
