@@ -8,7 +8,9 @@ export default {
   concurrency: 2,
   tempDirName: 'target/stryker',
   ignorePatterns: ['.tools', '.git', 'target', 'bench', 'dist', 'docs', 'examples', 'crate', '!crate/pkg/**'],
-  reporters: ['clear-text', 'json'],
+  reporters: ['clear-text', 'json', 'event-recorder'],
+  // What a run that is ended early leaves: an event a mutant.
+  eventReporter: { baseDir: 'target/mutation-events' },
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false, reportMutants: true },
   jsonReporter: { fileName: 'target/mutation.json' },
   allowConsoleColors: false,
