@@ -45,7 +45,7 @@ test.each<[string, ArrayLike<unknown>, number[] | undefined, number | undefined,
 
 test('BigInts are no ids', () => {
   const error = failure(() => {
-    readIds(input, BigInt64Array.of(1n) as unknown as ArrayLike<unknown>, new Int32Array(1));
+    readIds(input, BigInt64Array.of(1n), new Int32Array(1));
   });
   expect(error.code).toBe('dtype_mismatch');
 });
