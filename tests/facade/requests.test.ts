@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { ReadBudget } from '../../ts/budget.ts';
 import type { GruError } from '../../ts/errors.ts';
-import { filesBeside, openSource, readSource } from '../../ts/source.ts';
+import { filesBeside, type ModelSource, openSource, readSource, sourceName } from '../../ts/source.ts';
 
 /** What the network answers, by URL: a status, and where a redirect goes. */
 type Answers = Record<string, [status: number, location?: string]>;
@@ -109,4 +109,27 @@ test.each(['data:application/json,x', 'blob:https://a.example/1'])('nothing is b
   const asked = network({});
   expect(await filesBeside(source, {})('w.bin')).toBeUndefined();
   expect(asked).toEqual([]);
+});
+
+const response = (url: string) => Object.defineProperty(new Response('body'), 'url', { value: url });
+
+test.each<[string, () => ModelSource, string | undefined]>([
+  ['a path', () => 'models/a.onnx', 'models/a.onnx'],
+  ['a URL', () => new URL(model), model],
+  ['a Response', () => response(model), model],
+  ['a Response of no URL', () => response(''), undefined],
+  ['bytes', () => new Uint8Array(1), undefined],
+  ['a long path', () => 'x'.repeat(201), `${'x'.repeat(200)}...`],
+  ['a path of 200 letters', () => 'x'.repeat(200), 'x'.repeat(200)],
+])('the name of %s', (_, source, name) => {
+  expect(sourceName(source())).toBe(name);
+});
+
+test('beside a Response is beside its URL', async () => {
+  const asked = network({ [shard]: [200] });
+  expect(await filesBeside(response(model), {})('w.bin')).toHaveLength(4);
+  expect(await filesBeside(response(''), {})('w.bin')).toBeUndefined();
+  expect(asked).toEqual([`${shard} manual`]);
+  expect((await openSource(response(model))).place).toBe(model);
+  expect((await openSource(response(''))).place).toBeUndefined();
 });
