@@ -133,3 +133,17 @@ test('beside a Response is beside its URL', async () => {
   expect((await openSource(response(model))).place).toBe(model);
   expect((await openSource(response(''))).place).toBeUndefined();
 });
+
+test.each<[string, HeadersInit]>([
+  ['no number', { 'content-length': 'x' }],
+  ['a negative number', { 'content-length': '-1' }],
+  ['that of an encoded body', { 'content-length': '1000', 'content-encoding': 'gzip' }],
+])('a length of %s is no length', async (_, headers) => {
+  const body = await readSource(new Response('body', { headers }), { budget: new ReadBudget(4) });
+  expect(body).toHaveLength(4);
+});
+
+test('a length above the budget is refused before the body is read', async () => {
+  const long = new Response('body', { headers: { 'content-length': '5' } });
+  await expect(readSource(long, { budget: new ReadBudget(4) })).rejects.toMatchObject(failed(/maxBytes/));
+});

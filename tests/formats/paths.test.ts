@@ -12,6 +12,7 @@ fs.writeFileSync(path.join(root, 'secret'), 'secret');
 for (const name of ['group1-shard1of2.bin', 'a b.data', 'gewichte_ä.bin', 'sub/x.bin'])
   fs.writeFileSync(path.join(folder, name), 'data');
 fs.symlinkSync(path.join(root, 'secret'), path.join(folder, 'link'));
+fs.symlinkSync('loop', path.join(folder, 'loop'));
 afterAll(() => {
   fs.rmSync(root, { recursive: true });
 });
@@ -46,6 +47,7 @@ it.each(LOCAL)('reads what is beside %s, and no link that leads out', async (_, 
   expect(await beside('missing')).toBeUndefined();
   await expect(beside('link')).rejects.toMatchObject({ code: 'invalid_file' });
   await expect(beside('sub')).rejects.toMatchObject({ code: 'io' });
+  await expect(beside('loop')).rejects.toMatchObject({ code: 'io', cause: { code: 'ELOOP' } });
 });
 
 it.each([
