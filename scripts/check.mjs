@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { at, main, run, seconds } from './lib.mjs';
-import { setup } from './setup.mjs';
+import { miriToolchain, setup } from './setup.mjs';
 import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const clippy = ['clippy', '--workspace', '--locked'];
@@ -15,6 +15,7 @@ const CHECKS = [
     [...clippy, '--target', 'wasm32-unknown-unknown', '--', '-D', 'warnings'],
     { env: wasmEnv(name) },
   ]),
+  ['miri', process.execPath, [at('scripts', 'miri.mjs')]],
   ['tsc', ...nodeTool('typescript/bin/tsc', '--noEmit')],
   ...(existsSync(at('bench', 'node_modules', 'gru-wasm'))
     ? [['tsc, bench', ...nodeTool('typescript/bin/tsc', '--noEmit', '-p', 'bench')]]
@@ -25,7 +26,7 @@ const CHECKS = [
 ];
 
 await main(async () => {
-  await setup();
+  await setup({ more: [miriToolchain] });
   const failed = [];
   for (const [title, command, args, options] of CHECKS) {
     const start = performance.now();

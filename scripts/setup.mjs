@@ -2,9 +2,11 @@ import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { at, clearStamp, digest, isStamped, main, output, run, seconds, stamp, UserError, withLock } from './lib.mjs';
-import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
+import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const WASM_TARGET = 'wasm32-unknown-unknown';
+/** Miri comes with nightly Rust alone: the one of this day, for others may differ. */
+export const NIGHTLY = 'nightly-2026-05-20';
 const WASM_PACK = '0.15.1';
 const RUST = 'install it from https://rustup.rs, open a new shell, and run this again';
 
@@ -62,14 +64,28 @@ export const npmPackages = (folder, title, takes) =>
       quietly('npm', ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'], { cwd: at(folder) }),
   });
 
-const wasmTarget = {
-  title: `Rust target ${WASM_TARGET}`,
+const rustTarget = (target) => ({
+  title: `Rust target ${target}`,
   takes: '5 s',
-  isDone: () => existsSync(join(output('rustc', '--print', 'sysroot'), 'lib', 'rustlib', WASM_TARGET)),
+  isDone: () => existsSync(join(output('rustc', '--print', 'sysroot'), 'lib', 'rustlib', target)),
   work: () => {
     if (!output('rustup', '--version'))
-      throw new UserError(`rustup is missing, and this Rust has no ${WASM_TARGET}: ${RUST}`);
-    return quietly('rustup', ['target', 'add', WASM_TARGET]);
+      throw new UserError(`rustup is missing, and this Rust has no ${target}: ${RUST}`);
+    return quietly('rustup', ['target', 'add', target]);
+  },
+});
+
+/** For the crate's tests in real wasm, whose harness prints and exits. */
+export const wasiTarget = rustTarget(WASI_TARGET);
+
+export const miriToolchain = {
+  title: `${NIGHTLY} with Miri`,
+  takes: '1 min',
+  isDone: () => output('cargo', `+${NIGHTLY}`, 'miri', '--version') !== undefined,
+  work: () => {
+    if (!output('rustup', '--version')) throw new UserError(`rustup is missing, and Miri needs it: ${RUST}`);
+    const components = ['--profile', 'minimal', '--component', 'miri,rust-src'];
+    return quietly('rustup', ['toolchain', 'install', NIGHTLY, ...components]);
   },
 };
 
@@ -174,7 +190,7 @@ export async function setup({ otherNode = false, more = [] } = {}) {
   const steps = [
     npmPackages('.', 'npm packages', '30 s'),
     ...(otherNode ? [npmPackages('scripts/node24', 'Node 24 for the tests, from npm', '30 s')] : []),
-    wasmTarget,
+    rustTarget(WASM_TARGET),
     cargoTool('wasm-bindgen-cli', 'wasm-bindgen', wasmBindgenVersion()),
     cargoTool('wasm-pack', 'wasm-pack', WASM_PACK),
     ...Object.entries(WASM_BUILDS).map(([name, features]) => wasmBuild(name, features)),

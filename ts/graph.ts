@@ -3,7 +3,7 @@ import { isFloats, sizeOf } from './foreign.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
 import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';
-import { checkStructure } from './structure.ts';
+import { readStructure } from './structure.ts';
 import type { LayerKind, ValueShape } from './layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 import { describe } from './tensor.ts';
@@ -48,6 +48,9 @@ export interface GraphState {
   fromGraph: boolean;
 }
 
+/** Most values that all layers give for one step: 256 MB. */
+const MAX_WIDTH = 2 ** 26;
+
 function invalid(message: string): GruError {
   return new GruError('invalid_spec', message);
 }
@@ -57,8 +60,12 @@ function invalid(message: string): GruError {
  *
  * @throws GruError `invalid_spec` naming the layer and what does not fit, `unsupported` for an unknown type of layer.
  */
-export function resolveGraph(spec: ModelSpec): Graph {
-  checkStructure(spec);
+export function resolveGraph(given: ModelSpec): Graph {
+  return connect(readStructure(given));
+}
+
+/** The graph of a spec whose form has been checked. */
+export function connect(spec: ModelSpec): Graph {
   const values: GraphValue[] = [];
   const byRef = new Map<ValueRef, number>();
   const names = new Set<string>();
@@ -94,6 +101,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
 
   const nodes: GraphNode[] = [];
   const states: GraphState[] = [];
+  let width = 0;
   let notStreamable: string | undefined;
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
@@ -122,6 +130,8 @@ export function resolveGraph(spec: ModelSpec): Graph {
       if (!(shape.size <= MAX_SIZE)) {
         throw specError(layer, `gives rows of ${shape.size} values; at most ${MAX_SIZE} are possible`);
       }
+      width += shape.size;
+      if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
       values.push({ ref: `${layer.name}:${port}`, used: false, ...shape });
     }
     if (layer.type === 'gru') {

@@ -4,6 +4,7 @@ import {
   checkFilled,
   copyInto,
   isFloats,
+  isGone,
   kindOf,
   lengthOf,
   moved,
@@ -64,8 +65,9 @@ export class RunInputs {
     const { name, data, length, sequences, sizes, steps, width } = this.parts[input]!;
     if (!sequences) {
       if (this.ragged && !this.packed && steps !== undefined) {
-        if (data.length !== length) throw moved(name);
-        packRows(this.ragged, data, width, this.steps, this.timeMajor, into);
+        const own = isFloats(data) ? viewOf(data) : data;
+        if (own?.length !== length) throw moved(name);
+        packRows(this.ragged, own, width, this.steps, this.timeMajor, into);
       } else copyInto(into, 0, data, length, name);
       return;
     }
@@ -81,12 +83,12 @@ export type InputPort = Graph['inputs'][number];
 
 interface ReadInput {
   name: string;
-  /** A view of the caller's features, or a copy of the ids. */
+  /** The caller's features, to be read by intrinsics alone, or a copy of the ids. */
   data: Values;
   /** Values in all, and in a row. */
   length: number;
   width: number;
-  /** Features given as an array of sequences: to be read by intrinsics alone, for they are the caller's; and their sizes. */
+  /** Features given as an array of sequences, the caller's too; and their sizes. */
   sequences?: Float32Array[];
   sizes?: Float64Array;
   batched: boolean;
@@ -158,7 +160,8 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
     const names = graph.inputs.map((input) => input.name).join(', ');
     throw new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(given)}`);
   }
-  const stray = Object.keys(given).find((key) => !graph.inputs.some((input) => input.name === key));
+  const known = new Set(graph.inputs.map((input) => input.name));
+  const stray = Object.keys(given).find((key) => !known.has(key));
   if (stray !== undefined) {
     const names = graph.inputs.map((input) => `'${input.name}'`).join(', ');
     throw new GruError('invalid_argument', `the model has no input '${stray}'; it has ${names}`);
@@ -196,9 +199,10 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
     readIds(input, items ?? data, ids, shape ?? [length], undefined, first);
     return { name: what, data: ids, length, width: 1, ...read };
   }
-  const view = viewOf(data as Float32Array);
-  if (!view) throw new GruError('dtype_mismatch', `${what}: its buffer has been transferred or has shrunk`);
-  return { name: what, data: view, length, width: input.size, ...read };
+  const floats = data as Float32Array;
+  if (isGone(floats)) throw new GruError('dtype_mismatch', `${what}: its buffer has been transferred or has shrunk`);
+  const { batched, batch, steps } = read;
+  return { name: what, data: floats, length, width: input.size, batched, batch, steps };
 }
 
 /** The items of an array of arrays, each read once. */

@@ -13,16 +13,17 @@ export function ints(length: number, what: string): Int32Array {
 
 /** @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants. */
 export function allocate<T>(length: number, what: string, make: () => T): T {
-  let cause: unknown;
-  if (length <= MAX_VALUES) {
-    try {
-      return make();
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      cause = error;
-    }
+  if (length > MAX_VALUES) throw noRoom(length, what);
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof RangeError ? noRoom(length, what, error) : error;
   }
-  throw new GruError('out_of_memory', `${what}: ${length} values do not fit into memory`, { cause });
+}
+
+/** What to throw where an array of more values than {@link MAX_VALUES}, or than the engine grants, was wanted. */
+export function noRoom(length: number, what: string, cause?: unknown): GruError {
+  return new GruError('out_of_memory', `${what}: ${length} values do not fit into memory`, { cause });
 }
 
 /** @throws GruError `out_of_memory`. */

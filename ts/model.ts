@@ -2,7 +2,7 @@ import type { BackendState, CompiledModel } from './backend.ts';
 import { type Padding, padRows } from './batch.ts';
 import { GruError } from './errors.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from './flow.ts';
-import { checkCount, fill, moved } from './foreign.ts';
+import { checkCount, fill, moved, partOf, sizeOf } from './foreign.ts';
 import type { ImportReport } from './formats/report.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
@@ -155,8 +155,8 @@ export class GruModel implements ModelInfo {
       this.groups.forEach(({ layer, first, count, hiddenSize }, g) => {
         const size = run.batch * hiddenSize;
         const given = initial[g];
-        if (given && given.length !== count * size) throw moved(`initialStates['${layer}']`);
-        for (let i = 0; given && i < count; i++) state.writeHidden(first + i, given.subarray(i * size, (i + 1) * size));
+        if (given && sizeOf(given) !== count * size) throw moved(`initialStates['${layer}']`);
+        for (let i = 0; given && i < count; i++) state.writeHidden(first + i, partOf(given, i * size, (i + 1) * size));
       });
       graph.inputs.forEach(({ dtype }, i) => {
         run.copy(i, dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i));
@@ -263,8 +263,8 @@ export class GruModel implements ModelInfo {
         fill(data, state.output(i));
         return;
       }
-      if (target.reused) data.fill(0);
-      padRows(ragged, state.output(i), output.size, run.steps, run.timeMajor, data);
+      const own = target.reused ? partOf(data, 0, sizeOf(data)).fill(0) : data;
+      padRows(ragged, state.output(i), output.size, run.steps, run.timeMajor, own);
     });
     fillStates(this.groups, target.states, (index, out) => {
       state.readHidden(index, out);

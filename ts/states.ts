@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { checkFilled, isFloats, readTensor, sizeOf, viewOf } from './foreign.ts';
+import { checkFilled, isFloats, isGone, partOf, readTensor, sizeOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, type TensorLike, zeros } from './tensor.ts';
@@ -35,7 +35,7 @@ export function stateShape({ count, hiddenSize }: StateGroup, { batched, batch }
 }
 
 /**
- * The given states, one array a group, undefined for those left out.
+ * The given states, one array of the caller's a group, undefined for those left out.
  *
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, naming the layer.
  */
@@ -50,7 +50,8 @@ export function readStates(groups: StateGroup[], given: unknown, run: RunInputs)
         : 'the model has several gru layers: give a record by layer name';
     throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);
   }
-  const stray = Object.keys(record).find((name) => !groups.some((group) => group.layer === name));
+  const layers = new Set(groups.map(({ layer }) => layer));
+  const stray = Object.keys(record).find((name) => !layers.has(name));
   if (stray !== undefined) {
     const names = groups.map((group) => `'${group.layer}'`).join(', ');
     throw new GruError(
@@ -83,31 +84,31 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
     }
   }
   const count = group.count * run.batch * group.hiddenSize;
-  const view = viewOf(data);
-  if (length !== count || !view) {
+  const gone = isGone(data);
+  if (length !== count || gone) {
     const text = `${count} values for ${shapeText(expected)}`;
     throw new GruError(
       'shape_mismatch',
-      `${what}: expected ${text}, got ${view ? length : 'an array without a buffer'}`,
+      `${what}: expected ${text}, got ${gone ? 'an array without a buffer' : length}`,
     );
   }
-  return view;
+  return data;
 }
 
-/** States to fill, by layer. */
+/** New states, by layer. */
 export function newStates(groups: readonly StateGroup[], run: RunInputs): Record<string, Tensor> {
   return Object.fromEntries(groups.map((group) => [group.layer, zeros(stateShape(group, run))]));
 }
 
-/** Fills final states. `read` copies state number `index` out. */
+/** Fills final states, by intrinsics alone: the arrays may be the caller's. `read` copies state number `index` out, so too. */
 export function fillStates(
   groups: readonly StateGroup[],
-  states: Record<string, Tensor>,
+  states: readonly Float32Array[],
   read: (index: number, out: Float32Array) => void,
 ): void {
-  for (const { layer, first, count } of groups) {
-    const { data } = states[layer]!;
-    const size = data.length / count;
-    for (let i = 0; i < count; i++) read(first + i, count === 1 ? data : data.subarray(i * size, (i + 1) * size));
-  }
+  groups.forEach(({ first, count }, g) => {
+    const data = states[g]!;
+    const size = sizeOf(data) / count;
+    for (let i = 0; i < count; i++) read(first + i, count === 1 ? data : partOf(data, i * size, (i + 1) * size));
+  });
 }

@@ -1,6 +1,7 @@
 import { GruError } from './errors.ts';
+import { kindOf, lengthOf } from './foreign.ts';
 import type { ModelSpec } from './spec.ts';
-import { describe, isRecord } from './tensor.ts';
+import { describe, isArrayLike, isRecord, isRevoked } from './tensor.ts';
 
 const FIELDS = {
   spec: ['inputs', 'layers', 'outputs'],
@@ -8,13 +9,21 @@ const FIELDS = {
   output: ['name', 'from'],
 };
 
+/** A spec's parts lie less deep: spec, layers, layer, activation, its fields. */
+const DEEPEST = 8;
+
+/** Most layers, inputs, ... of a list. */
+const MAX_ITEMS = 2 ** 20;
+
 /**
- * Checks the form of a spec that may come from anywhere: arrays where there must be arrays, objects where there must be
- * objects, and no fields that nobody would read. The rest is checked with the graph.
+ * A copy of a spec that may come from anywhere, each property read once, with the caller's arrays of weights in it. Its form is
+ * checked: arrays where there must be arrays, objects where there must be objects, and no fields that nobody would read. The
+ * rest is checked with the graph.
  *
  * @throws GruError `invalid_spec`.
  */
-export function checkStructure(spec: ModelSpec): void {
+export function readStructure(given: ModelSpec): ModelSpec {
+  const spec = copy(given, 0);
   const { inputs, layers, outputs } = object(spec, 'the spec', FIELDS.spec);
   for (const [i, input] of array(inputs, 'inputs').entries()) object(input, `input ${i}`, FIELDS.input);
   for (const [i, output] of outputs === undefined ? [] : array(outputs, 'outputs').entries()) {
@@ -30,6 +39,20 @@ export function checkStructure(spec: ModelSpec): void {
       object(rest['weights'], `${what}: weights`);
     }
   }
+  return spec as ModelSpec;
+}
+
+/** What is no array, record or typed array stays what it is: the checks will say what was expected instead. */
+function copy(value: unknown, depth: number): unknown {
+  if (isRevoked(value)) throw new GruError('invalid_spec', 'the spec holds a Proxy that has been revoked');
+  if (depth > DEEPEST || kindOf(value) !== undefined) return value;
+  if (isRecord(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, copy(field, depth + 1)]));
+  }
+  if (!isArrayLike(value)) return value;
+  const length = lengthOf(value, 'the spec');
+  if (length > MAX_ITEMS) throw new GruError('invalid_spec', `the spec has a list of ${length} items`);
+  return Array.from({ length }, (_, i) => copy(value[i], depth + 1));
 }
 
 function describeName(value: unknown, otherwise: string): string {

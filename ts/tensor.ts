@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { allocate } from './limits.ts';
+import { MAX_VALUES, noRoom } from './limits.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
 export interface Tensor {
@@ -25,11 +25,13 @@ export function isArrayLike(value: unknown): value is ArrayLike<number> {
   return ArrayBuffer.isView(value) ? !(value instanceof DataView) : !isRevoked(value) && Array.isArray(value);
 }
 
-/** A record by name, as opposed to a tensor or an array. */
+/** A record by name, as opposed to a tensor, an array, or what holds no fields of its own: a Map, a Promise, a Date, ... */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  const isObject = typeof value === 'object' && value !== null && !isRevoked(value);
-  return isObject && !isArrayLike(value) && !isTensorLike(value);
+  if (typeof value !== 'object' || value === null || isRevoked(value) || isArrayLike(value)) return false;
+  return RECORDS.has(Object.prototype.toString.call(value)) && !isTensorLike(value);
 }
+
+const RECORDS = new Set(['[object Object]', '[object Module]']);
 
 /** A revoked Proxy throws at every touch: it is taken for no kind of thing. */
 export function isRevoked(value: unknown): boolean {
@@ -73,9 +75,15 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
+/** A new tensor. @throws GruError `out_of_memory`. */
 export function zeros(shape: number[]): Tensor {
   const length = product(shape);
-  return { data: allocate(length, `a result of shape ${shapeText(shape)}`, () => new Float32Array(length)), shape };
+  try {
+    if (length <= MAX_VALUES) return { data: new Float32Array(length), shape };
+  } catch (cause) {
+    throw noRoom(length, `a result of shape ${shapeText(shape)}`, cause);
+  }
+  throw noRoom(length, `a result of shape ${shapeText(shape)}`);
 }
 
 /**

@@ -7,8 +7,8 @@
 
 use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
+use gru_wasm::shared::Shared;
 use std::io::{Read, Write};
-use std::rc::Rc;
 
 struct Words<'a>(&'a [u32]);
 
@@ -51,7 +51,7 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
     }
     let time_major = words.next() == 1;
     let lengths = words.list();
-    let mut state = State::new(&Rc::new(model), lengths.len()).expect("state");
+    let mut state = State::new(&Shared::new(model).unwrap(), lengths.len()).expect("state");
     state.set_lengths(lengths.to_vec(), time_major).expect("lengths");
     for value in 0..inputs {
         state.value(value).expect("input").copy_from_slice(&words.floats());

@@ -3,9 +3,7 @@
 use crate::checked::stop;
 use crate::error::{EngineError, Result};
 use crate::simd::LANES;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::alloc::Layout;
 use core::ops::{Deref, DerefMut};
 
 /// Weights misaligned by 4 bytes cost 16 % (PERFORMANCE record), and no line should be split.
@@ -76,6 +74,12 @@ impl Buffer {
         unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), with_padding(self.len)) }
     }
 
+    /// The bits of all numbers.
+    pub fn words(&self) -> &[u32] {
+        // SAFETY: as in `deref`; any bits are a u32, which is as large and as aligned as an f32.
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+
     /// Bytes taken from the allocator.
     pub fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
@@ -97,60 +101,21 @@ impl DerefMut for Buffer {
     }
 }
 
-/// A box, or an error where there is no memory for it (`Box::new` would abort).
-pub fn boxed<T>(value: T) -> Result<Box<T>> {
-    if size_of::<T>() == 0 {
-        return Ok(Box::new(value));
-    }
-    let layout = Layout::new::<T>();
-    // SAFETY: the size is not 0; the memory is the allocator's own and of the layout of a `T`, as `Box::from_raw` wants it.
-    unsafe {
-        let memory = alloc::alloc::alloc(layout).cast::<T>();
-        if memory.is_null() {
-            return Err(EngineError::OutOfMemory);
-        }
-        memory.write(value);
-        Ok(Box::from_raw(memory))
-    }
+/// As many numbers as a 32-bit memory can hold; on every target, so that all refuse the same.
+pub const MAX_LENGTH: usize = (u32::MAX / 4) as usize;
+
+fn bounded(length: Option<usize>) -> Result<usize> {
+    length.filter(|&n| n <= MAX_LENGTH).ok_or(EngineError::OutOfMemory)
 }
 
-/// A vector of these values.
-pub fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(values.len())?;
-    vec.extend_from_slice(values);
-    Ok(vec)
-}
-
-/// A vector of `len` copies of `value`.
-pub fn filled<T: Clone>(len: usize, value: T) -> Result<Vec<T>> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(len)?;
-    vec.resize(len, value);
-    Ok(vec)
-}
-
-/// A vector of `len` values that `f` makes.
-pub fn filled_with<T>(len: usize, f: impl FnMut() -> T) -> Result<Vec<T>> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(len)?;
-    vec.resize_with(len, f);
-    Ok(vec)
-}
-
-/// The product of sizes, or an error where it exceeds what a 32-bit memory can hold.
+/// The product of sizes, or an error where it exceeds [`MAX_LENGTH`].
 pub fn product(sizes: &[usize]) -> Result<usize> {
-    sizes
-        .iter()
-        .try_fold(1usize, |n, &size| n.checked_mul(size))
-        .filter(|&n| n <= (u32::MAX / 4) as usize)
-        .ok_or(EngineError::OutOfMemory)
+    bounded(sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size)))
 }
 
-/// The sum of sizes, or an error where it exceeds what a 32-bit memory can hold.
+/// The sum of sizes, or an error where it exceeds [`MAX_LENGTH`].
 pub fn sum(sizes: &[usize]) -> Result<usize> {
-    let sum = sizes.iter().try_fold(0usize, |n, &size| n.checked_add(size)).ok_or(EngineError::OutOfMemory)?;
-    product(&[sum])
+    bounded(sizes.iter().try_fold(0usize, |n, &size| n.checked_add(size)))
 }
 
 #[cfg(test)]

@@ -89,7 +89,8 @@ impl<T> Checked<T> for [T] {
     }
 }
 
-#[cfg(test)]
+// wasm has no unwinding.
+#[cfg(all(test, panic = "unwind"))]
 mod tests {
     use super::*;
     use std::panic::catch_unwind;

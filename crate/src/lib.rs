@@ -18,10 +18,14 @@ extern crate std;
 
 pub mod buffer;
 pub mod checked;
+pub mod engine;
 pub mod error;
+pub mod fallible;
 pub mod kernels;
 pub mod layers;
 pub mod model;
 pub mod pack;
 pub mod plan;
+pub mod shared;
 pub mod simd;
+pub mod table;

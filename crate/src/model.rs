@@ -1,12 +1,13 @@
 //! A model: an immutable graph of layers; a state: hidden values and buffers for one batch of sequences.
 
-use crate::buffer::{Buffer, filled, filled_with, product};
+use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
+use crate::fallible::{filled, filled_with};
 use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace, flush_hidden};
 use crate::plan::{Layout, Order, ascending};
+use crate::shared::Shared;
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 /// Layers in the order of computation, and the values between them.
@@ -104,7 +105,7 @@ impl Model {
 
 /// Hidden values and buffers of one batch.
 pub struct State {
-    model: Rc<Model>,
+    model: Shared<Model>,
     batch: usize,
     layout: Layout,
     plans: Plans,
@@ -115,7 +116,7 @@ pub struct State {
 
 impl State {
     /// A state for `batch` sequences; `set_lengths` comes before its first run.
-    pub fn new(model: &Rc<Model>, batch: usize) -> Result<Self> {
+    pub fn new(model: &Shared<Model>, batch: usize) -> Result<Self> {
         product(&[batch])?;
         let mut workspaces = Vec::new();
         workspaces.try_reserve_exact(model.nodes.len())?;
@@ -125,7 +126,7 @@ impl State {
         let layout = Layout::new(ascending(batch)?, filled(batch, 0)?, false)?;
         let plans = Plans::new(&layout, &model.orders)?;
         let values = filled_with(model.values.len(), Buffer::default)?;
-        let mut state = State { model: Rc::clone(model), batch, plans, layout, values, workspaces };
+        let mut state = State { model: model.clone(), batch, plans, layout, values, workspaces };
         state.fit()?;
         Ok(state)
     }

@@ -239,6 +239,12 @@ mod tests {
     #[test]
     fn sums_equal_the_naive_ones() {
         let mut random = Random(1);
+        if cfg!(miri) {
+            for (gates, units, k) in [(3, 5, 3), (1, 17, 5), (1, 1, K_BLOCK + 1)] {
+                check(&mut random, gates, units, k);
+            }
+            return;
+        }
         for gates in 1..=3 {
             for units in [1, 3, 4, 5, 15, 16, 17, 31, 33, 47, 48, 49, 70] {
                 for k in [1, 2, 3, 4, 7, K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 3] {
@@ -260,7 +266,7 @@ mod tests {
         let bias = matrix.pack_row(&biases).unwrap();
         let columns = matrix.columns();
         assert_eq!(columns, gates * units.next_multiple_of(LANES));
-        for n in [0, 1, 2, 3, 6, 7, 13] {
+        for &n in if cfg!(miri) { &[0, 1, 7][..] } else { &[0, 1, 2, 3, 6, 7, 13] } {
             let input = Rows { base: x.as_ptr(), stride: k, rows: &rows[..n] };
             let mut first: Option<Vec<f32>> = None;
             for kernels in KERNELS.iter().chain([&RELAXED]) {

@@ -1,8 +1,9 @@
 //! Which rows a recurrent layer reads and writes at each step.
 
-use crate::buffer::{filled, product};
+use crate::buffer::product;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
+use crate::fallible::filled;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -188,6 +189,7 @@ mod tests {
     fn the_longest_come_first() {
         let mut random = Random(3);
         for (count, most) in [(0, 1.0), (1, 1.0), (2, 1.0), (64, 4.0), (1000, 3.0), (1000, 1e6)] {
+            let count = if cfg!(miri) { count.min(30) } else { count };
             let lengths: Vec<u32> = random.take(count, most).iter().map(|x| x.abs() as u32).collect();
             let mut wanted = ascending(count).unwrap();
             wanted.sort_by_key(|&b| Reverse(lengths[b as usize]));

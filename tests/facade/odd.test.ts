@@ -60,6 +60,8 @@ const ODD: Record<string, () => unknown> = {
   },
   'a Date': () => new Date(NaN),
   'a Map': () => new Map([['x', 1]]),
+  'an empty Map': () => new Map(),
+  'a Promise': () => Promise.resolve({}),
   'a Proxy of nothing': () => new Proxy({}, {}),
   'a Proxy of a Float32Array': () => new Proxy(numbers(3), {}),
   'a Proxy of an array of odd length': () =>

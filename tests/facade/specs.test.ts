@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { resolveGraph } from '../../ts/graph.ts';
+import { connect, resolveGraph } from '../../ts/graph.ts';
+import { LAYERS } from '../../ts/layers/index.ts';
 import type { LayerSpec, ModelSpec } from '../../ts/spec.ts';
+import { createModel, GruError } from '../../ts/index.ts';
+import { describe as describeValue } from '../../ts/tensor.ts';
 import { expectError } from './helpers.ts';
 
 const input = (name: string, size = 1) => ({ name, dtype: 'float32' as const, size });
@@ -22,6 +25,13 @@ describe('widths', () => {
     await expectError(() => resolveGraph(spec(wider)), 'invalid_spec', `merge layer 'c'`, String(2 ** 24 + 4));
     // 2^32 columns, which wrap to none in 32 bits
     await expectError(() => resolveGraph(spec([...layers, concat('c', 'b', 256)])), 'invalid_spec', `merge layer 'c'`);
+  });
+
+  test('all layers together give at most 2^26 values a row', async () => {
+    const wide = [concat('a', 'x', 2 ** 11), concat('b', 'a', 2 ** 11)];
+    const layers = [...wide, tanh('c'), tanh('d'), tanh('e')];
+    await expectError(() => resolveGraph(spec(layers)), 'invalid_spec', `layer 'e'`, 'all layers together');
+    resolveGraph(spec(layers.slice(0, -1)));
   });
 
   test('two directions of 2^23 + 1 units each are too wide', async () => {
@@ -51,9 +61,20 @@ const ODD: unknown[] = [
   { toString: 1, valueOf: 1 },
   () => 'x',
   new Date(0),
+  new Map([['name', 'x']]),
+  Promise.resolve('x'),
+  revoked({}),
+  revoked([]),
 ];
 
-describe.each(ODD.map((odd) => [odd]))('odd values: %o', (odd) => {
+function revoked(of: object): unknown {
+  const { proxy, revoke } = Proxy.revocable(of, {});
+  revoke();
+  return proxy;
+}
+
+describe.each(ODD.map((odd) => [describeValue(odd), () => odd]))('odd values: %s', (_, make) => {
+  const odd = make();
   const refused = (given: ModelSpec) => {
     expect(() => resolveGraph(given)).toThrow(
       expect.objectContaining({
@@ -85,6 +106,11 @@ describe.each(ODD.map((odd) => [odd]))('odd values: %o', (odd) => {
     ['the name of an output', spec([tanh('a')], { outputs: [{ name: odd, from: 'a' }] })],
     ['the source of an output', spec([tanh('a')], { outputs: [{ name: 'y', from: odd }] })],
     ['an output', spec([tanh('a')], { outputs: [odd] })],
+    ['the spec', odd as ModelSpec],
+    ['the inputs', { inputs: odd, layers: [tanh('a')] } as never],
+    ['an input', { inputs: [odd], layers: [tanh('a')] } as never],
+    ['the layers', spec(odd as unknown[])],
+    ['a layer', spec([odd])],
   ])('as %s', (_, given) => {
     refused(given);
   });
@@ -107,6 +133,59 @@ test('weights that say they are longer or shorter than they are', async () => {
   );
 });
 
+/** One layer of each type, valid. */
+const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
+  activation: { activation: 'tanh' },
+  dense: { inputSize: 4, outputSize: 1, weights: { kernel: new Float32Array(4) } },
+  embedding: { inputs: ['ids'], vocabularySize: 2, outputSize: 1, weights: { embeddings: new Float32Array(2) } },
+  gru: {
+    inputSize: 4,
+    hiddenSize: 1,
+    resetAfter: true,
+    weights: { 'forward.input': new Float32Array(12), 'forward.recurrent': new Float32Array(3) },
+  },
+  masking: { maskValue: 0 },
+  merge: { merge: 'sum', inputs: ['x', 'x'] },
+  slice: { start: 0, size: 1 },
+  step: { index: 0 },
+};
+
+describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) => {
+  const fields = ['name', 'type', 'inputs', ...kind.fields, 'weights'];
+  const odd = [...ODD, -1, 1.5, 2 ** 32 + 1, '4', Infinity, -0.5, new Float32Array(3), { then: 1 }];
+  const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
+  const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
+  const usesIds = type === 'embedding';
+  const valid = { inputs: [usesIds ? ids : input('x', 4)], layers: [base] } as unknown as ModelSpec;
+
+  test('is checked: a model is made, or a GruError is thrown', async () => {
+    for (const backend of ['js', 'wasm'] as const) {
+      (await createModel(valid, { backend })).dispose();
+      for (const [field, value] of fields.flatMap((name) => odd.map((o) => [name, o] as const))) {
+        const given = { ...valid, layers: [{ ...base, [field]: value }] } as unknown as ModelSpec;
+        try {
+          const model = await createModel(given, { backend });
+          model.run(usesIds ? new Int32Array(1) : new Float32Array(4));
+          model.dispose();
+        } catch (error) {
+          expect(error, `${field}: ${describeValue(value)}`).toBeInstanceOf(GruError);
+          expect((error as GruError).code, `${field}: ${describeValue(value)}`).toMatch(/^(invalid_spec|unsupported)$/);
+        }
+      }
+    }
+  });
+});
+
+test('a spec is copied: what becomes of the given one does not matter', async () => {
+  const given = spec([tanh('a'), tanh('b')]);
+  const model = await createModel(given, { backend: 'js' });
+  given.layers.length = 0;
+  (given.inputs[0] as { size: number }).size = 7;
+  expect(model.spec.layers).toHaveLength(2);
+  expect(model.inputs[0]!.shape.at(-1)).toBe(4);
+  expect((await createModel(model.spec)).run(new Float32Array(4)).output.data).toHaveLength(4);
+});
+
 describe('twice as much is at most 2.5 times the work', () => {
   /** How often a spec's properties are read. */
   function reads(of: ModelSpec): number {
@@ -119,7 +198,7 @@ describe('twice as much is at most 2.5 times the work', () => {
           return typeof inner === 'object' && inner !== null && !ArrayBuffer.isView(inner) ? counted(inner) : inner;
         },
       });
-    resolveGraph(counted(of));
+    connect(counted(of));
     return count;
   }
   const numbered = <T>(n: number, make: (i: number) => T) => Array.from({ length: n }, (_, i) => make(i));

@@ -28,7 +28,26 @@ const ways = {
   'says that it failed to start': () => post({ failure: { code: 'internal', message: 'odd' } }) ?? true,
   'skips what was not taken back': ({ id }) => post({ skipped: id }) ?? true,
   'ends with code 0': () => process.exit(0),
+  'ruins the memory of its core'() {
+    for (const memory of memories) new Uint8Array(memory.buffer).fill(0xff);
+  },
 };
+
+const memories = [];
+WebAssembly.Instance = class extends WebAssembly.Instance {
+  constructor(...of) {
+    super(...of);
+    memories.push(this.exports.memory);
+  }
+};
+
+if (workerData.how === 'cannot start') {
+  WebAssembly.Instance = class {
+    constructor() {
+      throw new RangeError('no memory for an instance');
+    }
+  };
+}
 
 let jobs = 0;
 parentPort.on = (event, listener) =>

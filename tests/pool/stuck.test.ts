@@ -142,3 +142,31 @@ describe('workers that do not start', () => {
     await pool.close();
   });
 });
+
+test('a worker whose core has died fails that job, and goes on with a new core', async () => {
+  const { pool, made } = await misbehaving('ruins the memory of its core');
+  await pool.run(batch(1));
+  await expect(pool.run(batch(2))).rejects.toMatchObject({ code: 'internal' });
+  for (const seed of [3, 4]) expect(await pool.run(batch(seed))).toEqual(model.run(batch(seed)));
+  expect(made).toHaveLength(1);
+  await pool.close();
+});
+
+test('a successor that cannot start does not end the pool', async () => {
+  const made: Worker[] = [];
+  const hows = ['', 'ends with code 0', 'cannot start', 'cannot start'];
+  const pool = await createPool(model, {
+    workers: 2,
+    createWorker: () => {
+      const worker = sourceWorker('./misbehaving.mjs', { how: hows[made.length] ?? '' });
+      made.push(worker);
+      return worker;
+    },
+  });
+  for (const seed of [1, 2, 3, 4]) expect(await pool.run(batch(seed))).toEqual(model.run(batch(seed)));
+  await vi.waitFor(() => {
+    expect(made).toHaveLength(5);
+  }, 60_000);
+  for (const seed of [5, 6]) expect(await pool.run(batch(seed))).toEqual(model.run(batch(seed)));
+  await pool.close();
+});

@@ -69,24 +69,33 @@ abstract class Hdf5Object {
 
   protected abstract readonly objects: DataObjects;
 
-  /** An attribute: numbers or strings, an array of them unless it is a scalar; undefined when there is none. */
-  attribute(name: string): unknown {
+  /** Where attributes lie, by name: an object may have 65535, and a list of layers asks for as many. */
+  #attributes: Map<string, { offset: number; readable: boolean }> | undefined;
+
+  #findAttributes(): Map<string, { offset: number; readable: boolean }> {
     const { view, what } = this.source;
+    const found = new Map<string, { offset: number; readable: boolean }>();
     for (const message of this.objects.msgs) {
       if (message.get('type') !== ATTRIBUTE) continue;
       const offset = message.get('offset_to_message') ?? 0;
-      const { name: found, readable } = checkAttribute(
-        view,
-        offset,
-        message.get('size') ?? 0,
-        `${what}: '${this.path}'`,
-      );
-      if (found !== name) continue;
-      if (!readable)
-        throw new GruError('unsupported', `${what}: attribute '${name}' of '${this.path}' is no number or text`);
-      return trim(guarded(this.source, this.path, () => this.objects.unpack_attribute(offset)[1]));
+      const size = message.get('size') ?? 0;
+      const { name, readable } = checkAttribute(view, offset, size, `${what}: '${this.path}'`);
+      if (!found.has(name)) found.set(name, { offset, readable });
     }
-    return undefined;
+    return found;
+  }
+
+  /** An attribute: numbers or strings, an array of them unless it is a scalar; undefined when there is none. */
+  attribute(name: string): unknown {
+    const found = (this.#attributes ??= this.#findAttributes()).get(name);
+    if (!found) return undefined;
+    if (!found.readable) {
+      throw new GruError(
+        'unsupported',
+        `${this.source.what}: attribute '${name}' of '${this.path}' is no number or text`,
+      );
+    }
+    return trim(guarded(this.source, this.path, () => this.objects.unpack_attribute(found.offset)[1]));
   }
 }
 

@@ -1,6 +1,7 @@
 import { GruError } from '../errors.ts';
 import { product } from '../tensor.ts';
 import { halvesToFloats } from './half.ts';
+import { parseJson, utf8 } from './json.ts';
 
 export { type TensorToWrite, writeSafetensors } from './safetensors-writer.ts';
 
@@ -151,15 +152,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   if (bytes[0] !== 0x7b) throw invalid("the header does not begin with '{': not a safetensors file");
-  let text: string;
-  let header: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    header = JSON.parse(text);
-  } catch (cause) {
-    throw new GruError('invalid_file', `safetensors: the header is no JSON in UTF-8: ${String(cause)}`, { cause });
-  }
-  if (!isObject(header)) throw invalid('the header is no JSON object');
+  const text = utf8(bytes, 'safetensors: the header');
+  const header = parseJson(text, 'safetensors: the header', MAX_HEADER);
   const twice = duplicateKey(text);
   if (twice !== undefined) throw invalid(`the header has '${twice}' twice`);
   return header;

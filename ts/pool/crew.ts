@@ -146,7 +146,11 @@ export class Crew {
     const error = new GruError(code, message);
     if (id === undefined) {
       if (place.ready) return false;
-      this.fall(error);
+      if (this.running) {
+        // A successor that found no memory, say: the others go on meanwhile.
+        void place.worker.terminate();
+        this.replace(place, message);
+      } else this.fall(error);
       return true;
     }
     const held = place.take(id, () => true);

@@ -174,7 +174,8 @@ export class Assembly {
       return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
     const states = newStates(groups, run);
-    fillStates(groups, states, (index, out) => {
+    const arrays = groups.map(({ layer }) => states[layer]!.data);
+    fillStates(groups, arrays, (index, out) => {
       out.set(this.results[this.graph.outputs.length + index]!);
     });
     return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states };

@@ -1,5 +1,6 @@
-import type { CompiledModel } from '../backend.ts';
+import type { Backend } from '../backend.ts';
 import { backendFrom } from '../backends/wasm/core.ts';
+import { GruError } from '../errors.ts';
 import { type Graph, resolveGraph } from '../graph.ts';
 import { ModelResources } from '../resources.ts';
 import { toGruError } from './failure.ts';
@@ -8,24 +9,27 @@ import type { Answer, Failure, Job, Start } from './messages.ts';
 /** In the worker: a model of its own. */
 export class Runner {
   private readonly graph: Graph;
-  private readonly resources: ModelResources;
+  private readonly backend: Backend;
+  private resources: ModelResources | undefined;
 
-  private constructor(graph: Graph, compiled: CompiledModel) {
+  private constructor(graph: Graph, backend: Backend) {
     this.graph = graph;
-    this.resources = new ModelResources(compiled);
+    this.backend = backend;
+    this.resources = new ModelResources(backend.compile(graph));
   }
 
   /** @throws GruError `backend_unavailable`, `out_of_memory`. */
   static async start({ backend, shared, spec }: Start): Promise<Runner> {
     const graph = resolveGraph(spec);
-    if (!shared) return new Runner(graph, (await import('../backends/js/index.ts')).jsBackend.compile(graph));
+    if (!shared) return new Runner(graph, (await import('../backends/js/index.ts')).jsBackend);
     const name = backend === 'wasm-relaxed' ? 'relaxed' : 'baseline';
-    return new Runner(graph, backendFrom(name, shared.module, shared.kernels).compile(graph));
+    return new Runner(graph, backendFrom(name, shared.module, shared.kernels));
   }
 
-  /** @throws GruError `out_of_memory`, `id_out_of_range`. The runner stays usable. */
+  /** @throws GruError `out_of_memory`, `id_out_of_range`, `internal`. The runner stays usable. */
   run({ id, batch, steps, lengths, timeMajor, inputs, initial, sizes, results }: Job): Answer {
     try {
+      this.resources ??= new ModelResources(this.backend.compile(this.graph));
       const state = this.resources.stateFor({ batch, steps, timeMajor, ragged: lengths && { lengths } });
       state.reset();
       initial.forEach((data, i) => {
@@ -45,7 +49,9 @@ export class Runner {
       });
       return { id, results: results ? undefined : into };
     } catch (error) {
-      this.resources.dropRunState();
+      this.resources?.dropRunState();
+      // The instance of the core has died: the next job gets a model on a new one.
+      if (error instanceof GruError && error.code === 'internal') this.resources = undefined;
       throw error;
     }
   }

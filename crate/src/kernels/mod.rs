@@ -9,7 +9,7 @@ pub mod activation;
 pub mod gates;
 pub mod matmul;
 #[doc(hidden)]
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 pub mod reference;
 
 static SELECTED: AtomicUsize = AtomicUsize::new(0);
@@ -81,8 +81,8 @@ mod tests {
             assert!(refused(0, &mut operands, large, 1));
             assert!(refused(0, &mut operands, 1, large));
         }
-        for (set, rows) in (0..KERNELS.len()).flat_map(|set| (0..=PROBE_ROWS).map(move |rows| (set, rows))) {
-            probe(set, &mut operands, rows, 1).unwrap();
+        for rows in (0..=PROBE_ROWS).step_by(if cfg!(miri) { PROBE_ROWS } else { 1 }) {
+            (0..KERNELS.len()).for_each(|set| probe(set, &mut operands, rows, 1).unwrap());
         }
     }
 }

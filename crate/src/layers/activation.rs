@@ -1,9 +1,9 @@
 //! An elementwise function, or softmax over the row.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
-use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::Result;
+use crate::fallible::{boxed, copied};
 use crate::kernels::activation::Activation;
 use crate::simd::Lanes;
 

@@ -1,9 +1,10 @@
 //! activation(kernel x + bias)
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, PADDING, boxed, copied, filled_with, product};
+use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
+use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{Layout, ROW_BLOCK, ascending};

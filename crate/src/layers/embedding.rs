@@ -1,9 +1,10 @@
 //! Rows of a table by id. Ids are int32 in the bits of the input's f32.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
-use crate::buffer::{Buffer, boxed, copied, product};
+use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result};
+use crate::fallible::{boxed, copied};
 
 struct Embedding {
     table: Buffer,

@@ -4,9 +4,10 @@
 //! recurrent steps; the gates of a panel are computed while its sums are at hand.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, PADDING, boxed, copied, filled, filled_with, product};
+use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
+use crate::fallible::{boxed, copied, filled, filled_with};
 use crate::kernels::activation::{Constants, flush};
 use crate::kernels::gates::{GateFunctions, GateRows, Sums, reset_after, reset_before, update};
 use crate::kernels::matmul::MAX_VECTORS;

@@ -1,9 +1,9 @@
 //! Passes its input on; the second port is 0 for rows in which every value equals the mask value, else 1.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
-use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::Result;
+use crate::fallible::{boxed, copied};
 
 struct Masking {
     value: f32,

@@ -1,9 +1,10 @@
 //! Several values made one: side by side, or element by element.
 
 use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape};
-use crate::buffer::{boxed, copied, sum};
+use crate::buffer::sum;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
+use crate::fallible::{boxed, copied};
 use alloc::vec::Vec;
 
 struct Merge {

@@ -1,9 +1,9 @@
 //! Neighbouring columns of each row.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
-use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
+use crate::fallible::{boxed, copied};
 
 struct Slice {
     start: usize,

@@ -1,9 +1,9 @@
 //! One step of each sequence: the first or the last; zeros for a sequence without steps.
 
 use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
-use crate::buffer::{boxed, copied};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
+use crate::fallible::{boxed, copied};
 
 struct Step {
     last: bool,

@@ -11,13 +11,19 @@ const numbers = (length: number, seed: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(1.7 * i * seed + seed));
 
 /** A graph of one GRU node named `g`, its initial_h as the case says. */
-function lone(directions: number, layout: number, initial: 'left out' | 'zeros' | 'computed' | 'input'): Uint8Array {
+function lone(
+  directions: number,
+  layout: number,
+  initial: 'left out' | 'zeros' | 'stored' | 'computed' | 'input',
+): Uint8Array {
   const weights = [
     tensor('W', [directions, 3 * UNITS, INPUTS], numbers(directions * 3 * UNITS * INPUTS, 1)),
     tensor('R', [directions, 3 * UNITS, UNITS], numbers(directions * 3 * UNITS * UNITS, 2)),
   ];
   const shape = layout === 0 ? [directions, BATCH, UNITS] : [BATCH, directions, UNITS];
   const zeros = tensor('h0', shape, new Float32Array(directions * BATCH * UNITS));
+  const one = layout === 0 ? [directions, 1, UNITS] : [1, directions, UNITS];
+  const stored = tensor('h0', one, numbers(directions * UNITS, 6));
   const size: Node = {
     op: 'ConstantOfShape',
     inputs: ['size'],
@@ -39,7 +45,11 @@ function lone(directions: number, layout: number, initial: 'left out' | 'zeros' 
       ...(initial === 'input' ? [{ name: 'h0', shape }] : []),
     ],
     outputs: ['y', 'yh'],
-    initializers: [...weights, ...(initial === 'zeros' ? [zeros] : []), tensor('size', [3], shape, 7)],
+    initializers: [
+      ...weights,
+      ...(initial === 'zeros' ? [zeros] : initial === 'stored' ? [stored] : []),
+      tensor('size', [3], shape, 7),
+    ],
   });
 }
 
@@ -67,6 +77,23 @@ describe.each(BACKENDS)('$name', ({ api }) => {
         const zeros = { data: new Float32Array(initial.data.length), shape: initial.shape };
         expect(bytesOf(runOnnx(model, { X: x }))).toEqual(bytesOf(runOnnx(model, { X: x, initial_h: zeros })));
         expect(bytesOf(runOnnx(model, { X: x }))).not.toEqual(bytesOf(input));
+      });
+
+      test('initial_h that the file stores can be given, and is taken where it is not', async () => {
+        const input = await load(lone(directions, layout, 'input'));
+        const model = await load(lone(directions, layout, 'stored'));
+        expect(bytesOf(runOnnx(model, { X: x, initial_h: initial }))).toEqual(
+          bytesOf(runOnnx(input, { X: x, initial_h: initial })),
+        );
+        const one = numbers(directions * UNITS, 6);
+        const data = Float32Array.from({ length: initial.data.length }, (_, i) => {
+          const d = layout === 0 ? Math.floor(i / (BATCH * UNITS)) : Math.floor(i / UNITS) % directions;
+          return one[d * UNITS + (i % UNITS)]!;
+        });
+        const expected = bytesOf(runOnnx(input, { X: x, initial_h: { data, shape: initial.shape } }));
+        expect(bytesOf(runOnnx(model, { X: x }))).toEqual(expected);
+        // the rows of a run by itself have no such default: nothing is left out in silence
+        expect(() => model.run({ X: { data: numbers(2 * INPUTS, 3), shape: [1, 2, INPUTS] } })).toThrow(/initial_h/);
       });
 
       test('initial_h of another shape is refused', async () => {
@@ -109,11 +136,78 @@ describe.each(BACKENDS)('$name', ({ api }) => {
   test.each([
     [0, 2 ** 40],
     [2 ** 40, 0],
-    [0, 0],
-  ])('%d steps of %d sequences', async (steps, batch) => {
+    [2 ** 24, 0],
+    [0, 2 ** 24],
+    [0, 2 ** 20 + 1],
+  ])('%d steps of %d sequences are refused', async (steps, batch) => {
     const whole = await api.loadModel(lone(1, 0, 'left out'));
     const x = { data: new Float32Array(0), shape: [steps, batch, INPUTS] };
-    await expectError(() => runOnnx(whole, { x }), 'shape_mismatch', `input 'x'`, ' is 0');
+    await expectError(() => runOnnx(whole, { x }), 'out_of_memory', `input 'x'`, 'empty');
+  });
+
+  describe.each([1, 2])('nothing to run, %d direction(s)', (directions) => {
+    test.each([
+      [0, 2],
+      [3, 0],
+      [0, 0],
+    ])('%d steps of %d sequences give no rows, and the states they began with', async (steps, batch) => {
+      const node = await load(lone(directions, 0, 'left out'));
+      const X = { data: [], shape: [steps, batch, INPUTS] };
+      const initial = { data: numbers(directions * batch * UNITS, 4), shape: [directions, batch, UNITS] };
+      expect(runOnnx(node, { X, initial_h: initial })).toEqual({
+        Y: { data: new Float32Array(0), shape: [steps, directions, batch, UNITS] },
+        Y_h: initial,
+      });
+      expect(runOnnx(node, { X })['Y_h']!.data).toEqual(new Float32Array(directions * batch * UNITS));
+    });
+  });
+
+  test('tensors whose names are those of Object.prototype', async () => {
+    const names = ['__proto__', 'constructor', 'toString'];
+    const nodes = names.map((name): Node => ({
+      op: 'Relu',
+      inputs: [name],
+      outputs: [`y ${name}`],
+      name: `r ${name}`,
+    }));
+    const inputs = names.map((name) => ({ name, shape: ['t', 'b', INPUTS] }));
+    const model = await api.loadModel(onnxModel({ nodes, inputs, outputs: nodes.map(({ outputs }) => outputs[0]!) }));
+    const data = (i: number) => numbers(STEPS * BATCH * INPUTS, i + 1);
+    const given = Object.fromEntries(names.map((name, i) => [name, { data: data(i), shape: [STEPS, BATCH, INPUTS] }]));
+    const results = runOnnx(model, given);
+    for (const [i, name] of names.entries())
+      expect(results[`y ${name}`]!.data).toEqual(data(i).map((v) => Math.max(v, 0)));
+  });
+
+  test('arrays of the caller that lie or change', async () => {
+    const whole = await api.loadModel(lone(1, 0, 'left out'));
+    class Liar extends Float32Array {
+      override get length(): number {
+        return STEPS * BATCH * INPUTS;
+      }
+    }
+    const shape = [STEPS, BATCH, INPUTS];
+    await expectError(() => runOnnx(whole, { x: { data: new Liar(3), shape } }), 'shape_mismatch', `input 'x'`);
+    const model = await load(lone(1, 0, 'input'));
+    const data = numbers(STEPS * BATCH * INPUTS, 3);
+    const given = {
+      X: { data, shape },
+      get initial_h() {
+        structuredClone(data, { transfer: [data.buffer] });
+        return { data: numbers(BATCH * UNITS, 4), shape: [1, BATCH, UNITS] };
+      },
+    };
+    await expectError(() => runOnnx(model, given), 'shape_mismatch', `input 'X'`);
+  });
+
+  test('BigInts where floats are meant', async () => {
+    const model = await load(lone(1, 0, 'left out'));
+    const X = { data: numbers(STEPS * BATCH * INPUTS, 3), shape: [STEPS, BATCH, INPUTS] };
+    const big = (length: number, shape: number[]) => ({ data: new BigInt64Array(length) as never, shape });
+    const state = big(BATCH * UNITS, [1, BATCH, UNITS]);
+    await expectError(() => runOnnx(model, { X, initial_h: state }), 'dtype_mismatch', `input 'initial_h'`, 'floats');
+    const x = big(X.data.length, X.shape);
+    await expectError(() => runOnnx(model, { X: x }), 'dtype_mismatch', `input 'X'`, 'floats');
   });
 
   test('an input of the graph that nothing reads may be given', async () => {
@@ -144,7 +238,13 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     const model = await api.loadModel(bytes);
     const run = (data: unknown) => runOnnx(model, { ids: { data: data as number[], shape: [4, 1] } });
     expect(bytesOf(run(BigInt64Array.of(1n, 5n, 0n, 2n)))).toEqual(bytesOf(run([1, 5, 0, 2])));
-    for (const ids of [BigInt64Array.of(1n, 2n ** 32n, 0n, 2n), [1, 2 ** 32, 0, 2], [1, 1.5, 0, 2], [1, -1, 0, 2]]) {
+    for (const ids of [
+      BigInt64Array.of(1n, 2n ** 32n, 0n, 2n),
+      BigInt64Array.of(1n, 2n ** 62n + 1n, 0n, 2n),
+      [1, 2 ** 32, 0, 2],
+      [1, 1.5, 0, 2],
+      [1, -1, 0, 2],
+    ]) {
       await expectError(() => run(ids), 'id_out_of_range', 'ids');
     }
   });

@@ -1,5 +1,6 @@
 import type { BackendState } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
+import { fill, sizeOf } from '../../foreign.ts';
 import type { Graph } from '../../graph.ts';
 import { flush } from './activation.ts';
 import { allocating, floats } from './buffer.ts';
@@ -95,7 +96,7 @@ export class JsState implements BackendState {
   }
 
   readHidden(index: number, out: Float32Array, sequence?: number): void {
-    out.set(this.#rows(index, out.length, sequence));
+    fill(out, this.#rows(index, sizeOf(out), sequence));
   }
 
   writeHidden(index: number, data: Float32Array, sequence?: number): void {

@@ -52,7 +52,6 @@ export class Instance {
         if (frees) return 0;
         throw this.error();
       }
-      checkWords(name, a, b, c, d);
       try {
         return call(a, b, c, d);
       } catch (cause) {
@@ -63,14 +62,5 @@ export class Instance {
         throw this.error();
       }
     };
-  }
-}
-
-/** The call would convert other numbers to 32 bits by dropping the rest: 2^32 sequences to none. */
-function checkWords(name: string, ...words: (number | undefined)[]): void {
-  for (const word of words) {
-    if (word === undefined || word === (word | 0)) continue;
-    const code = word > 0 ? 'out_of_memory' : 'internal';
-    throw new GruError(code, `${name}: ${word} is no number that fits into WebAssembly's 32 bits`);
   }
 }

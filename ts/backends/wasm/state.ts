@@ -1,5 +1,6 @@
 import type { BackendState } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
+import { fill, partOf } from '../../foreign.ts';
 import type { Graph } from '../../graph.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
@@ -92,14 +93,14 @@ export class WasmState implements BackendState {
     const { view, size, stride } = this.hidden(index);
     const all = view.get();
     if (sequence === undefined && size === stride) {
-      out.set(all);
+      fill(out, all);
       return;
     }
     const first = sequence ?? 0;
     const count = sequence === undefined ? this.batch : 1;
     for (let i = 0; i < count; i++) {
       const at = (first + i) * stride;
-      out.set(all.subarray(at, at + size), i * size);
+      fill(partOf(out, i * size, (i + 1) * size), all.subarray(at, at + size));
     }
   }
 

@@ -41,8 +41,12 @@ export class Attributes {
     return this.#left.has(name);
   }
 
-  int(name: string): number | undefined {
-    return this.#value(name, 2, 'whole number', ({ i, type }) => i ?? (type === 2 ? 0 : undefined));
+  /** @param anySize Values that a double may have rounded are taken. */
+  int(name: string, anySize = false): number | undefined {
+    const value = this.#value(name, 2, 'whole number', ({ i, type }) => i ?? (type === 2 ? 0 : undefined));
+    if (value !== undefined && !anySize && !Number.isSafeInteger(value))
+      throw nodeError(this.#node, `attribute '${name}' is ${value}, beyond 2^53`);
+    return value;
   }
 
   float(name: string): number | undefined {

@@ -1,5 +1,6 @@
 import { GruError } from '../../errors.ts';
-import { readTensor } from '../../foreign.ts';
+import { checkFilled, isFloats, lengthOf, moved, readTensor, sizeOf, viewOf } from '../../foreign.ts';
+import { allocate, checkBatch, MAX_BATCH } from '../../limits.ts';
 import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../tensor.ts';
 
 /** A tensor of the ONNX graph and the values of the model that stand for it. */
@@ -20,6 +21,8 @@ export interface BoundTensor {
    */
   values: string[];
   kind: 'sequence' | 'vector';
+  /** What the file stores for it, one value a feature: taken for each sequence where a run does not give the tensor. */
+  fallback?: Float32Array;
 }
 
 /** How the tensors of an ONNX graph are given to the model, and its results read as the graph's. */
@@ -67,7 +70,8 @@ function layout(tensor: BoundTensor, sizes: { batch: number; time: number }) {
  * Turns tensors in the axes of the ONNX graph into inputs of the model.
  *
  * @throws GruError `invalid_argument` for a missing tensor or an unknown name, `dtype_mismatch`, `shape_mismatch` for one that
- *   does not fit, `unsupported` for a length of 0 in sequence_lens (runtimes disagree about what the final state then is).
+ *   does not fit, `unsupported` for a length of 0 in sequence_lens (runtimes disagree about what the final state then is),
+ *   `out_of_memory` for more sequences than a batch may have.
  */
 export function bindInputs(binding: GraphBinding, tensors: Record<string, TensorLike>): BoundRun {
   const names = new Map(binding.inputs.map((bound) => [bound.name, bound]));
@@ -75,20 +79,26 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
   const stray = Object.keys(tensors).find((name) => !names.has(name));
   if (stray !== undefined) throw new GruError('invalid_argument', `there is no input '${stray}': ${takes}`);
   const sizes: { batch?: number; time?: number } = {};
-  const given: { bound: BoundTensor; tensor: Given }[] = [];
+  const given: { bound: BoundTensor; tensor: Given | undefined }[] = [];
   for (const bound of binding.inputs) {
     const value = bound.use !== 'unused' && Object.hasOwn(tensors, bound.name) ? tensors[bound.name] : undefined;
     if (value === undefined && (bound.use === 'unused' || bound.use === 'states')) continue;
-    if (value === undefined) throw new GruError('invalid_argument', `input '${bound.name}' is missing: ${takes}`);
-    const tensor = readGiven(bound, value);
-    readSizes(bound, tensor, sizes);
+    if (value === undefined && !bound.fallback)
+      throw new GruError('invalid_argument', `input '${bound.name}' is missing: ${takes}`);
+    const tensor = value === undefined ? undefined : readGiven(bound, value);
+    if (tensor) readSizes(bound, tensor, sizes);
     given.push({ bound, tensor });
   }
   const { batch = 1, time: steps = 1 } = sizes;
-  const run: BoundRun = { inputs: {}, initialStates: {}, batch, steps, lengths: undefined };
+  checkBatch('runOnnx', batch);
+  // the names are the file's: entries, as `record['__proto__'] = x` makes no property
+  const inputs: [string, BoundRun['inputs'][string]][] = [];
+  const initialStates: [string, BoundRun['initialStates'][string]][] = [];
+  let lengths: number[] | undefined;
   for (const { bound, tensor } of given) {
+    if (tensor && sizeOf(tensor.data) !== tensor.length) throw moved(`input '${bound.name}'`);
     if (bound.use === 'lengths') {
-      run.lengths = checkLengths(bound.name, Array.from(tensor.data), steps);
+      lengths = checkLengths(bound.name, Array.from(tensor!.data), steps);
       continue;
     }
     const at = layout(bound, { batch, time: steps });
@@ -99,9 +109,9 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
         const data = new Float32Array(width * batch);
         data.forEach((_, i) => {
           const [d, b, j] = [Math.floor(i / (batch * size)), Math.floor(i / size) % batch, i % size];
-          data[i] = tensor.data[b * at.batch + at.offsets[v * width + d * size + j]!]!;
+          data[i] = tensor!.data[b * at.batch + at.offsets[v * width + d * size + j]!]!;
         });
-        run.initialStates[name] = { data, shape: [width / size, batch, size] };
+        initialStates.push([name, { data, shape: [width / size, batch, size] }]);
       }
       continue;
     }
@@ -109,49 +119,77 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
     const size = at.width / bound.values.length;
     for (const [v, name] of bound.values.entries()) {
       // Ids are checked by the run: an Int32Array would wrap those that it cannot hold.
-      const data = new (bound.dtype === 'int32' ? Float64Array : Float32Array)(batch * rows * size);
+      const count = batch * rows * size;
+      const data = allocate(
+        count,
+        `input '${bound.name}'`,
+        () => new (bound.dtype === 'int32' ? Float64Array : Float32Array)(count),
+      );
       let to = 0;
       for (let b = 0; b < batch; b++) {
         for (let t = 0; t < rows; t++) {
-          for (let j = 0; j < size; j++)
-            data[to++] = tensor.data[b * at.batch + t * at.time + at.offsets[v * size + j]!]!;
+          for (let j = 0; j < size; j++) {
+            const column = v * size + j;
+            data[to++] = tensor
+              ? tensor.data[b * at.batch + t * at.time + at.offsets[column]!]!
+              : bound.fallback![column]!;
+          }
         }
       }
       const row = bound.dtype === 'int32' ? [] : [size];
-      run.inputs[name] = { data, shape: bound.kind === 'sequence' ? [batch, steps, ...row] : [batch, ...row] };
+      inputs.push([name, { data, shape: bound.kind === 'sequence' ? [batch, steps, ...row] : [batch, ...row] }]);
     }
   }
-  return run;
+  return {
+    inputs: Object.fromEntries(inputs),
+    initialStates: Object.fromEntries(initialStates),
+    batch,
+    steps,
+    lengths,
+  };
 }
 
 interface Given {
-  data: ArrayLike<number>;
+  /** A view of the caller's floats, or a copy. */
+  data: Float32Array | Float64Array;
+  length: number;
   shape: number[];
 }
 
-/** A tensor of the caller's; BigInts (int64 tensors) become numbers. */
-function readGiven({ name }: BoundTensor, value: unknown): Given {
+/** A tensor of the caller's; the BigInts of int64 tensors become numbers where whole numbers are meant. */
+function readGiven({ name, dtype }: BoundTensor, value: unknown): Given {
   const what = `input '${name}'`;
   const { data, shape } = readTensor(what, value);
   if (!shape || !isArrayLike(data)) {
     throw new GruError('dtype_mismatch', `${what}: expected { data, shape }, got ${describe(value)}`);
   }
-  if (data instanceof Float32Array || data instanceof Int32Array) return { data, shape };
-  const numbers = Float64Array.from(data, (v: unknown) => {
-    if (typeof v === 'number' || typeof v === 'bigint') return Number(v);
-    throw new GruError('dtype_mismatch', `${what}: expected numbers, got ${describe(v)}`);
-  });
-  return { data: numbers, shape };
+  const length = lengthOf(data, what);
+  checkFilled(what, shape, length);
+  if (isFloats(data)) {
+    const view = viewOf(data);
+    if (!view) throw moved(what);
+    return { data: view, length, shape };
+  }
+  const numbers = allocate(length, what, () => new Float64Array(length));
+  for (let i = 0; i < length; i++) {
+    const v: unknown = data[i];
+    if (typeof v !== 'number' && !(typeof v === 'bigint' && dtype === 'int32')) {
+      const expected = dtype === 'int32' ? 'whole numbers' : 'floats';
+      throw new GruError('dtype_mismatch', `${what}: expected ${expected}, got ${describe(v)}`);
+    }
+    numbers[i] = Number(v);
+  }
+  return { data: numbers, length, shape };
 }
 
-function readSizes(bound: BoundTensor, { data, shape }: Given, sizes: { batch?: number; time?: number }): void {
+function readSizes(bound: BoundTensor, { length, shape }: Given, sizes: { batch?: number; time?: number }): void {
   const expected = shapeText(bound.axes.map((axis) => axis.join(' x ') || '1'));
   const refuse = (why: string) =>
     new GruError(
       'shape_mismatch',
       `input '${bound.name}': expected shape ${expected}, got ${shapeText([...shape])}${why}`,
     );
-  if (shape.length !== bound.axes.length || product(shape) !== data.length) throw refuse('');
+  if (shape.length !== bound.axes.length) throw refuse('');
   for (const [i, axis] of bound.axes.entries()) {
     const free = axis.filter((f) => typeof f !== 'number');
     const rest = axis.reduce<number>((n, f) => n * (typeof f === 'number' ? f : 1), 1);
@@ -159,8 +197,9 @@ function readSizes(bound: BoundTensor, { data, shape }: Given, sizes: { batch?: 
     if (role === undefined ? shape[i] !== rest : shape[i]! % rest !== 0) throw refuse('');
     if (role === undefined) continue;
     const size = shape[i]! / rest;
-    // an empty tensor fills a shape of any other size: 2^40 sequences of no steps would be walked through
-    if (size === 0) throw refuse(`: ${role} is 0`);
+    // no data fill a shape of any size: 2^40 steps of no sequences
+    if (length === 0 && size > MAX_BATCH)
+      throw new GruError('out_of_memory', `input '${bound.name}': an empty tensor whose ${role} is ${size}`);
     sizes[role] ??= size;
     if (sizes[role] !== size) throw refuse(`: ${role} is ${sizes[role]} elsewhere`);
   }
@@ -197,15 +236,16 @@ export function bindOutput(
 ): { data: Float32Array; shape: number[] } {
   const { batch, steps, lengths } = run;
   const at = layout(bound, { batch, time: steps });
-  const data = new Float32Array(product(at.shape));
+  const count = product(at.shape);
+  const data = allocate(count, `output '${bound.name}'`, () => new Float32Array(count));
   const size = at.width / bound.values.length;
   for (const [v, name] of bound.values.entries()) {
-    const rows = values[name];
+    const rows = Object.hasOwn(values, name) ? values[name] : undefined;
     if (!rows) throw new GruError('invalid_argument', `output '${name}' is missing`);
     let from = 0;
     for (let b = 0; b < batch; b++) {
-      const count = bound.kind === 'sequence' ? (lengths?.[b] ?? steps) : 1;
-      for (let t = 0; t < count; t++) {
+      const taken = bound.kind === 'sequence' ? (lengths?.[b] ?? steps) : 1;
+      for (let t = 0; t < taken; t++) {
         for (let j = 0; j < size; j++) data[b * at.batch + t * at.time + at.offsets[v * size + j]!] = rows[from++]!;
       }
     }

@@ -5,6 +5,38 @@ import { GruError } from '../../errors.ts';
 const MAX_OBJECTS = 200_000;
 export const MAX_RANK = 16;
 
+/**
+ * A reader that refuses varints of more bits than their type has. The one of the library drops the bits above the 32nd of a
+ * length: 2^32 + 5 would be 5.
+ */
+export class Reader extends BinaryReader {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    super(bytes);
+    this.#bytes = bytes;
+    const read = this.uint32;
+    this.uint32 = () => this.#varint(5, 0x0f, () => read.call(this));
+  }
+
+  #varint<T>(most: number, last: number, read: () => T): T {
+    const start = this.pos;
+    const value = read();
+    const count = this.pos - start;
+    if (count > most || (count === most && this.#bytes[this.pos - 1]! > last)) throw new RangeError('varint too long');
+    return value;
+  }
+
+  override int64(): bigint | string {
+    return this.#varint(10, 1, () => super.int64());
+  }
+
+  override skip(wire: WireType, field?: number): Uint8Array {
+    if (wire === WireType.Varint) return this.#varint(10, 1, () => super.skip(wire, field));
+    return super.skip(wire, field);
+  }
+}
+
 export type Field = (reader: BinaryReader, wire: WireType) => void;
 
 /** Reads messages, and counts what they make. */
@@ -22,14 +54,16 @@ export class Decoder {
   /** Calls the field's reader; fields not listed are an error, those in `harmless` cannot change the result. */
   message(bytes: Uint8Array, what: string, fields: Record<number, Field>, harmless: readonly number[] = []): void {
     this.count();
-    const reader = new BinaryReader(bytes);
+    const reader = new Reader(bytes);
     while (reader.pos < reader.len) {
       const [number, wire] = reader.tag();
+      // of proto2; onnx.proto has none
+      if (wire === WireType.StartGroup || wire === WireType.EndGroup) throw new RangeError('a group');
       const field = fields[number];
       if (field) {
         field(reader, wire);
         if (reader.pos > reader.len) throw new RangeError('premature end');
-      } else if (harmless.includes(number) && wire !== WireType.StartGroup) {
+      } else if (harmless.includes(number)) {
         reader.skip(wire, number);
       } else {
         throw new GruError('unsupported', `the ONNX file has an unknown field ${number} in ${what}`);
@@ -43,9 +77,20 @@ export function bytes(reader: BinaryReader, wire: WireType): Uint8Array {
   return reader.bytes();
 }
 
+/** Names: bytes that are no UTF-8 would all become the same name. */
 export function text(reader: BinaryReader, wire: WireType): string {
   if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');
-  return reader.string();
+  return reader.string(true);
+}
+
+/** undefined for bytes that are no UTF-8, which a string attribute may hold. */
+export function textOrBytes(reader: BinaryReader, wire: WireType): string | undefined {
+  const data = bytes(reader, wire);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+  } catch {
+    return undefined;
+  }
 }
 
 export function integer(reader: BinaryReader, wire: WireType): number {
@@ -71,7 +116,7 @@ export function numbers(
       into.push(one(reader));
       return;
     }
-    const inner = new BinaryReader(bytes(reader, wire));
+    const inner = new Reader(bytes(reader, wire));
     while (inner.pos < inner.len) {
       decoder.count();
       into.push(one(inner));

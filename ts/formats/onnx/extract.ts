@@ -5,17 +5,19 @@ import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Budget } from './limits.ts';
+import { constantStates } from './ops/gru-initial.ts';
 import { gru } from './ops/gru.ts';
 import { OPERATORS } from './ops/index.ts';
 import { SpecOutputs } from './outputs.ts';
 import type { Source } from './source.ts';
 import { isStandard, type OnnxNode } from './messages.ts';
+import type { Size } from './size.ts';
 import { feature, type Factor, type Rows, type Value, boundAxes } from './value.ts';
 
 /**
- * Takes one GRU node out of a graph. Only what its weights are computed from is read; X, and where they are not constants
- * initial_h and sequence_lens, become inputs of the model under these names, the outputs are Y and Y_h. An initial_h that is
- * left out or zeros becomes the states that a run starts from.
+ * Takes one GRU node out of a graph. Only what its weights are computed from is read; X, sequence_lens where it is no constant, and
+ * initial_h become inputs of the model under these names, the outputs are Y and Y_h. An initial_h that is left out or zeros
+ * becomes the states that a run starts from; one that the file stores is what `runOnnx` gives where it is left out.
  */
 export function extractNode(source: Source, name: string): ImportedModel {
   const grus = source.graph.nodes.filter(({ op, domain }) => op === 'GRU' && isStandard(domain));
@@ -88,17 +90,17 @@ export function extractNode(source: Source, name: string): ImportedModel {
   const order = (first: Factor[], second: Factor[]) => (isBatchFirst ? [second, first] : [first, second]);
   const x = addInput('X', 'float32', 'sequence', [...order(time, batch), [feature(inputSize ?? 1)]], inputSize ?? 1, 1);
   const lengths = lens?.type === 'unknown' ? addInput('sequence_lens', 'int32', 'vector', [batch], 1, 1) : lens;
+  const stored =
+    initial?.type === 'constant' && hiddenSize !== undefined
+      ? constantStates({ node, graph: context }, initial, isBatchFirst ? 1 : 0, directions, hiddenSize)
+      : undefined;
+  const stateAxes = [...order([feature(directions)], batch), [feature(hiddenSize ?? 1)]];
+  const isInput = initial?.type === 'unknown' || stored !== undefined;
   const state =
-    initial?.type === 'unknown' && hiddenSize !== undefined
-      ? addInput(
-          'initial_h',
-          'float32',
-          'vector',
-          [...order([feature(directions)], batch), [feature(hiddenSize)]],
-          hiddenSize,
-          directions,
-        )
+    isInput && hiddenSize !== undefined
+      ? addInput('initial_h', 'float32', 'vector', stateAxes, hiddenSize, directions)
       : initial;
+  if (stored) bound.at(-1)!.fallback = Float32Array.from(stored.flatMap((values) => [...values]));
   const attributes = new Attributes(node);
   const results = gru({ node, opset: source.opset, attributes, inputs: [x, w, r, b, lengths, state], graph: context });
   attributes.finish();
@@ -112,7 +114,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
       name: 'initial_h',
       use: 'states',
       dtype: 'float32',
-      axes: boundAxes([...order([feature(directions)], batch), [feature(hiddenSize!)]]),
+      axes: boundAxes(stateAxes),
       values: free.map((layer) => layer.name),
       kind: 'vector',
     });
@@ -167,7 +169,32 @@ class Constants {
       attributes.finish();
       return results;
     }
-    return isZero(node, inputs) ? node.outputs.map(() => ({ type: 'zeros' })) : [];
+    return this.#isZero(node, inputs) ? node.outputs.map(() => ({ type: 'zeros' })) : [];
+  }
+
+  /** Whether a node gives zeros, in a shape that depends on what is not read. */
+  #isZero(node: OnnxNode, inputs: (Value | undefined)[]): boolean {
+    const isZeros = (value: Value | undefined) =>
+      value?.type === 'zeros' ||
+      (value?.type === 'constant' && value.dtype !== 'int' && this.#hasZerosOnly(value.data));
+    if (node.op === 'ConstantOfShape') {
+      const tensor = node.attributes.find(({ name }) => name === 'value')?.t;
+      const bytes = [tensor?.raw, ...Object.values(tensor?.packed ?? {}).flat()];
+      return tensor?.external === undefined && bytes.every((part) => part?.every((byte) => byte === 0) ?? true);
+    }
+    return node.op === 'Concat' ? inputs.every(isZeros) : KEEPING.includes(node.op) && isZeros(inputs[0]);
+  }
+
+  /** Kept: many nodes may read one large constant. */
+  readonly #zeros = new Map<ArrayLike<Size>, boolean>();
+
+  #hasZerosOnly(data: ArrayLike<Size>): boolean {
+    let zeros = this.#zeros.get(data);
+    if (zeros === undefined) {
+      zeros = Array.prototype.every.call(data, (v) => v === 0);
+      this.#zeros.set(data, zeros);
+    }
+    return zeros;
   }
 }
 
@@ -186,16 +213,3 @@ const KEEPING = [
   'Flatten',
   'Tile',
 ];
-
-/** Whether a node gives zeros, in a shape that depends on what is not read. */
-function isZero(node: OnnxNode, inputs: (Value | undefined)[]): boolean {
-  const isZeros = (value: Value | undefined) =>
-    value?.type === 'zeros' ||
-    (value?.type === 'constant' && value.dtype !== 'int' && Array.from(value.data).every((v) => v === 0));
-  if (node.op === 'ConstantOfShape') {
-    const tensor = node.attributes.find(({ name }) => name === 'value')?.t;
-    const bytes = [tensor?.raw, ...Object.values(tensor?.packed ?? {}).flat()];
-    return tensor?.external === undefined && bytes.every((part) => part?.every((byte) => byte === 0) ?? true);
-  }
-  return node.op === 'Concat' ? inputs.every(isZeros) : KEEPING.includes(node.op) && isZeros(inputs[0]);
-}

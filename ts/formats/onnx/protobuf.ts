@@ -11,6 +11,7 @@ import {
   oneFloat,
   oneInteger,
   text,
+  textOrBytes,
   type Field,
 } from './decoder.ts';
 import {
@@ -95,6 +96,11 @@ function readAttribute(decoder: Decoder, data: Uint8Array): OnnxAttribute {
       reader.skip(wire);
     };
   };
+  const string = (r: BinaryReader, w: WireType) => {
+    const read = textOrBytes(r, w);
+    if (read === undefined) attribute.other = 'no text in UTF-8';
+    return read ?? '';
+  };
   decoder.message(
     data,
     'AttributeProto',
@@ -102,14 +108,14 @@ function readAttribute(decoder: Decoder, data: Uint8Array): OnnxAttribute {
       1: (r, w) => (attribute.name = text(r, w)),
       2: (r, w) => (attribute.f = float(r, w)),
       3: (r, w) => (attribute.i = integer(r, w)),
-      4: (r, w) => (attribute.s = text(r, w)),
+      4: (r, w) => (attribute.s = string(r, w)),
       5: (r, w) => (attribute.t = readTensor(decoder, bytes(r, w))),
       6: other('a graph'),
       7: numbers(floats, decoder, oneFloat, WireType.Bit32),
       8: numbers(ints, decoder, oneInteger, WireType.Varint),
       9: (r, w) => {
         decoder.count();
-        strings.push(text(r, w));
+        strings.push(string(r, w));
       },
       10: other('tensors'),
       11: other('graphs'),

@@ -51,6 +51,9 @@ export class InputRoles {
           `${what} has the shape [${info.shape.slice(0, 9).join(', ')}]; supported: up to 6 dimensions, free or from 1`,
         );
       }
+      const values = info.shape.reduce<number>((n, size) => (typeof size === 'number' ? n * size : n), 1);
+      if (!Number.isSafeInteger(values))
+        throw new GruError('unsupported', `${what} has ${values} values a row: more than 2^53`);
       const input: GraphInput = {
         info,
         shape: info.shape,

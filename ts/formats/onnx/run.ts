@@ -5,8 +5,8 @@ import { bindInputs, bindOutput } from './binding.ts';
 
 /**
  * Runs a model that was loaded from an ONNX file on tensors in the graph's own axes and by the graph's own names; results
- * likewise. A node loaded by itself (`onnx: { node }`) takes X and, where they are not part of the file, sequence_lens and
- * initial_h (zeros where it is left out).
+ * likewise. A node loaded by itself (`onnx: { node }`) takes X, sequence_lens where it is not part of the file, and initial_h
+ * (where it is left out: what the file stores, or zeros). No steps, or no sequences, are fine, as for `model.run`.
  *
  * @throws GruError `invalid_argument` for a model of another origin, a missing tensor or a name that the graph does not have; as
  *   `bindInputs` and `model.run` do.

@@ -53,11 +53,11 @@ export class Source {
     this.#initializers = new Map(this.graph.initializers.map((tensor) => [tensor.name, tensor]));
     if (this.#initializers.size < this.graph.initializers.length)
       throw new GruError('invalid_file', 'the ONNX file has two initializers of one name');
-    for (const [name, tensor] of Object.entries(options.initializers ?? {})) this.#give(name, tensor);
+    const inputs = new Map(this.graph.inputs.map((input) => [input.name, input]));
+    for (const [name, tensor] of Object.entries(options.initializers ?? {})) this.#give(name, tensor, inputs.get(name));
   }
 
-  #give(name: string, tensor: TensorLike): void {
-    const info = this.graph.inputs.find((input) => input.name === name);
+  #give(name: string, tensor: TensorLike, info: OnnxValueInfo | undefined): void {
     if (!info)
       throw new GruError(
         'invalid_argument',

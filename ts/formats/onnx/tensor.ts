@@ -1,6 +1,6 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { GruError } from '../../errors.ts';
 import { halfToFloat, halvesToFloats } from '../half.ts';
+import { Reader } from './decoder.ts';
 import type { OnnxTensor } from './messages.ts';
 import type { Constant } from './value.ts';
 
@@ -135,7 +135,7 @@ function readList(what: string, dtype: Dtype, parts: Uint8Array[], count: number
   let at = 0;
   try {
     for (const part of parts) {
-      const reader = new BinaryReader(part);
+      const reader = new Reader(part);
       while (reader.pos < reader.len) {
         if (at >= count) throw mismatch(what, count);
         const value =

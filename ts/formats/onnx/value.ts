@@ -172,7 +172,8 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
     entries: picks[axis] ?? Array.from({ length: checked(sizes[axis]!) }, (_, i) => i),
   }));
   const count = checked(outer.reduce((n, { entries }) => n * entries.length, 1));
-  budget.spend(16 * count + 8 * rows.columns.length);
+  // what a part takes while it is taken and joined
+  budget.spend(96 * count + 8 * rows.columns.length);
   const take = columnTaker(rows.columns);
   const parts: Segment[][] = [];
   for (let i = 0; i < count; i++) {

@@ -31,7 +31,7 @@ const constant: Operator = (context) => {
   if (float !== undefined) return [make('float', [float], true)];
   const floats = attributes.floats('value_floats');
   if (floats) return [make('float', floats, false)];
-  const int = attributes.int('value_int');
+  const int = attributes.int('value_int', true);
   if (int !== undefined) return [make('int', [int], true)];
   const ints = attributes.ints('value_ints');
   if (ints) return [make('int', ints, false)];
@@ -78,12 +78,13 @@ const range: Operator = (context) => {
   if (!Number.isFinite(count)) throw nodeError(context.node, 'it has no end', 'invalid_file');
   context.graph.budget.spend(8 * count);
   const { dtype } = requireConstant(context, 0, 'its input');
+  const entry = exactly(context, dtype, (first, step, i) => (first as number) + (i as number) * (step as number));
   return [
     makeConstant(
       context,
       dtype,
       [count],
-      Array.from({ length: count }, (_, i) => start + i * delta),
+      Array.from({ length: count }, (_, i) => entry(start, delta, i)!),
       '',
     ),
   ];
@@ -98,11 +99,31 @@ const where: Operator = (context) => {
   return [elementwise(context, x.dtype, [condition, x, y], (c, a, b) => (c === 0 ? b : a))];
 };
 
+/** Applies arithmetic; that of int64 is exact, so whole numbers that a double rounds are refused. */
+function exactly(
+  { node }: NodeContext,
+  dtype: Constant['dtype'],
+  apply: (...elements: Size[]) => Size | undefined,
+): (...elements: Size[]) => Size | undefined {
+  if (dtype !== 'int') return apply;
+  const check = (size: Size) => {
+    const parts = typeof size === 'number' ? [size] : [size.c, size.k];
+    const rounded = parts.find((n) => !Number.isSafeInteger(n));
+    if (rounded !== undefined) throw nodeError(node, `computes with ${rounded}: no whole number up to 2^53`);
+  };
+  return (...elements) => {
+    elements.forEach(check);
+    const result = apply(...elements);
+    if (result !== undefined) check(result);
+    return result;
+  };
+}
+
 /** Arithmetic of two constants; undefined for operators that have none. */
 export function foldBinary(context: NodeContext, x: Constant, y: Constant): Constant {
   const { op } = context.node;
   const isFloat = x.dtype === 'float';
-  return elementwise(context, x.dtype, [x, y], (a, b) => {
+  const compute = (a: Size, b: Size) => {
     if (typeof a === 'number' && typeof b === 'number') {
       if (op === 'Add') return a + b;
       if (op === 'Sub') return a - b;
@@ -115,18 +136,18 @@ export function foldBinary(context: NodeContext, x: Constant, y: Constant): Cons
       return minus === undefined ? undefined : addSizes(a, minus);
     }
     return op === 'Mul' ? multiplySizes(a, b) : divideSizes(a, b);
-  });
+  };
+  return elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute));
 }
 
 function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean | undefined): Operator {
   return (context) => {
     const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
-    return [
-      elementwise(context, 'bool', [x, y], (a, b) => {
-        const result = decide(a, b, context);
-        return result === undefined ? undefined : Number(result);
-      }),
-    ];
+    const compare = (a: Size, b: Size) => {
+      const result = decide(a, b, context);
+      return result === undefined ? undefined : Number(result);
+    };
+    return [elementwise(context, 'bool', [x, y], exactly(context, x.dtype, compare))];
   };
 }
 
@@ -141,7 +162,8 @@ function less(a: Size, b: Size, { graph }: NodeContext): boolean | undefined {
 function unary(apply: (x: number) => number): Operator {
   return (context) => {
     const x = requireConstant(context, 0, 'its input');
-    return [elementwise(context, x.dtype, [x], (a) => (typeof a === 'number' ? apply(a) : undefined))];
+    const one = (a?: Size) => (typeof a === 'number' ? apply(a) : undefined);
+    return [elementwise(context, x.dtype, [x], exactly(context, x.dtype, one))];
   };
 }
 
@@ -158,7 +180,8 @@ function reduction(combine: (a: Size, b: Size) => Size | undefined): Operator {
     if (input.base.length > 1 || (axes && axes.length > input.base.length))
       throw nodeError(node, 'reduces a constant of more than one dimension');
     const data = integers(context, input, 'its input');
-    const result = data.slice(1).reduce<Size | undefined>((a, b) => (a === undefined ? a : combine(a, b)), data[0]);
+    const step = exactly(context, input.dtype, combine);
+    const result = data.slice(1).reduce<Size | undefined>((a, b) => (a === undefined ? a : step(a, b)), data[0]);
     if (result === undefined)
       throw nodeError(node, 'its result depends on the batch or the steps in a way that is not supported');
     return [makeConstant(context, input.dtype, keep ? input.base.map(() => 1) : [], [result], input.source)];

@@ -45,6 +45,18 @@ function constantInitial(
   count: number,
   hiddenSize: number,
 ): ValueRef[] | undefined {
+  const states = constantStates(context, initial, layout, count, hiddenSize);
+  return states?.map((values) => context.graph.builder.constantVector(x, `${nodeName(context.node)}_initial`, values));
+}
+
+/** Initial states that are stored in the file, one a direction; undefined: zeros. */
+export function constantStates(
+  context: Pick<NodeContext, 'node' | 'graph'>,
+  initial: Constant,
+  layout: number,
+  count: number,
+  hiddenSize: number,
+): Float32Array[] | undefined {
   const { graph, node } = context;
   const data = Array.from(initial.data);
   const batchAxis = layout === 0 ? 1 : 0;
@@ -65,14 +77,13 @@ function constantInitial(
     const [i0, i1] = layout === 0 ? [index(s0, d), index(s1, b)] : [index(s0, b), index(s1, d)];
     return data[(i0 * s1 + i1) * s2 + index(s2, j)] as number;
   };
-  const name = nodeName(node);
-  graph.place(initial, `${name} initial state`);
+  graph.place(initial, `${nodeName(node)} initial state`);
   return Array.from({ length: count }, (_, d) => {
     const values = Float32Array.from({ length: hiddenSize }, (_v, j) => at(d, 0, j));
     for (let b = 1; b < batch; b++) {
       if (values.some((v, j) => v !== Math.fround(at(d, b, j))))
         throw nodeError(node, 'its initial_h is a constant that differs from sequence to sequence');
     }
-    return graph.builder.constantVector(x, `${name}_initial`, values);
+    return values;
   });
 }

@@ -92,7 +92,9 @@ function concatConstants(context: NodeContext, values: Constant[], axis: number)
   const isFloat = parts.every(({ data }) => data instanceof Float32Array);
   const data: Size[] | Float32Array = isFloat ? new Float32Array(count) : new Array<Size>(count);
   let at = 0;
-  for (let o = 0; o < elements(base.slice(0, axis)); o++) {
+  const outer = elements(base.slice(0, axis));
+  // no elements: the other axes may be of any size
+  for (let o = 0; o < outer && at < count; o++) {
     for (const part of parts) {
       const length = part.shape[axis]! * inner;
       for (let i = 0; i < length; i++) data[at++] = part.data[o * length + i]!;

@@ -156,7 +156,7 @@ const identity: Operator = (context) => [requireInput(context, 0)];
 const dropout: Operator = (context) => {
   const { attributes, inputs, opset } = context;
   attributes.float('ratio');
-  attributes.int('seed');
+  attributes.int('seed', true);
   attributes.int('is_test');
   const training = opset >= 12 ? inputs[2] : undefined;
   if (training && !(training.type === 'constant' && training.data[0] === 0)) {

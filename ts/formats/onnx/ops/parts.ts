@@ -20,7 +20,8 @@ export function pickConstant(context: NodeContext, input: Constant, axis: number
   const data: Size[] | Float32Array =
     input.data instanceof Float32Array ? new Float32Array(count) : new Array<Size>(count);
   let at = 0;
-  for (let o = 0; o < outer; o++) {
+  // no elements: the other axes may be of any size
+  for (let o = 0; o < outer && at < count; o++) {
     for (const entry of entries) {
       for (let i = 0; i < inner; i++) data[at++] = input.data[(o * size + entry) * inner + i]!;
     }

@@ -1,0 +1,312 @@
+import { describe, expect, test, vi } from 'vitest';
+import { GuardedBuffer } from '../../ts/formats/hdf5/guard.ts';
+import { openHdf5 } from '../../ts/formats/hdf5.ts';
+import { writeH5 } from './h5-writer.ts';
+
+/** Patches of a small file, each of which a reader that believes it follows for ever or takes any memory for. */
+
+const file = writeH5({
+  attributes: { text: 'a text of its own', list: ['one', 'two', 'three'] },
+  members: {
+    group: { members: { inner: { shape: [2, 3], data: new Float32Array(6) } } },
+    other: { shape: [4], data: new Float32Array(4) },
+  },
+});
+const view = new DataView(file.buffer);
+const find = (text: string, from = 0) => Buffer.from(file).indexOf(text, from, 'latin1');
+
+/** Object headers, in the file's order: of inner, group, other, the root. Each has its size at byte 8. */
+const ROOT = Number(view.getBigUint64(64, true));
+/** Messages of an object header: where their bodies are. */
+function messages(header: number): { type: number; at: number; body: number }[] {
+  const list = [];
+  let at = header + 16;
+  for (let n = view.getUint16(header + 2, true); n > 0; n--) {
+    list.push({ type: view.getUint16(at, true), at, body: at + 8 });
+    at += 8 + view.getUint16(at + 2, true);
+  }
+  return list;
+}
+const bodyOf = (header: number, type: number) => messages(header).find((m) => m.type === type)!.body;
+const tables = [find('SNOD')];
+for (let at = find('SNOD', tables[0]! + 1); at >= 0; at = find('SNOD', at + 1)) tables.push(at);
+const [INNER, GROUP] = [
+  Number(view.getBigUint64(tables[0]! + 16, true)),
+  Number(view.getBigUint64(tables[1]! + 16, true)),
+];
+
+const [DATASPACE, LAYOUT, ATTRIBUTE, CONTINUATION, SYMBOLS] = [1, 8, 12, 16, 17];
+type Patch = (view: DataView) => void;
+const HUGE = 0xffff_ffff_ffff_fff0n;
+
+/** All of a file. */
+function readAll(bytes: Uint8Array): void {
+  const root = openHdf5(bytes, 'file.h5');
+  root.attribute('text');
+  root.attribute('list');
+  for (const path of ['group/inner', 'other']) root.dataset(path)?.floats();
+  let group = root.group('group');
+  for (let depth = 0; group && depth < 100; depth++) group = group.group('group') ?? group.group('inner');
+}
+
+test('the file as it should be', () => {
+  readAll(file);
+  const root = openHdf5(file, 'file.h5');
+  expect(root.attribute('text')).toBe('a text of its own');
+  expect(root.attribute('list')).toEqual(['one', 'two', 'three']);
+  expect(root.dataset('group/inner')).toMatchObject({ shape: [2, 3], dtype: '<f4' });
+});
+
+const attribute = messages(ROOT).filter(({ type }) => type === ATTRIBUTE);
+const list = attribute.at(-1)!.body;
+// after the header of the attribute, its name and its type of 8 bytes: version, dimensions, flags, sizes from byte 8
+const listSpace = list + 8 + 8 + 8;
+const text = attribute[0]!.body;
+const textData = text + 8 + 8 + 16 + 8;
+
+describe.each<[string, Patch]>([
+  [
+    'a header that goes on in itself',
+    (v) => {
+      const { at, body } = messages(ROOT)[1]!;
+      v.setUint16(ROOT + 2, 65_535, true);
+      v.setUint16(at, CONTINUATION, true);
+      v.setBigUint64(body, BigInt(at), true);
+      v.setBigUint64(body + 8, HUGE, true);
+    },
+  ],
+  [
+    'two headers that go on in each other',
+    (v) => {
+      for (const [header, target] of [
+        [ROOT, GROUP],
+        [GROUP, ROOT],
+      ] as const) {
+        const { at, body } = messages(header)[0]!;
+        v.setUint16(header + 2, 65_535, true);
+        v.setUint16(at, CONTINUATION, true);
+        v.setBigUint64(body, BigInt(target + 16), true);
+        v.setBigUint64(body + 8, 24n, true);
+      }
+    },
+  ],
+  [
+    'a header of 65,535 messages',
+    (v) => {
+      v.setUint16(INNER + 2, 65_535, true);
+    },
+  ],
+  [
+    'a header of a huge size',
+    (v) => {
+      v.setUint32(INNER + 8, 0xffff_ffff, true);
+    },
+  ],
+  [
+    'a group that is its own member',
+    (v) => {
+      v.setBigUint64(tables[0]! + 16, BigInt(GROUP), true);
+    },
+  ],
+  [
+    "a group whose members are the root's",
+    (v) => {
+      const [from, to] = [bodyOf(ROOT, SYMBOLS), bodyOf(GROUP, SYMBOLS)];
+      for (const k of [0, 8]) v.setBigUint64(to + k, v.getBigUint64(from + k, true), true);
+    },
+  ],
+  [
+    'a table of 65,535 members',
+    (v) => {
+      v.setUint16(tables[0]! + 6, 65_535, true);
+    },
+  ],
+  [
+    'a tree that is its own child',
+    (v) => {
+      const tree = find('TREE');
+      v.setUint8(tree + 5, 1);
+      v.setBigUint64(tree + 32, BigInt(tree), true);
+    },
+  ],
+  [
+    'a heap of a huge size',
+    (v) => {
+      v.setBigUint64(find('HEAP') + 8, HUGE, true);
+    },
+  ],
+  [
+    'names outside of the heap',
+    (v) => {
+      v.setBigUint64(tables[0]! + 8, HUGE, true);
+    },
+  ],
+  [
+    'huge dimensions',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, DATASPACE) + 8, 2n ** 40n, true);
+      v.setBigUint64(bodyOf(INNER, DATASPACE) + 16, 2n ** 40n, true);
+    },
+  ],
+  [
+    'dimensions of 2^64',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, DATASPACE) + 8, HUGE, true);
+    },
+  ],
+  [
+    'dimensions whose product wraps to the size',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, DATASPACE) + 8, 2n ** 63n + 3n, true);
+      v.setBigUint64(bodyOf(INNER, DATASPACE) + 16, 2n, true);
+    },
+  ],
+  [
+    '255 dimensions',
+    (v) => {
+      v.setUint8(bodyOf(INNER, DATASPACE) + 1, 255);
+    },
+  ],
+  [
+    'data past the end',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, LAYOUT) + 2, HUGE, true);
+    },
+  ],
+  [
+    'data of a huge size',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, LAYOUT) + 10, HUGE, true);
+    },
+  ],
+  [
+    'a list of 2^40 texts',
+    (v) => {
+      v.setBigUint64(listSpace + 8, 2n ** 40n, true);
+    },
+  ],
+  [
+    'a list of 2^64 texts',
+    (v) => {
+      v.setBigUint64(listSpace + 8, HUGE, true);
+    },
+  ],
+  [
+    'a list of 255 dimensions',
+    (v) => {
+      v.setUint8(listSpace + 1, 255);
+    },
+  ],
+  [
+    'texts of 4 GB',
+    (v) => {
+      v.setUint32(list + 8 + 8 + 4, 0xffff_ffff, true);
+    },
+  ],
+  [
+    'an attribute with a name of 64 KB',
+    (v) => {
+      v.setUint16(list + 2, 0xffff, true);
+    },
+  ],
+  [
+    'an attribute with a type of 64 KB',
+    (v) => {
+      v.setUint16(list + 4, 0xffff, true);
+    },
+  ],
+  [
+    'an attribute with a space of 64 KB',
+    (v) => {
+      v.setUint16(list + 6, 0xffff, true);
+    },
+  ],
+  [
+    'a message of 64 KB',
+    (v) => {
+      v.setUint16(attribute.at(-1)!.at + 2, 0xffff, true);
+    },
+  ],
+  [
+    'a text in a heap far away',
+    (v) => {
+      v.setBigUint64(textData + 4, HUGE, true);
+    },
+  ],
+  [
+    "a text that is its heap's number 9",
+    (v) => {
+      v.setUint32(textData + 12, 9, true);
+    },
+  ],
+  [
+    'a heap of texts of a huge size',
+    (v) => {
+      v.setBigUint64(find('GCOL') + 8, HUGE, true);
+    },
+  ],
+  [
+    'a text of a huge size in the heap',
+    (v) => {
+      v.setBigUint64(find('GCOL') + 24, HUGE, true);
+    },
+  ],
+])('%s', (_, patch) => {
+  test('ends in a GruError, or in what the bytes are, in bounded work', () => {
+    const bytes = file.slice();
+    patch(new DataView(bytes.buffer));
+    expect(bytes).not.toEqual(file);
+    const slices = vi.spyOn(GuardedBuffer.prototype, 'slice');
+    try {
+      readAll(bytes);
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'GruError', message: expect.stringContaining('file.h5') as string });
+      expect((error as { code: string }).code).toMatch(/^(invalid_file|unsupported)$/);
+    } finally {
+      // a unit of the guard's budget each
+      expect(slices.mock.calls.length).toBeLessThan(5_000 + bytes.length);
+      slices.mockRestore();
+    }
+  });
+});
+
+test.each<[string, Patch, RegExp]>([
+  [
+    'a header that goes on in itself',
+    (v) => {
+      const { at, body } = messages(ROOT)[1]!;
+      v.setUint16(ROOT + 2, 65_535, true);
+      v.setUint16(at, CONTINUATION, true);
+      v.setBigUint64(body, BigInt(at), true);
+      v.setBigUint64(body + 8, HUGE, true);
+    },
+    /repeat or overlap|damaged/,
+  ],
+  [
+    'huge dimensions',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, DATASPACE) + 8, 2n ** 40n, true);
+    },
+    /inner.*24 bytes/,
+  ],
+  [
+    'data of a huge size',
+    (v) => {
+      v.setBigUint64(bodyOf(INNER, LAYOUT) + 10, HUGE, true);
+    },
+    /inner.*bytes/,
+  ],
+  [
+    'a list of 2^40 texts',
+    (v) => {
+      v.setBigUint64(listSpace + 8, 2n ** 40n, true);
+    },
+    /'list' says to have more/,
+  ],
+])('%s is refused', (_, patch, message) => {
+  const bytes = file.slice();
+  patch(new DataView(bytes.buffer));
+  expect(() => {
+    readAll(bytes);
+  }).toThrow(message);
+});
