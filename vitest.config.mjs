@@ -25,10 +25,12 @@ export default defineConfig({
       include: ['ts/**/*.ts'],
       reporter: ['text-summary', 'json-summary'],
       reportsDirectory: 'target/coverage',
-      // A little under what it was when it was last measured.
-      thresholds: { lines: 90, branches: 79 },
+      // What was measured last, in whole per cents: CI fails below it (.ci/run).
+      thresholds: { lines: 94, branches: 85 },
     },
     pool: 'forks',
     execArgv: ['--expose-gc'],
+    // V8 inlines nothing while it counts blocks, so numbers are boxed: tests of what `step` allocates ask for this.
+    env: process.argv.includes('--coverage') ? { GRU_COVERAGE: '1' } : {},
   },
 });

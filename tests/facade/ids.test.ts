@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { GruError } from '../../ts/errors.ts';
+import { readIds } from '../../ts/ids.ts';
+import type { InputPort } from '../../ts/inputs.ts';
+
+const failure = (act: () => unknown): GruError => {
+  try {
+    act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(GruError);
+    return error as GruError;
+  }
+  throw new Error('nothing was thrown');
+};
+
+const input = { name: 'ids', vocabularySize: 11 } as InputPort;
+
+test.each<[string, ArrayLike<unknown>, number[] | undefined, number | undefined, string]>([
+  [
+    'the id after the last',
+    [0, 10, 11],
+    undefined,
+    undefined,
+    "input 'ids': the id at [2] must be a whole number from 0 to 10, got 11",
+  ],
+  [
+    'a negative id',
+    [-1, 0],
+    undefined,
+    undefined,
+    "input 'ids': the id at [0] must be a whole number from 0 to 10, got -1",
+  ],
+  ['half an id', [0.5], undefined, undefined, 'at [0] must be a whole number from 0 to 10, got 0.5'],
+  ['text', [1, '2'], undefined, undefined, 'at [1] must be a whole number'],
+  ['a row of several', [0, 0, 0, 0, 0, 11], [2, 3], undefined, 'the id at [1, 2] must'],
+  ['a block of rows', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0], [2, 2, 3], undefined, 'the id at [1, 1, 1] must'],
+  ['the third sequence', [1, 11], undefined, 2, "input 'ids', sequence 2: the id at [1] must"],
+])('names %s', (_, from, shape, sequence, message) => {
+  const error = failure(() => {
+    readIds(input, from, new Int32Array(from.length), shape, sequence);
+  });
+  expect(error.code).toBe('id_out_of_range');
+  expect(error.message).toContain(message);
+});
+
+test('BigInts are no ids', () => {
+  const error = failure(() => {
+    readIds(input, BigInt64Array.of(1n), new Int32Array(1));
+  });
+  expect(error.code).toBe('dtype_mismatch');
+});
+
+test('takes the first id as it was read', () => {
+  const into = new Int32Array(3);
+  readIds(input, [9, 0, 10], into, undefined, undefined, 4);
+  expect([...into]).toEqual([4, 0, 10]);
+});

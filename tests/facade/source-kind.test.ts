@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { GruError } from '../../ts/errors.ts';
+import { plainBytes, readKind } from '../../ts/source-kind.ts';
+
+test.each<[string, string | undefined]>([
+  ['models/a.onnx', undefined],
+  ['C:\\models\\a.onnx', undefined],
+  ['backup-of-file:a', undefined],
+  ['x/https://y', undefined],
+  ['ftp://example.org/a', undefined],
+  ['https://example.org/a.onnx', 'https:'],
+  ['HTTP://example.org', 'http:'],
+  ['file:///a.onnx', 'file:'],
+  ['data:,x', 'data:'],
+  ['blob:https://example.org/1', 'blob:'],
+])('the text %j is a URL of the scheme %s', (source, protocol) => {
+  const known = readKind(source);
+  expect(known).toMatchObject({ kind: 'name', name: source });
+  expect(known.kind === 'name' ? known.url?.protocol : 'none').toBe(protocol);
+});
+
+test('a File is a Blob, and both are told by what they can do', () => {
+  const file = new File(['x'], 'model.onnx');
+  expect(readKind(file)).toEqual({ kind: 'blob', blob: file });
+  const blob = new Blob(['x']);
+  expect(readKind(blob)).toEqual({ kind: 'blob', blob });
+  expect(() => readKind({ [Symbol.toStringTag]: 'File' })).toThrow(GruError);
+  expect(() => readKind({ [Symbol.toStringTag]: 'Response' })).toThrow(GruError);
+});
+
+test('says the start of a bad URL, what it is for, and why', () => {
+  let error: unknown;
+  try {
+    readKind(`https://[${'x'.repeat(1000)}`, "files['shard']");
+  } catch (thrown) {
+    error = thrown;
+  }
+  const { message, cause } = error as GruError;
+  expect(message).toMatch(/^files\['shard'\] is no valid URL: 'https:\/\/\[x{191}'$/);
+  expect(cause).toBeInstanceOf(TypeError);
+});
+
+test('bytes are the same memory, without what a subclass adds; those of shared memory are a copy', () => {
+  class Lying extends Uint8Array {
+    override slice(): never {
+      throw new Error('asked');
+    }
+  }
+  const whole = Uint8Array.of(0, 1, 2, 3);
+  const plain = plainBytes(new Lying(whole.buffer, 1, 2));
+  expect(Object.getPrototypeOf(plain)).toBe(Uint8Array.prototype);
+  expect([plain.buffer === whole.buffer, ...plain]).toEqual([true, 1, 2]);
+  const shared = new Uint8Array(new SharedArrayBuffer(4), 1, 2).fill(7);
+  const copy = plainBytes(shared);
+  shared.fill(0);
+  expect([copy.buffer instanceof ArrayBuffer, ...copy]).toEqual([true, 7, 7]);
+});
