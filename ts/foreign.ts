@@ -1,46 +1,16 @@
+/**
+ * What the caller hands in. A getter, a Proxy or a subclass runs the caller's code when it is read, and that code may call the
+ * library again: so all is read once, into what is ours, before a state is touched.
+ */
+
 import { GruError } from './errors.ts';
 import { checkBatch } from './limits.ts';
 import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
-
-/**
- * What the caller hands in. A getter, a Proxy or a subclass runs the caller's code when it is read, and that code may call the
- * library again: so all is read once, into what is ours, before a state is touched. Typed arrays are asked by the language's own
- * getters, which no property or subclass can shadow and which give 0 for an array whose buffer is gone.
- */
-const typedArray: object = Reflect.getPrototypeOf(Float32Array.prototype)!;
-const getter = (key: keyof Float32Array) => {
-  const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(typedArray, key)!;
-  return own.get!;
-};
-const tagGetter = getter(Symbol.toStringTag);
-const lengthGetter = getter('length');
-const bufferGetter = getter('buffer');
-const offsetGetter = getter('byteOffset');
-const set = Reflect.get(typedArray, 'set') as (this: Values, from: Values, at?: number) => void;
-
-export type Values = Float32Array | Int32Array;
-
-/** What kind of typed array a value is; undefined for anything else, and for a Proxy of one. */
-export function kindOf(value: unknown): string | undefined {
-  return tagGetter.call(value) as string | undefined;
-}
-
-export function isFloats(value: unknown): value is Float32Array {
-  return tagGetter.call(value) === 'Float32Array';
-}
-
-/** Values of a typed array at this moment. */
-export function sizeOf(array: ArrayBufferView): number {
-  return lengthGetter.call(array) as number;
-}
-
-export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
-  return bufferGetter.call(array) as ArrayBufferLike;
-}
+import { bufferOf, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
 
 /** A view of some of an array's values that has nothing of the caller's but the memory. @throws RangeError where it is gone. */
 export function partOf(array: Float32Array, from: number, to: number): Float32Array {
-  return new Float32Array(bufferOf(array), (offsetGetter.call(array) as number) + 4 * from, to - from);
+  return new Float32Array(bufferOf(array), offsetOf(array) + 4 * from, to - from);
 }
 
 /** A view of all of them; undefined where the buffer is gone. */
@@ -60,7 +30,7 @@ export function isGone(array: Float32Array): boolean {
 /** Copies `length` values. @throws GruError `shape_mismatch` where the array has been shrunk or transferred meanwhile. */
 export function copyInto(target: Values, at: number, source: Values, length: number, what: string): void {
   if (sizeOf(source) !== length) throw moved(what);
-  if (length > 0) set.call(target, source, at);
+  if (length > 0) setFrom(target, source, at);
 }
 
 export function moved(what: string): GruError {
@@ -69,13 +39,13 @@ export function moved(what: string): GruError {
 
 /** Fills an array. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
 export function fill(target: Float32Array, source: Float32Array): void {
-  if (sizeOf(source) > 0) set.call(target, source);
+  if (sizeOf(source) > 0) setFrom(target, source);
 }
 
 /** Whether two arrays have memory in common. (`Math.max` of two starts, `Math.min` of two ends.) */
 export function overlap(a: Float32Array, b: Float32Array): boolean {
   if (bufferOf(a) !== bufferOf(b)) return false;
-  const [first, second] = [offsetGetter.call(a) as number, offsetGetter.call(b) as number];
+  const [first, second] = [offsetOf(a), offsetOf(b)];
   return Math.max(first, second) < Math.min(first + 4 * sizeOf(a), second + 4 * sizeOf(b));
 }
 

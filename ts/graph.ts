@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { isFloats, sizeOf } from './foreign.ts';
+import { isFloats, sizeOf } from './typed-array.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
 import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';

@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { kindOf } from './foreign.ts';
+import { kindOf } from './typed-array.ts';
 import type { InputPort } from './inputs.ts';
 import { describe, shapeText } from './tensor.ts';
 

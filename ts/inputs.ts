@@ -1,17 +1,7 @@
 import { fromLengths, packRows, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
 import { GruError } from './errors.ts';
-import {
-  checkFilled,
-  copyInto,
-  isFloats,
-  isGone,
-  kindOf,
-  lengthOf,
-  moved,
-  readTensor,
-  type Values,
-  viewOf,
-} from './foreign.ts';
+import { checkFilled, copyInto, isGone, lengthOf, moved, readTensor, viewOf } from './foreign.ts';
+import { isFloats, kindOf, type Values } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, ints, MAX_VALUES } from './limits.ts';

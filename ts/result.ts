@@ -1,6 +1,7 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from './errors.ts';
-import { checkFilled, isFloats, isGone, overlap, readTensor, sizeOf } from './foreign.ts';
+import { checkFilled, isGone, overlap, readTensor } from './foreign.ts';
+import { isFloats, sizeOf } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { type StateGroup, stateShape } from './states.ts';

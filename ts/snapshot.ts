@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { kindOf, sizeOf } from './foreign.ts';
+import { kindOf, sizeOf } from './typed-array.ts';
 import { allocate } from './limits.ts';
 import { describe } from './tensor.ts';
 

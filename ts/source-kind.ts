@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { kindOf } from './foreign.ts';
+import { kindOf } from './typed-array.ts';
 import { describe } from './tensor.ts';
 
 /** Where a model file comes from: a path (in a browser: a URL relative to the page), a URL, a response, or the bytes. */

@@ -1,5 +1,6 @@
 import { GruError } from './errors.ts';
-import { checkFilled, isFloats, isGone, partOf, readTensor, sizeOf } from './foreign.ts';
+import { checkFilled, isGone, partOf, readTensor } from './foreign.ts';
+import { isFloats, sizeOf } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, type TensorLike, zeros } from './tensor.ts';

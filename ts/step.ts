@@ -1,6 +1,7 @@
 import type { BackendState } from './backend.ts';
 import { GruError } from './errors.ts';
-import { copyInto, fill, isFloats, lengthOf, overlap, sizeOf, type Values } from './foreign.ts';
+import { copyInto, fill, lengthOf, overlap } from './foreign.ts';
+import { isFloats, sizeOf, type Values } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
 import { checkFeatures } from './inputs.ts';

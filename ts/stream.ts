@@ -1,6 +1,7 @@
 import type { BackendState, CompiledModel } from './backend.ts';
 import { GruError } from './errors.ts';
-import { isFloats, viewOf } from './foreign.ts';
+import { viewOf } from './foreign.ts';
+import { isFloats } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';

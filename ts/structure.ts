@@ -1,5 +1,6 @@
 import { GruError } from './errors.ts';
-import { kindOf, lengthOf } from './foreign.ts';
+import { lengthOf } from './foreign.ts';
+import { kindOf } from './typed-array.ts';
 import type { ModelSpec } from './spec.ts';
 import { describe, isArrayLike, isRecord, isRevoked } from './tensor.ts';
 

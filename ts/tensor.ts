@@ -1,5 +1,6 @@
 import { GruError } from './errors.ts';
 import { MAX_VALUES, noRoom } from './limits.ts';
+import { kindOf } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
 export interface Tensor {
@@ -22,7 +23,7 @@ export function isTensorLike(value: unknown): value is TensorLike {
 
 /** A typed array or an array. */
 export function isArrayLike(value: unknown): value is ArrayLike<number> {
-  return ArrayBuffer.isView(value) ? !(value instanceof DataView) : !isRevoked(value) && Array.isArray(value);
+  return kindOf(value) !== undefined || (!isRevoked(value) && Array.isArray(value));
 }
 
 /** A record by name, as opposed to a tensor, an array, or what holds no fields of its own: a Map, a Promise, a Date, ... */

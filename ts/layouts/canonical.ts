@@ -1,5 +1,6 @@
 import { GruError } from '../errors.ts';
-import { isFloats, lengthOf, viewOf } from '../foreign.ts';
+import { lengthOf, viewOf } from '../foreign.ts';
+import { isFloats } from '../typed-array.ts';
 import type { GruWeights } from '../spec.ts';
 import { describe, isArrayLike, shapeText } from '../tensor.ts';
 

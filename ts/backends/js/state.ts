@@ -1,6 +1,7 @@
 import type { BackendState } from '../../backend.ts';
 import { GruError } from '../../errors.ts';
-import { fill, sizeOf } from '../../foreign.ts';
+import { fill } from '../../foreign.ts';
+import { sizeOf } from '../../typed-array.ts';
 import type { Graph } from '../../graph.ts';
 import { flush } from './activation.ts';
 import { allocating, floats } from './buffer.ts';

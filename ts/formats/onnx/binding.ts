@@ -1,5 +1,6 @@
 import { GruError } from '../../errors.ts';
-import { checkFilled, isFloats, lengthOf, moved, readTensor, sizeOf, viewOf } from '../../foreign.ts';
+import { checkFilled, lengthOf, moved, readTensor, viewOf } from '../../foreign.ts';
+import { isFloats, sizeOf } from '../../typed-array.ts';
 import { allocate, checkBatch, MAX_BATCH } from '../../limits.ts';
 import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../tensor.ts';
 

@@ -1,0 +1,43 @@
+/**
+ * Typed arrays by the language's own getters, which no property or subclass can shadow, and which give 0 for an array whose buffer
+ * is gone.
+ */
+const prototype: object = Reflect.getPrototypeOf(Float32Array.prototype)!;
+const getter = (key: keyof Float32Array) => {
+  const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(prototype, key)!;
+  return own.get!;
+};
+const tag = getter(Symbol.toStringTag);
+const length = getter('length');
+const buffer = getter('buffer');
+const offset = getter('byteOffset');
+const set = Reflect.get(prototype, 'set') as (this: Values, from: Values, at?: number) => void;
+
+export type Values = Float32Array | Int32Array;
+
+/** What kind of typed array a value is; undefined for anything else, and for a Proxy of one. */
+export function kindOf(value: unknown): string | undefined {
+  return tag.call(value) as string | undefined;
+}
+
+export function isFloats(value: unknown): value is Float32Array {
+  return tag.call(value) === 'Float32Array';
+}
+
+/** Values of a typed array at this moment. */
+export function sizeOf(array: ArrayBufferView): number {
+  return length.call(array) as number;
+}
+
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+  return buffer.call(array) as ArrayBufferLike;
+}
+
+/** In bytes. */
+export function offsetOf(array: ArrayBufferView): number {
+  return offset.call(array) as number;
+}
+
+export function setFrom(target: Values, source: Values, at?: number): void {
+  set.call(target, source, at);
+}
