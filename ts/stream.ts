@@ -83,7 +83,7 @@ export class GruStream {
    */
   step<R extends Record<string, Float32Array>>(x: StepInput, out: R): R;
   step(x: StepInput, out?: Float32Array | Record<string, Float32Array>): Float32Array | Record<string, Float32Array> {
-    this.alive();
+    if (this.io.stepFloats(this.alive(), x, out, this.batch)) return out!;
     const frame = this.io.read(x, out, this.batch);
     // Again: the caller's code may have run.
     const state = this.alive();
