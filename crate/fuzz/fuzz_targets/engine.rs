@@ -1,0 +1,214 @@
+//! Any calls of the engine in any order, of handles that are mostly there: each ends in a result or an error.
+//!
+//! crate/tests/engine.rs draws such calls at random; here coverage leads to them, under the address sanitizer.
+
+#![no_main]
+
+use arbitrary::{Arbitrary, Result as Drawn, Unstructured};
+use gru_wasm::engine::Engine;
+use gru_wasm::error::Result;
+use gru_wasm::kernels::PROBE_WORDS;
+use libfuzzer_sys::fuzz_target;
+
+/// A size or count: mostly few, for speed, now and then beyond 32 bits or no count at all. None fills memory.
+#[derive(Clone, Copy, Debug)]
+struct Size(f64);
+
+impl<'a> Arbitrary<'a> for Size {
+    fn arbitrary(from: &mut Unstructured<'a>) -> Drawn<Self> {
+        const ODD: [f64; 8] =
+            [-1.0, 0.5, f64::NAN, f64::INFINITY, 1073741824.0, 4294967296.0, 4294967297.0, 18446744073709551616.0];
+        let byte = u8::arbitrary(from)?;
+        Ok(Size(if byte < 240 { f64::from(byte % 12) } else { ODD[usize::from(byte % 8)] }))
+    }
+}
+
+/// A word of a layer or a length: few, or at an edge of 32 bits.
+#[derive(Clone, Copy, Debug)]
+struct Word(u32);
+
+impl<'a> Arbitrary<'a> for Word {
+    fn arbitrary(from: &mut Unstructured<'a>) -> Drawn<Self> {
+        const EDGES: [u32; 8] =
+            [1 << 30, 1 << 31, u32::MAX, i32::MAX as u32, 0x7f80_0000, 0x3e99_999a, 65537, u32::MAX - 1];
+        let byte = u8::arbitrary(from)?;
+        Ok(Word(if byte < 240 { u32::from(byte % 14) } else { EDGES[usize::from(byte % 8)] }))
+    }
+}
+
+/// One of the handles that were given out, or (from 240 on) what may be none.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Handle(u8);
+
+impl Handle {
+    fn of(self, given: &[f64]) -> f64 {
+        match given.len() {
+            0 => f64::from(self.0),
+            _ if self.0 >= 240 => f64::from(self.0 - 240),
+            len => given[usize::from(self.0) % len],
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+struct Layer {
+    kind: u8,
+    inputs: [Word; 3],
+    input_count: u8,
+    size: u8,
+    units: u8,
+    flags: [bool; 4],
+    /// Of the activations, or of the layer's own.
+    params: [Word; 8],
+    tail: Option<Word>,
+    /// A tensor that is left out.
+    missing: Option<u8>,
+    weight: f32,
+}
+
+impl Layer {
+    /// Parameters and tensors as crate/src/layers reads them.
+    fn words(&self) -> (Vec<u32>, Vec<u32>) {
+        let (i, h) = (u32::from(self.size % 11) + 1, u32::from(self.units % 11) + 1);
+        let [a, b, c, d] = self.flags.map(u32::from);
+        let own = self.params.map(|word| word.0);
+        let mut params = match self.kind % 9 {
+            0 => vec![i, h, a],
+            1 => [&[i, h], &own[..3]].concat(),
+            2 => own[..3].to_vec(),
+            3 | 4 => vec![own[0]],
+            5 => [
+                &[i, h, a, own[0] % 4, own[1] % 4, b, c, if d == 1 { own[7] } else { 0x7f80_0000 }],
+                &own[2..5],
+                &[2, 0, 0],
+            ]
+            .concat(),
+            6 => vec![a],
+            _ => vec![i - 1, h],
+        };
+        params.extend(self.tail.map(|word| word.0));
+        let tensors = match self.kind % 9 {
+            0 => vec![i * h],
+            1 => vec![i * h, h],
+            5 if a == 1 => [3 * h * i, 3 * h * h, 3 * h, h].repeat(1 + own[0] as usize % 2),
+            5 => [3 * h * i, 3 * h * h, 3 * h].repeat(1 + own[0] as usize % 2),
+            _ => vec![],
+        };
+        (params, tensors)
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+enum Call {
+    BlockNew(Size),
+    /// Of the one length that `KernelsRun` takes.
+    BlockOfProbe,
+    BlockWrite(Handle, Vec<Word>),
+    BlockFree(Handle),
+    ModelNew,
+    Input(Handle, bool, Size),
+    Layer(Handle, Layer),
+    LayerOfBlock(Handle, Handle),
+    Output(Handle, Size),
+    Bytes(Handle),
+    ModelFree(Handle),
+    StateNew(Handle, Size),
+    Lengths(Handle, Vec<Word>, bool, bool),
+    Write(Handle, Size, f32),
+    Hidden(Handle, Size, f32),
+    HiddenWritten(Handle, Size, Size),
+    Run(Handle),
+    Reset(Handle),
+    StateFree(Handle),
+    KernelsSelect(Size),
+    KernelsRun(Size, Handle, Size, Size),
+}
+
+#[derive(Default)]
+struct Handles {
+    blocks: Vec<f64>,
+    models: Vec<f64>,
+    states: Vec<f64>,
+}
+
+fn block(engine: &mut Engine, words: &[u32]) -> Result<f64> {
+    let block = f64::from(engine.block_new(words.len() as f64)?);
+    engine.block(block)?.iter_mut().zip(words).for_each(|(into, &word)| *into = f32::from_bits(word));
+    Ok(block)
+}
+
+fn add_layer(engine: &mut Engine, model: f64, layer: &Layer) -> Result<()> {
+    let (params, tensors) = layer.words();
+    let inputs = &layer.inputs[..usize::from(layer.input_count % 4)];
+    let mut words = vec![u32::from(layer.kind % 10), inputs.len() as u32];
+    words.extend(inputs.iter().map(|word| word.0));
+    words.push(tensors.len() as u32);
+    let mut blocks = Vec::new();
+    for (i, &size) in tensors.iter().enumerate() {
+        blocks.push(block(engine, &vec![layer.weight.to_bits(); size as usize])?);
+        let missing = layer.missing == Some(i as u8);
+        words.extend([if missing { 0 } else { blocks[i] as u32 }, size]);
+    }
+    words.extend(params);
+    blocks.push(block(engine, &words)?);
+    let added = engine.model_add_layer(model, blocks[blocks.len() - 1]);
+    blocks.into_iter().try_for_each(|block| engine.block_free(block))?;
+    added.map(drop)
+}
+
+fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
+    match call {
+        Call::BlockNew(n) => engine.block_new(n.0).map(|block| given.blocks.push(block.into())),
+        Call::BlockOfProbe => engine.block_new(PROBE_WORDS as f64).map(|block| given.blocks.push(block.into())),
+        Call::BlockWrite(b, words) => {
+            let into = engine.block(b.of(&given.blocks))?;
+            into.iter_mut().zip(words).for_each(|(into, word)| *into = f32::from_bits(word.0));
+            Ok(())
+        }
+        Call::BlockFree(b) => engine.block_free(b.of(&given.blocks)),
+        Call::ModelNew => engine.model_new().map(|model| given.models.push(model.into())),
+        Call::Input(m, sequence, n) => engine.model_add_input(m.of(&given.models), sequence, n.0).map(drop),
+        Call::Layer(m, layer) => add_layer(engine, m.of(&given.models), &layer),
+        Call::LayerOfBlock(m, b) => engine.model_add_layer(m.of(&given.models), b.of(&given.blocks)).map(drop),
+        Call::Output(m, value) => engine.model_add_output(m.of(&given.models), value.0),
+        Call::Bytes(m) => engine.model_bytes(m.of(&given.models)).map(drop),
+        Call::ModelFree(m) => engine.model_free(m.of(&given.models)),
+        Call::StateNew(m, n) => engine.state_new(m.of(&given.models), n.0).map(|state| given.states.push(state.into())),
+        Call::Lengths(s, words, time_major, some) => {
+            // As many as a batch has, or few more: a block of thousands is only slow. A length of 65537 rows is as slow.
+            let words: Vec<u32> = words.iter().take(26).map(|word| word.0).filter(|&word| word != 65537).collect();
+            let lengths = block(engine, &words)?;
+            let done = engine.state_set_lengths(s.of(&given.states), lengths, time_major, some);
+            engine.block_free(lengths)?;
+            done
+        }
+        Call::Write(s, value, number) => {
+            engine.state_value(s.of(&given.states), value.0)?.fill(number);
+            Ok(())
+        }
+        Call::Hidden(s, index, number) => {
+            engine.state_hidden(s.of(&given.states), index.0)?.0.fill(number);
+            Ok(())
+        }
+        Call::HiddenWritten(s, index, sequence) => {
+            engine.state_hidden_written(s.of(&given.states), index.0, sequence.0)
+        }
+        Call::Run(s) => engine.state(s.of(&given.states))?.run(),
+        Call::Reset(s) => engine.state(s.of(&given.states)).map(|state| state.reset()),
+        Call::StateFree(s) => engine.state_free(s.of(&given.states)),
+        Call::KernelsSelect(set) => engine.kernels_select(set.0),
+        Call::KernelsRun(set, b, rows, times) => {
+            engine.kernels_run(set.0, b.of(&given.blocks), rows.0, times.0.min(12.0))
+        }
+    }
+}
+
+fuzz_target!(|calls: Vec<Call>| {
+    let mut engine = Engine::new();
+    let mut given = Handles::default();
+    // Chosen for all engines: an input is to do the same every time.
+    engine.kernels_select(0.0).expect("the first set of kernels");
+    for call in calls.into_iter().take(64) {
+        let _ = make(&mut engine, &mut given, call);
+    }
+});
