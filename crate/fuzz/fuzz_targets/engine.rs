@@ -69,16 +69,19 @@ struct Layer {
 impl Layer {
     /// Parameters and tensors as crate/src/layers reads them.
     fn words(&self) -> (Vec<u32>, Vec<u32>) {
-        let (i, h) = (u32::from(self.size % 11) + 1, u32::from(self.units % 11) + 1);
+        // Mostly 4, or few rows would be as wide as what reads them.
+        let size = |byte: u8| if byte < 160 { 4 } else { u32::from(byte % 11) + 1 };
+        let (i, h) = (size(self.size), size(self.units));
         let [a, b, c, d] = self.flags.map(u32::from);
         let own = self.params.map(|word| word.0);
-        let mut params = match self.kind % 9 {
+        let direction = own[0] % 3;
+        let mut params = match self.kind % 10 {
             0 => vec![i, h, a],
             1 => [&[i, h], &own[..3]].concat(),
             2 => own[..3].to_vec(),
             3 | 4 => vec![own[0]],
             5 => [
-                &[i, h, a, own[0] % 4, own[1] % 4, b, c, if d == 1 { own[7] } else { 0x7f80_0000 }],
+                &[i, h, a, direction, own[1] % 5, b, c, if d == 1 { own[7] } else { 0x7f80_0000 }],
                 &own[2..5],
                 &[2, 0, 0],
             ]
@@ -87,11 +90,11 @@ impl Layer {
             _ => vec![i - 1, h],
         };
         params.extend(self.tail.map(|word| word.0));
-        let tensors = match self.kind % 9 {
+        let tensors = match self.kind % 10 {
             0 => vec![i * h],
             1 => vec![i * h, h],
-            5 if a == 1 => [3 * h * i, 3 * h * h, 3 * h, h].repeat(1 + own[0] as usize % 2),
-            5 => [3 * h * i, 3 * h * h, 3 * h].repeat(1 + own[0] as usize % 2),
+            5 if a == 1 => [3 * h * i, 3 * h * h, 3 * h, h].repeat(1 + direction as usize / 2),
+            5 => [3 * h * i, 3 * h * h, 3 * h].repeat(1 + direction as usize / 2),
             _ => vec![],
         };
         (params, tensors)
@@ -106,8 +109,11 @@ enum Call {
     BlockWrite(Handle, Vec<Word>),
     BlockFree(Handle),
     ModelNew,
-    Input(Handle, bool, Size),
+    /// Of four numbers a row, as most layers read, or of any.
+    Input(Handle, bool, Size, bool),
     Layer(Handle, Layer),
+    /// A whole model of one GRU, and its state: chance seldom makes one.
+    Gru([u8; 3], bool, u8, f32),
     LayerOfBlock(Handle, Handle),
     Output(Handle, Size),
     Bytes(Handle),
@@ -139,7 +145,7 @@ fn block(engine: &mut Engine, words: &[u32]) -> Result<f64> {
 
 fn add_layer(engine: &mut Engine, model: f64, layer: &Layer) -> Result<()> {
     let (params, tensors) = layer.words();
-    let inputs = &layer.inputs[..usize::from(layer.input_count % 4)];
+    let inputs = &layer.inputs[..if layer.input_count < 160 { 1 } else { usize::from(layer.input_count % 4) }];
     let mut words = vec![u32::from(layer.kind % 10), inputs.len() as u32];
     words.extend(inputs.iter().map(|word| word.0));
     words.push(tensors.len() as u32);
@@ -156,6 +162,35 @@ fn add_layer(engine: &mut Engine, model: f64, layer: &Layer) -> Result<()> {
     added.map(drop)
 }
 
+fn gru(
+    engine: &mut Engine,
+    given: &mut Handles,
+    kinds: [u8; 3],
+    reset_after: bool,
+    batch: u8,
+    weight: f32,
+) -> Result<()> {
+    let [direction, combine, reverse] = [kinds[0] % 3, kinds[1] % 4, kinds[2] % 2].map(u32::from);
+    let model = f64::from(engine.model_new()?);
+    given.models.push(model);
+    engine.model_add_input(model, true, 4.0)?;
+    let weights = block(engine, &[weight.to_bits(); 48])?;
+    let tensors = [weights as u32, 48, weights as u32, 48, 0, 0, 0, 0];
+    let each = if reset_after { &tensors[..] } else { &tensors[..6] };
+    let tensors = each.repeat(1 + direction as usize / 2);
+    let head = [5, 1, 0, tensors.len() as u32 / 2];
+    let params = [4, 4, reset_after.into(), direction, combine, reverse, 0, 0x7f80_0000, 1, 0, 0, 2, 0, 0];
+    let words = block(engine, &[&head, &tensors[..], &params].concat())?;
+    let value = engine.model_add_layer(model, words)?;
+    engine.model_add_output(model, value as f64)?;
+    let batch = usize::from(batch % 24);
+    let state = f64::from(engine.state_new(model, batch as f64)?);
+    given.states.push(state);
+    let lengths = block(engine, &vec![3; batch])?;
+    engine.state_set_lengths(state, lengths, false, false)?;
+    [weights, words, lengths].into_iter().try_for_each(|block| engine.block_free(block))
+}
+
 fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
     match call {
         Call::BlockNew(n) => engine.block_new(n.0).map(|block| given.blocks.push(block.into())),
@@ -167,8 +202,11 @@ fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
         }
         Call::BlockFree(b) => engine.block_free(b.of(&given.blocks)),
         Call::ModelNew => engine.model_new().map(|model| given.models.push(model.into())),
-        Call::Input(m, sequence, n) => engine.model_add_input(m.of(&given.models), sequence, n.0).map(drop),
+        Call::Input(m, sequence, n, four) => {
+            engine.model_add_input(m.of(&given.models), sequence, if four { 4.0 } else { n.0 }).map(drop)
+        }
         Call::Layer(m, layer) => add_layer(engine, m.of(&given.models), &layer),
+        Call::Gru(kinds, reset_after, batch, weight) => gru(engine, given, kinds, reset_after, batch, weight),
         Call::LayerOfBlock(m, b) => engine.model_add_layer(m.of(&given.models), b.of(&given.blocks)).map(drop),
         Call::Output(m, value) => engine.model_add_output(m.of(&given.models), value.0),
         Call::Bytes(m) => engine.model_bytes(m.of(&given.models)).map(drop),
