@@ -40,7 +40,8 @@ export function readNative(bytes: Uint8Array): ImportedModel {
     ...(outputs === undefined ? {} : { outputs }),
   } as ModelSpec;
 
-  for (const { layer, kind } of resolveGraph(spec).nodes) {
+  const graph = resolveGraph(spec);
+  for (const { layer, kind } of graph.nodes) {
     for (const { key, shape } of kind.tensors(layer)) {
       const stored = byLayer.get(layer.name)?.get(key)?.shape;
       if (!stored || shapeText(stored) === shapeText(shape)) continue;
@@ -56,7 +57,7 @@ export function readNative(bytes: Uint8Array): ImportedModel {
     conventions: [],
     tensors: [...tensors.values()].map(({ name, shape, dtype }) => ({ source: name, shape, dtype, target: name })),
   };
-  return { spec, report };
+  return { spec, graph, report };
 }
 
 function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {
