@@ -38,13 +38,13 @@ export function checkStructure(spec: ModelSpec): void {
     if (typeof output !== 'string') object(output, `output ${i}`, FIELDS.output);
   }
   for (const [i, layer] of array(layers, 'layers').entries()) {
-    const { type, name, ...rest } = object(layer, `layer ${i}`);
+    const given = object(layer, `layer ${i}`);
+    const { type, name, inputs, initialState, weights } = given;
     const what = `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}'`;
-    for (const field of ['inputs', 'initialState']) {
-      if (rest[field] !== undefined) array(rest[field], `${what}: ${field}`);
-    }
-    if ('weights' in rest || ['gru', 'dense', 'embedding'].includes(type as string)) {
-      object(rest['weights'], `${what}: weights`);
+    if (inputs !== undefined) array(inputs, `${what}: inputs`);
+    if (initialState !== undefined) array(initialState, `${what}: initialState`);
+    if ('weights' in given || ['gru', 'dense', 'embedding'].includes(type as string)) {
+      object(weights, `${what}: weights`);
     }
   }
 }

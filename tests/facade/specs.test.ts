@@ -153,7 +153,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
 
 describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) => {
   const fields = ['name', 'type', 'inputs', ...kind.fields, 'weights'];
-  const odd = [...ODD, -1, 1.5, 2 ** 32 + 1, '4', Infinity, -0.5, new Float32Array(3), { then: 1 }];
+  const odd = [...ODD, undefined, -1, 1.5, 2 ** 32 + 1, '4', Infinity, -0.5, new Float32Array(3), { then: 1 }];
   const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
   const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
   const usesIds = type === 'embedding';
