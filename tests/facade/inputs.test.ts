@@ -52,6 +52,12 @@ describe('several inputs', () => {
     expect(outputs['rows']).toEqual({ data: floats(10, 20, 30, 40, 30, 20), shape: [2, 3, 1] });
   });
 
+  test('of one sequence come without shapes', () => {
+    const { outputs } = model.run({ a: numbers(4, 1), b: numbers(4, 2), v: numbers(3, 3), ids: [1, 2] });
+    expect(outputs['vector']).toEqual({ data: numbers(3, 3), shape: [3] });
+    expect(outputs['rows']).toEqual({ data: floats(20, 30), shape: [2, 1] });
+  });
+
   test('sequences of several lengths fit where their lengths do', () => {
     const { outputs } = model.run({
       a: [numbers(2, 1), numbers(4, 2)],
