@@ -9,6 +9,7 @@ import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from './source.ts';
 import type { ModelSpec } from './spec.ts';
+import { copySpec } from './structure.ts';
 import { checkFlag, checkOptions, describe, isRecord } from './tensor.ts';
 
 /** Options of `createModel` and `createGru`. */
@@ -56,7 +57,7 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
   async function compile(imported: CompileSource, options: ModelOptions): Promise<GruModel> {
     const backend = await resolve(options);
     // In one turn: weights that are checked are those that are packed.
-    const graph = resolveGraph(imported.spec);
+    const graph = imported.graph ?? resolveGraph(imported.spec);
     return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);
   }
   return {
@@ -64,7 +65,8 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
       const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS]);
       // The backend starts while the file is read.
       const [imported] = await Promise.all([reading().then(({ read }) => read(source, options)), resolve(options)]);
-      return compile(imported, options);
+      // What an option says of the wiring is the caller's.
+      return compile(imported.graph ? imported : { ...imported, spec: copySpec(imported.spec) }, options);
     },
     async inspect(source, given = {}) {
       const options = checkOptions('inspect', given, READ_OPTIONS);
@@ -73,11 +75,11 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
     async createModel(spec, given = {}) {
       const options = check('createModel', given, MODEL_OPTIONS);
       if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
-      return compile({ spec }, options);
+      return compile({ spec: copySpec(spec) }, options);
     },
     async createGru(config, weights, given = {}) {
       const options = check('createGru', given, MODEL_OPTIONS);
-      return compile({ spec: gruSpec(config, weights) }, options);
+      return compile({ spec: copySpec(gruSpec(config, weights)) }, options);
     },
   };
 }

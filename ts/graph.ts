@@ -3,7 +3,7 @@ import { isFloats, sizeOf } from './typed-array.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
 import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';
-import { readStructure } from './structure.ts';
+import { checkStructure } from './structure.ts';
 import type { LayerKind, ValueShape } from './layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 import { describe } from './tensor.ts';
@@ -60,12 +60,8 @@ function invalid(message: string): GruError {
  *
  * @throws GruError `invalid_spec` naming the layer and what does not fit, `unsupported` for an unknown type of layer.
  */
-export function resolveGraph(given: ModelSpec): Graph {
-  return connect(readStructure(given));
-}
-
-/** The graph of a spec whose form has been checked. */
-export function connect(spec: ModelSpec): Graph {
+export function resolveGraph(spec: ModelSpec): Graph {
+  checkStructure(spec);
   const values: GraphValue[] = [];
   const byRef = new Map<ValueRef, number>();
   const names = new Set<string>();
@@ -124,15 +120,15 @@ export function connect(spec: ModelSpec): Graph {
     );
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer) ?? ports[0]?.port;
-    for (const { port, ...shape } of ports) {
+    for (const { port, kind, dtype, size } of ports) {
       if (port === mainPort) byRef.set(layer.name, values.length);
       byRef.set(`${layer.name}:${port}`, values.length);
-      if (!(shape.size <= MAX_SIZE)) {
-        throw specError(layer, `gives rows of ${shape.size} values; at most ${MAX_SIZE} are possible`);
+      if (!(size <= MAX_SIZE)) {
+        throw specError(layer, `gives rows of ${size} values; at most ${MAX_SIZE} are possible`);
       }
-      width += shape.size;
+      width += size;
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
-      values.push({ ref: `${layer.name}:${port}`, used: false, ...shape });
+      values.push({ ref: `${layer.name}:${port}`, kind, dtype, size, used: false });
     }
     if (layer.type === 'gru') {
       for (const direction of directions(layer)) {

@@ -1,5 +1,6 @@
 import type { ImportedModel, ImportReport } from './formats/report.ts';
 import { resolveGraph } from './graph.ts';
+import { copySpec } from './structure.ts';
 import { describeModel, type ModelInfo } from './info.ts';
 
 /** What a model file holds: what the model takes, gives and consists of, and what was found in the file. */
@@ -11,7 +12,7 @@ export interface Inspection extends ModelInfo, ImportReport {
 }
 
 /** Describes what a reader returned. @throws GruError `invalid_spec`. */
-export function inspectModel({ spec, report }: ImportedModel): Inspection {
+export function inspectModel({ spec, graph, report }: ImportedModel): Inspection {
   const parametersByLayer = Object.fromEntries(
     spec.layers.map((layer): [string, number] => {
       const weights =
@@ -20,5 +21,5 @@ export function inspectModel({ spec, report }: ImportedModel): Inspection {
     }),
   );
   const parameters = Object.values(parametersByLayer).reduce((sum, count) => sum + count, 0);
-  return { ...report, ...describeModel(resolveGraph(spec)), parameters, parametersByLayer };
+  return { ...report, ...describeModel(graph ?? resolveGraph(copySpec(spec))), parameters, parametersByLayer };
 }

@@ -17,30 +17,36 @@ const DEEPEST = 8;
 const MAX_ITEMS = 2 ** 20;
 
 /**
- * A copy of a spec that may come from anywhere, each property read once, with the caller's arrays of weights in it. Its form is
- * checked: arrays where there must be arrays, objects where there must be objects, and no fields that nobody would read. The
- * rest is checked with the graph.
+ * A copy of a spec of the caller's, each property read once, with the caller's own arrays of weights in it.
  *
  * @throws GruError `invalid_spec`.
  */
-export function readStructure(given: ModelSpec): ModelSpec {
-  const spec = copy(given, 0);
+export function copySpec(given: ModelSpec): ModelSpec {
+  return copy(given, 0) as ModelSpec;
+}
+
+/**
+ * Checks the form of a spec: arrays where there must be arrays, objects where there must be objects, and no fields that nobody
+ * would read. The rest is checked with the graph.
+ *
+ * @throws GruError `invalid_spec`.
+ */
+export function checkStructure(spec: ModelSpec): void {
   const { inputs, layers, outputs } = object(spec, 'the spec', FIELDS.spec);
   for (const [i, input] of array(inputs, 'inputs').entries()) object(input, `input ${i}`, FIELDS.input);
   for (const [i, output] of outputs === undefined ? [] : array(outputs, 'outputs').entries()) {
     if (typeof output !== 'string') object(output, `output ${i}`, FIELDS.output);
   }
   for (const [i, layer] of array(layers, 'layers').entries()) {
-    const { type, name, ...rest } = object(layer, `layer ${i}`);
+    const given = object(layer, `layer ${i}`);
+    const { type, name, inputs, initialState, weights } = given;
     const what = `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}'`;
-    for (const field of ['inputs', 'initialState']) {
-      if (rest[field] !== undefined) array(rest[field], `${what}: ${field}`);
-    }
-    if ('weights' in rest || ['gru', 'dense', 'embedding'].includes(type as string)) {
-      object(rest['weights'], `${what}: weights`);
+    if (inputs !== undefined) array(inputs, `${what}: inputs`);
+    if (initialState !== undefined) array(initialState, `${what}: initialState`);
+    if ('weights' in given || ['gru', 'dense', 'embedding'].includes(type as string)) {
+      object(weights, `${what}: weights`);
     }
   }
-  return spec as ModelSpec;
 }
 
 /** What is no array, record or typed array stays what it is: the checks will say what was expected instead. */

@@ -5,6 +5,7 @@ import { GruError } from './errors.ts';
 import { resolveGraph } from './graph.ts';
 import { GruModel } from './model.ts';
 import type { ModelSpec } from './spec.ts';
+import { copySpec } from './structure.ts';
 import { checkFlag, checkOptions, describe, isRecord } from './tensor.ts';
 
 export * from './types.ts';
@@ -73,7 +74,7 @@ export function createModelSync(core: WasmCore, spec: ModelSpec): GruModel {
   if (!isRecord(spec)) {
     throw new GruError('invalid_spec', `createModelSync: the spec must be an object, got ${describe(spec)}`);
   }
-  const graph = resolveGraph(spec);
+  const graph = resolveGraph(copySpec(spec));
   const backend = backendFrom(relaxed ? 'relaxed' : 'baseline', module, kernels);
   return new GruModel(graph, backend.compile(graph), backend.name);
 }

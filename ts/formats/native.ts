@@ -24,12 +24,16 @@ export function readNative(bytes: Uint8Array): ImportedModel {
   if (json === undefined) throw new GruError('invalid_file', `the file has no __metadata__['${METADATA_KEY}']`);
   const { inputs, layers, outputs } = readDescription(json);
 
-  const byLayer = new Map<unknown, Map<string, SafetensorsTensor>>(layers.map(({ name }) => [name, new Map()]));
+  const names = new Set<unknown>(layers.map(({ name }) => name));
+  const byLayer = new Map<unknown, Map<string, SafetensorsTensor>>();
   for (const tensor of tensors.values()) {
     const slash = tensor.name.lastIndexOf('/');
-    const found = slash < 0 ? undefined : byLayer.get(tensor.name.slice(0, slash));
-    if (!found) throw new GruError('invalid_file', `tensor '${tensor.name}' belongs to no layer of the spec`);
-    found.set(tensor.name.slice(slash + 1), tensor);
+    const layer = tensor.name.slice(0, Math.max(slash, 0));
+    if (slash < 0 || !names.has(layer)) {
+      throw new GruError('invalid_file', `tensor '${tensor.name}' belongs to no layer of the spec`);
+    }
+    const found = byLayer.get(layer) ?? new Map<string, SafetensorsTensor>();
+    byLayer.set(layer, found.set(tensor.name.slice(slash + 1), tensor));
   }
   const spec = {
     inputs,
@@ -40,7 +44,8 @@ export function readNative(bytes: Uint8Array): ImportedModel {
     ...(outputs === undefined ? {} : { outputs }),
   } as ModelSpec;
 
-  for (const { layer, kind } of resolveGraph(spec).nodes) {
+  const graph = resolveGraph(spec);
+  for (const { layer, kind } of graph.nodes) {
     for (const { key, shape } of kind.tensors(layer)) {
       const stored = byLayer.get(layer.name)?.get(key)?.shape;
       if (!stored || shapeText(stored) === shapeText(shape)) continue;
@@ -56,7 +61,7 @@ export function readNative(bytes: Uint8Array): ImportedModel {
     conventions: [],
     tensors: [...tensors.values()].map(({ name, shape, dtype }) => ({ source: name, shape, dtype, target: name })),
   };
-  return { spec, report };
+  return { spec, graph, report };
 }
 
 function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {

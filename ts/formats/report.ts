@@ -1,3 +1,4 @@
+import type { Graph } from '../graph.ts';
 import type { ModelSpec } from '../spec.ts';
 import type { GraphBinding } from './onnx/binding.ts';
 import type { OnnxOptions } from './onnx/source.ts';
@@ -32,6 +33,8 @@ export interface ImportedTensor {
 /** What a reader of a format returns. */
 export interface ImportedModel {
   spec: ModelSpec;
+  /** Of a reader that had to resolve it anyway, for a spec that is all the reader's. */
+  graph?: Graph | undefined;
   report: ImportReport;
 }
 
