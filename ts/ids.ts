@@ -1,7 +1,7 @@
 import { GruError } from './errors.ts';
-import { kindOf } from './typed-array.ts';
 import type { InputPort } from './inputs.ts';
 import { describe, shapeText } from './tensor.ts';
+import { kindOf } from './typed-array.ts';
 
 /**
  * Reads ids into memory of ours: each once (`first` is one that has been read), and checked there.

@@ -1,11 +1,11 @@
 import { fromLengths, packRows, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
 import { GruError } from './errors.ts';
 import { checkFilled, copyInto, isGone, lengthOf, moved, readTensor, viewOf } from './foreign.ts';
-import { isFloats, kindOf, type Values } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, ints, MAX_VALUES } from './limits.ts';
 import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from './tensor.ts';
+import { isFloats, kindOf, type Values } from './typed-array.ts';
 
 /**
  * One input of {@link GruModel.run}. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one

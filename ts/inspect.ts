@@ -1,6 +1,5 @@
 import type { ImportedModel, ImportReport } from './formats/report.ts';
 import { resolveGraph } from './graph.ts';
-import { copySpec } from './structure.ts';
 import { describeModel, type ModelInfo } from './info.ts';
 
 /** What a model file holds: what the model takes, gives and consists of, and what was found in the file. */
@@ -21,5 +20,5 @@ export function inspectModel({ spec, graph, report }: ImportedModel): Inspection
     }),
   );
   const parameters = Object.values(parametersByLayer).reduce((sum, count) => sum + count, 0);
-  return { ...report, ...describeModel(graph ?? resolveGraph(copySpec(spec))), parameters, parametersByLayer };
+  return { ...report, ...describeModel(graph ?? resolveGraph(spec)), parameters, parametersByLayer };
 }

@@ -11,19 +11,22 @@ export function ints(length: number, what: string): Int32Array {
   return allocate(length, what, () => new Int32Array(length));
 }
 
-/** @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants. */
-export function allocate<T>(length: number, what: string, make: () => T): T {
-  if (length > MAX_VALUES) throw noRoom(length, what);
+/**
+ * Makes room for `length` values. `what` needs them: given by a function where its text costs as much as a small array does.
+ *
+ * @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants.
+ */
+export function allocate<T>(length: number, what: string | (() => string), make: () => T): T {
+  const refused = (cause?: unknown) => {
+    const name = typeof what === 'string' ? what : what();
+    return new GruError('out_of_memory', `${name}: ${length} values do not fit into memory`, { cause });
+  };
+  if (length > MAX_VALUES) throw refused();
   try {
     return make();
   } catch (error) {
-    throw error instanceof RangeError ? noRoom(length, what, error) : error;
+    throw error instanceof RangeError ? refused(error) : error;
   }
-}
-
-/** What to throw where an array of more values than {@link MAX_VALUES}, or than the engine grants, was wanted. */
-export function noRoom(length: number, what: string, cause?: unknown): GruError {
-  return new GruError('out_of_memory', `${what}: ${length} values do not fit into memory`, { cause });
 }
 
 /** @throws GruError `out_of_memory`. */

@@ -3,7 +3,6 @@ import { type Padding, padRows } from './batch.ts';
 import { GruError } from './errors.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from './flow.ts';
 import { checkCount, fill, moved, partOf } from './foreign.ts';
-import { sizeOf } from './typed-array.ts';
 import type { ImportReport } from './formats/report.ts';
 import { saveModel } from './formats/save.ts';
 import type { Graph } from './graph.ts';
@@ -19,6 +18,7 @@ import type { StepInput } from './step.ts';
 import { GruStream, type StreamState } from './stream.ts';
 import { GruStreams } from './streams.ts';
 import { checkFlag, checkKnown, checkOptions, describe, type TensorLike } from './tensor.ts';
+import { sizeOf } from './typed-array.ts';
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {

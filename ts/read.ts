@@ -5,6 +5,7 @@ import type { ImportedModel, ImportOptions } from './formats/report.ts';
 import { inspectModel, type Inspection } from './inspect.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from './source.ts';
 import { readKind } from './source-kind.ts';
+import { copySpec } from './structure.ts';
 import { describe } from './tensor.ts';
 
 /** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
@@ -35,7 +36,14 @@ export async function read(source: ModelSource, options: ReadOptions): Promise<I
   const name = sourceName(source);
   const { bytes, place } = await openSource(source, context);
   const sidecar = filesBeside(place ?? bytes, files, context);
-  return readModel(bytes, { options: imports, sidecar, budget, ...(name === undefined ? {} : { name }) });
+  const imported = await readModel(bytes, {
+    options: imports,
+    sidecar,
+    budget,
+    ...(name === undefined ? {} : { name }),
+  });
+  // What an option says of the wiring is the caller's.
+  return imported.graph ? imported : { ...imported, spec: copySpec(imported.spec) };
 }
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */

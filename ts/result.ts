@@ -1,11 +1,11 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from './errors.ts';
 import { checkFilled, isGone, overlap, readTensor } from './foreign.ts';
-import { isFloats, sizeOf } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { type StateGroup, stateShape } from './states.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, zeros } from './tensor.ts';
+import { isFloats, sizeOf } from './typed-array.ts';
 
 /** What `model.run` returns. All of it belongs to the caller. */
 export interface RunResult {
@@ -42,15 +42,20 @@ export interface Target {
 
 /** A new result. @throws GruError `out_of_memory`. */
 export function newTarget(graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
-  const result = { outputs: {} as Record<string, Tensor>, states: {} as Record<string, Tensor> };
-  const outputs: Float32Array[] = [];
-  const states: Float32Array[] = [];
-  for (const output of graph.outputs) {
-    outputs.push(add(result.outputs, output.name, outputShape(output, run)));
-  }
-  for (const group of groups) states.push(add(result.states, group.layer, stateShape(group, run)));
-  const output = result.outputs[graph.outputs[0]!.name]!;
-  return { result: { output, ...result }, outputs, states, reused: false };
+  const outputs: Record<string, Tensor> = {};
+  const arrays = graph.outputs.map((port) => add(outputs, port.name, outputShape(port, run)));
+  const { states, arrays: hidden } = newStates(groups, run);
+  const output = outputs[graph.outputs[0]!.name]!;
+  return { result: { output, outputs, states }, outputs: arrays, states: hidden, reused: false };
+}
+
+/** New final states, by gru layer, and their arrays. @throws GruError `out_of_memory`. */
+export function newStates(
+  groups: readonly StateGroup[],
+  run: RunInputs,
+): { states: Record<string, Tensor>; arrays: Float32Array[] } {
+  const states: Record<string, Tensor> = {};
+  return { states, arrays: groups.map((group) => add(states, group.layer, stateShape(group, run))) };
 }
 
 /** Adds a new tensor to a record, as its own property whatever the name; `Object.fromEntries` took 0.2 us. @returns Its data. */

@@ -1,7 +1,7 @@
 import { GruError } from './errors.ts';
-import { kindOf, sizeOf } from './typed-array.ts';
 import { allocate } from './limits.ts';
 import { describe } from './tensor.ts';
+import { kindOf, sizeOf } from './typed-array.ts';
 
 /**
  * 'GRUs', the version of the layout, the model's fingerprint, the number of values; then the values; then, from version 2 on and

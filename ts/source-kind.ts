@@ -1,6 +1,6 @@
 import { GruError } from './errors.ts';
-import { kindOf } from './typed-array.ts';
 import { describe } from './tensor.ts';
+import { kindOf } from './typed-array.ts';
 
 /** Where a model file comes from: a path (in a browser: a URL relative to the page), a URL, a response, or the bytes. */
 export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;

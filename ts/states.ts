@@ -1,9 +1,9 @@
 import { GruError } from './errors.ts';
 import { checkFilled, isGone, partOf, readTensor } from './foreign.ts';
-import { isFloats, sizeOf } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
-import { describe, isRecord, sameShape, shapeText, type Tensor, type TensorLike, zeros } from './tensor.ts';
+import { describe, isRecord, sameShape, shapeText, type TensorLike } from './tensor.ts';
+import { isFloats, sizeOf } from './typed-array.ts';
 
 /** Hidden states of one gru layer: (directions, batch, hiddenSize), forward first; without the batch for one sequence. */
 export type StateInput = TensorLike | Float32Array;
@@ -94,11 +94,6 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
     );
   }
   return data;
-}
-
-/** New states, by layer. */
-export function newStates(groups: readonly StateGroup[], run: RunInputs): Record<string, Tensor> {
-  return Object.fromEntries(groups.map((group) => [group.layer, zeros(stateShape(group, run))]));
 }
 
 /** Fills final states, by intrinsics alone: the arrays may be the caller's. `read` copies state number `index` out, so too. */

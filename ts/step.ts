@@ -1,12 +1,12 @@
 import type { BackendState } from './backend.ts';
 import { GruError } from './errors.ts';
 import { copyInto, fill, lengthOf, overlap } from './foreign.ts';
-import { isFloats, setFrom, sizeOf, type Values } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
 import { checkFeatures } from './inputs.ts';
 import { ints } from './limits.ts';
 import { describe, isArrayLike, isRecord } from './tensor.ts';
+import { isFloats, setFrom, sizeOf, type Values } from './typed-array.ts';
 
 /** What one step takes for one input: (batch, size) features, or (batch) ids, or an id where batch is 1. */
 export type StepValue = Float32Array | ArrayLike<number> | number;

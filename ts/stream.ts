@@ -1,12 +1,12 @@
 import type { BackendState, CompiledModel } from './backend.ts';
 import { GruError } from './errors.ts';
 import { viewOf } from './foreign.ts';
-import { isFloats } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput } from './step.ts';
 import { describe } from './tensor.ts';
+import { isFloats } from './typed-array.ts';
 
 /** A stream's state in the backend. The model keeps these, not the streams, so that a forgotten stream can be collected. */
 export class StreamState implements Resource {

@@ -1,13 +1,13 @@
 import type { BackendState, CompiledModel } from './backend.ts';
 import { GruError } from './errors.ts';
 import { lengthOf, viewOf } from './foreign.ts';
-import { isFloats } from './typed-array.ts';
 import type { Graph } from './graph.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput } from './step.ts';
 import { StreamState } from './stream.ts';
 import { describe, isArrayLike } from './tensor.ts';
+import { isFloats } from './typed-array.ts';
 
 /**
  * Many live sequences on one model, each fed when its data comes. A sequence costs the memory of its hidden states; whichever

@@ -1,8 +1,8 @@
 import { GruError } from './errors.ts';
 import { lengthOf } from './foreign.ts';
-import { kindOf } from './typed-array.ts';
 import type { ModelSpec } from './spec.ts';
 import { describe, isArrayLike, isRecord, isRevoked } from './tensor.ts';
+import { kindOf } from './typed-array.ts';
 
 const FIELDS = {
   spec: ['inputs', 'layers', 'outputs'],

@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { MAX_VALUES, noRoom } from './limits.ts';
+import { allocate } from './limits.ts';
 import { kindOf } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
@@ -79,12 +79,8 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 /** A new tensor. @throws GruError `out_of_memory`. */
 export function zeros(shape: number[]): Tensor {
   const length = product(shape);
-  try {
-    if (length <= MAX_VALUES) return { data: new Float32Array(length), shape };
-  } catch (cause) {
-    throw noRoom(length, `a result of shape ${shapeText(shape)}`, cause);
-  }
-  throw noRoom(length, `a result of shape ${shapeText(shape)}`);
+  const what = () => `a result of shape ${shapeText(shape)}`;
+  return { data: allocate(length, what, () => new Float32Array(length)), shape };
 }
 
 /**

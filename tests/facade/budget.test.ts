@@ -1,16 +1,6 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_MAX_BYTES, ReadBudget } from '../../ts/budget.ts';
-import { GruError } from '../../ts/errors.ts';
-
-const failure = (act: () => unknown): GruError => {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(GruError);
-    return error as GruError;
-  }
-  throw new Error('nothing was thrown');
-};
+import { failure } from './helpers.ts';
 
 test('a budget of one byte is one', () => {
   const budget = new ReadBudget(1);

@@ -122,6 +122,17 @@ export function expectClose(
   }
 }
 
+/** The GruError that a call throws. */
+export function failure(act: () => unknown): GruError {
+  try {
+    act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(GruError);
+    return error as GruError;
+  }
+  throw new Error('nothing was thrown');
+}
+
 /** Expects a GruError with this code whose message holds all of `words`. */
 export async function expectError(f: () => unknown, code: GruErrorCode, ...words: string[]): Promise<void> {
   let error: unknown;

@@ -1,17 +1,7 @@
 import { expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
 import { readIds } from '../../ts/ids.ts';
 import type { InputPort } from '../../ts/inputs.ts';
-
-const failure = (act: () => unknown): GruError => {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(GruError);
-    return error as GruError;
-  }
-  throw new Error('nothing was thrown');
-};
+import { failure } from './helpers.ts';
 
 const input = { name: 'ids', vocabularySize: 11 } as InputPort;
 

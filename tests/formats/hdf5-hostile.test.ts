@@ -37,6 +37,18 @@ const [INNER, GROUP] = [
 
 const [DATASPACE, LAYOUT, ATTRIBUTE, CONTINUATION, SYMBOLS] = [1, 8, 12, 16, 17];
 type Patch = (view: DataView) => void;
+const byte = (at: number, value: number) => (v: DataView) => {
+  v.setUint8(at, value);
+};
+const word16 = (at: number, value: number) => (v: DataView) => {
+  v.setUint16(at, value, true);
+};
+const word32 = (at: number, value: number) => (v: DataView) => {
+  v.setUint32(at, value, true);
+};
+const word64 = (at: number, value: bigint) => (v: DataView) => {
+  v.setBigUint64(at, value, true);
+};
 const HUGE = 0xffff_ffff_ffff_fff0n;
 
 /** All of a file. */
@@ -64,17 +76,16 @@ const listSpace = list + 8 + 8 + 8;
 const text = attribute[0]!.body;
 const textData = text + 8 + 8 + 16 + 8;
 
+const goesOnInItself: Patch = (v) => {
+  const { at, body } = messages(ROOT)[1]!;
+  v.setUint16(ROOT + 2, 65_535, true);
+  v.setUint16(at, CONTINUATION, true);
+  v.setBigUint64(body, BigInt(at), true);
+  v.setBigUint64(body + 8, HUGE, true);
+};
+
 describe.each<[string, Patch]>([
-  [
-    'a header that goes on in itself',
-    (v) => {
-      const { at, body } = messages(ROOT)[1]!;
-      v.setUint16(ROOT + 2, 65_535, true);
-      v.setUint16(at, CONTINUATION, true);
-      v.setBigUint64(body, BigInt(at), true);
-      v.setBigUint64(body + 8, HUGE, true);
-    },
-  ],
+  ['a header that goes on in itself', goesOnInItself],
   [
     'two headers that go on in each other',
     (v) => {
@@ -90,24 +101,9 @@ describe.each<[string, Patch]>([
       }
     },
   ],
-  [
-    'a header of 65,535 messages',
-    (v) => {
-      v.setUint16(INNER + 2, 65_535, true);
-    },
-  ],
-  [
-    'a header of a huge size',
-    (v) => {
-      v.setUint32(INNER + 8, 0xffff_ffff, true);
-    },
-  ],
-  [
-    'a group that is its own member',
-    (v) => {
-      v.setBigUint64(tables[0]! + 16, BigInt(GROUP), true);
-    },
-  ],
+  ['a header of 65,535 messages', word16(INNER + 2, 65_535)],
+  ['a header of a huge size', word32(INNER + 8, 0xffff_ffff)],
+  ['a group that is its own member', word64(tables[0]! + 16, BigInt(GROUP))],
   [
     "a group whose members are the root's",
     (v) => {
@@ -115,12 +111,7 @@ describe.each<[string, Patch]>([
       for (const k of [0, 8]) v.setBigUint64(to + k, v.getBigUint64(from + k, true), true);
     },
   ],
-  [
-    'a table of 65,535 members',
-    (v) => {
-      v.setUint16(tables[0]! + 6, 65_535, true);
-    },
-  ],
+  ['a table of 65,535 members', word16(tables[0]! + 6, 65_535)],
   [
     'a tree that is its own child',
     (v) => {
@@ -129,18 +120,8 @@ describe.each<[string, Patch]>([
       v.setBigUint64(tree + 32, BigInt(tree), true);
     },
   ],
-  [
-    'a heap of a huge size',
-    (v) => {
-      v.setBigUint64(find('HEAP') + 8, HUGE, true);
-    },
-  ],
-  [
-    'names outside of the heap',
-    (v) => {
-      v.setBigUint64(tables[0]! + 8, HUGE, true);
-    },
-  ],
+  ['a heap of a huge size', word64(find('HEAP') + 8, HUGE)],
+  ['names outside of the heap', word64(tables[0]! + 8, HUGE)],
   [
     'huge dimensions',
     (v) => {
@@ -148,12 +129,7 @@ describe.each<[string, Patch]>([
       v.setBigUint64(bodyOf(INNER, DATASPACE) + 16, 2n ** 40n, true);
     },
   ],
-  [
-    'dimensions of 2^64',
-    (v) => {
-      v.setBigUint64(bodyOf(INNER, DATASPACE) + 8, HUGE, true);
-    },
-  ],
+  ['dimensions of 2^64', word64(bodyOf(INNER, DATASPACE) + 8, HUGE)],
   [
     'dimensions whose product wraps to the size',
     (v) => {
@@ -161,96 +137,21 @@ describe.each<[string, Patch]>([
       v.setBigUint64(bodyOf(INNER, DATASPACE) + 16, 2n, true);
     },
   ],
-  [
-    '255 dimensions',
-    (v) => {
-      v.setUint8(bodyOf(INNER, DATASPACE) + 1, 255);
-    },
-  ],
-  [
-    'data past the end',
-    (v) => {
-      v.setBigUint64(bodyOf(INNER, LAYOUT) + 2, HUGE, true);
-    },
-  ],
-  [
-    'data of a huge size',
-    (v) => {
-      v.setBigUint64(bodyOf(INNER, LAYOUT) + 10, HUGE, true);
-    },
-  ],
-  [
-    'a list of 2^40 texts',
-    (v) => {
-      v.setBigUint64(listSpace + 8, 2n ** 40n, true);
-    },
-  ],
-  [
-    'a list of 2^64 texts',
-    (v) => {
-      v.setBigUint64(listSpace + 8, HUGE, true);
-    },
-  ],
-  [
-    'a list of 255 dimensions',
-    (v) => {
-      v.setUint8(listSpace + 1, 255);
-    },
-  ],
-  [
-    'texts of 4 GB',
-    (v) => {
-      v.setUint32(list + 8 + 8 + 4, 0xffff_ffff, true);
-    },
-  ],
-  [
-    'an attribute with a name of 64 KB',
-    (v) => {
-      v.setUint16(list + 2, 0xffff, true);
-    },
-  ],
-  [
-    'an attribute with a type of 64 KB',
-    (v) => {
-      v.setUint16(list + 4, 0xffff, true);
-    },
-  ],
-  [
-    'an attribute with a space of 64 KB',
-    (v) => {
-      v.setUint16(list + 6, 0xffff, true);
-    },
-  ],
-  [
-    'a message of 64 KB',
-    (v) => {
-      v.setUint16(attribute.at(-1)!.at + 2, 0xffff, true);
-    },
-  ],
-  [
-    'a text in a heap far away',
-    (v) => {
-      v.setBigUint64(textData + 4, HUGE, true);
-    },
-  ],
-  [
-    "a text that is its heap's number 9",
-    (v) => {
-      v.setUint32(textData + 12, 9, true);
-    },
-  ],
-  [
-    'a heap of texts of a huge size',
-    (v) => {
-      v.setBigUint64(find('GCOL') + 8, HUGE, true);
-    },
-  ],
-  [
-    'a text of a huge size in the heap',
-    (v) => {
-      v.setBigUint64(find('GCOL') + 24, HUGE, true);
-    },
-  ],
+  ['255 dimensions', byte(bodyOf(INNER, DATASPACE) + 1, 255)],
+  ['data past the end', word64(bodyOf(INNER, LAYOUT) + 2, HUGE)],
+  ['data of a huge size', word64(bodyOf(INNER, LAYOUT) + 10, HUGE)],
+  ['a list of 2^40 texts', word64(listSpace + 8, 2n ** 40n)],
+  ['a list of 2^64 texts', word64(listSpace + 8, HUGE)],
+  ['a list of 255 dimensions', byte(listSpace + 1, 255)],
+  ['texts of 4 GB', word32(list + 8 + 8 + 4, 0xffff_ffff)],
+  ['an attribute with a name of 64 KB', word16(list + 2, 0xffff)],
+  ['an attribute with a type of 64 KB', word16(list + 4, 0xffff)],
+  ['an attribute with a space of 64 KB', word16(list + 6, 0xffff)],
+  ['a message of 64 KB', word16(attribute.at(-1)!.at + 2, 0xffff)],
+  ['a text in a heap far away', word64(textData + 4, HUGE)],
+  ["a text that is its heap's number 9", word32(textData + 12, 9)],
+  ['a heap of texts of a huge size', word64(find('GCOL') + 8, HUGE)],
+  ['a text of a huge size in the heap', word64(find('GCOL') + 24, HUGE)],
 ])('%s', (_, patch) => {
   test('ends in a GruError, or in what the bytes are, in bounded work', () => {
     const bytes = file.slice();
@@ -271,38 +172,10 @@ describe.each<[string, Patch]>([
 });
 
 test.each<[string, Patch, RegExp]>([
-  [
-    'a header that goes on in itself',
-    (v) => {
-      const { at, body } = messages(ROOT)[1]!;
-      v.setUint16(ROOT + 2, 65_535, true);
-      v.setUint16(at, CONTINUATION, true);
-      v.setBigUint64(body, BigInt(at), true);
-      v.setBigUint64(body + 8, HUGE, true);
-    },
-    /repeat or overlap|damaged/,
-  ],
-  [
-    'huge dimensions',
-    (v) => {
-      v.setBigUint64(bodyOf(INNER, DATASPACE) + 8, 2n ** 40n, true);
-    },
-    /inner.*24 bytes/,
-  ],
-  [
-    'data of a huge size',
-    (v) => {
-      v.setBigUint64(bodyOf(INNER, LAYOUT) + 10, HUGE, true);
-    },
-    /inner.*bytes/,
-  ],
-  [
-    'a list of 2^40 texts',
-    (v) => {
-      v.setBigUint64(listSpace + 8, 2n ** 40n, true);
-    },
-    /'list' says to have more/,
-  ],
+  ['a header that goes on in itself', goesOnInItself, /repeat or overlap|damaged/],
+  ['huge dimensions', word64(bodyOf(INNER, DATASPACE) + 8, 2n ** 40n), /inner.*24 bytes/],
+  ['data of a huge size', word64(bodyOf(INNER, LAYOUT) + 10, HUGE), /inner.*bytes/],
+  ['a list of 2^40 texts', word64(listSpace + 8, 2n ** 40n), /'list' says to have more/],
 ])('%s is refused', (_, patch, message) => {
   const bytes = file.slice();
   patch(new DataView(bytes.buffer));

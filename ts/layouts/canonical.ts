@@ -1,8 +1,8 @@
 import { GruError } from '../errors.ts';
 import { lengthOf, viewOf } from '../foreign.ts';
-import { isFloats } from '../typed-array.ts';
 import type { GruWeights } from '../spec.ts';
 import { describe, isArrayLike, shapeText } from '../tensor.ts';
+import { isFloats } from '../typed-array.ts';
 
 /** Weights of one direction in the canonical form of {@link GruWeights}. */
 export interface DirectionWeights {

@@ -3,9 +3,9 @@ import { padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
 import type { RunOptions } from '../model.ts';
-import { outputShape, paddedBy, type RunResult } from '../result.ts';
+import { newStates, outputShape, paddedBy, type RunResult } from '../result.ts';
 import type { ValueKind } from '../spec.ts';
-import { fillStates, newStates, readStates, type StateGroup } from '../states.ts';
+import { fillStates, readStates, type StateGroup } from '../states.ts';
 import { type Tensor, zeros } from '../tensor.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
@@ -173,8 +173,7 @@ export class Assembly {
       }
       return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
-    const states = newStates(groups, run);
-    const arrays = groups.map(({ layer }) => states[layer]!.data);
+    const { states, arrays } = newStates(groups, run);
     fillStates(groups, arrays, (index, out) => {
       out.set(this.results[this.graph.outputs.length + index]!);
     });
