@@ -1,9 +1,8 @@
 import { GruError } from './errors.ts';
 import { LAYERS, layerKind } from './layers/index.ts';
-import { directions } from './layers/gru.ts';
 import { MAX_SIZE, specError } from './layers/check.ts';
 import { checkStructure } from './structure.ts';
-import type { LayerKind, ValueShape } from './layers/kind.ts';
+import type { LayerKind, StateSlot, ValueShape } from './layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 import { describe } from './tensor.ts';
 import { isFloats, sizeOf } from './typed-array.ts';
@@ -17,7 +16,7 @@ export interface Graph {
   inputs: { name: string; dtype: 'float32' | 'int32'; size: number; kind: ValueKind; vocabularySize: number }[];
   nodes: GraphNode[];
   outputs: { name: string; value: number; size: number; kind: ValueKind }[];
-  /** Hidden states, one a direction of each gru layer, in the order of the layers. */
+  /** State slots, in the order of the layers. */
   states: GraphState[];
   /** Why the model cannot run step by step; undefined if it can. */
   notStreamable: string | undefined;
@@ -39,13 +38,9 @@ export interface GraphNode {
   outputCount: number;
 }
 
-export interface GraphState {
+export interface GraphState extends StateSlot {
   layer: string;
-  direction: 'forward' | 'reverse';
-  hiddenSize: number;
   node: number;
-  /** The state is computed by the graph (initialState): what the caller gives would be overwritten. */
-  fromGraph: boolean;
 }
 
 /** Most values that all layers give for one step: 256 MB. */
@@ -130,21 +125,9 @@ export function resolveGraph(spec: ModelSpec): Graph {
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
       values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, used: false });
     }
-    if (layer.type === 'gru') {
-      for (const direction of directions(layer)) {
-        states.push({
-          layer: layer.name,
-          direction,
-          hiddenSize: layer.hiddenSize,
-          node: nodes.length,
-          fromGraph: layer.initialState !== undefined,
-        });
-      }
-    }
-    if (layer.type === 'embedding') {
-      const ids = inputs[main[0]!];
-      if (ids) ids.vocabularySize = Math.min(ids.vocabularySize, layer.vocabularySize);
-    }
+    for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
+    const ids = inputs[main[0]!];
+    if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
     const why = kind.notStreamable?.(layer);
     if (why) notStreamable ??= `${reader} cannot run step by step: ${why}`;
     nodes.push({ layer, kind, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });

@@ -1,4 +1,5 @@
 import type { Graph } from './graph.ts';
+import type { StateSlot } from './layers/kind.ts';
 import type { LayerSpec, ValueKind } from './spec.ts';
 import { groupStates } from './states.ts';
 import { type Dimension, product } from './tensor.ts';
@@ -10,7 +11,7 @@ export interface ModelInfo {
   /** What they return, in order. */
   readonly outputs: readonly OutputInfo[];
   readonly layers: readonly LayerInfo[];
-  /** The hidden states: one entry a gru layer, in the order of the layers. */
+  /** The states: one entry a gru or rnn layer, two an lstm layer, in the order of the layers. */
   readonly states: readonly StateInfo[];
   /** Whether `createStream` works: no layer reads a sequence from its end. */
   readonly streamable: boolean;
@@ -40,8 +41,10 @@ export interface LayerInfo {
 }
 
 export interface StateInfo {
-  /** Name of the gru layer. */
+  /** Name of the recurrent layer. */
   readonly name: string;
+  /** Which of its states: `hidden`, or an lstm's `cell`. */
+  readonly slot: StateSlot['slot'];
   readonly shape: readonly Dimension[];
   /** Whether `initialStates` may give it: false where the model itself computes it. */
   readonly settable: boolean;
@@ -73,9 +76,10 @@ export function describeModel(graph: Graph): ModelInfo {
         parameters: present.reduce((sum, { shape }) => sum + product(shape), 0),
       };
     }),
-    states: groupStates(graph).map(({ layer, count, hiddenSize, fromGraph }) => ({
+    states: groupStates(graph).map(({ layer, slot, count, size, fromGraph }) => ({
       name: layer,
-      shape: [count, 'batch', hiddenSize],
+      slot,
+      shape: [count, 'batch', size],
       settable: !fromGraph,
     })),
     streamable: graph.notStreamable === undefined,

@@ -11,22 +11,33 @@ import { type ModelInput, readInputs, type RunInputs } from './inputs.ts';
 import { freeNow, freeWhenForgotten } from './lifetime.ts';
 import { ModelResources } from './resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from './result.ts';
-import { fillStates, groupStates, readStates, type StateGroup, type StateInput, type StateRecord } from './states.ts';
+import {
+  fillStates,
+  groupStates,
+  type LayerState,
+  type LstmStateInput,
+  readStates,
+  type StateGroup,
+  type StateInput,
+  stateName,
+  type StateRecord,
+} from './states.ts';
 import type { ModelSpec } from './spec.ts';
 import { fingerprint } from './snapshot.ts';
 import type { StepInput } from './step.ts';
 import { GruStream, type StreamState } from './stream.ts';
 import { GruStreams } from './streams.ts';
-import { checkFlag, checkKnown, checkOptions, describe, type TensorLike } from './tensor.ts';
+import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from './tensor.ts';
 import { sizeOf } from './typed-array.ts';
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
   /**
-   * Hidden states to start from, by gru layer: (directions, batch, hiddenSize), or (directions, hiddenSize) for one sequence.
-   * Layers left out start from zeros. A model with one gru layer takes its states without a record too.
+   * States to start from, by recurrent layer: (directions, batch, hiddenSize), or (directions, hiddenSize) for one sequence; for an
+   * lstm `{ hidden, cell }` of such. What is left out starts from zeros. A model with one recurrent layer takes its states without a
+   * record too.
    */
-  initialStates?: StateRecord | StateInput | undefined;
+  initialStates?: StateRecord | LstmStateInput | StateInput | undefined;
   /** Sequences come and go as (steps, batch, size) instead of (batch, steps, size). Default false. */
   timeMajor?: boolean | undefined;
   /**
@@ -48,7 +59,7 @@ export interface RunOptions {
    * What an earlier run returned, for a run of the same shapes: its arrays are filled and it is returned, so that nothing large is
    * allocated. `out.states` may be the `initialStates` too, and its outputs the input; arrays that overlap each other are refused.
    */
-  out?: RunResult | undefined;
+  out?: RunResult<Record<string, LayerState>> | undefined;
 }
 
 /** Options of {@link GruModel.createStream}. */
@@ -136,7 +147,10 @@ export class GruModel implements ModelInfo {
    * let result;
    * for (const x of batches) use((result = model.run(x, { out: result })));              // new arrays for the first only
    */
-  run(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult {
+  run<States extends Record<string, LayerState> = Record<string, Tensor>>(
+    input: ModelInput | Record<string, ModelInput>,
+    options: RunOptions = {},
+  ): RunResult<States> {
     const graph = this.alive();
     checkKnown('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
     const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
@@ -149,21 +163,22 @@ export class GruModel implements ModelInfo {
     const target = out === undefined ? newTarget(graph, this.groups, run) : readOut(out, graph, this.groups, run);
     // What ran of the caller's code meanwhile may have run the model, which is fine, or disposed it. From here on none runs.
     this.alive();
-    if (run.batch === 0) return target.result;
+    if (run.batch === 0) return target.result as RunResult<never>;
     try {
       const state = this.resources.stateFor(run);
       state.reset();
-      this.groups.forEach(({ layer, first, count, hiddenSize }, g) => {
-        const size = run.batch * hiddenSize;
+      this.groups.forEach((group, g) => {
+        const { first, count } = group;
+        const size = run.batch * group.size;
         const given = initial[g];
-        if (given && sizeOf(given) !== count * size) throw moved(`initialStates['${layer}']`);
+        if (given && sizeOf(given) !== count * size) throw moved(stateName('initialStates', group));
         for (let i = 0; given && i < count; i++) state.writeHidden(first + i, partOf(given, i * size, (i + 1) * size));
       });
       graph.inputs.forEach(({ dtype }, i) => {
         run.copy(i, dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i));
       });
       state.run();
-      return this.collect(graph, run, state, target);
+      return this.collect(graph, run, state, target) as RunResult<never>;
     } catch (error) {
       this.resources.dropRunState();
       throw error;
@@ -256,7 +271,7 @@ export class GruModel implements ModelInfo {
     return this.graph;
   }
 
-  private collect(graph: Graph, run: RunInputs, state: BackendState, target: Target): RunResult {
+  private collect(graph: Graph, run: RunInputs, state: BackendState, target: Target): Target['result'] {
     graph.outputs.forEach((output, i) => {
       const data = target.outputs[i]!;
       const ragged = paddedBy(output, run);

@@ -3,18 +3,18 @@ import { GruError } from './errors.ts';
 import { checkFilled, lengthOf, overlap, readTensor } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
-import { type StateGroup, stateShape } from './states.ts';
+import { type LayerState, newStates, own, pickStates, type StateGroup, stateName, stateShape } from './states.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, zeros } from './tensor.ts';
 import { isFloats } from './typed-array.ts';
 
-/** What `model.run` returns. All of it belongs to the caller. */
-export interface RunResult {
+/** What `model.run` returns. All of it belongs to the caller. `States`: what is known of the layers' states by name. */
+export interface RunResult<States extends Record<string, LayerState> = Record<string, Tensor>> {
   /** The model's first output. A sequence is (batch, steps, size), a vector (batch, size). */
   output: Tensor;
   /** All outputs by name. */
   outputs: Record<string, Tensor>;
-  /** Final hidden states by gru layer: (directions, batch, hiddenSize), forward first. */
-  states: Record<string, Tensor>;
+  /** Final states by recurrent layer: (directions, batch, hiddenSize), forward first; of an lstm `{ hidden, cell }`. */
+  states: States;
 }
 
 /** The shape of an output in a run. */
@@ -32,9 +32,9 @@ export function paddedBy({ kind }: Graph['outputs'][number], { ragged }: RunInpu
 
 /** What a run fills: a result, and its arrays. */
 export interface Target {
-  result: RunResult;
+  result: RunResult<Record<string, LayerState>>;
   outputs: Float32Array[];
-  /** By gru layer. */
+  /** By group of states. */
   states: Float32Array[];
   /** The arrays are an earlier result's, and so the caller's: filled by intrinsics alone. */
   reused: boolean;
@@ -43,27 +43,19 @@ export interface Target {
 /** A new result. @throws GruError `out_of_memory`. */
 export function newTarget(graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
   const outputs: Record<string, Tensor> = {};
-  const arrays = graph.outputs.map((port) => add(outputs, port.name, outputShape(port, run)));
+  const arrays = graph.outputs.map((port) => {
+    const tensor = zeros(outputShape(port, run));
+    own(outputs, port.name, tensor);
+    return tensor.data;
+  });
   const { states, arrays: hidden } = newStates(groups, run);
   const output = outputs[graph.outputs[0]!.name]!;
-  return { result: { output, outputs, states }, outputs: arrays, states: hidden, reused: false };
-}
-
-/** New final states, by gru layer, and their arrays. @throws GruError `out_of_memory`. */
-export function newStates(
-  groups: readonly StateGroup[],
-  run: RunInputs,
-): { states: Record<string, Tensor>; arrays: Float32Array[] } {
-  const states: Record<string, Tensor> = {};
-  return { states, arrays: groups.map((group) => add(states, group.layer, stateShape(group, run))) };
-}
-
-/** Adds a new tensor to a record, as its own property whatever the name; `Object.fromEntries` took 0.2 us. @returns Its data. */
-function add(record: Record<string, Tensor>, name: string, shape: number[]): Float32Array {
-  const tensor = zeros(shape);
-  if (name === '__proto__') Object.defineProperty(record, name, { value: tensor, enumerable: true });
-  else record[name] = tensor;
-  return tensor.data;
+  return {
+    result: { output, outputs, states },
+    outputs: arrays,
+    states: hidden,
+    reused: false,
+  };
 }
 
 /**
@@ -71,7 +63,12 @@ function add(record: Record<string, Tensor>, name: string, shape: number[]): Flo
  *
  * @throws GruError `invalid_argument`, `dtype_mismatch`, `shape_mismatch`, naming the tensor.
  */
-export function readOut(out: RunResult, graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
+export function readOut(
+  out: RunResult<Record<string, LayerState>>,
+  graph: Graph,
+  groups: readonly StateGroup[],
+  run: RunInputs,
+): Target {
   const given: unknown = out;
   const { output, outputs, states } = (isRecord(given) ? given : {}) as Record<keyof RunResult, unknown>;
   if (!isRecord(outputs) || !isRecord(states)) {
@@ -90,9 +87,9 @@ export function readOut(out: RunResult, graph: Graph, groups: readonly StateGrou
       ...readArray(`out.outputs['${port.name}']`, tensors[i]),
       expected: outputShape(port, run),
     })),
-    ...groups.map((group) => ({
-      ...readArray(`out.states['${group.layer}']`, states[group.layer]),
-      expected: stateShape(group, run),
+    ...pickStates(groups, states, 'out.states').map((given, g) => ({
+      ...readArray(stateName('out.states', groups[g]!), given),
+      expected: stateShape(groups[g]!, run),
     })),
   ];
   all.forEach(checkArray);

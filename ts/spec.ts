@@ -32,9 +32,9 @@ export interface OutputSpec {
 export type ValueKind = 'sequence' | 'vector';
 
 /**
- * Names a value: an input, a layer (its main value), or `layer:port`. A gru layer has the ports `sequence`, `last` (final
- * states of its directions, merged), `forwardState` and `reverseState` (final state of one direction); an embedding with
- * `maskZero` and a masking layer have the port `mask`.
+ * Names a value: an input, a layer (its main value), or `layer:port`. A recurrent layer has the ports `sequence`, `last` (final
+ * hidden states of its directions, merged), `forwardState` and `reverseState` (final hidden state of one direction), an lstm
+ * `forwardCell` and `reverseCell` too; an embedding with `maskZero` and a masking layer have the port `mask`.
  */
 export type ValueRef = string;
 
@@ -104,6 +104,36 @@ export interface MaskingSpec extends LayerBase {
   maskValue: number;
 }
 
+/** What all recurrent layers have: directions over one sequence value, and a state from step to step. */
+export interface RecurrentBase extends LayerBase {
+  inputSize: number;
+  hiddenSize: number;
+  /** Default `forward`. */
+  direction?: 'forward' | 'reverse' | 'bidirectional';
+  /** How the two directions of a bidirectional layer become one value. Default `concat`. */
+  merge?: 'concat' | 'sum' | 'mul' | 'ave';
+  /** What the layer's main value is: all hidden states, or the last one. Default `sequence`. */
+  returns?: 'sequence' | 'last';
+  /** Reverse direction only: leave the output in the order of processing (Keras's go_backwards). Default false. */
+  reversedOutput?: boolean;
+  /** Default `tanh`. */
+  activation?: Activation;
+  /** Bounds the input of every activation of a gate or candidate to [-clip, clip]. */
+  clip?: number;
+  /**
+   * Where the initial states come from, one vector value (batch, hiddenSize) each: the hidden states of the directions, then an
+   * lstm's cell states. Left out: kept by the state.
+   */
+  initialState?: ValueRef[];
+  /** A mask value (port `mask`): a step whose mask is 0 keeps the state. */
+  mask?: ValueRef;
+  /** What the output is at masked steps. Default `hold`: the output of the step before (zero at first). */
+  paddedOutput?: 'zero' | 'hold';
+}
+
+/** The weights of a recurrent layer: those of the directions that it has, by direction and tensor. */
+export type RecurrentWeights<K extends string> = Partial<Record<`${'forward' | 'reverse'}.${K}`, Float32Array>>;
+
 /**
  * A GRU layer. With x_t the input row and h the hidden state:
  *
@@ -115,31 +145,11 @@ export interface MaskingSpec extends LayerBase {
  *
  * Sources: Cho et al. 2014 (arXiv:1406.1078) for the first form; torch.nn.GRU's documentation for the second.
  */
-export interface GruSpec extends LayerBase {
+export interface GruSpec extends RecurrentBase {
   type: 'gru';
-  inputSize: number;
-  hiddenSize: number;
   resetAfter: boolean;
-  /** Default `forward`. */
-  direction?: 'forward' | 'reverse' | 'bidirectional';
-  /** How the two directions of a bidirectional layer become one value. Default `concat`. */
-  merge?: 'concat' | 'sum' | 'mul' | 'ave';
-  /** What the layer's main value is: all states, or the last one. Default `sequence`. */
-  returns?: 'sequence' | 'last';
-  /** Reverse direction only: leave the output in the order of processing (Keras's go_backwards). Default false. */
-  reversedOutput?: boolean;
-  /** Default `tanh`. */
-  activation?: Activation;
   /** Default `sigmoid`. */
   recurrentActivation?: Activation;
-  /** Bounds the input of every activation to [-clip, clip]. */
-  clip?: number;
-  /** Where the initial states come from, one vector value (batch, hiddenSize) a direction. Left out: kept by the state. */
-  initialState?: ValueRef[];
-  /** A mask value (port `mask`): a step whose mask is 0 keeps the state. */
-  mask?: ValueRef;
-  /** What the output is at masked steps. Default `hold`: the output of the step before (zero at first). */
-  paddedOutput?: 'zero' | 'hold';
   weights: GruWeights;
 }
 
@@ -147,9 +157,46 @@ export interface GruSpec extends LayerBase {
  * Rows in gate order z, r, n. input: (3 hiddenSize, inputSize); recurrent: (3 hiddenSize, hiddenSize); bias: (3 hiddenSize);
  * recurrentBias, with resetAfter only: (hiddenSize), the candidate's. (Biases of z and r add up: importers fold them.)
  */
-export type GruWeights = Partial<
-  Record<`${'forward' | 'reverse'}.${'input' | 'recurrent' | 'bias' | 'recurrentBias'}`, Float32Array>
->;
+export type GruWeights = RecurrentWeights<'input' | 'recurrent' | 'bias' | 'recurrentBias'>;
+
+/**
+ * An LSTM layer. With x_t the input row, h the hidden and c the cell state, and p the peephole weights (0 where there are none):
+ *
+ *     i = recurrentActivation(Wi x + bi + Ri h + pi * c)
+ *     f = recurrentActivation(Wf x + bf + Rf h + pf * c)        with inputForget: f = 1 - i
+ *     g = activation(Wg x + bg + Rg h)
+ *     c' = f * c + i * g
+ *     o = recurrentActivation(Wo x + bo + Ro h + po * c')
+ *     h' = o * outputActivation(c')
+ *
+ * Sources: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; peepholes and inputForget as the ONNX operator
+ * LSTM has them.
+ */
+export interface LstmSpec extends RecurrentBase {
+  type: 'lstm';
+  /** Default `sigmoid`. */
+  recurrentActivation?: Activation;
+  /** Default: that of `activation`. */
+  outputActivation?: Activation;
+  /** Couples the forget gate to the input gate: f = 1 - i. Default false. */
+  inputForget?: boolean;
+  weights: LstmWeights;
+}
+
+/**
+ * Rows in gate order i, f, g, o. input: (4 hiddenSize, inputSize); recurrent: (4 hiddenSize, hiddenSize); bias: (4 hiddenSize), the
+ * sum of a file's two; peepholes: (3 hiddenSize) in the order i, f, o.
+ */
+export type LstmWeights = RecurrentWeights<'input' | 'recurrent' | 'bias' | 'peepholes'>;
+
+/** A simple RNN layer: h' = activation(W x + b + R h). Source: Elman 1990; torch.nn.RNN's documentation. */
+export interface RnnSpec extends RecurrentBase {
+  type: 'rnn';
+  weights: RnnWeights;
+}
+
+/** input: (hiddenSize, inputSize); recurrent: (hiddenSize, hiddenSize); bias: (hiddenSize), the sum of a file's two. */
+export type RnnWeights = RecurrentWeights<'input' | 'recurrent' | 'bias'>;
 
 /** One step of each sequence, as a vector: zeros for a sequence without steps. */
 export interface StepSpec extends LayerBase {
@@ -166,4 +213,13 @@ export interface SliceSpec extends LayerBase {
 }
 
 export type LayerSpec =
-  EmbeddingSpec | DenseSpec | ActivationSpec | MergeSpec | MaskingSpec | GruSpec | StepSpec | SliceSpec;
+  | EmbeddingSpec
+  | DenseSpec
+  | ActivationSpec
+  | MergeSpec
+  | MaskingSpec
+  | GruSpec
+  | StepSpec
+  | SliceSpec
+  | LstmSpec
+  | RnnSpec;

@@ -157,13 +157,13 @@ export class GruStream {
   }
 
   private hiddenLength(): number {
-    return this.graph.states.reduce((sum, { hiddenSize }) => sum + this.batch * hiddenSize, 0);
+    return this.graph.states.reduce((sum, { size }) => sum + this.batch * size, 0);
   }
 
   private eachState(all: Float32Array, visit: (index: number, part: Float32Array) => void): void {
     let at = 0;
-    this.graph.states.forEach(({ hiddenSize }, i) => {
-      visit(i, all.subarray(at, (at += this.batch * hiddenSize)));
+    this.graph.states.forEach(({ size }, i) => {
+      visit(i, all.subarray(at, (at += this.batch * size)));
     });
   }
 }

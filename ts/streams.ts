@@ -180,7 +180,7 @@ export class GruStreams {
   }
 
   private hiddenLength(): number {
-    return this.graph.states.reduce((sum, { hiddenSize }) => sum + hiddenSize, 0);
+    return this.graph.states.reduce((sum, { size }) => sum + size, 0);
   }
 
   private eachState(
@@ -191,8 +191,8 @@ export class GruStreams {
     const state = this.alive();
     this.checkIndex(index);
     let at = 0;
-    this.graph.states.forEach(({ hiddenSize }, i) => {
-      visit(state, i, all.subarray(at, (at += hiddenSize)));
+    this.graph.states.forEach(({ size }, i) => {
+      visit(state, i, all.subarray(at, (at += size)));
     });
   }
 }

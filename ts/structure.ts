@@ -1,5 +1,6 @@
 import { GruError } from './errors.ts';
 import { lengthOf } from './foreign.ts';
+import { layerKind } from './layers/index.ts';
 import type { ModelSpec } from './spec.ts';
 import { describe, isArrayLike, isRecord, isRevoked } from './tensor.ts';
 import { kindOf } from './typed-array.ts';
@@ -43,7 +44,7 @@ export function checkStructure(spec: ModelSpec): void {
     const what = `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}'`;
     if (inputs !== undefined) array(inputs, `${what}: inputs`);
     if (initialState !== undefined) array(initialState, `${what}: initialState`);
-    if ('weights' in given || ['gru', 'dense', 'embedding'].includes(type as string)) {
+    if ('weights' in given || layerKind(type)?.weighted) {
       object(weights, `${what}: weights`);
     }
   }

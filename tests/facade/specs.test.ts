@@ -145,8 +145,18 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
     resetAfter: true,
     weights: { 'forward.input': new Float32Array(12), 'forward.recurrent': new Float32Array(3) },
   },
+  lstm: {
+    inputSize: 4,
+    hiddenSize: 1,
+    weights: { 'forward.input': new Float32Array(16), 'forward.recurrent': new Float32Array(4) },
+  },
   masking: { maskValue: 0 },
   merge: { merge: 'sum', inputs: ['x', 'x'] },
+  rnn: {
+    inputSize: 4,
+    hiddenSize: 1,
+    weights: { 'forward.input': new Float32Array(4), 'forward.recurrent': new Float32Array(1) },
+  },
   slice: { start: 0, size: 1 },
   step: { index: 0 },
 };

@@ -1,6 +1,6 @@
 import { resolveGraph } from '../../ts/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
-import { directions } from '../../ts/layers/gru.ts';
+import { directions } from '../../ts/layers/recurrent.ts';
 import type { Activation, ActivationName, GruSpec, GruWeights, LayerSpec } from '../../ts/spec.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
@@ -82,7 +82,7 @@ function runOf(random: Choices, inputSize: number, layers: LayerSpec[], outputs:
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);
   const x = floats(random, rows * inputSize, random.pick([0.1, 1, 10]), extreme);
-  const hidden = graph.states.map(({ hiddenSize }) => floats(random, lengths.length * hiddenSize, 1, extreme));
+  const hidden = graph.states.map(({ size }) => floats(random, lengths.length * size, 1, extreme));
   return { graph, lengths, timeMajor, inputs: [x], hidden };
 }
 
@@ -103,7 +103,7 @@ export function wideRun(random: Choices): Run {
     ...run,
     lengths: [length],
     inputs: [random.floats(length * inputSize)],
-    hidden: run.graph.states.map(({ hiddenSize }) => random.floats(hiddenSize)),
+    hidden: run.graph.states.map(({ size }) => random.floats(size)),
   };
 }
 
@@ -154,6 +154,6 @@ export function graphRun(random: Choices): Run {
   const rows = lengths.reduce((sum, length) => sum + length, 0);
   const own = random.fork();
   const ids = Int32Array.from({ length: rows }, () => (own.chance(0.3) ? 0 : own.int(0, 6)));
-  const hidden = graph.states.map(({ hiddenSize }) => random.floats(lengths.length * hiddenSize));
+  const hidden = graph.states.map(({ size }) => random.floats(lengths.length * size));
   return { graph, lengths, timeMajor, inputs: [ids], hidden };
 }

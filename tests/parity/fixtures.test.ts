@@ -26,7 +26,7 @@ async function runOf(recorded: Recorded, random: Random): Promise<Run | undefine
     if (dtype === 'float32') return random.floats(count);
     return Int32Array.from({ length: count }, () => random.int(0, Math.min(vocabularySize, 1e6) - 1));
   });
-  const hidden = graph.states.map(({ hiddenSize }) => random.floats(lengths.length * hiddenSize));
+  const hidden = graph.states.map(({ size }) => random.floats(lengths.length * size));
   return { graph, lengths, timeMajor: false, inputs, hidden };
 }
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import type { Graph } from '../../ts/graph.ts';
+import { paramWords } from '../../ts/layers/kind.ts';
 
 /** One run of a model: what each engine is given. */
 export interface Run {
@@ -30,7 +31,7 @@ function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
   for (const { layer, kind, inputs } of graph.nodes) {
     out.push(kind.code);
     list(inputs);
-    list(kind.params(layer));
+    list(paramWords(kind.params(layer)));
     const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
     const slots = kind.tensors(layer);
     out.push(slots.length);

@@ -16,5 +16,5 @@ export const activation: LayerKind<ActivationSpec> = {
     return [{ port: 'output', kind: input.kind, dtype: 'float32', size: input.size }];
   },
   tensors: () => [],
-  params: (spec) => activationWords(spec.activation),
+  params: (spec) => ({ activation: activationWords(spec.activation) }),
 };

@@ -6,6 +6,7 @@ import type { LayerKind } from './kind.ts';
 export const dense: LayerKind<DenseSpec> = {
   type: 'dense',
   code: 1,
+  weighted: true,
   fields: ['inputSize', 'outputSize', 'activation'],
   check(spec) {
     checkSize(spec, 'inputSize', spec.inputSize);
@@ -20,5 +21,9 @@ export const dense: LayerKind<DenseSpec> = {
     { key: 'kernel', shape: [spec.outputSize, spec.inputSize] },
     { key: 'bias', shape: [spec.outputSize], optional: true },
   ],
-  params: (spec) => [spec.inputSize, spec.outputSize, ...activationWords(spec.activation ?? 'linear')],
+  params: ({ inputSize, outputSize, activation = 'linear' }) => ({
+    inputSize,
+    outputSize,
+    activation: activationWords(activation),
+  }),
 };

@@ -5,6 +5,7 @@ import type { LayerKind } from './kind.ts';
 export const embedding: LayerKind<EmbeddingSpec> = {
   type: 'embedding',
   code: 0,
+  weighted: true,
   fields: ['vocabularySize', 'outputSize', 'maskZero'],
   check(spec) {
     checkSize(spec, 'vocabularySize', spec.vocabularySize);
@@ -20,5 +21,10 @@ export const embedding: LayerKind<EmbeddingSpec> = {
     ];
   },
   tensors: (spec) => [{ key: 'embeddings', shape: [spec.vocabularySize, spec.outputSize] }],
-  params: (spec) => [spec.vocabularySize, spec.outputSize, spec.maskZero ? 1 : 0],
+  params: ({ vocabularySize, outputSize, maskZero = false }) => ({
+    vocabularySize,
+    outputSize,
+    maskZero: Number(maskZero),
+  }),
+  vocabularySize: (spec) => spec.vocabularySize,
 };

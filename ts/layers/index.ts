@@ -4,8 +4,10 @@ import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import { gru } from './gru.ts';
 import type { LayerKind } from './kind.ts';
+import { lstm } from './lstm.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
+import { rnn } from './rnn.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 
@@ -19,6 +21,8 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   gru,
   step,
   slice,
+  lstm,
+  rnn,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

@@ -19,5 +19,5 @@ export const masking: LayerKind<MaskingSpec> = {
     ];
   },
   tensors: () => [],
-  params: (spec) => [floatBits(spec.maskValue)],
+  params: (spec) => ({ maskValue: floatBits(spec.maskValue) }),
 };

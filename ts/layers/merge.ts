@@ -27,5 +27,5 @@ export const merge: LayerKind<MergeSpec> = {
     return [{ port: 'output', kind: first.kind, dtype: 'float32', size }];
   },
   tensors: () => [],
-  params: (spec) => [MERGES.indexOf(spec.merge)],
+  params: (spec) => ({ merge: MERGES.indexOf(spec.merge) }),
 };

@@ -21,5 +21,5 @@ export const slice: LayerKind<SliceSpec> = {
     return [{ port: 'output', kind, dtype: 'float32', size: spec.size }];
   },
   tensors: () => [],
-  params: (spec) => [spec.start, spec.size],
+  params: ({ start, size }) => ({ start, size }),
 };

@@ -17,6 +17,6 @@ export const step: LayerKind<StepSpec> = {
     return [{ port: 'output', kind: 'vector', dtype: 'float32', size }];
   },
   tensors: () => [],
-  params: (spec) => [spec.index === -1 ? 1 : 0],
+  params: (spec) => ({ last: Number(spec.index === -1) }),
   notStreamable: (spec) => (spec.index === 0 ? 'it reads the first step of the sequence' : undefined),
 };

@@ -24,7 +24,7 @@ export interface Job {
   timeMajor: boolean;
   /** By input: rows as {@link BackendState} takes them. */
   inputs: (Float32Array | Int32Array)[];
-  /** By hidden state: (batch, hiddenSize), or undefined for zeros. */
+  /** By state slot: (batch, size), or undefined for zeros. */
   initial: (Float32Array | undefined)[];
   /** How many numbers each array of {@link Answer} has. */
   sizes: number[];
@@ -34,7 +34,7 @@ export interface Job {
 
 export interface Answer {
   id: number;
-  /** Each output: rows as {@link BackendState} gives them. Then each hidden state: (batch, hiddenSize). */
+  /** Each output: rows as {@link BackendState} gives them. Then each state slot: (batch, size). */
   results: Float32Array[] | undefined;
 }
 

@@ -3,9 +3,9 @@ import { padRows } from '../batch.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
 import type { RunOptions } from '../model.ts';
-import { newStates, outputShape, paddedBy, type RunResult } from '../result.ts';
+import { outputShape, paddedBy, type RunResult } from '../result.ts';
 import type { ValueKind } from '../spec.ts';
-import { fillStates, readStates, type StateGroup } from '../states.ts';
+import { fillStates, newStates, readStates, type StateGroup } from '../states.ts';
 import { type Tensor, zeros } from '../tensor.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
@@ -16,7 +16,7 @@ type Values = Float32Array | Int32Array;
 export interface Batch {
   run: RunInputs;
   inputs: Values[];
-  /** By gru layer, as `readStates` gives them. */
+  /** By group of states, as `readStates` gives them. */
   initial: (Float32Array | undefined)[];
   /** Where the rows of each sequence start, where sequences differ in length. */
   offsets: Int32Array | undefined;
@@ -115,11 +115,11 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
     lengths: run.ragged && take(batch, spans, 'vector', 1, run.ragged.lengths, arena),
     timeMajor: run.timeMajor && !offsets,
     inputs: graph.inputs.map(({ kind, size }, i) => take(batch, spans, kind, size, batch.inputs[i]!, arena)),
-    initial: groups.flatMap(({ count: directions, hiddenSize }, g) =>
+    initial: groups.flatMap(({ count: directions, size: units }, g) =>
       Array.from({ length: directions }, (_, d) => {
-        const size = run.batch * hiddenSize;
+        const size = run.batch * units;
         const states = batch.initial[g]?.subarray(d * size, (d + 1) * size);
-        return states && take(batch, spans, 'vector', hiddenSize, states, arena);
+        return states && take(batch, spans, 'vector', units, states, arena);
       }),
     ),
     sizes,
@@ -129,7 +129,7 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
 
 /** What an answer holds. */
 function results({ outputs, states }: Graph): { kind: ValueKind; size: number }[] {
-  return [...outputs, ...states.map(({ hiddenSize }) => ({ kind: 'vector' as const, size: hiddenSize }))];
+  return [...outputs, ...states.map(({ size }) => ({ kind: 'vector' as const, size }))];
 }
 
 /** Puts the parts of a result together. */
@@ -177,6 +177,6 @@ export class Assembly {
     fillStates(groups, arrays, (index, out) => {
       out.set(this.results[this.graph.outputs.length + index]!);
     });
-    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states };
+    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states: states as Record<string, Tensor> };
   }
 }

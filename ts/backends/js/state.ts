@@ -116,7 +116,7 @@ export class JsState implements BackendState {
   #rows(index: number, length: number, sequence?: number): Float32Array {
     this.#alive();
     const hidden = present(this.#hidden[index], 'hidden state', index);
-    const size = this.#graph.states[index]!.hiddenSize;
+    const size = this.#graph.states[index]!.size;
     const rows = sequence === undefined ? hidden : hidden.subarray(sequence * size, (sequence + 1) * size);
     if (rows.length !== length) {
       throw new GruError('shape_mismatch', `hidden state ${index} has ${rows.length} values, got room for ${length}`);

@@ -156,7 +156,7 @@ export class WasmState implements BackendState {
     const known = this.hiddens[index];
     if (known) return known;
     const stride = checked(this.engine.state_hidden_stride(handle, index), 'hidden state');
-    const size = this.graph.states[index]?.hiddenSize ?? 0;
+    const size = this.graph.states[index]?.size ?? 0;
     const address = this.engine.state_hidden(handle, index);
     const view = new View(this.engine, Float32Array, address, this.batch * stride);
     return (this.hiddens[index] = { view, size, stride });

@@ -1,4 +1,4 @@
-import { directions } from '../../../layers/gru.ts';
+import { directions } from '../../../layers/recurrent.ts';
 import type { GruSpec } from '../../../spec.ts';
 import { flush } from '../activation.ts';
 import { floats } from '../buffer.ts';

@@ -9,6 +9,10 @@ import { merge } from './merge.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 
+function unbuilt(): never {
+  throw new Error('not built yet');
+}
+
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
   embedding,
@@ -19,4 +23,6 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   gru,
   step,
   slice,
+  lstm: unbuilt,
+  rnn: unbuilt,
 };

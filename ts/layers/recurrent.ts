@@ -1,0 +1,148 @@
+import type { LayerSpec, RecurrentBase, ValueRef } from '../spec.ts';
+import { describe } from '../tensor.ts';
+import { checkActivation } from './activations.ts';
+import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
+import type { LayerKind, StateSlot, TensorSlot } from './kind.ts';
+import { MERGES } from './merge.ts';
+
+type RecurrentSpec = Extract<LayerSpec, RecurrentBase>;
+
+const DIRECTIONS = ['forward', 'reverse', 'bidirectional'] as const;
+
+/** Ports of a slot's final values, by direction. */
+const STATE_PORTS = { hidden: 'State', cell: 'Cell' } as const;
+
+/** The directions that a recurrent layer runs, in the order of its states. */
+export function directions({ direction = 'forward' }: RecurrentBase): ('forward' | 'reverse')[] {
+  return direction === 'bidirectional' ? ['forward', 'reverse'] : [direction];
+}
+
+/** What tells one cell from another; the rest is the driver's. */
+export interface Cell<S extends RecurrentSpec> {
+  type: S['type'];
+  code: number;
+  /** What it carries from step to step, `hidden` first. */
+  slots: readonly StateSlot['slot'][];
+  /** Fields beyond those of {@link RecurrentBase}. */
+  fields: readonly string[];
+  check(spec: S): void;
+  /** Words that tell its forms apart. */
+  form?(spec: S): Record<string, number>;
+  /** Tensors of one direction, without its name. */
+  tensors(spec: S): TensorSlot[];
+  /** Words of its functions. */
+  functions(spec: S): Record<string, number[]>;
+}
+
+/** A kind of recurrent layer: the driver's part, and the cell's. */
+export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> {
+  const slots = (spec: S): StateSlot[] =>
+    cell.slots.flatMap((slot) =>
+      directions(spec).map((direction) => ({ slot, direction, size: spec.hiddenSize, fromGraph: !!spec.initialState })),
+    );
+  return {
+    type: cell.type,
+    code: cell.code,
+    weighted: true,
+    fields: [...FIELDS, ...cell.fields],
+    check(spec) {
+      checkShared(spec, slots(spec).length);
+      cell.check(spec);
+    },
+    extraInputs: (spec) => [spec.mask, ...slots(spec).map((_, i): ValueRef | undefined => spec.initialState?.[i])],
+    ports(spec, inputs, [mask, ...initial]) {
+      const input = onlyInput(spec, inputs, spec.inputSize);
+      if (input.kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+      if (mask && (mask.kind !== 'sequence' || mask.size !== 1)) throw specError(spec, `'${spec.mask}' is no mask`);
+      for (const state of initial) {
+        if (state && (state.kind !== 'vector' || state.size !== spec.hiddenSize || state.dtype !== 'float32')) {
+          throw specError(
+            spec,
+            `initialState must be (batch, ${spec.hiddenSize}) float32, got ${state.kind} of ${state.size}`,
+          );
+        }
+      }
+      const size = outputSize(spec);
+      return [
+        { port: 'sequence', kind: 'sequence', dtype: 'float32', size },
+        { port: 'last', kind: 'vector', dtype: 'float32', size },
+        ...slots(spec).map(
+          ({ slot, direction }) =>
+            ({
+              port: `${direction}${STATE_PORTS[slot]}`,
+              kind: 'vector',
+              dtype: 'float32',
+              size: spec.hiddenSize,
+            }) as const,
+        ),
+      ];
+    },
+    mainPort: (spec) => spec.returns ?? 'sequence',
+    tensors: (spec) =>
+      directions(spec).flatMap((direction) =>
+        cell.tensors(spec).map(({ key, ...slot }) => ({ key: `${direction}.${key}`, ...slot })),
+      ),
+    params: (spec) => ({
+      inputSize: spec.inputSize,
+      hiddenSize: spec.hiddenSize,
+      ...cell.form?.(spec),
+      direction: DIRECTIONS.indexOf(spec.direction ?? 'forward'),
+      merge: MERGES.indexOf(spec.merge ?? 'concat'),
+      reversedOutput: Number(spec.reversedOutput ?? false),
+      zeroMasked: Number(spec.paddedOutput === 'zero'),
+      clip: floatBits(spec.clip ?? Infinity),
+      ...cell.functions(spec),
+    }),
+    slots,
+    notStreamable: (spec) => {
+      if (directions(spec).includes('reverse')) return 'it reads the sequence from its end';
+      if (spec.initialState) return 'the model computes its initial state, so each run begins anew';
+      return undefined;
+    },
+  };
+}
+
+const FIELDS: readonly string[] = [
+  'inputSize',
+  'hiddenSize',
+  'direction',
+  'merge',
+  'returns',
+  'reversedOutput',
+  'activation',
+  'clip',
+  'initialState',
+  'mask',
+  'paddedOutput',
+];
+
+function checkShared(spec: RecurrentSpec, states: number): void {
+  checkSize(spec, 'inputSize', spec.inputSize);
+  checkSize(spec, 'hiddenSize', spec.hiddenSize);
+  checkFlag(spec, 'reversedOutput', spec.reversedOutput);
+  checkChoice(spec, 'direction', spec.direction, DIRECTIONS);
+  checkChoice(spec, 'merge', spec.merge, MERGES);
+  checkChoice(spec, 'returns', spec.returns, ['sequence', 'last']);
+  checkChoice(spec, 'paddedOutput', spec.paddedOutput, ['zero', 'hold']);
+  checkActivation(spec, 'activation', spec.activation);
+  if (spec.merge !== undefined && spec.direction !== 'bidirectional') {
+    throw specError(spec, 'merge is for a bidirectional layer');
+  }
+  if (spec.reversedOutput && spec.direction !== 'reverse') {
+    throw specError(spec, "reversedOutput is for direction 'reverse'");
+  }
+  if (spec.clip !== undefined && !(Number.isFinite(spec.clip) && spec.clip > 0)) {
+    throw specError(spec, `clip must be a finite number above 0, got ${describe(spec.clip)}`);
+  }
+  if (spec.paddedOutput !== undefined && spec.mask === undefined) {
+    throw specError(spec, 'paddedOutput is for a layer with a mask');
+  }
+  if (spec.initialState !== undefined && spec.initialState.length !== states) {
+    throw specError(spec, `initialState needs ${states} reference(s), one a state, got ${spec.initialState.length}`);
+  }
+}
+
+/** Values a row of the layer's output. */
+function outputSize({ direction, merge = 'concat', hiddenSize }: RecurrentBase): number {
+  return direction === 'bidirectional' && merge === 'concat' ? 2 * hiddenSize : hiddenSize;
+}
