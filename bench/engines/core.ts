@@ -1,6 +1,6 @@
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { Backend } from '../../ts/backend.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { Backend } from '../../ts/backends/backend.ts';
 import { readAsset } from '../assets.ts';
 import { type Engine, LeftOut } from '../engine.ts';
 import { specOf } from '../spec.ts';

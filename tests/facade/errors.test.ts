@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { GruError } from '../../ts/base/errors.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { GruErrorCode } from '../../ts/errors.ts';
-import type { RunOptions } from '../../ts/model.ts';
-import type { RunResult } from '../../ts/result.ts';
+import type { GruErrorCode } from '../../ts/base/errors.ts';
+import type { RunOptions } from '../../ts/api/model.ts';
+import type { RunResult } from '../../ts/run/result.ts';
 import { BACKENDS } from '../backends.ts';
 import { FLOAT64_REFERENCE, SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, gruLayer, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { resolveGraph } from '../../ts/graph.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
-import type { LayerSpec, ModelSpec } from '../../ts/spec.ts';
+import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { createModel, GruError } from '../../ts/index.ts';
-import { copySpec } from '../../ts/structure.ts';
-import { describe as describeValue } from '../../ts/tensor.ts';
+import { copySpec } from '../../ts/spec/structure.ts';
+import { describe as describeValue } from '../../ts/base/tensor.ts';
 import { expectError } from './helpers.ts';
 
 const input = (name: string, size = 1) => ({ name, dtype: 'float32' as const, size });

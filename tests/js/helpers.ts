@@ -1,7 +1,7 @@
-import type { BackendState } from '../../ts/backend.ts';
+import type { BackendState } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { GruSpec, ModelSpec } from '../../ts/spec.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
 
 /** Numbers that are the same in each run (mulberry32). */
 export function random(seed: number): () => number {

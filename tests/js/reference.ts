@@ -1,4 +1,4 @@
-import type { GruSpec } from '../../ts/spec.ts';
+import type { GruSpec } from '../../ts/spec/spec.ts';
 
 // The textbook's GRU in float64, written without a look at the backends.
 

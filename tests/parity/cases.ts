@@ -1,7 +1,7 @@
-import { resolveGraph } from '../../ts/graph.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { directions } from '../../ts/layers/recurrent.ts';
-import type { Activation, ActivationName, GruSpec, GruWeights, LayerSpec } from '../../ts/spec.ts';
+import type { Activation, ActivationName, GruSpec, GruWeights, LayerSpec } from '../../ts/spec/spec.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 

@@ -1,4 +1,4 @@
-import type { Backend } from '../../ts/backend.ts';
+import type { Backend } from '../../ts/backends/backend.ts';
 import type { Run, RunResult } from './native.ts';
 
 /** Runs a case on a backend, through the seam. */

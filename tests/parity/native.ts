@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { Graph } from '../../ts/graph.ts';
+import type { Graph } from '../../ts/spec/graph.ts';
 import { paramWords } from '../../ts/layers/kind.ts';
 
 /** One run of a model: what each engine is given. */

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { backendFrom, instanceOf } from '../../ts/backends/wasm/core.ts';
 import type { Engine } from '../../ts/backends/wasm/engine.ts';
 import { Instance } from '../../ts/backends/wasm/instance.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import { GruModel } from '../../ts/model.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import { GruModel } from '../../ts/api/model.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { expectError, numbers, oneGru } from '../facade/helpers.ts';
 
 const wasm = (name: string) => new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url);

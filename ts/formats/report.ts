@@ -1,5 +1,5 @@
-import type { Graph } from '../graph.ts';
-import type { ModelSpec } from '../spec.ts';
+import type { Graph } from '../spec/graph.ts';
+import type { ModelSpec } from '../spec/spec.ts';
 import type { GraphBinding } from './onnx/binding.ts';
 import type { OnnxOptions } from './onnx/source.ts';
 import type { KerasOptions } from './keras/options.ts';

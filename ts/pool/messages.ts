@@ -1,6 +1,6 @@
-import type { Backend } from '../backend.ts';
-import type { GruErrorCode } from '../errors.ts';
-import type { ModelSpec } from '../spec.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { GruErrorCode } from '../base/errors.ts';
+import type { ModelSpec } from '../spec/spec.ts';
 import type { Ticket } from './ticket.ts';
 
 /** The first message to a worker: how to start the backend and make the model. */

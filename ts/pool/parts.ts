@@ -1,12 +1,13 @@
 import { Arena } from './arena.ts';
-import { padRows } from '../batch.ts';
-import type { Graph } from '../graph.ts';
-import { type RunInputs, readInputs } from '../inputs.ts';
-import type { RunOptions } from '../model.ts';
-import { outputShape, paddedBy, type RunResult } from '../result.ts';
-import type { ValueKind } from '../spec.ts';
-import { fillStates, newStates, readStates, type StateGroup } from '../states.ts';
-import { type Tensor, zeros } from '../tensor.ts';
+import { padRows } from '../run/batch.ts';
+import type { Graph } from '../spec/graph.ts';
+import { type RunInputs, readInputs } from '../run/inputs.ts';
+import type { RunOptions } from '../api/model.ts';
+import { outputShape, paddedBy, type RunResult } from '../run/result.ts';
+import type { ValueKind } from '../spec/spec.ts';
+import { fillStates, newStates, readStates } from '../run/states.ts';
+import { type StateGroup } from '../spec/state-groups.ts';
+import { type Tensor, zeros } from '../base/tensor.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
 

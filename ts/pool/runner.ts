@@ -1,8 +1,8 @@
-import type { Backend } from '../backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import { backendFrom } from '../backends/wasm/core.ts';
-import { GruError } from '../errors.ts';
-import { type Graph, resolveGraph } from '../graph.ts';
-import { ModelResources } from '../resources.ts';
+import { GruError } from '../base/errors.ts';
+import { type Graph, resolveGraph } from '../spec/graph.ts';
+import { ModelResources } from '../run/resources.ts';
 import { toGruError } from './failure.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
 

@@ -1,5 +1,5 @@
-import type { ModelInfo } from '../info.ts';
-import type { RunInputs } from '../inputs.ts';
+import type { ModelInfo } from '../spec/info.ts';
+import type { RunInputs } from '../run/inputs.ts';
 
 /** Sequences from `from` to `to` - 1. */
 export interface Span {

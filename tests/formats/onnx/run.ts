@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { Backend } from '../../../ts/backend.ts';
+import type { Backend } from '../../../ts/backends/backend.ts';
 import { bindInputs, bindOutput, type GraphBinding, readOnnx } from '../../../ts/formats/onnx.ts';
 import type { ImportContext, ImportedModel } from '../../../ts/formats/report.ts';
-import { parseSafetensors } from '../../../ts/formats/safetensors.ts';
-import { resolveGraph } from '../../../ts/graph.ts';
-import type { Tensor, TensorLike } from '../../../ts/tensor.ts';
+import { parseSafetensors } from '../../../ts/io/safetensors.ts';
+import { resolveGraph } from '../../../ts/spec/graph.ts';
+import type { Tensor, TensorLike } from '../../../ts/base/tensor.ts';
 
 export type Tensors = Record<string, TensorLike>;
 

@@ -1,5 +1,5 @@
 import { ACTIVATIONS } from '../../layers/activations.ts';
-import type { Activation } from '../../spec.ts';
+import type { Activation } from '../../spec/spec.ts';
 import { expRange, flush, rowFunction } from './activation.ts';
 import type { RowFunction } from './activation.ts';
 

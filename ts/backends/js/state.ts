@@ -1,8 +1,8 @@
-import type { BackendState } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import { fill } from '../../foreign.ts';
-import type { Graph } from '../../graph.ts';
-import { sizeOf } from '../../typed-array.ts';
+import type { BackendState } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import { fill } from '../../base/foreign.ts';
+import type { Graph } from '../../spec/graph.ts';
+import { sizeOf } from '../../base/typed-array.ts';
 import { flush } from './activation.ts';
 import { allocating, floats } from './buffer.ts';
 import type { Io, Layer, Workspace } from './layers/layer.ts';

@@ -1,6 +1,6 @@
-import type { CompiledModel } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import type { Graph, GraphNode } from '../../graph.ts';
+import type { CompiledModel } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import type { Graph, GraphNode } from '../../spec/graph.ts';
 import { paramWords } from '../../layers/kind.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
@@ -48,7 +48,14 @@ function addLayer(engine: Engine, model: number, { layer, kind, inputs, firstOut
       const { handle, length } = copy(tensor, `weights['${key}'] of ${what}`);
       return [handle, length];
     });
-    const words = [kind.code, inputs.length, ...inputs, tensors.length / 2, ...tensors, ...paramWords(kind.params(layer))];
+    const words = [
+      kind.code,
+      inputs.length,
+      ...inputs,
+      tensors.length / 2,
+      ...tensors,
+      ...paramWords(kind.params(layer)),
+    ];
     const { handle } = copy(Int32Array.from(words), what);
     const first = checked(engine.model_add_layer(model, handle), what);
     if (first !== firstOutput) throw new GruError('internal', `${what}: the core numbers its values differently`);

@@ -1,7 +1,7 @@
-import type { BackendState } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import { fill, partOf } from '../../foreign.ts';
-import type { Graph } from '../../graph.ts';
+import type { BackendState } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import { fill, partOf } from '../../base/foreign.ts';
+import type { Graph } from '../../spec/graph.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
 import type { Kernels } from './kernels.ts';

@@ -1,6 +1,6 @@
-import { GruError } from '../../errors.ts';
-import type { GruModel } from '../../model.ts';
-import { describe, isRecord, type Tensor, type TensorLike } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import type { GruModel } from '../../api/model.ts';
+import { describe, isRecord, type Tensor, type TensorLike } from '../../base/tensor.ts';
 import { bindInputs, bindOutput } from './binding.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { directions } from '../../../layers/recurrent.ts';
-import type { GruSpec } from '../../../spec.ts';
+import type { GruSpec } from '../../../spec/spec.ts';
 import { flush } from '../activation.ts';
 import { floats } from '../buffer.ts';
 import { gateFunctions, gatesAfter, resetBefore, updateBefore } from '../gates.ts';

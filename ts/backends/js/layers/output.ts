@@ -1,4 +1,4 @@
-import type { GruSpec } from '../../../spec.ts';
+import type { GruSpec } from '../../../spec/spec.ts';
 
 /** How the second direction of a gru layer joins the first; `concat` writes its own columns. */
 export type Combine = NonNullable<GruSpec['merge']>;
