@@ -24,7 +24,7 @@ import { groupStates, type StateGroup } from '../spec/state-groups.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { fingerprint } from '../stream/snapshot.ts';
 import type { StepInput } from '../stream/step.ts';
-import { GruStream, type StreamState } from '../stream/stream.ts';
+import { GruStream, type StreamOptions, type StreamState } from '../stream/stream.ts';
 import { GruStreams } from '../stream/streams.ts';
 import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from '../base/tensor.ts';
 import { sizeOf } from '../base/typed-array.ts';
@@ -59,12 +59,6 @@ export interface RunOptions {
    * allocated. `out.states` may be the `initialStates` too, and its outputs the input; arrays that overlap each other are refused.
    */
   out?: RunResult<Record<string, LayerState>> | undefined;
-}
-
-/** Options of {@link GruModel.createStream}. */
-export interface StreamOptions {
-  /** Number of sequences that go side by side. Default 1. */
-  batch?: number | undefined;
 }
 
 /** Options of {@link GruModel.save}. */

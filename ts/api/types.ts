@@ -9,7 +9,7 @@ export type { ModelInput } from '../run/inputs.ts';
 export type { KerasDirection, KerasGruWeights } from '../formats/layouts/keras.ts';
 export type { PytorchGruWeights, PytorchKey } from '../formats/layouts/pytorch.ts';
 export type { TextbookDirection, TextbookGate, TextbookGruWeights } from '../formats/layouts/textbook.ts';
-export type { GruModel, RunOptions, SaveOptions, StreamOptions } from './model.ts';
+export type { GruModel, RunOptions, SaveOptions } from './model.ts';
 export type { RunResult } from '../run/result.ts';
 export type { Inspection } from './inspect.ts';
 export type { ReadOptions } from './read.ts';
@@ -25,15 +25,21 @@ export type {
   InputSpec,
   LayerBase,
   LayerSpec,
+  LstmSpec,
+  LstmWeights,
   MaskingSpec,
   MergeSpec,
   ModelSpec,
   OutputSpec,
+  RecurrentBase,
+  RecurrentWeights,
+  RnnSpec,
+  RnnWeights,
   ValueKind,
   ValueRef,
 } from '../spec/spec.ts';
-export type { StateInput, StateRecord } from '../run/states.ts';
+export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
-export type { GruStream } from '../stream/stream.ts';
+export type { GruStream, StreamOptions } from '../stream/stream.ts';
 export type { GruStreams } from '../stream/streams.ts';
 export type { Dimension, Tensor, TensorLike } from '../base/tensor.ts';

@@ -1,5 +1,5 @@
 import { ZipReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
-import type { ImportContext } from '../formats/report.ts';
+import type { ReadBudget } from './budget.ts';
 import { GruError } from '../base/errors.ts';
 import { crc32 } from './crc32.ts';
 
@@ -52,7 +52,11 @@ export function isZip(bytes: Uint8Array): boolean {
  * @throws GruError `invalid_file` when the archive is damaged or could be read in two ways, `unsupported` when it is
  * encrypted, split or has more than 10,000 files.
  */
-export async function openZip(bytes: Uint8Array, what: string, budget?: ImportContext['budget']): Promise<ZipArchive> {
+export async function openZip(
+  bytes: Uint8Array,
+  what: string,
+  budget?: Pick<ReadBudget, 'spend'>,
+): Promise<ZipArchive> {
   const entries = await readDirectory(bytes, what);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let unpacked = 0;

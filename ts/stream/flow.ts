@@ -1,9 +1,8 @@
 import { GruError } from '../base/errors.ts';
 import { checkCount } from '../base/foreign.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
-import type { StreamOptions } from '../api/model.ts';
 import type { StepInput } from './step.ts';
-import type { GruStream } from './stream.ts';
+import type { GruStream, StreamOptions } from './stream.ts';
 import { checkOptions, describe, isRevoked } from '../base/tensor.ts';
 
 /** Options of {@link GruModel.stream} and {@link GruModel.transform}. */

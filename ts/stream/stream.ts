@@ -8,6 +8,12 @@ import { StepIo, type StepInput } from './step.ts';
 import { describe } from '../base/tensor.ts';
 import { isFloats } from '../base/typed-array.ts';
 
+/** Options of `GruModel.createStream`. */
+export interface StreamOptions {
+  /** Number of sequences that go side by side. Default 1. */
+  batch?: number | undefined;
+}
+
 /** A stream's state in the backend. The model keeps these, not the streams, so that a forgotten stream can be collected. */
 export class StreamState implements Resource {
   state: BackendState | undefined;
