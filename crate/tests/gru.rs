@@ -73,7 +73,7 @@ impl Gru {
 
 fn run(model: &Shared<Model>, lengths: &[u32], time_major: bool, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let mut state = State::new(model, lengths.len()).unwrap();
-    state.set_lengths(&lengths, time_major).unwrap();
+    state.set_lengths(lengths, time_major).unwrap();
     state.value(0).unwrap().copy_from_slice(x);
     state.run().unwrap();
     (state.value(1).unwrap().to_vec(), state.value(2).unwrap().to_vec())
