@@ -3,25 +3,10 @@ import { TORCH } from '../../ts/formats/pytorch/globals.ts';
 import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TorchTensor } from '../../ts/formats/pytorch/tensor.ts';
 import { Global, Inert, type PickleValue, StorageRef, Tuple } from '../../ts/formats/pytorch/values.ts';
+import { bytes, call, global, ints, key, storage, u32, u64, utf8 } from './pickle-writer.ts';
 
-/** The bytes of these letters' codes: pickles are written as Python shows them. */
-const bytes = (pickle: string) => Uint8Array.from(pickle, (letter) => letter.charCodeAt(0));
 const read = (pickle: string, limit = 1e6) => unpickle(bytes(pickle), 0, TORCH, limit).value;
 const tuple = (...items: PickleValue[]) => new Tuple(items);
-const utf8 = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
-const u32 = (n: number) => String.fromCharCode(n & 255, (n >> 8) & 255, (n >> 16) & 255, n >>> 24);
-const u64 = (n: number) => u32(n) + u32(Math.floor(n / 2 ** 32));
-const key = (text: string) => `\x8c${String.fromCharCode(text.length)}${text}`;
-const ints = (...numbers: number[]) => `(${numbers.map((n) => `J${u32(n)}`).join('')}t`;
-
-/** GLOBAL and REDUCE. */
-const call = (name: string, ...args: string[]) => {
-  const dot = name.lastIndexOf('.');
-  return `c${name.slice(0, dot)}\n${name.slice(dot + 1)}\n(${args.join('')}tR`;
-};
-const global = (name: string) => call(name).slice(0, -3);
-const storage = ({ type = global('torch.FloatStorage'), id = key('k'), elements = 'K\x0c', view = '' } = {}) =>
-  `(${key('storage')}${type}${id}${key('cpu')}${elements}${view}tQ`;
 
 function refusal(pickle: string, limit?: number): string {
   try {
