@@ -1,87 +1,32 @@
 import { describe, expect, test } from 'vitest';
-import { readModelConfig } from '../../ts/formats/keras/config.ts';
-import { kerasDialect, tfjsDialect, type Dialect } from '../../ts/formats/keras/dialect.ts';
-import { translateKeras } from '../../ts/formats/keras/translate.ts';
-import type { WeightGroup, WeightSource, WeightTensor } from '../../ts/formats/keras/weights.ts';
-import type { ImportedModel } from '../../ts/formats/report.ts';
+import type { Dialect } from '../../ts/formats/keras/dialect.ts';
+import {
+  ends,
+  from,
+  H,
+  K,
+  KERAS2,
+  KERAS22,
+  KERAS3,
+  layer,
+  MASKING,
+  read,
+  refusal,
+  TFJS,
+  words,
+  X,
+  type Config,
+  type Setting,
+} from './keras-made.ts';
 
 /** What becomes of recurrent layers, by the layers of the spec; all sizes are 2, so that one set of weights fits all. */
 
-const KERAS3 = kerasDialect('3.15.1', true);
-const KERAS2 = kerasDialect('2.15.0', false);
-const KERAS22 = kerasDialect('2.2.4', false);
-const TFJS = tfjsDialect('4.22.0');
-
-type Config = Record<string, unknown>;
-const layer = (className: string, name: string, config: Config = {}, ...inputs: unknown[]) => ({
-  class_name: className,
-  config: { name, ...config },
-  inbound_nodes: inputs.length === 0 ? [] : [inputs],
-});
-const from = (name: string, kwargs: object = {}, tensor = 0) => [name, 0, tensor, kwargs];
 const GRU = { units: 2, activation: 'tanh', recurrent_activation: 'sigmoid', reset_after: true };
 const cell = (name: string, more: Config = {}) => ({ class_name: 'GRUCell', config: { name, ...GRU, ...more } });
 const gru = (more: Config, ...inputs: unknown[]) => layer('GRU', 'g', { ...GRU, ...more }, ...inputs);
-const X = layer('InputLayer', 'x', { batch_input_shape: [null, null, 2] });
-const H = layer('InputLayer', 'h', { batch_input_shape: [null, 2] });
-const K = layer('InputLayer', 'k', { batch_input_shape: [null, 2] });
-const MASKING = layer('Masking', 'm', { mask_value: 0 }, from('x'));
-
-/** Weights of any layer: what is asked for, in the shape that 2 features and 2 units have. */
-function weightsOf(parts: string[], resetAfter: boolean): WeightSource {
-  const tensor = (role: string): WeightTensor | undefined => {
-    const shapes: Record<string, number[]> = { kernel: [2, 6], recurrent_kernel: [2, 6], bias: resetAfter ? [2, 6] : [6] };
-    const shape = shapes[role];
-    return shape && { name: role, shape, dtype: 'float32', floats: () => new Float32Array(shape.reduce((n, d) => n * d)) };
-  };
-  const group = (path: string): WeightGroup => ({
-    part: (attribute, name) => {
-      parts.push(`${path}${attribute}=${name}`);
-      return group(`${path}${attribute}=${name}/`);
-    },
-    take: (_, role) => tensor(role),
-    peek: (_, role) => tensor(role),
-    has: () => false,
-  });
-  return { layer: () => group(''), unused: () => [] };
-} // prettier-ignore
-
-function read(layers: object[], outputs: unknown[], dialect: Dialect, parts: string[] = [], resetAfter = true): ImportedModel {
-  const inputs = layers.filter((one) => (one as { class_name: string }).class_name === 'InputLayer');
-  const root = {
-    class_name: 'Functional',
-    config: { layers, input_layers: inputs.map((one) => [(one as typeof X).config.name, 0, 0]), output_layers: outputs },
-  };
-  return translateKeras(readModelConfig(root), weightsOf(parts, resetAfter), dialect, 'test');
-} // prettier-ignore
-
-/** A layer of the spec in words: its kind, name and inputs, and what of a GRU is not the default. */
-function words(made: ImportedModel): string[] {
-  return made.spec.layers.map((one) => {
-    const { name, type, inputs = [], ...rest } = one;
-    const fields = Object.entries(rest).filter(
-      ([key]) => !['weights', 'inputSize', 'hiddenSize', 'resetAfter', 'activation', 'recurrentActivation', 'outputSize'].includes(key), // prettier-ignore
-    );
-    return [`${type} ${name} of ${inputs.join()}`, ...fields.map(([key, value]) => `${key} ${[value].flat().join()}`)].join(', '); // prettier-ignore
-  });
-}
-
-/** What the outputs are. */
-const ends = ({ spec }: ImportedModel) =>
-  (spec.outputs ?? []).map((output) => (typeof output === 'string' ? output : output.from));
-
-const translate = (layers: object[], dialect = KERAS3, outputs: unknown[] = [['g', 0, 0]], resetAfter = true) =>
-  words(read(layers, outputs, dialect, [], resetAfter));
-
-function refusal(layers: object[], dialect = KERAS3, outputs: unknown[] = [['g', 0, 0]]): string {
-  try {
-    read(layers, outputs, dialect);
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'GruError' });
-    return `${(error as { code: string }).code}: ${(error as Error).message}`;
-  }
-  return expect.fail('nothing was refused');
-}
+const SHAPES = { kernel: [2, 6], recurrent_kernel: [2, 6], bias: [2, 6] };
+const made = (layers: object[], setting: Setting = {}) => read(layers, { shapes: SHAPES, ...setting });
+const refused = (layers: object[], setting: Setting = {}) => refusal(layers, { shapes: SHAPES, ...setting });
 
 const bidirectional = (inner: object, more: Config, ...inputs: unknown[]) =>
   layer('Bidirectional', 'g', { merge_mode: 'concat', layer: inner, ...more }, ...inputs);
@@ -115,28 +60,28 @@ describe('a recurrent layer', () => {
     ['of two cells with a mask', [X, MASKING, rnn([cell('a'), cell('b')], { zero_output_for_mask: true }, from('m'))], [MASK, 'gru g_cell_0 of x, direction forward, mask x_mask:mask, paddedOutput zero', 'gru g_cell_1 of g_cell_0, direction forward, mask x_mask:mask, paddedOutput zero', 'step g of g_cell_1, index -1']],
     ['of two cells with states', [X, H, K, rnn([cell('a'), cell('b')], {}, from('x'), from('h'), from('k'))], ['gru g_cell_0 of x, direction forward, initialState h', 'gru g of g_cell_0, direction forward, returns last, initialState k']],
   ])('%s', (_, layers, wanted, dialect = KERAS3) => {
-    expect(translate(layers, dialect)).toEqual(wanted);
+    expect(words(made(layers, { dialect }))).toEqual(wanted);
   }); // prettier-ignore
 
   test('gives its states where it is to', () => {
     const outputs = [['g', 0, 0], ['g', 0, 1]]; // prettier-ignore
-    const made = read([X, gru({ return_state: true }, from('x'))], outputs, KERAS3);
-    expect(made.spec.outputs).toEqual([{ name: 'g', from: 'g' }, { name: 'g_state', from: 'g:forwardState' }]); // prettier-ignore
+    const one = made([X, gru({ return_state: true }, from('x'))], { outputs });
+    expect(one.spec.outputs).toEqual([{ name: 'g', from: 'g' }, { name: 'g_state', from: 'g:forwardState' }]); // prettier-ignore
     const cells = [...outputs, ['g', 0, 2]];
-    const stacked = read([X, rnn([cell('a'), cell('b')], { return_state: true, go_backwards: true }, from('x'))], cells, KERAS3); // prettier-ignore
+    const stacked = made([X, rnn([cell('a'), cell('b')], { return_state: true, go_backwards: true }, from('x'))], { outputs: cells }); // prettier-ignore
     expect(ends(stacked)).toEqual(['g', 'g_cell_0:reverseState', 'g:reverseState']);
-    const both = read([X, bidirectional(gru({ return_state: true }), {}, from('x'))], cells, KERAS3);
+    const both = made([X, bidirectional(gru({ return_state: true }), {}, from('x'))], { outputs: cells });
     expect(ends(both)).toEqual(['g', 'g:forwardState', 'g:reverseState']);
-    expect(refusal([X, gru({}, from('x'))], KERAS3, outputs)).toMatch(/'g' has no output 1/);
-    expect(refusal([X, bidirectional(gru({}), {}, from('x'))], KERAS3, outputs)).toMatch(/'g' has no output 1/);
+    expect(refused([X, gru({}, from('x'))], { outputs })).toMatch(/'g' has no output 1/);
+    expect(refused([X, bidirectional(gru({}), {}, from('x'))], { outputs })).toMatch(/'g' has no output 1/);
   });
 
   test('says what it takes for granted', () => {
-    const notes = (layers: object[], dialect = KERAS3, resetAfter = true) => read(layers, [['g', 0, 0]], dialect, [], resetAfter).report.conventions; // prettier-ignore
+    const notes = (layers: object[], setting: Setting = {}) => made(layers, setting).report.conventions;
     expect(notes([X, gru({}, from('x'))])).toEqual(["GRU layer 'g': reset gate after the recurrent product"]);
     expect(notes([X, gru({ stateful: true }, from('x'))])[0]).toMatch(/stateful; a stream keeps/);
-    expect(notes([X, gru({ reset_after: false, activation: 'hard_sigmoid' }, from('x'))], KERAS3, false)).toEqual(["GRU layer 'g': reset gate before the recurrent product", 'hard_sigmoid is clip(x/6 + 0.5, 0, 1): Keras 3.15.1']); // prettier-ignore
-    expect(notes([X, gru({ recurrent_activation: 'hard_sigmoid' }, from('x'))], KERAS2)[1]).toBe('hard_sigmoid is clip(0.2 x + 0.5, 0, 1): Keras 2.15.0'); // prettier-ignore
+    expect(notes([X, gru({ reset_after: false, activation: 'hard_sigmoid' }, from('x'))], { shapes: { ...SHAPES, bias: [6] } })).toEqual(["GRU layer 'g': reset gate before the recurrent product", 'hard_sigmoid is clip(x/6 + 0.5, 0, 1): Keras 3.15.1']); // prettier-ignore
+    expect(notes([X, gru({ recurrent_activation: 'hard_sigmoid' }, from('x'))], { dialect: KERAS2 })[1]).toBe('hard_sigmoid is clip(0.2 x + 0.5, 0, 1): Keras 2.15.0'); // prettier-ignore
     expect(notes([X, H, MASKING, gru({}, from('m'), from('h'))]).join()).toMatch(/Keras 3\.15\.1 leaves out the mask/);
     expect(notes([X, H, gru({}, from('x'), from('h'))]).join()).not.toMatch(/leaves out/);
   });
@@ -168,7 +113,7 @@ describe('a recurrent layer', () => {
     ['a state with a mask of TensorFlow.js', [X, H, MASKING, gru({ reset_after: false }, from('m'), from('h'))], /initial states with a masked input are not supported for TensorFlow\.js/, TFJS],
     ['cells with a mask of TensorFlow.js', [X, MASKING, rnn([cell('a', { reset_after: false }), cell('b', { reset_after: false })], {}, from('m'))], /several cells with a masked input/, TFJS],
   ])('refused: %s', (_, layers, message, dialect = KERAS3) => {
-    expect(refusal(layers, dialect)).toMatch(message);
+    expect(refused(layers, { dialect })).toMatch(message);
   }); // prettier-ignore
 });
 
@@ -191,8 +136,8 @@ describe('a bidirectional layer', () => {
       'merge g of g_forward,g_backward, merge mul',
     ], KERAS2],
     ['of two like layers', [X, bidirectional(gru({}), backward(), from('x'))], ['gru g of x, direction bidirectional, merge concat, returns last']],
-    ['of two layers', [X, bidirectional(gru({}), { ...backward({ activation: 'relu' }), merge_mode: 'ave' }, from('x'))], ['gru g_forward of x, direction forward, returns last', 'gru g_backward of x, direction reverse, returns last', 'merge g of g_forward,g_backward, merge ave']],
-    ['of two layers, all outputs', [X, bidirectional(gru({ return_sequences: true }), backward({ activation: 'relu', return_sequences: true }), from('x'))], ['gru g_forward of x, direction forward', 'gru g_backward of x, direction reverse', 'merge g of g_forward,g_backward, merge concat']],
+    ['of two layers', [X, bidirectional(gru({}), { ...backward({ activation: 'relu' }), merge_mode: 'ave' }, from('x'))], ['gru g_forward of x, direction forward, returns last', 'gru g_backward of x, activation relu, direction reverse, returns last', 'merge g of g_forward,g_backward, merge ave']],
+    ['of two layers, all outputs', [X, bidirectional(gru({ return_sequences: true }), backward({ activation: 'relu', return_sequences: true }), from('x'))], ['gru g_forward of x, direction forward', 'gru g_backward of x, activation relu, direction reverse', 'merge g of g_forward,g_backward, merge concat']],
     ['of two cells each', [X, bidirectional(rnn([cell('a'), cell('b')], {}), {}, from('x'))], [
       'gru g_forward_cell_0 of x, direction forward',
       'gru g_forward of g_forward_cell_0, direction forward, returns last',
@@ -201,20 +146,19 @@ describe('a bidirectional layer', () => {
       'merge g of g_forward,g_backward, merge concat',
     ]],
   ])('%s', (_, layers, wanted, dialect = KERAS3) => {
-    expect(translate(layers, dialect)).toEqual(wanted);
+    expect(words(made(layers, { dialect }))).toEqual(wanted);
   }); // prettier-ignore
 
   test('that is not merged has two outputs', () => {
     const outputs = [0, 1, 2, 3].map((i) => ['g', 0, i]);
     const layers = [X, bidirectional(gru({ return_sequences: true, return_state: true }), { merge_mode: null }, from('x'))]; // prettier-ignore
-    const made = read(layers, outputs, KERAS3);
-    expect(ends(made)).toEqual(['g_forward', 'g_backward', 'g_forward:forwardState', 'g_backward:reverseState']); // prettier-ignore
+    expect(ends(made(layers, { outputs }))).toEqual(['g_forward', 'g_backward', 'g_forward:forwardState', 'g_backward:reverseState']); // prettier-ignore
   });
 
   test('reads the weights of its layers by their names', () => {
     const names = (layers: object[]) => {
       const parts: string[] = [];
-      read(layers, [['g', 0, 0]], KERAS3, parts);
+      made(layers, { parts });
       return parts.filter((part) => !part.includes('/'));
     };
     const inner = (name: string) => ({ class_name: 'GRU', config: { name, ...GRU } });
@@ -236,6 +180,6 @@ describe('a bidirectional layer', () => {
     ['a field of its layer', [X, bidirectional(gru({ odd: 1 }), {}, from('x'))], /GRU 'forward_g': unknown field 'odd'/],
     ['one state of two', [X, H, bidirectional(gru({}), {}, from('x'), from('h'))], /given 1 initial states, it has 2/],
   ])('refused: %s', (_, layers, message) => {
-    expect(refusal(layers)).toMatch(message);
+    expect(refused(layers)).toMatch(message);
   }); // prettier-ignore
 });
