@@ -80,7 +80,7 @@ export function words(made: ImportedModel): string[] {
       ([key, value]) => !SIZES.includes(key) && FUNCTIONS[key as 'activation'] !== value,
     );
     const text = (value: unknown) =>
-      typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : [value].flat().join();
+      typeof value === 'string' ? value : Array.isArray(value) ? value.join() : JSON.stringify(value);
     return [`${type} ${name} of ${inputs.join()}`, ...fields.map(([key, value]) => `${key} ${text(value)}`)].join(', ');
   });
 }
