@@ -28,7 +28,7 @@ export const K = input('k', 2);
 export const MASKING = layer('Masking', 'm', { mask_value: 0 }, from('x'));
 
 export interface Setting {
-  dialect?: Dialect;
+  dialect?: Dialect | undefined;
   outputs?: unknown[];
   /** Shapes of weights by their roles: any layer has them. */
   shapes?: Record<string, number[]>;
