@@ -52,6 +52,14 @@ describe('a zip file', () => {
     expect(await values(zip(W, more))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   });
 
+  test('in a folder of any name', async () => {
+    for (const folder of ['archive', 'my model.v2']) {
+      const files = { 'data.pkl': bytes(W), 'data/k': TWELVE };
+      const file = writeZip(Object.entries(files).map(([name, data]) => ({ name: `${folder}/${name}`, data })));
+      expect(await values(file)).toHaveLength(12);
+    }
+  });
+
   test.each<[string, Uint8Array, RegExp]>([
     ['a program, by its code', zip(W, { 'm/code/x.py': '' }), /unsupported: .*TorchScript/],
     ['a program, by its constants', zip(W, { 'm/constants.pkl': '' }), /unsupported: .*TorchScript/],

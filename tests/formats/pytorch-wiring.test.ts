@@ -203,6 +203,7 @@ describe('the modules of a state dict', () => {
     ['other', { weight_hh_l0: [9, 3], my_weight_ih_l0: [9, 3] }],
     ['other', { weight_hh_l0: [9, 3], weight_ih_l0_copy: [9, 3] }],
     ['other', { weight_hh_l0: [9] }],
+    ['other', { weight_hh_l0: [9, 3, 1] }],
     ['other', { weight_hh_l0: 'a list' }],
     ['Linear', { weight: [4, 3], bias: [4] }],
     ['Embedding or Linear without bias', { weight: [4, 3] }],
