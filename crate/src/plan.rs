@@ -184,6 +184,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::kernels::reference::Random;
+    use alloc::vec;
 
     #[test]
     fn the_longest_come_first() {
@@ -195,5 +196,72 @@ mod tests {
             wanted.sort_by_key(|&b| Reverse(lengths[b as usize]));
             assert_eq!(longest_first(&lengths).unwrap(), wanted);
         }
+    }
+
+    fn plan(lengths: &[u32], time_major: bool, order: Order, mask: Option<&[f32]>) -> [Vec<u32>; 4] {
+        let sequences = ascending(lengths.len()).unwrap().iter().map(|b| 2 * b + 4).collect();
+        let layout = Layout::new(sequences, lengths.to_vec(), time_major).unwrap();
+        let mut plan = Plan::new(&layout, order).unwrap();
+        plan.fill(&layout, order, mask);
+        assert_eq!(plan.steps(), layout.steps);
+        assert_eq!((0..plan.steps()).map(|s| plan.entries(s).len()).sum::<usize>(), plan.batch.len());
+        [plan.offsets, plan.batch, plan.input, plan.output]
+    }
+
+    #[test]
+    fn a_plan_goes_through_the_steps_of_all_sequences() {
+        let lengths = [2, 0, 3];
+        let (offsets, batch) = (vec![0, 2, 4, 5], vec![8, 4, 8, 4, 8]);
+        let (forward, reverse) = (vec![2, 0, 3, 1, 4], vec![4, 1, 3, 0, 2]);
+        let of = |order| plan(&lengths, false, order, None);
+        assert_eq!(of(Order::Forward), [offsets.clone(), batch.clone(), forward.clone(), forward.clone()]);
+        assert_eq!(of(Order::Reverse), [offsets.clone(), batch.clone(), reverse.clone(), reverse.clone()]);
+        assert_eq!(of(Order::ReverseProcessed), [offsets, batch, reverse, forward]);
+        let equal = |order| plan(&[2, 2], true, order, None)[2].clone();
+        assert_eq!([equal(Order::Forward), equal(Order::Reverse)], [[0, 1, 2, 3], [2, 3, 0, 1]]);
+    }
+
+    #[test]
+    fn a_plan_leaves_out_what_is_masked() {
+        let mask = [1.0, 0.0, 0.0, 0.5, -1.0];
+        let of = |order| plan(&[2, 0, 3], false, order, Some(&mask));
+        let (forward, reverse) = (vec![0, 3, 4], vec![4, 3, 0]);
+        assert_eq!(of(Order::Forward), [vec![0, 1, 2, 3], vec![4, 8, 8], forward.clone(), forward]);
+        let processed = vec![2, 3, 1];
+        assert_eq!(of(Order::ReverseProcessed), [vec![0, 1, 3, 3], vec![8, 8, 4], reverse, processed]);
+    }
+
+    #[test]
+    fn sequences_go_group_by_group() {
+        let lengths: Vec<u32> = (0..GROUP as u32 + 6).map(|b| if b == 0 { 5 } else { 1 + b % 2 }).collect();
+        let [offsets, batch, input, _] = plan(&lengths, false, Order::Forward, None);
+        // The longest group takes 5 steps, the other 1: its sequences are the shortest.
+        assert_eq!(offsets.len() - 1, 6);
+        assert_eq!(offsets[1] - offsets[0], GROUP as u32);
+        assert_eq!(offsets[6] - offsets[5], 6);
+        let mut rows = input;
+        rows.sort_unstable();
+        assert_eq!(rows, ascending(lengths.iter().sum::<u32>() as usize).unwrap());
+        assert_eq!(batch.len(), rows.len());
+    }
+
+    #[test]
+    fn rows_of_the_first_and_the_last_step() {
+        let layout = Layout::new(vec![0, 1, 2], vec![2, 0, 3], false).unwrap();
+        let rows = |layout: &Layout, last| (0..layout.batch()).map(|b| layout.row(b, last)).collect::<Vec<_>>();
+        assert_eq!(rows(&layout, false), [Some(0), None, Some(2)]);
+        assert_eq!(rows(&layout, true), [Some(1), None, Some(4)]);
+        assert_eq!((layout.rows, layout.batch(), layout.steps), (5, 3, 3));
+        let layout = Layout::new(vec![0, 1], vec![3, 3], true).unwrap();
+        assert_eq!(rows(&layout, false), [Some(0), Some(1)]);
+        assert_eq!(rows(&layout, true), [Some(4), Some(5)]);
+    }
+
+    #[test]
+    fn layouts_that_cannot_be_are_refused() {
+        assert_eq!(Layout::new(vec![0], vec![1, 2], false).err(), Some(EngineError::InvalidArgument));
+        assert_eq!(Layout::new(vec![0, 1], vec![1, 2], true).err(), Some(EngineError::InvalidArgument));
+        assert_eq!(Layout::new(vec![0, 1], vec![u32::MAX, 1], false).err(), Some(EngineError::OutOfMemory));
+        assert!(Layout::new(vec![], vec![], true).is_ok());
     }
 }

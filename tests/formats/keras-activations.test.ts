@@ -23,7 +23,11 @@ test.each([
   ['leaky_relu', { name: 'leaky_relu', alpha: 0.2 }],
   [{ class_name: 'function', config: 'tanh', registered_name: 'tanh' }, 'tanh'],
   [{ class_name: 'function', config: 'relu', registered_name: 'function' }, 'unsupported'],
+  [{ class_name: 'function', config: 'relu', registered_name: null }, 'relu'],
+  [{ class_name: 'function', config: 'relu', registered_name: 'my>relu' }, 'unsupported'],
   [{ class_name: 'sigmoid' }, 'sigmoid'],
+  [{ class_name: 'sigmoid', config: {} }, 'sigmoid'],
+  [{ class_name: 'ReLU' }, 'unsupported'],
   [
     { class_name: 'LeakyReLU', config: { negative_slope: 0.4 } },
     { name: 'leaky_relu', alpha: 0.4 },

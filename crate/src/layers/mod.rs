@@ -82,11 +82,11 @@ pub struct Shape {
 
 impl Shape {
     /// One row a step of the first axis.
-    pub fn sequence(size: usize) -> Self {
+    pub const fn sequence(size: usize) -> Self {
         Shape { axis: Some(0), size }
     }
     /// One row a sequence.
-    pub fn vector(size: usize) -> Self {
+    pub const fn vector(size: usize) -> Self {
         Shape { axis: None, size }
     }
     /// An error where the size or the axis is out of range.

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest';
+import {
+  addSizes,
+  bakedSize,
+  BATCH as B,
+  divideSizes,
+  equalSizes,
+  multiplySizes,
+  shapeText,
+  sizeText,
+  TIME as T,
+  type Baked,
+  type Size,
+} from '../../../ts/formats/onnx/size.ts';
+
+/** c B^b T^t + k */
+const of = (c: number, b: number, t: number, k = 0): Size => ({ c, b, t, k });
+const FREE: Baked = { batch: undefined, time: undefined };
+
+test.each<[Size, Size, Size | undefined]>([
+  [2, 3, 5],
+  [T, 1, of(1, 0, 1, 1)],
+  [2, B, of(1, 1, 0, 2)],
+  [T, T, of(2, 0, 1)],
+  [T, of(-1, 0, 1), 0],
+  [of(1, 0, 1, 1), of(-1, 0, 1, 2), 3],
+  [of(1, 0, 1, 1), of(1, 0, 1, -1), of(2, 0, 1)],
+  [T, B, undefined],
+  [of(1, 1, 1), T, undefined],
+  [of(1, 1, 1), B, undefined],
+])('%j and %j are %j', (x, y, sum) => {
+  expect(addSizes(x, y)).toEqual(sum);
+});
+
+test.each<[Size, Size, Size | undefined]>([
+  [2, 3, 6],
+  [T, 2, of(2, 0, 1)],
+  [3, of(1, 0, 1, 2), of(3, 0, 1, 6)],
+  [of(2, 1, 0, 1), 3, of(6, 1, 0, 3)],
+  [of(1, 0, 1, 2), 0, 0],
+  [0, of(1, 0, 1, 2), 0],
+  [of(2, 0, 1), of(3, 1, 0), of(6, 1, 1)],
+  [T, T, of(1, 0, 2)],
+  [of(1, 0, 1, 1), T, undefined],
+  [T, of(1, 0, 1, 1), undefined],
+])('%j times %j are %j', (x, y, product) => {
+  expect(multiplySizes(x, y)).toEqual(product);
+});
+
+test.each<[Size, Size, Size | undefined]>([
+  [7, 2, 3],
+  [-7, 2, -3],
+  [7, 0, undefined],
+  [of(2, 0, 1), 2, T],
+  [of(2, 0, 1, 4), 2, of(1, 0, 1, 2)],
+  [of(2, 0, 1, 1), 2, undefined],
+  [of(3, 0, 1, 2), 2, undefined],
+  [T, 0, undefined],
+  [T, T, 1],
+  [of(6, 1, 1), of(2, 0, 1), of(3, 1, 0)],
+  [of(1, 1, 1), B, T],
+  [of(1, 0, 3), T, of(1, 0, 2)],
+  [of(1, 3, 0), B, of(1, 2, 0)],
+  [T, of(1, 1, 1), undefined],
+  [B, of(1, 1, 1), undefined],
+  [of(3, 0, 1), of(2, 0, 1), undefined],
+  [of(1, 0, 1, 1), T, undefined],
+  [T, of(1, 0, 1, 1), undefined],
+  [4, T, undefined],
+])('%j by %j is %j', (x, y, quotient) => {
+  expect(divideSizes(x, y)).toEqual(quotient);
+});
+
+test.each<[Size, Size, boolean | undefined, Baked?]>([
+  [2, 2, true],
+  [2, 3, false],
+  [T, T, true],
+  [T, of(1, 0, 1, 1), false],
+  [of(2, 0, 1), T, undefined],
+  [T, B, undefined],
+  [of(1, 1, 1), of(1, 0, 1), undefined],
+  [of(1, 1, 1), of(1, 1, 0), undefined],
+  [T, 5, undefined],
+  [T, 5, true, { batch: undefined, time: 5 }],
+  [5, T, false, { batch: undefined, time: 4 }],
+  [T, B, true, { batch: 5, time: 5 }],
+  [T, B, undefined, { batch: undefined, time: 5 }],
+  [B, T, undefined, { batch: undefined, time: 5 }],
+  // no size is negative
+  [T, -1, false],
+  [-1, of(1, 1, 0, 2), false],
+  [T, 0, undefined],
+  [of(1, 0, 1, -3), -1, undefined],
+  [-1, of(1, 0, 1, -3), undefined],
+  [of(-1, 0, 1), -1, undefined],
+  [-1, of(-1, 0, 1), undefined],
+])('%j equals %j: %j', (x, y, equal, baked = FREE) => {
+  expect(equalSizes(x, y, baked)).toBe(equal);
+});
+
+test.each<[Size, number | undefined, Baked]>([
+  [5, 5, FREE],
+  [T, undefined, FREE],
+  [B, undefined, { batch: undefined, time: 5 }],
+  [T, undefined, { batch: 5, time: undefined }],
+  [of(2, 1, 2, 3), 203, { batch: 4, time: 5 }],
+  [of(2, 0, 2, 3), 53, { batch: undefined, time: 5 }],
+  [of(2, 2, 0, -3), 29, { batch: 4, time: undefined }],
+])('%j was %j at export', (size, baked, sizes) => {
+  expect(bakedSize(size, sizes)).toBe(baked);
+});
+
+test('sizes in words', () => {
+  const sizes = [5, T, of(2, 1, 1), of(1, 0, 1, 3), of(1, 2, 0, -3), of(1, 0, 12)];
+  expect(sizes.map(sizeText)).toEqual(['5', 'time', '2 batch time', 'time + 3', 'batch batch - 3', 'time '.repeat(9).trim()]); // prettier-ignore
+  expect(shapeText([B, 3])).toBe('[batch, 3]');
+});

@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
+import {
+  describeModules,
+  moduleKind,
+  splitName,
+  suggestLayers,
+  type Shapes,
+} from '../../ts/formats/pytorch/modules.ts';
+import { writeSafetensors } from '../../ts/formats/safetensors.ts';
+
+/** What the lines of `layers` make of a state dict: names, inputs, weights, and what is said of it. */
+
+type Sizes = Record<string, number[]>;
+const file = (tensors: Sizes) =>
+  writeSafetensors(
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, shape]) => {
+        const data = Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => i + 1);
+        return [name, { dtype: 'F32' as const, shape, data }];
+      }),
+    ),
+  );
+const under = (name: string, tensors: Sizes) =>
+  Object.fromEntries(Object.entries(tensors).map(([key, shape]) => [name + key, shape]));
+/** An nn.GRU of I = 2, H = 3. */
+const gru = (layers = 1, directions = 1): Sizes =>
+  Object.fromEntries(
+    Array.from({ length: layers }, (_, k) =>
+      (directions === 1 ? [`_l${k}`] : [`_l${k}`, `_l${k}_reverse`]).flatMap((end) => [
+        [`weight_ih${end}`, [9, k === 0 ? 2 : 3 * directions]],
+        [`weight_hh${end}`, [9, 3]],
+      ]),
+    ).flat() as [string, number[]][],
+  );
+const MODEL: Sizes = { ...under('g.', gru()), 'l.weight': [4, 3], 'l.bias': [4], 'e.weight': [7, 2] };
+const read = (tensors: Sizes, pytorch: PytorchOptions) => readPytorch(file(tensors), { options: { pytorch } });
+const only = (names: string) => Object.fromEntries(Object.entries(MODEL).filter(([name]) => names.includes(name[0]!)));
+/** The part of the model that the layers name. */
+const spec = async (names: string, layers: PytorchLayer[], more: PytorchOptions = {}) =>
+  (await read(only(names), { layers, ...more })).spec;
+
+async function refusal(promise: Promise<unknown>): Promise<string> {
+  const error: unknown = await promise.then(
+    () => expect.fail('nothing was refused'),
+    (e: unknown) => e,
+  );
+  expect(error).toMatchObject({ name: 'GruError' });
+  return `${(error as { code: string }).code}: ${(error as Error).message}`;
+}
+
+test('weights are copies: the file may be changed when it has been read', async () => {
+  const bytes = file(MODEL);
+  const layers = [{ embedding: 'e' }, { gru: 'g' }, { linear: 'l' }];
+  const { spec: made } = await readPytorch(bytes, { options: { pytorch: { layers } } });
+  const before = JSON.stringify(made);
+  bytes.fill(0);
+  expect(JSON.stringify(made)).toBe(before);
+});
+
+describe("the model's input", () => {
+  test.each<[string, string, PytorchLayer[], object]>([
+    ['ids of an embedding', 'eg', [{ embedding: 'e' }, { gru: 'g' }], { name: 'input', dtype: 'int32', size: 1 }],
+    ['features of a GRU', 'gl', [{ gru: 'g' }, { linear: 'l' }], { name: 'input', dtype: 'float32', size: 2 }],
+    ['features of a linear', 'le', [{ linear: 'l' }, { embedding: 'e' }], { name: 'input', dtype: 'float32', size: 3 }],
+    ['by its name', 'gl', [{ gru: 'g', from: 'x' }, { linear: 'l' }], { name: 'x', dtype: 'float32', size: 2 }],
+  ])('%s', async (_, names, layers, input) => {
+    expect((await spec(names, layers)).inputs).toEqual([input]);
+  });
+
+  test.each<PytorchLayer>([{ activation: 'relu' }, { step: 0 }, { concat: ['x', 'x'] }])('of %j is to be given', async (layer) => {
+    const [kind] = Object.keys(layer);
+    expect(await refusal(spec('', [layer]))).toMatch(`invalid_argument: pytorch.layers begin with '${kind!}'`);
+    const inputs = [{ name: 'x', dtype: 'float32' as const, size: 2 }];
+    expect((await spec('', [layer], { inputs })).inputs).toEqual(inputs);
+  }); // prettier-ignore
+
+  test('is kept as it is given', async () => {
+    const inputs = [{ name: 'x', dtype: 'float32' as const, size: 5 }];
+    expect((await spec('g', [{ gru: 'g', from: 'x' }], { inputs })).inputs).toEqual(inputs);
+  });
+});
+
+describe('layers', () => {
+  test('without a name are called by their module, or by their kind and a number', async () => {
+    const made = await spec('gl', [
+      { gru: 'g' },
+      { activation: 'relu' },
+      { linear: 'l' },
+      { activation: 'tanh' },
+      { name: 'activation_2', activation: 'relu' },
+      { activation: 'sigmoid' },
+      { step: 0 },
+      { sum: ['l', 'l'] },
+    ]);
+    expect(made.layers.map(({ name }) => name)).toEqual(['g', 'activation', 'l', 'activation_1', 'activation_2', 'activation_3', 'step', 'sum']); // prettier-ignore
+    expect(made.outputs).toEqual([{ name: 'sum', from: 'sum' }]);
+  });
+
+  test('are not called as a GRU of several layers is', async () => {
+    const layers = [{ gru: 'g', name: 'step' }, { step: -1 as const }];
+    const { spec: made } = await read(under('g.', gru(2)), { layers });
+    expect(made.layers.map(({ name, inputs }) => [name, inputs])).toEqual([
+      ['step_l0', undefined],
+      ['step_l1', ['step_l0']],
+      ['step_1', ['step_l1']],
+    ]);
+  });
+
+  test('of a linear without an activation have none, of one by its tensors have those', async () => {
+    const [plain] = (await spec('l', [{ linear: 'l' }])).layers;
+    expect(Object.keys(plain!)).toEqual(['name', 'type', 'inputSize', 'outputSize', 'weights']);
+    const [named] = (await spec('l', [{ linear: { weight: 'l.weight', bias: 'l.bias' }, name: 'l' }])).layers;
+    expect(named).toEqual(plain);
+    const [bare] = (await spec('l', [{ linear: { weight: 'l.weight' } }], { ignore: ['l.bias'] })).layers;
+    expect(bare).toMatchObject({ name: 'linear', weights: { kernel: expect.anything() as unknown } });
+    expect(bare).not.toHaveProperty('weights.bias');
+    const [root] = (await read({ weight: [4, 3], bias: [4] }, { layers: [{ linear: '' }] })).spec.layers;
+    expect(root).toEqual({ ...plain, name: 'linear' });
+  });
+
+  test.each<[string, PytorchLayer, RegExp]>([
+    ['a bias that is not there', { linear: { weight: 'l.weight', bias: 'b' } }, /invalid_argument: .*no tensor 'b'/],
+    ['another tensor', { linear: { weight: 'l.weight', bis: 'l.bias' } }, /linear: give the names of its tensors weight, bias, not 'bis'/],
+    ['no tensor', { linear: {} }, /weight, bias, not 'nothing'/],
+    ['a bias alone', { linear: { bias: 'l.bias' } }, /weight, bias, not 'nothing'/],
+    ['a tensor that an embedding has not', { embedding: { weight: 'l.weight', bias: 'l.bias' } }, /embedding: give the names of its tensors weight, not 'bias'/],
+  ])('by their tensors are refused: %s', async (_, layer, message) => {
+    expect(await refusal(spec('l', [layer]))).toMatch(message);
+  }); // prettier-ignore
+
+  test.each([
+    ['relu', 'relu'],
+    ['hard_sigmoid', { name: 'hard_sigmoid', alpha: 1 / 6, beta: 0.5 }],
+    [{ name: 'hard_sigmoid' }, { name: 'hard_sigmoid', alpha: 1 / 6, beta: 0.5 }],
+    [{ name: 'hard_sigmoid', alpha: 0.2, beta: 0 }, { name: 'hard_sigmoid', alpha: 0.2, beta: 0 }],
+    [{ name: 'elu', alpha: 0.2 }, { name: 'elu', alpha: 0.2 }],
+  ] as const)('have the activation %j as %j', async (activation, wanted) => {
+    const { layers } = await spec('l', [{ linear: 'l', activation }, { activation }]);
+    expect(layers.map((layer) => 'activation' in layer && layer.activation)).toEqual([wanted, wanted]);
+  }); // prettier-ignore
+});
+
+describe('a GRU', () => {
+  const layers = (module: PytorchLayer): PytorchOptions => ({ layers: [module] });
+
+  test('by the names of its tensors', async () => {
+    const named = { a: [9, 2], b: [9, 3] };
+    const { spec: made } = await read(under('module.', named), layers({ gru: { weight_ih: 'a', weight_hh: 'module.b' }, name: 'g' })); // prettier-ignore
+    const plain = await read(under('g.', gru()), layers({ gru: 'g' }));
+    expect(made).toEqual(plain.spec);
+    expect(plain.report.conventions).toEqual([
+      "gru 'g': reset gate after the recurrent product, 1 layer(s), forward, hidden size 3",
+    ]);
+  });
+
+  test('takes its initial states layer after layer, direction after direction', async () => {
+    const states = ['a', 'b', 'c', 'd'];
+    const options: PytorchOptions = { layers: [{ gru: 'g', initialState: states }] };
+    const { spec: made } = await read(under('g.', gru(2, 2)), options);
+    expect(made.layers).toMatchObject([{ initialState: ['a', 'b'] }, { initialState: ['c', 'd'] }]);
+    const both = { ...under('g.', gru(2, 2)), ...under('h.', gru(2, 2)) };
+    const copied = await read(both, { layers: [{ gru: 'g' }, { gru: 'h', from: 'x', initialState: 'g' }] });
+    expect(copied.spec.layers[3]).toMatchObject({ initialState: ['g_l1:forwardState', 'g_l1:reverseState'] });
+  });
+
+  test.each<[string, Sizes, PytorchLayer, RegExp]>([
+    ['a module of no GRU', { 'g.w': [9, 2] }, { gru: 'g' }, /invalid_argument: .*no tensor 'g\.weight_ih_l0' for the GRU 'g'/],
+    ['no module', { 'g.w': [9, 2] }, { gru: 'h' }, /invalid_argument: .*no tensor 'h\.weight_ih_l0' for the GRU 'h'/],
+    ['an LSTM', { 'g.weight_ih_l0': [12, 2], 'g.weight_hh_l0': [12, 3] }, { gru: 'g' }, /unsupported: module 'g' is an nn\.LSTM, by the shape/],
+    ['an RNN', { 'g.weight_ih_l0': [3, 2], 'g.weight_hh_l0': [3, 3] }, { gru: 'g' }, /unsupported: module 'g' is an nn\.RNN, by the shape/],
+    ['an LSTM by its tensors', { i: [12, 2], h: [12, 3] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[12, 3\], .*\(4 gates:/],
+    ['a row as weight_hh', { i: [9, 2], h: [9] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[9\], of nn\.GRU \[3 hidden size, hidden size\]$/],
+    ['three axes as weight_hh', { i: [9, 2], h: [9, 3, 1] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[9, 3, 1\], of nn\.GRU \[3 hidden size, hidden size\]$/],
+  ])('is refused: %s', async (_, tensors, layer, message) => {
+    expect(await refusal(read(tensors, layers(layer)))).toMatch(message);
+  }); // prettier-ignore
+
+  test('of which a layer is missing is refused with the cause', async () => {
+    const error: unknown = await read(under('g.', { ...gru(1), weight_ih_l2: [9, 3], weight_hh_l2: [9, 3] }), layers({ gru: 'g' })).catch((e: unknown) => e); // prettier-ignore
+    expect(error).toMatchObject({ code: 'invalid_file', cause: { code: 'invalid_argument' } });
+  });
+});
+
+describe('the modules of a state dict', () => {
+  const shapes = (tensors: Record<string, number[] | string>): Shapes => new Map(Object.entries(tensors));
+  test.each<[string, [string, string]]>([
+    ['a.b.c', ['a.b', 'c']],
+    ['a', ['', 'a']],
+    ['.a', ['', 'a']],
+  ])('%s', (name, parts) => {
+    expect(splitName(name)).toEqual(parts);
+  });
+
+  test.each<[string, Record<string, number[] | string>]>([
+    ['GRU', { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3] }],
+    ['GRU', { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3], weight_hh_l0_reverse: [9, 3], bias_ih_l10: [9] }],
+    ['GRUCell', { weight_ih: [9, 2], weight_hh: [9, 3], bias_hh: [9] }],
+    ['LSTM', { weight_ih: [12, 2], weight_hh: [12, 3] }],
+    ['RNN', { weight_hh_l0: [3, 3] }],
+    ['other', { weight_hh_l0: [15, 3] }],
+    ['other', { weight_hh_l0: [9, 3], weight_hr_l0: [2, 3] }],
+    ['other', { weight_hh_l0: [9, 3], my_weight_ih_l0: [9, 3] }],
+    ['other', { weight_hh_l0: [9, 3], weight_ih_l0_copy: [9, 3] }],
+    ['other', { weight_hh_l0: [9] }],
+    ['other', { weight_hh_l0: [9, 3, 1] }],
+    ['other', { weight_hh_l0: 'a list' }],
+    ['Linear', { weight: [4, 3], bias: [4] }],
+    ['Embedding or Linear without bias', { weight: [4, 3] }],
+    ['other', { weight: [4, 3], bias: [3] }],
+    ['other', { weight: [4, 3], bias: 'None' }],
+    ['other', { weight: [4, 3], scale: [4] }],
+    ['other', { weight: [4, 3], bias: [4], scale: [4] }],
+    ['other', { weight: [4, 3, 1] }],
+    ['other', { weight: 'xy' }],
+    ['other', { bias: [4] }],
+  ])('%s: %j', (kind, tensors) => {
+    expect(moduleKind({ name: 'm', tensors: shapes(tensors) as Map<string, number[]> })).toBe(kind);
+  });
+
+  test('in words', () => {
+    expect(describeModules(shapes({}))).toBe('none');
+    const other = { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3], extra: [1], note: 'a str' };
+    expect(describeModules(shapes({ ...under('g.', gru()), weight: [4, 3], ...Object.fromEntries(Object.entries(other).map(([k, v]) => [`o.${k}`, v])) }))).toBe("'g' (GRU), without a prefix (Embedding or Linear without bias), 'o' (extra [1], note a str, weight_ih_l0 [9, 2], weight_hh_l0 [9, 3])"); // prettier-ignore
+    const five = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [`o.${name}`, [1]]));
+    expect(describeModules(shapes(five))).toBe("'o' (a [1], b [1], c [1], d [1], ...)");
+    const many = (n: number) => shapes(Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}.weight`, [4, 3]])));
+    expect(describeModules(many(20))).toMatch(/'m19' \([^)]*\)$/);
+    expect(describeModules(many(22))).toMatch(/'m19' \([^)]*\), and 2 more$/);
+    expect(suggestLayers(many(22))).toMatch(/\{ embedding: 'm19' \}\] \} \}$/);
+  }); // prettier-ignore
+
+  test('as the layers they may be', () => {
+    const all = { 'e.weight': [7, 2], ...under('c.', { weight_ih: [9, 2], weight_hh: [9, 3] }), 'p.weight': [4, 3], 'l.weight': [4, 3], 'l.bias': [4], 'x.y': [1] }; // prettier-ignore
+    expect(suggestLayers(shapes(all))).toBe("{ pytorch: { layers: [{ embedding: 'e' }, { gru: 'c' }, { linear: 'p' }, { linear: 'l' }] } }"); // prettier-ignore
+    expect(suggestLayers(shapes({ 'x.y': [1] }))).toBe("{ pytorch: { layers: [{ gru: 'name' }] } }");
+  });
+});
