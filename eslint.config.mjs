@@ -1,11 +1,35 @@
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import { existsSync } from 'node:fs';
+import importX from 'eslint-plugin-import-x';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 // Its own package: without its packages' types every call into them would be an error.
 const bench = existsSync(new URL('bench/node_modules/gru-wasm', import.meta.url)) ? [] : ['bench'];
+
+/**
+ * The folders of ts/, each with those that it may import from, types included. (The entries at the root only re-export.) Whatever is
+ * not listed for a folder lies above it or beside it.
+ */
+const FOLDERS = {
+  base: [],
+  layers: ['base'],
+  spec: ['layers', 'base'],
+  backends: ['spec', 'layers', 'base'],
+  run: ['backends/backend.ts', 'spec', 'layers', 'base'],
+  stream: ['run', 'backends/backend.ts', 'spec', 'layers', 'base'],
+  io: ['base'],
+  formats: ['io', 'spec', 'layers', 'base'],
+  api: ['formats', 'io', 'stream', 'run', 'backends', 'spec', 'layers', 'base'],
+  pool: ['api', 'run', 'backends', 'spec', 'layers', 'base'],
+};
+const zones = Object.entries(FOLDERS).map(([folder, below]) => ({
+  target: `./ts/${folder}`,
+  from: './ts',
+  except: [folder, ...below].map((name) => `./${name}`),
+  message: `ts/${folder} imports from ${below.join(', ') || 'nothing else'}: see CONTRIBUTING.md`,
+}));
 
 export default defineConfig(
   globalIgnores(['dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/package/consumers', ...bench]),
@@ -17,6 +41,13 @@ export default defineConfig(
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+    },
+  },
+  {
+    files: ['ts/**/*.ts'],
+    plugins: { 'import-x': importX },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones, basePath: import.meta.dirname }],
     },
   },
   {

@@ -44,7 +44,7 @@ const licences = license({
 });
 
 /** With all that they depend on: what every entry needs is one file, for each file more costs Node 0.3 ms when it starts. */
-const core = ['ts/api.ts', 'ts/backends/wasm/index.ts', 'ts/backends/wasm/binaries.ts', 'ts/origin.ts'];
+const core = ['ts/api/api.ts', 'ts/backends/wasm/index.ts', 'ts/backends/wasm/binaries.ts', 'ts/api/origin.ts'];
 
 const external = /^node:/;
 const onwarn = (warning) => {

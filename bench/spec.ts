@@ -1,4 +1,4 @@
-import type { GruSpec, GruWeights, LayerSpec, ModelSpec } from '../ts/spec.ts';
+import type { GruSpec, GruWeights, LayerSpec, ModelSpec } from '../ts/spec/spec.ts';
 import type { Task } from './engine.ts';
 
 /** The task as a model of ours. */

@@ -8,7 +8,7 @@ const TESTS = ['tests/formats/**/*.test.ts', 'tests/facade/**/*.test.ts', 'tests
 const HELP = `npm run mutate -- files... [--tests pattern,...]
 
 Changes one thing of ts/ at a time (Stryker, in a copy of the project) and runs the tests that reach it: a change that no
-test sees survives, and is listed. Files are patterns as ts/paths.ts or "ts/formats/keras/*.ts"; ts/paths.ts:10-20 is lines.
+test sees survives, and is listed. Files are patterns as ts/io/paths.ts or "ts/formats/keras/*.ts"; ts/io/paths.ts:10-20 is lines.
 
   --tests  patterns of the test files that may see it (${TESTS.join(',')});
            few and quick ones are best, for they all run once before the first change`;
@@ -22,7 +22,7 @@ await main(async () => {
     console.log(HELP);
     return 0;
   }
-  if (positionals.length === 0) throw new UserError('name the files to change: npm run mutate -- ts/paths.ts');
+  if (positionals.length === 0) throw new UserError('name the files to change: npm run mutate -- ts/io/paths.ts');
   await setup({
     otherNode: true,
     more: [npmPackages('scripts/mutate', 'Stryker, from npm', '20 s')],

@@ -1,4 +1,4 @@
-import type { GruSpec } from '../ts/spec.ts';
+import type { GruSpec } from '../ts/spec/spec.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 

@@ -1,6 +1,6 @@
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { Backend } from '../../ts/backend.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { Backend } from '../../ts/backends/backend.ts';
 import { readAsset } from '../assets.ts';
 import { type Engine, LeftOut } from '../engine.ts';
 import { specOf } from '../spec.ts';
@@ -22,7 +22,7 @@ export function core(name: string, build: 'baseline' | 'relaxed'): Engine {
       const { batch, steps } = task.case;
       const model = backend.compile(resolveGraph(specOf(task)));
       const state = model.createState(batch);
-      state.setLengths(new Int32Array(batch).fill(steps));
+      state.setLengths([{ lengths: new Int32Array(batch).fill(steps) }]);
       state.inputFloats(0).set(task.x);
       return {
         layout: 'batch-major',

@@ -1,5 +1,5 @@
-import type { ModelSpec } from '../../ts/spec.ts';
-import type { GruStream } from '../../ts/stream.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
+import type { GruStream } from '../../ts/stream/stream.ts';
 import { createModelSync, type WasmCore } from '../../ts/worklet.ts';
 import type { Told } from './page.ts';
 

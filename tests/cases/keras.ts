@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import { readModel } from '../../ts/formats/index.ts';
 import type { ImportedModel } from '../../ts/formats/report.ts';
-import { openZip } from '../../ts/formats/zip.ts';
-import { resolveGraph } from '../../ts/graph.ts';
+import { openZip } from '../../ts/io/zip.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import type { BackendCase } from '../backends.ts';
 import { contextOf, expectRecorded, readFile, readIo, type Recorded } from './recorded.ts';
 

@@ -3,8 +3,8 @@ import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { ImportContext } from '../../ts/formats/report.ts';
-import { parseSafetensors } from '../../ts/formats/safetensors.ts';
-import type { Tensor, TensorLike } from '../../ts/tensor.ts';
+import { parseSafetensors } from '../../ts/io/safetensors.ts';
+import type { Tensor, TensorLike } from '../../ts/base/tensor.ts';
 import type { Tolerance } from '../tolerances.ts';
 
 /** Folders of cases: the project's own, and those that GRU_CASES names. */

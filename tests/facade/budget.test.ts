@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DEFAULT_MAX_BYTES, ReadBudget } from '../../ts/budget.ts';
+import { DEFAULT_MAX_BYTES, ReadBudget } from '../../ts/io/budget.ts';
 import { failure } from './helpers.ts';
 
 test('a budget of one byte is one', () => {

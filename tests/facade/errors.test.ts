@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { GruError } from '../../ts/base/errors.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
 
@@ -82,7 +82,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
   test('initial states', async () => {
     using model = await api.createModel(textModel());
     const run = (initialStates: unknown) => () => model.run([1, 2], { initialStates } as never);
-    await expectError(run(numbers(4)), 'invalid_argument', 'several gru layers');
+    await expectError(run(numbers(4)), 'invalid_argument', 'several recurrent layers');
     await expectError(run({ third: numbers(4) }), 'invalid_argument', "'third'", "'first', 'second'");
     await expectError(run({ first: numbers(5) }), 'shape_mismatch', "'first'", '4 values', '5');
     await expectError(run({ first: tensor([1, 1, 4]) }), 'shape_mismatch', "'first'", '[1, 4]', '[1, 1, 4]');

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { parseSafetensors, type TensorToWrite, writeSafetensors } from '../../ts/formats/safetensors.ts';
-import type { ModelSource } from '../../ts/source.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { parseSafetensors, type TensorToWrite, writeSafetensors } from '../../ts/io/safetensors.ts';
+import type { ModelSource } from '../../ts/io/source.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { FLOAT16_WEIGHTS, SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, gruLayer, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
@@ -213,10 +213,10 @@ describe.each(BACKENDS)('$name', ({ api }) => {
       'forward.input',
     );
     await expectError(
-      load((spec) => void (layer(spec)['type'] = 'lstm')),
+      load((spec) => void (layer(spec)['type'] = 'perceptron')),
       'unsupported',
       'gru',
-      'lstm',
+      'perceptron',
     );
     await expectError(
       load((spec) => void (layer(spec)['weights'] = {})),

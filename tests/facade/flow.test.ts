@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../ts/api.ts';
-import type { Backend } from '../../ts/backend.ts';
+import { createApi } from '../../ts/api/api.ts';
+import type { Backend } from '../../ts/backends/backend.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, gruLayer, numbers, oneGru, textModel } from './helpers.ts';
 

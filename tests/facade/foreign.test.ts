@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { GruModel, RunOptions } from '../../ts/model.ts';
-import type { ModelInput } from '../../ts/inputs.ts';
-import type { RunResult } from '../../ts/result.ts';
+import type { GruModel, RunOptions } from '../../ts/api/model.ts';
+import type { ModelInput } from '../../ts/run/inputs.ts';
+import type { RunResult } from '../../ts/run/result.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
 

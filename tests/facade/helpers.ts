@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { GruError, type GruErrorCode } from '../../ts/errors.ts';
-import { parseSafetensors, type SafetensorsTensor } from '../../ts/formats/safetensors.ts';
-import type { GruSpec, ModelSpec } from '../../ts/spec.ts';
-import type { Tensor } from '../../ts/tensor.ts';
+import { GruError, type GruErrorCode } from '../../ts/base/errors.ts';
+import { parseSafetensors, type SafetensorsTensor } from '../../ts/io/safetensors.ts';
+import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
+import type { Tensor } from '../../ts/base/tensor.ts';
 import type { Tolerance } from '../tolerances.ts';
 
 /** Numbers in [-scale, scale) that are the same in each run. */

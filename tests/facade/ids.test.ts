@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readIds } from '../../ts/ids.ts';
-import type { InputPort } from '../../ts/inputs.ts';
+import { readIds } from '../../ts/run/ids.ts';
+import type { InputPort } from '../../ts/run/inputs.ts';
 import { failure } from './helpers.ts';
 
 const input = { name: 'ids', vocabularySize: 11 } as InputPort;

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { GruModel } from '../../ts/model.ts';
-import type { PytorchGruWeights } from '../../ts/layouts/pytorch.ts';
-import { fromPytorch, pytorchLayers } from '../../ts/layouts/pytorch.ts';
-import { gruWeights, transpose } from '../../ts/layouts/canonical.ts';
-import type { TextbookGate } from '../../ts/layouts/textbook.ts';
-import type { LayerSpec } from '../../ts/spec.ts';
+import type { GruModel } from '../../ts/api/model.ts';
+import type { PytorchGruWeights } from '../../ts/formats/layouts/pytorch.ts';
+import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
+import { gruWeights, transpose } from '../../ts/formats/layouts/canonical.ts';
+import type { TextbookGate } from '../../ts/formats/layouts/textbook.ts';
+import type { LayerSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, type FixtureCase, fixtureCase, gruLayer, numbers, tensor } from './helpers.ts';

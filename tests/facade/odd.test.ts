@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
+import { GruError } from '../../ts/base/errors.ts';
 import * as index from '../../ts/index.ts';
 import * as js from '../../ts/js.ts';
-import { GruModel } from '../../ts/model.ts';
+import { GruModel } from '../../ts/api/model.ts';
 import * as slim from '../../ts/slim.ts';
-import { GruStream } from '../../ts/stream.ts';
-import { GruStreams } from '../../ts/streams.ts';
+import { GruStream } from '../../ts/stream/stream.ts';
+import { GruStreams } from '../../ts/stream/streams.ts';
 import * as worklet from '../../ts/worklet.ts';
 import { BACKENDS } from '../backends.ts';
 import { numbers, oneGru, tensor, textModel } from './helpers.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Tensor } from '../../ts/tensor.ts';
+import type { Tensor } from '../../ts/base/tensor.ts';
 import { BACKENDS } from '../backends.ts';
 import { gruLayer, numbers, oneGru } from './helpers.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Tensor } from '../../ts/tensor.ts';
+import type { Tensor } from '../../ts/base/tensor.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, numbers, oneGru, textModel, twoInputs } from './helpers.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { ReadBudget } from '../../ts/budget.ts';
-import type { GruError } from '../../ts/errors.ts';
-import { filesBeside, type ModelSource, openSource, readSource, sourceName } from '../../ts/source.ts';
+import { ReadBudget } from '../../ts/io/budget.ts';
+import type { GruError } from '../../ts/base/errors.ts';
+import { filesBeside, type ModelSource, openSource, readSource, sourceName } from '../../ts/io/source.ts';
 
 /** What the network answers, by URL: a status, and where a redirect goes. */
 type Answers = Record<string, [status: number, location?: string]>;

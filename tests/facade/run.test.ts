@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { GruErrorCode } from '../../ts/errors.ts';
-import type { RunOptions } from '../../ts/model.ts';
-import type { RunResult } from '../../ts/result.ts';
+import type { GruErrorCode } from '../../ts/base/errors.ts';
+import type { RunOptions } from '../../ts/api/model.ts';
+import type { RunResult } from '../../ts/run/result.ts';
 import { BACKENDS } from '../backends.ts';
 import { FLOAT64_REFERENCE, SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, gruLayer, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
@@ -246,8 +246,8 @@ describe.each(BACKENDS)('$name', ({ api, backend }) => {
       parameters: 60 + 75 + 15 + 5,
     });
     expect(model.states).toEqual([
-      { name: 'first', shape: [1, 'batch', 4], settable: true },
-      { name: 'second', shape: [1, 'batch', 5], settable: true },
+      { name: 'first', slot: 'hidden', shape: [1, 'batch', 4], settable: true },
+      { name: 'second', slot: 'hidden', shape: [1, 'batch', 5], settable: true },
     ]);
     expect(model.streamable).toBe(true);
   });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
-import { plainBytes, readKind } from '../../ts/source-kind.ts';
+import { GruError } from '../../ts/base/errors.ts';
+import { plainBytes, readKind } from '../../ts/io/source-kind.ts';
 
 test.each<[string, string | undefined]>([
   ['models/a.onnx', undefined],

@@ -8,7 +8,7 @@ import vm from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { GruError, inspect, loadModel, type ModelSource } from '../../ts/index.ts';
-import { filesBeside, readSource } from '../../ts/source.ts';
+import { filesBeside, readSource } from '../../ts/io/source.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'gru-sources-'));
 afterAll(() => {

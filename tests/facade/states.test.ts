@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LstmSpec, ModelSpec } from '../../ts/spec.ts';
+import type { LstmSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, gruLayer, numbers } from './helpers.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
-import { portableCrc32 } from '../../ts/formats/crc32.ts';
+import { GruError } from '../../ts/base/errors.ts';
+import { portableCrc32 } from '../../ts/io/crc32.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, numbers, oneGru, textModel } from './helpers.ts';
 

@@ -6,10 +6,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { readStateDict } from '../../ts/formats/pytorch.ts';
 import { wrapperPrefix } from '../../ts/formats/pytorch/checkpoint.ts';
 import { saveModel } from '../../ts/formats/save.ts';
-import { openZip } from '../../ts/formats/zip.ts';
+import { openZip } from '../../ts/io/zip.ts';
 import { loadModel } from '../../ts/index.ts';
-import { read, type ReadOptions } from '../../ts/read.ts';
-import { type ModelFiles, type ModelSource, readSource } from '../../ts/source.ts';
+import { read, type ReadOptions } from '../../ts/api/read.ts';
+import { type ModelFiles, type ModelSource, readSource } from '../../ts/io/source.ts';
 import { wiringOfCase } from '../cases/pytorch-wiring.ts';
 import { recordedFiles, type Recorded } from '../cases/recorded.ts';
 

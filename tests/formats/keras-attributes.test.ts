@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../ts/api.ts';
+import { createApi } from '../../ts/api/api.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { GruError } from '../../ts/errors.ts';
+import { GruError } from '../../ts/base/errors.ts';
 import { readKeras } from '../../ts/formats/keras.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
-import { openZip } from '../../ts/formats/zip.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { openZip } from '../../ts/io/zip.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { random } from './mutate.ts';
 
 const CASES = new URL('../fixtures/cases/', import.meta.url);

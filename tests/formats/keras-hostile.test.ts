@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
+import { GruError } from '../../ts/base/errors.ts';
 import { readKeras } from '../../ts/formats/keras.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
-import { openZip } from '../../ts/formats/zip.ts';
-import { resolveGraph } from '../../ts/graph.ts';
+import { openZip } from '../../ts/io/zip.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import { mutate, random, survives } from './mutate.ts';
 
 const CASES = new URL('../fixtures/cases/', import.meta.url);

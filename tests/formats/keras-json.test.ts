@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseJson } from '../../ts/formats/json.ts';
+import { parseJson } from '../../ts/io/json.ts';
 
 test.each([
   ['more lists than a config has', `{"a":[${'[],'.repeat(600_000)}1]}`],

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { GruError } from '../../ts/errors.ts';
+import { GruError } from '../../ts/base/errors.ts';
 
 /** Pseudo-random numbers in [0, 1), the same on each run (mulberry32). */
 export function random(seed: number): () => number {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { nameSegments, urlBeside } from '../../ts/paths.ts';
+import { nameSegments, urlBeside } from '../../ts/io/paths.ts';
 
 const base = new URL('https://example.org/models/a/model.json');
 

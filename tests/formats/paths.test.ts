@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
-import { filesBeside, type ModelSource, readSource } from '../../ts/source.ts';
+import { filesBeside, type ModelSource, readSource } from '../../ts/io/source.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'gru-paths-'));
 const folder = path.join(root, 'model');

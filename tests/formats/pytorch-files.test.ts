@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readStateDict } from '../../ts/formats/pytorch.ts';
-import { parseSafetensors } from '../../ts/formats/safetensors.ts';
+import { parseSafetensors } from '../../ts/io/safetensors.ts';
 
 /** Files that torch.save 2.13 wrote (make.py), and the tensors in them as PyTorch itself converts them to float32. */
 const FOLDER = new URL('../fixtures/pytorch/', import.meta.url);

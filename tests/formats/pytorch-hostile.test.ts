@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TORCH } from '../../ts/formats/pytorch/globals.ts';
 import { readPytorch } from '../../ts/formats/pytorch.ts';
-import { openZip } from '../../ts/formats/zip.ts';
+import { openZip } from '../../ts/io/zip.ts';
 import { mutate, random, survives } from './mutate.ts';
 import { writeZip } from './zip-writer.ts';
 

@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
-import { crc32 } from '../../ts/formats/crc32.ts';
+import { crc32 } from '../../ts/io/crc32.ts';
 
 /** A file to put into a zip; what is left out is derived. */
 export interface ZipFile {

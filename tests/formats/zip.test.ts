@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { crc32, portableCrc32 } from '../../ts/formats/crc32.ts';
-import { isZip, openZip } from '../../ts/formats/zip.ts';
+import { crc32, portableCrc32 } from '../../ts/io/crc32.ts';
+import { isZip, openZip } from '../../ts/io/zip.ts';
 import { mutate, random, survives } from './mutate.ts';
 import { writeZip, type ZipFile } from './zip-writer.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadG2p } from '../../examples/g2p/g2p.js';
-import { parseSafetensors } from '../../ts/formats/safetensors.ts';
-import type { GruModel } from '../../ts/model.ts';
+import { parseSafetensors } from '../../ts/io/safetensors.ts';
+import type { GruModel } from '../../ts/api/model.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectClose } from '../facade/helpers.ts';
 import { G2P_RECORDED } from '../tolerances.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { applyRows, exp, rowFunction } from '../../ts/backends/js/activation.ts';
-import type { Activation } from '../../ts/spec.ts';
+import type { Activation } from '../../ts/spec/spec.ts';
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec.ts';
+import type { LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.ts';
 import { expectClose } from '../facade/helpers.ts';
 import { RANDOM_LAYERS } from '../tolerances.ts';
 import { cellLayer, makeState, pick, random, randomFloats } from './helpers.ts';

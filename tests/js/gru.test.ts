@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { GruSpec, ModelSpec } from '../../ts/spec.ts';
+import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { gruWeights, makeState, pick, random, randomFloats } from './helpers.ts';
 import { referenceLayer } from './reference.ts';
 

@@ -1,7 +1,7 @@
-import type { BackendState } from '../../ts/backend.ts';
+import type { BackendState } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { GruSpec, LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { GruSpec, LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.ts';
 
 /** Numbers that are the same in each run (mulberry32). */
 export function random(seed: number): () => number {
@@ -29,7 +29,7 @@ export function makeState(
   timeMajor?: boolean,
 ): BackendState {
   const state = jsBackend.compile(resolveGraph(spec)).createState(batch);
-  if (lengths) state.setLengths(lengths, timeMajor);
+  if (lengths) state.setLengths([{ lengths, timeMajor }]);
   return state;
 }
 

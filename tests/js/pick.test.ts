@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { resolveGraph } from '../../ts/graph.ts';
-import type { LayerSpec, ModelSpec } from '../../ts/spec.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { makeState } from './helpers.ts';
 
 const model = (...layers: LayerSpec[]): ModelSpec => ({

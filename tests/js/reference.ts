@@ -1,5 +1,5 @@
 import { ACTIVATIONS, resolveActivation } from '../../ts/layers/activations.ts';
-import type { Activation, GruSpec, LstmSpec, RnnSpec } from '../../ts/spec.ts';
+import type { Activation, GruSpec, LstmSpec, RnnSpec } from '../../ts/spec/spec.ts';
 
 // The textbook's recurrent layers in float64, written without a look at the backends.
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Backend } from '../../ts/backend.ts';
+import type { Backend } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
-import { resolveGraph } from '../../ts/graph.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
 import { CELLS, CORE_CELLS, type CellType, graphRun, layerRun, randomLayer, wideRun } from './cases.ts';
 import { choices } from './choices.ts';
@@ -76,7 +76,7 @@ describe('the same bits', () => {
         ).toBeUndefined();
         const model = backend.compile(graph);
         const state = model.createState(1);
-        state.setLengths([1]);
+        state.setLengths([{ lengths: [1] }]);
         states.forEach((rows, s) => {
           state.writeHidden(s, rows[0]!);
         });

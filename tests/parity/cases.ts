@@ -1,7 +1,7 @@
-import { resolveGraph } from '../../ts/graph.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
-import type { Activation, ActivationName, LayerSpec, RecurrentBase } from '../../ts/spec.ts';
+import type { Activation, ActivationName, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseSafetensors } from '../../ts/formats/safetensors.ts';
-import type { GruSpec, ModelSpec } from '../../ts/spec.ts';
+import { parseSafetensors } from '../../ts/io/safetensors.ts';
+import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectClose } from '../facade/helpers.ts';
 import { Random } from '../random.ts';

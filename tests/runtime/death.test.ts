@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { backendFrom, instanceOf } from '../../ts/backends/wasm/core.ts';
 import type { Engine } from '../../ts/backends/wasm/engine.ts';
 import { Instance } from '../../ts/backends/wasm/instance.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import { GruModel } from '../../ts/model.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import { GruModel } from '../../ts/api/model.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { expectError, numbers, oneGru } from '../facade/helpers.ts';
 
 const wasm = (name: string) => new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url);
@@ -179,10 +179,10 @@ describe.runIf(existsSync(wasm('baseline')))('an instance of the core', () => {
       [2 ** 28, 2 ** 28],
     ]) {
       await expectError(() => {
-        state.setLengths(lengths);
+        state.setLengths([{ lengths }]);
       }, 'out_of_memory');
     }
-    state.setLengths([1, 1]);
+    state.setLengths([{ lengths: [1, 1] }]);
     state.run();
   });
 
@@ -190,7 +190,7 @@ describe.runIf(existsSync(wasm('baseline')))('an instance of the core', () => {
     const module = compiled();
     const model = backendFrom('baseline', module, 0).compile(resolveGraph(oneGru(4, 6)));
     const state = model.createState(1);
-    state.setLengths([0]);
+    state.setLengths([{ lengths: [0] }]);
     const { memory } = instanceOf(module)!.engine;
     state.inputFloats(0).set([]);
     memory.grow(1);

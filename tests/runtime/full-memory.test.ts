@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { backendFrom, instanceOf } from '../../ts/backends/wasm/core.ts';
-import { GruError } from '../../ts/errors.ts';
-import { resolveGraph } from '../../ts/graph.ts';
-import { GruModel } from '../../ts/model.ts';
-import type { ModelSpec } from '../../ts/spec.ts';
+import { GruError } from '../../ts/base/errors.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
+import { GruModel } from '../../ts/api/model.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { numbers, oneGru, textModel } from '../facade/helpers.ts';
 
 const wasm = new URL('../../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url);

@@ -1,9 +1,9 @@
 import { Dataset, File, Group } from 'jsfive';
 import type { DataObjects } from 'jsfive';
-import { GruError } from '../errors.ts';
-import { product, shapeText } from '../tensor.ts';
+import { GruError } from '../base/errors.ts';
+import { product, shapeText } from '../base/tensor.ts';
 import { isHdf5 } from './detect.ts';
-import { halvesToFloats } from './half.ts';
+import { halvesToFloats } from '../io/half.ts';
 import { GuardedBuffer } from './hdf5/guard.ts';
 import { checkAttribute, damaged, dataRange, isIeeeFloat } from './hdf5/messages.ts';
 

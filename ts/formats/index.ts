@@ -1,8 +1,8 @@
-import { GruError } from '../errors.ts';
+import { GruError } from '../base/errors.ts';
 import { isKeras, isOnnx, isTfjs, isTorchSave } from './detect.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { headerNames, isSafetensors } from './safetensors.ts';
+import { headerNames, isSafetensors } from '../io/safetensors.ts';
 
 type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Promise<ImportedModel>;
 

@@ -1,16 +1,16 @@
-import { GruError } from '../errors.ts';
-import { isRecord } from '../tensor.ts';
+import { GruError } from '../base/errors.ts';
+import { isRecord } from '../base/tensor.ts';
 import { isZip } from './detect.ts';
 import type { Hdf5Group } from './hdf5.ts';
 import { openHdf5 } from './hdf5.ts';
-import { parseJson } from './json.ts';
+import { parseJson } from '../io/json.ts';
 import { readModelConfig } from './keras/config.ts';
 import type { Dialect } from './keras/dialect.ts';
 import { kerasDialect } from './keras/dialect.ts';
 import { NamedWeights, PathWeights } from './keras/h5-weights.ts';
 import { translateKeras } from './keras/translate.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { openZip } from './zip.ts';
+import { openZip } from '../io/zip.ts';
 
 /**
  * Reads a model of Keras 2 or 3: `.keras`, a whole-model `.h5`, or `.weights.h5` with its config (`options.keras.config`, or

@@ -1,10 +1,10 @@
-import { GruError } from '../errors.ts';
-import { resolveGraph } from '../graph.ts';
-import type { LayerSpec, ModelSpec } from '../spec.ts';
-import { isRecord, shapeText } from '../tensor.ts';
-import { parseJson } from './json.ts';
+import { GruError } from '../base/errors.ts';
+import { resolveGraph } from '../spec/graph.ts';
+import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
+import { isRecord, shapeText } from '../base/tensor.ts';
+import { parseJson } from '../io/json.ts';
 import type { ImportedModel } from './report.ts';
-import { headerNames, isSafetensors, parseSafetensors, type SafetensorsTensor } from './safetensors.ts';
+import { headerNames, isSafetensors, parseSafetensors, type SafetensorsTensor } from '../io/safetensors.ts';
 import { METADATA_KEY, VERSION } from './save.ts';
 
 /** Whether a file is a safetensors file with our description in its header (a damaged one is left to the reader). */

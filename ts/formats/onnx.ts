@@ -1,5 +1,5 @@
-import { GruError } from '../errors.ts';
-import { nameSegments } from '../paths.ts';
+import { GruError } from '../base/errors.ts';
+import { nameSegments } from '../io/paths.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
 import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';

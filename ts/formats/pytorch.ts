@@ -1,4 +1,4 @@
-import { GruError } from '../errors.ts';
+import { GruError } from '../base/errors.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
@@ -8,8 +8,8 @@ import { leaveOut, Tensors } from './pytorch/tensors.ts';
 import { pythonType, StorageRef } from './pytorch/values.ts';
 import { wire } from './pytorch/wiring.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { isSafetensors, parseSafetensors, type SafetensorsDtype } from './safetensors.ts';
-import { isZip } from './zip.ts';
+import { isSafetensors, parseSafetensors, type SafetensorsDtype } from '../io/safetensors.ts';
+import { isZip } from '../io/zip.ts';
 
 export type {
   PytorchActivation,

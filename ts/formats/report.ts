@@ -1,5 +1,6 @@
-import type { Graph } from '../graph.ts';
-import type { ModelSpec } from '../spec.ts';
+import type { ReadBudget } from '../io/budget.ts';
+import type { Graph } from '../spec/graph.ts';
+import type { ModelSpec } from '../spec/spec.ts';
 import type { GraphBinding } from './onnx/binding.ts';
 import type { OnnxOptions } from './onnx/source.ts';
 import type { KerasOptions } from './keras/options.ts';
@@ -45,7 +46,7 @@ export interface ImportContext {
   /** The bytes of a file beside it (a shard, external data, a config); undefined when there is none. */
   sidecar?: (name: string) => Promise<Uint8Array | undefined>;
   /** What may still be unpacked. */
-  budget?: { spend(bytes: number, what: string): void };
+  budget?: Pick<ReadBudget, 'spend'>;
   /** Options of the user, by format. */
   options?: ImportOptions;
 }

@@ -1,8 +1,8 @@
 import { layerKind } from '../layers/index.ts';
-import { checkFilled } from '../foreign.ts';
-import type { ModelSpec } from '../spec.ts';
-import { sizeOf } from '../typed-array.ts';
-import { type TensorToWrite, writeSafetensors } from './safetensors-writer.ts';
+import { checkFilled } from '../base/foreign.ts';
+import type { ModelSpec } from '../spec/spec.ts';
+import { sizeOf } from '../base/typed-array.ts';
+import { type TensorToWrite, writeSafetensors } from '../io/safetensors-writer.ts';
 
 /** The key of `__metadata__` that holds the spec, and the version of what is under it. */
 export const METADATA_KEY = 'gru-wasm';

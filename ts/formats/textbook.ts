@@ -1,7 +1,7 @@
-import { GruError } from '../errors.ts';
-import { gruSpec } from '../gru.ts';
+import { GruError } from '../base/errors.ts';
+import { gruSpec } from './layouts/gru.ts';
 import type { ImportedModel } from './report.ts';
-import { parseSafetensors } from './safetensors.ts';
+import { parseSafetensors } from '../io/safetensors.ts';
 
 const GATES = ['update_gate', 'reset_gate', 'candidate_hidden'] as const;
 

@@ -1,6 +1,6 @@
-import { GruError } from '../errors.ts';
-import { isRecord } from '../tensor.ts';
-import { parseJson } from './json.ts';
+import { GruError } from '../base/errors.ts';
+import { isRecord } from '../base/tensor.ts';
+import { parseJson } from '../io/json.ts';
 import { readModelConfig } from './keras/config.ts';
 import { tfjsDialect } from './keras/dialect.ts';
 import { translateKeras } from './keras/translate.ts';

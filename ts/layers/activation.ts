@@ -1,7 +1,13 @@
-import type { ActivationSpec } from '../spec.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { onlyInput, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
+import type { Activation, LayerBase } from './spec.ts';
+
+/** An elementwise function, or softmax over the row. */
+export interface ActivationSpec extends LayerBase {
+  type: 'activation';
+  activation: Activation | 'softmax';
+}
 
 export const activation: LayerKind<ActivationSpec> = {
   type: 'activation',

@@ -1,5 +1,5 @@
-import type { Activation, ActivationName, LayerBase } from '../spec.ts';
-import { describe } from '../tensor.ts';
+import type { Activation, ActivationName, AnyLayer } from './spec.ts';
+import { describe } from '../base/tensor.ts';
 import { checkChoice, floatBits, specError } from './check.ts';
 
 /**
@@ -61,12 +61,7 @@ export function activationWords(activation: Activation | 'softmax'): number[] {
 }
 
 /** @throws GruError `invalid_spec` for an unknown name, or a parameter that the function does not have. */
-export function checkActivation(
-  layer: LayerBase & { type: string },
-  field: string,
-  activation: unknown,
-  softmax = false,
-): void {
+export function checkActivation(layer: AnyLayer, field: string, activation: unknown, softmax = false): void {
   if (activation === undefined || (softmax && activation === 'softmax')) return;
   const names = [...Object.keys(ACTIVATIONS), ...(softmax ? ['softmax'] : [])];
   if (typeof activation === 'string') {

@@ -1,7 +1,18 @@
-import type { DenseSpec } from '../spec.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkSize, onlyInput } from './check.ts';
 import type { LayerKind } from './kind.ts';
+import type { Activation, LayerBase } from './spec.ts';
+
+/** (rows, inputSize) -> (rows, outputSize): activation(kernel x + bias). */
+export interface DenseSpec extends LayerBase {
+  type: 'dense';
+  inputSize: number;
+  outputSize: number;
+  /** Default `linear`. `softmax` is over the row. */
+  activation?: Activation | 'softmax';
+  /** kernel: (outputSize, inputSize), output-major; bias: (outputSize). */
+  weights: { kernel: Float32Array; bias?: Float32Array };
+}
 
 export const dense: LayerKind<DenseSpec> = {
   type: 'dense',

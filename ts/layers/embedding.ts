@@ -1,6 +1,18 @@
-import type { EmbeddingSpec } from '../spec.ts';
 import { checkFlag, checkSize, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
+import type { LayerBase } from './spec.ts';
+
+/** ids (rows) -> (rows, outputSize): row `id` of the table. */
+export interface EmbeddingSpec extends LayerBase {
+  type: 'embedding';
+  /** Number of ids: valid ones are 0 .. vocabularySize - 1. */
+  vocabularySize: number;
+  outputSize: number;
+  /** Id 0 is padding; the layer gets a port `mask` that is 0 there. */
+  maskZero?: boolean;
+  /** embeddings: (vocabularySize, outputSize). */
+  weights: { embeddings: Float32Array };
+}
 
 export const embedding: LayerKind<EmbeddingSpec> = {
   type: 'embedding',

@@ -1,7 +1,32 @@
-import type { GruSpec } from '../spec.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkFlag, specError } from './check.ts';
-import { directions, recurrent } from './recurrent.ts';
+import { directions, recurrent, type RecurrentBase, type RecurrentWeights } from './recurrent.ts';
+import type { Activation } from './spec.ts';
+
+/**
+ * A GRU layer. With x_t the input row and h the hidden state:
+ *
+ *     z = recurrentActivation(Wz x + bz + Rz h)
+ *     r = recurrentActivation(Wr x + br + Rr h)
+ *     n = activation(Wn x + bn + Rn (r * h))              resetAfter: false, the textbook's form
+ *     n = activation(Wn x + bn + r * (Rn h + recurrentBias))   resetAfter: true (PyTorch, cuDNN, Keras's default)
+ *     h' = z * h + (1 - z) * n
+ *
+ * Sources: Cho et al. 2014 (arXiv:1406.1078) for the first form; torch.nn.GRU's documentation for the second.
+ */
+export interface GruSpec extends RecurrentBase {
+  type: 'gru';
+  resetAfter: boolean;
+  /** Default `sigmoid`. */
+  recurrentActivation?: Activation;
+  weights: GruWeights;
+}
+
+/**
+ * Rows in gate order z, r, n. input: (3 hiddenSize, inputSize); recurrent: (3 hiddenSize, hiddenSize); bias: (3 hiddenSize);
+ * recurrentBias, with resetAfter only: (hiddenSize), the candidate's. (Biases of z and r add up: importers fold them.)
+ */
+export type GruWeights = RecurrentWeights<'input' | 'recurrent' | 'bias' | 'recurrentBias'>;
 
 /** Gates z, r, n. */
 export const gru = recurrent<GruSpec>({

@@ -1,15 +1,27 @@
-import type { LayerSpec } from '../spec.ts';
-import { activation } from './activation.ts';
-import { dense } from './dense.ts';
-import { embedding } from './embedding.ts';
-import { gru } from './gru.ts';
+import { activation, type ActivationSpec } from './activation.ts';
+import { dense, type DenseSpec } from './dense.ts';
+import { embedding, type EmbeddingSpec } from './embedding.ts';
+import { gru, type GruSpec } from './gru.ts';
 import type { LayerKind } from './kind.ts';
-import { lstm } from './lstm.ts';
-import { masking } from './masking.ts';
-import { merge } from './merge.ts';
-import { rnn } from './rnn.ts';
-import { slice } from './slice.ts';
-import { step } from './step.ts';
+import { lstm, type LstmSpec } from './lstm.ts';
+import { masking, type MaskingSpec } from './masking.ts';
+import { merge, type MergeSpec } from './merge.ts';
+import { rnn, type RnnSpec } from './rnn.ts';
+import { slice, type SliceSpec } from './slice.ts';
+import { step, type StepSpec } from './step.ts';
+
+/** A layer of a model. */
+export type LayerSpec =
+  | EmbeddingSpec
+  | DenseSpec
+  | ActivationSpec
+  | MergeSpec
+  | MaskingSpec
+  | GruSpec
+  | StepSpec
+  | SliceSpec
+  | LstmSpec
+  | RnnSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -26,6 +38,6 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
 };
 
 /** The kind of a layer, undefined for an unknown type. */
-export function layerKind(type: unknown): LayerKind | undefined {
+export function layerKind(type: unknown): LayerKind<LayerSpec> | undefined {
   return typeof type === 'string' && Object.hasOwn(LAYERS, type) ? LAYERS[type as LayerSpec['type']] : undefined;
 }

@@ -1,4 +1,4 @@
-import type { LayerSpec, ValueKind, ValueRef } from '../spec.ts';
+import type { AnyLayer, ValueKind, ValueRef } from './spec.ts';
 
 /** A value of the graph as a layer sees it. */
 export interface ValueShape {
@@ -34,7 +34,7 @@ export interface StateSlot {
  * Everything the facade knows of one kind of layer: what it reads and gives, which tensors it holds, and how it is told to
  * the Rust core. The arithmetic is in crate/src/layers/ and, the same bits, in ts/backends/js/layers/.
  */
-export interface LayerKind<S extends LayerSpec = LayerSpec> {
+export interface LayerKind<S extends AnyLayer> {
   readonly type: S['type'];
   /** The layer's number in `LAYERS` of crate/src/layers/mod.rs. */
   readonly code: number;

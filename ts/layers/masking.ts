@@ -1,7 +1,13 @@
-import type { MaskingSpec } from '../spec.ts';
 import { floatBits, onlyInput, specError } from './check.ts';
-import { describe } from '../tensor.ts';
+import { describe } from '../base/tensor.ts';
 import type { LayerKind } from './kind.ts';
+import type { LayerBase } from './spec.ts';
+
+/** Passes its input on and gives, at the port `mask`, 0 for each row in which every value equals `maskValue`, else 1. */
+export interface MaskingSpec extends LayerBase {
+  type: 'masking';
+  maskValue: number;
+}
 
 export const masking: LayerKind<MaskingSpec> = {
   type: 'masking',

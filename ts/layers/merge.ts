@@ -1,6 +1,13 @@
-import type { MergeSpec } from '../spec.ts';
 import { checkChoice, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
+import type { LayerBase, ValueRef } from './spec.ts';
+
+/** Elementwise combination of two or more inputs of one kind and size, or their concatenation along the row. */
+export interface MergeSpec extends LayerBase {
+  type: 'merge';
+  inputs: ValueRef[];
+  merge: 'concat' | 'sum' | 'mul' | 'ave';
+}
 
 /** Ways to make one value of several, numbered as in crate/src/layers/merge.rs. */
 export const MERGES = ['concat', 'sum', 'mul', 'ave'] as const;

@@ -1,11 +1,41 @@
-import type { LayerSpec, RecurrentBase, ValueRef } from '../spec.ts';
-import { describe } from '../tensor.ts';
+import { describe } from '../base/tensor.ts';
 import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
 import type { LayerKind, StateSlot, TensorSlot } from './kind.ts';
 import { MERGES } from './merge.ts';
+import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
-type RecurrentSpec = Extract<LayerSpec, RecurrentBase>;
+/** What all recurrent layers have: directions over one sequence value, and a state from step to step. */
+export interface RecurrentBase extends LayerBase {
+  inputSize: number;
+  hiddenSize: number;
+  /** Default `forward`. */
+  direction?: 'forward' | 'reverse' | 'bidirectional';
+  /** How the two directions of a bidirectional layer become one value. Default `concat`. */
+  merge?: 'concat' | 'sum' | 'mul' | 'ave';
+  /** What the layer's main value is: all hidden states, or the last one. Default `sequence`. */
+  returns?: 'sequence' | 'last';
+  /** Reverse direction only: leave the output in the order of processing (Keras's go_backwards). Default false. */
+  reversedOutput?: boolean;
+  /** Default `tanh`. */
+  activation?: Activation;
+  /** Bounds the input of every activation of a gate or candidate to [-clip, clip]. */
+  clip?: number;
+  /**
+   * Where the initial states come from, one vector value (batch, hiddenSize) each: the hidden states of the directions, then an
+   * lstm's cell states. Left out: kept by the state.
+   */
+  initialState?: ValueRef[];
+  /** A mask value (port `mask`): a step whose mask is 0 keeps the state. */
+  mask?: ValueRef;
+  /** What the output is at masked steps. Default `hold`: the output of the step before (zero at first). */
+  paddedOutput?: 'zero' | 'hold';
+}
+
+/** The weights of a recurrent layer: those of the directions that it has, by direction and tensor. */
+export type RecurrentWeights<K extends string> = Partial<Record<`${'forward' | 'reverse'}.${K}`, Float32Array>>;
+
+type RecurrentSpec = RecurrentBase & AnyLayer;
 
 const DIRECTIONS = ['forward', 'reverse', 'bidirectional'] as const;
 

@@ -1,7 +1,14 @@
-import type { SliceSpec } from '../spec.ts';
 import { checkSize, onlyInput, specError } from './check.ts';
-import { describe } from '../tensor.ts';
+import { describe } from '../base/tensor.ts';
 import type { LayerKind } from './kind.ts';
+import type { LayerBase } from './spec.ts';
+
+/** Neighbouring values of each row: `start` .. `start + size - 1`. */
+export interface SliceSpec extends LayerBase {
+  type: 'slice';
+  start: number;
+  size: number;
+}
 
 export const slice: LayerKind<SliceSpec> = {
   type: 'slice',

@@ -1,7 +1,14 @@
-import type { StepSpec } from '../spec.ts';
 import { onlyInput, specError } from './check.ts';
-import { describe } from '../tensor.ts';
+import { describe } from '../base/tensor.ts';
 import type { LayerKind } from './kind.ts';
+import type { LayerBase } from './spec.ts';
+
+/** One step of each sequence, as a vector: zeros for a sequence without steps. */
+export interface StepSpec extends LayerBase {
+  type: 'step';
+  /** The first step or the last. */
+  index: 0 | -1;
+}
 
 export const step: LayerKind<StepSpec> = {
   type: 'step',

@@ -1,8 +1,8 @@
-import { GruError } from '../errors.ts';
+import { GruError } from '../base/errors.ts';
 import { toGruError } from './failure.ts';
-import type { Graph } from '../graph.ts';
-import type { RunResult } from '../result.ts';
-import type { StateGroup } from '../states.ts';
+import type { Graph } from '../spec/graph.ts';
+import type { RunResult } from '../run/result.ts';
+import type { StateGroup } from '../spec/state-groups.ts';
 import { Assembly, type Batch } from './parts.ts';
 import type { Span } from './work.ts';
 

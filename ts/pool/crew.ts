@@ -1,5 +1,5 @@
 import type { Arena } from './arena.ts';
-import { GruError } from '../errors.ts';
+import { GruError } from '../base/errors.ts';
 import { toGruError } from './failure.ts';
 import { type Failure, fits, type Job, type Start } from './messages.ts';
 import type { Part } from './call.ts';

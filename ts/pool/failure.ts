@@ -1,4 +1,4 @@
-import { GruError, type GruErrorCode } from '../errors.ts';
+import { GruError, type GruErrorCode } from '../base/errors.ts';
 
 /** The error itself where it is one of ours; engines say "Array buffer allocation failed", "Invalid typed array length". */
 export function toGruError(error: unknown, where: string, otherwise: GruErrorCode = 'internal'): GruError {

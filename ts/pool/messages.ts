@@ -1,6 +1,7 @@
-import type { Backend } from '../backend.ts';
-import type { GruErrorCode } from '../errors.ts';
-import type { ModelSpec } from '../spec.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { GruErrorCode } from '../base/errors.ts';
+import type { RunLayout } from '../run/resources.ts';
+import type { ModelSpec } from '../spec/spec.ts';
 import type { Ticket } from './ticket.ts';
 
 /** The first message to a worker: how to start the backend and make the model. */
@@ -18,9 +19,7 @@ export interface Job {
   /** To be claimed by the worker before it starts, where there is shared memory; else the job is the worker's. */
   ticket: Ticket | undefined;
   batch: number;
-  steps: number;
-  /** Steps of each sequence where they differ. */
-  lengths: Int32Array | undefined;
+  axes: RunLayout['axes'];
   timeMajor: boolean;
   /** By input: rows as {@link BackendState} takes them. */
   inputs: (Float32Array | Int32Array)[];

@@ -1,6 +1,6 @@
-import { GruError } from '../errors.ts';
-import type { RunOptions } from '../model.ts';
-import { checkOptions, describe } from '../tensor.ts';
+import { GruError } from '../base/errors.ts';
+import type { RunOptions } from '../api/model.ts';
+import { checkOptions, describe } from '../base/tensor.ts';
 import type { PoolWorker } from './worker.ts';
 
 /** Options of {@link createPool}. */

@@ -1,4 +1,4 @@
-import type { LayerSpec, ModelSpec } from '../spec.ts';
+import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
 
 type Weights = Record<string, Float32Array | undefined>;
 

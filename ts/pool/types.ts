@@ -1,5 +1,5 @@
-import type { ModelInput } from '../inputs.ts';
-import type { RunResult } from '../result.ts';
+import type { ModelInput } from '../run/inputs.ts';
+import type { RunResult } from '../run/result.ts';
 import type { PoolRunOptions } from './options.ts';
 
 /**

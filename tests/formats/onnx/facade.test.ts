@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BACKENDS } from '../../backends.ts';
 import { bindInputs } from '../../../ts/formats/onnx.ts';
-import type { Tensor } from '../../../ts/tensor.ts';
+import type { Tensor } from '../../../ts/base/tensor.ts';
 import { excess, importFile, inputsOf, readTensors } from './run.ts';
 
 const path = (name: string) => new URL(`../../fixtures/${name}`, import.meta.url).pathname;

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../../ts/errors.ts';
+import { GruError } from '../../../ts/base/errors.ts';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
-import { resolveGraph } from '../../../ts/graph.ts';
+import { resolveGraph } from '../../../ts/spec/graph.ts';
 import { mutate, random, survives, stopwatch } from '../mutate.ts';
 import { onnxModel, tensor, type Node } from './build.ts';
 

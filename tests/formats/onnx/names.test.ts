@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { runOnnx } from '../../../ts/formats/onnx.ts';
-import type { GruModel } from '../../../ts/model.ts';
-import type { TensorLike } from '../../../ts/tensor.ts';
+import type { GruModel } from '../../../ts/api/model.ts';
+import type { TensorLike } from '../../../ts/base/tensor.ts';
 import { BACKENDS } from '../../backends.ts';
 import { expectError } from '../../facade/helpers.ts';
 import { onnxModel, tensor, type Node } from './build.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { Backend } from '../../../ts/backend.ts';
+import type { Backend } from '../../../ts/backends/backend.ts';
 import { bindInputs, bindOutput, type GraphBinding, readOnnx } from '../../../ts/formats/onnx.ts';
 import type { ImportContext, ImportedModel } from '../../../ts/formats/report.ts';
-import { parseSafetensors } from '../../../ts/formats/safetensors.ts';
-import { resolveGraph } from '../../../ts/graph.ts';
-import type { Tensor, TensorLike } from '../../../ts/tensor.ts';
+import { parseSafetensors } from '../../../ts/io/safetensors.ts';
+import { resolveGraph } from '../../../ts/spec/graph.ts';
+import type { Tensor, TensorLike } from '../../../ts/base/tensor.ts';
 
 export type Tensors = Record<string, TensorLike>;
 
@@ -15,7 +15,7 @@ export function runGraph(backend: Backend, { spec, report }: ImportedModel, tens
   const graph = resolveGraph(spec);
   const state = backend.compile(graph).createState(run.batch);
   const lengths = run.lengths ?? Array<number>(run.batch).fill(run.steps);
-  state.setLengths(lengths);
+  state.setLengths([{ lengths }]);
   for (const [i, { name, kind, dtype, size }] of graph.inputs.entries()) {
     const all = run.inputs[name]!.data;
     const into = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);

@@ -1,5 +1,5 @@
 import { SOFTMAX, resolveActivation } from '../../layers/activations.ts';
-import type { Activation } from '../../spec.ts';
+import type { Activation } from '../../spec/spec.ts';
 
 // exp and the functions made of it; equations in docs/arithmetic.md.
 

@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /** `length` floats, in the memory of `old` where that is large enough. */
 export function floats(length: number, old?: Float32Array): Float32Array {

@@ -1,6 +1,6 @@
-import type { Backend, CompiledModel } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import type { Graph } from '../../graph.ts';
+import type { Backend, CompiledModel } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import type { Graph } from '../../spec/graph.ts';
 import { allocating } from './buffer.ts';
 import { JS_LAYERS } from './layers/index.ts';
 import type { Build, Layer } from './layers/layer.ts';

@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /** Rows that one pass of a matmul takes, so that a block of sums stays in L2. */
 export const ROW_BLOCK = 192;

@@ -1,4 +1,4 @@
-import { builtin, folderOf } from '../../host.ts';
+import { builtin, folderOf } from '../../base/host.ts';
 import type { BuildName } from './core.ts';
 import type { WasmBinaries } from './index.ts';
 

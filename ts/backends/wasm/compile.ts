@@ -1,6 +1,6 @@
-import type { CompiledModel } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import type { Graph, GraphNode } from '../../graph.ts';
+import type { CompiledModel } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import type { Graph, GraphNode } from '../../spec/graph.ts';
 import { paramWords } from '../../layers/kind.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
@@ -13,8 +13,8 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
   const { engine } = instance;
   const model = checked(engine.model_new(), 'new model');
   try {
-    for (const { kind, size, name } of graph.inputs) {
-      checked(engine.model_add_input(model, Number(kind === 'sequence'), size), `input '${name}'`);
+    for (const { kind, axis, size, name } of graph.inputs) {
+      checked(engine.model_add_input(model, kind === 'sequence' ? axis + 1 : 0, size), `input '${name}'`);
     }
     for (const node of graph.nodes) addLayer(engine, model, node);
     for (const { value, name } of graph.outputs) checked(engine.model_add_output(model, value), `output '${name}'`);
@@ -48,7 +48,14 @@ function addLayer(engine: Engine, model: number, { layer, kind, inputs, firstOut
       const { handle, length } = copy(tensor, `weights['${key}'] of ${what}`);
       return [handle, length];
     });
-    const words = [kind.code, inputs.length, ...inputs, tensors.length / 2, ...tensors, ...paramWords(kind.params(layer))];
+    const words = [
+      kind.code,
+      inputs.length,
+      ...inputs,
+      tensors.length / 2,
+      ...tensors,
+      ...paramWords(kind.params(layer)),
+    ];
     const { handle } = copy(Int32Array.from(words), what);
     const first = checked(engine.model_add_layer(model, handle), what);
     if (first !== firstOutput) throw new GruError('internal', `${what}: the core numbers its values differently`);

@@ -1,6 +1,6 @@
-import type { Backend } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import type { Graph } from '../../graph.ts';
+import type { Backend } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import type { Graph } from '../../spec/graph.ts';
 import { compile } from './compile.ts';
 import type { Engine } from './engine.ts';
 import { Instance } from './instance.ts';

@@ -1,5 +1,5 @@
 import type { InitOutput } from '../../../crate/pkg/baseline/gru_wasm.js';
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /** What an instance of the Rust core exports: crate/bindings. */
 export type Engine = InitOutput;

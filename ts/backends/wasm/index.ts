@@ -1,6 +1,6 @@
-import type { Backend } from '../../backend.ts';
-import { GruError } from '../../errors.ts';
-import { builtin } from '../../host.ts';
+import type { Backend } from '../backend.ts';
+import { GruError } from '../../base/errors.ts';
+import { builtin } from '../../base/host.ts';
 import { backendOver, type BuildName, cannotStart } from './core.ts';
 import { hasRelaxedSimd, hasSimd } from './detect.ts';
 import { KernelChoice } from './kernels.ts';

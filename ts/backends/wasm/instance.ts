@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import type { Engine } from './engine.ts';
 
 type Call = (a?: number, b?: number, c?: number, d?: number) => number;

@@ -1,5 +1,5 @@
 import loadPacked from '../../../crate/pkg/packed.wasm';
-import { builtin } from '../../host.ts';
+import { builtin } from '../../base/host.ts';
 import type { BuildName } from './core.ts';
 import { patch } from './patch.ts';
 

@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /**
  * Work that a file of this many bytes may cause. One unit is about 10 microseconds of jsfive's time; Keras files of many small

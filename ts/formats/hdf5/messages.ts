@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /**
  * Messages of object headers, as far as jsfive reads them wrongly or without checks. Layouts: HDF5 File Format

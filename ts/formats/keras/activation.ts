@@ -1,5 +1,5 @@
-import type { Activation } from '../../spec.ts';
-import { isRecord } from '../../tensor.ts';
+import type { Activation } from '../../spec/spec.ts';
+import { isRecord } from '../../base/tensor.ts';
 import type { Dialect } from './dialect.ts';
 import { Fields } from './fields.ts';
 

@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import type { EmbeddingSpec, InputSpec, LayerSpec, ValueRef } from '../../spec.ts';
+import { GruError } from '../../base/errors.ts';
+import type { EmbeddingSpec, InputSpec, LayerSpec, ValueRef } from '../../spec/spec.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { Dialect } from './dialect.ts';
 import type { Features, Mask, Value } from './values.ts';

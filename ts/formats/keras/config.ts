@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { isRecord } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { isRecord } from '../../base/tensor.ts';
 import { readCalls } from './nodes.ts';
 import type { KerasCall, KerasTensor } from './nodes.ts';
 

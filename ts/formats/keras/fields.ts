@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { isRecord } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { isRecord } from '../../base/tensor.ts';
 
 /** Fields of any layer's config that no result of inference depends on. */
 const HARMLESS = new Set([

@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import type { Hdf5Group } from '../hdf5.ts';
 import { Hdf5Dataset } from '../hdf5.ts';
 import type { KerasLayer } from './config.ts';

@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { isRecord } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { isRecord } from '../../base/tensor.ts';
 
 /** A tensor of a functional model: output `tensor` of the call `node` of a layer. */
 export interface KerasTensor {

@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import type { ModelSpec, OutputSpec } from '../../spec.ts';
+import { GruError } from '../../base/errors.ts';
+import type { ModelSpec, OutputSpec } from '../../spec/spec.ts';
 import type { ImportedModel } from '../report.ts';
 import { SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';

@@ -1,4 +1,4 @@
-import type { ValueRef } from '../../spec.ts';
+import type { ValueRef } from '../../spec/spec.ts';
 
 /** A tensor of a Keras model, as the translation knows it. */
 export type Value = Features | Ids | Condition;

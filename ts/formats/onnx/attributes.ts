@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from './messages.ts';
 
 /** The attributes of a node. Each one has to be asked for: {@link finish} refuses those that were not. */

@@ -1,8 +1,8 @@
-import { GruError } from '../../errors.ts';
-import { checkFilled, lengthOf, moved, readTensor, viewOf } from '../../foreign.ts';
-import { allocate, checkBatch, MAX_BATCH } from '../../limits.ts';
-import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../tensor.ts';
-import { isFloats, sizeOf } from '../../typed-array.ts';
+import { GruError } from '../../base/errors.ts';
+import { checkFilled, lengthOf, moved, readTensor, viewOf } from '../../base/foreign.ts';
+import { allocate, checkBatch, MAX_BATCH } from '../../base/limits.ts';
+import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../base/tensor.ts';
+import { isFloats, sizeOf } from '../../base/typed-array.ts';
 
 /** A tensor of the ONNX graph and the values of the model that stand for it. */
 export interface BoundTensor {

@@ -1,6 +1,6 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
-import type { Activation, DenseSpec, GruSpec, InputSpec, LayerSpec, ValueKind, ValueRef } from '../../spec.ts';
+import type { Activation, DenseSpec, GruSpec, InputSpec, LayerSpec, ValueKind, ValueRef } from '../../spec/spec.ts';
 import type { Budget } from './limits.ts';
 import { width, type Rows, type Segment } from './value.ts';
 

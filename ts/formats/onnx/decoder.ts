@@ -1,5 +1,5 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /** Objects that a file may hold: more is no model but an attack on memory. */
 const MAX_OBJECTS = 200_000;

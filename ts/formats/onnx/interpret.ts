@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
 import { Attributes, nodeError, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';

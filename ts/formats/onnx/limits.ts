@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 /** Bounds what reading a graph may compute and keep: bytes of constants and of pieces of values. */
 export class Budget {

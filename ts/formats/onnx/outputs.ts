@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import type { ModelSpec, OutputSpec } from '../../spec.ts';
+import { GruError } from '../../base/errors.ts';
+import type { ModelSpec, OutputSpec } from '../../spec/spec.ts';
 import type { BoundTensor } from './binding.ts';
 import type { SpecBuilder } from './builder.ts';
 import { columnTaker, width, type Rows, boundAxes } from './value.ts';

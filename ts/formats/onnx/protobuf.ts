@@ -1,5 +1,5 @@
 import { WireType, type BinaryReader } from '@bufbuild/protobuf/wire';
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import {
   Decoder,
   MAX_RANK,

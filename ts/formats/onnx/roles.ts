@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import type { OnnxValueInfo } from './messages.ts';
 import { dtypeClass, dtypeName } from './tensor.ts';
 import { RolesChanged, role, type Factor, type Rows } from './value.ts';

@@ -1,7 +1,16 @@
-import { GruError } from '../../errors.ts';
-import type { GruModel } from '../../model.ts';
-import { describe, isRecord, type Tensor, type TensorLike } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { describe, isRecord, type Tensor, type TensorLike } from '../../base/tensor.ts';
+import type { ImportReport } from '../report.ts';
 import { bindInputs, bindOutput } from './binding.ts';
+
+/** A model as `loadModel` gives it. */
+export interface OnnxModel {
+  readonly report: ImportReport | undefined;
+  run(
+    inputs: ReturnType<typeof bindInputs>['inputs'],
+    options: { initialStates: ReturnType<typeof bindInputs>['initialStates']; lengths?: number[] },
+  ): { outputs: Record<string, Tensor> };
+}
 
 /**
  * Runs a model that was loaded from an ONNX file on tensors in the graph's own axes and by the graph's own names; results
@@ -14,8 +23,8 @@ import { bindInputs, bindOutput } from './binding.ts';
  * @example
  * const { Y, Y_h } = runOnnx(await loadModel('gru.onnx'), { X: { data, shape: [steps, batch, 64] } });
  */
-export function runOnnx(model: GruModel, tensors: Record<string, TensorLike>): Record<string, Tensor> {
-  const binding = model instanceof Object ? (model as Partial<GruModel>).report?.graph : undefined;
+export function runOnnx(model: OnnxModel, tensors: Record<string, TensorLike>): Record<string, Tensor> {
+  const binding = model instanceof Object ? (model as Partial<OnnxModel>).report?.graph : undefined;
   if (!binding) throw new GruError('invalid_argument', 'runOnnx: the model was not loaded from an ONNX file');
   if (!isRecord(tensors)) {
     throw new GruError('invalid_argument', `runOnnx: expected a record of tensors, got ${describe(tensors)}`);

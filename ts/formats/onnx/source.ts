@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { checkShape, isArrayLike, type TensorLike } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { checkShape, isArrayLike, type TensorLike } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
 import { Budget } from './limits.ts';

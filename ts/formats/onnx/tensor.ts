@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { halfToFloat, halvesToFloats } from '../half.ts';
+import { GruError } from '../../base/errors.ts';
+import { halfToFloat, halvesToFloats } from '../../io/half.ts';
 import { Reader } from './decoder.ts';
 import type { OnnxTensor } from './messages.ts';
 import type { Constant } from './value.ts';

@@ -1,7 +1,7 @@
 import type { BoundTensor } from './binding.ts';
 import type { Budget } from './limits.ts';
-import { GruError } from '../../errors.ts';
-import type { ValueKind, ValueRef } from '../../spec.ts';
+import { GruError } from '../../base/errors.ts';
+import type { ValueKind, ValueRef } from '../../spec/spec.ts';
 import { BATCH, TIME, multiplySizes, type Baked, type Size } from './size.ts';
 
 /** A factor of a tensor's axis: the batch, the steps, or features. An axis of size 1 may have no factor at all. */

@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import { TorchTensor } from './tensor.ts';
 import { type PickleValue, pythonType } from './values.ts';
 

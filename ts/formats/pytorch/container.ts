@@ -1,6 +1,6 @@
 import type { ImportContext } from '../report.ts';
-import { GruError } from '../../errors.ts';
-import { openZip, type ZipArchive } from '../zip.ts';
+import { GruError } from '../../base/errors.ts';
+import { openZip, type ZipArchive } from '../../io/zip.ts';
 import { DTYPES } from './dtypes.ts';
 import { TORCH } from './globals.ts';
 import { unpickle } from './pickle.ts';

@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Integers longer than this make no sense, and take quadratic time to read. */

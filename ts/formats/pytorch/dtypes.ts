@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { halvesToFloats } from '../half.ts';
+import { GruError } from '../../base/errors.ts';
+import { halvesToFloats } from '../../io/half.ts';
 
 /** Element types by PyTorch's name: bytes an element, and how they become float32 (none: not representable). */
 export interface ElementType {

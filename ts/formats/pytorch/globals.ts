@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import { DTYPES, STORAGE_DTYPES } from './dtypes.ts';
 import type { PickleHost } from './pickle.ts';
 import { TorchTensor } from './tensor.ts';

@@ -1,7 +1,7 @@
-import { GruError } from '../../errors.ts';
-import { gruWeights } from '../../layouts/canonical.ts';
-import { fromPytorch, pytorchLayers, type PytorchDirection } from '../../layouts/pytorch.ts';
-import type { GruSpec } from '../../spec.ts';
+import { GruError } from '../../base/errors.ts';
+import { gruWeights } from '../layouts/canonical.ts';
+import { fromPytorch, pytorchLayers, type PytorchDirection } from '../layouts/pytorch.ts';
+import type { GruSpec } from '../../spec/spec.ts';
 import { GRU_TENSOR, moduleKind } from './modules.ts';
 import type { PytorchModule } from './options.ts';
 import type { TakenTensor, Tensors } from './tensors.ts';

@@ -1,4 +1,4 @@
-import { shapeText } from '../../tensor.ts';
+import { shapeText } from '../../base/tensor.ts';
 
 /** Shapes of tensors by name; a string says what something else is. */
 export type Shapes = ReadonlyMap<string, readonly number[] | string>;

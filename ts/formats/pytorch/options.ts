@@ -1,6 +1,6 @@
-import { GruError } from '../../errors.ts';
-import type { Activation, InputSpec, ValueRef } from '../../spec.ts';
-import { describe, isRecord } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import type { Activation, InputSpec, ValueRef } from '../../spec/spec.ts';
+import { describe, isRecord } from '../../base/tensor.ts';
 
 /**
  * A module of the state dict: the start of its tensors' names, without the last dot (`encoder.gru`; '' for tensors without a

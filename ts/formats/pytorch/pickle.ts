@@ -1,4 +1,4 @@
-import { GruError } from '../../errors.ts';
+import { GruError } from '../../base/errors.ts';
 import { Cursor } from './cursor.ts';
 import { Global, type PickleValue, pythonType, Tuple } from './values.ts';
 

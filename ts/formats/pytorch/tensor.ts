@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { product, shapeText } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { product, shapeText } from '../../base/tensor.ts';
 import { type Elements, numericType } from './dtypes.ts';
 import type { StorageRef } from './values.ts';
 

@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import { shapeText } from '../../tensor.ts';
+import { GruError } from '../../base/errors.ts';
+import { shapeText } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
 import { describeModules, listModules, type ModuleTensors } from './modules.ts';
 import type { StateDict } from './source.ts';

@@ -1,5 +1,5 @@
-import { GruError } from '../../errors.ts';
-import type { Activation, GruSpec, InputSpec, LayerSpec, ModelSpec, ValueRef } from '../../spec.ts';
+import { GruError } from '../../base/errors.ts';
+import type { Activation, GruSpec, InputSpec, LayerSpec, ModelSpec, ValueRef } from '../../spec/spec.ts';
 import { gruTensorNames, type PendingGru, readGru } from './gru.ts';
 import { describeModules, listModules, moduleKind, suggestLayers } from './modules.ts';
 import type {

@@ -1,6 +1,6 @@
-import { GruError } from '../../errors.ts';
-import { isRecord, product } from '../../tensor.ts';
-import { halvesToFloats } from '../half.ts';
+import { GruError } from '../../base/errors.ts';
+import { isRecord, product } from '../../base/tensor.ts';
+import { halvesToFloats } from '../../io/half.ts';
 import type { KerasLayer } from '../keras/config.ts';
 import { FlatGroup, flatWeight } from '../keras/weights.ts';
 import type { FlatWeight, WeightGroup, WeightSource, WeightTensor } from '../keras/weights.ts';

@@ -1,4 +1,4 @@
-import type { ActivationSpec } from '../../../spec.ts';
+import type { ActivationSpec } from '../../../spec/spec.ts';
 import { applyRows, rowFunction } from '../activation.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';

@@ -1,4 +1,4 @@
-import type { DenseSpec } from '../../../spec.ts';
+import type { DenseSpec } from '../../../spec/spec.ts';
 import { applyRows, rowFunction } from '../activation.ts';
 import { multiply, packMatrix } from '../matmul.ts';
 import { ROW_BLOCK } from '../plan.ts';

@@ -1,5 +1,5 @@
-import { GruError } from '../../../errors.ts';
-import type { EmbeddingSpec } from '../../../spec.ts';
+import { GruError } from '../../../base/errors.ts';
+import type { EmbeddingSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 

@@ -1,4 +1,4 @@
-import type { LayerSpec } from '../../../spec.ts';
+import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';

@@ -1,5 +1,5 @@
 import type { ValueShape } from '../../../layers/kind.ts';
-import type { LayerSpec } from '../../../spec.ts';
+import type { LayerSpec } from '../../../spec/spec.ts';
 import type { Layout, Order, Plan } from '../plan.ts';
 
 /** Packs the weights of a layer, given the shapes of its inputs (undefined: left out). */

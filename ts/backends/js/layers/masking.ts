@@ -1,4 +1,4 @@
-import type { MaskingSpec } from '../../../spec.ts';
+import type { MaskingSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 

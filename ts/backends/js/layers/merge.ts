@@ -1,4 +1,4 @@
-import type { MergeSpec } from '../../../spec.ts';
+import type { MergeSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 

@@ -1,4 +1,4 @@
-import type { SliceSpec } from '../../../spec.ts';
+import type { SliceSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 

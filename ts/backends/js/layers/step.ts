@@ -1,4 +1,4 @@
-import type { StepSpec } from '../../../spec.ts';
+import type { StepSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 

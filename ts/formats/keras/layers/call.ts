@@ -1,4 +1,4 @@
-import { GruError } from '../../../errors.ts';
+import { GruError } from '../../../base/errors.ts';
 import type { SpecBuilder } from '../builder.ts';
 import { describeValue } from '../builder.ts';
 import type { KerasLayer } from '../config.ts';

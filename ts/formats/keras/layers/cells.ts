@@ -1,8 +1,8 @@
-import type { Activation } from '../../../spec.ts';
-import type { DirectionWeights } from '../../../layouts/canonical.ts';
-import { fromKeras } from '../../../layouts/keras.ts';
-import { fromTextbook } from '../../../layouts/textbook.ts';
-import { isRecord } from '../../../tensor.ts';
+import type { Activation } from '../../../spec/spec.ts';
+import type { DirectionWeights } from '../../layouts/canonical.ts';
+import { fromKeras } from '../../layouts/keras.ts';
+import { fromTextbook } from '../../layouts/textbook.ts';
+import { isRecord } from '../../../base/tensor.ts';
 import { readActivation } from '../activation.ts';
 import type { SpecBuilder } from '../builder.ts';
 import { Fields } from '../fields.ts';

@@ -1,9 +1,9 @@
-import type { MergeSpec, ValueRef } from '../../../spec.ts';
-import { transpose } from '../../../layouts/canonical.ts';
+import type { MergeSpec, ValueRef } from '../../../spec/spec.ts';
+import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import { Fields } from '../fields.ts';
 import type { KerasLayer } from '../config.ts';
-import { isRecord } from '../../../tensor.ts';
+import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';

@@ -1,6 +1,6 @@
-import { gruWeights } from '../../../layouts/canonical.ts';
-import type { GruSpec, MergeSpec, ValueRef } from '../../../spec.ts';
-import { isRecord } from '../../../tensor.ts';
+import { gruWeights } from '../../layouts/canonical.ts';
+import type { GruSpec, MergeSpec, ValueRef } from '../../../spec/spec.ts';
+import { isRecord } from '../../../base/tensor.ts';
 import type { SpecBuilder } from '../builder.ts';
 import { Fields } from '../fields.ts';
 import type { Features, Mask, Value } from '../values.ts';

@@ -1,4 +1,4 @@
-import type { Activation } from '../../../spec.ts';
+import type { Activation } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import { axisIndex, broadcastIndex, floatsOf, numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';

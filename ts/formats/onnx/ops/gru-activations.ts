@@ -1,4 +1,4 @@
-import type { Activation, ActivationName } from '../../../spec.ts';
+import type { Activation, ActivationName } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 

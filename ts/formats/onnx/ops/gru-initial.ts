@@ -1,4 +1,4 @@
-import type { ValueRef } from '../../../spec.ts';
+import type { ValueRef } from '../../../spec/spec.ts';
 import { nodeError, nodeName } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 import { shapeText } from '../size.ts';

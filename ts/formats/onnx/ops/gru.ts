@@ -1,5 +1,5 @@
-import type { Activation, ActivationName, GruSpec, ValueRef } from '../../../spec.ts';
-import { foldBiases, gruWeights, type DirectionWeights } from '../../../layouts/canonical.ts';
+import type { Activation, ActivationName, GruSpec, ValueRef } from '../../../spec/spec.ts';
+import { foldBiases, gruWeights, type DirectionWeights } from '../../layouts/canonical.ts';
 import { nodeError, nodeName } from '../attributes.ts';
 import { sameActivation } from '../builder.ts';
 import { floatsOf, requireInput } from '../constants.ts';

@@ -1,4 +1,4 @@
-import type { Activation } from '../../../../spec.ts';
+import type { Activation } from '../../../../spec/spec.ts';
 import { ACTIVATIONS } from '../../../../layers/activations.ts';
 import { rowFunction } from '../../activation.ts';
 import type { RowFunction } from '../../activation.ts';

@@ -1,5 +1,5 @@
 import { directions } from '../../../../layers/recurrent.ts';
-import type { LayerSpec, RecurrentBase } from '../../../../spec.ts';
+import type { LayerSpec, RecurrentBase } from '../../../../spec/spec.ts';
 import { flush } from '../../activation.ts';
 import { floats } from '../../buffer.ts';
 import { multiply, packMatrix } from '../../matmul.ts';

@@ -1,4 +1,4 @@
-import type { GruSpec } from '../../../../spec.ts';
+import type { GruSpec } from '../../../../spec/spec.ts';
 import { expRange, flush } from '../../activation.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, negate } from './cell.ts';

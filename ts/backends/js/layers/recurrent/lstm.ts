@@ -1,4 +1,4 @@
-import type { LstmSpec } from '../../../../spec.ts';
+import type { LstmSpec } from '../../../../spec/spec.ts';
 import { expRange, flush, rowFunction } from '../../activation.ts';
 import type { RowFunction } from '../../activation.ts';
 import { multiply, packMatrix } from '../../matmul.ts';

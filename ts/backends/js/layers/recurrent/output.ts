@@ -1,4 +1,4 @@
-import type { RecurrentBase } from '../../../../spec.ts';
+import type { RecurrentBase } from '../../../../spec/spec.ts';
 
 /** How the second direction of a layer joins the first; `concat` writes its own columns. */
 export type Combine = NonNullable<RecurrentBase['merge']>;

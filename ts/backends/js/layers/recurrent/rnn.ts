@@ -1,4 +1,4 @@
-import type { RnnSpec } from '../../../../spec.ts';
+import type { RnnSpec } from '../../../../spec/spec.ts';
 import { flush, rowFunction } from '../../activation.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply } from './cell.ts';

@@ -1,0 +1,89 @@
+import { createApi, type LoadOptions, type ModelOptions } from './api.ts';
+import type { Backend } from '../backends/backend.ts';
+import { ownBinaries } from '../backends/wasm/binaries.ts';
+import { wasmBackend } from '../backends/wasm/index.ts';
+import { GruError } from '../base/errors.ts';
+import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
+import type { Inspection } from './inspect.ts';
+import type { GruModel } from './model.ts';
+import type { ReadOptions } from './read.ts';
+import type { ModelSource } from '../io/source.ts';
+import type { ModelSpec } from '../spec/spec.ts';
+
+/** The binaries and the JS backend are chunks that are loaded when they are needed. */
+const api = createApi(async ({ backend = 'auto', deterministic = false, revectorize = false }): Promise<Backend> => {
+  if (backend !== 'js') {
+    try {
+      return await wasmBackend({ deterministic, revectorize, binaries: ownBinaries });
+    } catch (error) {
+      const unavailable = error instanceof GruError && error.code === 'backend_unavailable';
+      if (backend === 'wasm' || !unavailable) throw error;
+    }
+  }
+  return (await import('../backends/js/index.ts')).jsBackend;
+});
+
+/**
+ * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
+ * `.safetensors` (what `model.save()` writes), PyTorch, Keras, ONNX, TensorFlow.js. Its reader is loaded when it is needed.
+ *
+ * @param source A path (in a browser: a URL relative to the page), URL (`file:`, `http(s):`, `data:`), Response, Blob,
+ *   ArrayBuffer or Uint8Array.
+ * @throws GruError `io`, `invalid_file`, `invalid_spec`, `unsupported`, `invalid_argument`, `out_of_memory`,
+ *   `backend_unavailable`; the reason of `options.signal` when aborted.
+ *
+ * @example
+ * const model = await loadModel('speech.safetensors');
+ * const { output, states } = model.run({ data, shape: [batch, steps, 64] });
+ */
+export async function loadModel(source: ModelSource, options?: LoadOptions): Promise<GruModel> {
+  return api.loadModel(source, options);
+}
+
+/**
+ * Says what a model file holds: layers, sizes, parameters, the conventions found in the file, and where each tensor goes.
+ *
+ * @throws GruError as {@link loadModel} does for a file that it could not load.
+ *
+ * @example
+ * console.table((await inspect('speech.onnx')).tensors);
+ */
+export async function inspect(source: ModelSource, options?: ReadOptions): Promise<Inspection> {
+  return api.inspect(source, options);
+}
+
+/**
+ * Makes a model from its description. The spec and its weights are not copied: leave them as they are.
+ *
+ * @throws GruError `invalid_spec` naming the layer, `unsupported`, `invalid_argument`, `out_of_memory`,
+ *   `backend_unavailable`.
+ *
+ * @example
+ * const model = await createModel({
+ *   inputs: [{ name: 'x', dtype: 'float32', size: 4 }],
+ *   layers: [
+ *     { name: 'gru', type: 'gru', inputSize: 4, hiddenSize: 8, resetAfter: true, weights: {
+ *       'forward.input': new Float32Array(3 * 8 * 4), 'forward.recurrent': new Float32Array(3 * 8 * 8) } },
+ *     { name: 'logits', type: 'dense', inputSize: 8, outputSize: 2, weights: { kernel: new Float32Array(2 * 8) } },
+ *   ],
+ * });
+ */
+export async function createModel(spec: ModelSpec, options?: ModelOptions): Promise<GruModel> {
+  return api.createModel(spec, options);
+}
+
+/**
+ * Makes a GRU from arrays in the layout of Keras (the default), PyTorch or the textbook. Its input is named `x`, (batch, steps,
+ * inputSize); its output `y`, (batch, steps, hiddenSize), twice as wide for two directions that concatenate. The arrays are
+ * copied.
+ *
+ * @throws GruError `shape_mismatch` or `dtype_mismatch` naming the tensor, `invalid_spec`, `invalid_argument`,
+ *   `out_of_memory`, `backend_unavailable`.
+ *
+ * @example
+ * const gru = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: false }, { kernel, recurrentKernel, bias });
+ * const two = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: true }, { layout: 'pytorch', ...stateDict });
+ */
+export async function createGru(config: GruConfig, weights: GruLayout, options?: ModelOptions): Promise<GruModel> {
+  return api.createGru(config, weights, options);
+}

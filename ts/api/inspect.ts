@@ -1,0 +1,24 @@
+import type { ImportedModel, ImportReport } from '../formats/report.ts';
+import { resolveGraph } from '../spec/graph.ts';
+import { describeModel, type ModelInfo } from '../spec/info.ts';
+
+/** What a model file holds: what the model takes, gives and consists of, and what was found in the file. */
+export interface Inspection extends ModelInfo, ImportReport {
+  /** Numbers that training set, in all layers. */
+  parameters: number;
+  /** The same by layer. */
+  parametersByLayer: Record<string, number>;
+}
+
+/** Describes what a reader returned. @throws GruError `invalid_spec`. */
+export function inspectModel({ spec, graph, report }: ImportedModel): Inspection {
+  const parametersByLayer = Object.fromEntries(
+    spec.layers.map((layer): [string, number] => {
+      const weights =
+        'weights' in layer ? Object.values(layer.weights as Record<string, Float32Array | undefined>) : [];
+      return [layer.name, weights.reduce((sum, tensor) => sum + (tensor?.length ?? 0), 0)];
+    }),
+  );
+  const parameters = Object.values(parametersByLayer).reduce((sum, count) => sum + count, 0);
+  return { ...report, ...describeModel(graph ?? resolveGraph(spec)), parameters, parametersByLayer };
+}

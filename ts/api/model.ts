@@ -1,0 +1,290 @@
+import type { BackendState, CompiledModel } from '../backends/backend.ts';
+import { type Padding, padRows } from '../run/batch.ts';
+import { GruError } from '../base/errors.ts';
+import { type FlowOptions, stepAll, type StepSource, transformSteps } from '../stream/flow.ts';
+import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
+import type { ImportReport } from '../formats/report.ts';
+import { saveModel } from '../formats/save.ts';
+import type { Graph } from '../spec/graph.ts';
+import { describeModel, type ModelInfo } from '../spec/info.ts';
+import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
+import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
+import { ModelResources } from '../run/resources.ts';
+import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
+import {
+  fillStates,
+  type LayerState,
+  type LstmStateInput,
+  readStates,
+  type StateInput,
+  stateName,
+  type StateRecord,
+} from '../run/states.ts';
+import { groupStates, type StateGroup } from '../spec/state-groups.ts';
+import type { ModelSpec } from '../spec/spec.ts';
+import { fingerprint } from '../stream/snapshot.ts';
+import type { StepInput } from '../stream/step.ts';
+import { GruStream, type StreamOptions, type StreamState } from '../stream/stream.ts';
+import { GruStreams } from '../stream/streams.ts';
+import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from '../base/tensor.ts';
+import { sizeOf } from '../base/typed-array.ts';
+
+/** Options of {@link GruModel.run}. */
+export interface RunOptions {
+  /**
+   * States to start from, by recurrent layer: (directions, batch, hiddenSize), or (directions, hiddenSize) for one sequence; for an
+   * lstm `{ hidden, cell }` of such. What is left out starts from zeros. A model with one recurrent layer takes its states without a
+   * record too.
+   */
+  initialStates?: StateRecord | LstmStateInput | StateInput | undefined;
+  /** Sequences come and go as (steps, batch, size) instead of (batch, steps, size). Default false. */
+  timeMajor?: boolean | undefined;
+  /**
+   * For a padded array: the steps of each sequence, (batch). No work is spent on the rest, and each sequence gives what it
+   * gives alone: a reverse layer starts at the sequence's own last step. For a model of several axes a record by axis, or by an
+   * input on it.
+   */
+  lengths?: ArrayLike<number> | Record<string, ArrayLike<number> | undefined> | undefined;
+  /**
+   * For a padded array: 0 or false for each step to leave out, (batch, steps), or (steps, batch) with `timeMajor`. As Keras
+   * means it: the state passes over such a step. For a model of several axes a record, as `lengths`.
+   */
+  mask?: TensorLike | ArrayLike<number> | Record<string, TensorLike | ArrayLike<number> | undefined> | undefined;
+  /**
+   * What outputs are at steps left out: zeros (the default; PyTorch, ONNX), the last output held (Keras), or `none`: no rows, the
+   * output is (rows, size), sequence after sequence, which saves what padding costs.
+   */
+  padding?: Padding | undefined;
+  /**
+   * What an earlier run returned, for a run of the same shapes: its arrays are filled and it is returned, so that nothing large is
+   * allocated. `out.states` may be the `initialStates` too, and its outputs the input; arrays that overlap each other are refused.
+   */
+  out?: RunResult<Record<string, LayerState>> | undefined;
+}
+
+/** Options of {@link GruModel.save}. */
+export interface SaveOptions {
+  /** How weights are stored. `float16` halves the file and rounds them to nearest, ties to even. Default `float32`. */
+  dtype?: 'float32' | 'float16' | undefined;
+}
+
+/**
+ * A model ready to run. Made by `loadModel`, `createModel` or `createGru`.
+ *
+ * @example
+ * const { output, states } = model.run({ data, shape: [batch, steps, size] });
+ */
+export class GruModel implements ModelInfo {
+  readonly inputs: ModelInfo['inputs'];
+  readonly outputs: ModelInfo['outputs'];
+  readonly layers: ModelInfo['layers'];
+  readonly states: ModelInfo['states'];
+  readonly streamable: boolean;
+  /** What computes: `wasm-relaxed`, `wasm-baseline` or `js`. */
+  readonly backend: string;
+  /** What its file said and where each tensor went; undefined for a model that was not read from a file. */
+  readonly report: ImportReport | undefined;
+  private graph: Graph | undefined;
+  private readonly resources: ModelResources;
+  private readonly groups: StateGroup[];
+  private readonly streams = new Set<StreamState>();
+  /** The model's fingerprint. Streams hold this function: it must not hold the model. */
+  private readonly print: () => Uint8Array;
+
+  /** @internal */
+  constructor(graph: Graph, compiled: CompiledModel, backend: string, report?: ImportReport) {
+    this.report = report;
+    this.graph = graph;
+    this.print = lazyFingerprint(graph);
+    this.backend = backend;
+    this.groups = groupStates(graph);
+    ({
+      inputs: this.inputs,
+      outputs: this.outputs,
+      layers: this.layers,
+      states: this.states,
+      streamable: this.streamable,
+    } = describeModel(graph));
+    this.resources = new ModelResources(compiled);
+    freeWhenForgotten(this, this.resources);
+  }
+
+  /**
+   * What the model is made of, weights included: not a copy, so leave it as it is. To see inside a model, make another with
+   * more outputs: `createModel({ ...model.spec, outputs: ['encoder', 'logits'] })`.
+   *
+   * @throws GruError `disposed`.
+   */
+  get spec(): ModelSpec {
+    return this.alive().spec;
+  }
+
+  /**
+   * Runs whole sequences.
+   *
+   * @param input For a model with one input: `{ data, shape }` with shape (batch, steps, size) for features, (batch, steps)
+   *   for ids, (batch, size) for an input with one row a sequence; or, for a single sequence, a shape without the batch or
+   *   the array alone: results then have no batch dimension either. An array of arrays is a batch of sequences of any
+   *   lengths; results are padded to the longest (so `[frame0, frame1]` is two sequences of one step, not one of two: join
+   *   frames in one array, or feed a stream). For several inputs: a record of these by name.
+   *   No steps, or no sequences, are fine: outputs are empty then and the final states those given.
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (each names the tensor, what
+   *   came and what was expected), `out_of_memory`, `disposed`. The model stays usable. What a getter or a Proxy of the
+   *   caller's throws passes through as it is.
+   *
+   * @example
+   * const { output } = model.run(new Float32Array(20 * 64));        // one sequence of 20 steps: output.shape is [20, size]
+   * const { states } = model.run({ data, shape: [8, 20, 64] });     // 8 sequences
+   * model.run({ data, shape: [8, 20, 64] }, { initialStates: states });
+   * model.run([first, second, third]);                              // of any lengths
+   * model.run({ data, shape: [8, 20, 64] }, { lengths: [20, 3, 7, 20, 1, 0, 9, 12] });
+   * let result;
+   * for (const x of batches) use((result = model.run(x, { out: result })));              // new arrays for the first only
+   */
+  run<States extends Record<string, LayerState> = Record<string, Tensor>>(
+    input: ModelInput | Record<string, ModelInput>,
+    options: RunOptions = {},
+  ): RunResult<States> {
+    const graph = this.alive();
+    checkKnown('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
+    const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
+    checkFlag('run', 'timeMajor', timeMajor);
+    if (!['zero', 'hold', 'none'].includes(padding)) {
+      throw new GruError('invalid_argument', `run: padding must be zero, hold or none, got ${describe(padding)}`);
+    }
+    const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
+    const initial = readStates(this.groups, initialStates, run);
+    const target = out === undefined ? newTarget(graph, this.groups, run) : readOut(out, graph, this.groups, run);
+    // What ran of the caller's code meanwhile may have run the model, which is fine, or disposed it. From here on none runs.
+    this.alive();
+    if (run.batch === 0) return target.result as RunResult<never>;
+    try {
+      const state = this.resources.stateFor(run);
+      state.reset();
+      this.groups.forEach((group, g) => {
+        const { first, count } = group;
+        const size = run.batch * group.size;
+        const given = initial[g];
+        if (given && sizeOf(given) !== count * size) throw moved(stateName('initialStates', group));
+        for (let i = 0; given && i < count; i++) state.writeHidden(first + i, partOf(given, i * size, (i + 1) * size));
+      });
+      graph.inputs.forEach(({ dtype }, i) => {
+        run.copy(i, dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i));
+      });
+      state.run();
+      return this.collect(graph, run, state, target) as RunResult<never>;
+    } catch (error) {
+      this.resources.dropRunState();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a stream: sequences that come step by step, with hidden states that start from zero and stay in the backend.
+   *
+   * @throws GruError `not_streamable` for a model with reverse layers, `invalid_argument`, `out_of_memory`, `disposed`.
+   */
+  createStream(options: StreamOptions = {}): GruStream {
+    const graph = this.alive();
+    const { batch = 1 } = checkOptions('createStream', options, ['batch']);
+    checkCount('createStream: batch', batch);
+    if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
+    this.alive();
+    return new GruStream(graph, this.resources.compiled, batch, this.streams, this.print);
+  }
+
+  /**
+   * Steps over a source: one result, the model's first output, for each input. The hidden states start from zero; they are
+   * freed when the source ends or throws, the loop is left, or `signal` aborts (the loop then throws its reason).
+   *
+   * @param source Anything to loop over: an array, a generator, a `ReadableStream`, ...; what it gives is what
+   *   {@link GruStream.step} takes.
+   * @throws GruError as {@link createStream} and {@link GruStream.step} do.
+   *
+   * @example
+   * for await (const y of model.stream(microphone, { signal })) show(y);
+   */
+  stream(source: StepSource, options: FlowOptions = {}): AsyncGenerator<Float32Array, void, undefined> {
+    this.alive();
+    return stepAll((rest) => this.createStream(rest), source, options);
+  }
+
+  /**
+   * The same as a transform stream, from steps to results.
+   *
+   * @throws GruError as {@link createStream} does; what {@link GruStream.step} throws fails both sides.
+   *
+   * @example
+   * await frames.pipeThrough(model.transform({ signal })).pipeTo(sink);
+   */
+  transform(options: FlowOptions = {}): TransformStream<StepInput, Float32Array> {
+    return transformSteps((rest) => this.createStream(rest), options);
+  }
+
+  /**
+   * Makes `count` streams that share buffers, for thousands of live sequences: each costs its hidden states, and those that
+   * have data are stepped together.
+   *
+   * @throws GruError `not_streamable`, `invalid_argument`, `out_of_memory`, `disposed`.
+   */
+  createStreams(count: number): GruStreams {
+    const graph = this.alive();
+    checkCount('createStreams: count', count);
+    if (graph.notStreamable) throw new GruError('not_streamable', graph.notStreamable);
+    return new GruStreams(graph, this.resources.compiled, count, this.streams, this.print);
+  }
+
+  /**
+   * The model as a `.safetensors` file that `loadModel` reads. The same model gives the same bytes.
+   *
+   * @throws GruError `unsupported` for `float16` and a weight above 65504, naming the tensor; `disposed`.
+   */
+  save(options: SaveOptions = {}): Uint8Array {
+    const graph = this.alive();
+    const { dtype = 'float32' } = checkOptions('save', options, ['dtype']);
+    if (!['float32', 'float16'].includes(dtype)) {
+      throw new GruError('invalid_argument', `save: dtype must be float32 or float16, got ${describe(dtype)}`);
+    }
+    return saveModel(graph.spec, dtype);
+  }
+
+  /** Frees the model and its streams. Idempotent; any other call afterwards throws GruError `disposed`. */
+  dispose(): void {
+    for (const stream of this.streams) stream.free();
+    freeNow(this.resources);
+    this.graph = undefined;
+  }
+
+  /** {@link dispose}, for `using model = await loadModel(...)`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private alive(): Graph {
+    if (!this.graph) throw new GruError('disposed', 'the model has been disposed');
+    return this.graph;
+  }
+
+  private collect(graph: Graph, run: RunInputs, state: BackendState, target: Target): Target['result'] {
+    graph.outputs.forEach((output, i) => {
+      const data = target.outputs[i]!;
+      const ragged = paddedBy(output, run);
+      if (!ragged) {
+        fill(data, state.output(i));
+        return;
+      }
+      const own = target.reused ? partOf(data, 0, sizeOf(data)).fill(0) : data;
+      padRows(ragged, state.output(i), output.size, run.axes[output.axis]!.steps, run.timeMajor, own);
+    });
+    fillStates(this.groups, target.states, (index, out) => {
+      state.readHidden(index, out);
+    });
+    return target.result;
+  }
+}
+
+/** Made when the first snapshot asks for it. */
+function lazyFingerprint({ spec }: Graph): () => Uint8Array {
+  let print: Uint8Array | undefined;
+  return () => (print ??= fingerprint(saveModel(spec, 'float32')));
+}

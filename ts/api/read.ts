@@ -1,0 +1,79 @@
+import { ReadBudget } from '../io/budget.ts';
+import { GruError } from '../base/errors.ts';
+import { readModel } from '../formats/index.ts';
+import type { ImportedModel, ImportOptions } from '../formats/report.ts';
+import { inspectModel, type Inspection } from './inspect.ts';
+import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
+import { readKind } from '../io/source-kind.ts';
+import { copySpec } from '../spec/structure.ts';
+import { describe } from '../base/tensor.ts';
+
+/** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
+export interface ReadOptions extends ImportOptions {
+  /** Aborts reading; the promise then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Files that the model file names (shards, external data), where they are not beside it: by that name. */
+  files?: ModelFiles | undefined;
+  /**
+   * Most bytes that are read: of the file, of those beside it, and of what they unpack to, together. More end with a GruError
+   * `io`. A whole number from 1; default 2 GiB (2 ** 31).
+   */
+  maxBytes?: number | undefined;
+}
+
+/** Reads a model file of any known format. */
+export async function read(source: ModelSource, options: ReadOptions): Promise<ImportedModel> {
+  const { signal, maxBytes, keras, pytorch, onnx } = options;
+  if (signal !== undefined && !isSignal(signal)) {
+    throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+  const files = readFiles(options.files);
+  const budget = new ReadBudget(maxBytes);
+  const imports = Object.fromEntries(
+    Object.entries({ keras, pytorch, onnx }).filter(([, value]) => value !== undefined),
+  );
+  const context = { budget, signal };
+  const name = sourceName(source);
+  const { bytes, place } = await openSource(source, context);
+  const sidecar = filesBeside(place ?? bytes, files, context);
+  const imported = await readModel(bytes, {
+    options: imports,
+    sidecar,
+    budget,
+    ...(name === undefined ? {} : { name }),
+  });
+  // What an option says of the wiring is the caller's.
+  return imported.graph ? imported : { ...imported, spec: copySpec(imported.spec) };
+}
+
+/** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
+function isSignal(value: unknown): boolean {
+  try {
+    const asked: Partial<Record<keyof AbortSignal, unknown>> = value as AbortSignal;
+    const { aborted, addEventListener, throwIfAborted } = asked;
+    return typeof aborted === 'boolean' && [addEventListener, throwIfAborted].every((f) => typeof f === 'function');
+  } catch {
+    return false;
+  }
+}
+
+/** A copy. @throws GruError `invalid_argument` unless it is a record of sources. */
+function readFiles(files: unknown): ModelFiles {
+  if (files === undefined) return {};
+  let copy: ModelFiles | undefined;
+  try {
+    if (Object.prototype.toString.call(files) === '[object Object]') copy = { ...(files as ModelFiles) };
+  } catch {
+    // A revoked Proxy, or a getter that throws.
+  }
+  if (!copy) {
+    throw new GruError('invalid_argument', `files must be an object of sources by name, got ${describe(files)}`);
+  }
+  for (const [name, source] of Object.entries(copy)) readKind(source, `files['${name.slice(0, 80)}']`);
+  return copy;
+}
+
+/** Says what a model file holds. */
+export async function inspectSource(source: ModelSource, options: ReadOptions): Promise<Inspection> {
+  return inspectModel(await read(source, options));
+}

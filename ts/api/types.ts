@@ -1,0 +1,45 @@
+/** What every entry exports beside its functions. */
+export type { GruApi, LoadOptions, ModelOptions } from './api.ts';
+export { GruError, type GruErrorCode } from '../base/errors.ts';
+export type { FlowOptions, StepSource } from '../stream/flow.ts';
+export type { ImportContext, ImportedModel, ImportedTensor, ImportOptions, ImportReport } from '../formats/report.ts';
+export type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
+export type { InputInfo, LayerInfo, ModelInfo, OutputInfo, StateInfo } from '../spec/info.ts';
+export type { ModelInput } from '../run/inputs.ts';
+export type { KerasDirection, KerasGruWeights } from '../formats/layouts/keras.ts';
+export type { PytorchGruWeights, PytorchKey } from '../formats/layouts/pytorch.ts';
+export type { TextbookDirection, TextbookGate, TextbookGruWeights } from '../formats/layouts/textbook.ts';
+export type { GruModel, RunOptions, SaveOptions } from './model.ts';
+export type { RunResult } from '../run/result.ts';
+export type { Inspection } from './inspect.ts';
+export type { ReadOptions } from './read.ts';
+export type { ModelFiles, ModelSource } from '../io/source.ts';
+export type {
+  Activation,
+  ActivationName,
+  ActivationSpec,
+  DenseSpec,
+  EmbeddingSpec,
+  GruSpec,
+  GruWeights,
+  InputSpec,
+  LayerBase,
+  LayerSpec,
+  LstmSpec,
+  LstmWeights,
+  MaskingSpec,
+  MergeSpec,
+  ModelSpec,
+  OutputSpec,
+  RecurrentBase,
+  RecurrentWeights,
+  RnnSpec,
+  RnnWeights,
+  ValueKind,
+  ValueRef,
+} from '../spec/spec.ts';
+export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
+export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
+export type { GruStream, StreamOptions } from '../stream/stream.ts';
+export type { GruStreams } from '../stream/streams.ts';
+export type { Dimension, Tensor, TensorLike } from '../base/tensor.ts';

@@ -1,0 +1,212 @@
+import { GruError } from '../base/errors.ts';
+import { product } from '../base/tensor.ts';
+import { halvesToFloats } from './half.ts';
+import { parseJson, utf8 } from './json.ts';
+
+export { type TensorToWrite, writeSafetensors } from './safetensors-writer.ts';
+
+/**
+ * The safetensors format: u64 length of the header, header (a JSON object of name -> dtype, shape, data_offsets), data.
+ * Specification: https://huggingface.co/docs/safetensors.
+ */
+
+/** Bytes a value. */
+// prettier-ignore
+const DTYPES = {
+  BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1,
+  I16: 2, U16: 2, F16: 2, BF16: 2,
+  I32: 4, U32: 4, F32: 4,
+  I64: 8, U64: 8, F64: 8,
+};
+
+export type SafetensorsDtype = keyof typeof DTYPES;
+
+/** The specification's limit. */
+const MAX_HEADER = 100_000_000;
+
+export interface SafetensorsFile {
+  /** `__metadata__`. */
+  metadata: Record<string, string>;
+  tensors: Map<string, SafetensorsTensor>;
+}
+
+/** A tensor of a file. It refers to the file's bytes; what it returns are copies. */
+export class SafetensorsTensor {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: number[];
+  readonly bytes: Uint8Array;
+
+  constructor(name: string, dtype: SafetensorsDtype, shape: number[], bytes: Uint8Array) {
+    this.name = name;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.bytes = bytes;
+  }
+
+  /** F32, F16 and BF16 exactly, F64 rounded. @throws GruError `unsupported` for another dtype. */
+  floats(): Float32Array {
+    const { buffer } = new Uint8Array(this.bytes);
+    switch (this.dtype) {
+      case 'F32':
+        return new Float32Array(buffer);
+      case 'F64':
+        return new Float32Array(new Float64Array(buffer));
+      case 'F16':
+        return halvesToFloats(new Uint16Array(buffer));
+      case 'BF16':
+        return brainFloats(new Uint16Array(buffer));
+      default:
+        throw new GruError('unsupported', `tensor '${this.name}' is ${this.dtype}; expected F32, F16, BF16 or F64`);
+    }
+  }
+
+  /** I32, and I64 that fit. @throws GruError `unsupported` for another dtype or a value outside of int32. */
+  ints(): Int32Array {
+    const { buffer } = new Uint8Array(this.bytes);
+    if (this.dtype === 'I32') return new Int32Array(buffer);
+    if (this.dtype !== 'I64') {
+      throw new GruError('unsupported', `tensor '${this.name}' is ${this.dtype}; expected I32 or I64`);
+    }
+    return Int32Array.from(new BigInt64Array(buffer), (value) => {
+      if (BigInt.asIntN(32, value) === value) return Number(value);
+      throw new GruError('unsupported', `tensor '${this.name}' holds ${value.toString()}, which is no int32`);
+    });
+  }
+}
+
+function brainFloats(halves: Uint16Array): Float32Array {
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16;
+  return new Float32Array(words.buffer);
+}
+
+/** Whether bytes begin as a safetensors file does. */
+export function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes.length >= 9 && bytes[8] === 0x7b && headerLength(bytes) <= MAX_HEADER;
+}
+
+function headerLength(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+}
+
+function invalid(message: string): GruError {
+  return new GruError('invalid_file', `safetensors: ${message}`);
+}
+
+/** Whether the header of a safetensors file holds a name, without parsing it. */
+export function headerNames(bytes: Uint8Array, name: string): boolean {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const key = Uint8Array.from(`"${name}"`, (character) => character.charCodeAt(0));
+  const header = bytes.subarray(8, 8 + length);
+  for (let at = header.indexOf(0x22); at >= 0; at = header.indexOf(0x22, at + 1)) {
+    if (key.every((byte, i) => header[at + i] === byte)) return true;
+  }
+  return false;
+}
+
+/**
+ * Reads the header and checks all of it; no data are copied. The data may begin at any address.
+ *
+ * @throws GruError `invalid_file` saying what is wrong, `unsupported` for an unknown dtype.
+ */
+export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
+  if (bytes.length < 8) throw invalid(`the file has ${bytes.length} bytes, not even a header's length`);
+  const length = headerLength(bytes);
+  if (length > MAX_HEADER) throw invalid(`the header's length would be ${length}: not a safetensors file`);
+  if (8 + length > bytes.length) {
+    throw invalid(`the file is truncated: its header ends at byte ${8 + length}, the file at ${bytes.length}`);
+  }
+  const header = parseHeader(bytes.subarray(8, 8 + length));
+  const data = bytes.subarray(8 + length);
+  const metadata = readMetadata(header['__metadata__']);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => readEntry(name, entry));
+
+  // The data belong to one tensor each, all of them, without gaps: sorted, each tensor begins where the last one ends.
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const tensors = new Map<string, SafetensorsTensor>();
+  let at = 0;
+  for (const { name, dtype, shape, begin, end } of entries) {
+    if (begin !== at) {
+      throw invalid(
+        `tensor '${name}' begins at ${begin}, the one before it ends at ${at}: ${begin < at ? 'they overlap' : 'a gap'}`,
+      );
+    }
+    if (end > data.length) {
+      throw invalid(
+        `the file is truncated: tensor '${name}' ends at byte ${8 + length + end}, the file at ${bytes.length}`,
+      );
+    }
+    tensors.set(name, new SafetensorsTensor(name, dtype, shape, data.subarray(begin, end)));
+    at = end;
+  }
+  if (at !== data.length) throw invalid(`${data.length - at} bytes follow the last tensor`);
+  return { metadata, tensors };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes[0] !== 0x7b) throw invalid("the header does not begin with '{': not a safetensors file");
+  const text = utf8(bytes, 'safetensors: the header');
+  const header = parseJson(text, 'safetensors: the header', MAX_HEADER);
+  const twice = duplicateKey(text);
+  if (twice !== undefined) throw invalid(`the header has '${twice}' twice`);
+  return header;
+}
+
+/** A key that some object of the JSON, which is known to be valid, has twice. */
+function duplicateKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '{') open.push(new Set());
+    else if (c === '}') open.pop();
+    if (c !== '"') continue;
+    const begin = i;
+    while (json[++i] !== '"') if (json[i] === '\\') i++;
+    let next = i + 1;
+    while (' \t\n\r'.includes(json[next] ?? '-')) next++;
+    if (json[next] !== ':') continue;
+    const key = JSON.parse(json.slice(begin, i + 1)) as string;
+    if (open.at(-1)?.has(key)) return key;
+    open.at(-1)?.add(key);
+  }
+  return undefined;
+}
+
+function readMetadata(metadata: unknown): Record<string, string> {
+  if (metadata === undefined) return {};
+  if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw invalid('__metadata__ must hold strings by name');
+  }
+  return metadata as Record<string, string>;
+}
+
+function readEntry(name: string, entry: unknown) {
+  const what = `tensor '${name}'`;
+  if (!isObject(entry)) throw invalid(`${what} is no object`);
+  const { dtype, shape, data_offsets: offsets, ...rest } = entry;
+  const [stray] = Object.keys(rest);
+  if (stray !== undefined) throw invalid(`${what} has the unknown field '${stray}'`);
+  if (typeof dtype !== 'string') throw invalid(`${what} has no dtype`);
+  if (!Object.hasOwn(DTYPES, dtype))
+    throw new GruError('unsupported', `safetensors: ${what} has the unknown dtype ${dtype}`);
+  if (!isWholeNumbers(shape)) throw invalid(`${what}: shape must be an array of whole numbers`);
+  if (!isWholeNumbers(offsets) || offsets.length !== 2)
+    throw invalid(`${what}: data_offsets must be two whole numbers`);
+  const [begin, end] = offsets as [number, number];
+  const size = product(shape) * DTYPES[dtype as SafetensorsDtype];
+  if (end - begin !== size) {
+    throw invalid(`${what}: ${dtype} [${shape.join(', ')}] takes ${size} bytes, data_offsets hold ${end - begin}`);
+  }
+  return { name, dtype: dtype as SafetensorsDtype, shape, begin, end };
+}
+
+function isWholeNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}

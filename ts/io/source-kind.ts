@@ -1,0 +1,88 @@
+import { GruError } from '../base/errors.ts';
+import { describe } from '../base/tensor.ts';
+import { kindOf } from '../base/typed-array.ts';
+
+/** Where a model file comes from: a path (in a browser: a URL relative to the page), a URL, a response, or the bytes. */
+export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
+
+/** The same, told apart. Those of another realm (a frame, node:vm) are no instances of our classes. */
+export type KnownSource =
+  | { kind: 'name'; name: string; url: URL | undefined }
+  | { kind: 'response'; response: Response }
+  | { kind: 'blob'; blob: Blob }
+  | { kind: 'bytes'; bytes: Uint8Array<ArrayBuffer> };
+
+const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!;
+const byteLength = own.get!;
+
+function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    byteLength.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** By tag and not by class: Node loads its fetch when it hears the name Response, which takes 20 ms. */
+function tagOf(value: unknown): string {
+  try {
+    return Object.prototype.toString.call(value).slice(8, -1);
+  } catch {
+    return 'Proxy';
+  }
+}
+
+const has = (value: unknown, method: string) => typeof (value as Record<string, unknown>)[method] === 'function';
+
+/** @throws GruError `invalid_argument` for what is no source, saying what to do. */
+export function readKind(source: unknown, what = 'the model source'): KnownSource {
+  const fail = (why: string, cause?: unknown) => new GruError('invalid_argument', `${what} ${why}`, { cause });
+  if (typeof source === 'string') {
+    if (source === '') throw fail('is an empty string');
+    const isUrl = /^(https?|file|data|blob):/i.test(source);
+    if (!isUrl) return { kind: 'name', name: source, url: undefined };
+    try {
+      return { kind: 'name', name: source, url: new URL(source) };
+    } catch (cause) {
+      throw fail(`is no valid URL: '${source.slice(0, 200)}'`, cause);
+    }
+  }
+  if (kindOf(source) === 'Uint8Array' || isArrayBuffer(source)) {
+    return { kind: 'bytes', bytes: plainBytes(source as Uint8Array | ArrayBuffer, what) };
+  }
+  const bytesOf = 'give new Uint8Array(x.buffer, x.byteOffset, x.byteLength)';
+  if (ArrayBuffer.isView(source)) throw fail(`is ${describe(source)}, no bytes: ${bytesOf}`);
+  const tag = tagOf(source);
+  try {
+    if (tag === 'URL') {
+      const url = new URL((source as URL).href);
+      return { kind: 'name', name: url.href, url };
+    }
+    if (tag === 'Response' && has(source, 'arrayBuffer')) return { kind: 'response', response: source as Response };
+    if ((tag === 'Blob' || tag === 'File') && has(source, 'stream')) return { kind: 'blob', blob: source as Blob };
+  } catch (cause) {
+    throw fail(`is an odd ${tag}`, cause);
+  }
+  if (tag === 'Promise') throw fail('is a Promise: await it first');
+  if (tag === 'SharedArrayBuffer') throw fail('is a SharedArrayBuffer: give a Uint8Array of it');
+  throw fail(`must be a path, URL, Response, Blob, ArrayBuffer or Uint8Array; got ${describe(source)}`);
+}
+
+/**
+ * The same memory as a plain Uint8Array: readers call its methods, and `slice` of a Buffer is a view, of another subclass
+ * anything. Shared memory is copied, since decoders of text refuse it.
+ *
+ * @throws GruError `invalid_argument` when the memory is detached.
+ */
+export function plainBytes(bytes: Uint8Array | ArrayBuffer, what = 'the model source'): Uint8Array<ArrayBuffer> {
+  try {
+    if (isArrayBuffer(bytes)) return new Uint8Array(bytes);
+    const { buffer, byteOffset, byteLength: length } = bytes;
+    return isArrayBuffer(buffer) ? new Uint8Array(buffer, byteOffset, length) : new Uint8Array(bytes);
+  } catch (cause) {
+    throw new GruError('invalid_argument', `the bytes of ${what} are gone: was their buffer transferred?`, {
+      cause,
+    });
+  }
+}

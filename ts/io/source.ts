@@ -1,0 +1,223 @@
+import { readFile, readStream } from './body.ts';
+import { ReadBudget } from './budget.ts';
+import { GruError } from '../base/errors.ts';
+import { builtin } from '../base/host.ts';
+import { elsewhere, nameSegments, urlBeside } from './paths.ts';
+import { type ModelSource, plainBytes, readKind } from './source-kind.ts';
+
+export { type ModelSource, plainBytes };
+
+/** What all reads of one load have in common. */
+export interface ReadContext {
+  budget: ReadBudget;
+  signal?: AbortSignal | undefined;
+}
+
+/** Bytes, and the path or URL at which they were, after redirects; undefined where they have none. */
+export interface Opened {
+  bytes: Uint8Array;
+  place: string | URL | undefined;
+}
+
+/** Redirects that are followed for a file beside a model. */
+const MAX_REDIRECTS = 5;
+
+/**
+ * Reads all bytes. Bytes that are given are not copied: they must not change before the promise of the model settles, and
+ * may afterwards.
+ *
+ * @throws GruError `io` when it cannot be read or is more than the budget, `invalid_argument` for something that is no
+ *   source; the signal's reason when aborted.
+ */
+export async function readSource(source: ModelSource, context?: ReadContext): Promise<Uint8Array> {
+  return (await openSource(source, context)).bytes;
+}
+
+/** {@link readSource}, and where it was. @param beside For a file that a model file names: see {@link request}. */
+export async function openSource(
+  source: ModelSource,
+  { budget, signal }: ReadContext = { budget: new ReadBudget() },
+  beside = false,
+): Promise<Opened> {
+  signal?.throwIfAborted();
+  const known = readKind(source);
+  let what = 'the model source';
+  try {
+    switch (known.kind) {
+      case 'bytes':
+        budget.spend(known.bytes.length, what);
+        return { bytes: known.bytes, place: undefined };
+      case 'blob': {
+        const { blob } = known;
+        budget.check(blob.size, what);
+        const bytes = await readStream(blob.stream(), what, budget, blob.size, signal);
+        return { bytes, place: undefined };
+      }
+      case 'response': {
+        const { response } = known;
+        what = response.url ? `'${shorten(response.url)}'` : 'the response';
+        return { bytes: await readResponse(response, what, budget, signal), place: placeOf(response) };
+      }
+      case 'name': {
+        const { name, url } = known;
+        what = `'${shorten(name)}'`;
+        // On a server a string without a scheme is a path.
+        if (builtin('node:fs') && (!url || url.protocol === 'file:')) {
+          return { bytes: await readFile(url ?? name, what, budget, signal), place: url ?? name };
+        }
+        const response = await request(url ?? name, signal, beside);
+        return { bytes: await readResponse(response, what, budget, signal), place: response.url || (url ?? name) };
+      }
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof GruError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new GruError('io', `${what} could not be read: ${why}`, { cause });
+  }
+}
+
+/**
+ * A model's URL may redirect anywhere: the caller gave it. That of a file beside it stays on its origin, since the model file
+ * may not make this program send requests to others: Node shows each redirect before it is followed, browsers only that there
+ * is one, so that there all are refused.
+ */
+async function request(url: string | URL, signal: AbortSignal | undefined, beside: boolean): Promise<Response> {
+  const init: RequestInit = signal ? { signal } : {};
+  if (!beside) return fetch(url, init);
+  let at = new URL(url);
+  for (let count = 0; ; count++) {
+    const response = await fetch(at, { ...init, redirect: 'manual' });
+    const isRedirect = response.type === 'opaqueredirect' || (response.status > 300 && response.status < 309);
+    const location = response.headers.get('location');
+    if (!isRedirect || response.status === 304) return response;
+    await response.body?.cancel();
+    const next = location === null ? undefined : new URL(location, at);
+    if (next?.origin !== at.origin) {
+      throw new Error(
+        `it redirects${next ? ` to another origin, ${shorten(next.origin)}` : ''}; give the file by the option files`,
+      );
+    }
+    if (count === MAX_REDIRECTS) throw new Error(`it redirects more than ${MAX_REDIRECTS} times`);
+    at = next;
+  }
+}
+
+async function readResponse(
+  response: Response,
+  what: string,
+  budget: ReadBudget,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  if (response.bodyUsed) throw new GruError('invalid_argument', `the body of ${what} was read before: give its bytes`);
+  const { body, headers } = response;
+  try {
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    // Of an encoded body it is the length of the code.
+    const length = Number(headers.get('content-length') ?? 0);
+    const size = headers.has('content-encoding') || !Number.isSafeInteger(length) || length < 0 ? 0 : length;
+    budget.check(size, what);
+    // The header is no reason to set gigabytes aside.
+    return body ? await readStream(body, what, budget, Math.min(size, 2 ** 24), signal) : new Uint8Array(0);
+  } catch (error) {
+    if (body && !body.locked) await body.cancel(error).catch(() => undefined);
+    throw error;
+  }
+}
+
+function shorten(name: string): string {
+  return name.length > 200 ? `${name.slice(0, 200)}...` : name;
+}
+
+/** Files that belong to a model file (weight shards, external data, a config), by the name that the file gives them. */
+export type ModelFiles = Record<string, ModelSource>;
+
+/**
+ * How a reader gets at the files beside the model's: those given by name, else those at its path or URL. Each is read once,
+ * under however many spellings of its name.
+ *
+ * @param source The model's, or where it was after redirects.
+ * @throws GruError `io` when a file is there and cannot be read, `invalid_file` for a name that leads elsewhere.
+ */
+export function filesBeside(
+  source: ModelSource,
+  given: ModelFiles,
+  context: ReadContext = { budget: new ReadBudget() },
+): (name: string) => Promise<Uint8Array | undefined> {
+  const files = new Map<string, Promise<Uint8Array | undefined>>();
+  return async (name) => {
+    const key = Object.hasOwn(given, name) ? name : nameSegments(name).join('/');
+    let file = files.get(key);
+    if (!file) files.set(key, (file = readBeside(key, source, given, context)));
+    return file;
+  };
+}
+
+async function readBeside(
+  name: string,
+  source: ModelSource,
+  given: ModelFiles,
+  context: ReadContext,
+): Promise<Uint8Array | undefined> {
+  if (Object.hasOwn(given, name)) return readSource(given[name]!, context);
+  const place = placeOf(source);
+  if (place === undefined || place === '' || /^(data|blob):/i.test(String(place))) return undefined;
+  const path = builtin('node:path');
+  const isUrl = place instanceof URL || /^(https?|file):/i.test(place);
+  if (path && (!isUrl || /^file:/i.test(String(place)))) {
+    const file = isUrl ? builtin('node:url')!.fileURLToPath(place) : place;
+    const beside = path.join(path.dirname(file), ...nameSegments(name));
+    return (await isBeside(beside, file, name)) ? readIfThere(beside, context) : undefined;
+  }
+  const base = isUrl ? new URL(place) : new URL(place, globalThis.location.href);
+  return readIfThere(urlBeside(name, base), context);
+}
+
+/**
+ * Whether the file is there. After symbolic links are followed it must be in the model's folder, or in the one where the
+ * model's own link leads to: Hugging Face's cache has links to a folder of blobs for the model and its shards.
+ */
+async function isBeside(file: string, model: string, name: string): Promise<boolean> {
+  const { realpath } = builtin('node:fs')!.promises;
+  const path = builtin('node:path')!;
+  const isInside = (real: string, folder: string) => {
+    const inside = path.relative(folder, real);
+    return inside !== '..' && !inside.startsWith(`..${path.sep}`) && !path.isAbsolute(inside);
+  };
+  try {
+    const real = await realpath(file);
+    const folders = [await realpath(path.dirname(model)), path.dirname(await realpath(model).catch(() => model))];
+    if (!folders.some((folder) => isInside(real, folder))) throw elsewhere(name);
+    return true;
+  } catch (error) {
+    if (error instanceof GruError) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw new GruError('io', `'${shorten(name)}' beside the model could not be read`, { cause: error });
+  }
+}
+
+async function readIfThere(place: string | URL, context: ReadContext): Promise<Uint8Array | undefined> {
+  try {
+    return (await openSource(place, context, true)).bytes;
+  } catch (error) {
+    if (!(error instanceof GruError)) throw error;
+    const { cause } = error;
+    const missing =
+      cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || cause.message.endsWith(' 404'));
+    if (missing) return undefined;
+    throw error;
+  }
+}
+
+/** What a source is called in messages. */
+export function sourceName(source: ModelSource): string | undefined {
+  const name = String(placeOf(source) ?? '');
+  return name === '' ? undefined : shorten(name);
+}
+
+/** The path or URL of a source that has one. */
+function placeOf(source: ModelSource): string | URL | undefined {
+  const known = readKind(source);
+  if (known.kind === 'name') return known.url ?? known.name;
+  return known.kind === 'response' ? known.response.url || undefined : undefined;
+}

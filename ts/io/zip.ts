@@ -1,0 +1,197 @@
+import { ZipReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
+import type { ReadBudget } from './budget.ts';
+import { GruError } from '../base/errors.ts';
+import { crc32 } from './crc32.ts';
+
+/** A zip file opened for reading. */
+export interface ZipArchive {
+  /** The files in it, in the order of its directory; folders are left out. */
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  /** Bytes of a file once unpacked, as the directory says. @throws GruError `invalid_file` when there is no such file. */
+  size(name: string): number;
+  /**
+   * The bytes of a file, its CRC checked. A stored one (as PyTorch and Keras write) is a view of the archive, not a copy.
+   *
+   * @throws GruError `invalid_file` when it is missing or damaged, `unsupported` for another method than stored and deflate.
+   */
+  read(name: string): Promise<Uint8Array>;
+}
+
+interface Entry {
+  size: number;
+  packedSize: number;
+  offset: number;
+  method: number;
+  crc: number;
+  rawName: Uint8Array;
+}
+
+/** One entry takes about 2 KB while the directory is read, but 46 bytes in the file. */
+const MAX_ENTRIES = 10_000;
+/**
+ * All that is unpacked from one archive: its size and this much. Weights hardly shrink, so real models stay far below. Readers
+ * make up to five times as many bytes of it (float16 to float32, then another layout).
+ */
+const MAX_UNPACKED_EXTRA = 12 * 2 ** 20;
+
+const STORED = 0;
+const DEFLATE = 8;
+const LOCAL_HEADER_SIZE = 30;
+
+/** Whether the bytes start as a zip file does. */
+export function isZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
+}
+
+/**
+ * Reads the directory of a zip file (ZIP64 too).
+ *
+ * @param what Names the file in errors.
+ * @param budget What may be unpacked.
+ * @throws GruError `invalid_file` when the archive is damaged or could be read in two ways, `unsupported` when it is
+ * encrypted, split or has more than 10,000 files.
+ */
+export async function openZip(
+  bytes: Uint8Array,
+  what: string,
+  budget?: Pick<ReadBudget, 'spend'>,
+): Promise<ZipArchive> {
+  const entries = await readDirectory(bytes, what);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let unpacked = 0;
+
+  const entry = (name: string): Entry => {
+    const found = entries.get(name);
+    if (!found) throw new GruError('invalid_file', `${what}: there is no '${name}' in the zip file`);
+    return found;
+  };
+  /** The entry's packed bytes: behind its local header, whose name and extra field have lengths of their own. */
+  const packed = (name: string, { offset, packedSize, rawName, method }: Entry): Uint8Array => {
+    const fail = (why: string) => new GruError('invalid_file', `${what}: '${name}' in the zip file is damaged: ${why}`);
+    if (offset < 0 || offset + LOCAL_HEADER_SIZE > bytes.length || view.getUint32(offset, true) !== 0x04034b50) {
+      throw fail(`no local header at byte ${offset}`);
+    }
+    const nameStart = offset + LOCAL_HEADER_SIZE;
+    const nameLength = view.getUint16(offset + 26, true);
+    const start = nameStart + nameLength + view.getUint16(offset + 28, true);
+    const localName = bytes.subarray(nameStart, nameStart + nameLength);
+    if (localName.length !== rawName.length || localName.some((byte, i) => byte !== rawName[i])) {
+      throw fail('its local header has another name');
+    }
+    if (view.getUint16(offset + 8, true) !== method) throw fail('its local header has another compression method');
+    if (start + packedSize > bytes.length) {
+      throw fail(`${packedSize} bytes are said to follow byte ${start}, the file has ${bytes.length}`);
+    }
+    return bytes.subarray(start, start + packedSize);
+  };
+
+  return {
+    names: [...entries.keys()],
+    has: (name) => entries.has(name),
+    size: (name) => entry(name).size,
+    async read(name) {
+      const found = entry(name);
+      const { size, packedSize, method, crc } = found;
+      const raw = packed(name, found);
+      let data = raw;
+      if (method === DEFLATE) {
+        unpacked += size;
+        if (unpacked > bytes.length + MAX_UNPACKED_EXTRA) {
+          throw new GruError(
+            'unsupported',
+            `${what}: its files unpack to 12 MB more than its own size ('${name}' alone to ${size} bytes); store them without compression`,
+          );
+        }
+        budget?.spend(size, `${what}: '${name}' in the zip file`);
+        data = await inflate(raw, size, `${what}: '${name}' in the zip file`);
+      } else if (method !== STORED) {
+        throw new GruError(
+          'unsupported',
+          `${what}: '${name}' is compressed by zip method ${method}; supported: stored (0), deflate (8)`,
+        );
+      } else if (size !== packedSize) {
+        throw new GruError(
+          'invalid_file',
+          `${what}: '${name}' is stored, but its two sizes differ: ${size}, ${packedSize}`,
+        );
+      }
+      if (crc32(data) !== crc) {
+        throw new GruError('invalid_file', `${what}: '${name}' in the zip file is damaged: its CRC does not match`);
+      }
+      return data;
+    },
+  };
+}
+
+async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<string, Entry>> {
+  if (!isZip(bytes)) throw new GruError('invalid_file', `${what}: not a zip file with files in it`);
+  const source = {
+    size: bytes.length,
+    init: () => Promise.resolve(),
+    readUint8Array: (offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length)),
+  };
+  const reader = new ZipReader(source as unknown as ConstructorParameters<typeof ZipReader>[0], {
+    // Not 'strict': PyTorch writes ZIP64 records where none are needed, which zip.js takes for stray data.
+    strictness: 'balanced',
+    maxAppendedDataSize: 0,
+    filenameValidation: 'tolerant',
+  });
+  const entries = new Map<string, Entry>();
+  let count = 0;
+  try {
+    for await (const found of reader.getEntriesGenerator()) {
+      if (++count > MAX_ENTRIES) {
+        throw new GruError('unsupported', `${what}: the zip file holds more than ${MAX_ENTRIES} files`);
+      }
+      if (found.encrypted)
+        throw new GruError('unsupported', `${what}: '${found.filename}' in the zip file is encrypted`);
+      if (found.directory) continue;
+      if (entries.has(found.filename)) {
+        throw new GruError('invalid_file', `${what}: '${found.filename}' comes twice in the zip file`);
+      }
+      entries.set(found.filename, {
+        size: found.uncompressedSize,
+        packedSize: found.compressedSize,
+        offset: found.offset,
+        method: found.compressionMethod,
+        crc: (found.crc32 ?? 0) >>> 0,
+        rawName: found.rawFilename,
+      });
+    }
+  } catch (cause) {
+    if (cause instanceof GruError) throw cause;
+    const { message, reason } = cause as Error & { reason?: string };
+    const why = reason ? `${message} (${reason})` : message;
+    throw new GruError('invalid_file', `${what}: not a readable zip file: ${why}`, { cause });
+  }
+  return entries;
+}
+
+/** Unpacks to exactly `size` bytes; stops as soon as there are more. */
+async function inflate(packed: Uint8Array, size: number, what: string): Promise<Uint8Array> {
+  const damaged = (why: string, cause?: unknown) =>
+    new GruError('invalid_file', `${what} is damaged: ${why}`, cause === undefined ? {} : { cause });
+  const stream = new Blob([packed as Uint8Array<ArrayBuffer>])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate-raw'))
+    .getReader();
+  const data = new Uint8Array(size);
+  let length = 0;
+  try {
+    for (;;) {
+      const { done, value } = await stream.read();
+      if (done) break;
+      if (length + value.length > size) {
+        throw damaged(`it unpacks to more than the ${size} bytes that the directory says`);
+      }
+      data.set(value, length);
+      length += value.length;
+    }
+  } catch (cause) {
+    stream.cancel().catch(() => undefined);
+    throw cause instanceof GruError ? cause : damaged(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (length !== size) throw damaged(`it unpacks to ${length} bytes, the directory says ${size}`);
+  return data;
+}

@@ -1,0 +1,66 @@
+import { GruError } from '../base/errors.ts';
+import { builtin, folderOf } from '../base/host.ts';
+import { GruModel } from '../api/model.ts';
+import { backendOf } from '../api/origin.ts';
+import { toGruError } from './failure.ts';
+import { type PoolOptions, readPoolOptions } from './options.ts';
+import { Pool } from './pool.ts';
+import type { GruPool } from './types.ts';
+import type { PoolWorker } from './worker.ts';
+import { describe } from '../base/tensor.ts';
+
+const WORKER = 'pool-worker.js';
+
+/**
+ * Starts workers (Node's worker threads, Web Workers) that run a model at the same time. Each has an instance of its own of
+ * the compiled module; no cross-origin isolation is needed. Where there is shared memory, workers read the model's weights
+ * from one copy before they pack them.
+ *
+ * @param model Keep it as long as the pool: it does the runs that are too small for a worker.
+ * @throws GruError `invalid_argument`, `disposed`; `worker_lost` when workers cannot be started, `timeout` when they do not
+ *   answer, `out_of_memory`.
+ *
+ * @example
+ * import { loadModel } from 'gru-wasm';
+ * import { createPool } from 'gru-wasm/pool';
+ * const pool = await createPool(await loadModel('speech.safetensors'), { workers: 4 });
+ * const { output } = await pool.run({ data, shape: [512, steps, 64] });
+ * await pool.close();
+ */
+export async function createPool(model: GruModel, options: PoolOptions = {}): Promise<GruPool> {
+  try {
+    if (!(model instanceof GruModel)) {
+      throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
+    }
+    const backend = backendOf(model);
+    if (!backend) {
+      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
+    }
+    const read = readPoolOptions(options);
+    const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
+    await backend.settled?.();
+    const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
+    await pool.start();
+    return pool;
+  } catch (error) {
+    // A getter or a Proxy of the caller's threw, or there was no memory for the copy of the weights.
+    throw toGruError(error, 'createPool', 'invalid_argument');
+  }
+}
+
+function parallelism(): number {
+  return Math.max(1, (globalThis.navigator as Navigator | undefined)?.hardwareConcurrency ?? nodeParallelism());
+}
+
+function nodeParallelism(): number {
+  return builtin('node:os')?.availableParallelism() ?? 1;
+}
+
+function defaultWorker(): PoolWorker {
+  const threads = builtin('node:worker_threads');
+  // Bundlers know the form of the other line; here it would make them bundle the script twice.
+  // The process's own execArgv may hold what workers refuse (--input-type) or should not do twice (--import).
+  if (threads)
+    return new threads.Worker(new URL(folderOf(import.meta.url) + WORKER), { execArgv: [], name: 'gru-wasm' });
+  return new Worker(new URL('./pool-worker.js', import.meta.url), { type: 'module' });
+}

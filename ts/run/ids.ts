@@ -1,0 +1,41 @@
+import { GruError } from '../base/errors.ts';
+import type { InputPort } from './inputs.ts';
+import { describe, shapeText } from '../base/tensor.ts';
+import { kindOf } from '../base/typed-array.ts';
+
+/**
+ * Reads ids into memory of ours: each once (`first` is one that has been read), and checked there.
+ *
+ * @throws GruError `id_out_of_range` saying which id, where, and the range; `dtype_mismatch` for BigInts.
+ */
+export function readIds(
+  input: InputPort,
+  from: ArrayLike<unknown>,
+  into: Int32Array,
+  shape?: readonly number[],
+  sequence?: number,
+  first: unknown = from[0],
+): void {
+  if (kindOf(from)?.startsWith('Big')) {
+    throw new GruError('dtype_mismatch', `input '${input.name}': expected ids as numbers, got ${describe(from)}`);
+  }
+  const limit = input.vocabularySize;
+  for (let i = 0; i < into.length; i++) {
+    const id = i === 0 ? first : from[i];
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= limit) {
+      throw badId(input, id, i, shape ?? [into.length], sequence);
+    }
+    into[i] = id;
+  }
+}
+
+function badId(input: InputPort, id: unknown, index: number, shape: readonly number[], sequence?: number): GruError {
+  const position = shape.map((_, d) => {
+    const below = shape.slice(d + 1).reduce((n, size) => n * size, 1);
+    return Math.floor(index / below) % shape[d]!;
+  });
+  const got = typeof id === 'number' ? String(id) : describe(id);
+  const range = `a whole number from 0 to ${input.vocabularySize - 1}`;
+  const where = `input '${input.name}'${sequence === undefined ? '' : `, sequence ${sequence}`}`;
+  return new GruError('id_out_of_range', `${where}: the id at ${shapeText(position)} must be ${range}, got ${got}`);
+}

@@ -1,0 +1,315 @@
+import { fromLengths, packRows, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
+import { GruError } from '../base/errors.ts';
+import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../base/foreign.ts';
+import type { Graph } from '../spec/graph.ts';
+import { readIds } from './ids.ts';
+import { checkBatch, ints, MAX_VALUES } from '../base/limits.ts';
+import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from '../base/tensor.ts';
+import { isFloats, kindOf, sizeOf, type Values } from '../base/typed-array.ts';
+
+/**
+ * One input of {@link GruModel.run}. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one
+ * row a sequence (batch, size); without the batch for a single sequence. An array on its own is a single sequence, an array of
+ * arrays a batch of sequences of any lengths: `[frame0, frame1]` is two sequences of one step, not one of two; for that, join
+ * the frames in one array, or give them to a stream.
+ */
+export type ModelInput = TensorLike | ArrayLike<number> | readonly ArrayLike<number>[] | number;
+
+/** How a run's arrays are laid out: the options that `readInputs` needs. */
+export interface Layout {
+  timeMajor: boolean;
+  lengths: unknown;
+  mask: unknown;
+  padding: Padding;
+}
+
+/** The steps of a run on one axis. */
+export interface AxisRun {
+  /** Steps of the longest sequence, or of the padded array. */
+  readonly steps: number;
+  /** Set where steps are left out: which ones are kept. */
+  readonly ragged: Ragged | undefined;
+  /** Given as arrays of sequences: the data have no padding. */
+  readonly packed: boolean;
+}
+
+/** What a run is given, checked. */
+export class RunInputs {
+  readonly batch: number;
+  /** False: a single sequence, given without a batch dimension; results have none either. */
+  readonly batched: boolean;
+  readonly timeMajor: boolean;
+  /** By axis of the graph. */
+  readonly axes: readonly AxisRun[];
+  private readonly parts: ReadInput[];
+
+  constructor(parts: ReadInput[], axes: AxisRun[], timeMajor: boolean) {
+    const { batch, batched } = parts[0]!;
+    this.batch = batch;
+    this.batched = batched;
+    this.timeMajor = timeMajor;
+    this.axes = axes;
+    this.parts = parts;
+  }
+
+  /** Copies what the backend takes of an input. @throws GruError where its array was resized or transferred meanwhile. */
+  copy(input: number, into: Values): void {
+    const { name, data, length, sequences, sizes, steps, width, axis } = this.parts[input]!;
+    if (!sequences) {
+      const { ragged, packed, steps: longest } = this.axes[axis]!;
+      if (ragged && !packed && steps !== undefined) {
+        if (sizeOf(data) !== length) throw moved(name);
+        const own = isFloats(data) ? viewOf(data) : data;
+        packRows(ragged, own, width, longest, this.timeMajor, into);
+      } else copyInto(into, 0, data, length, name);
+      return;
+    }
+    let at = 0;
+    sequences.forEach((sequence, b) => {
+      copyInto(into, at, sequence, sizes![b]!, name);
+      at += sizes![b]!;
+    });
+  }
+}
+
+export type InputPort = Graph['inputs'][number];
+
+interface ReadInput {
+  name: string;
+  axis: number;
+  /** The caller's features, to be read by intrinsics alone, or a copy of the ids. */
+  data: Values;
+  /** Values in all, and in a row. */
+  length: number;
+  width: number;
+  /** Features given as an array of sequences, the caller's too; and their sizes. */
+  sequences?: Float32Array[];
+  sizes?: Float64Array;
+  batched: boolean;
+  batch: number;
+  steps: number | undefined;
+  /** Given as an array of sequences: how long each is. */
+  lengths?: Int32Array;
+}
+
+/**
+ * Finds the data of each input, and what they say of batch and steps.
+ *
+ * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` or `invalid_argument`, naming the input.
+ */
+export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInputs {
+  const { timeMajor, padding } = layout;
+  const pick = picker(graph, given);
+  const parts = graph.inputs.map((input) => readInput(input, pick(input.name), timeMajor));
+  const first = parts[0]!;
+  const { batch } = first;
+  const pair = (a: ReadInput, b: ReadInput) =>
+    `inputs ${a.name.slice('input '.length)} and ${b.name.slice('input '.length)} do not fit each other:`;
+  for (const part of parts) {
+    if (part.batched !== first.batched) {
+      const text = `${pair(first, part)} one has a batch dimension, the other has none`;
+      throw new GruError('shape_mismatch', text);
+    }
+    if (part.batch !== batch) {
+      throw new GruError('shape_mismatch', `${pair(first, part)} ${batch} and ${part.batch} sequences`);
+    }
+  }
+  checkBatch('run', batch);
+  const lengths = byAxis(graph, 'lengths', layout.lengths);
+  const masks = byAxis(graph, 'mask', layout.mask);
+  const axes = graph.axes.map((_, axis): AxisRun => {
+    const on = parts.filter((part) => part.axis === axis && part.steps !== undefined);
+    const [one] = on;
+    const { steps = 1 } = one ?? first;
+    for (const part of on) {
+      if (part.steps !== steps) {
+        throw new GruError('shape_mismatch', `${pair(one!, part)} ${steps} and ${part.steps ?? 0} steps`);
+      }
+      if (sameLengths(part.lengths, one!.lengths)) continue;
+      throw new GruError('shape_mismatch', `${pair(one!, part)} the lengths of their sequences differ`);
+    }
+    if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
+    const ragged = readRagged(layout, one?.lengths, lengths[axis], masks[axis], batch, steps);
+    return { steps, ragged, packed: one?.lengths !== undefined };
+  });
+  if (padding === 'none' && axes.every(({ ragged }) => !ragged)) {
+    throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
+  }
+  return new RunInputs(parts, axes, timeMajor);
+}
+
+/** An option of a run that is given by axis: by the names of axes, or of inputs on them; bare where there is one axis. */
+function byAxis({ axes, inputs }: Graph, what: string, given: unknown): unknown[] {
+  if (!isRecord(given)) {
+    if (axes.length === 1 || given === undefined) return [given];
+    const text = `${what}: the model has the axes ${axes.join(', ')}: give a record by axis, got ${describe(given)}`;
+    throw new GruError('invalid_argument', text);
+  }
+  const found: unknown[] = [];
+  const names = Object.keys(given);
+  if (names.length === 0) throw new GruError('dtype_mismatch', `${what}: the record names no axis`);
+  for (const name of names) {
+    const input = inputs.find((port) => port.kind === 'sequence' && port.name === name);
+    const axis = axes.includes(name) ? axes.indexOf(name) : input?.axis;
+    if (axis === undefined) {
+      const known = [...new Set([...axes, ...inputs.filter((i) => i.kind === 'sequence').map((i) => i.name)])];
+      throw new GruError('invalid_argument', `${what}: there is no axis '${name}'; known: ${known.join(', ')}`);
+    }
+    const value = given[name];
+    if (found[axis] !== undefined && value !== undefined) {
+      throw new GruError('invalid_argument', `${what}: given twice for the axis '${axes[axis]!}'`);
+    }
+    found[axis] ??= value;
+  }
+  return found;
+}
+
+function readRagged(
+  { padding, timeMajor }: Layout,
+  packed: Int32Array | undefined,
+  lengths: unknown,
+  mask: unknown,
+  batch: number,
+  steps: number,
+): Ragged | undefined {
+  if ([packed, lengths, mask].filter((given) => given !== undefined).length > 1) {
+    throw new GruError('invalid_argument', 'give one of: an array of sequences, lengths, mask');
+  }
+  if (packed) {
+    if (timeMajor)
+      throw new GruError('invalid_argument', 'timeMajor is for padded arrays, not for an array of sequences');
+    return fromLengths(packed, padding);
+  }
+  if (lengths !== undefined) return readLengths(lengths, batch, steps, padding);
+  return mask === undefined ? undefined : readMask(mask, batch, steps, timeMajor, padding);
+}
+
+function sameLengths(a: Int32Array | undefined, b: Int32Array | undefined): boolean {
+  return a === b || (a?.length === b?.length && a!.every((length, i) => length === b![i]));
+}
+
+/** The value of an input by name: what was given itself for a model with one input, else the record's entry, to be read once. */
+function picker(graph: Graph, given: unknown): (name: string) => unknown {
+  if (!isRecord(given)) {
+    if (graph.inputs.length === 1) return () => given;
+    const names = graph.inputs.map((input) => input.name).join(', ');
+    throw new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(given)}`);
+  }
+  const known = new Set(graph.inputs.map((input) => input.name));
+  const stray = Object.keys(given).find((key) => !known.has(key));
+  if (stray !== undefined) {
+    const names = graph.inputs.map((input) => `'${input.name}'`).join(', ');
+    throw new GruError('invalid_argument', `the model has no input '${stray}'; it has ${names}`);
+  }
+  return (name) => {
+    if (!Object.hasOwn(given, name)) throw new GruError('invalid_argument', `input '${name}' is missing`);
+    return given[name];
+  };
+}
+
+/** Dimensions of an input as `run` takes it; `batched: false` for a single sequence. */
+function dimensions({ kind, dtype, size }: InputPort, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
+  const row = dtype === 'int32' ? [] : [size];
+  const batch = batched ? (['B'] as const) : [];
+  if (kind === 'vector') return [...batch, ...row];
+  return timeMajor ? ['T', ...batch, ...row] : [...batch, 'T', ...row];
+}
+
+function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadInput {
+  const what = `input '${input.name}'`;
+  if (typeof value === 'number' && input.dtype === 'int32') return readInput(input, [value], timeMajor);
+  const { data, shape } = readTensor(what, value);
+  if (!isArrayLike(data)) {
+    throw new GruError('dtype_mismatch', `${what}: expected a tensor or an array, got ${describe(value)}`);
+  }
+  const length = lengthOf(data, what);
+  const first: unknown = shape === undefined && kindOf(data) === undefined && length > 0 ? data[0] : undefined;
+  const items = isArrayLike(first) ? readItems(first, data, length) : undefined;
+  if (items?.every(isArrayLike)) return readSequences(input, items);
+  checkFeatures(input, data);
+  if (shape) checkFilled(what, shape, length);
+  const read = shape ? readShape(input, shape, timeMajor) : readLength(input, length);
+  if (input.dtype === 'int32') {
+    const ids = ints(length, what);
+    readIds(input, items ?? data, ids, shape ?? [length], undefined, first);
+    return { name: what, axis: input.axis, data: ids, length, width: 1, ...read };
+  }
+  const { batched, batch, steps } = read;
+  return { name: what, axis: input.axis, data: data as Float32Array, length, width: input.size, batched, batch, steps };
+}
+
+/** The items of an array of arrays, each read once. */
+function readItems(first: unknown, array: ArrayLike<unknown>, length: number): unknown[] {
+  checkBatch('run', length);
+  return Array.from({ length }, (_, i) => (i === 0 ? first : array[i]));
+}
+
+/** Sequences of any lengths, joined without padding. */
+function readSequences(input: InputPort, sequences: ArrayLike<number>[]): ReadInput {
+  const { name, kind, size, dtype } = input;
+  const batch = sequences.length;
+  const sizes = new Float64Array(batch);
+  const lengths = new Int32Array(batch);
+  let length = 0;
+  let longest = 0;
+  sequences.forEach((sequence, b) => {
+    checkFeatures(input, sequence);
+    const count = lengthOf(sequence, `input '${name}', sequence ${b}`);
+    const steps = count / size;
+    if (kind === 'sequence' ? !Number.isInteger(steps) : steps !== 1) {
+      const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
+      throw new GruError('shape_mismatch', `input '${name}', sequence ${b}: expected ${expected}, got ${count}`);
+    }
+    length += sizes[b] = count;
+    lengths[b] = steps;
+    longest = Math.max(longest, steps);
+  });
+  const shared = { name: `input '${name}'`, axis: input.axis, length, width: size, batched: true, batch };
+  const shape = kind === 'vector' ? { steps: undefined } : { steps: longest, lengths };
+  if (dtype === 'float32') {
+    return { ...shared, ...shape, data: new Float32Array(0), sequences: sequences as Float32Array[], sizes };
+  }
+  const ids = ints(length, `input '${name}'`);
+  let at = 0;
+  sequences.forEach((sequence, b) => {
+    readIds(input, sequence, ids.subarray(at, (at += sizes[b]!)), [sizes[b]!], b);
+  });
+  return { ...shared, ...shape, data: ids };
+}
+
+type Extent = Pick<ReadInput, 'batched' | 'batch' | 'steps'>;
+
+function readShape(input: InputPort, shape: readonly number[], timeMajor: boolean): Extent {
+  for (const batched of [true, false]) {
+    const expected = dimensions(input, batched, timeMajor);
+    const fits = shape.length === expected.length && expected.every((d, i) => typeof d === 'string' || d === shape[i]);
+    if (!fits) continue;
+    const batch = batched ? shape[expected.indexOf('B')]! : 1;
+    return { batched, batch, steps: shape[expected.indexOf('T')] };
+  }
+  const [withBatch, without] = [true, false].map((batched) => shapeText(dimensions(input, batched, timeMajor)));
+  throw new GruError(
+    'shape_mismatch',
+    `input '${input.name}': expected shape ${withBatch ?? ''}, or ${without ?? ''} for one sequence, got ${shapeText(shape)}`,
+  );
+}
+
+/** An array without a shape is a single sequence. */
+function readLength({ kind, size, name }: InputPort, length: number): Extent {
+  const steps = length / size;
+  if (kind === 'sequence' ? !Number.isInteger(steps) : length !== size) {
+    const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
+    throw new GruError(
+      'shape_mismatch',
+      `input '${name}': an array without a shape is one sequence: expected ${expected}, got ${length}`,
+    );
+  }
+  return { batched: false, batch: 1, steps: kind === 'sequence' ? steps : undefined };
+}
+
+/** @throws GruError `dtype_mismatch` for anything but a Float32Array where features are expected. */
+export function checkFeatures({ name, dtype }: InputPort, data: unknown): void {
+  if (dtype === 'float32' && !isFloats(data)) {
+    throw new GruError('dtype_mismatch', `input '${name}': expected a Float32Array, got ${describe(data)}`);
+  }
+}

@@ -1,0 +1,133 @@
+import type { Ragged } from './batch.ts';
+import { GruError } from '../base/errors.ts';
+import { checkFilled, lengthOf, overlap, readTensor } from '../base/foreign.ts';
+import type { Graph, GraphOutput } from '../spec/graph.ts';
+import type { RunInputs } from './inputs.ts';
+import { type LayerState, newStates, own, pickStates, stateName, stateShape } from './states.ts';
+import { type StateGroup } from '../spec/state-groups.ts';
+import { describe, isRecord, sameShape, shapeText, type Tensor, zeros } from '../base/tensor.ts';
+import { isFloats } from '../base/typed-array.ts';
+
+/** What `model.run` returns. All of it belongs to the caller. `States`: what is known of the layers' states by name. */
+export interface RunResult<States extends Record<string, LayerState> = Record<string, Tensor>> {
+  /** The model's first output. A sequence is (batch, steps, size), a vector (batch, size). */
+  output: Tensor;
+  /** All outputs by name. */
+  outputs: Record<string, Tensor>;
+  /** Final states by recurrent layer: (directions, batch, hiddenSize), forward first; of an lstm `{ hidden, cell }`. */
+  states: States;
+}
+
+/** The shape of an output in a run. */
+export function outputShape({ kind, size, axis }: GraphOutput, run: RunInputs): number[] {
+  const batch = run.batched ? [run.batch] : [];
+  if (kind === 'vector') return [...batch, size];
+  const { steps, ragged } = run.axes[axis]!;
+  if (ragged?.padding === 'none') return [ragged.steps.length, size];
+  return run.timeMajor ? [steps, ...batch, size] : [...batch, steps, size];
+}
+
+/** How an output's rows spread over a padded array; undefined where the backend's rows are the output. */
+export function paddedBy({ kind, axis }: GraphOutput, { axes }: RunInputs): Ragged | undefined {
+  const { ragged } = axes[axis]!;
+  return kind === 'sequence' && ragged?.padding !== 'none' ? ragged : undefined;
+}
+
+/** What a run fills: a result, and its arrays. */
+export interface Target {
+  result: RunResult<Record<string, LayerState>>;
+  outputs: Float32Array[];
+  /** By group of states. */
+  states: Float32Array[];
+  /** The arrays are an earlier result's, and so the caller's: filled by intrinsics alone. */
+  reused: boolean;
+}
+
+/** A new result. @throws GruError `out_of_memory`. */
+export function newTarget(graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
+  const outputs: Record<string, Tensor> = {};
+  const arrays = graph.outputs.map((port) => {
+    const tensor = zeros(outputShape(port, run));
+    own(outputs, port.name, tensor);
+    return tensor.data;
+  });
+  const { states, arrays: hidden } = newStates(groups, run);
+  const output = outputs[graph.outputs[0]!.name]!;
+  return {
+    result: { output, outputs, states },
+    outputs: arrays,
+    states: hidden,
+    reused: false,
+  };
+}
+
+/**
+ * The arrays of an earlier result, each property read once, checked to take what a run gives.
+ *
+ * @throws GruError `invalid_argument`, `dtype_mismatch`, `shape_mismatch`, naming the tensor.
+ */
+export function readOut(
+  out: RunResult<Record<string, LayerState>>,
+  graph: Graph,
+  groups: readonly StateGroup[],
+  run: RunInputs,
+): Target {
+  const given: unknown = out;
+  const { output, outputs, states } = (isRecord(given) ? given : {}) as Record<keyof RunResult, unknown>;
+  if (!isRecord(outputs) || !isRecord(states)) {
+    throw new GruError('invalid_argument', `run: out must be what an earlier run returned, got ${describe(given)}`);
+  }
+  const tensors = graph.outputs.map(({ name }) => outputs[name]);
+  if (output !== tensors[0]) {
+    throw new GruError(
+      'invalid_argument',
+      'run: out.output must be the first of out.outputs, as an earlier run gave it',
+    );
+  }
+  // All is read before the first array is checked: what is read may be a getter that shrinks another.
+  const all = [
+    ...graph.outputs.map((port, i) => ({
+      ...readArray(`out.outputs['${port.name}']`, tensors[i]),
+      expected: outputShape(port, run),
+    })),
+    ...pickStates(groups, states, 'out.states').map((given, g) => ({
+      ...readArray(stateName('out.states', groups[g]!), given),
+      expected: stateShape(groups[g]!, run),
+    })),
+  ];
+  all.forEach(checkArray);
+  checkApart(all);
+  const arrays = all.map(({ data }) => data);
+  const hidden = arrays.splice(graph.outputs.length);
+  return { result: out, outputs: arrays, states: hidden, reused: true };
+}
+
+interface GivenArray {
+  what: string;
+  data: Float32Array;
+  shape: number[];
+}
+
+function readArray(what: string, given: unknown): GivenArray {
+  const { data, shape } = readTensor(what, given);
+  if (isFloats(data) && shape) return { what, data, shape };
+  const got = describe(shape ? data : given);
+  throw new GruError('dtype_mismatch', `${what}: expected a tensor of a Float32Array, got ${got}`);
+}
+
+function checkArray({ what, data, shape, expected }: GivenArray & { expected: number[] }): void {
+  checkFilled(what, shape, lengthOf(data, what));
+  if (sameShape(shape, expected)) return;
+  throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${shapeText(shape)}`);
+}
+
+/** @throws GruError `invalid_argument` where two arrays to be filled have memory in common: one would overwrite the other. */
+function checkApart(arrays: readonly GivenArray[]): void {
+  for (let i = 1; i < arrays.length; i++) {
+    for (let k = 0; k < i; k++) {
+      if (!overlap(arrays[i]!.data, arrays[k]!.data)) continue;
+      const pair = `${arrays[k]!.what} and ${arrays[i]!.what}`;
+      throw new GruError('invalid_argument', `run: the arrays of ${pair} overlap; give each one of its own`);
+    }
+  }
+}

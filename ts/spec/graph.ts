@@ -1,0 +1,243 @@
+import { GruError } from '../base/errors.ts';
+import { LAYERS, layerKind } from '../layers/index.ts';
+import { MAX_SIZE, specError } from '../layers/check.ts';
+import { checkStructure } from './structure.ts';
+import type { LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
+import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
+import { describe } from '../base/tensor.ts';
+import { isFloats, sizeOf } from '../base/typed-array.ts';
+
+/** A {@link ModelSpec} that has been checked, with every reference resolved to the number of a value. */
+export interface Graph {
+  spec: ModelSpec;
+  /** Values in the order in which they come to be: the inputs, then the ports of each node. */
+  values: GraphValue[];
+  /** Time axes by number; a model of vectors alone has one too. */
+  axes: string[];
+  /** `inputs[i]` is value i. */
+  inputs: GraphInput[];
+  nodes: GraphNode[];
+  outputs: GraphOutput[];
+  /** State slots, in the order of the layers. */
+  states: GraphState[];
+  /** Why the model cannot run step by step; undefined if it can. */
+  notStreamable: string | undefined;
+}
+
+/** What a model takes. */
+export interface GraphInput extends ValueShape {
+  name: string;
+  /** Number of its axis; 0 for a vector. */
+  axis: number;
+  vocabularySize: number;
+}
+
+/** What a model gives. */
+export interface GraphOutput {
+  name: string;
+  value: number;
+  size: number;
+  kind: ValueKind;
+  /** Number of its axis; 0 for a vector. */
+  axis: number;
+}
+
+export interface GraphValue extends ValueShape {
+  ref: ValueRef;
+  /** Number of its axis; 0 for a vector. */
+  axis: number;
+  /** Read by a node or an output. A value that nobody reads needs no buffer. */
+  used: boolean;
+}
+
+export interface GraphNode {
+  layer: LayerSpec;
+  kind: LayerKind<LayerSpec>;
+  /** Number of the axis of the sequences that it reads; 0 where it reads none. */
+  axis: number;
+  /** Values read: the layer's inputs, then its extra inputs, -1 for those left out. */
+  inputs: number[];
+  /** Number of the value of the first port; the others follow. */
+  firstOutput: number;
+  outputCount: number;
+}
+
+export interface GraphState extends StateSlot {
+  layer: string;
+  node: number;
+}
+
+/** Most values that all layers give for one step: 256 MB. */
+const MAX_WIDTH = 2 ** 26;
+
+function invalid(message: string): GruError {
+  return new GruError('invalid_spec', message);
+}
+
+/**
+ * Checks a spec and resolves its references.
+ *
+ * @throws GruError `invalid_spec` naming the layer and what does not fit, `unsupported` for an unknown type of layer.
+ */
+export function resolveGraph(spec: ModelSpec): Graph {
+  checkStructure(spec);
+  const values: GraphValue[] = [];
+  const byRef = new Map<ValueRef, number>();
+  const names = new Set<string>();
+  const claim = (name: unknown, what: string) => {
+    if (typeof name !== 'string' || name === '' || name.includes(':')) {
+      throw invalid(`${what} needs a name without ':', got ${describe(name)}`);
+    }
+    if (names.has(name)) throw invalid(`the name '${name}' is used twice`);
+    names.add(name);
+  };
+  const lookUp = (ref: ValueRef, reader: string): number => {
+    if (typeof (ref as unknown) !== 'string')
+      throw invalid(`${reader} names a value by ${describe(ref)}, not by a string`);
+    const value = byRef.get(ref);
+    if (value === undefined) throw invalid(`${reader} reads '${ref}', which no input or earlier layer gives`);
+    values[value]!.used = true;
+    return value;
+  };
+
+  const axes: string[] = [];
+  const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence', axis }, i): GraphInput => {
+    claim(name, `input ${i}`);
+    if (!['float32', 'int32'].includes(dtype))
+      throw invalid(`input '${name}': dtype must be float32 or int32, got ${describe(dtype)}`);
+    if (!['sequence', 'vector'].includes(kind))
+      throw invalid(`input '${name}': kind must be sequence or vector, got ${describe(kind)}`);
+    if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
+      throw invalid(`input '${name}': size must be a whole number from 1 to ${MAX_SIZE}, got ${describe(size)}`);
+    if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
+    const number = axisNumber(axes, name, kind, axis);
+    byRef.set(name, values.length);
+    values.push({ ref: name, kind, dtype, size, axis: number, used: false });
+    return { name, dtype, size, kind, axis: number, vocabularySize: Infinity };
+  });
+  if (axes.length === 0) axes.push(DEFAULT_AXIS);
+
+  const nodes: GraphNode[] = [];
+  const states: GraphState[] = [];
+  let width = 0;
+  let notStreamable: string | undefined;
+  let previous = (spec.inputs[0] as { name: string }).name;
+  for (const layer of spec.layers) {
+    const kind = layerKind(layer.type);
+    claim(layer.name, `a layer of type ${describe(layer.type)}`);
+    if (!kind) {
+      throw new GruError(
+        'unsupported',
+        `layer '${layer.name}' has the unknown type ${describe(layer.type)}; supported: ${Object.keys(LAYERS).join(', ')}`,
+      );
+    }
+    checkTensors(layer, kind);
+    const reader = `${layer.type} layer '${layer.name}'`;
+    const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
+    const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
+    const ports = kind.ports(
+      layer,
+      main.map((v) => values[v]!),
+      extra.map((v) => values[v]),
+    );
+    const axis = commonAxis([...main, ...extra], values, axes, reader);
+    const firstOutput = values.length;
+    const mainPort = kind.mainPort?.(layer) ?? ports[0]?.port;
+    for (const { port, size, dtype, kind: valueKind } of ports) {
+      if (port === mainPort) byRef.set(layer.name, values.length);
+      byRef.set(`${layer.name}:${port}`, values.length);
+      if (!(size <= MAX_SIZE)) {
+        throw specError(layer, `gives rows of ${size} values; at most ${MAX_SIZE} are possible`);
+      }
+      width += size;
+      if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
+      const onAxis = valueKind === 'sequence' ? axis : 0;
+      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, axis: onAxis, used: false });
+    }
+    for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
+    const ids = inputs[main[0]!];
+    if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
+    const why = kind.notStreamable?.(layer);
+    if (why) notStreamable ??= `${reader} cannot run step by step: ${why}`;
+    nodes.push({ layer, kind, axis, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
+    previous = layer.name;
+  }
+
+  const outputSpecs = (spec.outputs ?? [previous]).map((o) => (typeof o === 'string' ? { name: o, from: o } : o));
+  if (outputSpecs.length === 0) throw invalid('the spec has no outputs');
+  const outputNames = new Set<string>();
+  const outputs = outputSpecs.map(({ name, from }, i) => {
+    if (typeof (name as unknown) !== 'string' || name === '') {
+      throw invalid(`output ${i} needs a name, got ${describe(name)}`);
+    }
+    if (outputNames.has(name)) throw invalid(`the output name '${name}' is used twice`);
+    outputNames.add(name);
+    const value = lookUp(from, `output '${name}'`);
+    const { size, kind, dtype, axis } = values[value]!;
+    if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
+    return { name, value, size, kind, axis };
+  });
+  for (const { name } of inputs) {
+    if (!values[byRef.get(name)!]?.used) throw invalid(`input '${name}' is read by no layer`);
+  }
+  return { spec, axes, values, inputs, nodes, outputs, states, notStreamable };
+}
+
+const DEFAULT_AXIS = 'time';
+
+/** Most axes: the core takes a bit of 32 for each. */
+const MAX_AXES = 31;
+
+/** The number of an input's axis among those so far. */
+function axisNumber(axes: string[], name: string, kind: ValueKind, axis: unknown = DEFAULT_AXIS): number {
+  if (kind === 'vector') {
+    if (axis !== DEFAULT_AXIS) throw invalid(`input '${name}': a vector lies on no axis, got ${describe(axis)}`);
+    return 0;
+  }
+  if (typeof axis !== 'string' || axis === '') {
+    throw invalid(`input '${name}': axis must be a name, got ${describe(axis)}`);
+  }
+  const known = axes.indexOf(axis);
+  if (known >= 0) return known;
+  if (axes.length === MAX_AXES) throw invalid(`input '${name}': more than ${MAX_AXES} axes`);
+  return axes.push(axis) - 1;
+}
+
+/** The axis of the sequences that a layer reads; 0 where it reads none. */
+function commonAxis(read: readonly number[], values: readonly GraphValue[], axes: string[], reader: string): number {
+  const [first, ...others] = read.map((value) => values[value]).filter((value) => value?.kind === 'sequence');
+  const other = others.find((value) => value!.axis !== first!.axis);
+  if (!other) return first?.axis ?? 0;
+  const on = (value: GraphValue) => `'${value.ref}' of the axis '${axes[value.axis]!}'`;
+  throw invalid(`${reader} reads ${on(first!)} and ${on(other)}: the values of a layer lie on one axis`);
+}
+
+/** Checks the layer's fields and that its weights are there, float32, of the right length, and no others. */
+function checkTensors(layer: LayerSpec, kind: LayerKind<LayerSpec>): void {
+  const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
+  const known = ['name', 'type', 'inputs', ...kind.fields, 'weights'];
+  const strayField = Object.keys(layer).find((field) => !known.includes(field));
+  if (strayField !== undefined) throw specError(layer, `unknown field '${strayField}'; known: ${known.join(', ')}`);
+  kind.check(layer);
+  const slots = kind.tensors(layer);
+  for (const { key, shape, optional } of slots) {
+    const tensor = weights[key];
+    if (tensor === undefined && optional) continue;
+    const expected = shape.reduce((n, d) => n * d, 1);
+    if (!isFloats(tensor)) {
+      const got = tensor === undefined ? 'nothing' : describe(tensor);
+      throw specError(layer, `weights['${key}'] must be a Float32Array of shape (${shape.join(', ')}), got ${got}`);
+    }
+    const length = sizeOf(tensor);
+    if (length !== expected) {
+      throw specError(
+        layer,
+        `weights['${key}'] must have ${expected} values for the shape (${shape.join(', ')}), got ${length}`,
+      );
+    }
+  }
+  const stray = Object.keys(weights).find((key) => weights[key] !== undefined && !slots.some((s) => s.key === key));
+  if (stray !== undefined) {
+    throw specError(layer, `weights['${stray}'] has no place here; expected: ${slots.map((s) => s.key).join(', ')}`);
+  }
+}

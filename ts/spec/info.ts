@@ -1,0 +1,87 @@
+import type { Graph } from './graph.ts';
+import type { StateSlot } from '../layers/kind.ts';
+import type { LayerSpec, ValueKind } from './spec.ts';
+import { groupStates } from './state-groups.ts';
+import { type Dimension, product } from '../base/tensor.ts';
+
+/** What a model is, for reading. */
+export interface ModelInfo {
+  /** What `run` and `step` take, in order. */
+  readonly inputs: readonly InputInfo[];
+  /** What they return, in order. */
+  readonly outputs: readonly OutputInfo[];
+  readonly layers: readonly LayerInfo[];
+  /** The states: one entry a gru or rnn layer, two an lstm layer, in the order of the layers. */
+  readonly states: readonly StateInfo[];
+  /** Whether `createStream` works: no layer reads a sequence from its end. */
+  readonly streamable: boolean;
+}
+
+export interface InputInfo {
+  readonly name: string;
+  readonly dtype: 'float32' | 'int32';
+  readonly shape: readonly Dimension[];
+  /** For ids: valid ones are 0 .. vocabularySize - 1. */
+  readonly vocabularySize?: number;
+}
+
+export interface OutputInfo {
+  readonly name: string;
+  readonly dtype: 'float32';
+  readonly shape: readonly Dimension[];
+}
+
+export interface LayerInfo {
+  readonly name: string;
+  readonly type: LayerSpec['type'];
+  /** Shape of the layer's main value. */
+  readonly shape: readonly Dimension[];
+  /** Number of weights. */
+  readonly parameters: number;
+}
+
+export interface StateInfo {
+  /** Name of the recurrent layer. */
+  readonly name: string;
+  /** Which of its states: `hidden`, or an lstm's `cell`. */
+  readonly slot: StateSlot['slot'];
+  readonly shape: readonly Dimension[];
+  /** Whether `initialStates` may give it: false where the model itself computes it. */
+  readonly settable: boolean;
+}
+
+function shapeOf(kind: ValueKind, size: number, dtype = 'float32'): Dimension[] {
+  return ['batch', ...(kind === 'sequence' ? ['steps' as const] : []), ...(dtype === 'int32' ? [] : [size])];
+}
+
+export function describeModel(graph: Graph): ModelInfo {
+  return {
+    inputs: graph.inputs.map(({ name, dtype, kind, size, vocabularySize }) => ({
+      name,
+      dtype,
+      shape: shapeOf(kind, size, dtype),
+      ...(dtype === 'int32' ? { vocabularySize } : {}),
+    })),
+    outputs: graph.outputs.map(({ name, kind, size }) => ({ name, dtype: 'float32', shape: shapeOf(kind, size) })),
+    layers: graph.nodes.map(({ layer, kind, firstOutput, outputCount }) => {
+      const main = `${layer.name}:${kind.mainPort?.(layer) ?? ''}`;
+      const ports = graph.values.slice(firstOutput, firstOutput + outputCount);
+      const value = ports.find(({ ref }) => ref === main) ?? ports[0];
+      const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
+      const present = kind.tensors(layer).filter(({ key }) => weights[key] !== undefined);
+      return {
+        name: layer.name,
+        type: layer.type,
+        shape: value ? shapeOf(value.kind, value.size) : [],
+        parameters: present.reduce((sum, { shape }) => sum + product(shape), 0),
+      };
+    }),
+    states: groupStates(graph).map(({ layer, slot, count, size, fromGraph }) => ({
+      name: layer,
+      slot,
+      shape: [count, 'batch', size],
+      settable: !fromGraph,
+    })),
+    streamable: graph.notStreamable === undefined,
+  };
+}

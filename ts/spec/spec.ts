@@ -1,0 +1,51 @@
+import type { LayerSpec } from '../layers/index.ts';
+import type { ValueKind, ValueRef } from '../layers/spec.ts';
+
+export type { LayerSpec };
+export type { ActivationSpec } from '../layers/activation.ts';
+export type { DenseSpec } from '../layers/dense.ts';
+export type { EmbeddingSpec } from '../layers/embedding.ts';
+export type { GruSpec, GruWeights } from '../layers/gru.ts';
+export type { LstmSpec, LstmWeights } from '../layers/lstm.ts';
+export type { MaskingSpec } from '../layers/masking.ts';
+export type { MergeSpec } from '../layers/merge.ts';
+export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
+export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
+export type { SliceSpec } from '../layers/slice.ts';
+export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
+export type { StepSpec } from '../layers/step.ts';
+
+/**
+ * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`
+ * writes it, both backends compile it. All weights are float32 and output-major: one row of memory an output unit.
+ */
+export interface ModelSpec {
+  /** What the model takes. */
+  inputs: InputSpec[];
+  /** In an order in which each layer comes after those it reads. */
+  layers: LayerSpec[];
+  /** What `run` returns. A string stands for `{ name, from: name }`. Left out: the last layer. */
+  outputs?: (string | OutputSpec)[];
+}
+
+/** An input of a model. */
+export interface InputSpec {
+  name: string;
+  /** `float32` features or `int32` ids. */
+  dtype: 'float32' | 'int32';
+  /** Features a row; 1 for ids. */
+  size: number;
+  /** `sequence` (the default): one row a step, (batch, steps, size). `vector`: one row a sequence, (batch, size). */
+  kind?: ValueKind;
+  /**
+   * The time axis that a sequence lies on. Values of one axis have the same steps; an encoder and a decoder of different lengths have
+   * an axis each. Default `time`.
+   */
+  axis?: string;
+}
+
+/** An output of a model: a name for a layer's value. */
+export interface OutputSpec {
+  name: string;
+  from: ValueRef;
+}

@@ -1,0 +1,25 @@
+import type { StateSlot } from '../layers/kind.ts';
+import type { Graph } from './graph.ts';
+
+/** One state of one layer in all its directions: `count` slots from `first` on in {@link Graph.states}. */
+export interface StateGroup {
+  layer: string;
+  slot: StateSlot['slot'];
+  /** The layer has this state alone: it goes by the layer's name, without the slot's. */
+  only: boolean;
+  first: number;
+  count: number;
+  size: number;
+  fromGraph: boolean;
+}
+
+export function groupStates(graph: Graph): StateGroup[] {
+  const groups: StateGroup[] = [];
+  graph.states.forEach(({ layer, slot, size, fromGraph }, first) => {
+    const last = groups.at(-1);
+    if (last?.layer === layer && last.slot === slot) last.count++;
+    else groups.push({ layer, slot, only: true, first, count: 1, size, fromGraph });
+  });
+  for (const group of groups) group.only = groups.every((other) => other === group || other.layer !== group.layer);
+  return groups;
+}

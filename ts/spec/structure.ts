@@ -1,0 +1,80 @@
+import { GruError } from '../base/errors.ts';
+import { lengthOf } from '../base/foreign.ts';
+import { layerKind } from '../layers/index.ts';
+import type { ModelSpec } from './spec.ts';
+import { describe, isArrayLike, isRecord, isRevoked } from '../base/tensor.ts';
+import { kindOf } from '../base/typed-array.ts';
+
+const FIELDS = {
+  spec: ['inputs', 'layers', 'outputs'],
+  input: ['name', 'dtype', 'size', 'kind', 'axis'],
+  output: ['name', 'from'],
+};
+
+/** A spec's parts lie less deep: spec, layers, layer, activation, its fields. */
+const DEEPEST = 8;
+
+/** Most layers, inputs, ... of a list. */
+const MAX_ITEMS = 2 ** 20;
+
+/**
+ * A copy of a spec of the caller's, each property read once, with the caller's own arrays of weights in it.
+ *
+ * @throws GruError `invalid_spec`.
+ */
+export function copySpec(given: ModelSpec): ModelSpec {
+  return copy(given, 0) as ModelSpec;
+}
+
+/**
+ * Checks the form of a spec: arrays where there must be arrays, objects where there must be objects, and no fields that nobody
+ * would read. The rest is checked with the graph.
+ *
+ * @throws GruError `invalid_spec`.
+ */
+export function checkStructure(spec: ModelSpec): void {
+  const { inputs, layers, outputs } = object(spec, 'the spec', FIELDS.spec);
+  for (const [i, input] of array(inputs, 'inputs').entries()) object(input, `input ${i}`, FIELDS.input);
+  for (const [i, output] of outputs === undefined ? [] : array(outputs, 'outputs').entries()) {
+    if (typeof output !== 'string') object(output, `output ${i}`, FIELDS.output);
+  }
+  for (const [i, layer] of array(layers, 'layers').entries()) {
+    const given = object(layer, `layer ${i}`);
+    const { type, name, inputs, initialState, weights } = given;
+    const what = `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}'`;
+    if (inputs !== undefined) array(inputs, `${what}: inputs`);
+    if (initialState !== undefined) array(initialState, `${what}: initialState`);
+    if ('weights' in given || layerKind(type)?.weighted) {
+      object(weights, `${what}: weights`);
+    }
+  }
+}
+
+/** What is no array, record or typed array stays what it is: the checks will say what was expected instead. */
+function copy(value: unknown, depth: number): unknown {
+  if (isRevoked(value)) throw new GruError('invalid_spec', 'the spec holds a Proxy that has been revoked');
+  if (depth > DEEPEST || kindOf(value) !== undefined) return value;
+  if (isRecord(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, copy(field, depth + 1)]));
+  }
+  if (!isArrayLike(value)) return value;
+  const length = lengthOf(value, 'the spec');
+  if (length > MAX_ITEMS) throw new GruError('invalid_spec', `the spec has a list of ${length} items`);
+  return Array.from({ length }, (_, i) => copy(value[i], depth + 1));
+}
+
+function describeName(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
+}
+
+function array(value: unknown, what: string): unknown[] {
+  if (Array.isArray(value) && value.length > 0) return value as unknown[];
+  throw new GruError('invalid_spec', `${what} must be an array that is not empty, got ${describe(value)}`);
+}
+
+function object(value: unknown, what: string, fields?: string[]): Record<string, unknown> {
+  if (!isRecord(value)) throw new GruError('invalid_spec', `${what} must be an object, got ${describe(value)}`);
+  const stray = fields && Object.keys(value).find((key) => !fields.includes(key));
+  if (stray === undefined) return value;
+  throw new GruError('invalid_spec', `${what} has the unknown field '${stray}'; known: ${fields?.join(', ') ?? ''}`);
+}

@@ -1,0 +1,176 @@
+import type { BackendState, CompiledModel } from '../backends/backend.ts';
+import { GruError } from '../base/errors.ts';
+import { lengthOf, viewOf } from '../base/foreign.ts';
+import type { Graph } from '../spec/graph.ts';
+import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { StepIo, type StepInput } from './step.ts';
+import { describe } from '../base/tensor.ts';
+import { isFloats } from '../base/typed-array.ts';
+
+/** Options of `GruModel.createStream`. */
+export interface StreamOptions {
+  /** Number of sequences that go side by side. Default 1. */
+  batch?: number | undefined;
+}
+
+/** A stream's state in the backend. The model keeps these, not the streams, so that a forgotten stream can be collected. */
+export class StreamState implements Resource {
+  state: BackendState | undefined;
+  private readonly siblings: Set<StreamState>;
+
+  constructor(state: BackendState, siblings: Set<StreamState>) {
+    this.state = state;
+    this.siblings = siblings;
+    siblings.add(this);
+  }
+
+  free(): void {
+    this.state?.free();
+    this.state = undefined;
+    this.siblings.delete(this);
+  }
+}
+
+/**
+ * `batch` sequences that arrive step by step. The hidden states live in the backend from one step to the next. Feeding the
+ * steps of a sequence one by one gives the same bits as `model.run` on the whole of it.
+ *
+ * @example
+ * const stream = model.createStream();
+ * const y = new Float32Array(64);
+ * for await (const frame of microphone) show(stream.step(frame, y));
+ * stream.dispose();
+ */
+export class GruStream {
+  /** Number of sequences that go side by side. */
+  readonly batch: number;
+  private readonly graph: Graph;
+  private readonly held: StreamState;
+  private readonly io: StepIo;
+  private readonly print: () => Uint8Array;
+
+  /** @internal */
+  constructor(
+    graph: Graph,
+    compiled: CompiledModel,
+    batch: number,
+    siblings: Set<StreamState>,
+    print: () => Uint8Array,
+  ) {
+    this.graph = graph;
+    this.batch = batch;
+    this.io = new StepIo(graph);
+    this.print = print;
+    this.held = new StreamState(compiled.createState(batch), siblings);
+    try {
+      const lengths = new Int32Array(batch).fill(1);
+      this.held.state?.setLengths(graph.axes.map(() => ({ lengths })));
+    } catch (error) {
+      this.held.free();
+      throw error;
+    }
+    freeWhenForgotten(this, this.held);
+  }
+
+  /**
+   * Runs one step and returns the model's first output, (batch, size).
+   *
+   * @param x (batch, size) features as a Float32Array; or (batch) ids, or one id where `batch` is 1. For a model with
+   *   several inputs a record of these by name.
+   * @param out Filled and returned; nothing is allocated then. May be `x` itself, or overlap it. Left out: a new array. (In the first
+   *   milliseconds of a program that lets no timer fire, a step may also time kernels, for up to 0.5 ms.)
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the hidden states stay as they were), `disposed`.
+   */
+  step(x: StepInput, out?: Float32Array): Float32Array;
+  /**
+   * Runs one step and fills those of the model's outputs that `out` names.
+   *
+   * @param out By output name, (batch, size) each, apart from each other. Filled and returned; nothing is allocated.
+   */
+  step<R extends Record<string, Float32Array>>(x: StepInput, out: R): R;
+  step(x: StepInput, out?: Float32Array | Record<string, Float32Array>): Float32Array | Record<string, Float32Array> {
+    if (this.io.stepFloats(this.alive(), x, out, this.batch)) return out!;
+    const frame = this.io.read(x, out, this.batch);
+    // Again: the caller's code may have run.
+    const state = this.alive();
+    this.io.put(state, frame, this.batch);
+    state.run();
+    return this.io.take(state, frame, out);
+  }
+
+  /**
+   * A copy of all hidden states: those of the gru layers in the model's order, (batch, hiddenSize) each. Assigning copies in;
+   * values below the smallest normal float32 become zero.
+   *
+   * @throws GruError `shape_mismatch`, `dtype_mismatch` on assigning; `disposed`.
+   */
+  get hiddenState(): Float32Array {
+    const state = this.alive();
+    const all = new Float32Array(this.hiddenLength());
+    this.eachState(all, (i, part) => {
+      state.readHidden(i, part);
+    });
+    return all;
+  }
+
+  set hiddenState(all: Float32Array) {
+    const state = this.alive();
+    if (!isFloats(all)) {
+      throw new GruError('dtype_mismatch', `hiddenState: expected a Float32Array, got ${describe(all)}`);
+    }
+    const length = lengthOf(all, 'hiddenState');
+    if (length !== this.hiddenLength()) {
+      throw new GruError('shape_mismatch', `hiddenState: expected ${this.hiddenLength()} values, got ${length}`);
+    }
+    this.eachState(viewOf(all), (i, part) => {
+      state.writeHidden(i, part);
+    });
+  }
+
+  /** All hidden states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
+  snapshot(): Uint8Array {
+    return encodeSnapshot(this.hiddenState, this.print());
+  }
+
+  /**
+   * Takes a {@link snapshot} back: of this model, in this process or another, on this machine or another.
+   *
+   * @throws GruError `invalid_file` for a damaged one, and for that of another model or batch; `disposed`.
+   */
+  restore(bytes: Uint8Array): void {
+    this.hiddenState = decodeSnapshot(bytes, this.print(), this.hiddenLength());
+  }
+
+  /** Sets all hidden states to zero: the next step begins a sequence. @throws GruError `disposed`. */
+  reset(): void {
+    this.alive().reset();
+  }
+
+  /** Frees the stream's memory. Idempotent; any other use afterwards throws GruError `disposed`. */
+  dispose(): void {
+    freeNow(this.held);
+  }
+
+  /** {@link dispose}, for `using stream = model.createStream()`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private alive(): BackendState {
+    const { state } = this.held;
+    if (!state) throw new GruError('disposed', 'the stream, or its model, has been disposed');
+    return state;
+  }
+
+  private hiddenLength(): number {
+    return this.graph.states.reduce((sum, { size }) => sum + this.batch * size, 0);
+  }
+
+  private eachState(all: Float32Array, visit: (index: number, part: Float32Array) => void): void {
+    let at = 0;
+    this.graph.states.forEach(({ size }, i) => {
+      visit(i, all.subarray(at, (at += this.batch * size)));
+    });
+  }
+}

@@ -1,0 +1,202 @@
+import type { BackendState, CompiledModel } from '../backends/backend.ts';
+import { GruError } from '../base/errors.ts';
+import { lengthOf, viewOf } from '../base/foreign.ts';
+import type { Graph } from '../spec/graph.ts';
+import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { StepIo, type StepInput } from './step.ts';
+import { StreamState } from './stream.ts';
+import { describe, isArrayLike } from '../base/tensor.ts';
+import { isFloats } from '../base/typed-array.ts';
+
+/**
+ * Many live sequences on one model, each fed when its data comes. A sequence costs the memory of its hidden states; whichever
+ * have data are stepped together, as fast as a batch of so many.
+ *
+ * @example
+ * const streams = model.createStreams(10_000);
+ * const y = streams.stepMany([3, 17, 4092], x);      // x: (3, size), y: (3, output size)
+ */
+export class GruStreams {
+  /** Number of sequences. */
+  readonly count: number;
+  private readonly graph: Graph;
+  private readonly held: StreamState;
+  private readonly io: StepIo;
+  private readonly print: () => Uint8Array;
+  /** Sequences that the state is laid out for, room for reading others, and marks of those, for finding doubles. */
+  private chosen: Int32Array | undefined;
+  private spare: Int32Array | undefined;
+  private readonly marks: Uint8Array;
+
+  /** @internal */
+  constructor(
+    graph: Graph,
+    compiled: CompiledModel,
+    count: number,
+    siblings: Set<StreamState>,
+    print: () => Uint8Array,
+  ) {
+    this.graph = graph;
+    this.count = count;
+    this.marks = new Uint8Array(count);
+    this.io = new StepIo(graph);
+    this.print = print;
+    // Last: what throws before it leaves nothing behind.
+    this.held = new StreamState(compiled.createState(count), siblings);
+    freeWhenForgotten(this, this.held);
+  }
+
+  /**
+   * Runs one step of the sequences `which`, each named once, and returns the model's first output, (which.length, size): row
+   * i is that of sequence `which[i]`.
+   *
+   * @param x Rows of these sequences in the same order: (which.length, size) features, or (which.length) ids; for a model with
+   *   several inputs a record of these by name.
+   * @param out Filled and returned, (which.length, size).
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (all hidden states stay as they
+   *   were), `out_of_memory`, `disposed`.
+   */
+  stepMany(which: ArrayLike<number>, x: StepInput, out?: Float32Array): Float32Array;
+  /** The same, filling those of the model's outputs that `out` names. */
+  stepMany<R extends Record<string, Float32Array>>(which: ArrayLike<number>, x: StepInput, out: R): R;
+  stepMany(
+    which: ArrayLike<number>,
+    x: StepInput,
+    out?: Float32Array | Record<string, Float32Array>,
+  ): Float32Array | Record<string, Float32Array> {
+    this.alive();
+    const chosen = this.readChoice(which);
+    const frame = this.io.read(x, out, chosen.length);
+    // Again: the caller's code may have run.
+    const state = this.alive();
+    this.choose(state, chosen);
+    this.io.put(state, frame, chosen.length);
+    state.run();
+    return this.io.take(state, frame, out);
+  }
+
+  /** A copy of one sequence's hidden states: those of the gru layers in the model's order. @throws GruError. */
+  hiddenState(index: number): Float32Array {
+    const all = new Float32Array(this.hiddenLength());
+    this.eachState(index, all, (state, i, part) => {
+      state.readHidden(i, part, index);
+    });
+    return all;
+  }
+
+  /** Sets one sequence's hidden states. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
+  setHiddenState(index: number, all: Float32Array): void {
+    this.alive();
+    if (!isFloats(all) || lengthOf(all, 'hidden state') !== this.hiddenLength()) {
+      const expected = `a Float32Array of ${this.hiddenLength()} values`;
+      throw new GruError('shape_mismatch', `hidden state: expected ${expected}, got ${describe(all)}`);
+    }
+    this.eachState(index, viewOf(all), (state, i, part) => {
+      state.writeHidden(i, part, index);
+    });
+  }
+
+  /** Begins a sequence anew, or (without an index) all of them. @throws GruError `invalid_argument`, `disposed`. */
+  reset(index?: number): void {
+    if (index === undefined) this.alive().reset();
+    else this.setHiddenState(index, new Float32Array(this.hiddenLength()));
+  }
+
+  /** One sequence's hidden states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
+  snapshot(index: number): Uint8Array {
+    return encodeSnapshot(this.hiddenState(index), this.print());
+  }
+
+  /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for a damaged one, and for another model's. */
+  restore(index: number, bytes: Uint8Array): void {
+    this.setHiddenState(index, decodeSnapshot(bytes, this.print(), this.hiddenLength()));
+  }
+
+  /** Frees the sequences' memory. Idempotent; any other use afterwards throws GruError `disposed`. */
+  dispose(): void {
+    freeNow(this.held);
+  }
+
+  /** {@link dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private alive(): BackendState {
+    const { state } = this.held;
+    if (!state) throw new GruError('disposed', 'the streams, or their model, have been disposed');
+    return state;
+  }
+
+  /** The indices, each read once: they may be the caller's getters. */
+  private readChoice(which: ArrayLike<number>): Int32Array {
+    if (!isArrayLike(which)) {
+      throw new GruError('dtype_mismatch', `stepMany: expected an array of indices, got ${describe(which)}`);
+    }
+    const length = lengthOf(which, 'stepMany');
+    if (length > this.count) {
+      throw new GruError('invalid_argument', `stepMany: ${length} indices, but there are ${this.count} streams`);
+    }
+    const indices = this.spare?.length === length ? this.spare : new Int32Array(length);
+    this.spare = undefined;
+    for (let i = 0; i < length; i++) {
+      const index: unknown = which[i];
+      this.checkIndex(index);
+      indices[i] = index;
+    }
+    return indices;
+  }
+
+  private choose(state: BackendState, indices: Int32Array): void {
+    const { chosen } = this;
+    if (chosen?.length === indices.length && chosen.every((index, i) => index === indices[i])) {
+      this.spare = indices;
+      return;
+    }
+    this.checkDoubles(indices);
+    this.chosen = undefined;
+    const lengths = new Int32Array(indices.length).fill(1);
+    state.setSequences(
+      indices,
+      this.graph.axes.map(() => ({ lengths })),
+    );
+    this.chosen = indices;
+    this.spare = chosen;
+  }
+
+  private checkDoubles(indices: Int32Array): void {
+    let double = -1;
+    let marked = 0;
+    for (; marked < indices.length && double < 0; marked++) {
+      const index = indices[marked]!;
+      if (this.marks[index]) double = index;
+      this.marks[index] = 1;
+    }
+    while (marked > 0) this.marks[indices[--marked]!] = 0;
+    if (double >= 0) throw new GruError('invalid_argument', `stepMany: stream ${double} is named twice`);
+  }
+
+  private checkIndex(index: unknown): asserts index is number {
+    if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < this.count) return;
+    const range = `a whole number from 0 to ${this.count - 1}`;
+    throw new GruError('invalid_argument', `a stream is named by ${range}, got ${describe(index)}`);
+  }
+
+  private hiddenLength(): number {
+    return this.graph.states.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  private eachState(
+    index: number,
+    all: Float32Array,
+    visit: (state: BackendState, i: number, part: Float32Array) => void,
+  ): void {
+    const state = this.alive();
+    this.checkIndex(index);
+    let at = 0;
+    this.graph.states.forEach(({ size }, i) => {
+      visit(state, i, all.subarray(at, (at += size)));
+    });
+  }
+}
