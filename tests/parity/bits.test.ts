@@ -6,7 +6,7 @@ import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
-import { graphRun, gruRun, randomGru, wideRun } from './cases.ts';
+import { CELLS, CORE_CELLS, type CellType, graphRun, layerRun, randomLayer, wideRun } from './cases.ts';
 import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
@@ -17,9 +17,9 @@ describe('the same bits', () => {
     baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   });
 
-  const makers: [string, number, (random: Choices) => Run][] = [
-    ['gru layers', 200, gruRun],
-    ['wide gru layers', 30, wideRun],
+  const makers: [string, number, (random: Choices, types: readonly CellType[]) => Run][] = [
+    ['layers', 300, layerRun],
+    ['wide layers', 50, wideRun],
     ['graphs of layers', 60, graphRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
@@ -30,7 +30,7 @@ describe('the same bits', () => {
       );
     fc.assert(
       fc.property(fc.gen(), (draw) => {
-        const run = make(choices(draw));
+        const run = make(choices(draw), CORE_CELLS);
         runs.push(run);
         const difference = firstDifference(runOn(baseline, run), runOn(jsBackend, run));
         expect(difference, `wasm and JS: ${inWords(run)}`).toBeUndefined();
@@ -47,48 +47,74 @@ describe('the same bits', () => {
 
   test('a row does not depend on the batch around it, a step not on the run around it', () => {
     const random = new Random(7);
-    for (let i = 0; i < 20; i++) {
-      const gru = { ...randomGru(random, 'gru', 5), direction: 'forward' as const };
-      delete gru.merge;
-      delete gru.reversedOutput;
-      gru.weights = Object.fromEntries(
-        Object.entries(gru.weights).map(([k, w]) => [k.replace('reverse', 'forward'), w]),
+    for (let i = 0; i < 60; i++) {
+      const type = CELLS[i % CELLS.length]!;
+      const layer = randomLayer(random, 'layer', 5, { types: [type] });
+      layer.direction = 'forward';
+      delete layer.merge;
+      delete layer.reversedOutput;
+      layer.weights = Object.fromEntries(
+        Object.entries(layer.weights).map(([k, w]) => [k.replace('reverse', 'forward'), w]),
       );
-      const graph = resolveGraph({ inputs: [{ name: 'x', dtype: 'float32', size: 5 }], layers: [gru] });
+      const graph = resolveGraph({ inputs: [{ name: 'x', dtype: 'float32', size: 5 }], layers: [layer] });
       const lengths = [random.int(1, 30), random.int(1, 30), random.int(1, 30)];
       const x = lengths.map((length) => random.floats(length * 5));
-      const h = lengths.map(() => random.floats(gru.hiddenSize));
+      // By slot, then by sequence.
+      const states = graph.states.map(({ size }) => lengths.map(() => random.floats(size)));
       const join = (parts: Float32Array[]) => Float32Array.from(parts.flatMap((part) => [...part]));
-      for (const backend of [baseline, jsBackend]) {
-        const together = runOn(backend, { graph, lengths, timeMajor: false, inputs: [join(x)], hidden: [join(h)] });
+      for (const backend of CORE_CELLS.includes(type) ? [baseline, jsBackend] : [jsBackend]) {
+        const run = { graph, timeMajor: false };
+        const together = runOn(backend, { ...run, lengths, inputs: [join(x)], hidden: states.map(join) });
         const alone = lengths.map((length, b) =>
-          runOn(backend, {
-            graph,
-            lengths: [length],
-            timeMajor: false,
-            inputs: [x[b] as never],
-            hidden: [h[b] as never],
-          }),
+          runOn(backend, { ...run, lengths: [length], inputs: [x[b]!], hidden: states.map((rows) => rows[b]!) }),
         );
         expect(
-          firstDifference(together, [
-            join(alone.map(([y]) => y as never)),
-            join(alone.map(([, last]) => last as never)),
-          ]),
+          firstDifference(
+            together,
+            together.map((_, r) => join(alone.map((results) => results[r]!))),
+          ),
         ).toBeUndefined();
         const model = backend.compile(graph);
         const state = model.createState(1);
         state.setLengths([{ lengths: [1] }]);
-        state.writeHidden(0, h[0] as never);
+        states.forEach((rows, s) => {
+          state.writeHidden(s, rows[0]!);
+        });
         const steps = Array.from({ length: lengths[0]! }, (_, t) => {
           state.inputFloats(0).set(x[0]!.subarray(5 * t, 5 * t + 5));
           state.run();
           return state.output(0).slice();
         });
-        expect(firstDifference([join(steps)], [alone[0]?.[0] as never])).toBeUndefined();
+        expect(firstDifference([join(steps)], [alone[0]![0]!])).toBeUndefined();
         state.free();
         model.free();
       }
     }
+  });
+
+  test('graphs of layers: a sequence does not depend on the batch around it', () => {
+    fc.assert(
+      fc.property(fc.gen(), (draw) => {
+        const run = { ...graphRun(choices(draw)), timeMajor: false };
+        const starts = run.lengths.map((_, b) => run.lengths.slice(0, b).reduce((sum, length) => sum + length, 0));
+        const together = runOn(jsBackend, run);
+        for (const [b, length] of run.lengths.entries()) {
+          const own = (values: Float32Array, kind: string, size: number) =>
+            kind === 'sequence'
+              ? values.slice(starts[b]! * size, (starts[b]! + length) * size)
+              : values.slice(b * size, (b + 1) * size);
+          const shapes = [...run.graph.outputs, ...run.graph.states.map(({ size }) => ({ kind: 'vector', size }))];
+          const alone = runOn(jsBackend, {
+            ...run,
+            lengths: [length],
+            inputs: run.inputs.map((ids) => ids.slice(starts[b], starts[b]! + length)),
+            hidden: run.graph.states.map(({ size }, i) => own(run.hidden[i]!, 'vector', size)),
+          });
+          const want = together.map((values, i) => own(values, shapes[i]!.kind, shapes[i]!.size));
+          expect(firstDifference(alone, want), `sequence ${b} of ${run.lengths.join(', ')}`).toBeUndefined();
+        }
+      }),
+      { numRuns: 40, seed: 20261128 },
+    );
   });
 });

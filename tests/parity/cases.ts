@@ -1,7 +1,7 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
-import { directions } from '../../ts/layers/recurrent.ts';
-import type { Activation, ActivationName, GruSpec, GruWeights, LayerSpec } from '../../ts/spec/spec.ts';
+import { LAYERS } from '../../ts/layers/index.ts';
+import type { Activation, ActivationName, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 
@@ -25,46 +25,54 @@ function activation(random: Choices): Activation {
   };
 }
 
-/** A gru layer with random options and weights. */
-export function randomGru(
+export type RecurrentSpec = Extract<LayerSpec, RecurrentBase>;
+export type CellType = RecurrentSpec['type'];
+
+export const CELLS: readonly CellType[] = ['gru', 'lstm', 'rnn'];
+
+/** Those that the Rust core has. */
+export const CORE_CELLS: readonly CellType[] = ['gru'];
+
+/** A recurrent layer with random options and weights. */
+export function randomLayer(
   random: Choices,
   name: string,
   inputSize: number,
-  plain = false,
-  hiddenSize = random.int(1, 70),
-): GruSpec {
+  { types = CELLS, plain = false, hiddenSize = random.int(1, 70) } = {},
+): RecurrentSpec {
+  const type = random.pick(types);
   const direction = random.pick(['forward', 'reverse', 'bidirectional'] as const);
   const custom = !plain && random.chance(0.4);
-  const spec: GruSpec = {
-    type: 'gru',
+  const spec = {
+    type,
     name,
     inputSize,
     hiddenSize,
-    resetAfter: random.chance(0.5),
     direction,
+    ...(type === 'gru' ? { resetAfter: random.chance(0.5) } : {}),
     ...(direction === 'bidirectional' ? { merge: random.pick(['concat', 'sum', 'mul', 'ave'] as const) } : {}),
     ...(direction === 'reverse' && random.chance(0.3) ? { reversedOutput: true } : {}),
-    ...(custom ? { activation: activation(random), recurrentActivation: activation(random) } : {}),
+    ...(custom ? { activation: activation(random) } : {}),
+    ...(custom && type !== 'rnn' ? { recurrentActivation: activation(random) } : {}),
     ...(custom && random.chance(0.3) ? { clip: 0.1 + random.next() } : {}),
+    ...(type === 'lstm' && custom && random.chance(0.5) ? { outputActivation: activation(random) } : {}),
+    ...(type === 'lstm' && !plain && random.chance(0.2) ? { inputForget: true } : {}),
     weights: {},
-  };
+  } as RecurrentSpec;
   const extreme = !plain && random.chance(0.15);
   const scale = 1 / Math.sqrt(hiddenSize);
-  const weights: GruWeights = {};
-  for (const d of directions(spec)) {
-    weights[`${d}.input`] = floats(random, 3 * hiddenSize * inputSize, scale, extreme);
-    weights[`${d}.recurrent`] = floats(random, 3 * hiddenSize * hiddenSize, scale, extreme);
-    if (plain || random.chance(0.8)) weights[`${d}.bias`] = floats(random, 3 * hiddenSize, scale, extreme);
-    if (spec.resetAfter && (plain || random.chance(0.8))) {
-      weights[`${d}.recurrentBias`] = floats(random, hiddenSize, scale, extreme);
-    }
+  const weights: Record<string, Float32Array> = {};
+  for (const { key, shape, optional } of LAYERS[type].tensors(spec as never)) {
+    const chance = key.endsWith('peepholes') ? 0.3 : plain ? 1 : 0.8;
+    const length = shape.reduce((n, d) => n * d, 1);
+    if (!optional || random.chance(chance)) weights[key] = floats(random, length, scale, extreme);
   }
   spec.weights = weights;
   return spec;
 }
 
-/** Values a row of a gru layer's output. */
-export function widthOf({ hiddenSize, direction, merge }: GruSpec): number {
+/** Values a row of a recurrent layer's output. */
+export function widthOf({ hiddenSize, direction, merge }: RecurrentSpec): number {
   return direction === 'bidirectional' && (merge ?? 'concat') === 'concat' ? 2 * hiddenSize : hiddenSize;
 }
 
@@ -86,18 +94,18 @@ function runOf(random: Choices, inputSize: number, layers: LayerSpec[], outputs:
   return { graph, lengths, timeMajor, inputs: [x], hidden };
 }
 
-/** One gru layer. */
-export function gruRun(random: Choices): Run {
+/** One recurrent layer. */
+export function layerRun(random: Choices, types = CELLS): Run {
   const inputSize = random.int(1, 70);
-  const gru = randomGru(random, 'gru', inputSize);
-  return runOf(random, inputSize, [gru], ['gru', 'gru:last'], random.chance(0.3));
+  const layer = randomLayer(random, 'layer', inputSize, { types });
+  return runOf(random, inputSize, [layer], ['layer', 'layer:last'], random.chance(0.3));
 }
 
-/** One gru layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
-export function wideRun(random: Choices): Run {
+/** One layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
+export function wideRun(random: Choices, types = CELLS): Run {
   const inputSize = random.int(1, 20);
-  const gru = randomGru(random, 'gru', inputSize, false, random.int(120, 140));
-  const run = runOf(random, inputSize, [gru], ['gru', 'gru:last'], false);
+  const layer = randomLayer(random, 'layer', inputSize, { types, hiddenSize: random.int(120, 140) });
+  const run = runOf(random, inputSize, [layer], ['layer', 'layer:last'], false);
   const length = random.int(1, 20);
   return {
     ...run,
@@ -107,12 +115,17 @@ export function wideRun(random: Choices): Run {
   };
 }
 
-/** Masking, two gru layers of which one is masked, a merge, a dense layer and an activation over embedded ids. */
-export function graphRun(random: Choices): Run {
+/**
+ * Masking, three recurrent layers of which one is masked and one starts from values of the graph (its cell states too), a merge, a
+ * dense layer and an activation over embedded ids.
+ */
+export function graphRun(random: Choices, types = CELLS): Run {
   const size = random.int(1, 12);
-  const first = { ...randomGru(random, 'first', size, true), mask: 'embedding:mask' };
+  const first = { ...randomLayer(random, 'first', size, { types, plain: true }), mask: 'embedding:mask' };
   if (random.chance(0.5)) Object.assign(first, { paddedOutput: random.pick(['zero', 'hold']) });
-  const second = randomGru(random, 'second', widthOf(first), true);
+  const second = randomLayer(random, 'second', widthOf(first), { types, plain: true });
+  const third = randomLayer(random, 'third', widthOf(second), { types, plain: true, hiddenSize: widthOf(first) });
+  third.initialState = LAYERS[third.type].slots!(third as never).map(() => 'first:last');
   const outputSize = random.int(1, 50);
   const start = random.int(0, outputSize - 1);
   const layers: LayerSpec[] = [
@@ -126,6 +139,7 @@ export function graphRun(random: Choices): Run {
     },
     first,
     second,
+    third,
     { type: 'merge', name: 'joined', inputs: ['first', 'second'], merge: 'concat' },
     {
       type: 'dense',
@@ -148,7 +162,7 @@ export function graphRun(random: Choices): Run {
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
-    outputs: ['twice', 'first', 'second:last', 'masking:mask', 'slice', 'start', 'end'],
+    outputs: ['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);
