@@ -6,6 +6,7 @@ import type { KerasLayer, KerasModel } from './config.ts';
 import { invalidConfig, isModelClass } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Fields } from './fields.ts';
+import { bidirectional } from './layers/bidirectional.ts';
 import type { Call, Translate } from './layers/call.ts';
 import { layerTitle, resolveArgument } from './layers/call.ts';
 import { CORE } from './layers/core.ts';
@@ -16,7 +17,7 @@ import type { KerasTensor } from './nodes.ts';
 import type { Value } from './values.ts';
 import type { WeightSource } from './weights.ts';
 
-const LAYERS: Record<string, Translate> = { ...CORE, ...RECURRENT };
+const LAYERS: Record<string, Translate> = { ...CORE, ...RECURRENT, Bidirectional: bidirectional };
 
 /** Longest chain of layers that is followed. */
 const MAX_CHAIN = 1000;
