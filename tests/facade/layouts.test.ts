@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { GruModel } from '../../ts/api/model.ts';
 import type { PytorchGruWeights } from '../../ts/formats/layouts/pytorch.ts';
 import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
-import { gruWeights, transpose } from '../../ts/formats/layouts/canonical.ts';
+import { recurrentWeights, transpose } from '../../ts/formats/layouts/canonical.ts';
 import type { TextbookGate } from '../../ts/formats/layouts/textbook.ts';
 import type { LayerSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
@@ -99,7 +99,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     const grus = pytorchLayers(dict).map(({ suffix, forward, reverse }, k): LayerSpec => {
       const inputSize = k === 0 ? 6 : 16;
       const sizes = { inputSize, hiddenSize: 8 };
-      const weights = gruWeights({
+      const weights = recurrentWeights({
         forward: fromPytorch(forward, sizes, suffix),
         reverse: fromPytorch(reverse!, sizes, `${suffix}_reverse`),
       });

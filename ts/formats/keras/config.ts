@@ -74,23 +74,32 @@ function list(config: Record<string, unknown>, name: string): unknown[] {
 
 function readLayer(value: unknown): KerasLayer {
   if (!isRecord(value)) throw invalidConfig('a layer is no object');
-  const { class_name: className, config, module, registered_name: registered, inbound_nodes: nodes } = value;
+  const { class_name: className, config, module, inbound_nodes: nodes } = value;
   if (typeof className !== 'string') throw invalidConfig('a layer has no class_name');
   if (!isRecord(config)) throw invalidConfig(`a layer of class ${className} has no config`);
   const name = value['name'] ?? config['name'];
   if (typeof name !== 'string' || name === '') throw invalidConfig(`a layer of class ${className} has no name`);
-  const custom =
-    (typeof registered === 'string' && registered.includes('>')) ||
-    className.includes('>') ||
-    (typeof module === 'string' && !/^(keras|tensorflow|tf_keras|builtins)\b/.test(module));
   return {
     className,
     name,
     config,
     isOperation: typeof module === 'string' ? /^keras\.src\.ops\b/.test(module) : isBareOperation(nodes, config),
-    customName: custom ? (typeof registered === 'string' ? registered : className) : undefined,
+    customName: customNameOf(value, className),
     calls: nodes === undefined ? [] : readCalls(nodes, `layer '${name}'`),
   };
+}
+
+/** The name of a class that is not Keras's own: registered by the user, or of a module of theirs. */
+export function customNameOf(
+  { module, registered_name: registered }: Record<string, unknown>,
+  className: string,
+): string | undefined {
+  const known = typeof registered === 'string' ? registered : className;
+  const custom =
+    known.includes('>') ||
+    className.includes('>') ||
+    (typeof module === 'string' && !/^(keras|tensorflow|tf_keras|builtins)\b/.test(module));
+  return custom ? known : undefined;
 }
 
 /** In `.h5` files Keras 3 leaves out the module; operations are then known by having no field that all layers have. */

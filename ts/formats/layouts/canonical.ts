@@ -1,10 +1,10 @@
 import { GruError } from '../../base/errors.ts';
 import { lengthOf, viewOf } from '../../base/foreign.ts';
-import type { GruWeights } from '../../spec/spec.ts';
+import type { RecurrentWeights } from '../../spec/spec.ts';
 import { describe, isArrayLike, shapeText } from '../../base/tensor.ts';
 import { isFloats } from '../../base/typed-array.ts';
 
-/** Weights of one direction in the canonical form of {@link GruWeights}. */
+/** Weights of one direction in the canonical form, of which each kind of recurrent layer has its part. */
 export interface DirectionWeights {
   input: Float32Array;
   recurrent: Float32Array;
@@ -12,14 +12,17 @@ export interface DirectionWeights {
   recurrentBias?: Float32Array;
 }
 
-/** Sizes of a gru layer. */
-export interface GruSizes {
+/** Sizes of a recurrent layer. */
+export interface RecurrentSizes {
   inputSize: number;
   hiddenSize: number;
 }
 
-/** Both directions, or one, under the keys of {@link GruWeights}. */
-export function gruWeights(weights: { forward?: DirectionWeights; reverse?: DirectionWeights }): GruWeights {
+/** Both directions, or one, under the keys of {@link RecurrentWeights}. */
+export function recurrentWeights(weights: {
+  forward?: DirectionWeights;
+  reverse?: DirectionWeights;
+}): RecurrentWeights<keyof DirectionWeights> {
   return Object.fromEntries(
     (['forward', 'reverse'] as const).flatMap((direction) =>
       Object.entries(weights[direction] ?? {}).map(([key, data]) => [`${direction}.${key}`, data as Float32Array]),
@@ -28,18 +31,18 @@ export function gruWeights(weights: { forward?: DirectionWeights; reverse?: Dire
 }
 
 /**
- * Adds up the biases of the input and the recurrent product, (3 hiddenSize) each in gate order z, r, n. With `resetAfter` the
- * candidate's recurrent bias, which the reset gate multiplies, stays apart.
+ * Adds up the biases of the input and the recurrent product, (gates * hiddenSize) each. With `resetAfter` the recurrent bias of the
+ * candidate, a GRU's last gate, which the reset gate multiplies, stays apart.
  */
 export function foldBiases(
   input: Float32Array | undefined,
   recurrent: Float32Array | undefined,
   hiddenSize: number,
-  resetAfter: boolean,
+  resetAfter = false,
 ): Pick<DirectionWeights, 'bias' | 'recurrentBias'> {
   if (!recurrent) return input ? { bias: input } : {};
-  const bias = new Float32Array(3 * hiddenSize);
-  const folded = (resetAfter ? 2 : 3) * hiddenSize;
+  const bias = new Float32Array(recurrent.length);
+  const folded = recurrent.length - (resetAfter ? hiddenSize : 0);
   for (let i = 0; i < bias.length; i++) {
     bias[i] = (input?.[i] ?? 0) + (i < folded ? recurrent[i]! : 0);
   }

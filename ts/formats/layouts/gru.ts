@@ -1,6 +1,6 @@
 import { GruError } from '../../base/errors.ts';
 import { gru } from '../../layers/gru.ts';
-import { type DirectionWeights, type GruSizes, gruWeights } from './canonical.ts';
+import { type DirectionWeights, type RecurrentSizes, recurrentWeights } from './canonical.ts';
 import { fromKeras, type KerasDirection, type KerasGruWeights } from './keras.ts';
 import { fromPytorch, type PytorchGruWeights, pytorchLayers } from './pytorch.ts';
 import { fromTextbook, type TextbookDirection, type TextbookGruWeights } from './textbook.ts';
@@ -82,7 +82,7 @@ export function gruSpec(given: GruConfig, weights: GruLayout): ModelSpec {
       ...(merge === undefined ? {} : { merge }),
       ...(last && returns !== undefined ? { returns } : {}),
       ...options,
-      weights: gruWeights(actual === 'reverse' ? { reverse: forward } : { forward, ...(reverse && { reverse }) }),
+      weights: recurrentWeights(actual === 'reverse' ? { reverse: forward } : { forward, ...(reverse && { reverse }) }),
     };
   });
   return {
@@ -92,7 +92,7 @@ export function gruSpec(given: GruConfig, weights: GruLayout): ModelSpec {
   };
 }
 
-function layerInput({ inputSize, hiddenSize }: GruSizes, k: number, both: boolean): number {
+function layerInput({ inputSize, hiddenSize }: RecurrentSizes, k: number, both: boolean): number {
   if (k === 0) return inputSize;
   return both ? 2 * hiddenSize : hiddenSize;
 }

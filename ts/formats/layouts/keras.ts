@@ -1,12 +1,12 @@
-import { type DirectionWeights, foldBiases, type GruSizes, toFloats, transpose } from './canonical.ts';
+import { type DirectionWeights, foldBiases, type RecurrentSizes, toFloats, transpose } from './canonical.ts';
 
-/** Weights of one direction as `keras.layers.GRU` holds them: columns are gates in the order z, r, h. */
+/** Weights of one direction as Keras's recurrent layers hold them: columns are gates, a GRU's in the order z, r, h. */
 export interface KerasDirection {
-  /** (inputSize, 3 hiddenSize) */
+  /** (inputSize, gates * hiddenSize) */
   kernel: ArrayLike<number>;
-  /** (hiddenSize, 3 hiddenSize) */
+  /** (hiddenSize, gates * hiddenSize) */
   recurrentKernel: ArrayLike<number>;
-  /** With `resetAfter` (2, 3 hiddenSize): input biases, then recurrent ones. Without (3 hiddenSize). */
+  /** (gates * hiddenSize). For a GRU with `resetAfter` (2, 3 hiddenSize): input biases, then recurrent ones. */
   bias?: ArrayLike<number> | undefined;
 }
 
@@ -15,20 +15,35 @@ export type KerasGruWeights = { layout?: 'keras' | undefined } & (
   KerasDirection | { forward: KerasDirection; reverse: KerasDirection }
 );
 
-/** Keras's arrays to the canonical form. `name` is put before tensors' names in errors. */
+/** A GRU's arrays to the canonical form. `name` is put before tensors' names in errors. */
 export function fromKeras(
-  { kernel, recurrentKernel, bias }: KerasDirection,
-  { inputSize, hiddenSize }: GruSizes,
+  { bias, ...kernels }: KerasDirection,
+  sizes: RecurrentSizes,
   resetAfter: boolean,
   name = '',
 ): DirectionWeights {
-  const gates = 3 * hiddenSize;
-  const input = toFloats(`${name}kernel`, kernel, [inputSize, gates], false);
-  const recurrent = toFloats(`${name}recurrentKernel`, recurrentKernel, [hiddenSize, gates], false);
-  const biases = bias === undefined ? undefined : toFloats(`${name}bias`, bias, resetAfter ? [2, gates] : [gates]);
+  if (!resetAfter) return gatesFromKeras({ ...kernels, bias }, sizes, 3, name);
+  const gates = 3 * sizes.hiddenSize;
+  const biases = bias === undefined ? undefined : toFloats(`${name}bias`, bias, [2, gates], false);
   return {
-    input: transpose(input, inputSize, gates),
-    recurrent: transpose(recurrent, hiddenSize, gates),
-    ...foldBiases(biases?.slice(0, gates), resetAfter ? biases?.slice(gates) : undefined, hiddenSize, resetAfter),
+    ...gatesFromKeras(kernels, sizes, 3, name),
+    ...foldBiases(biases?.slice(0, gates), biases?.slice(gates), sizes.hiddenSize, true),
+  };
+}
+
+/** The arrays of a layer of so many gates, with one bias each. Keras's order of an LSTM's, i, f, c, o, is the canonical one. */
+export function gatesFromKeras(
+  { kernel, recurrentKernel, bias }: KerasDirection,
+  { inputSize, hiddenSize }: RecurrentSizes,
+  gates: number,
+  name = '',
+): DirectionWeights {
+  const columns = gates * hiddenSize;
+  const input = toFloats(`${name}kernel`, kernel, [inputSize, columns], false);
+  const recurrent = toFloats(`${name}recurrentKernel`, recurrentKernel, [hiddenSize, columns], false);
+  return {
+    input: transpose(input, inputSize, columns),
+    recurrent: transpose(recurrent, hiddenSize, columns),
+    ...(bias === undefined ? {} : { bias: toFloats(`${name}bias`, bias, [columns]) }),
   };
 }

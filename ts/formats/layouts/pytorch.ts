@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { type DirectionWeights, foldBiases, type GruSizes, toFloats } from './canonical.ts';
+import { type DirectionWeights, foldBiases, type RecurrentSizes, toFloats } from './canonical.ts';
 
 /** The name of a tensor in the state dict of `torch.nn.GRU`, or (without `_l0`) of `torch.nn.GRUCell`. */
 export type PytorchKey = `${'weight' | 'bias'}_${'ih' | 'hh'}${'' | `_l${number}` | `_l${number}_reverse`}`;
@@ -22,7 +22,7 @@ export interface PytorchDirection {
 /** One direction of one layer to the canonical form. `suffix` ends tensors' names in errors. */
 export function fromPytorch(
   { weightIh, weightHh, biasIh, biasHh }: PytorchDirection,
-  { inputSize, hiddenSize }: GruSizes,
+  { inputSize, hiddenSize }: RecurrentSizes,
   suffix = '',
 ): DirectionWeights {
   const read = (name: string, data: unknown, columns?: number) => {

@@ -1,4 +1,4 @@
-import { type DirectionWeights, type GruSizes, toFloats } from './canonical.ts';
+import { type DirectionWeights, type RecurrentSizes, toFloats } from './canonical.ts';
 
 /** One gate as a Dense layer on the hidden state and the input, one after the other. */
 export interface TextbookGate {
@@ -23,7 +23,7 @@ export type TextbookGruWeights = { layout: 'textbook' } & (
 /** The three Dense layers to the canonical form. `name` is put before tensors' names in errors. */
 export function fromTextbook(
   weights: TextbookDirection,
-  { inputSize, hiddenSize }: GruSizes,
+  { inputSize, hiddenSize }: RecurrentSizes,
   name = '',
 ): DirectionWeights {
   const input = new Float32Array(3 * hiddenSize * inputSize);

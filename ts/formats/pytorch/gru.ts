@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { gruWeights } from '../layouts/canonical.ts';
+import { recurrentWeights } from '../layouts/canonical.ts';
 import { fromPytorch, pytorchLayers, type PytorchDirection } from '../layouts/pytorch.ts';
 import type { GruSpec } from '../../spec/spec.ts';
 import { GRU_TENSOR, moduleKind } from './modules.ts';
@@ -119,7 +119,7 @@ export function readGru(label: string, names: Record<string, string>, tensors: T
       spec,
       load: async () => ({
         ...spec,
-        weights: gruWeights({
+        weights: recurrentWeights({
           forward: await direction(taken.forward),
           ...(taken.reverse ? { reverse: await direction(taken.reverse) } : {}),
         }),

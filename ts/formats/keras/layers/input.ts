@@ -5,6 +5,7 @@ import type { KerasArgument } from '../nodes.ts';
 import type { Value } from '../values.ts';
 import type { WeightSource } from '../weights.ts';
 import { layerTitle } from './call.ts';
+import { cellWeights, RECURRENT } from './recurrent.ts';
 
 /** Reads an InputLayer. What it holds (ids, features of steps, vectors) is told by its shape and by who reads it. */
 export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBuilder, weights: WeightSource): Value {
@@ -76,14 +77,16 @@ function guessShape(layer: KerasLayer, model: KerasModel, weights: WeightSource)
   if (!first) return undefined;
   if (first.className === 'Embedding') return [null, null];
   const group = weights.layer(first);
-  const own = first.className === 'Bidirectional' ? group.part('forward_layer', `forward_${nameIn(first)}`) : group;
-  const kernel = own.part('cell', 'gru_cell').peek(0, 'kernel');
-  if (!['GRU', 'Bidirectional', 'RNN'].includes(first.className) || !kernel) return undefined;
+  const inner = first.className === 'Bidirectional' ? layerIn(first) : { className: first.className, name: '' };
+  if (!Object.hasOwn(RECURRENT, inner.className)) return undefined;
+  const own = first.className === 'Bidirectional' ? group.part('forward_layer', `forward_${inner.name}`) : group;
+  const kernel = cellWeights(inner.className, own).peek(0, 'kernel');
+  if (!kernel) return undefined;
   return [null, null, kernel.shape[0]];
 }
 
-function nameIn({ config }: KerasLayer): string {
-  const inner = config['layer'] as { config?: { name?: unknown } } | undefined;
-  const name = inner?.config?.name;
-  return typeof name === 'string' ? name : '';
+/** What a wrapper holds. */
+function layerIn({ config }: KerasLayer): { className: string; name: string } {
+  const inner = config['layer'] as { class_name?: unknown; config?: { name?: unknown } } | undefined;
+  return { className: String(inner?.class_name), name: String(inner?.config?.name) };
 }

@@ -1,5 +1,5 @@
 import type { Activation, ActivationName, GruSpec, ValueRef } from '../../../spec/spec.ts';
-import { foldBiases, gruWeights, type DirectionWeights } from '../../layouts/canonical.ts';
+import { foldBiases, recurrentWeights, type DirectionWeights } from '../../layouts/canonical.ts';
 import { nodeError, nodeName } from '../attributes.ts';
 import { sameActivation } from '../builder.ts';
 import { floatsOf, requireInput } from '../constants.ts';
@@ -235,7 +235,7 @@ function addLayers(
       ...(isDefault(first.recurrentActivation, 'sigmoid') ? {} : { recurrentActivation: first.recurrentActivation }),
       ...(isDefault(first.activation, 'tanh') ? {} : { activation: first.activation }),
       ...(first.initial === undefined ? {} : { initialState: ordered.map((d) => d.initial!) }),
-      weights: gruWeights(weights),
+      weights: recurrentWeights(weights),
     };
   };
   const [one, other] = directions as [Direction, Direction | undefined];
