@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { GruModel } from '../../ts/api/model.ts';
-import type { PytorchGruWeights } from '../../ts/formats/layouts/pytorch.ts';
+import type { PytorchWeights } from '../../ts/formats/layouts/pytorch.ts';
 import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
 import { recurrentWeights, transpose } from '../../ts/formats/layouts/canonical.ts';
 import type { TextbookGate } from '../../ts/formats/layouts/textbook.ts';
@@ -19,7 +19,7 @@ const CASES = readdirSync(FIXTURES)
 const seeds = CASES.filter(({ name }) => name.startsWith('seed_'));
 const torch = CASES.filter(({ name }) => /^torch_gru(cell)?_/.test(name));
 
-function stateDict({ model }: FixtureCase): PytorchGruWeights {
+function stateDict({ model }: FixtureCase): PytorchWeights {
   return { layout: 'pytorch', ...Object.fromEntries([...model].map(([key, tensor]) => [key, tensor.floats()])) };
 }
 
@@ -96,12 +96,12 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     const dict = Object.fromEntries(
       [...fixture.model.keys()].filter((key) => key.startsWith('gru.')).map((key) => [key.slice(4), floats(key)]),
     );
-    const grus = pytorchLayers(dict).map(({ suffix, forward, reverse }, k): LayerSpec => {
+    const grus = pytorchLayers('gru', dict).map(({ suffix, forward, reverse }, k): LayerSpec => {
       const inputSize = k === 0 ? 6 : 16;
       const sizes = { inputSize, hiddenSize: 8 };
       const weights = recurrentWeights({
-        forward: fromPytorch(forward, sizes, suffix),
-        reverse: fromPytorch(reverse!, sizes, `${suffix}_reverse`),
+        forward: fromPytorch('gru', forward, sizes, suffix),
+        reverse: fromPytorch('gru', reverse!, sizes, `${suffix}_reverse`),
       });
       return { name: `gru${suffix}`, type: 'gru', ...sizes, resetAfter: true, direction: 'bidirectional', weights };
     });
