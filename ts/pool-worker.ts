@@ -1,2 +1,5 @@
-import './pool/main.ts';
+import { serve } from './pool/main.ts';
+
 export type { PoolWorker } from './pool/worker.ts';
+
+serve();

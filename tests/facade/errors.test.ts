@@ -82,7 +82,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
   test('initial states', async () => {
     using model = await api.createModel(textModel());
     const run = (initialStates: unknown) => () => model.run([1, 2], { initialStates } as never);
-    await expectError(run(numbers(4)), 'invalid_argument', 'several gru layers');
+    await expectError(run(numbers(4)), 'invalid_argument', 'several recurrent layers');
     await expectError(run({ third: numbers(4) }), 'invalid_argument', "'third'", "'first', 'second'");
     await expectError(run({ first: numbers(5) }), 'shape_mismatch', "'first'", '4 values', '5');
     await expectError(run({ first: tensor([1, 1, 4]) }), 'shape_mismatch', "'first'", '[1, 4]', '[1, 1, 4]');

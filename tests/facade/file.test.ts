@@ -213,10 +213,10 @@ describe.each(BACKENDS)('$name', ({ api }) => {
       'forward.input',
     );
     await expectError(
-      load((spec) => void (layer(spec)['type'] = 'lstm')),
+      load((spec) => void (layer(spec)['type'] = 'perceptron')),
       'unsupported',
       'gru',
-      'lstm',
+      'perceptron',
     );
     await expectError(
       load((spec) => void (layer(spec)['weights'] = {})),

@@ -246,8 +246,8 @@ describe.each(BACKENDS)('$name', ({ api, backend }) => {
       parameters: 60 + 75 + 15 + 5,
     });
     expect(model.states).toEqual([
-      { name: 'first', shape: [1, 'batch', 4], settable: true },
-      { name: 'second', shape: [1, 'batch', 5], settable: true },
+      { name: 'first', slot: 'hidden', shape: [1, 'batch', 4], settable: true },
+      { name: 'second', slot: 'hidden', shape: [1, 'batch', 5], settable: true },
     ]);
     expect(model.streamable).toBe(true);
   });

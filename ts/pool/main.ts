@@ -3,9 +3,6 @@ import type { FromWorker, ToWorker } from './messages.ts';
 import { Runner, toFailure } from './runner.ts';
 import { claim } from './ticket.ts';
 
-/** The script of a pool's workers, in Node and in browsers: not for importing, but for the option `createWorker`. */
-export type { PoolWorker } from './worker.ts';
-
 interface Port {
   postMessage(message: FromWorker, transfer: ArrayBuffer[]): void;
 }
@@ -50,5 +47,8 @@ async function receive(message: ToWorker): Promise<void> {
   }
 }
 
-if (parent) parent.on('message', (message: ToWorker) => void receive(message));
-else addEventListener('message', ({ data }: MessageEvent<ToWorker>) => void receive(data));
+/** The script of a pool's workers, in Node and in browsers: begins to listen for work. */
+export function serve(): void {
+  if (parent) parent.on('message', (message: ToWorker) => void receive(message));
+  else addEventListener('message', ({ data }: MessageEvent<ToWorker>) => void receive(data));
+}
