@@ -127,7 +127,7 @@ export function readRecurrent(
             forward: await load(taken.forward),
             ...(taken.reverse ? { reverse: await load(taken.reverse) } : {}),
           }),
-        }) as LayerSpec,
+        }),
     };
   });
 }

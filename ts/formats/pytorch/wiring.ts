@@ -182,7 +182,7 @@ class Wiring {
       this.push({
         name: spec.name,
         ...(reads ? { inputs: reads } : {}),
-        load: async () => ({ ...(await load()), ...extra }) as LayerSpec,
+        load: async () => ({ ...(await load()), ...extra }),
       });
     });
     this.stacks.set(name, stack);
