@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { ImportContext } from '../../ts/formats/report.ts';
@@ -19,35 +19,63 @@ export interface Recorded {
   label: string;
   folder: string;
   file: string;
+  /** Where its inputs and outputs are. */
+  io: string;
   meta: Meta;
 }
 
 export interface Meta {
   class?: string;
-  inputs?: string[];
+  /** Recorded tensors, in the order of the model's inputs or by their names. */
+  inputs?: string[] | Record<string, string>;
   outputs?: string[];
   axes?: Record<string, string>;
   /** Set where the frameworks disagree: such a file is to be refused. */
   disputed?: string | null;
   /** ONNX: `input` where W, R and B are inputs of the graph. */
   weights_as?: string;
+  /** Options of the load. */
+  load?: ImportContext['options'];
+  /** Such a file is to be refused by name. */
+  refuse?: boolean;
   tolerance: Tolerance;
+}
+
+/** A line of `case.json`, which a folder has where its files are loaded or fed each in their own way. */
+interface CaseLine extends Pick<Meta, 'inputs' | 'outputs' | 'load' | 'refuse'> {
+  file: string;
+  inputList?: string[];
+  tol?: number;
 }
 
 /** Every model file of every case. A folder that holds no case is an error: a wrong path would test nothing. */
 export function recordedFiles(): Recorded[] {
   return FOLDERS.flatMap((root) => {
-    const folders = readdirSync(root)
-      .map((name) => join(root, name))
-      .filter((folder) => existsSync(join(folder, 'meta.json')));
-    if (folders.length === 0) throw new Error(`${root} holds no case (a folder with a meta.json)`);
-    return folders.flatMap((folder) => {
-      const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as Meta;
-      const files = readdirSync(folder).filter(isModel);
-      if (files.length === 0) throw new Error(`${folder} holds no model file`);
-      return files.map((file) => ({ label: `${basename(folder)}/${file}`, folder, file, meta }));
-    });
+    const files = readdirSync(root).flatMap((name) => filesOf(join(root, name)));
+    if (files.length === 0) throw new Error(`${root} holds no case (a folder with a meta.json or a case.json)`);
+    return files;
   });
+}
+
+function filesOf(folder: string): Recorded[] {
+  const json = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const recorded = (file: string, meta: Meta): Recorded => ({
+    label: `${basename(folder)}/${file}`,
+    folder: join(folder, dirname(file)),
+    file: basename(file),
+    io: join(folder, 'io.safetensors'),
+    meta,
+  });
+  if (existsSync(join(folder, 'case.json'))) {
+    return [json('case.json') as CaseLine | CaseLine[]].flat().map(({ file, inputList, tol = 1e-5, ...line }) => {
+      return recorded(file, { inputs: inputList ?? [], ...line, tolerance: { atol: tol, rtol: 0 } });
+    });
+  }
+  if (!existsSync(join(folder, 'meta.json'))) return [];
+  const meta = json('meta.json') as Meta;
+  const files = readdirSync(folder).filter(isModel);
+  if (files.length === 0) throw new Error(`${folder} holds no model file`);
+  return files.map((file) => recorded(file, meta));
 }
 
 function isModel(file: string): boolean {
@@ -69,11 +97,13 @@ export function contextOf({ folder, file }: Recorded, options: ImportContext['op
 }
 
 /** The recorded tensors by name: integers as int32, all else as float32. */
-export function readIo(recorded: Recorded): Record<string, TensorLike> {
-  const { tensors } = parseSafetensors(readFile(recorded, 'io.safetensors'));
+export function readIo({ io }: Recorded): Record<string, TensorLike> {
+  const { tensors } = parseSafetensors(new Uint8Array(readFileSync(io)));
   return Object.fromEntries(
     [...tensors].map(([name, tensor]) => {
-      const data = /^[IU]/.test(tensor.dtype) ? tensor.ints() : tensor.floats();
+      const { dtype, bytes } = tensor;
+      const isBool = dtype === 'BOOL';
+      const data = isBool ? Float32Array.from(bytes) : /^[IU]/.test(dtype) ? tensor.ints() : tensor.floats();
       return [name, { data, shape: tensor.shape }];
     }),
   );

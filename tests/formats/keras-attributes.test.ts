@@ -165,7 +165,7 @@ describe.each(Object.keys(HOLDS))('%s', (className) => {
 describe('refused by name', () => {
   test.each([
     ['Lambda', /layer 'last' is of class Lambda: its code is Python; supported: .*GRU/],
-    ['LSTM', /layer 'last' is of class LSTM; supported: /],
+    ['ConvLSTM1D', /layer 'last' is of class ConvLSTM1D; supported: /],
     ['Functional', /a model inside the model/],
     ['my_package>Attention', /custom object/],
   ])('%s', async (className, message) => {

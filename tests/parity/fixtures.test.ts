@@ -12,7 +12,7 @@ import { runNative, type Run } from './native.ts';
 
 /** The recorded model with inputs and states of our own; undefined for a file that needs options or is to be refused. */
 async function runOf(recorded: Recorded, random: Random): Promise<Run | undefined> {
-  const read = readModel(readFile(recorded), contextOf(recorded));
+  const read = readModel(readFile(recorded), contextOf(recorded, recorded.meta.load));
   const imported = await read.catch((error: unknown) => {
     if (error instanceof GruError) return undefined;
     throw error;

@@ -15,6 +15,21 @@ const HARMLESS = new Set([
 
 const HARMLESS_SUFFIX = /_(initializer|regularizer|constraint)$/;
 
+/** Policies that keep variables in float32 and compute in less while training on a fast device. */
+const MIXED = ['mixed_float16', 'mixed_bfloat16'];
+
+/** The policy of a layer's config that computes in less than float32, with its variables in float32. */
+export function mixedPolicy({ dtype }: Record<string, unknown>): string | undefined {
+  return MIXED.find((name) => name === policyName(dtype));
+}
+
+/** A name, or a policy object. */
+function policyName(dtype: unknown): unknown {
+  return isRecord(dtype) && isRecord(dtype['config']) ? dtype['config']['name'] : dtype;
+}
+
+const POLICIES = ['float32', 'float64', ...MIXED];
+
 /** The config of a layer, read field by field, so that none goes unseen. */
 export class Fields {
   /** `GRU layer 'encoder'`. */
@@ -86,12 +101,12 @@ export class Fields {
     }
   }
 
-  /** A name, or a policy object. Layers that compute in less than float32 give other numbers. */
+  /** Layers whose variables are less than float32 give other numbers. */
   #checkDtype(dtype: unknown): void {
-    const name = isRecord(dtype) && isRecord(dtype['config']) ? dtype['config']['name'] : dtype;
-    if (name === undefined || name === null || name === 'float32' || name === 'float64') return;
+    const name = policyName(dtype);
+    if (name === undefined || name === null || POLICIES.includes(name as string)) return;
     throw this.unsupported(
-      `dtype ${JSON.stringify(name)} is not supported; supported: float32, float64. Set the dtype policy to float32 and save again`,
+      `dtype ${JSON.stringify(name)} is not supported; supported: ${POLICIES.join(', ')}. Set the dtype policy to float32 and save again`,
     );
   }
 }

@@ -14,14 +14,15 @@ export function snakeCase(className: string): string {
     .toLowerCase();
 }
 
-/** Numbers names as Keras does in a list of objects: `gru`, `gru_1`, ... */
-export function uniqueNames(classNames: readonly string[]): string[] {
+/** Numbers names as Keras does in a list of objects: `gru`, `gru_1`, ... `places` says how many numbers one takes. */
+export function uniqueNames(classNames: readonly string[], places: (name: string) => number = () => 1): string[] {
   const used = new Map<string, number>();
   return classNames.map((className) => {
-    const name = snakeCase(className);
-    const count = used.get(name) ?? 0;
-    used.set(name, count + 1);
-    return count === 0 ? name : `${name}_${count}`;
+    const base = snakeCase(className);
+    const count = used.get(base) ?? 0;
+    const name = count === 0 ? base : `${base}_${count}`;
+    used.set(base, count + places(name));
+    return name;
   });
 }
 
@@ -30,6 +31,26 @@ const NO_WEIGHTS = /(^|\/)(optimizer|seed_generator|metrics|loss_tracker)[^/]*(\
 
 const MAX_OBJECTS = 50_000;
 const MAX_DEPTH = 16;
+
+/** A walk through groups, which may hold each other without end: what it sees is bounded. */
+class Walk {
+  #objects = 0;
+
+  *tensors(group: Hdf5Group, depth = 0): Generator<Hdf5Dataset> {
+    for (const name of group.names) {
+      if (NO_WEIGHTS.test(name)) continue;
+      if (++this.#objects > MAX_OBJECTS || depth > MAX_DEPTH) {
+        throw new GruError('invalid_file', 'the HDF5 file has too many objects, or groups inside groups without end');
+      }
+      const member = group.get(name);
+      if (member instanceof Hdf5Dataset) yield member;
+      else if (member) yield* this.tensors(member, depth + 1);
+    }
+  }
+}
+
+/** The folder of the layers up to Keras 2.14. */
+const OLD_LAYERS = '_layer_checkpoint_dependencies';
 
 /** `.weights.h5` (and `.keras`): /layers/<class>[_n]/<part>/vars/<place>. */
 export class PathWeights implements WeightSource {
@@ -40,8 +61,11 @@ export class PathWeights implements WeightSource {
   constructor(root: Hdf5Group, layers: readonly KerasLayer[]) {
     this.#root = root;
     const real = layers.filter(({ isOperation }) => !isOperation);
-    const folders = uniqueNames(real.map(({ className }) => className.replace(/^.*>/, '')));
-    real.forEach((layer, i) => this.#folders.set(layer, `layers/${folders[i]!}`));
+    const classes = real.map(({ className }) => className.replace(/^.*>/, ''));
+    const old = root.group(OLD_LAYERS);
+    const container = old ? OLD_LAYERS : 'layers';
+    const folders = old ? oldFolders(old, classes) : uniqueNames(classes);
+    real.forEach((layer, i) => this.#folders.set(layer, `${container}/${folders[i]!}`));
   }
 
   layer(layer: KerasLayer): WeightGroup {
@@ -73,25 +97,20 @@ export class PathWeights implements WeightSource {
   }
 
   unused(): string[] {
-    const unused: string[] = [];
-    let objects = 0;
-    const visit = (group: Hdf5Group, depth: number) => {
-      for (const name of group.names) {
-        if (NO_WEIGHTS.test(name)) continue;
-        if (++objects > MAX_OBJECTS || depth > MAX_DEPTH) {
-          throw new GruError('invalid_file', 'the HDF5 file has too many objects, or groups inside groups without end');
-        }
-        const member = group.get(name);
-        if (member instanceof Hdf5Dataset) {
-          if (!this.#taken.has(member.path)) unused.push(member.path);
-        } else if (member) {
-          visit(member, depth + 1);
-        }
-      }
-    };
-    visit(this.#root, 0);
-    return unused;
+    const all = Array.from(new Walk().tensors(this.#root), ({ path }) => path);
+    return all.filter((path) => !this.#taken.has(path));
   }
+}
+
+/** Keras 2.13 lists a layer with weights twice, so it takes two numbers; 2.14 does not. */
+function oldFolders(group: Hdf5Group, classes: readonly string[]): string[] {
+  const names = uniqueNames(classes);
+  if ([...group.names].every((name) => names.includes(name))) return names;
+  const walk = new Walk();
+  return uniqueNames(classes, (name) => {
+    const folder = group.group(name);
+    return folder && !walk.tensors(folder).next().done ? 2 : 1;
+  });
 }
 
 /** A list that is an attribute; lists beyond 64 KB are cut into `name0`, `name1`, ... */

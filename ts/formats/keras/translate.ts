@@ -5,7 +5,7 @@ import { SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';
 import { invalidConfig, isModelClass } from './config.ts';
 import type { Dialect } from './dialect.ts';
-import { Fields } from './fields.ts';
+import { Fields, mixedPolicy } from './fields.ts';
 import { bidirectional } from './layers/bidirectional.ts';
 import type { Call, Translate } from './layers/call.ts';
 import { layerTitle, resolveArgument } from './layers/call.ts';
@@ -63,6 +63,8 @@ export function translateKeras(
     if (inProgress.size >= MAX_CHAIN) throw new GruError('unsupported', `more than ${MAX_CHAIN} layers in a chain`);
     inProgress.add(key);
     const translate = translatorOf(layer);
+    const policy = mixedPolicy(layer.config);
+    if (policy) builder.note(`dtype policy ${policy}: computed in float32 here, as its weights are`);
     const args = found.args.map((argument) => resolveArgument(argument, look));
     const kwargs = new Map(Object.entries(found.kwargs).map(([k, v]) => [k, resolveArgument(v, look)]));
     const values = translate({

@@ -34,6 +34,8 @@ export interface WeightSource {
 export interface FlatWeight extends WeightTensor {
   /** `['bidirectional', 'forward_gru', 'gru_cell', 'kernel']` */
   parts: string[];
+  /** The last part, without the number that TensorFlow 1 gives to names in use: `kernel_1`, of the second cell. */
+  role: string;
   taken: boolean;
 }
 
@@ -46,6 +48,7 @@ export function flatWeight(tensor: WeightTensor, name: string): FlatWeight {
     dtype: tensor.dtype,
     floats: (shared) => tensor.floats(shared),
     parts,
+    role: parts[parts.length - 1]!.replace(/_\d+$/, ''),
     taken: false,
   };
 }
@@ -79,7 +82,7 @@ export class FlatGroup implements WeightGroup {
   }
 
   peek(_place: number, role: string): FlatWeight | undefined {
-    return this.#weights.find((w) => !w.taken && w.parts[w.parts.length - 1] === role);
+    return this.#weights.find((w) => !w.taken && w.role === role);
   }
 }
 
