@@ -15,8 +15,10 @@ const api = createApi(() => Promise.resolve(jsBackend));
 
 type Json = Record<string, unknown>;
 
+const openCase = (name: string) => openZip(load(`${name}/model.keras`), 'model.keras');
+
 async function configOf(name: string): Promise<Json> {
-  const zip = await openZip(load(`${name}/model.keras`), 'model.keras');
+  const zip = await openCase(name);
   return JSON.parse(new TextDecoder().decode(await zip.read('config.json'))) as Json;
 }
 
@@ -79,6 +81,16 @@ const HARMLESS: Record<string, Record<string, unknown>> = {
     activity_regularizer: 'l2',
     implementation: 1,
   },
+  LSTM: {
+    unit_forget_bias: false,
+    dropout: 0.5,
+    recurrent_dropout: 0.5,
+    unroll: true,
+    stateful: true,
+    implementation: 1,
+  },
+  SimpleRNN: { dropout: 0.5, recurrent_dropout: 0.5, unroll: true, stateful: true, seed: 7 },
+  LSTMCell: { unit_forget_bias: false, dropout: 0.5 },
   Dense: { trainable: false, kernel_initializer: 'zeros', bias_regularizer: 'l2', kernel_constraint: 'non_neg' },
   Embedding: { trainable: false, embeddings_initializer: 'zeros', input_length: 5 },
   Dropout: { rate: 0.9, seed: 4, noise_shape: [1, 2] },
@@ -97,11 +109,33 @@ const MEANT: Record<string, Record<string, unknown>> = {
     go_backwards: true,
     zero_output_for_mask: true,
     time_major: true,
-    dtype: 'mixed_float16',
+    dtype: 'float16',
     num_constants: 1,
     quantization_config: {},
     not_a_field: 1,
   },
+  LSTM: {
+    units: 7,
+    activation: 'relu',
+    recurrent_activation: 'hard_sigmoid',
+    use_bias: false,
+    return_sequences: false,
+    go_backwards: true,
+    time_major: true,
+    reset_after: true,
+    dtype: 'float16',
+    not_a_field: 1,
+  },
+  SimpleRNN: {
+    units: 7,
+    activation: 'tanh',
+    recurrent_activation: 'sigmoid',
+    use_bias: false,
+    return_sequences: false,
+    go_backwards: true,
+    not_a_field: 1,
+  },
+  LSTMCell: { units: 7, activation: 'softsign', recurrent_activation: 'tanh', use_bias: false, reset_after: true },
   Dense: { units: 9, activation: 'gelu', use_bias: false, dtype: 'bfloat16', lora_rank: 4, not_a_field: 1 },
   Embedding: { input_dim: 11, output_dim: 3, mask_zero: false, sparse: true, dtype: 'float16', not_a_field: 1 },
   Masking: { mask_value: 0.25, not_a_field: 1 },
@@ -119,6 +153,9 @@ const MEANT: Record<string, Record<string, unknown>> = {
 /** A model that holds each class. */
 const HOLDS: Record<string, string> = {
   GRU: 'keras_embedding_mask_seq',
+  LSTM: 'k3_lstm_mask_embedding',
+  SimpleRNN: 'k3_simplernn_act_relu',
+  LSTMCell: 'k3_lstm_cells_mixed_state',
   Dense: 'keras_text_classifier',
   Embedding: 'keras_text_classifier',
   Dropout: 'keras_text_classifier',
@@ -135,8 +172,10 @@ const HOLDS: Record<string, string> = {
 };
 
 function read(name: string, config: Json) {
-  const bytes = load(`${name}/model.weights.h5`);
-  return () => readKeras(bytes, { options: { keras: { config } } });
+  return async () => {
+    const bytes = await (await openCase(name)).read('model.weights.h5');
+    return readKeras(bytes, { options: { keras: { config } } });
+  };
 }
 
 describe.each(Object.keys(HOLDS))('%s', (className) => {
