@@ -61,7 +61,8 @@ const WEIGHTS = [
 /**
  * The layers of an nn.GRU, nn.LSTM or nn.RNN, or of a cell, sizes and number of layers from its tensors.
  *
- * @param label Name of the module: its layers are called so, or `<label>_l0`, `<label>_l1`, ... when there are several.
+ * @param label Name of the module: its layers are called `<label>_l0`, `<label>_l1`, ...; a cell, and the layer of an nn.GRU that has one
+ *   only, are called `<label>`.
  * @throws GruError `invalid_file` for a gap in the layers, directions or biases; `invalid_argument` for a module of another type;
  *   `unsupported` for other shapes and projections.
  */
@@ -79,9 +80,10 @@ export function readRecurrent(
   const rows = MODULES[type].gates * hiddenSize;
   const hasBias = Object.keys(names).some((key) => key.startsWith('bias'));
   const bidirectional = first.reverse !== undefined;
+  const numbered = layers.length > 1 || type !== 'gru';
   let inputSize = tensors.shape(first.forward.weightIh as string)?.[1] ?? -1;
   return layers.map(({ suffix, forward, reverse }, k): PendingRecurrent => {
-    const name = layers.length > 1 ? label + suffix : label;
+    const name = numbered ? label + suffix : label;
     if (k > 0) inputSize = (bidirectional ? 2 : 1) * hiddenSize;
     const sizes = { inputSize, hiddenSize };
     const take = (direction: 'forward' | 'reverse', of: PytorchDirection) =>
@@ -120,14 +122,13 @@ export function readRecurrent(
     } as PendingRecurrent['spec'];
     return {
       spec,
-      load: async () =>
-        ({
-          ...spec,
-          weights: recurrentWeights({
-            forward: await load(taken.forward),
-            ...(taken.reverse ? { reverse: await load(taken.reverse) } : {}),
-          }),
+      load: async () => ({
+        ...spec,
+        weights: recurrentWeights({
+          forward: await load(taken.forward),
+          ...(taken.reverse ? { reverse: await load(taken.reverse) } : {}),
         }),
+      }),
     };
   });
 }

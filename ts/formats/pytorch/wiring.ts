@@ -1,9 +1,18 @@
 import { GruError } from '../../base/errors.ts';
+import { shapeText } from '../../base/tensor.ts';
 import type { Activation, InputSpec, LayerSpec, ModelSpec, ValueRef } from '../../spec/spec.ts';
-import { MODULES, PROJECTION, projectionError, type RecurrentType } from '../layouts/pytorch.ts';
+import { MODULES, PROJECTION, projectionError, RECURRENT_TENSOR, type RecurrentType } from '../layouts/pytorch.ts';
 import { InitialStates } from './initial.ts';
 import { type Pending, type PendingRecurrent, readRecurrent, recurrentTensorNames } from './recurrent.ts';
-import { describeModules, listModules, looksRecurrent, moduleKind, recurrentType, suggestLayers } from './modules.ts';
+import {
+  describeModules,
+  listModules,
+  looksRecurrent,
+  moduleKind,
+  type ModuleTensors,
+  recurrentType,
+  suggestLayers,
+} from './modules.ts';
 import type {
   PytorchEmbedding,
   PytorchKind,
@@ -42,18 +51,34 @@ function loneModule(tensors: Tensors): PytorchLayer[] {
     const kind = moduleKind(first);
     const type = recurrentType(kind);
     if (type) return [{ [type]: first.name } as unknown as PytorchLayer];
-    const projection = [...first.tensors.keys()].find((name) => PROJECTION.test(name));
-    if (projection !== undefined) throw projectionError(projection);
-    const known = Object.values(MODULES).map(({ module, gates }) => `[${gates} n, n] of ${module}`);
-    throw new GruError(
-      'unsupported',
-      `the only module of the state dict is none that is supported: ${describeModules(shapes)}; weight_hh is ${known.join(', ')}`,
-    );
+    throw notRecurrent(first);
   }
   throw new GruError(
     'unsupported',
     `a state dict does not say how its modules are connected: ${describeModules(shapes)}; say it as the module's forward ` +
       `does, like ${suggestLayers(shapes)}`,
+  );
+}
+
+/** What keeps a module that looks like a recurrent one from being read. */
+function notRecurrent({ tensors }: ModuleTensors): GruError {
+  const names = [...tensors.keys()];
+  const projection = names.find((name) => PROJECTION.test(name));
+  if (projection !== undefined) return projectionError(projection);
+  const stray = names.find((name) => !RECURRENT_TENSOR.test(name));
+  if (stray !== undefined) {
+    return new GruError(
+      'unsupported',
+      `'${stray}' is no tensor of nn.RNN, nn.GRU or nn.LSTM, whose other tensors are there`,
+    );
+  }
+  const name = tensors.has('weight_hh') ? 'weight_hh' : 'weight_hh_l0';
+  const known = Object.values(MODULES).map(
+    ({ module, gates }) => `[${gates === 1 ? '' : `${gates} * `}n, n] of ${module}`,
+  );
+  return new GruError(
+    'unsupported',
+    `'${name}' has shape ${shapeText(tensors.get(name) as number[])}; it is ${known.join(', ')}`,
   );
 }
 
