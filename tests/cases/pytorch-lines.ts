@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { TensorLike } from '../../ts/base/tensor.ts';
+import type { Tensor, TensorLike } from '../../ts/base/tensor.ts';
 import type { LayerState } from '../../ts/run/states.ts';
 import type { BackendCase } from '../backends.ts';
 import { expectRecorded, readIo, type Recorded } from './recorded.ts';
@@ -17,7 +17,7 @@ export async function runPytorchLine(recorded: Recorded, { api }: BackendCase): 
   const io = readIo(recorded);
   using model = await load();
   const { inputs = {}, outputs = {}, states = {}, initialStates, lengths } = meta;
-  const given = Object.fromEntries(Object.entries(inputs).map(([name, key]) => [name, io[key as string]!]));
+  const given = Object.fromEntries(Object.entries(inputs).map(([name, key]) => [name, io[key]!]));
   const result = model.run(given, {
     ...(initialStates ? { initialStates: bySlot(initialStates, io) } : {}),
     ...(lengths === undefined ? {} : { lengths: io[lengths]!.data }),
@@ -31,7 +31,7 @@ export async function runPytorchLine(recorded: Recorded, { api }: BackendCase): 
   for (const [name, key] of Object.entries(states)) {
     const isCell = name.endsWith('_cell');
     const state: LayerState | undefined = result.states[isCell ? name.slice(0, -'_cell'.length) : name];
-    const got = !state || 'data' in state ? state : isCell ? state.cell : state.hidden;
+    const got = state && 'cell' in state ? state[isCell ? 'cell' : 'hidden'] : (state);
     expectRecorded(got, io[key]!, meta.tolerance, name);
   }
 }
