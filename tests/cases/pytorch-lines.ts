@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Tensor, TensorLike } from '../../ts/base/tensor.ts';
-import type { LayerState } from '../../ts/run/states.ts';
+import type { LstmState } from '../../ts/run/states.ts';
 import type { BackendCase } from '../backends.ts';
 import { expectRecorded, readIo, type Recorded } from './recorded.ts';
 
@@ -30,8 +30,9 @@ export async function runPytorchLine(recorded: Recorded, { api }: BackendCase): 
   }
   for (const [name, key] of Object.entries(states)) {
     const isCell = name.endsWith('_cell');
-    const state: LayerState | undefined = result.states[isCell ? name.slice(0, -'_cell'.length) : name];
-    const got = state && 'cell' in state ? state[isCell ? 'cell' : 'hidden'] : (state);
+    const layer = isCell ? name.slice(0, -'_cell'.length) : name;
+    const state = result.states[layer] as (Tensor & Partial<LstmState>) | undefined;
+    const got = state?.[isCell ? 'cell' : 'hidden'] ?? state;
     expectRecorded(got, io[key]!, meta.tolerance, name);
   }
 }
