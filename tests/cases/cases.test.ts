@@ -3,13 +3,14 @@ import { BACKENDS, type BackendCase } from '../backends.ts';
 import { runKeras } from './keras.ts';
 import { runOnnxCase } from './onnx.ts';
 import { runPytorch } from './pytorch.ts';
+import { runPytorchLine } from './pytorch-lines.ts';
 import { recordedFiles, type Recorded } from './recorded.ts';
 import { runTextbook } from './textbook.ts';
 
 function familyOf({ file, meta }: Recorded): (recorded: Recorded, backend: BackendCase) => Promise<void> {
   if (file.endsWith('.onnx')) return runOnnxCase;
   if (/\.(keras|h5|json)$/.test(file)) return runKeras;
-  if (/\.(pt|pth)$/.test(file)) return runPytorch;
+  if (/\.(pt|pth)$/.test(file)) return meta.class === undefined ? runPytorchLine : runPytorch;
   return (meta.class ?? '').includes('three Dense') ? runTextbook : runPytorch;
 }
 

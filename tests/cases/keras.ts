@@ -26,7 +26,8 @@ export async function runKeras(recorded: Recorded, { api }: BackendCase): Promis
   const { spec } = await read(recorded);
   const graph = resolveGraph(spec);
   const io = readIo(recorded);
-  const { inputs = ['x', ...('h0' in io ? ['h0'] : [])], outputs = ['y', 'hn'] } = meta;
+  const { inputs = ['x', ...('h0' in io ? ['h0'] : [])], outputs: names = ['y', 'hn'] } = meta;
+  const outputs = Object.values(names);
   expect(graph.inputs.length, 'inputs').toBe(Object.keys(inputs).length);
   expect(graph.outputs.length, 'outputs').toBe(outputs.length);
   using model = await api.createModel(spec);

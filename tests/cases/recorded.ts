@@ -28,7 +28,7 @@ export interface Meta {
   class?: string;
   /** Recorded tensors, in the order of the model's inputs or by their names. */
   inputs?: string[] | Record<string, string>;
-  outputs?: string[];
+  outputs?: string[] | Record<string, string>;
   axes?: Record<string, string>;
   /** Set where the frameworks disagree: such a file is to be refused. */
   disputed?: string | null;
@@ -38,11 +38,18 @@ export interface Meta {
   load?: ImportContext['options'];
   /** Such a file is to be refused by name. */
   refuse?: boolean;
+  /** Recorded states by layer, an lstm's cell states by `<layer>_cell`. */
+  states?: Record<string, string>;
+  initialStates?: Record<string, string>;
+  lengths?: string;
   tolerance: Tolerance;
 }
 
 /** A line of `case.json`, which a folder has where its files are loaded or fed each in their own way. */
-interface CaseLine extends Pick<Meta, 'inputs' | 'outputs' | 'load' | 'refuse'> {
+interface CaseLine extends Pick<
+  Meta,
+  'inputs' | 'outputs' | 'load' | 'refuse' | 'states' | 'initialStates' | 'lengths'
+> {
   file: string;
   inputList?: string[];
   tol?: number;

@@ -6,9 +6,10 @@ import { SAME_BITS } from '../tolerances.ts';
 
 const wasm = (name: string) => new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url);
 const built = existsSync(wasm('baseline'));
+const NAMES = ['GruError', 'createGru', 'createLstm', 'createModel', 'createRnn', 'inspect', 'loadModel'];
 
 test('gru-wasm/js', async () => {
-  expect(Object.keys(js).sort()).toEqual(['GruError', 'createGru', 'createModel', 'inspect', 'loadModel']);
+  expect(Object.keys(js).sort()).toEqual(NAMES);
   using model = await js.createModel(oneGru(2, 3));
   expect(model.backend).toBe('js');
   using loaded = await js.loadModel(model.save(), { deterministic: true });
@@ -19,7 +20,7 @@ test('gru-wasm/js', async () => {
 describe.runIf(built)('with wasm', () => {
   test('gru-wasm: auto, wasm, deterministic, js', async () => {
     const index = await import('../../ts/index.ts');
-    expect(Object.keys(index).sort()).toEqual(['GruError', 'createGru', 'createModel', 'inspect', 'loadModel']);
+    expect(Object.keys(index).sort()).toEqual(NAMES);
     const { hasRelaxedSimd } = await import('../../ts/backends/wasm/index.ts');
     const best = hasRelaxedSimd() ? 'wasm-relaxed' : 'wasm-baseline';
     const weights = { kernel: numbers(18), recurrentKernel: numbers(27, 2), bias: numbers(18, 3) };

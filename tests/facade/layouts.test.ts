@@ -1,11 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { GruModel } from '../../ts/api/model.ts';
-import type { PytorchGruWeights } from '../../ts/formats/layouts/pytorch.ts';
+import type { PytorchWeights } from '../../ts/formats/layouts/pytorch.ts';
 import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
 import { recurrentWeights, transpose } from '../../ts/formats/layouts/canonical.ts';
 import type { TextbookGate } from '../../ts/formats/layouts/textbook.ts';
-import type { LayerSpec } from '../../ts/spec/spec.ts';
+import { lstmSpec } from '../../ts/formats/layouts/lstm.ts';
+import { rnnSpec } from '../../ts/formats/layouts/rnn.ts';
+import type { LayerSpec, LstmSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, type FixtureCase, fixtureCase, gruLayer, numbers, tensor } from './helpers.ts';
@@ -19,7 +21,7 @@ const CASES = readdirSync(FIXTURES)
 const seeds = CASES.filter(({ name }) => name.startsWith('seed_'));
 const torch = CASES.filter(({ name }) => /^torch_gru(cell)?_/.test(name));
 
-function stateDict({ model }: FixtureCase): PytorchGruWeights {
+function stateDict({ model }: FixtureCase): PytorchWeights {
   return { layout: 'pytorch', ...Object.fromEntries([...model].map(([key, tensor]) => [key, tensor.floats()])) };
 }
 
@@ -96,12 +98,12 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     const dict = Object.fromEntries(
       [...fixture.model.keys()].filter((key) => key.startsWith('gru.')).map((key) => [key.slice(4), floats(key)]),
     );
-    const grus = pytorchLayers(dict).map(({ suffix, forward, reverse }, k): LayerSpec => {
+    const grus = pytorchLayers('gru', dict).map(({ suffix, forward, reverse }, k): LayerSpec => {
       const inputSize = k === 0 ? 6 : 16;
       const sizes = { inputSize, hiddenSize: 8 };
       const weights = recurrentWeights({
-        forward: fromPytorch(forward, sizes, suffix),
-        reverse: fromPytorch(reverse!, sizes, `${suffix}_reverse`),
+        forward: fromPytorch('gru', forward, sizes, suffix),
+        reverse: fromPytorch('gru', reverse!, sizes, `${suffix}_reverse`),
       });
       return { name: `gru${suffix}`, type: 'gru', ...sizes, resetAfter: true, direction: 'bidirectional', weights };
     });
@@ -217,5 +219,73 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     );
     await expectError(() => api.createGru(null as never, keras), 'invalid_argument', 'null');
     await expectError(() => api.createGru(config, [] as never), 'invalid_argument', 'weights');
+  });
+});
+
+describe('LSTM and simple RNN', () => {
+  const [I, H] = [3, 2];
+  const config = { inputSize: I, hiddenSize: H };
+  const array = (length: number, seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + seed));
+  const stack = (gates: number, sum: (a: number, b: number) => Float32Array) => ({
+    'forward.input': array(gates * H * I, 1),
+    'forward.recurrent': array(gates * H * H, 2),
+    'forward.bias': sum(3, 4),
+  });
+
+  test.each([
+    ['lstm', 4],
+    ['rnn', 1],
+  ] as const)('%s: the layouts are the canonical form', (type, gates) => {
+    const rows = gates * H;
+    const biases = [array(rows, 3), array(rows, 4)] as const;
+    const bias = biases[0].map((b, i) => b + biases[1][i]!);
+    const expected = stack(gates, () => bias);
+    const spec = type === 'lstm' ? lstmSpec : rnnSpec;
+    const pytorch = {
+      layout: 'pytorch' as const,
+      weight_ih_l0: expected['forward.input'],
+      weight_hh_l0: expected['forward.recurrent'],
+      bias_ih_l0: biases[0],
+      bias_hh_l0: biases[1],
+    };
+    const keras = {
+      kernel: transpose(expected['forward.input'], rows, I),
+      recurrentKernel: transpose(expected['forward.recurrent'], rows, H),
+      bias,
+    };
+    const layer = { name: type, type, ...config, weights: expected };
+    expect(spec(config, pytorch).layers).toEqual([layer]);
+    expect(spec(config, keras).layers).toEqual([layer]);
+    const second = { ...pytorch, weight_ih_l1: array(rows * H, 5), weight_hh_l1: array(rows * H, 6) };
+    expect(spec(config, second).layers.map(({ name }) => name)).toEqual([`${type}_l0`, `${type}_l1`]);
+    const both = spec({ ...config, merge: 'sum' }, { forward: keras, reverse: keras });
+    expect(both.layers[0]).toMatchObject({ direction: 'bidirectional', merge: 'sum' });
+  });
+
+  test("lstm: the textbook's gates are i, f, g, o", () => {
+    const gate = (seed: number): TextbookGate => ({ kernel: array((H + I) * H, seed), bias: array(H, seed) });
+    const [inputGate, forgetGate, candidateCell, outputGate] = [gate(1), gate(2), gate(3), gate(4)] as const;
+    const gates = { layout: 'textbook' as const, outputGate, candidateCell, forgetGate, inputGate };
+    const [layer] = lstmSpec(config, gates).layers as [LstmSpec];
+    const inOrder = [inputGate, forgetGate, candidateCell, outputGate];
+    expect(layer.weights['forward.bias']).toEqual(Float32Array.from(inOrder.flatMap(({ bias }) => Array.from(bias!))));
+    inOrder.forEach(({ kernel }, g) => {
+      const rows = transpose(kernel as Float32Array, H + I, H);
+      const row = layer.weights['forward.input']!.subarray(g * H * I, g * H * I + I);
+      expect([...row]).toEqual([...rows.subarray(H, H + I)]);
+    });
+  });
+
+  test('what does not fit is named', async () => {
+    const { api } = BACKENDS[0]!;
+    const lstm = (weights: object) => () => api.createLstm(config, weights as never);
+    const dict = { layout: 'pytorch', weight_ih_l0: array(24, 1), weight_hh_l0: array(16, 1) };
+    await expectError(lstm({ ...dict, weight_hr_l0: array(2, 1) }), 'unsupported', "'weight_hr_l0'", 'proj_size');
+    await expectError(lstm({ ...dict, weight_ih_l0: array(18, 1) }), 'shape_mismatch', 'weight_ih_l0', '[8, 3]');
+    await expectError(lstm({ layout: 'textbook' }), 'dtype_mismatch', 'inputGate.kernel');
+    const rnn = () => api.createRnn(config, { layout: 'textbook' } as never);
+    await expectError(rnn, 'invalid_argument', 'layout', 'keras, pytorch');
+    const stray = () => api.createRnn({ ...config, resetAfter: true } as never, dict as never);
+    await expectError(stray, 'invalid_argument', "'resetAfter'");
   });
 });

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { GruError } from '../../ts/base/errors.ts';
 import * as index from '../../ts/index.ts';
 import * as js from '../../ts/js.ts';
+import type { ModelOptions } from '../../ts/api/api.ts';
 import { GruModel } from '../../ts/api/model.ts';
+import type { KerasWeights } from '../../ts/formats/layouts/keras.ts';
 import * as slim from '../../ts/slim.ts';
 import { GruStream } from '../../ts/stream/stream.ts';
 import { GruStreams } from '../../ts/stream/streams.ts';
@@ -284,10 +286,29 @@ describe.each(BACKENDS)('odd values on $name', ({ api }) => {
   });
 });
 
-type Api = Pick<typeof index, 'loadModel' | 'createModel' | 'createGru' | 'inspect'>;
+type Api = Pick<typeof index, 'loadModel' | 'createModel' | 'createGru' | 'createLstm' | 'createRnn' | 'inspect'>;
 const spec = oneGru(3, 5);
-const config = { inputSize: 2, hiddenSize: 3, resetAfter: true };
-const weights = { kernel: numbers(18), recurrentKernel: numbers(27), bias: numbers(18) };
+const config = { inputSize: 2, hiddenSize: 3 };
+
+function fromArrays<C>(
+  create: (config: C, weights: KerasWeights, options?: ModelOptions) => Promise<unknown>,
+  of: C,
+  gates: number,
+  biases = 1,
+): Call[] {
+  const bias = numbers(biases * gates * 3);
+  const weights = { kernel: numbers(gates * 6), recurrentKernel: numbers(gates * 9), bias };
+  return [
+    (odd) => create(bad(odd), weights),
+    (odd) => create(of, bad(odd)),
+    (odd) => create(of, weights, bad(odd)),
+    ...Object.keys(weights).map(
+      (key): Call =>
+        (odd) =>
+          create(of, bad({ ...weights, [key]: odd })),
+    ),
+  ];
+}
 
 /** By function, a call for each argument and option. */
 const MAKERS: Record<keyof Api, (of: Api) => Call[]> = {
@@ -309,16 +330,9 @@ const MAKERS: Record<keyof Api, (of: Api) => Call[]> = {
           of.createModel(spec, bad({ [key]: odd })),
     ),
   ],
-  createGru: (of) => [
-    (odd) => of.createGru(bad(odd), weights),
-    (odd) => of.createGru(config, bad(odd)),
-    (odd) => of.createGru(config, weights, bad(odd)),
-    ...Object.keys(weights).map(
-      (key): Call =>
-        (odd) =>
-          of.createGru(config, bad({ ...weights, [key]: odd })),
-    ),
-  ],
+  createGru: (of) => fromArrays(of.createGru, { ...config, resetAfter: true }, 3, 2),
+  createLstm: (of) => fromArrays(of.createLstm, config, 4),
+  createRnn: (of) => fromArrays(of.createRnn, config, 1),
 };
 
 describe('odd values at the functions of each entry', () => {

@@ -3,6 +3,8 @@ import { GruError } from '../base/errors.ts';
 import type { ImportedModel } from '../formats/report.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import { type GruConfig, type GruLayout, gruSpec } from '../formats/layouts/gru.ts';
+import { type LstmConfig, type LstmLayout, lstmSpec } from '../formats/layouts/lstm.ts';
+import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.ts';
 import { GruModel } from './model.ts';
 import { rememberBackend } from './origin.ts';
 import type { Inspection } from './inspect.ts';
@@ -12,7 +14,7 @@ import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
 import { checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
 
-/** Options of `createModel` and `createGru`. */
+/** Options of `createModel`, `createGru`, `createLstm` and `createRnn`. */
 export interface ModelOptions {
   /** What computes. `auto`, the default: wasm where it runs, else JavaScript. */
   backend?: 'auto' | 'wasm' | 'js' | undefined;
@@ -42,6 +44,10 @@ export interface GruApi {
   readonly createModel: (spec: ModelSpec, options?: ModelOptions) => Promise<GruModel>;
   /** Builds a GRU, or a stack of them, from arrays. */
   readonly createGru: (config: GruConfig, weights: GruLayout, options?: ModelOptions) => Promise<GruModel>;
+  /** Builds an LSTM, or a stack of them, from arrays. */
+  readonly createLstm: (config: LstmConfig, weights: LstmLayout, options?: ModelOptions) => Promise<GruModel>;
+  /** Builds a simple RNN, or a stack of them, from arrays. */
+  readonly createRnn: (config: RnnConfig, weights: RnnLayout, options?: ModelOptions) => Promise<GruModel>;
 }
 
 const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
@@ -60,6 +66,12 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
     const graph = imported.graph ?? resolveGraph(imported.spec);
     return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);
   }
+  function fromArrays<C, L>(name: string, toSpec: (config: C, weights: L) => ModelSpec) {
+    return async (config: C, weights: L, given: ModelOptions = {}) => {
+      const options = check(name, given, MODEL_OPTIONS);
+      return compile({ spec: copySpec(toSpec(config, weights)) }, options);
+    };
+  }
   return {
     async loadModel(source, given = {}) {
       const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS]);
@@ -76,10 +88,9 @@ export function createApi(resolve: (options: ModelOptions) => Promise<Backend>):
       if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
       return compile({ spec: copySpec(spec) }, options);
     },
-    async createGru(config, weights, given = {}) {
-      const options = check('createGru', given, MODEL_OPTIONS);
-      return compile({ spec: copySpec(gruSpec(config, weights)) }, options);
-    },
+    createGru: fromArrays('createGru', gruSpec),
+    createLstm: fromArrays('createLstm', lstmSpec),
+    createRnn: fromArrays('createRnn', rnnSpec),
   };
 }
 

@@ -4,6 +4,8 @@ import { ownBinaries } from '../backends/wasm/binaries.ts';
 import { wasmBackend } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
+import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
+import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import type { ReadOptions } from './read.ts';
@@ -75,7 +77,14 @@ export async function createModel(spec: ModelSpec, options?: ModelOptions): Prom
 /**
  * Makes a GRU from arrays in the layout of Keras (the default), PyTorch or the textbook. Its input is named `x`, (batch, steps,
  * inputSize); its output `y`, (batch, steps, hiddenSize), twice as wide for two directions that concatenate. The arrays are
- * copied.
+ * copied:
+ *
+ * - Keras: `kernel` (inputSize, 3 hiddenSize), `recurrentKernel` (hiddenSize, 3 hiddenSize), columns z, r, h, and `bias`, (2, 3 hiddenSize)
+ *   with `resetAfter`, else (3 hiddenSize);
+ * - PyTorch, with `resetAfter`: the state dict of an `nn.GRU`, `weight_ih_l0` (3 hiddenSize, inputSize), `weight_hh_l0` (3 hiddenSize,
+ *   hiddenSize), `bias_ih_l0`, `bias_hh_l0` (3 hiddenSize), rows r, z, n, of any number of layers, or of an `nn.GRUCell`;
+ * - the textbook, without `resetAfter`: `updateGate`, `resetGate` and `candidateHidden`, a `kernel` (hiddenSize + inputSize, hiddenSize)
+ *   with the rows of the hidden state first and a `bias` (hiddenSize) each.
  *
  * @throws GruError `shape_mismatch` or `dtype_mismatch` naming the tensor, `invalid_spec`, `invalid_argument`,
  *   `out_of_memory`, `backend_unavailable`.
@@ -86,4 +95,44 @@ export async function createModel(spec: ModelSpec, options?: ModelOptions): Prom
  */
 export async function createGru(config: GruConfig, weights: GruLayout, options?: ModelOptions): Promise<GruModel> {
   return api.createGru(config, weights, options);
+}
+
+/**
+ * Makes an LSTM from arrays in the layout of Keras (the default), PyTorch or the textbook. Its input is named `x`, (batch, steps,
+ * inputSize); its output `y`, (batch, steps, hiddenSize), twice as wide for two directions that concatenate; its final states are
+ * `{ hidden, cell }`, (directions, batch, hiddenSize) each. The arrays are copied:
+ *
+ * - Keras: `kernel` (inputSize, 4 hiddenSize), `recurrentKernel` (hiddenSize, 4 hiddenSize), `bias` (4 hiddenSize), columns i, f, c, o;
+ * - PyTorch: the state dict of an `nn.LSTM`, `weight_ih_l0` (4 hiddenSize, inputSize), `weight_hh_l0` (4 hiddenSize, hiddenSize),
+ *   `bias_ih_l0`, `bias_hh_l0` (4 hiddenSize), rows i, f, g, o, of any number of layers, or of an `nn.LSTMCell`;
+ * - the textbook: `inputGate`, `forgetGate`, `candidateCell` and `outputGate`, a `kernel` (hiddenSize + inputSize, hiddenSize) with the
+ *   rows of the hidden state first and a `bias` (hiddenSize) each.
+ *
+ * @throws GruError `shape_mismatch` or `dtype_mismatch` naming the tensor, `unsupported` for weights of a projection (`weight_hr_l0`),
+ *   `invalid_spec`, `invalid_argument`, `out_of_memory`, `backend_unavailable`.
+ *
+ * @example
+ * const lstm = await createLstm({ inputSize: 4, hiddenSize: 8 }, { kernel, recurrentKernel, bias });
+ * const { output, states } = lstm.run({ data, shape: [batch, steps, 4] }); // states.lstm is { hidden, cell }
+ */
+export async function createLstm(config: LstmConfig, weights: LstmLayout, options?: ModelOptions): Promise<GruModel> {
+  return api.createLstm(config, weights, options);
+}
+
+/**
+ * Makes a simple RNN (Elman's) from arrays in the layout of Keras (the default) or PyTorch. Input and output are as those of
+ * {@link createGru}. The arrays are copied:
+ *
+ * - Keras: `kernel` (inputSize, hiddenSize), `recurrentKernel` (hiddenSize, hiddenSize), `bias` (hiddenSize);
+ * - PyTorch: the state dict of an `nn.RNN`, `weight_ih_l0` (hiddenSize, inputSize), `weight_hh_l0` (hiddenSize, hiddenSize),
+ *   `bias_ih_l0`, `bias_hh_l0` (hiddenSize), of any number of layers, or of an `nn.RNNCell`; `activation: 'relu'` is its
+ *   `nonlinearity='relu'`.
+ *
+ * @throws GruError as {@link createGru}.
+ *
+ * @example
+ * const rnn = await createRnn({ inputSize: 4, hiddenSize: 8, activation: 'relu' }, { layout: 'pytorch', ...stateDict });
+ */
+export async function createRnn(config: RnnConfig, weights: RnnLayout, options?: ModelOptions): Promise<GruModel> {
+  return api.createRnn(config, weights, options);
 }

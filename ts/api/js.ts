@@ -17,3 +17,7 @@ export const inspect: GruApi['inspect'] = api.inspect;
 export const createModel: GruApi['createModel'] = api.createModel;
 /** `createGru` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const createGru: GruApi['createGru'] = api.createGru;
+/** `createLstm` of `gru-wasm` on the JS backend: no WebAssembly. */
+export const createLstm: GruApi['createLstm'] = api.createLstm;
+/** `createRnn` of `gru-wasm` on the JS backend: no WebAssembly. */
+export const createRnn: GruApi['createRnn'] = api.createRnn;

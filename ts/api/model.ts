@@ -69,7 +69,7 @@ export interface SaveOptions {
 }
 
 /**
- * A model ready to run. Made by `loadModel`, `createModel` or `createGru`.
+ * A model ready to run. Made by `loadModel`, `createModel`, `createGru` and their like.
  *
  * @example
  * const { output, states } = model.run({ data, shape: [batch, steps, size] });

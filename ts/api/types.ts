@@ -4,11 +4,20 @@ export { GruError, type GruErrorCode } from '../base/errors.ts';
 export type { FlowOptions, StepSource } from '../stream/flow.ts';
 export type { ImportContext, ImportedModel, ImportedTensor, ImportOptions, ImportReport } from '../formats/report.ts';
 export type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
+export type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
+export type { RecurrentConfig } from '../formats/layouts/recurrent.ts';
+export type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
 export type { InputInfo, LayerInfo, ModelInfo, OutputInfo, StateInfo } from '../spec/info.ts';
 export type { ModelInput } from '../run/inputs.ts';
-export type { KerasDirection, KerasGruWeights } from '../formats/layouts/keras.ts';
-export type { PytorchGruWeights, PytorchKey } from '../formats/layouts/pytorch.ts';
-export type { TextbookDirection, TextbookGate, TextbookGruWeights } from '../formats/layouts/textbook.ts';
+export type { KerasDirection, KerasWeights } from '../formats/layouts/keras.ts';
+export type { PytorchKey, PytorchWeights } from '../formats/layouts/pytorch.ts';
+export type {
+  TextbookDirection,
+  TextbookGate,
+  TextbookGruWeights,
+  TextbookLstmDirection,
+  TextbookLstmWeights,
+} from '../formats/layouts/textbook.ts';
 export type { GruModel, RunOptions, SaveOptions } from './model.ts';
 export type { RunResult } from '../run/result.ts';
 export type { Inspection } from './inspect.ts';

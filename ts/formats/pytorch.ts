@@ -17,9 +17,11 @@ export type {
   PytorchGru,
   PytorchLayer,
   PytorchLinear,
+  PytorchLstm,
   PytorchMerge,
   PytorchModule,
   PytorchOptions,
+  PytorchRnn,
   PytorchStep,
 } from './pytorch/options.ts';
 

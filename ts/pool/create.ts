@@ -34,7 +34,7 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
     }
     const backend = backendOf(model);
     if (!backend) {
-      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
+      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel, createGru or their like');
     }
     const read = readPoolOptions(options);
     const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;

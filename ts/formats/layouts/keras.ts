@@ -1,6 +1,9 @@
 import { type DirectionWeights, foldBiases, type RecurrentSizes, toFloats, transpose } from './canonical.ts';
 
-/** Weights of one direction as Keras's recurrent layers hold them: columns are gates, a GRU's in the order z, r, h. */
+/**
+ * Weights of one direction as Keras's recurrent layers hold them. Columns are gates: 3 of a GRU in the order z, r, h, 4 of an LSTM in
+ * the order i, f, c, o, 1 of a SimpleRNN.
+ */
 export interface KerasDirection {
   /** (inputSize, gates * hiddenSize) */
   kernel: ArrayLike<number>;
@@ -10,10 +13,12 @@ export interface KerasDirection {
   bias?: ArrayLike<number> | undefined;
 }
 
-/** Weights of a gru layer as Keras holds them. The default layout. */
-export type KerasGruWeights = { layout?: 'keras' | undefined } & (
+/** Weights of a recurrent layer as Keras holds them. The default layout. */
+export type KerasWeights = { layout?: 'keras' | undefined } & (
   KerasDirection | { forward: KerasDirection; reverse: KerasDirection }
 );
+
+export const KERAS_KEYS = ['kernel', 'recurrentKernel', 'bias'] as const;
 
 /** A GRU's arrays to the canonical form. `name` is put before tensors' names in errors. */
 export function fromKeras(

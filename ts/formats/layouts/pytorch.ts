@@ -1,15 +1,25 @@
 import { GruError } from '../../base/errors.ts';
 import { type DirectionWeights, foldBiases, type RecurrentSizes, toFloats } from './canonical.ts';
 
-/** The name of a tensor in the state dict of `torch.nn.GRU`, or (without `_l0`) of `torch.nn.GRUCell`. */
+/** The modules of PyTorch by the layer that they become, and how many gates they have: rows of weight_hh for each of its columns. */
+export const MODULES = {
+  rnn: { module: 'nn.RNN', gates: 1 },
+  gru: { module: 'nn.GRU', gates: 3 },
+  lstm: { module: 'nn.LSTM', gates: 4 },
+} as const;
+
+export type RecurrentType = keyof typeof MODULES;
+
+/** The name of a tensor in the state dict of `torch.nn.GRU` and its like, or (without `_l0`) of `torch.nn.GRUCell`. */
 export type PytorchKey = `${'weight' | 'bias'}_${'ih' | 'hh'}${'' | `_l${number}` | `_l${number}_reverse`}`;
 
 /**
- * The state dict of a `torch.nn.GRU`: for each layer k `weight_ih_lk` (3 hiddenSize, size of its input), `weight_hh_lk`
- * (3 hiddenSize, hiddenSize), `bias_ih_lk` and `bias_hh_lk` (3 hiddenSize), rows in the gate order r, z, n; the second
- * direction's with `_reverse`. Of a `torch.nn.GRUCell`: the same without `_lk`. `resetAfter` is true there.
+ * The state dict of a `torch.nn.GRU`, `nn.LSTM` or `nn.RNN`: for each layer k `weight_ih_lk` (gates * hiddenSize, size of its input),
+ * `weight_hh_lk` (gates * hiddenSize, hiddenSize), `bias_ih_lk` and `bias_hh_lk` (gates * hiddenSize); the second direction's with
+ * `_reverse`. Rows are gates: 3 of a GRU in the order r, z, n (`resetAfter` is true there), 4 of an LSTM in the order i, f, g, o, 1 of
+ * an RNN. Of a `GRUCell`, `LSTMCell` or `RNNCell`: the same without `_lk`.
  */
-export type PytorchGruWeights = { layout: 'pytorch' } & Partial<Record<PytorchKey, ArrayLike<number>>>;
+export type PytorchWeights = { layout: 'pytorch' } & Partial<Record<PytorchKey, ArrayLike<number>>>;
 
 /** Tensors of one direction of one layer. */
 export interface PytorchDirection {
@@ -21,13 +31,15 @@ export interface PytorchDirection {
 
 /** One direction of one layer to the canonical form. `suffix` ends tensors' names in errors. */
 export function fromPytorch(
+  type: RecurrentType,
   { weightIh, weightHh, biasIh, biasHh }: PytorchDirection,
   { inputSize, hiddenSize }: RecurrentSizes,
   suffix = '',
 ): DirectionWeights {
+  const rows = MODULES[type].gates * hiddenSize;
   const read = (name: string, data: unknown, columns?: number) => {
-    const shape = columns === undefined ? [3 * hiddenSize] : [3 * hiddenSize, columns];
-    return toZrn(toFloats(`${name}${suffix}`, data, shape));
+    const floats = toFloats(`${name}${suffix}`, data, columns === undefined ? [rows] : [rows, columns]);
+    return type === 'gru' ? toZrn(floats) : floats;
   };
   return {
     input: read('weight_ih', weightIh, inputSize),
@@ -36,7 +48,7 @@ export function fromPytorch(
       biasIh === undefined ? undefined : read('bias_ih', biasIh),
       biasHh === undefined ? undefined : read('bias_hh', biasHh),
       hiddenSize,
-      true,
+      type === 'gru',
     ),
   };
 }
@@ -50,25 +62,43 @@ function toZrn(data: Float32Array): Float32Array {
   return data;
 }
 
+/** A tensor of nn.GRU and its like or, without `_lk`, of nn.GRUCell. */
+export const RECURRENT_TENSOR = /^(?:weight|bias)_(?:ih|hh)(?:(_l\d+)(?:_reverse)?)?$/;
+
+/** What nn.LSTM has with `proj_size`: the matrix that makes its hidden states smaller than its cells. */
+export const PROJECTION = /^weight_hr_l\d+(?:_reverse)?$/;
+
+/** The error for the matrix of a projection. */
+export function projectionError(name: string): GruError {
+  return new GruError(
+    'unsupported',
+    `'${name}' projects the hidden state of an nn.LSTM (proj_size), which is not supported; supported: nn.LSTM without proj_size`,
+  );
+}
+
 /**
  * Sorts a state dict into layers.
  *
- * @throws GruError `invalid_argument` for a key that is none, a gap in the layers, or layers with and without `_reverse`.
+ * @throws GruError `invalid_argument` for a key that is none, a gap in the layers, or layers with and without `_reverse`;
+ *   `unsupported` for a projection.
  */
-export function pytorchLayers(weights: Record<string, unknown>): {
+export function pytorchLayers(
+  type: RecurrentType,
+  weights: Record<string, unknown>,
+): {
   suffix: string;
   forward: PytorchDirection;
   reverse: PytorchDirection | undefined;
 }[] {
-  const keys = Object.keys(weights).filter((key) => key !== 'layout' && weights[key] !== undefined);
+  const { module } = MODULES[type];
+  const keys = Object.keys(weights).filter((key) => weights[key] !== undefined);
   const suffixes = new Set<string>();
   for (const key of keys) {
-    const match = /^(?:weight|bias)_(?:ih|hh)(_l\d+)?(_reverse)?$/.exec(key);
-    if (!match || (match[2] && !match[1])) {
-      throw new GruError(
-        'invalid_argument',
-        `'${key}' is no tensor of a PyTorch GRU, like weight_ih_l0 or bias_hh_l0_reverse`,
-      );
+    if (PROJECTION.test(key)) throw projectionError(key);
+    const match = RECURRENT_TENSOR.exec(key);
+    if (!match) {
+      const text = `'${key}' is no tensor of ${module}, like weight_ih_l0 or bias_hh_l0_reverse`;
+      throw new GruError('invalid_argument', text);
     }
     suffixes.add(match[1] ?? '');
   }
@@ -78,7 +108,7 @@ export function pytorchLayers(weights: Record<string, unknown>): {
   return Array.from({ length: suffixes.size }, (_, k) => {
     const suffix = isCell ? '' : `_l${k}`;
     if (!suffixes.has(suffix) || (isCell && k > 0)) {
-      const what = isCell ? 'weights of a GRUCell and of a GRU are mixed' : `layer ${k} has no weights`;
+      const what = isCell ? `weights of ${module}Cell and of ${module} are mixed` : `layer ${k} has no weights`;
       throw new GruError('invalid_argument', `${what}: got ${keys.join(', ')}`);
     }
     const direction = (end: string): PytorchDirection => ({

@@ -20,16 +20,42 @@ export type TextbookGruWeights = { layout: 'textbook' } & (
   TextbookDirection | { forward: TextbookDirection; reverse: TextbookDirection }
 );
 
-/** The three Dense layers to the canonical form. `name` is put before tensors' names in errors. */
-export function fromTextbook(
-  weights: TextbookDirection,
+/** Weights of one direction of an LSTM as four Dense layers: `candidateCell` is the gate g. */
+export interface TextbookLstmDirection {
+  inputGate: TextbookGate;
+  forgetGate: TextbookGate;
+  candidateCell: TextbookGate;
+  outputGate: TextbookGate;
+}
+
+/** Weights of an lstm layer as four Dense layers. */
+export type TextbookLstmWeights = { layout: 'textbook' } & (
+  TextbookLstmDirection | { forward: TextbookLstmDirection; reverse: TextbookLstmDirection }
+);
+
+/** The gates of a GRU in the canonical order z, r, n. */
+export const GRU_GATES = ['updateGate', 'resetGate', 'candidateHidden'] as const;
+
+/** The gates of an LSTM in the canonical order i, f, g, o. */
+export const LSTM_GATES = ['inputGate', 'forgetGate', 'candidateCell', 'outputGate'] as const;
+
+/** A GRU's three Dense layers to the canonical form. `name` is put before tensors' names in errors. */
+export function fromTextbook(weights: TextbookDirection, sizes: RecurrentSizes, name = ''): DirectionWeights {
+  return gatesFromTextbook(GRU_GATES, weights, sizes, name);
+}
+
+/** A Dense layer a gate, in the order of the rows. */
+export function gatesFromTextbook<G extends string>(
+  gates: readonly G[],
+  weights: Record<G, TextbookGate>,
   { inputSize, hiddenSize }: RecurrentSizes,
   name = '',
 ): DirectionWeights {
-  const input = new Float32Array(3 * hiddenSize * inputSize);
-  const recurrent = new Float32Array(3 * hiddenSize * hiddenSize);
-  const bias = new Float32Array(3 * hiddenSize);
-  (['updateGate', 'resetGate', 'candidateHidden'] as const).forEach((gate, g) => {
+  const rows = gates.length * hiddenSize;
+  const input = new Float32Array(rows * inputSize);
+  const recurrent = new Float32Array(rows * hiddenSize);
+  const bias = new Float32Array(rows);
+  gates.forEach((gate, g) => {
     const { kernel, bias: gateBias } = (weights[gate] as Partial<TextbookGate> | undefined) ?? {};
     const floats = toFloats(`${name}${gate}.kernel`, kernel, [hiddenSize + inputSize, hiddenSize]);
     for (let j = 0; j < hiddenSize; j++) {

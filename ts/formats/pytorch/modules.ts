@@ -1,10 +1,21 @@
 import { shapeText } from '../../base/tensor.ts';
+import { MODULES, PROJECTION, RECURRENT_TENSOR, type RecurrentType } from '../layouts/pytorch.ts';
 
 /** Shapes of tensors by name; a string says what something else is. */
 export type Shapes = ReadonlyMap<string, readonly number[] | string>;
 
 /** What the tensors of a module look like. */
-export type ModuleKind = 'GRU' | 'GRUCell' | 'LSTM' | 'RNN' | 'Linear' | 'Embedding or Linear without bias' | 'other';
+export type ModuleKind =
+  | 'GRU'
+  | 'GRUCell'
+  | 'LSTM'
+  | 'LSTMCell'
+  | 'LSTM with proj_size'
+  | 'RNN'
+  | 'RNNCell'
+  | 'Linear'
+  | 'Embedding or Linear without bias'
+  | 'other';
 
 /** Tensors of one module by the last part of their names. */
 export interface ModuleTensors {
@@ -12,9 +23,6 @@ export interface ModuleTensors {
   name: string;
   tensors: Map<string, readonly number[] | string>;
 }
-
-/** A tensor of nn.GRU or, without `_lk`, nn.GRUCell. */
-export const GRU_TENSOR = /^(?:weight|bias)_(?:ih|hh)(?:_l\d+(?:_reverse)?)?$/;
 
 /** The part of a tensor's name before its last dot, and the part after it. */
 export function splitName(name: string): [module: string, tensor: string] {
@@ -34,17 +42,40 @@ export function listModules(shapes: Shapes): ModuleTensors[] {
   return [...modules.values()];
 }
 
-/** Kinds of recurrent modules by the number of gates: rows of weight_hh for each of its columns. */
-const BY_GATES: Record<number, ModuleKind> = { 1: 'RNN', 3: 'GRU', 4: 'LSTM' };
+/** The type of recurrent module with such a weight_hh. */
+export function typeByShape([rows, columns, ...more]: readonly number[]): RecurrentType | undefined {
+  if (rows === undefined || columns === undefined || more.length > 0) return undefined;
+  return (Object.keys(MODULES) as RecurrentType[]).find((type) => rows === MODULES[type].gates * columns);
+}
+
+/** The layer that a module becomes, if it is a recurrent one that is supported. */
+export function recurrentType(kind: ModuleKind): RecurrentType | undefined {
+  return RECURRENT_KINDS[kind];
+}
+
+const RECURRENT_KINDS: Partial<Record<ModuleKind, RecurrentType>> = {
+  GRU: 'gru',
+  GRUCell: 'gru',
+  LSTM: 'lstm',
+  LSTMCell: 'lstm',
+  RNN: 'rnn',
+  RNNCell: 'rnn',
+};
+
+/** Whether the tensors are named as those of a recurrent module, whatever their shapes. */
+export function looksRecurrent({ tensors }: ModuleTensors): boolean {
+  return tensors.has('weight_hh_l0') || tensors.has('weight_hh');
+}
 
 export function moduleKind({ tensors }: ModuleTensors): ModuleKind {
   const names = [...tensors.keys()];
   const recurrent = tensors.get('weight_hh_l0') ?? tensors.get('weight_hh');
   if (recurrent && typeof recurrent !== 'string' && recurrent.length === 2) {
-    const kind = BY_GATES[recurrent[0]! / recurrent[1]!] ?? 'other';
-    if (kind !== 'GRU') return kind;
-    if (!names.every((name) => GRU_TENSOR.test(name))) return 'other';
-    return tensors.has('weight_hh') ? 'GRUCell' : 'GRU';
+    if (names.some((name) => PROJECTION.test(name))) return 'LSTM with proj_size';
+    const type = typeByShape(recurrent);
+    if (!type || !names.every((name) => RECURRENT_TENSOR.test(name))) return 'other';
+    const module = type.toUpperCase() as Uppercase<RecurrentType>;
+    return tensors.has('weight_hh') ? `${module}Cell` : module;
   }
   const weight = tensors.get('weight');
   const bias = tensors.get('bias');
@@ -58,8 +89,9 @@ export function describeModules(shapes: Shapes): string {
   const modules = listModules(shapes);
   const shown = modules.slice(0, 20).map((module) => {
     const kind = moduleKind(module);
-    // What makes it no GRU comes first.
-    const strange = [...module.tensors].sort(([a], [b]) => Number(GRU_TENSOR.test(a)) - Number(GRU_TENSOR.test(b)));
+    // What makes it no recurrent module comes first.
+    const known = (name: string) => Number(RECURRENT_TENSOR.test(name));
+    const strange = [...module.tensors].sort(([a], [b]) => known(a) - known(b));
     const first = strange
       .slice(0, 4)
       .map(([name, shape]) => `${name} ${typeof shape === 'string' ? shape : shapeText(shape)}`);
@@ -75,9 +107,10 @@ export function suggestLayers(shapes: Shapes): string {
   const lines = listModules(shapes).map((module) => {
     const kind = moduleKind(module);
     const name = JSON.stringify(module.name).replaceAll('"', "'");
-    if (kind === 'GRU' || kind === 'GRUCell') {
+    const type = recurrentType(kind);
+    if (type) {
       recurrentSeen = true;
-      return `{ gru: ${name} }`;
+      return `{ ${type}: ${name} }`;
     }
     if (kind === 'Linear') return `{ linear: ${name} }`;
     if (kind.startsWith('Embedding')) return recurrentSeen ? `{ linear: ${name} }` : `{ embedding: ${name} }`;

@@ -1,6 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import type { Activation, InputSpec, ValueRef } from '../../spec/spec.ts';
 import { describe, isRecord } from '../../base/tensor.ts';
+import { MODULES } from '../layouts/pytorch.ts';
 
 /**
  * A module of the state dict: the start of its tensors' names, without the last dot (`encoder.gru`; '' for tensors without a
@@ -21,20 +22,42 @@ export interface PytorchEmbedding extends PytorchLayerBase {
   embedding: PytorchModule;
 }
 
-/** `nn.GRU` (all its layers and directions, counted from the tensors) or `nn.GRUCell` (run over a sequence). */
-export interface PytorchGru extends PytorchLayerBase {
-  gru: PytorchModule;
+/** What all recurrent modules have. */
+interface PytorchRecurrent extends PytorchLayerBase {
   /**
    * What the next layer reads. `sequence` (the default): `output`. `last`: the last layer's final states `h_n`, those of
-   * the two directions one after the other (`torch.cat((h_n[-2], h_n[-1]), 1)`). `output[:, -1]` of a bidirectional GRU is
+   * the two directions one after the other (`torch.cat((h_n[-2], h_n[-1]), 1)`). `output[:, -1]` of two directions is
    * another value: see {@link PytorchStep}.
    */
   returns?: 'sequence' | 'last' | undefined;
   /**
-   * Where the initial states come from: the name of a GRU with as many layers and directions (its final states), or values of
-   * one row a sequence in the order of `h_0`. Default: zeros, or what `run` is given.
+   * Where the initial hidden states come from: the name of a recurrent module with as many layers and directions (its final states),
+   * values of one row a sequence in the order of `h_0`, or the name of a tensor of the state dict (a learned `h_0` of one sequence).
+   * Default: zeros, or what `run` is given.
    */
   initialState?: ValueRef | ValueRef[] | undefined;
+}
+
+/** `nn.GRU` (all its layers and directions, counted from the tensors) or `nn.GRUCell` (run over a sequence). */
+export interface PytorchGru extends PytorchRecurrent {
+  gru: PytorchModule;
+}
+
+/** `nn.LSTM` (all its layers and directions, counted from the tensors) or `nn.LSTMCell` (run over a sequence). */
+export interface PytorchLstm extends PytorchRecurrent {
+  lstm: PytorchModule;
+  /**
+   * Where the initial cell states come from, as `initialState` says it of `c_0`. Left out where `initialState` is the name of an
+   * LSTM: both of its final states. Left out beside another `initialState`: zeros.
+   */
+  initialCell?: ValueRef | ValueRef[] | undefined;
+}
+
+/** `nn.RNN` (all its layers and directions, counted from the tensors) or `nn.RNNCell` (run over a sequence). */
+export interface PytorchRnn extends PytorchRecurrent {
+  rnn: PytorchModule;
+  /** As the module was made with; a state dict does not say it. Default `tanh`. */
+  nonlinearity?: 'tanh' | 'relu' | undefined;
 }
 
 /** `nn.Linear`. */
@@ -61,7 +84,14 @@ export type PytorchMerge = { name?: string | undefined } & (
 
 /** A line of a module's `forward`. */
 export type PytorchLayer =
-  PytorchEmbedding | PytorchGru | PytorchLinear | PytorchActivation | PytorchStep | PytorchMerge;
+  | PytorchEmbedding
+  | PytorchGru
+  | PytorchLstm
+  | PytorchRnn
+  | PytorchLinear
+  | PytorchActivation
+  | PytorchStep
+  | PytorchMerge;
 
 /**
  * What a state dict does not say.
@@ -70,7 +100,7 @@ export type PytorchLayer =
  * loadModel('tagger.pt', { pytorch: { layers: [{ embedding: 'embedding' }, { gru: 'rnn' }, { linear: 'fc' }] } });
  */
 export interface PytorchOptions {
-  /** The model's `forward`, line by line, in order. May be left out for a file with a single GRU or GRUCell. */
+  /** The model's `forward`, line by line, in order. May be left out for a file with a single recurrent module. */
   layers?: PytorchLayer[] | undefined;
   /** What the model takes. Default: one input, `input`, as the first layer needs it. */
   inputs?: InputSpec[] | undefined;
@@ -85,10 +115,14 @@ export interface PytorchOptions {
   stateDict?: string | undefined;
 }
 
+const RECURRENT = ['name', 'from', 'returns', 'initialState'];
+
 /** Fields of each kind of layer, by the field that names the kind. */
 const FIELDS: Record<string, readonly string[]> = {
   embedding: ['name', 'from'],
-  gru: ['name', 'from', 'returns', 'initialState'],
+  gru: RECURRENT,
+  lstm: [...RECURRENT, 'initialCell'],
+  rnn: [...RECURRENT, 'nonlinearity'],
   linear: ['name', 'from', 'activation'],
   activation: ['name', 'from'],
   step: ['name', 'from'],
@@ -97,7 +131,13 @@ const FIELDS: Record<string, readonly string[]> = {
   mul: ['name'],
 };
 
-export type PytorchKind = 'embedding' | 'gru' | 'linear' | 'activation' | 'step' | 'concat' | 'sum' | 'mul';
+export type PytorchKind =
+  'embedding' | 'gru' | 'lstm' | 'rnn' | 'linear' | 'activation' | 'step' | 'concat' | 'sum' | 'mul';
+
+/** Whether a layer is a module of the state dict. */
+export function isModule(kind: PytorchKind): boolean {
+  return kind === 'embedding' || kind === 'linear' || Object.hasOwn(MODULES, kind);
+}
 
 function invalid(message: string): GruError {
   return new GruError('invalid_argument', message);
@@ -149,7 +189,7 @@ function checkLayer(layer: unknown, where: string): void {
       throw invalid(`${where}.${field} must be a string, got ${describe(value)}`);
   }
   const value = layer[kind];
-  if (['embedding', 'gru', 'linear'].includes(kind)) {
+  if (isModule(kind)) {
     if (typeof value !== 'string' && !(isRecord(value) && isStrings(Object.values(value)))) {
       throw invalid(`${where}.${kind} must be the name of a module or names of tensors, got ${describe(value)}`);
     }
@@ -157,12 +197,18 @@ function checkLayer(layer: unknown, where: string): void {
   if (['concat', 'sum', 'mul'].includes(kind) && !isStrings(value)) {
     throw invalid(`${where}.${kind} must be an array of names, got ${describe(value)}`);
   }
-  const { returns, initialState } = layer;
+  const { returns, nonlinearity } = layer;
   if (returns !== undefined && returns !== 'sequence' && returns !== 'last') {
     throw invalid(`${where}.returns must be sequence or last, got ${describe(returns)}`);
   }
-  if (initialState !== undefined && typeof initialState !== 'string' && !isStrings(initialState)) {
-    throw invalid(`${where}.initialState must be a name or an array of names, got ${describe(initialState)}`);
+  if (nonlinearity !== undefined && nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
+    throw invalid(`${where}.nonlinearity must be tanh or relu, got ${describe(nonlinearity)}`);
+  }
+  for (const field of ['initialState', 'initialCell']) {
+    const value = layer[field];
+    if (value !== undefined && typeof value !== 'string' && !isStrings(value)) {
+      throw invalid(`${where}.${field} must be a name or an array of names, got ${describe(value)}`);
+    }
   }
 }
 

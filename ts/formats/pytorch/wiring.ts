@@ -1,29 +1,36 @@
 import { GruError } from '../../base/errors.ts';
-import type { Activation, GruSpec, InputSpec, LayerSpec, ModelSpec, ValueRef } from '../../spec/spec.ts';
-import { gruTensorNames, type PendingGru, readGru } from './gru.ts';
-import { describeModules, listModules, moduleKind, suggestLayers } from './modules.ts';
+import { shapeText } from '../../base/tensor.ts';
+import type { Activation, InputSpec, LayerSpec, ModelSpec, ValueRef } from '../../spec/spec.ts';
+import { MODULES, PROJECTION, projectionError, RECURRENT_TENSOR, type RecurrentType } from '../layouts/pytorch.ts';
+import { InitialStates } from './initial.ts';
+import { type Pending, type PendingRecurrent, readRecurrent, recurrentTensorNames } from './recurrent.ts';
+import {
+  describeModules,
+  listModules,
+  looksRecurrent,
+  moduleKind,
+  type ModuleTensors,
+  recurrentType,
+  suggestLayers,
+} from './modules.ts';
 import type {
   PytorchEmbedding,
+  PytorchKind,
   PytorchGru,
   PytorchLayer,
   PytorchLinear,
+  PytorchLstm,
   PytorchModule,
   PytorchOptions,
+  PytorchRnn,
 } from './options.ts';
-import { layerKindOf } from './options.ts';
+import { isModule, layerKindOf } from './options.ts';
 import type { Tensors } from './tensors.ts';
-
-/** A layer of the spec whose weights are still in the file. */
-interface Pending {
-  name: string;
-  inputs?: ValueRef[];
-  load: () => Promise<LayerSpec>;
-}
 
 /** Makes a spec of the modules of a state dict, wired as `layers` says. */
 export async function wire(tensors: Tensors, options: PytorchOptions, conventions: string[]): Promise<ModelSpec> {
-  const layers = options.layers ?? loneGru(tensors);
-  const wiring = new Wiring(tensors, conventions);
+  const layers = options.layers ?? loneModule(tensors);
+  const wiring = new Wiring(tensors, conventions, options.inputs?.[0]?.name);
   const input = options.inputs === undefined ? undefined : [...options.inputs];
   for (const layer of layers) wiring.add(layer, input === undefined && wiring.isEmpty);
   tensors.checkAllUsed();
@@ -35,16 +42,43 @@ export async function wire(tensors: Tensors, options: PytorchOptions, convention
   };
 }
 
-/** The only module, if that is a GRU. @throws GruError `unsupported` saying how to wire the modules. */
-function loneGru(tensors: Tensors): PytorchLayer[] {
+/** The only module, if that is a recurrent one. @throws GruError `unsupported` saying how to wire the modules. */
+function loneModule(tensors: Tensors): PytorchLayer[] {
   const shapes = tensors.shapes();
   const modules = listModules(shapes);
   const [first] = modules;
-  if (first && modules.length === 1 && ['GRU', 'GRUCell'].includes(moduleKind(first))) return [{ gru: first.name }];
+  if (first && modules.length === 1 && looksRecurrent(first)) {
+    const kind = moduleKind(first);
+    const type = recurrentType(kind);
+    if (type) return [{ [type]: first.name } as unknown as PytorchLayer];
+    throw notRecurrent(first);
+  }
   throw new GruError(
     'unsupported',
     `a state dict does not say how its modules are connected: ${describeModules(shapes)}; say it as the module's forward ` +
       `does, like ${suggestLayers(shapes)}`,
+  );
+}
+
+/** What keeps a module that looks like a recurrent one from being read. */
+function notRecurrent({ tensors }: ModuleTensors): GruError {
+  const names = [...tensors.keys()];
+  const projection = names.find((name) => PROJECTION.test(name));
+  if (projection !== undefined) return projectionError(projection);
+  const stray = names.find((name) => !RECURRENT_TENSOR.test(name));
+  if (stray !== undefined) {
+    return new GruError(
+      'unsupported',
+      `'${stray}' is no tensor of nn.RNN, nn.GRU or nn.LSTM, whose other tensors are there`,
+    );
+  }
+  const name = tensors.has('weight_hh') ? 'weight_hh' : 'weight_hh_l0';
+  const known = Object.values(MODULES).map(
+    ({ module, gates }) => `[${gates === 1 ? '' : `${gates} * `}n, n] of ${module}`,
+  );
+  return new GruError(
+    'unsupported',
+    `'${name}' has shape ${shapeText(tensors.get(name) as number[])}; it is ${known.join(', ')}`,
   );
 }
 
@@ -55,20 +89,33 @@ class Wiring {
   private readonly pending: Pending[] = [];
   private readonly names = new Set<string>();
   private readonly numbers = new Map<string, number>();
-  private readonly stacks = new Map<string, PendingGru[]>();
+  private readonly stacks = new Map<string, PendingRecurrent[]>();
   private readonly tensors: Tensors;
   private readonly conventions: string[];
+  private readonly firstInput: string | undefined;
+  private readonly initial: InitialStates;
 
-  constructor(tensors: Tensors, conventions: string[]) {
+  constructor(tensors: Tensors, conventions: string[], firstInput: string | undefined) {
     this.tensors = tensors;
     this.conventions = conventions;
+    this.firstInput = firstInput;
+    this.initial = new InitialStates(tensors, {
+      stack: (name) => this.stacks.get(name),
+      isValue: (name) => this.names.has(name) || this.stacks.has(name),
+      resolve: (ref) => this.resolve(ref),
+      add: (layer) => {
+        const name = this.unique(layer.name);
+        this.push({ ...layer, name });
+        return name;
+      },
+    });
   }
 
   get isEmpty(): boolean {
     return this.pending.length === 0;
   }
 
-  /** A reference as the user writes it: the name of a GRU stands for its last layer. */
+  /** A reference as the user writes it: the name of a recurrent module stands for its last layer. */
   resolve(ref: ValueRef): ValueRef {
     const [name, port] = splitRef(ref);
     const last = this.stacks.get(name)?.at(-1)?.spec.name ?? name;
@@ -77,7 +124,9 @@ class Wiring {
 
   async load(): Promise<LayerSpec[]> {
     const specs: LayerSpec[] = [];
-    for (const { inputs, load } of this.pending) specs.push({ ...(await load()), ...(inputs ? { inputs } : {}) });
+    for (const { name, inputs, load } of this.pending) {
+      specs.push({ ...(await load()), name, ...(inputs ? { inputs } : {}) });
+    }
     return specs;
   }
 
@@ -96,7 +145,9 @@ class Wiring {
       }
       this.push({ ...base, load: () => Promise.resolve(spec) });
     };
-    if ('gru' in layer) this.addGru(layer, name, inputs, first);
+    if ('gru' in layer) this.addRecurrent('gru', layer, layer.gru, name, inputs, first);
+    else if ('lstm' in layer) this.addRecurrent('lstm', layer, layer.lstm, name, inputs, first);
+    else if ('rnn' in layer) this.addRecurrent('rnn', layer, layer.rnn, name, inputs, first);
     else if ('embedding' in layer) this.push({ ...base, load: this.embedding(layer, name, first) });
     else if ('linear' in layer) this.push({ ...base, load: this.linear(layer, name, first) });
     else if ('activation' in layer) simple({ name, type: 'activation', activation: torchActivation(layer.activation) });
@@ -114,12 +165,16 @@ class Wiring {
     this.names.add(layer.name);
   }
 
-  private defaultName(kind: string, layer: PytorchLayer): string {
+  private defaultName(kind: PytorchKind, layer: PytorchLayer): string {
     const module: unknown = (layer as unknown as Record<string, unknown>)[kind];
-    const isModule = ['gru', 'embedding', 'linear'].includes(kind);
-    const name = isModule && typeof module === 'string' && module !== '' ? this.tensors.local(module) : kind;
+    const ofModule = isModule(kind);
+    const name = ofModule && typeof module === 'string' && module !== '' ? this.tensors.local(module) : kind;
+    return ofModule ? name : this.unique(name);
+  }
+
+  private unique(name: string): string {
     const taken = (n: string) => this.names.has(n) || this.stacks.has(n);
-    if (isModule || !taken(name)) return name;
+    if (!taken(name)) return name;
     // From where the search for this kind ended last.
     let i = this.numbers.get(name) ?? 1;
     while (taken(`${name}_${i}`)) i++;
@@ -127,17 +182,28 @@ class Wiring {
     return `${name}_${i}`;
   }
 
-  private addGru(layer: PytorchGru, name: string, inputs: ValueRef[] | undefined, first: boolean): void {
-    const stack = readGru(name, gruTensorNames(layer.gru, this.tensors), this.tensors);
-    const initial = this.initialStates(name, layer.initialState, stack);
-    if (first) this.input.size = stack[0]!.spec.inputSize;
+  private addRecurrent(
+    type: RecurrentType,
+    layer: PytorchGru | PytorchLstm | PytorchRnn,
+    module: PytorchModule,
+    name: string,
+    inputs: ValueRef[] | undefined,
+    first: boolean,
+  ): void {
+    const nonlinearity = 'nonlinearity' in layer ? layer.nonlinearity : undefined;
+    const names = recurrentTensorNames(type, module, this.tensors);
+    const stack = readRecurrent(type, name, names, this.tensors, nonlinearity);
+    const { inputSize, hiddenSize, direction = 'forward' } = stack[0]!.spec;
+    if (first) this.input.size = inputSize;
+    const source = inputs?.[0] ?? this.firstInput ?? this.input.name;
+    const initial = this.initial.read(layer, name, stack, source);
     stack.forEach(({ spec, load }, k) => {
       const isLast = k === stack.length - 1;
-      const extra: Partial<GruSpec> = {
+      const extra = {
         ...(isLast && layer.returns ? { returns: layer.returns } : {}),
         ...(initial ? { initialState: initial[k]! } : {}),
       };
-      const reads = k === 0 ? inputs : [stack[k - 1]!.spec.name];
+      const reads = k > 0 ? [stack[k - 1]!.spec.name] : initial ? [source] : inputs;
       this.push({
         name: spec.name,
         ...(reads ? { inputs: reads } : {}),
@@ -145,33 +211,14 @@ class Wiring {
       });
     });
     this.stacks.set(name, stack);
-    const { hiddenSize, direction = 'forward' } = stack[0]!.spec;
+    const form = {
+      gru: 'reset gate after the recurrent product',
+      lstm: 'gates i, f, g, o',
+      rnn: `nonlinearity ${nonlinearity ?? 'tanh (the state dict does not say)'}`,
+    }[type];
     this.conventions.push(
-      `gru '${name}': reset gate after the recurrent product, ${stack.length} layer(s), ${direction}, hidden size ${hiddenSize}`,
+      `${type} '${name}': ${form}, ${stack.length} layer(s), ${direction}, hidden size ${hiddenSize}`,
     );
-  }
-
-  /** References to the initial states of each layer, one a direction. */
-  private initialStates(
-    name: string,
-    given: PytorchGru['initialState'],
-    stack: PendingGru[],
-  ): ValueRef[][] | undefined {
-    if (given === undefined) return undefined;
-    const ports = (spec: PendingGru['spec']) =>
-      spec.direction === 'bidirectional' ? ['forwardState', 'reverseState'] : ['forwardState'];
-    const each = ports(stack[0]!.spec).length;
-    const source = typeof given === 'string' ? this.stacks.get(given) : undefined;
-    const refs = source
-      ? source.flatMap(({ spec }) => ports(spec).map((port) => `${spec.name}:${port}`))
-      : [given].flat().map((ref) => this.resolve(ref));
-    if (refs.length !== each * stack.length) {
-      throw new GruError(
-        'invalid_argument',
-        `gru '${name}': initialState gives ${refs.length} states, it has ${stack.length} layer(s) of ${each} direction(s)`,
-      );
-    }
-    return stack.map((_, k) => refs.slice(k * each, (k + 1) * each));
   }
 
   private embedding({ embedding }: PytorchEmbedding, name: string, first: boolean): () => Promise<LayerSpec> {
