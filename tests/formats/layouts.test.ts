@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { foldBiases, gruWeights, toFloats, transpose } from '../../ts/formats/layouts/canonical.ts';
+import { foldBiases, recurrentWeights, toFloats, transpose } from '../../ts/formats/layouts/canonical.ts';
 import { fromKeras } from '../../ts/formats/layouts/keras.ts';
 import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
 import { fromTextbook } from '../../ts/formats/layouts/textbook.ts';
@@ -66,15 +66,15 @@ describe('numbers', () => {
 
 test('weights of both directions are kept by their names', () => {
   const one = { input: count(1), recurrent: count(1, 1), bias: count(1, 2) };
-  expect(gruWeights({ forward: one, reverse: { input: count(1, 3), recurrent: count(1, 4) } })).toEqual({
+  expect(recurrentWeights({ forward: one, reverse: { input: count(1, 3), recurrent: count(1, 4) } })).toEqual({
     'forward.input': f32(0),
     'forward.recurrent': f32(1),
     'forward.bias': f32(2),
     'reverse.input': f32(3),
     'reverse.recurrent': f32(4),
   });
-  expect(gruWeights({ reverse: one })).toHaveProperty('reverse.input');
-  expect(gruWeights({})).toEqual({});
+  expect(recurrentWeights({ reverse: one })).toHaveProperty('reverse.input');
+  expect(recurrentWeights({})).toEqual({});
 });
 
 test("Keras's matrices are transposed, its biases are one row or two", () => {
@@ -92,17 +92,17 @@ test("PyTorch's rows come r, z, n", () => {
   const sizes = { inputSize: 2, hiddenSize: 1 };
   const weights = { weightIh: [1, 2, 3, 4, 5, 6], weightHh: [7, 8, 9] };
   const matrices = { input: f32(3, 4, 1, 2, 5, 6), recurrent: f32(8, 7, 9) };
-  expect(fromPytorch(weights, sizes)).toEqual(matrices);
-  expect(fromPytorch({ ...weights, biasIh: [1, 2, 3], biasHh: [10, 20, 30] }, sizes)).toEqual({ ...matrices, bias: f32(22, 11, 3), recurrentBias: f32(30) }); // prettier-ignore
-  expect(fromPytorch({ ...weights, biasIh: [1, 2, 3] }, sizes)).toEqual({ ...matrices, bias: f32(2, 1, 3) });
-  expect(fromPytorch({ ...weights, biasHh: [1, 2, 3] }, sizes)).toEqual({ ...matrices, bias: f32(2, 1, 0), recurrentBias: f32(3) }); // prettier-ignore
-  expect(() => fromPytorch({ ...weights, weightHh: [1] }, sizes, '_l3')).toThrow(/weight_hh_l3/);
+  expect(fromPytorch('gru', weights, sizes)).toEqual(matrices);
+  expect(fromPytorch('gru', { ...weights, biasIh: [1, 2, 3], biasHh: [10, 20, 30] }, sizes)).toEqual({ ...matrices, bias: f32(22, 11, 3), recurrentBias: f32(30) }); // prettier-ignore
+  expect(fromPytorch('gru', { ...weights, biasIh: [1, 2, 3] }, sizes)).toEqual({ ...matrices, bias: f32(2, 1, 3) });
+  expect(fromPytorch('gru', { ...weights, biasHh: [1, 2, 3] }, sizes)).toEqual({ ...matrices, bias: f32(2, 1, 0), recurrentBias: f32(3) }); // prettier-ignore
+  expect(() => fromPytorch('gru', { ...weights, weightHh: [1] }, sizes, '_l3')).toThrow(/weight_hh_l3/);
 });
 
 describe('layers of a state dict', () => {
   test('are sorted by their number and direction', () => {
-    const dict = { layout: 'pytorch', weight_hh_l1: 1, weight_ih_l0: 2, bias_ih_l1_reverse: 3, bias_hh_l0: 4, bias_ih_l0: undefined }; // prettier-ignore
-    expect(pytorchLayers(dict)).toEqual([
+    const dict = { weight_hh_l1: 1, weight_ih_l0: 2, bias_ih_l1_reverse: 3, bias_hh_l0: 4, bias_ih_l0: undefined }; // prettier-ignore
+    expect(pytorchLayers('gru', dict)).toEqual([
       {
         suffix: '_l0',
         forward: { weightIh: 2, weightHh: undefined, biasIh: undefined, biasHh: 4 },
@@ -114,7 +114,7 @@ describe('layers of a state dict', () => {
         reverse: { weightIh: undefined, weightHh: undefined, biasIh: 3, biasHh: undefined },
       },
     ]);
-    expect(pytorchLayers({ weight_ih: 1 })).toMatchObject([{ suffix: '', forward: { weightIh: 1 }, reverse: undefined }]); // prettier-ignore
+    expect(pytorchLayers('gru', { weight_ih: 1 })).toMatchObject([{ suffix: '', forward: { weightIh: 1 }, reverse: undefined }]); // prettier-ignore
   });
 
   test.each<[string[], RegExp]>([
@@ -125,9 +125,9 @@ describe('layers of a state dict', () => {
     [['weight_ih_lx'], /is no tensor/],
     [['weight_ih_l0', 'weight_ih_l2'], /layer 1 has no weights: got weight_ih_l0, weight_ih_l2/],
     [['weight_ih_l1'], /layer 0 has no weights/],
-    [['weight_ih', 'weight_ih_l0'], /of a GRUCell and of a GRU are mixed/],
+    [['weight_ih', 'weight_ih_l0'], /of nn.GRUCell and of nn.GRU are mixed/],
   ])('refused: %j', (keys, message) => {
-    expect(() => pytorchLayers(Object.fromEntries(keys.map((key) => [key, 1])))).toThrow(message);
+    expect(() => pytorchLayers('gru', Object.fromEntries(keys.map((key) => [key, 1])))).toThrow(message);
   });
 });
 
