@@ -1,13 +1,6 @@
-import type { Activation, ActivationName } from '../../../spec/spec.ts';
-import { nodeError } from '../attributes.ts';
-import type { NodeContext } from '../context.ts';
-
-export interface DirectionActivations {
-  /** f: of the gates z and r. */
-  recurrentActivation: Activation;
-  /** g: of the candidate. */
-  activation: Activation;
-}
+import type { Activation, ActivationName } from '../../../../spec/spec.ts';
+import { nodeError } from '../../attributes.ts';
+import type { NodeContext } from '../../context.ts';
 
 interface Known {
   name: ActivationName;
@@ -38,20 +31,30 @@ const FUNCTIONS: Record<string, Known> = {
 const NAMES =
   'Relu, Tanh, Sigmoid, Affine, LeakyRelu, ThresholdedRelu, ScaledTanh, HardSigmoid, Elu, Softsign, Softplus';
 
+/** How many functions a direction has. */
+const COUNTS = ['none', 'one', 'two', 'three'];
+
 /**
- * f and g of each direction. activation_alpha and activation_beta are lists that the functions which have such a parameter
- * take their value from in turn: [HardSigmoid, ScaledTanh] takes two, [Sigmoid, ScaledTanh] one.
+ * The functions f, g, h of each direction. activation_alpha and activation_beta are lists that the functions which have such a
+ * parameter take their value from in turn: [HardSigmoid, ScaledTanh] takes two, [Sigmoid, ScaledTanh] one.
+ *
+ * @param defaults those of one direction
  */
-export function readActivations({ attributes, node }: NodeContext, directions: number): DirectionActivations[] {
-  const names = attributes.texts('activations') ?? Array.from({ length: directions }, () => ['Sigmoid', 'Tanh']).flat();
+export function readActivations(
+  { attributes, node }: NodeContext,
+  defaults: readonly string[],
+  directions: number,
+): Activation[][] {
+  const count = defaults.length;
+  const names = attributes.texts('activations') ?? Array.from({ length: directions }, () => defaults).flat();
   const lists = {
     alpha: attributes.floats('activation_alpha') ?? [],
     beta: attributes.floats('activation_beta') ?? [],
   };
-  if (names.length !== 2 * directions) {
+  if (names.length !== count * directions) {
     throw nodeError(
       node,
-      `attribute 'activations' lists ${names.length} functions; expected ${2 * directions}, two a direction`,
+      `attribute 'activations' lists ${names.length} functions; expected ${count * directions}, ${COUNTS[count]!} a direction`,
       'invalid_file',
     );
   }
@@ -88,8 +91,5 @@ export function readActivations({ attributes, node }: NodeContext, directions: n
         `${taken[parameter]}: which belongs to which is not said`,
     );
   }
-  return Array.from({ length: directions }, (_, d) => ({
-    recurrentActivation: functions[2 * d]!,
-    activation: functions[2 * d + 1]!,
-  }));
+  return Array.from({ length: directions }, (_, d) => functions.slice(d * count, (d + 1) * count));
 }
