@@ -22,7 +22,7 @@ export function core(name: string, build: 'baseline' | 'relaxed'): Engine {
       const { batch, steps } = task.case;
       const model = backend.compile(resolveGraph(specOf(task)));
       const state = model.createState(batch);
-      state.setLengths(new Int32Array(batch).fill(steps));
+      state.setLengths([{ lengths: new Int32Array(batch).fill(steps) }]);
       state.inputFloats(0).set(task.x);
       return {
         layout: 'batch-major',

@@ -29,7 +29,7 @@ export function makeState(
   timeMajor?: boolean,
 ): BackendState {
   const state = jsBackend.compile(resolveGraph(spec)).createState(batch);
-  if (lengths) state.setLengths(lengths, timeMajor);
+  if (lengths) state.setLengths([{ lengths, timeMajor }]);
   return state;
 }
 

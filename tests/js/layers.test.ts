@@ -134,7 +134,7 @@ describe('life of a state', () => {
     model.free();
     model.free();
     expect(codeOf(() => model.createState(1))).toBe('disposed');
-    state.setLengths([2]);
+    state.setLengths([{ lengths: [2] }]);
     state.run();
     state.free();
     state.free();
@@ -156,7 +156,7 @@ describe('life of a state', () => {
         state.writeHidden(0, h);
       },
       () => {
-        state.setLengths([1]);
+        state.setLengths([{ lengths: [1] }]);
       },
     ]) {
       expect(codeOf(method)).toBe('disposed');
@@ -178,7 +178,7 @@ describe('life of a state', () => {
     for (const [lengths, timeMajor, code] of refused) {
       expect(
         codeOf(() => {
-          state.setLengths(lengths, timeMajor);
+          state.setLengths([{ lengths, timeMajor }]);
         }),
       ).toBe(code);
     }
@@ -191,7 +191,7 @@ describe('life of a state', () => {
   test('hidden values stay when the lengths change; no steps give the current state', () => {
     const state = makeState({ ...spec, outputs: ['gru:last'] }, 1, [2]);
     state.writeHidden(0, new Float32Array([0.1, 0.2, 0.3]));
-    state.setLengths([0]);
+    state.setLengths([{ lengths: [0] }]);
     state.run();
     expect(state.output(0)).toEqual(new Float32Array([0.1, 0.2, 0.3]));
     state.reset();

@@ -78,7 +78,7 @@ describe('the same bits', () => {
         ).toBeUndefined();
         const model = backend.compile(graph);
         const state = model.createState(1);
-        state.setLengths([1]);
+        state.setLengths([{ lengths: [1] }]);
         state.writeHidden(0, h[0] as never);
         const steps = Array.from({ length: lengths[0]! }, (_, t) => {
           state.inputFloats(0).set(x[0]!.subarray(5 * t, 5 * t + 5));

@@ -179,10 +179,10 @@ describe.runIf(existsSync(wasm('baseline')))('an instance of the core', () => {
       [2 ** 28, 2 ** 28],
     ]) {
       await expectError(() => {
-        state.setLengths(lengths);
+        state.setLengths([{ lengths }]);
       }, 'out_of_memory');
     }
-    state.setLengths([1, 1]);
+    state.setLengths([{ lengths: [1, 1] }]);
     state.run();
   });
 
@@ -190,7 +190,7 @@ describe.runIf(existsSync(wasm('baseline')))('an instance of the core', () => {
     const module = compiled();
     const model = backendFrom('baseline', module, 0).compile(resolveGraph(oneGru(4, 6)));
     const state = model.createState(1);
-    state.setLengths([0]);
+    state.setLengths([{ lengths: [0] }]);
     const { memory } = instanceOf(module)!.engine;
     state.inputFloats(0).set([]);
     memory.grow(1);

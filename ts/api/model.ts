@@ -41,14 +41,15 @@ export interface RunOptions {
   timeMajor?: boolean | undefined;
   /**
    * For a padded array: the steps of each sequence, (batch). No work is spent on the rest, and each sequence gives what it
-   * gives alone: a reverse layer starts at the sequence's own last step.
+   * gives alone: a reverse layer starts at the sequence's own last step. For a model of several axes a record by axis, or by an
+   * input on it.
    */
-  lengths?: ArrayLike<number> | undefined;
+  lengths?: ArrayLike<number> | Record<string, ArrayLike<number> | undefined> | undefined;
   /**
    * For a padded array: 0 or false for each step to leave out, (batch, steps), or (steps, batch) with `timeMajor`. As Keras
-   * means it: the hidden state passes over such a step.
+   * means it: the state passes over such a step. For a model of several axes a record, as `lengths`.
    */
-  mask?: TensorLike | ArrayLike<number> | undefined;
+  mask?: TensorLike | ArrayLike<number> | Record<string, TensorLike | ArrayLike<number> | undefined> | undefined;
   /**
    * What outputs are at steps left out: zeros (the default; PyTorch, ONNX), the last output held (Keras), or `none`: no rows, the
    * output is (rows, size), sequence after sequence, which saves what padding costs.
@@ -273,7 +274,7 @@ export class GruModel implements ModelInfo {
         return;
       }
       const own = target.reused ? partOf(data, 0, sizeOf(data)).fill(0) : data;
-      padRows(ragged, state.output(i), output.size, run.steps, run.timeMajor, own);
+      padRows(ragged, state.output(i), output.size, run.axes[output.axis]!.steps, run.timeMajor, own);
     });
     fillStates(this.groups, target.states, (index, out) => {
       state.readHidden(index, out);

@@ -17,6 +17,13 @@ export interface Backend {
   compile(graph: Graph): CompiledModel;
 }
 
+/** Steps of each sequence on one axis. */
+export interface AxisLengths {
+  lengths: ArrayLike<number>;
+  /** Rows of one step follow each other. Default: rows of one sequence do. */
+  timeMajor?: boolean | undefined;
+}
+
 export interface CompiledModel {
   /** Bytes that the packed weights take. */
   readonly bytes: number;
@@ -29,22 +36,22 @@ export interface CompiledModel {
 /**
  * Hidden state and buffers for `batch` sequences.
  *
- * A sequence value holds one row a step: rows of one sequence follow each other, sequence after sequence, without padding
- * (`timeMajor`: rows of one step follow each other). A vector value holds one row a sequence.
+ * A sequence value holds one row a step of its axis: rows of one sequence follow each other, sequence after sequence, without
+ * padding (`timeMajor`: rows of one step follow each other). A vector value holds one row a sequence.
  */
 export interface BackendState {
   readonly batch: number;
   /**
-   * Lays out the buffers for sequences of these lengths (each >= 0). `timeMajor` wants equal lengths.
-   * Invalidates all views. Hidden values stay.
+   * Lays out the buffers for sequences of these lengths (each >= 0): a list of the batch for each axis of the graph. An axis with
+   * `timeMajor` wants equal lengths. Invalidates all views. Hidden values stay.
    * @throws GruError `out_of_memory`; the state then keeps its former layout.
    */
-  setLengths(lengths: ArrayLike<number>, timeMajor?: boolean): void;
+  setLengths(axes: readonly AxisLengths[]): void;
   /**
    * The same for some sequences of the state, each named once: `lengths[i]` is that of sequence `sequences[i]`, and values have
    * rows for these alone, in this order. The others keep their hidden values.
    */
-  setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void;
+  setSequences(sequences: ArrayLike<number>, axes: readonly AxisLengths[]): void;
   /** View of a graph input, to be filled before {@link run}: (rows, size) floats. Valid until the next call. */
   inputFloats(index: number): Float32Array;
   /** View of a graph input of ids, to be filled before {@link run}: (rows) int32. Valid until the next call. */

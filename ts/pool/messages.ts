@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import type { GruErrorCode } from '../base/errors.ts';
+import type { RunLayout } from '../run/resources.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -18,9 +19,7 @@ export interface Job {
   /** To be claimed by the worker before it starts, where there is shared memory; else the job is the worker's. */
   ticket: Ticket | undefined;
   batch: number;
-  steps: number;
-  /** Steps of each sequence where they differ. */
-  lengths: Int32Array | undefined;
+  axes: RunLayout['axes'];
   timeMajor: boolean;
   /** By input: rows as {@link BackendState} takes them. */
   inputs: (Float32Array | Int32Array)[];

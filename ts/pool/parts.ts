@@ -1,10 +1,9 @@
 import { Arena } from './arena.ts';
 import { padRows } from '../run/batch.ts';
-import type { Graph } from '../spec/graph.ts';
+import type { Graph, GraphOutput } from '../spec/graph.ts';
 import { type RunInputs, readInputs } from '../run/inputs.ts';
 import type { RunOptions } from '../api/model.ts';
 import { outputShape, paddedBy, type RunResult } from '../run/result.ts';
-import type { ValueKind } from '../spec/spec.ts';
 import { fillStates, newStates, readStates } from '../run/states.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
 import { type Tensor, zeros } from '../base/tensor.ts';
@@ -19,8 +18,8 @@ export interface Batch {
   inputs: Values[];
   /** By group of states, as `readStates` gives them. */
   initial: (Float32Array | undefined)[];
-  /** Where the rows of each sequence start, where sequences differ in length. */
-  offsets: Int32Array | undefined;
+  /** By axis: where the rows of each sequence start, where sequences differ in length. */
+  offsets: (Int32Array | undefined)[];
 }
 
 /** Checks what `run` is given. @throws GruError as `GruModel.run` does. */
@@ -37,9 +36,9 @@ export function readRun(
 
 /** Copies what the caller may change while the call waits; padding is left out. @throws RangeError for want of memory. */
 export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
-  const { ragged } = run;
-  const inputs = graph.inputs.map(({ dtype, kind, size }, i): Values => {
-    const rows = kind === 'vector' ? run.batch : (ragged?.steps.length ?? run.batch * run.steps);
+  const inputs = graph.inputs.map(({ dtype, kind, size, axis }, i): Values => {
+    const { steps, ragged } = run.axes[axis]!;
+    const rows = kind === 'vector' ? run.batch : (ragged?.steps.length ?? run.batch * steps);
     const into = new (dtype === 'int32' ? Int32Array : Float32Array)(rows * size);
     run.copy(i, into);
     return into;
@@ -48,7 +47,7 @@ export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'ini
     run,
     initial: initial.map((states) => states && new Float32Array(states)),
     inputs,
-    offsets: ragged && offsetsOf(ragged.lengths),
+    offsets: run.axes.map(({ ragged }) => ragged && offsetsOf(ragged.lengths)),
   };
 }
 
@@ -60,14 +59,19 @@ function offsetsOf(lengths: Int32Array): Int32Array {
 
 const count = (spans: Span[]) => spans.reduce((n, { from, to }) => n + to - from, 0);
 
+/** How the rows of a value lie. */
+type Port = Pick<GraphOutput, 'kind' | 'axis' | 'size'>;
+
 /** Calls back for each block of rows that follow each other both in the whole run and in the part. */
 function eachBlock(
-  { run, offsets }: Batch,
+  { run, offsets: all }: Batch,
   spans: Span[],
-  kind: ValueKind,
+  { kind, axis }: Port,
   visit: (whole: number, part: number, rows: number) => void,
 ): void {
-  const { batch, steps } = run;
+  const { batch } = run;
+  const { steps } = run.axes[axis]!;
+  const offsets = all[axis];
   if (kind === 'sequence' && run.timeMajor && !offsets) {
     const width = count(spans);
     for (let t = 0; t < steps; t++) {
@@ -88,16 +92,21 @@ function eachBlock(
   }
 }
 
-function rowsOf({ run, offsets }: Batch, spans: Span[], kind: ValueKind): number {
+function rowsOf({ run, offsets: all }: Batch, spans: Span[], { kind, axis }: Port): number {
   if (kind === 'vector') return count(spans);
-  if (!offsets) return count(spans) * run.steps;
+  const offsets = all[axis];
+  if (!offsets) return count(spans) * run.axes[axis]!.steps;
   return spans.reduce((n, { from, to }) => n + offsets[to]! - offsets[from]!, 0);
 }
 
-function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, size: number, whole: T, arena: Arena): T {
-  const length = rowsOf(batch, spans, kind) * size;
+/** A value of one row a sequence. */
+const vector = (size: number): Port => ({ kind: 'vector', axis: 0, size });
+
+function take<T extends Values>(batch: Batch, spans: Span[], port: Port, whole: T, arena: Arena): T {
+  const { size } = port;
+  const length = rowsOf(batch, spans, port) * size;
   const part = (whole instanceof Int32Array ? arena.ints(length) : arena.floats(length)) as T;
-  eachBlock(batch, spans, kind, (from, to, rows) => {
+  eachBlock(batch, spans, port, (from, to, rows) => {
     part.set(whole.subarray(from * size, (from + rows) * size), to * size);
   });
   return part;
@@ -106,21 +115,23 @@ function take<T extends Values>(batch: Batch, spans: Span[], kind: ValueKind, si
 /** A part of a run, copied for a worker. */
 export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Span[], id: number, arena: Arena): Job {
   const ticket = arena.restart(id);
-  const { run, offsets } = batch;
-  const sizes = results(graph).map((of) => rowsOf(batch, spans, of.kind) * of.size);
+  const { run } = batch;
+  const sizes = results(graph).map((port) => rowsOf(batch, spans, port) * port.size);
   return {
     id,
     ticket,
     batch: count(spans),
-    steps: run.steps,
-    lengths: run.ragged && take(batch, spans, 'vector', 1, run.ragged.lengths, arena),
-    timeMajor: run.timeMajor && !offsets,
-    inputs: graph.inputs.map(({ kind, size }, i) => take(batch, spans, kind, size, batch.inputs[i]!, arena)),
+    axes: run.axes.map(({ steps, ragged }) => ({
+      steps,
+      ragged: ragged && { lengths: take(batch, spans, vector(1), ragged.lengths, arena) },
+    })),
+    timeMajor: run.timeMajor,
+    inputs: graph.inputs.map((port, i) => take(batch, spans, port, batch.inputs[i]!, arena)),
     initial: groups.flatMap(({ count: directions, size: units }, g) =>
       Array.from({ length: directions }, (_, d) => {
         const size = run.batch * units;
         const states = batch.initial[g]?.subarray(d * size, (d + 1) * size);
-        return states && take(batch, spans, 'vector', units, states, arena);
+        return states && take(batch, spans, vector(units), states, arena);
       }),
     ),
     sizes,
@@ -129,8 +140,8 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
 }
 
 /** What an answer holds. */
-function results({ outputs, states }: Graph): { kind: ValueKind; size: number }[] {
-  return [...outputs, ...states.map(({ size }) => ({ kind: 'vector' as const, size }))];
+function results({ outputs, states }: Graph): Port[] {
+  return [...outputs, ...states.map(({ size }) => vector(size))];
 }
 
 /** Puts the parts of a result together. */
@@ -152,9 +163,10 @@ export class Assembly {
       return;
     }
     const all: Span[] = [{ from: 0, to: batch.run.batch }];
-    results(this.graph).forEach(({ kind, size }, i) => {
-      const whole = (this.results[i] ??= new Float32Array(rowsOf(batch, all, kind) * size));
-      eachBlock(batch, spans, kind, (to, from, rows) => {
+    results(this.graph).forEach((port, i) => {
+      const { size } = port;
+      const whole = (this.results[i] ??= new Float32Array(rowsOf(batch, all, port) * size));
+      eachBlock(batch, spans, port, (to, from, rows) => {
         whole.set(parts[i]!.subarray(from * size, (from + rows) * size), to * size);
       });
     });
@@ -169,7 +181,7 @@ export class Assembly {
       const ragged = paddedBy(output, run);
       if (ragged) {
         const padded = zeros(shape);
-        padRows(ragged, values, output.size, run.steps, run.timeMajor, padded.data);
+        padRows(ragged, values, output.size, run.axes[output.axis]!.steps, run.timeMajor, padded.data);
         return [output.name, padded];
       }
       return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];

@@ -27,10 +27,10 @@ export class Runner {
   }
 
   /** @throws GruError `out_of_memory`, `id_out_of_range`, `internal`. The runner stays usable. */
-  run({ id, batch, steps, lengths, timeMajor, inputs, initial, sizes, results }: Job): Answer {
+  run({ id, batch, axes, timeMajor, inputs, initial, sizes, results }: Job): Answer {
     try {
       this.resources ??= new ModelResources(this.backend.compile(this.graph));
-      const state = this.resources.stateFor({ batch, steps, timeMajor, ragged: lengths && { lengths } });
+      const state = this.resources.stateFor({ batch, axes, timeMajor });
       state.reset();
       initial.forEach((data, i) => {
         if (data) state.writeHidden(i, data);

@@ -14,8 +14,8 @@ export function stepWork(model: ModelInfo): number {
 }
 
 /** Steps of all sequences. */
-export function totalSteps({ ragged, batch, steps }: RunInputs): number {
-  return ragged ? ragged.steps.length : batch * steps;
+export function totalSteps({ axes, batch }: RunInputs): number {
+  return axes.reduce((sum, { ragged, steps }) => sum + (ragged ? ragged.steps.length : batch * steps), 0);
 }
 
 /**
@@ -24,13 +24,15 @@ export function totalSteps({ ragged, batch, steps }: RunInputs): number {
  * whole one.
  */
 export function shareOut(run: RunInputs, count: number): Span[][] {
-  const { batch, ragged } = run;
+  const { batch, axes } = run;
   const parts = Math.max(1, Math.min(count, batch));
-  if (!ragged) {
+  const ragged = axes.filter((axis) => axis.ragged);
+  if (ragged.length === 0) {
     const edge = (i: number) => Math.round((i * batch) / parts);
     return Array.from({ length: parts }, (_, i) => [{ from: edge(i), to: edge(i + 1) }]);
   }
-  const { lengths } = ragged;
+  const lengths = new Float64Array(batch);
+  for (const axis of ragged) axis.ragged!.lengths.forEach((length, b) => (lengths[b]! += length));
   const members = Array.from({ length: parts }, (): number[] => []);
   const loads = new Float64Array(parts);
   const longestFirst = Uint32Array.from(lengths, (_, b) => b).sort((a, b) => lengths[b]! - lengths[a]! || a - b);

@@ -23,41 +23,44 @@ export interface Layout {
   padding: Padding;
 }
 
+/** The steps of a run on one axis. */
+export interface AxisRun {
+  /** Steps of the longest sequence, or of the padded array. */
+  readonly steps: number;
+  /** Set where steps are left out: which ones are kept. */
+  readonly ragged: Ragged | undefined;
+  /** Given as arrays of sequences: the data have no padding. */
+  readonly packed: boolean;
+}
+
 /** What a run is given, checked. */
 export class RunInputs {
   readonly batch: number;
-  /** Steps of the longest sequence, or of the padded array. */
-  readonly steps: number;
   /** False: a single sequence, given without a batch dimension; results have none either. */
   readonly batched: boolean;
   readonly timeMajor: boolean;
-  /** Given as an array of sequences: the data of sequence inputs have no padding. */
-  readonly packed: boolean;
-  /** Set where steps are left out: which ones are kept. */
-  readonly ragged: Ragged | undefined;
+  /** By axis of the graph. */
+  readonly axes: readonly AxisRun[];
   private readonly parts: ReadInput[];
 
-  constructor(parts: ReadInput[], sequence: ReadInput, layout: Layout) {
+  constructor(parts: ReadInput[], axes: AxisRun[], timeMajor: boolean) {
     const { batch, batched } = parts[0]!;
     this.batch = batch;
-    this.steps = sequence.steps ?? 1;
     this.batched = batched;
-    this.timeMajor = layout.timeMajor;
-    this.packed = sequence.lengths !== undefined;
-    checkBatch('run', batch);
-    if (this.steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${this.steps} steps do not fit into memory`);
-    this.ragged = readRagged(layout, sequence, batch, this.steps);
+    this.timeMajor = timeMajor;
+    this.axes = axes;
     this.parts = parts;
   }
 
   /** Copies what the backend takes of an input. @throws GruError where its array was resized or transferred meanwhile. */
   copy(input: number, into: Values): void {
-    const { name, data, length, sequences, sizes, steps, width } = this.parts[input]!;
+    const { name, data, length, sequences, sizes, steps, width, axis } = this.parts[input]!;
     if (!sequences) {
-      if (this.ragged && !this.packed && steps !== undefined) {
+      const { ragged, packed, steps: longest } = this.axes[axis]!;
+      if (ragged && !packed && steps !== undefined) {
         if (sizeOf(data) !== length) throw moved(name);
         const own = isFloats(data) ? viewOf(data) : data;
-        packRows(this.ragged, own, width, this.steps, this.timeMajor, into);
+        packRows(ragged, own, width, longest, this.timeMajor, into);
       } else copyInto(into, 0, data, length, name);
       return;
     }
@@ -73,6 +76,7 @@ export type InputPort = Graph['inputs'][number];
 
 interface ReadInput {
   name: string;
+  axis: number;
   /** The caller's features, to be read by intrinsics alone, or a copy of the ids. */
   data: Values;
   /** Values in all, and in a row. */
@@ -94,46 +98,87 @@ interface ReadInput {
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` or `invalid_argument`, naming the input.
  */
 export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInputs {
-  const { timeMajor } = layout;
+  const { timeMajor, padding } = layout;
   const pick = picker(graph, given);
   const parts = graph.inputs.map((input) => readInput(input, pick(input.name), timeMajor));
   const first = parts[0]!;
-  const sequence = parts.find((part) => part.steps !== undefined) ?? first;
-  const nameOf = (part: ReadInput) => `'${graph.inputs[parts.indexOf(part)]?.name ?? ''}'`;
+  const { batch } = first;
+  const pair = (a: ReadInput, b: ReadInput) =>
+    `inputs ${a.name.slice('input '.length)} and ${b.name.slice('input '.length)} do not fit each other:`;
   for (const part of parts) {
-    const pair = (other: ReadInput) => `inputs ${nameOf(other)} and ${nameOf(part)} do not fit each other:`;
     if (part.batched !== first.batched) {
-      throw new GruError('shape_mismatch', `${pair(first)} one has a batch dimension, the other has none`);
+      const text = `${pair(first, part)} one has a batch dimension, the other has none`;
+      throw new GruError('shape_mismatch', text);
     }
-    if (part.batch !== first.batch) {
-      throw new GruError('shape_mismatch', `${pair(first)} ${first.batch} and ${part.batch} sequences`);
-    }
-    if (part.steps !== undefined && part.steps !== sequence.steps) {
-      throw new GruError('shape_mismatch', `${pair(sequence)} ${sequence.steps ?? 0} and ${part.steps} steps`);
+    if (part.batch !== batch) {
+      throw new GruError('shape_mismatch', `${pair(first, part)} ${batch} and ${part.batch} sequences`);
     }
   }
-  for (const part of parts) {
-    if (part === sequence || part.steps === undefined || sameLengths(part.lengths, sequence.lengths)) continue;
-    throw new GruError(
-      'shape_mismatch',
-      `inputs ${nameOf(sequence)} and ${nameOf(part)} do not fit each other: the lengths of their sequences differ`,
-    );
-  }
-  return new RunInputs(parts, sequence, layout);
-}
-
-function readRagged(layout: Layout, sequence: ReadInput, batch: number, steps: number): Ragged | undefined {
-  const { lengths, mask, padding, timeMajor } = layout;
-  if (padding === 'none' && [sequence.lengths, lengths, mask].every((given) => given === undefined)) {
+  checkBatch('run', batch);
+  const lengths = byAxis(graph, 'lengths', layout.lengths);
+  const masks = byAxis(graph, 'mask', layout.mask);
+  const axes = graph.axes.map((_, axis): AxisRun => {
+    const on = parts.filter((part) => part.axis === axis && part.steps !== undefined);
+    const [one] = on;
+    const { steps = 1 } = one ?? first;
+    for (const part of on) {
+      if (part.steps !== steps) {
+        throw new GruError('shape_mismatch', `${pair(one!, part)} ${steps} and ${part.steps ?? 0} steps`);
+      }
+      if (sameLengths(part.lengths, one!.lengths)) continue;
+      throw new GruError('shape_mismatch', `${pair(one!, part)} the lengths of their sequences differ`);
+    }
+    if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
+    const ragged = readRagged(layout, one?.lengths, lengths[axis], masks[axis], batch, steps);
+    return { steps, ragged, packed: one?.lengths !== undefined };
+  });
+  if (padding === 'none' && axes.every(({ ragged }) => !ragged)) {
     throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
   }
-  if ([sequence.lengths, lengths, mask].filter((given) => given !== undefined).length > 1) {
+  return new RunInputs(parts, axes, timeMajor);
+}
+
+/** An option of a run that is given by axis: by the names of axes, or of inputs on them; bare where there is one axis. */
+function byAxis({ axes, inputs }: Graph, what: string, given: unknown): unknown[] {
+  if (!isRecord(given)) {
+    if (axes.length === 1 || given === undefined) return [given];
+    const text = `${what}: the model has the axes ${axes.join(', ')}: give a record by axis, got ${describe(given)}`;
+    throw new GruError('invalid_argument', text);
+  }
+  const found: unknown[] = [];
+  const names = Object.keys(given);
+  if (names.length === 0) throw new GruError('dtype_mismatch', `${what}: the record names no axis`);
+  for (const name of names) {
+    const input = inputs.find((port) => port.kind === 'sequence' && port.name === name);
+    const axis = axes.includes(name) ? axes.indexOf(name) : input?.axis;
+    if (axis === undefined) {
+      const known = [...new Set([...axes, ...inputs.filter((i) => i.kind === 'sequence').map((i) => i.name)])];
+      throw new GruError('invalid_argument', `${what}: there is no axis '${name}'; known: ${known.join(', ')}`);
+    }
+    const value = given[name];
+    if (found[axis] !== undefined && value !== undefined) {
+      throw new GruError('invalid_argument', `${what}: given twice for the axis '${axes[axis]!}'`);
+    }
+    found[axis] ??= value;
+  }
+  return found;
+}
+
+function readRagged(
+  { padding, timeMajor }: Layout,
+  packed: Int32Array | undefined,
+  lengths: unknown,
+  mask: unknown,
+  batch: number,
+  steps: number,
+): Ragged | undefined {
+  if ([packed, lengths, mask].filter((given) => given !== undefined).length > 1) {
     throw new GruError('invalid_argument', 'give one of: an array of sequences, lengths, mask');
   }
-  if (sequence.lengths) {
+  if (packed) {
     if (timeMajor)
       throw new GruError('invalid_argument', 'timeMajor is for padded arrays, not for an array of sequences');
-    return fromLengths(sequence.lengths, padding);
+    return fromLengths(packed, padding);
   }
   if (lengths !== undefined) return readLengths(lengths, batch, steps, padding);
   return mask === undefined ? undefined : readMask(mask, batch, steps, timeMajor, padding);
@@ -187,10 +232,10 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
   if (input.dtype === 'int32') {
     const ids = ints(length, what);
     readIds(input, items ?? data, ids, shape ?? [length], undefined, first);
-    return { name: what, data: ids, length, width: 1, ...read };
+    return { name: what, axis: input.axis, data: ids, length, width: 1, ...read };
   }
   const { batched, batch, steps } = read;
-  return { name: what, data: data as Float32Array, length, width: input.size, batched, batch, steps };
+  return { name: what, axis: input.axis, data: data as Float32Array, length, width: input.size, batched, batch, steps };
 }
 
 /** The items of an array of arrays, each read once. */
@@ -219,7 +264,7 @@ function readSequences(input: InputPort, sequences: ArrayLike<number>[]): ReadIn
     lengths[b] = steps;
     longest = Math.max(longest, steps);
   });
-  const shared = { name: `input '${name}'`, length, width: size, batched: true, batch };
+  const shared = { name: `input '${name}'`, axis: input.axis, length, width: size, batched: true, batch };
   const shape = kind === 'vector' ? { steps: undefined } : { steps: longest, lengths };
   if (dtype === 'float32') {
     return { ...shared, ...shape, data: new Float32Array(0), sequences: sequences as Float32Array[], sizes };

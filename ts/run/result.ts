@@ -1,7 +1,7 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from '../base/errors.ts';
 import { checkFilled, lengthOf, overlap, readTensor } from '../base/foreign.ts';
-import type { Graph } from '../spec/graph.ts';
+import type { Graph, GraphOutput } from '../spec/graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { type LayerState, newStates, own, pickStates, stateName, stateShape } from './states.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
@@ -19,15 +19,17 @@ export interface RunResult<States extends Record<string, LayerState> = Record<st
 }
 
 /** The shape of an output in a run. */
-export function outputShape({ kind, size }: Graph['outputs'][number], run: RunInputs): number[] {
+export function outputShape({ kind, size, axis }: GraphOutput, run: RunInputs): number[] {
   const batch = run.batched ? [run.batch] : [];
   if (kind === 'vector') return [...batch, size];
-  if (run.ragged?.padding === 'none') return [run.ragged.steps.length, size];
-  return run.timeMajor ? [run.steps, ...batch, size] : [...batch, run.steps, size];
+  const { steps, ragged } = run.axes[axis]!;
+  if (ragged?.padding === 'none') return [ragged.steps.length, size];
+  return run.timeMajor ? [steps, ...batch, size] : [...batch, steps, size];
 }
 
 /** How an output's rows spread over a padded array; undefined where the backend's rows are the output. */
-export function paddedBy({ kind }: Graph['outputs'][number], { ragged }: RunInputs): Ragged | undefined {
+export function paddedBy({ kind, axis }: GraphOutput, { axes }: RunInputs): Ragged | undefined {
+  const { ragged } = axes[axis]!;
   return kind === 'sequence' && ragged?.padding !== 'none' ? ragged : undefined;
 }
 

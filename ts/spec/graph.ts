@@ -12,18 +12,40 @@ export interface Graph {
   spec: ModelSpec;
   /** Values in the order in which they come to be: the inputs, then the ports of each node. */
   values: GraphValue[];
+  /** Time axes by number; a model of vectors alone has one too. */
+  axes: string[];
   /** `inputs[i]` is value i. */
-  inputs: { name: string; dtype: 'float32' | 'int32'; size: number; kind: ValueKind; vocabularySize: number }[];
+  inputs: GraphInput[];
   nodes: GraphNode[];
-  outputs: { name: string; value: number; size: number; kind: ValueKind }[];
+  outputs: GraphOutput[];
   /** State slots, in the order of the layers. */
   states: GraphState[];
   /** Why the model cannot run step by step; undefined if it can. */
   notStreamable: string | undefined;
 }
 
+/** What a model takes. */
+export interface GraphInput extends ValueShape {
+  name: string;
+  /** Number of its axis; 0 for a vector. */
+  axis: number;
+  vocabularySize: number;
+}
+
+/** What a model gives. */
+export interface GraphOutput {
+  name: string;
+  value: number;
+  size: number;
+  kind: ValueKind;
+  /** Number of its axis; 0 for a vector. */
+  axis: number;
+}
+
 export interface GraphValue extends ValueShape {
   ref: ValueRef;
+  /** Number of its axis; 0 for a vector. */
+  axis: number;
   /** Read by a node or an output. A value that nobody reads needs no buffer. */
   used: boolean;
 }
@@ -76,7 +98,8 @@ export function resolveGraph(spec: ModelSpec): Graph {
     return value;
   };
 
-  const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence' }, i) => {
+  const axes: string[] = [];
+  const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence', axis }, i): GraphInput => {
     claim(name, `input ${i}`);
     if (!['float32', 'int32'].includes(dtype))
       throw invalid(`input '${name}': dtype must be float32 or int32, got ${describe(dtype)}`);
@@ -85,10 +108,12 @@ export function resolveGraph(spec: ModelSpec): Graph {
     if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
       throw invalid(`input '${name}': size must be a whole number from 1 to ${MAX_SIZE}, got ${describe(size)}`);
     if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
+    const number = axisNumber(axes, name, kind, axis);
     byRef.set(name, values.length);
-    values.push({ ref: name, kind, dtype, size, used: false });
-    return { name, dtype, size, kind, vocabularySize: Infinity };
+    values.push({ ref: name, kind, dtype, size, axis: number, used: false });
+    return { name, dtype, size, kind, axis: number, vocabularySize: Infinity };
   });
+  if (axes.length === 0) axes.push(DEFAULT_AXIS);
 
   const nodes: GraphNode[] = [];
   const states: GraphState[] = [];
@@ -113,6 +138,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       main.map((v) => values[v]!),
       extra.map((v) => values[v]),
     );
+    const axis = commonAxis([...main, ...extra], values, axes, reader);
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer) ?? ports[0]?.port;
     for (const { port, size, dtype, kind: valueKind } of ports) {
@@ -123,7 +149,8 @@ export function resolveGraph(spec: ModelSpec): Graph {
       }
       width += size;
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
-      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, used: false });
+      const onAxis = valueKind === 'sequence' ? axis : 0;
+      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, axis: onAxis, used: false });
     }
     for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
@@ -144,14 +171,43 @@ export function resolveGraph(spec: ModelSpec): Graph {
     if (outputNames.has(name)) throw invalid(`the output name '${name}' is used twice`);
     outputNames.add(name);
     const value = lookUp(from, `output '${name}'`);
-    const { size, kind, dtype } = values[value]!;
+    const { size, kind, dtype, axis } = values[value]!;
     if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
-    return { name, value, size, kind };
+    return { name, value, size, kind, axis };
   });
   for (const { name } of inputs) {
     if (!values[byRef.get(name)!]?.used) throw invalid(`input '${name}' is read by no layer`);
   }
-  return { spec, values, inputs, nodes, outputs, states, notStreamable };
+  return { spec, axes, values, inputs, nodes, outputs, states, notStreamable };
+}
+
+const DEFAULT_AXIS = 'time';
+
+/** Most axes: the core takes a bit of 32 for each. */
+const MAX_AXES = 31;
+
+/** The number of an input's axis among those so far. */
+function axisNumber(axes: string[], name: string, kind: ValueKind, axis: unknown = DEFAULT_AXIS): number {
+  if (kind === 'vector') {
+    if (axis !== DEFAULT_AXIS) throw invalid(`input '${name}': a vector lies on no axis, got ${describe(axis)}`);
+    return 0;
+  }
+  if (typeof axis !== 'string' || axis === '') {
+    throw invalid(`input '${name}': axis must be a name, got ${describe(axis)}`);
+  }
+  const known = axes.indexOf(axis);
+  if (known >= 0) return known;
+  if (axes.length === MAX_AXES) throw invalid(`input '${name}': more than ${MAX_AXES} axes`);
+  return axes.push(axis) - 1;
+}
+
+/** The axis of the sequences that a layer reads; 0 where it reads none. */
+function commonAxis(read: readonly number[], values: readonly GraphValue[], axes: string[], reader: string): number {
+  const [first, ...others] = read.map((value) => values[value]).filter((value) => value?.kind === 'sequence');
+  const other = others.find((value) => value!.axis !== first!.axis);
+  if (!other) return first?.axis ?? 0;
+  const on = (value: GraphValue) => `'${value.ref}' of the axis '${axes[value.axis]!}'`;
+  throw invalid(`${reader} reads ${on(first!)} and ${on(other)}: the values of a layer lie on one axis`);
 }
 
 /** Checks the layer's fields and that its weights are there, float32, of the right length, and no others. */

@@ -37,6 +37,11 @@ export interface InputSpec {
   size: number;
   /** `sequence` (the default): one row a step, (batch, steps, size). `vector`: one row a sequence, (batch, size). */
   kind?: ValueKind;
+  /**
+   * The time axis that a sequence lies on. Values of one axis have the same steps; an encoder and a decoder of different lengths have
+   * an axis each. Default `time`.
+   */
+  axis?: string;
 }
 
 /** An output of a model: a name for a layer's value. */

@@ -7,7 +7,7 @@ import { kindOf } from '../base/typed-array.ts';
 
 const FIELDS = {
   spec: ['inputs', 'layers', 'outputs'],
-  input: ['name', 'dtype', 'size', 'kind'],
+  input: ['name', 'dtype', 'size', 'kind', 'axis'],
   output: ['name', 'from'],
 };
 

@@ -64,7 +64,8 @@ export class GruStream {
     this.print = print;
     this.held = new StreamState(compiled.createState(batch), siblings);
     try {
-      this.held.state?.setLengths(new Int32Array(batch).fill(1));
+      const lengths = new Int32Array(batch).fill(1);
+      this.held.state?.setLengths(graph.axes.map(() => ({ lengths })));
     } catch (error) {
       this.held.free();
       throw error;

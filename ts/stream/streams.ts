@@ -156,7 +156,11 @@ export class GruStreams {
     }
     this.checkDoubles(indices);
     this.chosen = undefined;
-    state.setSequences(indices, new Int32Array(indices.length).fill(1));
+    const lengths = new Int32Array(indices.length).fill(1);
+    state.setSequences(
+      indices,
+      this.graph.axes.map(() => ({ lengths })),
+    );
     this.chosen = indices;
     this.spare = chosen;
   }

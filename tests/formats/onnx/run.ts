@@ -15,7 +15,7 @@ export function runGraph(backend: Backend, { spec, report }: ImportedModel, tens
   const graph = resolveGraph(spec);
   const state = backend.compile(graph).createState(run.batch);
   const lengths = run.lengths ?? Array<number>(run.batch).fill(run.steps);
-  state.setLengths(lengths);
+  state.setLengths([{ lengths }]);
   for (const [i, { name, kind, dtype, size }] of graph.inputs.entries()) {
     const all = run.inputs[name]!.data;
     const into = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);

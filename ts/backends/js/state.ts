@@ -1,4 +1,4 @@
-import type { BackendState } from '../backend.ts';
+import type { AxisLengths, BackendState } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { fill } from '../../base/foreign.ts';
 import type { Graph } from '../../spec/graph.ts';
@@ -56,11 +56,13 @@ export class JsState implements BackendState {
     return this.#room;
   }
 
-  setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
+  setLengths([axis]: readonly AxisLengths[]): void {
+    const { lengths, timeMajor = false } = axis!;
     this.#layOut(() => makeLayout(this.batch, lengths, timeMajor));
   }
 
-  setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void {
+  setSequences(sequences: ArrayLike<number>, [axis]: readonly AxisLengths[]): void {
+    const { lengths } = axis!;
     const seen = new Uint8Array(this.batch);
     for (const b of Array.from(sequences)) {
       if (seen[b] !== 0)

@@ -13,8 +13,8 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
   const { engine } = instance;
   const model = checked(engine.model_new(), 'new model');
   try {
-    for (const { kind, size, name } of graph.inputs) {
-      checked(engine.model_add_input(model, Number(kind === 'sequence'), size), `input '${name}'`);
+    for (const { kind, axis, size, name } of graph.inputs) {
+      checked(engine.model_add_input(model, kind === 'sequence' ? axis + 1 : 0, size), `input '${name}'`);
     }
     for (const node of graph.nodes) addLayer(engine, model, node);
     for (const { value, name } of graph.outputs) checked(engine.model_add_output(model, value), `output '${name}'`);

@@ -1,7 +1,7 @@
-import type { BackendState } from '../backend.ts';
+import type { AxisLengths, BackendState } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { fill, partOf } from '../../base/foreign.ts';
-import type { Graph } from '../../spec/graph.ts';
+import type { Graph, GraphInput, GraphOutput } from '../../spec/graph.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
@@ -24,8 +24,8 @@ export class WasmState implements BackendState {
   private hiddens: Hidden[] = [];
   /** Numbers in the widest row of a step. */
   private readonly widest: number;
-  /** Rows of a sequence value, and of a vector value, in the present layout. */
-  private rows: number;
+  /** Rows of a sequence value of each axis, and of a vector value, in the present layout. */
+  private rows: readonly number[];
   private sequences: number;
 
   constructor(instance: Instance, kernels: Kernels, graph: Graph, handle: number, batch: number) {
@@ -37,37 +37,43 @@ export class WasmState implements BackendState {
     this.batch = batch;
     const perStep = [...graph.inputs, ...graph.outputs].filter(({ kind }) => kind === 'sequence');
     this.widest = perStep.reduce((widest, { size }) => Math.max(widest, size), 1);
-    this.rows = 0;
+    this.rows = graph.axes.map(() => 0);
     this.sequences = batch;
     this.makeViews();
   }
 
-  setLengths(lengths: ArrayLike<number>, timeMajor = false): void {
-    this.layOut(new Int32Array(lengths), lengths, timeMajor, false);
+  setLengths(axes: readonly AxisLengths[]): void {
+    this.layOut(new Int32Array(0), axes, this.batch, false);
   }
 
-  setSequences(sequences: ArrayLike<number>, lengths: ArrayLike<number>): void {
-    const words = new Int32Array(sequences.length + lengths.length);
-    words.set(sequences);
-    words.set(lengths, sequences.length);
-    this.layOut(words, lengths, false, true);
+  setSequences(sequences: ArrayLike<number>, axes: readonly AxisLengths[]): void {
+    this.layOut(sequences, axes, sequences.length, true);
   }
 
-  private layOut(words: Int32Array, lengths: ArrayLike<number>, timeMajor: boolean, some: boolean): void {
+  /** In the form that `state_set_lengths` of crate/bindings reads: sequences, then lengths axis after axis; a bit an axis. */
+  private layOut(sequences: ArrayLike<number>, axes: readonly AxisLengths[], count: number, some: boolean): void {
     const handle = this.alive();
-    let rows = 0;
-    // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an ArrayLike need not be iterable
-    for (let i = 0; i < lengths.length; i++) rows += lengths[i]!;
+    const words = new Int32Array(sequences.length + axes.length * count);
+    words.set(sequences);
+    let timeMajor = 0;
+    const rows = axes.map((axis, a) => {
+      words.set(axis.lengths, sequences.length + a * count);
+      if (axis.timeMajor) timeMajor |= 1 << a;
+      let sum = 0;
+      for (let i = 0; i < count; i++) sum += axis.lengths[i]!;
+      return sum;
+    });
     const most = Math.min(MAX_ROWS, Math.floor(MAX_FLOATS / this.widest));
-    if (rows > most) throw new GruError('out_of_memory', `${rows} steps in one run are more than ${most}`);
+    const steps = Math.max(...rows);
+    if (steps > most) throw new GruError('out_of_memory', `${steps} steps in one run are more than ${most}`);
     try {
       withBlocks(this.engine, (copy) => {
         const { handle: block } = copy(words, 'lengths');
-        const code = this.engine.state_set_lengths(handle, block, Number(timeMajor), Number(some));
-        checked(code, `buffers for ${rows} steps`);
+        const code = this.engine.state_set_lengths(handle, block, timeMajor, Number(some));
+        checked(code, `buffers for ${steps} steps`);
       });
       this.rows = rows;
-      this.sequences = lengths.length;
+      this.sequences = count;
     } finally {
       // Buffers may have moved even where the layout stays.
       this.makeViews();
@@ -139,14 +145,15 @@ export class WasmState implements BackendState {
 
   private makeViews(): void {
     const address = (value: number) => this.engine.state_value(this.handle, value);
-    const length = (kind: string, size: number) => (kind === 'sequence' ? this.rows : this.sequences) * size;
-    this.inputs = this.graph.inputs.map(({ dtype, kind, size }, value) =>
-      dtype === 'int32'
-        ? new View(this.engine, Int32Array, address(value), length(kind, size))
-        : new View(this.engine, Float32Array, address(value), length(kind, size)),
+    const length = ({ kind, size, axis }: GraphInput | GraphOutput) =>
+      (kind === 'sequence' ? this.rows[axis]! : this.sequences) * size;
+    this.inputs = this.graph.inputs.map((port, value) =>
+      port.dtype === 'int32'
+        ? new View(this.engine, Int32Array, address(value), length(port))
+        : new View(this.engine, Float32Array, address(value), length(port)),
     );
     this.outputs = this.graph.outputs.map(
-      ({ value, kind, size }) => new View(this.engine, Float32Array, address(value), length(kind, size)),
+      (port) => new View(this.engine, Float32Array, address(port.value), length(port)),
     );
   }
 
