@@ -94,17 +94,27 @@ function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<strin
   }
   if (unknown.size === 0) return;
   const found = [...unknown].slice(0, 20).map(([name, node]) => `${name} (node '${nodeName(node)}')`);
-  const loop = [...unknown.keys()].some((name) => LOOPS.has(name))
-    ? '. A recurrent layer that its exporter wrote as a loop over its steps is not recognized: load the model in its own format'
-    : '';
+  const hint = UNROLLED.find(({ operators }) => operators.some((name) => unknown.has(name)))?.hint ?? '';
   throw new GruError(
     'unsupported',
-    `operators that are not supported: ${found.join(', ')}; supported: ${Object.keys(OPERATORS).join(', ')}${loop}`,
+    `operators that are not supported: ${found.join(', ')}; supported: ${Object.keys(OPERATORS).join(', ')}${hint}`,
   );
 }
 
-/** Operators that hold graphs of their own. */
-const LOOPS = new Set(['Loop', 'Scan', 'If']);
+/** What exporters write instead of a recurrent node, and what can be done. */
+const UNROLLED = [
+  {
+    operators: ['Loop', 'Scan', 'If'],
+    hint: '. A recurrent layer that its exporter wrote as a loop over its steps is not recognized: load the model in its own format',
+  },
+  {
+    // torch's dynamo exporter on nn.RNN
+    operators: ['SplitToSequence', 'SequenceAt'],
+    hint:
+      '. A recurrent layer that its exporter unrolled holds for one number of steps only: ' +
+      'export with dynamo: False, or load the model in its own format',
+  },
+];
 
 /** One reading of a graph, under assumed roles of the inputs' axes. */
 class Attempt {

@@ -44,6 +44,8 @@ export function readWeights(
   place(r, 'recurrent');
   place(b, ...form.biases);
   place(p, 'peepholes');
+  // their sum: many nodes may share one B
+  graph.budget.spend(2 * (b?.data.length ?? 0));
   const weights = Array.from({ length: directions }, (_, d) => {
     const biases = b && part(b.data, d, directions);
     const tensors: DirectionTensors = {
