@@ -4,6 +4,7 @@ import { runKeras } from './keras.ts';
 import { runOnnxCase } from './onnx.ts';
 import { runPytorch } from './pytorch.ts';
 import { recordedFiles, type Recorded } from './recorded.ts';
+import { runSituation, situations } from './situations.ts';
 import { runTextbook } from './textbook.ts';
 
 function familyOf({ file, meta }: Recorded): (recorded: Recorded, backend: BackendCase) => Promise<void> {
@@ -13,15 +14,24 @@ function familyOf({ file, meta }: Recorded): (recorded: Recorded, backend: Backe
   return (meta.class ?? '').includes('three Dense') ? runTextbook : runPytorch;
 }
 
-const files = recordedFiles();
+const cases = [
+  ...recordedFiles().map((recorded) => ({
+    label: recorded.label,
+    run: (backend: BackendCase) => familyOf(recorded)(recorded, backend),
+  })),
+  ...situations().map((situation) => ({
+    label: situation.label,
+    run: (backend: BackendCase) => runSituation(situation, backend),
+  })),
+];
 
 test('there are cases', () => {
-  expect(files.length).toBeGreaterThan(200);
+  expect(cases.length).toBeGreaterThan(200);
 });
 
-test.each(files.flatMap((recorded) => BACKENDS.map((backend) => ({ ...recorded, backend, name: backend.name }))))(
+test.each(cases.flatMap((one) => BACKENDS.map((backend) => ({ ...one, backend, name: backend.name }))))(
   '$label on $name',
-  async ({ backend, ...recorded }) => {
-    await familyOf(recorded)(recorded, backend);
+  async ({ run, backend }) => {
+    await run(backend);
   },
 );

@@ -8,7 +8,7 @@ import type { Tensor, TensorLike } from '../../ts/base/tensor.ts';
 import type { Tolerance } from '../tolerances.ts';
 
 /** Folders of cases: the project's own, and those that GRU_CASES names. */
-const FOLDERS = [
+const ROOTS = [
   fileURLToPath(new URL('../fixtures/cases', import.meta.url)),
   ...(process.env['GRU_CASES']?.split(delimiter).filter((folder) => folder !== '') ?? []),
 ];
@@ -34,19 +34,25 @@ export interface Meta {
   tolerance: Tolerance;
 }
 
-/** Every model file of every case. A folder that holds no case is an error: a wrong path would test nothing. */
-export function recordedFiles(): Recorded[] {
-  return FOLDERS.flatMap((root) => {
+/** The folders of all cases. One that holds none is an error: a wrong path would test nothing. */
+export function caseFolders(): string[] {
+  return ROOTS.flatMap((root) => {
     const folders = readdirSync(root)
       .map((name) => join(root, name))
-      .filter((folder) => existsSync(join(folder, 'meta.json')));
-    if (folders.length === 0) throw new Error(`${root} holds no case (a folder with a meta.json)`);
-    return folders.flatMap((folder) => {
-      const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as Meta;
-      const files = readdirSync(folder).filter(isModel);
-      if (files.length === 0) throw new Error(`${folder} holds no model file`);
-      return files.map((file) => ({ label: `${basename(folder)}/${file}`, folder, file, meta }));
-    });
+      .filter((folder) => ['meta.json', 'case.json'].some((file) => existsSync(join(folder, file))));
+    if (folders.length === 0) throw new Error(`${root} holds no case (a folder with a meta.json or a case.json)`);
+    return folders;
+  });
+}
+
+/** Every model file of every case with a meta.json. */
+export function recordedFiles(): Recorded[] {
+  const folders = caseFolders().filter((folder) => existsSync(join(folder, 'meta.json')));
+  return folders.flatMap((folder) => {
+    const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as Meta;
+    const files = readdirSync(folder).filter(isModel);
+    if (files.length === 0) throw new Error(`${folder} holds no model file`);
+    return files.map((file) => ({ label: `${basename(folder)}/${file}`, folder, file, meta }));
   });
 }
 
@@ -55,7 +61,7 @@ function isModel(file: string): boolean {
   return /\.(onnx|keras|h5|pt|pth|safetensors)$/.test(file) || file === 'model.json';
 }
 
-export function readFile({ folder, file }: Recorded, name = file): Uint8Array {
+export function readFile({ folder, file }: Pick<Recorded, 'folder' | 'file'>, name = file): Uint8Array {
   return new Uint8Array(readFileSync(join(folder, name)));
 }
 
@@ -69,8 +75,8 @@ export function contextOf({ folder, file }: Recorded, options: ImportContext['op
 }
 
 /** The recorded tensors by name: integers as int32, all else as float32. */
-export function readIo(recorded: Recorded): Record<string, TensorLike> {
-  const { tensors } = parseSafetensors(readFile(recorded, 'io.safetensors'));
+export function readIo({ folder }: Pick<Recorded, 'folder'>, file = 'io.safetensors'): Record<string, TensorLike> {
+  const { tensors } = parseSafetensors(readFile({ folder, file }));
   return Object.fromEntries(
     [...tensors].map(([name, tensor]) => {
       const data = /^[IU]/.test(tensor.dtype) ? tensor.ints() : tensor.floats();
