@@ -1,9 +1,9 @@
 //! Runs models on the native build, for tests/parity: cases on stdin, results on stdout, both u32 words. With the argument
 //! `layers`, names the kinds of layers instead.
 //!
-//! A case: inputs (count, then sequence? and size of each); layers (count, then of each: kind, inputs, parameters, tensors;
-//! lists with their length first, a tensor of length 0 is left out); outputs (values); time-major?; lengths; data of each
-//! input; hidden states (each (batch, size)). A result: data of each output, then of each hidden state.
+//! A case: inputs (count, then axis (0: a vector, 1: the first) and size of each); layers (count, then of each: kind, inputs, parameters, tensors;
+//! lists with their length first, a tensor of length 0 is left out); outputs (values); batch; time-major (a bit an axis); lengths axis after axis; data of each
+//! input; state slots (each (batch, size)). A result: data of each output, then of each slot.
 
 use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
@@ -33,7 +33,8 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
     let mut model = Model::new();
     let inputs = words.next() as usize;
     for _ in 0..inputs {
-        let shape = Shape { sequence: words.next() == 1, size: words.next() as usize };
+        let axis = words.next();
+        let shape = Shape { axis: axis.checked_sub(1).map(|axis| axis as usize), size: words.next() as usize };
         model.add_input(shape).expect("input");
     }
     for _ in 0..words.next() {
@@ -49,10 +50,10 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
     for &value in outputs {
         model.add_output(value as usize).expect("output");
     }
-    let time_major = words.next() == 1;
+    let (batch, time_major) = (words.next() as usize, words.next());
     let lengths = words.list();
-    let mut state = State::new(&Shared::new(model).unwrap(), lengths.len()).expect("state");
-    state.set_lengths(lengths.to_vec(), time_major).expect("lengths");
+    let mut state = State::new(&Shared::new(model).unwrap(), batch).expect("state");
+    state.set_lengths(lengths, time_major).expect("lengths");
     for value in 0..inputs {
         state.value(value).expect("input").copy_from_slice(&words.floats());
     }
@@ -60,7 +61,7 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
     let mut sizes = Vec::new();
     for index in 0..states {
         let values = words.floats();
-        let size = values.len() / lengths.len();
+        let size = values.len() / batch;
         sizes.push(size);
         let (hidden, stride) = state.hidden(index).expect("hidden state");
         for (row, values) in hidden.chunks_exact_mut(stride).zip(values.chunks_exact(size)) {
@@ -86,7 +87,7 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
 
 fn main() -> std::io::Result<()> {
     if std::env::args().any(|argument| argument == "layers") {
-        LAYERS.iter().for_each(|(name, _)| println!("{name}"));
+        LAYERS.iter().for_each(|kind| println!("{}", kind.name));
         return Ok(());
     }
     let mut bytes = Vec::new();

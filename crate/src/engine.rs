@@ -6,7 +6,7 @@
 
 use crate::buffer::{Buffer, MAX_LENGTH};
 use crate::error::{EngineError, Result, ensure};
-use crate::fallible::{collected, copied};
+use crate::fallible::collected;
 use crate::layers::Shape;
 use crate::model::{Model, State};
 use crate::shared::Shared;
@@ -63,9 +63,11 @@ impl Engine {
         self.models.insert(Shared::new(Model::new())?)
     }
 
-    /// Adds an input of `size` numbers a row. Returns the number of its value.
-    pub fn model_add_input(&mut self, model: f64, sequence: bool, size: f64) -> Result<usize> {
-        self.models.get_mut(model)?.unshared()?.add_input(Shape { sequence, size: count(size)? })
+    /// Adds an input of `size` numbers a row: one row a sequence (`axis` 0), or one a step of axis number `axis` - 1. Returns the
+    /// number of its value.
+    pub fn model_add_input(&mut self, model: f64, axis: impl Into<f64>, size: f64) -> Result<usize> {
+        let shape = Shape { axis: index(axis.into()).checked_sub(1), size: count(size)? };
+        self.models.get_mut(model)?.unshared()?.add_input(shape)
     }
 
     /// Adds a layer. The block `words` holds: kind, number of inputs, inputs, number of tensors, (block or 0, length) of each,
@@ -120,15 +122,22 @@ impl Engine {
         self.states.get_mut(state)
     }
 
-    /// Lays out the buffers for the lengths in a block; with `some`, the block holds the sequences first that take part.
-    pub fn state_set_lengths(&mut self, state: f64, lengths: f64, time_major: bool, some: bool) -> Result<()> {
+    /// Lays out the buffers for the lengths in a block, axis after axis; with `some`, the block holds the sequences first that take
+    /// part. `time_major`: a bit an axis.
+    pub fn state_set_lengths(
+        &mut self,
+        state: f64,
+        lengths: f64,
+        time_major: impl Into<u32>,
+        some: bool,
+    ) -> Result<()> {
         let state = self.states.get_mut(state)?;
         let words = self.blocks.get(lengths)?.words();
         if some {
-            let (sequences, lengths) = words.split_at(words.len() / 2);
-            state.set_sequences(copied(sequences)?, copied(lengths)?, time_major)
+            let (sequences, lengths) = words.split_at(words.len() / (1 + state.axes()));
+            state.set_sequences(sequences, lengths, time_major)
         } else {
-            state.set_lengths(copied(words)?, time_major)
+            state.set_lengths(words, time_major)
         }
     }
 
@@ -137,7 +146,7 @@ impl Engine {
         self.states.get_mut(state)?.value(index(value))
     }
 
-    /// Hidden state `number`, (batch, stride), and the stride.
+    /// State slot `number`, (batch, stride), and the stride.
     pub fn state_hidden(&mut self, state: f64, number: f64) -> Result<(&mut [f32], usize)> {
         self.states.get_mut(state)?.hidden(index(number))
     }

@@ -1,24 +1,26 @@
-//! A model: an immutable graph of layers; a state: hidden values and buffers for one batch of sequences.
+//! A model: an immutable graph of layers; a state: what they carry from step to step and buffers, for one batch of sequences.
 
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
-use crate::fallible::{filled, filled_with};
-use crate::layers::{Io, LAYERS, Layer, Params, Plans, Shape, Workspace, flush_hidden};
+use crate::fallible::{copied, filled, filled_with};
+use crate::layers::params::Params;
+use crate::layers::{Io, LAYERS, Layer, Plans, Shape, Workspace, flush_state};
 use crate::plan::{Layout, Order, ascending};
 use crate::shared::Shared;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Layers in the order of computation, and the values between them.
-#[derive(Default)]
 pub struct Model {
     values: Vec<Value>,
     nodes: Vec<Node>,
-    /// Node and direction of each hidden state, in the order of the layers.
+    /// Node of each state slot, and its place there, in the order of the layers.
     states: Vec<(usize, usize)>,
-    /// Orders in which the layers take steps.
-    orders: Vec<Order>,
+    /// Orders in which the layers of an axis take steps.
+    orders: Vec<(usize, Order)>,
+    /// How many axes are in use; 1 at least.
+    axes: usize,
 }
 
 struct Value {
@@ -29,15 +31,23 @@ struct Value {
 
 struct Node {
     layer: Box<dyn Layer>,
+    /// Of the sequences that it reads; 0 where it reads none.
+    axis: usize,
     inputs: Vec<Option<usize>>,
     first_output: usize,
     outputs: usize,
 }
 
+impl Default for Model {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Model {
     /// A model of nothing.
     pub fn new() -> Self {
-        Self::default()
+        Model { values: Vec::new(), nodes: Vec::new(), states: Vec::new(), orders: Vec::new(), axes: 1 }
     }
 
     /// Adds an input. Returns the number of its value.
@@ -45,12 +55,13 @@ impl Model {
         ensure(self.nodes.is_empty())?;
         shape.check()?;
         self.values.try_reserve(1)?;
+        self.axes = self.axes.max(shape.axis.map_or(1, |axis| axis + 1));
         self.values.push(Value { shape, used: true });
         Ok(self.values.len() - 1)
     }
 
     /// Adds a layer of the kind `LAYERS[code]`, reading the values `inputs` (negative: left out). Returns the number of
-    /// its first value; the values of its other ports follow.
+    /// its first value; the values of its other ports follow. Sequences that it reads lie on one axis.
     pub fn add_layer(
         &mut self,
         code: usize,
@@ -58,7 +69,7 @@ impl Model {
         params: &[u32],
         tensors: &[Option<&[f32]>],
     ) -> Result<usize> {
-        let (_, build) = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
+        let kind = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
         let (mut given, mut shapes) = (filled(inputs.len(), None)?, filled(inputs.len(), None)?);
         for ((&value, given), shape) in inputs.iter().zip(&mut given).zip(&mut shapes) {
             if let Ok(value) = usize::try_from(value) {
@@ -66,13 +77,17 @@ impl Model {
                 *shape = Some(self.values.get(value).ok_or(EngineError::InvalidArgument)?.shape);
             }
         }
+        let mut on = shapes.iter().flatten().filter_map(|shape| shape.axis);
+        let axis = on.next().unwrap_or(0);
+        ensure(on.all(|other| other == axis))?;
         let mut params = Params::new(params);
-        let built = build(&mut params, &shapes, tensors)?;
+        let built = (kind.build)(&mut params, &shapes, tensors)?;
         ensure(params.finished())?;
         built.ports.iter().try_for_each(Shape::check)?;
         let orders = built.layer.orders();
+        let slots = built.layer.slots() * orders.len();
         self.values.try_reserve(built.ports.len())?;
-        self.states.try_reserve(orders.len())?;
+        self.states.try_reserve(slots)?;
         self.orders.try_reserve(orders.len())?;
         self.nodes.try_reserve(1)?;
         // Nothing fails from here on: the model has the whole layer or nothing of it.
@@ -81,13 +96,13 @@ impl Model {
         }
         let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
         self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
-        for (direction, &order) in orders.iter().enumerate() {
-            self.states.push((node, direction));
-            if !self.orders.contains(&order) {
-                self.orders.push(order);
+        self.states.extend((0..slots).map(|slot| (node, slot)));
+        for &order in orders {
+            if !self.orders.contains(&(axis, order)) {
+                self.orders.push((axis, order));
             }
         }
-        self.nodes.push(Node { layer: built.layer, inputs: given, first_output, outputs });
+        self.nodes.push(Node { layer: built.layer, axis, inputs: given, first_output, outputs });
         Ok(first_output)
     }
 
@@ -103,12 +118,17 @@ impl Model {
     }
 }
 
-/// Hidden values and buffers of one batch.
+/// How the rows of one axis lie, and in what orders layers take its steps.
+struct Axis {
+    layout: Layout,
+    plans: Plans,
+}
+
+/// What layers carry from step to step and buffers, for one batch.
 pub struct State {
     model: Shared<Model>,
     batch: usize,
-    layout: Layout,
-    plans: Plans,
+    axes: Vec<Axis>,
     /// One buffer a value, empty for those not used.
     values: Vec<Buffer>,
     workspaces: Vec<Workspace>,
@@ -123,45 +143,51 @@ impl State {
         for node in &model.nodes {
             workspaces.push(node.layer.workspace(batch)?);
         }
-        let layout = Layout::new(ascending(batch)?, filled(batch, 0)?, false)?;
-        let plans = Plans::new(&layout, &model.orders)?;
+        let axes = axes(model, &ascending(batch)?, &filled(product(&[model.axes, batch])?, 0)?, 0)?;
         let values = filled_with(model.values.len(), Buffer::default)?;
-        let mut state = State { model: model.clone(), batch, plans, layout, values, workspaces };
+        let mut state = State { model: model.clone(), batch, axes, values, workspaces };
         state.fit()?;
         Ok(state)
     }
 
-    /// Lays out the buffers for sequences of these lengths. A failure leaves the former layout.
-    pub fn set_lengths(&mut self, lengths: Vec<u32>, time_major: bool) -> Result<()> {
-        self.set_sequences(ascending(self.batch)?, lengths, time_major)
+    /// Lays out the buffers for sequences of these lengths, axis after axis. `time_major`: a bit for each axis on which rows of one step
+    /// follow each other. A failure leaves the former layout.
+    pub fn set_lengths(&mut self, lengths: &[u32], time_major: impl Into<u32>) -> Result<()> {
+        self.set_sequences(&ascending(self.batch)?, lengths, time_major)
     }
 
     /// The same for some sequences of the state only, each named once; the others keep their hidden values.
-    pub fn set_sequences(&mut self, sequences: Vec<u32>, lengths: Vec<u32>, time_major: bool) -> Result<()> {
+    pub fn set_sequences(&mut self, sequences: &[u32], lengths: &[u32], time_major: impl Into<u32>) -> Result<()> {
         let mut seen = filled(self.batch, false)?;
-        for &b in &sequences {
+        for &b in sequences {
             let seen = seen.get_mut(b as usize).ok_or(EngineError::InvalidArgument)?;
             ensure(!core::mem::replace(seen, true))?;
         }
-        let layout = Layout::new(sequences, lengths, time_major)?;
-        let plans = Plans::new(&layout, &self.model.orders)?;
-        let (layout, plans) =
-            (core::mem::replace(&mut self.layout, layout), core::mem::replace(&mut self.plans, plans));
-        self.fit().inspect_err(|_| {
-            self.layout = layout;
-            self.plans = plans;
-        })
+        let axes = axes(&self.model, sequences, lengths, time_major.into())?;
+        let former = core::mem::replace(&mut self.axes, axes);
+        self.fit().inspect_err(|_| self.axes = former)
+    }
+
+    /// How many axes there are.
+    pub fn axes(&self) -> usize {
+        self.axes.len()
+    }
+
+    /// How many sequences take part.
+    fn taking_part(&self) -> usize {
+        self.axes.first().map_or(0, |axis| axis.layout.batch())
     }
 
     /// Makes room for the layout everywhere, then adopts it.
     fn fit(&mut self) -> Result<()> {
-        let rows = |shape: Shape| if shape.sequence { self.layout.rows } else { self.layout.batch() };
+        let batch = self.taking_part();
+        let rows = |shape: Shape| shape.axis.map_or(batch, |axis| self.axes.at(axis).layout.rows);
         let length = |value: &Value| if value.used { product(&[rows(value.shape), value.shape.size]) } else { Ok(0) };
         for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
             buffer.reserve(length(value)?)?;
         }
         for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
-            node.layer.reserve(workspace, &self.layout)?;
+            node.layer.reserve(workspace, &self.axes.at(node.axis).layout)?;
         }
         for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
             buffer.set_len(length(value)?);
@@ -174,47 +200,60 @@ impl State {
         Ok(self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?)
     }
 
-    /// To be called when hidden state `index` has been written to, of one sequence or of all: flushes it, and forgets the
-    /// outputs before.
+    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, and forgets the outputs
+    /// before.
     pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
         let batch = self.batch;
-        let (hidden, stride) = self.hidden(index)?;
+        let (values, stride) = self.hidden(index)?;
         ensure(sequence.is_none_or(|b| b < batch))?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
-        flush_hidden(hidden.at_mut(rows.start * stride..rows.end * stride));
-        let &(node, direction) = self.model.states.at(index);
-        self.workspaces.at_mut(node).started.at_mut(direction).at_mut(rows).fill(false);
+        flush_state(values.at_mut(rows.start * stride..rows.end * stride));
+        let &(node, slot) = self.model.states.at(index);
+        let started = &mut self.workspaces.at_mut(node).started;
+        let directions = started.len();
+        started.at_mut(slot % directions).at_mut(rows).fill(false);
         Ok(())
     }
 
-    /// Hidden state `index`, (batch, stride), and the stride.
+    /// State slot `index`, (batch, stride), and the stride.
     pub fn hidden(&mut self, index: usize) -> Result<(&mut [f32], usize)> {
-        let &(node, direction) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
+        let &(node, slot) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
         let workspace = self.workspaces.at_mut(node);
-        Ok((workspace.hidden.at_mut(direction), workspace.hidden_stride))
+        Ok((workspace.states.at_mut(slot), workspace.stride))
     }
 
     /// Runs all steps of the layout. Allocates nothing.
     pub fn run(&mut self) -> Result<()> {
         for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
             let (before, after) = self.values.split_at_mut_checked(node.first_output).unwrap_or_else(|| stop());
-            let mut io = Io {
-                layout: &self.layout,
-                plans: &self.plans,
-                values: before,
-                inputs: &node.inputs,
-                outputs: after.at_mut(..node.outputs),
-            };
+            let Axis { layout, plans } = self.axes.at(node.axis);
+            let mut io =
+                Io { layout, plans, values: before, inputs: &node.inputs, outputs: after.at_mut(..node.outputs) };
             node.layer.run(&mut io, workspace)?;
         }
         Ok(())
     }
 
-    /// Sets all hidden values to zero.
+    /// Sets all states to zero.
     pub fn reset(&mut self) {
         for workspace in &mut self.workspaces {
-            workspace.hidden.iter_mut().for_each(|hidden| hidden.fill(0.0));
+            workspace.states.iter_mut().for_each(|state| state.fill(0.0));
             workspace.started.iter_mut().for_each(|started| started.fill(false));
         }
     }
+}
+
+/// The layouts of all axes, of lengths axis after axis.
+fn axes(model: &Model, sequences: &[u32], lengths: &[u32], time_major: u32) -> Result<Vec<Axis>> {
+    ensure(lengths.len() == product(&[model.axes, sequences.len()])?)?;
+    let mut axes = Vec::new();
+    axes.try_reserve_exact(model.axes)?;
+    for axis in 0..model.axes {
+        let lengths = copied(lengths.row(axis, sequences.len()))?;
+        let layout = Layout::new(copied(sequences)?, lengths, time_major >> axis & 1 == 1)?;
+        let orders = model.orders.iter().filter(|(on, _)| *on == axis).map(|&(_, order)| order);
+        let plans = Plans::new(&layout, orders)?;
+        axes.push(Axis { layout, plans });
+    }
+    Ok(axes)
 }

@@ -2,7 +2,12 @@
 //! that leaves model and state as they were.
 
 use gru_wasm::error::{EngineError, Result};
-use gru_wasm::layers::{LAYERS, Shape};
+use gru_wasm::layers::params::{Direction, words};
+use gru_wasm::layers::recurrent::gru::GruParams;
+use gru_wasm::layers::recurrent::lstm::LstmParams;
+use gru_wasm::layers::recurrent::rnn::RnnParams;
+use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::{Combine, LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -97,7 +102,17 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
     let scaled = add("activation", &[sum], &[11, 1.5f32.to_bits(), 0], vec![], 1);
     for (reset_after, direction, combine, reversed) in [(1, 2, 0, 0), (0, 2, 3, 0), (1, 1, 0, 1), (0, 0, 0, 0)] {
-        let params = [s, u, reset_after, direction, combine, reversed, 0, f32::INFINITY.to_bits(), 1, 0, 0, 2, 0, 0];
+        let params = words(&GruParams {
+            sizes: Sizes { input_size: size, hidden_size: units },
+            reset_after: reset_after == 1,
+            options: Options {
+                direction: [Direction::Forward, Direction::Reverse, Direction::Bidirectional][direction],
+                merge: [Combine::Concat, Combine::Sum, Combine::Mul, Combine::Ave][combine],
+                reversed_output: reversed == 1,
+                ..Options::default()
+            },
+            ..GruParams::default()
+        });
         let one_direction = [3 * units * size, 3 * units * units, 3 * units, units].map(numbers);
         let one_direction = one_direction[..if reset_after == 1 { 4 } else { 3 }].to_vec();
         let (tensors, initial) = match direction {
@@ -115,15 +130,26 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             add("merge", &[last, first], &[0], vec![], 1);
         }
     }
+    // The hidden state of the last GRU, and what is given; a cell state that is left out.
+    let sizes = Sizes { input_size: size, hidden_size: units };
+    let both = Options { direction: Direction::Bidirectional, ..Options::default() };
+    let one_direction = [4 * units * size, 4 * units * units, 4 * units, 3 * units].map(numbers).to_vec();
+    let lstm = words(&LstmParams { sizes, options: both, ..LstmParams::default() });
+    let initial = [one, -1, one, -1];
+    let tensors = [one_direction.clone(), one_direction].concat();
+    add("lstm", &[&[scaled, embedded + 1][..], &initial].concat(), &lstm, tensors, 6);
+    let rnn = words(&RnnParams { sizes, ..RnnParams::default() });
+    let tensors = [units * size, units * units, units].map(numbers).to_vec();
+    add("rnn", &[scaled, -1, -1], &rnn, tensors, 3);
     calls
 }
 
 fn inputs(size: usize, units: usize) -> [Shape; 3] {
-    [Shape { sequence: true, size: 1 }, Shape { sequence: true, size }, Shape { sequence: false, size: units }]
+    [Shape::sequence(1), Shape::sequence(size), Shape::vector(units)]
 }
 
 fn add_layer(model: &mut Model, call: &Call, tensors: &[Option<&[f32]>]) -> Result<usize> {
-    let kind = LAYERS.iter().position(|(known, _)| *known == call.kind).unwrap();
+    let kind = LAYERS.iter().position(|kind| kind.name == call.kind).unwrap();
     model.add_layer(kind, &call.inputs, &call.params, tensors)
 }
 
@@ -193,7 +219,7 @@ fn any_allocation_may_fail() {
     let expected = |layout: &[Steps]| {
         let mut state = State::new(&plain, 3).unwrap();
         for &(sequences, lengths, time_major) in layout {
-            state.set_sequences(sequences.to_vec(), lengths.to_vec(), time_major).unwrap();
+            state.set_sequences(sequences, lengths, time_major).unwrap();
             bits(&mut state, values);
         }
         bits(&mut state, values)
@@ -206,13 +232,13 @@ fn any_allocation_may_fail() {
         exhaust(
             &mut state,
             || (sequences.to_vec(), lengths.to_vec()),
-            |state, (sequences, lengths)| state.set_sequences(sequences, lengths, time_major),
+            |state, (sequences, lengths)| state.set_sequences(&sequences, &lengths, time_major),
             |state| assert!(bits(state, values) == before, "a failure changed the state: layout {i}"),
         );
         assert!(bits(&mut state, values) == expected(&LAYOUTS[..=i]), "layout {i}");
     }
     let lengths = [1, 2, 3];
-    exhaust(&mut state, || lengths.to_vec(), |state, lengths| state.set_lengths(lengths, false), |_| ());
+    exhaust(&mut state, || lengths.to_vec(), |state, lengths| state.set_lengths(&lengths, false), |_| ());
 }
 
 #[test]
@@ -221,7 +247,7 @@ fn running_allocates_nothing() {
         let (model, values) = model(size, units, false);
         let mut state = State::new(&model, 3).unwrap();
         for (sequences, lengths, time_major) in LAYOUTS.into_iter().take(if cfg!(miri) { 1 } else { 5 }) {
-            state.set_sequences(sequences.to_vec(), lengths.to_vec(), time_major).unwrap();
+            state.set_sequences(sequences, lengths, time_major).unwrap();
             assert!(bits(&mut state, values) == bits(&mut state, values));
         }
     }

@@ -5,6 +5,9 @@ use gru_wasm::engine::Engine;
 use gru_wasm::error::EngineError::{self, IdOutOfRange, InvalidArgument, InvalidHandle, OutOfMemory};
 use gru_wasm::error::Result;
 use gru_wasm::layers::MAX_SIZE;
+use gru_wasm::layers::params::words;
+use gru_wasm::layers::recurrent::Sizes;
+use gru_wasm::layers::recurrent::gru::GruParams;
 use proptest::prelude::*;
 
 const MERGE: u32 = 3;
@@ -29,7 +32,9 @@ fn gru(engine: &mut Engine) -> f64 {
     let model = f64::from(engine.model_new().unwrap());
     engine.model_add_input(model, true, 4.0).unwrap();
     let weights = block(engine, &[0; 48]) as u32;
-    let words = [GRU, 1, 0, 3, weights, 48, weights, 48, 0, 0, 4, 4, 1, 0, 0, 0, 0, CLIP, 1, 0, 0, 2, 0, 0];
+    let params =
+        GruParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, reset_after: true, ..GruParams::default() };
+    let words = [vec![GRU, 1, 0, 3, weights, 48, weights, 48, 0, 0], words(&params)].concat();
     assert_eq!(layer(engine, model, &words), Ok(1));
     engine.model_add_output(model, 1.0).unwrap();
     model

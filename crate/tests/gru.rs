@@ -1,6 +1,9 @@
 //! Whole models against the naive f64 oracle, and the promises of the runtime.
 
 use gru_wasm::kernels::reference::{Random, Weights, gru_step};
+use gru_wasm::layers::params::{Direction, words};
+use gru_wasm::layers::recurrent::gru::GruParams;
+use gru_wasm::layers::recurrent::{Options, Sizes};
 use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
@@ -16,10 +19,8 @@ struct Gru {
 }
 
 fn kind(name: &str) -> usize {
-    LAYERS.iter().position(|(known, _)| *known == name).unwrap()
+    LAYERS.iter().position(|kind| kind.name == name).unwrap()
 }
-
-const SIGMOID_TANH: [u32; 6] = [1, 0, 0, 2, 0, 0];
 
 impl Gru {
     fn random(random: &mut Random, inputs: usize, units: usize, reset_after: bool, direction: u32) -> Self {
@@ -33,10 +34,14 @@ impl Gru {
 
     fn model(&self) -> Shared<Model> {
         let mut model = Model::new();
-        model.add_input(Shape { sequence: true, size: self.inputs }).unwrap();
-        let mut params = vec![self.inputs as u32, self.units as u32, u32::from(self.reset_after), self.direction];
-        params.extend([0, 0, 0, f32::INFINITY.to_bits()]);
-        params.extend(SIGMOID_TANH);
+        model.add_input(Shape::sequence(self.inputs)).unwrap();
+        let direction = [Direction::Forward, Direction::Reverse, Direction::Bidirectional][self.direction as usize];
+        let params = words(&GruParams {
+            sizes: Sizes { input_size: self.inputs, hidden_size: self.units },
+            reset_after: self.reset_after,
+            options: Options { direction, ..Options::default() },
+            ..GruParams::default()
+        });
         let count = if self.reset_after { 4 } else { 3 };
         let tensors: Vec<Option<&[f32]>> =
             self.tensors.iter().flat_map(|t| t[..count].iter().map(|t| Some(&t[..]))).collect();
@@ -68,7 +73,7 @@ impl Gru {
 
 fn run(model: &Shared<Model>, lengths: &[u32], time_major: bool, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let mut state = State::new(model, lengths.len()).unwrap();
-    state.set_lengths(lengths.to_vec(), time_major).unwrap();
+    state.set_lengths(lengths, time_major).unwrap();
     state.value(0).unwrap().copy_from_slice(x);
     state.run().unwrap();
     (state.value(1).unwrap().to_vec(), state.value(2).unwrap().to_vec())
@@ -126,7 +131,7 @@ fn bits_do_not_depend_on_the_batch_or_the_chunking() {
             assert_eq!(y[(b * steps + t) * 21..][..21], y2[(t * batch + b) * 21..][..21]);
         }
         let mut state = State::new(&model, 1).unwrap();
-        state.set_lengths(vec![1], false).unwrap();
+        state.set_lengths(&[1], false).unwrap();
         for t in 0..steps {
             state.value(0).unwrap().copy_from_slice(&x[(4 * steps + t) * 6..][..6]);
             state.run().unwrap();
@@ -142,10 +147,10 @@ fn bits_do_not_depend_on_the_batch_or_the_chunking() {
 fn sizes_are_bounded() {
     let size = 1 << 24;
     for size in [0, size + 1, 1 << 31, u32::MAX as usize, usize::MAX] {
-        assert!(Model::new().add_input(Shape { sequence: false, size }).is_err(), "{size}");
+        assert!(Model::new().add_input(Shape::vector(size)).is_err(), "{size}");
     }
     let mut model = Model::new();
-    model.add_input(Shape { sequence: false, size }).unwrap();
+    model.add_input(Shape::vector(size)).unwrap();
     for count in [2, 3, 128, 255, 256, 257] {
         assert!(model.add_layer(kind("merge"), &vec![0; count], &[0], &[]).is_err(), "{count} values side by side");
     }
@@ -177,7 +182,7 @@ fn denormal_states_become_zero() {
 #[test]
 fn bad_models_are_refused() {
     let mut model = Model::new();
-    model.add_input(Shape { sequence: true, size: 3 }).unwrap();
+    model.add_input(Shape::sequence(3)).unwrap();
     let dense = |model: &mut Model, params: &[u32], kernel: &[f32]| {
         model.add_layer(kind("dense"), &[0], params, &[Some(kernel), None]).is_err()
     };
@@ -197,20 +202,20 @@ fn states_that_cannot_be_allocated_are_refused() {
     let gru = Gru::random(&mut Random(5), 2, 4, false, 0);
     let model = gru.model();
     let mut state = State::new(&model, 2).unwrap();
-    assert!(state.set_lengths(vec![u32::MAX, 7], false).is_err());
-    assert!(state.set_lengths(vec![1, 2, 3], false).is_err(), "another batch");
-    assert!(state.set_lengths(vec![1, 2], true).is_err(), "unequal lengths, time-major");
+    assert!(state.set_lengths(&[u32::MAX, 7], false).is_err());
+    assert!(state.set_lengths(&[1, 2, 3], false).is_err(), "another batch");
+    assert!(state.set_lengths(&[1, 2], true).is_err(), "unequal lengths, time-major");
     state.run().unwrap();
 }
 
 #[test]
 fn ids_outside_the_table_are_refused() {
     let mut model = Model::new();
-    model.add_input(Shape { sequence: true, size: 1 }).unwrap();
+    model.add_input(Shape::sequence(1)).unwrap();
     let out = model.add_layer(kind("embedding"), &[0], &[3, 2, 0], &[Some(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])]).unwrap();
     model.add_output(out).unwrap();
     let mut state = State::new(&Shared::new(model).unwrap(), 1).unwrap();
-    state.set_lengths(vec![1], false).unwrap();
+    state.set_lengths(&[1], false).unwrap();
     state.value(0).unwrap()[0] = f32::from_bits(2);
     state.run().unwrap();
     assert_eq!(state.value(out).unwrap()[..], [4.0, 5.0]);

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
+import type { LayerKind } from '../../ts/layers/kind.ts';
 import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { createModel, GruError } from '../../ts/index.ts';
 import { copySpec } from '../../ts/spec/structure.ts';
@@ -160,6 +162,18 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   slice: { start: 0, size: 1 },
   step: { index: 0 },
 };
+
+test('parameters of layers are those that the core reads, in its order', async () => {
+  const path = new URL('../../crate/src/layers/params.json', import.meta.url);
+  const table = JSON.parse(await readFile(path, 'utf8')) as Record<string, { code: number; params: object }>;
+  expect(Object.keys(table).toSorted()).toEqual(Object.keys(LAYERS).toSorted());
+  for (const [type, { code, params }] of Object.entries(table)) {
+    const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS] as never;
+    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never);
+    const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
+    expect([type, kind.code, words]).toEqual([type, code, Object.entries(params)]);
+  }
+});
 
 describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) => {
   const fields = ['name', 'type', 'inputs', ...kind.fields, 'weights'];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { gruWeights, makeState, pick, random, randomFloats } from './helpers.ts';
-import { referenceGru } from './reference.ts';
+import { referenceLayer } from './reference.ts';
 
 /** float32 against float64 over up to 12 steps of sums of up to 40 products with weights up to 1. */
 const TOLERANCE = 2e-5;
@@ -71,7 +71,7 @@ describe('gru against float64', () => {
     lengths.forEach((length, b) => {
       const at = (t: number) => (timeMajor ? t * lengths.length + b : start + t);
       const steps = Array.from({ length }, (_, t) => at(t));
-      const expected = referenceGru(
+      const expected = referenceLayer(
         layer,
         steps.map((row) => [...x.subarray(row * I, (row + 1) * I)]),
         steps.map((row) => (masked ? mask[row]! : 1)),

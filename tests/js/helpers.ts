@@ -1,7 +1,7 @@
 import type { BackendState } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
-import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
+import type { GruSpec, LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.ts';
 
 /** Numbers that are the same in each run (mulberry32). */
 export function random(seed: number): () => number {
@@ -47,4 +47,22 @@ export function gruWeights(
     if (resetAfter && next() < 0.7) weights[`${d}.recurrentBias`] = randomFloats(next, hiddenSize);
   }
   return weights;
+}
+
+/** An lstm or rnn layer with weights for the directions that it has. */
+export function cellLayer(
+  next: () => number,
+  spec: Omit<LstmSpec, 'weights' | 'name'> | Omit<RnnSpec, 'weights' | 'name'>,
+): LstmSpec | RnnSpec {
+  const { type, inputSize, hiddenSize, direction = 'forward' } = spec;
+  const rows = (type === 'lstm' ? 4 : 1) * hiddenSize;
+  const peepholes = type === 'lstm' && next() < 0.3;
+  const weights: LstmSpec['weights'] = {};
+  for (const d of direction === 'bidirectional' ? (['forward', 'reverse'] as const) : [direction]) {
+    weights[`${d}.input`] = randomFloats(next, rows * inputSize, 1 / Math.sqrt(inputSize));
+    weights[`${d}.recurrent`] = randomFloats(next, rows * hiddenSize, 1 / Math.sqrt(hiddenSize));
+    if (next() < 0.7) weights[`${d}.bias`] = randomFloats(next, rows);
+    if (peepholes) weights[`${d}.peepholes`] = randomFloats(next, 3 * hiddenSize);
+  }
+  return { name: 'layer', ...spec, weights };
 }

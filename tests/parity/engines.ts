@@ -6,7 +6,7 @@ export function runOn(backend: Backend, { graph, lengths, timeMajor, inputs, hid
   const model = backend.compile(graph);
   const state = model.createState(lengths.length);
   try {
-    state.setLengths([{ lengths, timeMajor }]);
+    state.setLengths(graph.axes.map(() => ({ lengths, timeMajor })));
     inputs.forEach((data, i) => {
       (data instanceof Int32Array ? state.inputIds(i) : state.inputFloats(i)).set(data);
     });

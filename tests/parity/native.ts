@@ -26,7 +26,7 @@ function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
     list(new Uint32Array(values.slice().buffer));
   };
   out.push(graph.inputs.length);
-  for (const { kind, size } of graph.inputs) out.push(Number(kind === 'sequence'), size);
+  for (const { kind, axis, size } of graph.inputs) out.push(kind === 'sequence' ? axis + 1 : 0, size);
   out.push(graph.nodes.length);
   for (const { layer, kind, inputs } of graph.nodes) {
     out.push(kind.code);
@@ -38,8 +38,8 @@ function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
     for (const { key } of slots) data(weights[key] ?? new Float32Array(0));
   }
   list(graph.outputs.map(({ value }) => value));
-  out.push(Number(timeMajor));
-  list(lengths);
+  out.push(lengths.length, timeMajor ? 2 ** graph.axes.length - 1 : 0);
+  list(graph.axes.flatMap(() => lengths));
   inputs.forEach(data);
   out.push(hidden.length);
   hidden.forEach(data);

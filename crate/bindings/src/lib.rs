@@ -92,10 +92,11 @@ pub fn model_new() -> i32 {
     code(Engine::model_new)
 }
 
-/// Adds an input of `size` numbers a row. Returns the number of its value.
+/// Adds an input of `size` numbers a row: one row a sequence (`axis` 0), or one a step of axis number `axis` - 1. Returns the number
+/// of its value.
 #[wasm_bindgen]
-pub fn model_add_input(model: f64, sequence: bool, size: f64) -> i32 {
-    code(|engine| engine.model_add_input(model, sequence, size))
+pub fn model_add_input(model: f64, axis: f64, size: f64) -> i32 {
+    code(|engine| engine.model_add_input(model, axis, size))
 }
 
 /// Adds a layer, described by the block `words`. Returns the number of its first value.
@@ -128,9 +129,10 @@ pub fn state_new(model: f64, batch: f64) -> i32 {
     code(|engine| engine.state_new(model, batch))
 }
 
-/// Lays out the buffers for the lengths in a block; with `some`, the block holds the sequences first that take part.
+/// Lays out the buffers for the lengths in a block, axis after axis; with `some`, the block holds the sequences first that take part.
+/// `time_major`: a bit for each axis on which rows of one step follow each other.
 #[wasm_bindgen]
-pub fn state_set_lengths(state: f64, lengths: f64, time_major: bool, some: bool) -> i32 {
+pub fn state_set_lengths(state: f64, lengths: f64, time_major: u32, some: bool) -> i32 {
     code(|engine| engine.state_set_lengths(state, lengths, time_major, some))
 }
 

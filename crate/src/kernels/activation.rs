@@ -109,6 +109,20 @@ pub fn blend<V: Vector>(c: Constants<V>, z: V, n: V, h: V) -> V {
     h.madd(b1, a.mul(b.sub(one))).div(a.add(one).mul(b1))
 }
 
+/// sigmoid(z) tanh(n), with one division.
+#[inline(always)]
+pub fn sigmoid_tanh<V: Vector>(c: Constants<V>, z: V, n: V) -> V {
+    let one: V = c.one();
+    let b = exp_of(c, n, TANH);
+    b.sub(one).div(one.add(exp_of(c, z, SIGMOID)).mul(b.add(one)))
+}
+
+/// sigmoid(z) x, as x / (1 + e^-z).
+#[inline(always)]
+pub fn divide_by_gate<V: Vector>(c: Constants<V>, z: V, x: V) -> V {
+    x.div(c.one().add(exp_of(c, z, SIGMOID)))
+}
+
 /// 0 where |x| is below the smallest normal number: wasm has no flush-to-zero, and denormals can be 195 times slower.
 #[inline(always)]
 pub fn flush<V: Vector>(c: Constants<V>, x: V) -> V {
@@ -176,6 +190,13 @@ pub struct Activation {
 }
 
 impl Activation {
+    /// x
+    pub const LINEAR: Activation = Activation { function: Function::Linear, alpha: 0.0, beta: 0.0 };
+    /// 1 / (1 + e^-x)
+    pub const SIGMOID: Activation = Activation { function: Function::Sigmoid, alpha: 0.0, beta: 0.0 };
+    /// (e^2x - 1) / (e^2x + 1)
+    pub const TANH: Activation = Activation { function: Function::Tanh, alpha: 0.0, beta: 0.0 };
+
     /// From its three words: number, alpha and beta as bits of f32.
     pub fn from_words(words: [u32; 3]) -> Result<Self> {
         let function = *FUNCTIONS.get(words[0] as usize).ok_or(EngineError::InvalidArgument)?;

@@ -1,20 +1,29 @@
 //! An elementwise function, or softmax over the row.
 
-use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::Result;
 use crate::fallible::{boxed, copied};
 use crate::kernels::activation::Activation;
 use crate::simd::Lanes;
 
+params! {
+    /// Parameters of an activation layer.
+    pub struct ActivationParams {
+        /// The function.
+        activation: Activation = Activation::LINEAR,
+    }
+}
+
 struct Function {
     activation: Activation,
     size: usize,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    let layer = boxed(Function { activation: params.activation()?, size: shape.size })?;
+    let layer = boxed(Function { activation: ActivationParams::read(params)?.activation, size: shape.size })?;
     Ok(Built { layer, ports: copied(&[shape])? })
 }
 

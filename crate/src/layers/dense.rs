@@ -1,6 +1,7 @@
 //! activation(kernel x + bias)
 
-use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, optional_tensor, tensor};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape, optional_tensor, tensor};
 use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
@@ -10,6 +11,18 @@ use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{Layout, ROW_BLOCK, ascending};
 use crate::simd::Lanes;
 use alloc::vec::Vec;
+
+params! {
+    /// Parameters of a dense layer.
+    pub struct DenseParams {
+        /// Numbers in a row of the input.
+        input_size: usize = 1,
+        /// Numbers in a row of the output.
+        output_size: usize = 1,
+        /// Of the output.
+        activation: Activation = Activation::LINEAR,
+    }
+}
 
 struct Dense {
     matrix: PackedMatrix,
@@ -21,8 +34,8 @@ struct Dense {
     all_rows: Vec<u32>,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
-    let (input_size, output_size, activation) = (params.size()?, params.size()?, params.activation()?);
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+    let DenseParams { input_size, output_size, activation } = DenseParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(input_size))?;
     let kernel = tensor(tensors, 0, product(&[output_size, input_size])?)?;
     let matrix = PackedMatrix::pack(&[kernel], output_size, input_size)?;

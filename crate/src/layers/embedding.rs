@@ -1,18 +1,31 @@
 //! Rows of a table by id. Ids are int32 in the bits of the input's f32.
 
-use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape, tensor};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape, tensor};
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result};
 use crate::fallible::{boxed, copied};
+
+params! {
+    /// Parameters of an embedding layer.
+    pub struct EmbeddingParams {
+        /// Ids.
+        vocabulary_size: usize = 1,
+        /// Numbers in a row of the table.
+        output_size: usize = 1,
+        /// Gives a mask that leaves out id 0.
+        mask_zero: bool = false,
+    }
+}
 
 struct Embedding {
     table: Buffer,
     size: usize,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
-    let (vocabulary, size, mask_zero) = (params.size()?, params.size()?, params.flag()?);
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+    let EmbeddingParams { vocabulary_size: vocabulary, output_size: size, mask_zero } = EmbeddingParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(1))?;
     let length = product(&[vocabulary, size])?;
     let mut table = Buffer::zeroed(length)?;

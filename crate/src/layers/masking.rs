@@ -1,18 +1,27 @@
 //! Passes its input on; the second port is 0 for rows in which every value equals the mask value, else 1.
 
-use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::Result;
 use crate::fallible::{boxed, copied};
+
+params! {
+    /// Parameters of a masking layer.
+    pub struct MaskingParams {
+        /// A row of such values alone is masked.
+        mask_value: f32 = 0.0,
+    }
+}
 
 struct Masking {
     value: f32,
     size: usize,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    let layer = boxed(Masking { value: params.float()?, size: shape.size })?;
+    let layer = boxed(Masking { value: MaskingParams::read(params)?.mask_value, size: shape.size })?;
     Ok(Built { layer, ports: copied(&[shape, Shape { size: 1, ..shape }])? })
 }
 

@@ -1,11 +1,20 @@
 //! Several values made one: side by side, or element by element.
 
-use super::{Built, Combine, Io, Layer, Params, Shape, Workspace, input_shape};
+use super::params::{Param, Params, params};
+use super::{Built, Combine, Io, Layer, Shape, Workspace, input_shape};
 use crate::buffer::sum;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
 use alloc::vec::Vec;
+
+params! {
+    /// Parameters of a merge layer.
+    pub struct MergeParams {
+        /// How values become one.
+        merge: Combine = Combine::Concat,
+    }
+}
 
 struct Merge {
     combine: Combine,
@@ -14,14 +23,14 @@ struct Merge {
     size: usize,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
-    let combine = Combine::read(params)?;
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+    let combine = MergeParams::read(params)?.merge;
     let first = input_shape(inputs, 0, None)?;
     let mut sizes = Vec::new();
     sizes.try_reserve_exact(inputs.len())?;
     for i in 0..inputs.len() {
         let shape = input_shape(inputs, i, None)?;
-        ensure(shape.sequence == first.sequence && (combine == Combine::Concat || shape.size == first.size))?;
+        ensure(shape.axis == first.axis && (combine == Combine::Concat || shape.size == first.size))?;
         sizes.push(shape.size);
     }
     let size = if combine == Combine::Concat { sum(&sizes)? } else { first.size };

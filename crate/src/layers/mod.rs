@@ -1,34 +1,57 @@
 //! The kinds of layers. Each has its twin in ts/backends/js/layers/ (the same bits) and ts/layers/ (the spec).
 
-mod activation;
-mod dense;
-mod embedding;
-mod gru;
-mod masking;
-mod merge;
-mod slice;
-mod step;
+pub mod activation;
+pub mod dense;
+pub mod embedding;
+pub mod masking;
+pub mod merge;
+pub mod params;
+pub mod recurrent;
+pub mod slice;
+pub mod step;
 
-pub(crate) use gru::flush_all as flush_hidden;
+pub(crate) use recurrent::flush_all as flush_state;
 
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
-use crate::kernels::activation::Activation;
 use crate::plan::{Layout, Order, Plan};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use params::{Param, Params};
+
+/// A kind of layer.
+pub struct Kind {
+    /// Its type in a spec.
+    pub name: &'static str,
+    /// Makes one.
+    pub build: Build,
+    /// Names of its parameters and their numbers of words, for tests. (A binary would hold them all.)
+    #[cfg(not(target_family = "wasm"))]
+    pub params: fn() -> Vec<(&'static str, usize)>,
+}
+
+const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
+    Kind {
+        name,
+        build,
+        #[cfg(not(target_family = "wasm"))]
+        params: params::describe::<P>,
+    }
+}
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [(&str, Build); 8] = [
-    ("embedding", embedding::build),
-    ("dense", dense::build),
-    ("activation", activation::build),
-    ("merge", merge::build),
-    ("masking", masking::build),
-    ("gru", gru::build),
-    ("step", step::build),
-    ("slice", slice::build),
+pub const LAYERS: [Kind; 10] = [
+    kind::<embedding::EmbeddingParams>("embedding", embedding::build),
+    kind::<dense::DenseParams>("dense", dense::build),
+    kind::<activation::ActivationParams>("activation", activation::build),
+    kind::<merge::MergeParams>("merge", merge::build),
+    kind::<masking::MaskingParams>("masking", masking::build),
+    kind::<recurrent::gru::GruParams>("gru", recurrent::gru::build),
+    kind::<step::StepParams>("step", step::build),
+    kind::<slice::SliceParams>("slice", slice::build),
+    kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
+    kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
@@ -45,19 +68,30 @@ pub struct Built {
 /// Most numbers in a row of a value, as in ts/layers/check.ts: sums and small multiples of such widths fit into 32 bits.
 pub const MAX_SIZE: usize = 1 << 24;
 
+/// Most axes of a model: a bit of 32 for each.
+pub const MAX_AXES: usize = 31;
+
 /// Shape of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// One row a step, or one a sequence.
-    pub sequence: bool,
+    /// The axis on which it has one row a step; None: one row a sequence.
+    pub axis: Option<usize>,
     /// Numbers a row.
     pub size: usize,
 }
 
 impl Shape {
-    /// An error where the size is out of range.
+    /// One row a step of the first axis.
+    pub fn sequence(size: usize) -> Self {
+        Shape { axis: Some(0), size }
+    }
+    /// One row a sequence.
+    pub fn vector(size: usize) -> Self {
+        Shape { axis: None, size }
+    }
+    /// An error where the size or the axis is out of range.
     pub(crate) fn check(&self) -> Result<()> {
-        ensure((1..=MAX_SIZE).contains(&self.size))
+        ensure((1..=MAX_SIZE).contains(&self.size) && self.axis.is_none_or(|axis| axis < MAX_AXES))
     }
 }
 
@@ -73,9 +107,13 @@ pub trait Layer {
     }
     /// Computes the outputs that are used.
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()>;
-    /// Orders of steps that it needs plans for, one a hidden state.
+    /// Orders of steps that it needs plans for, one a direction.
     fn orders(&self) -> &'static [Order] {
         &[]
+    }
+    /// Slots of its state in each direction.
+    fn slots(&self) -> usize {
+        0
     }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
@@ -86,23 +124,23 @@ pub trait Layer {
 /// What a state holds for one layer.
 #[derive(Default)]
 pub struct Workspace {
-    /// Hidden states, one a direction: (batch, `hidden_stride`).
-    pub hidden: Vec<Buffer>,
-    /// Distance between rows of hidden.
-    pub hidden_stride: usize,
+    /// Its state, (batch, `stride`) each: a slot of all directions, then the next one.
+    pub states: Vec<Buffer>,
+    /// Distance between rows of a state.
+    pub stride: usize,
     /// Intermediate values.
     pub scratch: Vec<Buffer>,
     /// Entries that are not masked.
     pub unmasked: Plan,
-    /// Of each direction, the sequences that have had an output since their hidden values were set.
+    /// Of each direction, the sequences that have had an output since their state was set.
     pub started: Vec<Vec<bool>>,
 }
 
 /// The values a layer reads and writes.
 pub struct Io<'a> {
-    /// How rows lie.
+    /// How rows of the layer's axis lie.
     pub layout: &'a Layout,
-    /// All steps, in each order that the model needs.
+    /// All steps of that axis, in each order that its layers need.
     pub plans: &'a Plans,
     pub(crate) values: &'a [Buffer],
     pub(crate) inputs: &'a [Option<usize>],
@@ -136,9 +174,9 @@ pub struct Plans([Plan; 3]);
 
 impl Plans {
     /// Plans in the orders wanted.
-    pub fn new(layout: &Layout, wanted: &[Order]) -> Result<Self> {
+    pub fn new(layout: &Layout, wanted: impl Iterator<Item = Order>) -> Result<Self> {
         let mut plans = Plans(Default::default());
-        for &order in wanted {
+        for order in wanted {
             *plans.0.at_mut(order as usize) = Plan::new(layout, order)?;
         }
         Ok(plans)
@@ -147,42 +185,6 @@ impl Plans {
     /// The plan in an order.
     pub fn get(&self, order: Order) -> &Plan {
         self.0.at(order as usize)
-    }
-}
-
-/// Reads the parameter words of a layer.
-pub struct Params<'a>(core::slice::Iter<'a, u32>);
-
-impl<'a> Params<'a> {
-    /// All words of a layer.
-    pub fn new(words: &'a [u32]) -> Self {
-        Params(words.iter())
-    }
-    fn word(&mut self) -> Result<u32> {
-        self.0.next().copied().ok_or(EngineError::InvalidArgument)
-    }
-    fn size(&mut self) -> Result<usize> {
-        let size = self.word()? as usize;
-        ensure((1..=MAX_SIZE).contains(&size))?;
-        Ok(size)
-    }
-    fn flag(&mut self) -> Result<bool> {
-        Ok(self.choice(2)? == 1)
-    }
-    fn choice(&mut self, count: u32) -> Result<u32> {
-        let word = self.word()?;
-        ensure(word < count)?;
-        Ok(word)
-    }
-    fn float(&mut self) -> Result<f32> {
-        Ok(f32::from_bits(self.word()?))
-    }
-    fn activation(&mut self) -> Result<Activation> {
-        Activation::from_words([self.word()?, self.word()?, self.word()?])
-    }
-    /// Whether every word was read.
-    pub fn finished(&self) -> bool {
-        self.0.len() == 0
     }
 }
 
@@ -219,10 +221,6 @@ pub enum Combine {
 }
 
 impl Combine {
-    fn read(params: &mut Params) -> Result<Self> {
-        Ok([Combine::Concat, Combine::Sum, Combine::Mul, Combine::Ave][params.choice(4)? as usize])
-    }
-
     /// `into[i] = into[i] op from[i]`; Ave sums, its factor comes last.
     fn fold(self, into: &mut [f32], from: &[f32]) {
         match self {

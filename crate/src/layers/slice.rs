@@ -1,9 +1,20 @@
 //! Neighbouring columns of each row.
 
-use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+
+params! {
+    /// Parameters of a slice layer.
+    pub struct SliceParams {
+        /// First number of a row.
+        start: u32 = 0,
+        /// How many.
+        size: usize = 1,
+    }
+}
 
 struct Slice {
     start: usize,
@@ -11,9 +22,10 @@ struct Slice {
     input_size: usize,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    let (start, size) = (params.word()? as usize, params.size()?);
+    let SliceParams { start, size } = SliceParams::read(params)?;
+    let start = start as usize;
     ensure(start < shape.size && size <= shape.size - start)?;
     let layer = boxed(Slice { start, size, input_size: shape.size })?;
     Ok(Built { layer, ports: copied(&[Shape { size, ..shape }])? })

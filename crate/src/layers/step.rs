@@ -1,20 +1,29 @@
 //! One step of each sequence: the first or the last; zeros for a sequence without steps.
 
-use super::{Built, Io, Layer, Params, Shape, Workspace, input_shape};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+
+params! {
+    /// Parameters of a step layer.
+    pub struct StepParams {
+        /// The last step, not the first.
+        last: bool = false,
+    }
+}
 
 struct Step {
     last: bool,
     size: usize,
 }
 
-pub fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    ensure(shape.sequence)?;
-    let layer = boxed(Step { last: params.flag()?, size: shape.size })?;
-    Ok(Built { layer, ports: copied(&[Shape { sequence: false, ..shape }])? })
+    ensure(shape.axis.is_some())?;
+    let layer = boxed(Step { last: StepParams::read(params)?.last, size: shape.size })?;
+    Ok(Built { layer, ports: copied(&[Shape::vector(shape.size)])? })
 }
 
 impl Layer for Step {

@@ -27,13 +27,13 @@ interface Room {
   readonly io: readonly Io[];
 }
 
-/** Hidden values and buffers of one batch. */
+/** State slots and buffers of one batch. */
 export class JsState implements BackendState {
   readonly batch: number;
   readonly #graph: Graph;
   readonly #layers: readonly Layer[];
-  /** Hidden buffers by number of state. */
-  #hidden: readonly Float32Array[];
+  /** Buffers of the state slots, as the graph numbers them. */
+  #states: readonly Float32Array[];
   /** undefined after {@link free}. */
   #room: Room | undefined;
 
@@ -48,7 +48,7 @@ export class JsState implements BackendState {
       const workspaces = layers.map((layer) => layer.workspace(batch));
       return makeRoom(graph, layers, makeLayout(batch, new Int32Array(batch), false), workspaces);
     });
-    this.#hidden = this.#room.workspaces.flatMap(({ hidden }) => hidden);
+    this.#states = this.#room.workspaces.flatMap(({ states }) => states);
   }
 
   #alive(): Room {
@@ -106,22 +106,22 @@ export class JsState implements BackendState {
     const rows = this.#rows(index, data.length, sequence);
     for (let i = 0; i < rows.length; i++) rows[i] = flush(data[i]!);
     // A masked first step has nothing to repeat.
-    const hidden = this.#hidden[index]!;
-    for (const workspace of this.#alive().workspaces) {
-      const started = workspace.started[workspace.hidden.indexOf(hidden)];
+    const slot = this.#states[index]!;
+    for (const { directions } of this.#alive().workspaces) {
+      const started = directions.find(({ state }) => state.includes(slot))?.started;
       if (sequence === undefined) started?.fill(0);
       else started?.fill(0, sequence, sequence + 1);
     }
   }
 
-  /** The values of hidden state `index`, of one sequence or of all. */
+  /** The values of state slot `index`, of one sequence or of all. */
   #rows(index: number, length: number, sequence?: number): Float32Array {
     this.#alive();
-    const hidden = present(this.#hidden[index], 'hidden state', index);
+    const slot = present(this.#states[index], 'state', index);
     const size = this.#graph.states[index]!.size;
-    const rows = sequence === undefined ? hidden : hidden.subarray(sequence * size, (sequence + 1) * size);
+    const rows = sequence === undefined ? slot : slot.subarray(sequence * size, (sequence + 1) * size);
     if (rows.length !== length) {
-      throw new GruError('shape_mismatch', `hidden state ${index} has ${rows.length} values, got room for ${length}`);
+      throw new GruError('shape_mismatch', `state ${index} has ${rows.length} values, got room for ${length}`);
     }
     return rows;
   }
@@ -132,13 +132,13 @@ export class JsState implements BackendState {
   }
 
   reset(): void {
-    for (const { started } of this.#alive().workspaces) for (const sequences of started) sequences.fill(0);
-    for (const hidden of this.#hidden) hidden.fill(0);
+    for (const { directions } of this.#alive().workspaces) for (const { started } of directions) started.fill(0);
+    for (const slot of this.#states) slot.fill(0);
   }
 
   free(): void {
     this.#room = undefined;
-    this.#hidden = [];
+    this.#states = [];
   }
 }
 

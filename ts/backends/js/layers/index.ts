@@ -2,16 +2,14 @@ import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
-import { gru } from './gru.ts';
 import type { Build } from './layer.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
+import { gru } from './recurrent/gru.ts';
+import { lstm } from './recurrent/lstm.ts';
+import { rnn } from './recurrent/rnn.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
-
-function unbuilt(): never {
-  throw new Error('not built yet');
-}
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -23,6 +21,6 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   gru,
   step,
   slice,
-  lstm: unbuilt,
-  rnn: unbuilt,
+  lstm,
+  rnn,
 };

@@ -21,14 +21,24 @@ export interface Layer {
 
 /** What a state holds for one layer. */
 export interface Workspace {
-  /** Hidden values, one buffer a direction: (batch, hiddenSize). */
-  readonly hidden: readonly Float32Array[];
-  /** Intermediate values. */
+  /** State slots, (batch, hiddenSize) each, in the order of the layer's slots in the graph's states. */
+  readonly states: readonly Float32Array[];
+  /** The same buffers by direction. */
+  readonly directions: readonly DirectionState[];
+  /** Input projections of a block of steps. */
+  readonly projected: Float32Array;
+  /** Intermediate values of a step. */
   readonly scratch: readonly Float32Array[];
   /** Room for the entries that are not masked. */
   readonly unmasked: Plan | undefined;
-  /** Of each direction, the sequences that have had an output since their hidden values were set. */
-  readonly started: readonly Uint8Array[];
+}
+
+/** What one direction of a recurrent layer carries from step to step. */
+export interface DirectionState {
+  /** A buffer a slot, hidden first. */
+  readonly state: readonly Float32Array[];
+  /** The sequences that have had an output since their state was set. */
+  readonly started: Uint8Array;
 }
 
 /** The values that a layer reads and writes. */
@@ -44,7 +54,13 @@ export interface Io {
   readonly outputs: readonly (Float32Array | undefined)[];
 }
 
-const nothing: Workspace = { hidden: [], scratch: [], unmasked: undefined, started: [] };
+const nothing: Workspace = {
+  states: [],
+  directions: [],
+  projected: new Float32Array(0),
+  scratch: [],
+  unmasked: undefined,
+};
 
 /** A layer without a state. */
 export function stateless(bytes: number, run: (io: Io) => void): Layer {

@@ -1,10 +1,7 @@
-//! The epilogue of a recurrent step, from the sums of some panels to new hidden values, in two passes: the reset gate, the update.
-//!
-//! Two loops of short chains beat a long one: a processor that looks 450 instructions ahead has 3 vectors on their way in a loop
-//! of 150 instructions. All panels in one call: a call costs as much as a vector.
+//! The GRU's gates.
 
-use super::activation::{Activation, Constants, Function, blend, flush, sigmoid};
-use crate::pack::Panel;
+use super::{GateRows, Row, clipped};
+use crate::kernels::activation::{Activation, Constants, Function, blend, flush, sigmoid};
 use crate::simd::{LANES, Vector};
 
 /// What the gates compute with.
@@ -25,14 +22,8 @@ impl GateFunctions {
     }
 
     #[inline(always)]
-    fn clip<V: Vector>(&self, x: V) -> V {
-        let clip = V::splat(self.clip);
-        x.clamp(clip.neg(), clip)
-    }
-
-    #[inline(always)]
     fn reset<V: Vector, const STANDARD: bool>(&self, c: Constants<V>, r: V) -> V {
-        if STANDARD { sigmoid(c, r) } else { self.recurrent.apply(self.clip(r)) }
+        if STANDARD { sigmoid(c, r) } else { self.recurrent.apply(clipped(r, self.clip)) }
     }
 
     #[inline(always)]
@@ -40,57 +31,11 @@ impl GateFunctions {
         let new = if STANDARD {
             blend(c, z, n, h)
         } else {
-            let z = self.recurrent.apply(self.clip(z));
-            let n = self.candidate.apply(self.clip(n));
+            let z = self.recurrent.apply(clipped(z, self.clip));
+            let n = self.candidate.apply(clipped(n, self.clip));
             z.madd(h.sub(n), n)
         };
         flush(c, new)
-    }
-}
-
-/// Rows of some panels: pointers at row 0 and at the first unit or column of the layer, and distances between rows.
-pub struct GateRows<'a> {
-    /// Panels next to each other.
-    pub panels: &'a [Panel],
-    /// The sequence of each row.
-    pub batch: &'a [u32],
-    /// Sums of the recurrent product: panel after panel `[rows][gates * 4 vectors]`, a gate of all units before the next one.
-    pub sums: *mut f32,
-    /// Hidden values; row i belongs to sequence `batch[i]`.
-    pub hidden: *mut f32,
-    /// Distance between rows of hidden, and of the rows below that are as wide.
-    pub ld: usize,
-}
-
-/// One row of one panel.
-struct Row {
-    /// Its number, and its sequence.
-    i: usize,
-    sequence: usize,
-    /// First unit, first column.
-    unit: usize,
-    column: usize,
-    /// Units, each gate.
-    units: usize,
-    sums: *mut f32,
-}
-
-impl GateRows<'_> {
-    /// Calls `f` for each row of each panel, `gates` to a panel.
-    ///
-    /// # Safety
-    /// As the functions below.
-    #[inline(always)]
-    unsafe fn each(&self, gates: usize, mut f: impl FnMut(Row)) {
-        let mut sums = self.sums;
-        for panel in self.panels {
-            let units = panel.vectors * LANES;
-            for (i, &b) in self.batch.iter().enumerate() {
-                f(Row { i, sequence: b as usize, unit: panel.unit, column: panel.column, units, sums });
-                // SAFETY: the caller's promise.
-                sums = unsafe { sums.add(gates * units) };
-            }
-        }
     }
 }
 

@@ -1,7 +1,7 @@
-import type { GruSpec } from '../../../spec/spec.ts';
+import type { RecurrentBase } from '../../../../spec/spec.ts';
 
-/** How the second direction of a gru layer joins the first; `concat` writes its own columns. */
-export type Combine = NonNullable<GruSpec['merge']>;
+/** How the second direction of a layer joins the first; `concat` writes its own columns. */
+export type Combine = NonNullable<RecurrentBase['merge']>;
 
 /** Writes `size` values of `from` at `f` to `to` at `t`, or combines them with what is there. */
 export function writeRow(

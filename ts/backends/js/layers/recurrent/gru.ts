@@ -1,39 +1,63 @@
-import { ACTIVATIONS } from '../../layers/activations.ts';
-import type { Activation } from '../../spec/spec.ts';
-import { expRange, flush, rowFunction } from './activation.ts';
-import type { RowFunction } from './activation.ts';
+import type { GruSpec } from '../../../../spec/spec.ts';
+import { expRange, flush } from '../../activation.ts';
+import { multiply, packMatrix } from '../../matmul.ts';
+import { clipThenApply, gateFunctions, negate } from './cell.ts';
+import type { Cell, GateFunctions, Weights } from './cell.ts';
+import { recurrent } from './driver.ts';
 
 const fround = Math.fround;
 
-/** What the gates compute with. */
-export interface GateFunctions {
-  readonly recurrent: RowFunction;
-  readonly candidate: RowFunction;
-  readonly clip: number;
-  /** sigmoid and tanh without clip: the fused form. */
-  readonly standard: boolean;
+/** A GRU layer, reset gate before or after the matmul: gates z, r, n. */
+export const gru = recurrent<GruSpec>((spec) => {
+  const size = spec.hiddenSize;
+  const f = gateFunctions(spec.recurrentActivation, spec.activation, spec.clip);
+  return {
+    gates: 3,
+    slots: 1,
+    scratch: spec.resetAfter ? [3] : [2, 1, 1],
+    pack: (weights) => (spec.resetAfter ? resetAfter(f, size, weights) : resetFirst(f, size, weights)),
+  };
+});
+
+function resetAfter(f: GateFunctions, size: number, weights: Weights): Cell {
+  const matrix = packMatrix(weights('recurrent')!, 3 * size, size);
+  // Where the recurrent sums start: 0, 0, recurrentBias.
+  const init = new Float32Array(3 * size);
+  init.set(weights('recurrentBias') ?? [], 2 * size);
+  return {
+    buffers: [matrix.panels, init],
+    step(state, rows, from, count, projected, p, scratch) {
+      const hidden = state[0]!;
+      const sums = scratch[0]!;
+      multiply(matrix, hidden, 0, rows, from, count, init, 0, 0, sums, 0, 3 * size);
+      for (let i = 0; i < count; i++) {
+        gatesAfter(f, size, sums, i * 3 * size, projected, p + i * 3 * size, hidden, rows[from + i]! * size);
+      }
+    },
+  };
 }
 
-/** The functions of a gru layer. */
-export function gateFunctions(
-  recurrent: Activation = 'sigmoid',
-  candidate: Activation = 'tanh',
-  clip = Infinity,
-): GateFunctions {
-  const [r, n, c] = [rowFunction(recurrent), rowFunction(candidate), fround(clip)];
-  const standard = r.code === ACTIVATIONS.sigmoid.code && n.code === ACTIVATIONS.tanh.code && c === Infinity;
-  return { recurrent: r, candidate: n, clip: c, standard };
-}
-
-function clipThenApply(f: RowFunction, clip: number, values: Float32Array, from: number, to: number): void {
-  if (clip !== Infinity) {
-    for (let i = from; i < to; i++) {
-      let x = values[i]!;
-      x = clip < x ? clip : x;
-      values[i] = x < -clip ? -clip : x;
-    }
-  }
-  f.apply(values, from, to, f);
+function resetFirst(f: GateFunctions, size: number, weights: Weights): Cell {
+  const recurrent = weights('recurrent')!;
+  const gates = packMatrix(recurrent.subarray(0, 2 * size * size), 2 * size, size);
+  const candidate = packMatrix(recurrent.subarray(2 * size * size), size, size);
+  return {
+    buffers: [gates.panels, candidate.panels],
+    step(state, rows, from, count, projected, p, scratch, iota) {
+      const hidden = state[0]!;
+      const sums = scratch[0]!;
+      const product = scratch[1]!;
+      const fresh = scratch[2]!;
+      multiply(gates, hidden, 0, rows, from, count, projected, p, 3 * size, sums, 0, 2 * size);
+      for (let i = 0; i < count; i++) {
+        resetBefore(f, size, sums, i * 2 * size, hidden, rows[from + i]! * size, product, i * size);
+      }
+      multiply(candidate, product, 0, iota, 0, count, projected, p + 2 * size, 3 * size, fresh, 0, size);
+      for (let i = 0; i < count; i++) {
+        updateBefore(f, size, sums, i * 2 * size, fresh, i * size, hidden, rows[from + i]! * size);
+      }
+    },
+  };
 }
 
 /**
@@ -85,7 +109,7 @@ export function resetBefore(
 ): void {
   const reset = s + size;
   if (f.standard) {
-    for (let j = 0; j < size; j++) sums[reset + j] = -sums[reset + j]!;
+    negate(sums, reset, reset + size);
     expRange(sums, reset, reset + size, -40, 40);
     for (let j = 0; j < size; j++) {
       const r = fround(1 / fround(1 + sums[reset + j]!));
@@ -109,11 +133,8 @@ export function updateBefore(
   h: number,
 ): void {
   if (f.standard) {
-    for (let j = 0; j < size; j++) {
-      const n = candidate[c + j]!;
-      sums[s + j] = -sums[s + j]!;
-      candidate[c + j] = n + n;
-    }
+    negate(sums, s, s + size);
+    for (let j = c; j < c + size; j++) candidate[j] = candidate[j]! + candidate[j]!;
     expRange(sums, s, s + size, -40, 40);
     expRange(candidate, c, c + size, -20, 20);
     blend(size, sums, s, candidate, c, hidden, h);

@@ -1,0 +1,400 @@
+//! Recurrent layers: one driver, and cells.
+//!
+//! The driver goes through the steps of a direction, forward or reverse. For each block of steps the input projection of all of them
+//! comes first (one pass over the input weights), then the recurrent steps, which are the cell's.
+
+pub mod gru;
+pub mod lstm;
+mod output;
+pub mod rnn;
+mod step;
+
+use super::params::{Direction, params};
+use super::{Built, Combine, Io, Layer, Shape, Workspace, input_shape, optional_tensor, tensor};
+use crate::buffer::{Buffer, PADDING, product};
+use crate::checked::Checked;
+use crate::error::{Result, ensure};
+use crate::fallible::{boxed, filled, filled_with};
+use crate::kernels::activation::{Constants, flush};
+use crate::kernels::matmul::MAX_VECTORS;
+use crate::pack::{PackedMatrix, Rows};
+use crate::plan::{GROUP, Layout, Order, ROW_BLOCK, ascending};
+use crate::simd::{LANES, Lanes, Vector};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+use output::Output;
+use step::{Step, TOGETHER};
+
+params! {
+    /// Sizes of a recurrent layer.
+    pub struct Sizes {
+        /// Numbers in a row of the input.
+        input_size: usize = 1,
+        /// Units.
+        hidden_size: usize = 1,
+    }
+}
+
+params! {
+    /// What the driver does.
+    pub struct Options {
+        /// Which ends of a sequence it starts from.
+        direction: Direction = Direction::Forward,
+        /// How two directions become one value.
+        merge: Combine = Combine::Concat,
+        /// Leaves the output of a reverse layer in the order of processing.
+        reversed_output: bool = false,
+        /// Gives zeros at masked steps, instead of the output before.
+        zero_masked: bool = false,
+        /// Bounds what activations take.
+        clip: f32 = f32::INFINITY,
+    }
+}
+
+/// What the driver has to know of a cell.
+struct Form {
+    /// Gates, in the order of their rows in the tensors.
+    gates: usize,
+    /// Where each group of gates ends whose sums are computed together.
+    groups: &'static [usize],
+    /// Slots of its state in each direction: the hidden values, then others as wide.
+    slots: usize,
+    /// Tensors of a direction: input, recurrent, bias, then what is the cell's own.
+    tensors: usize,
+    /// Rows as wide as hidden that a step needs for each sequence.
+    rows: usize,
+}
+
+/// Most gates of a cell.
+const MAX_GATES: usize = 4;
+
+/// The recurrent part of one direction.
+trait Cell {
+    /// Computes new values of `step.batch`, in place.
+    fn step(&self, step: Step, scratch: &mut [Buffer]);
+    /// Bytes of packed weights.
+    fn bytes(&self) -> usize;
+}
+
+struct Recurrent {
+    sizes: Sizes,
+    /// Rows of a state, padded to whole vectors.
+    stride: usize,
+    slots: usize,
+    /// Rows of scratch as wide, for each sequence of a step.
+    rows: usize,
+    /// One a direction.
+    orders: &'static [Order],
+    directions: Vec<OneWay>,
+    combine: Combine,
+    masked: bool,
+    zero_masked: bool,
+    /// `0, 1, 2, ...`: for kernels that take all rows.
+    all_rows: Vec<u32>,
+}
+
+/// One direction.
+struct OneWay {
+    order: Order,
+    projection: Projection,
+    cell: Box<dyn Cell>,
+}
+
+/// The weights of the input, and the bias that starts its sums, by group of gates.
+struct Projection {
+    parts: Vec<(PackedMatrix, Buffer)>,
+    /// Numbers in a row of the input projection.
+    columns: usize,
+}
+
+/// Buffers of a workspace, by their place in `scratch`; the cell's own follow.
+const PROJECTED: usize = 0;
+
+/// Packs a group of gates of a tensor of `form.gates * units` rows.
+fn pack(tensor: &[f32], form: &Form, group: Range<usize>, units: usize, k: usize) -> Result<PackedMatrix> {
+    let mut gates: [&[f32]; MAX_GATES] = [&[]; MAX_GATES];
+    let size = tensor.len() / form.gates;
+    for (into, gate) in gates.iter_mut().zip(group.clone()) {
+        *into = tensor.row(gate, size);
+    }
+    PackedMatrix::pack(gates.at(..group.len()), units, k)
+}
+
+impl Form {
+    /// The groups of gates.
+    fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let mut start = 0;
+        self.groups.iter().map(move |&end| core::mem::replace(&mut start, end)..end)
+    }
+}
+
+impl Projection {
+    fn new(tensors: &[Option<&[f32]>], sizes: &Sizes, form: &Form) -> Result<Self> {
+        let (k, units) = (sizes.input_size, sizes.hidden_size);
+        let input = tensor(tensors, 0, product(&[form.gates, units, k])?)?;
+        let bias = optional_tensor(tensors, 2, form.gates * units)?;
+        let mut projection = Projection { parts: Vec::new(), columns: 0 };
+        projection.parts.try_reserve_exact(form.groups.len())?;
+        for group in form.groups() {
+            let matrix = pack(input, form, group.clone(), units, k)?;
+            let mut gates = [None; MAX_GATES];
+            for (into, gate) in gates.iter_mut().zip(group.clone()) {
+                *into = bias.map(|bias| bias.row(gate, units));
+            }
+            let bias = matrix.pack_row(gates.at(..group.len()))?;
+            projection.columns += bias.len();
+            projection.parts.push((matrix, bias));
+        }
+        Ok(projection)
+    }
+
+    fn bytes(&self) -> usize {
+        self.parts.iter().map(|(matrix, bias)| matrix.bytes() + bias.bytes()).sum()
+    }
+
+    /// The input projection, with biases, of the given rows of `x`.
+    ///
+    /// # Safety
+    /// `x` holds each of `rows` as `input_size` numbers and the padding behind the last one; `out` holds `columns` numbers for each.
+    unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
+        debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
+        debug_assert!(rows.len() * self.columns <= out.len());
+        let x = Rows { base: x.as_ptr(), stride: input_size, rows };
+        let mut column = 0;
+        for (matrix, bias) in &self.parts {
+            // SAFETY: the caller's promise.
+            unsafe { matrix.multiply(x, bias, out.at_mut(column..), self.columns) };
+            column += bias.len();
+        }
+    }
+}
+
+/// Builds a layer of a cell that `cell` makes of the tensors of a direction. Inputs: a sequence; a mask; initial states, each slot of
+/// all directions before the next one. Ports: the sequence of hidden values; the last ones; final states in the same order.
+fn build(
+    sizes: Sizes,
+    options: Options,
+    form: &Form,
+    inputs: &[Option<Shape>],
+    tensors: &[Option<&[f32]>],
+    mut cell: impl FnMut(&[Option<&[f32]>]) -> Result<Box<dyn Cell>>,
+) -> Result<Built> {
+    let Options { direction, merge: combine, reversed_output, zero_masked, .. } = options;
+    let units = sizes.hidden_size;
+    let input = input_shape(inputs, 0, Some(sizes.input_size))?;
+    ensure(input.axis.is_some())?;
+    let mask = inputs.get(1).copied().flatten();
+    ensure(mask.is_none_or(|mask| mask.axis.is_some() && mask.size == 1))?;
+    for state in inputs.iter().skip(2).flatten() {
+        ensure(*state == Shape::vector(units))?;
+    }
+
+    let orders: &'static [Order] = match (direction, reversed_output) {
+        (Direction::Forward, _) => &[Order::Forward],
+        (Direction::Reverse, false) => &[Order::Reverse],
+        (Direction::Reverse, true) => &[Order::ReverseProcessed],
+        (Direction::Bidirectional, _) => &[Order::Forward, Order::Reverse],
+    };
+    let mut directions = Vec::new();
+    directions.try_reserve_exact(orders.len())?;
+    for (d, &order) in orders.iter().enumerate() {
+        let tensors = tensors.get(d * form.tensors..).unwrap_or_default();
+        directions.push(OneWay { order, projection: Projection::new(tensors, &sizes, form)?, cell: cell(tensors)? });
+    }
+    let size = if orders.len() == 2 && combine == Combine::Concat { 2 * units } else { units };
+    let mut ports = filled(2 + form.slots * orders.len(), Shape::vector(units))?;
+    *ports.at_mut(0) = Shape { size, ..input };
+    ports.at_mut(1).size = size;
+    let layer = boxed(Recurrent {
+        sizes,
+        stride: units.next_multiple_of(LANES),
+        slots: form.slots,
+        rows: form.rows,
+        orders,
+        directions,
+        combine,
+        masked: mask.is_some(),
+        zero_masked,
+        all_rows: ascending(GROUP)?,
+    })?;
+    Ok(Built { layer, ports })
+}
+
+impl Recurrent {
+    /// All steps of direction `d`. `sequence` is the output, empty if nobody reads it.
+    fn run_direction(&self, d: usize, io: &Io, sequence: &mut [f32], workspace: &mut Workspace) -> Result<()> {
+        let OneWay { order, projection, cell } = self.directions.at(d);
+        let (order, count, size) = (*order, self.directions.len(), self.sizes.hidden_size);
+        let full = io.plans.get(order);
+        let mask = io.optional(1);
+        let Workspace { states, scratch, unmasked, started, .. } = workspace;
+        let started = started.at_mut(d);
+        let mut given = false;
+        for slot in 0..self.slots {
+            let index = slot * count + d;
+            let Some(initial) = io.optional(2 + index) else { continue };
+            self.set_state(states.at_mut(index), &io.layout.sequences, initial);
+            given = true;
+        }
+        let (hidden, others) = states.split_at_mut(count);
+        let hidden = hidden.at_mut(d);
+        let mut nothing = Buffer::default();
+        let cells = others.get_mut(d).unwrap_or(&mut nothing);
+        let plan = match mask {
+            Some(mask) => {
+                unmasked.fill(io.layout, order, Some(mask));
+                if order != Order::Forward || given {
+                    started.fill(false);
+                }
+                &*unmasked
+            }
+            None => full,
+        };
+        let columns = projection.columns;
+        let mut output = Output { sequence, size, row: size, column: 0, combine: None };
+        if count == 2 && self.combine == Combine::Concat {
+            output.row = 2 * size;
+            output.column = d * size;
+        } else if d == 1 {
+            output.combine = Some(self.combine);
+        }
+
+        let mut block_end = 0;
+        let mut block_start = 0;
+        for s in 0..plan.steps() {
+            if s == block_end {
+                block_start = plan.entries(s).start;
+                while block_end < plan.steps()
+                    && (block_end == s || plan.entries(block_end).end - block_start <= ROW_BLOCK)
+                {
+                    block_end += 1;
+                }
+                let entries = block_start..plan.entries(block_end - 1).end;
+                let (x, out) = (io.padded(0), scratch.at_mut(PROJECTED));
+                // SAFETY: a plan names rows of its layout only, for all of which the state keeps room in the value. A block has
+                // ROW_BLOCK entries at most, or the GROUP of one step, for which `reserve` made room.
+                unsafe { projection.project(x, self.sizes.input_size, plan.input.at(entries), out) };
+            }
+            let entries = plan.entries(s);
+            if !entries.is_empty() {
+                let projected = core::mem::take(scratch.at_mut(PROJECTED));
+                let step = Step {
+                    batch: plan.batch.at(entries.clone()),
+                    projected: projected.at((entries.start - block_start) * columns..),
+                    columns,
+                    hidden,
+                    cells,
+                    stride: self.stride,
+                    backwards: s % 2 == 1,
+                    all_rows: &self.all_rows,
+                };
+                cell.step(step, scratch.at_mut(1..));
+                *scratch.at_mut(PROJECTED) = projected;
+                for e in entries {
+                    output.write(*plan.output.at(e), hidden.row(*plan.batch.at(e) as usize, self.stride));
+                }
+            }
+            if let Some(mask) = mask {
+                for e in full.entries(s) {
+                    let b = *full.batch.at(e) as usize;
+                    let (row, started) = (*full.output.at(e), started.at_mut(b));
+                    if *mask.at(*full.input.at(e) as usize) != 0.0 {
+                        *started = true;
+                    } else if self.zero_masked || !*started {
+                        output.write_zeros(row);
+                    } else {
+                        output.write(row, hidden.row(b, self.stride));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_state(&self, state: &mut [f32], sequences: &[u32], values: &[f32]) {
+        let size = self.sizes.hidden_size;
+        for (&b, values) in sequences.iter().zip(values.rows(size)) {
+            let row = state.row_mut(b as usize, self.stride);
+            row.at_mut(..size).copy(values);
+            flush_all(row);
+        }
+    }
+}
+
+/// Flushes states given from outside. The length is a multiple of the vector's.
+pub fn flush_all(state: &mut [f32]) {
+    let c = Constants::get();
+    for chunk in state.chunks_exact_mut(LANES) {
+        // SAFETY: the chunk holds one vector.
+        unsafe { flush(c, Lanes::load(chunk.as_ptr())).store(chunk.as_mut_ptr()) }
+    }
+}
+
+impl Layer for Recurrent {
+    fn workspace(&self, batch: usize) -> Result<Workspace> {
+        let count = self.directions.len();
+        let mut states = filled_with(self.slots * count, Buffer::default)?;
+        let mut started = filled_with(count, Vec::new)?;
+        states.iter_mut().try_for_each(|state| state.grow(product(&[batch, self.stride])?))?;
+        for started in &mut started {
+            *started = filled(batch, false)?;
+        }
+        let rows = batch.min(GROUP);
+        let mut scratch = filled_with(2 + self.rows, Buffer::default)?;
+        scratch.at_mut(1).grow(rows.max(TOGETHER) * MAX_VECTORS * LANES)?;
+        scratch.at_mut(2..).iter_mut().try_for_each(|buffer| buffer.grow(product(&[rows, self.stride])?))?;
+        Ok(Workspace { states, started, scratch, stride: self.stride, ..Default::default() })
+    }
+
+    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
+        let rows = layout.rows.min(ROW_BLOCK);
+        let columns = self.directions.iter().map(|direction| direction.projection.columns).max().unwrap_or(0);
+        let size = product(&[rows, columns])?;
+        if self.masked {
+            workspace.unmasked.reserve(layout)?;
+        }
+        workspace.scratch.at_mut(PROJECTED).grow(size)
+    }
+
+    fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
+        let mut sequence = core::mem::take(io.outputs.at_mut(0));
+        let count = self.directions.len();
+        let done = (0..count).try_for_each(|d| self.run_direction(d, io, &mut sequence, workspace));
+        *io.outputs.at_mut(0) = sequence;
+        done?;
+        let concat = self.combine == Combine::Concat;
+        let size = self.sizes.hidden_size;
+        for (i, state) in workspace.states.iter().enumerate() {
+            let rows = io.layout.sequences.iter().map(|&b| state.row(b as usize, self.stride));
+            if i < count {
+                let mut last = Output {
+                    sequence: io.outputs.at_mut(1),
+                    size,
+                    row: if concat { count * size } else { size },
+                    column: if concat { i * size } else { 0 },
+                    combine: (i == 1 && !concat).then_some(self.combine),
+                };
+                for (b, row) in (0..).zip(rows.clone()) {
+                    last.write(b, row);
+                }
+            }
+            for (into, row) in io.outputs.at_mut(2 + i).rows_mut(size).zip(rows) {
+                into.copy(row.at(..size));
+            }
+        }
+        Ok(())
+    }
+
+    fn orders(&self) -> &'static [Order] {
+        self.orders
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn bytes(&self) -> usize {
+        self.directions.iter().map(|direction| direction.projection.bytes() + direction.cell.bytes()).sum()
+    }
+}
