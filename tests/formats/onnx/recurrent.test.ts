@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { bindInputs, readOnnx, type OnnxOptions } from '../../../ts/formats/onnx.ts';
+import { bindInputs, readOnnx, runOnnx, type OnnxOptions } from '../../../ts/formats/onnx.ts';
 import type { ImportedModel } from '../../../ts/formats/report.ts';
 import { resolveGraph } from '../../../ts/spec/graph.ts';
 import type { LstmSpec, RnnSpec } from '../../../ts/spec/spec.ts';
+import type { TensorLike } from '../../../ts/base/tensor.ts';
+import { BACKENDS } from '../../backends.ts';
+import { Random } from '../../random.ts';
 import { onnxModel, tensor, type Attribute, type Model, type Node } from './build.ts';
 
 /** LSTM and RNN nodes: the layers that they become, and what is refused. */
 
 const [I, H] = [2, 3];
+const js = BACKENDS.find(({ name }) => name === 'js')!;
 const GATES = { LSTM: 4, RNN: 1 };
 type Op = keyof typeof GATES;
 
@@ -26,10 +30,21 @@ interface Wanted extends Partial<Model> {
   more?: string[];
   shapes?: Partial<Record<'W' | 'R' | 'B' | 'P' | 'c0', number[]>>;
   onnx?: OnnxOptions;
+  /** Of all weights. */
+  scale?: number;
 }
 
 /** A graph of one node; its weights tell where they come from. */
-function read({ op = 'LSTM', directions = 1, attributes = {}, more = ['B'], shapes = {}, onnx, ...extra }: Wanted) {
+function read({
+  op = 'LSTM',
+  directions = 1,
+  attributes = {},
+  more = ['B'],
+  shapes = {},
+  onnx,
+  scale = 1,
+  ...extra
+}: Wanted) {
   const gates = GATES[op];
   const stored = (name: 'W' | 'R' | 'B' | 'P' | 'c0', shape: number[], values: Float32Array) => {
     const given = shapes[name] ?? shape;
@@ -37,7 +52,9 @@ function read({ op = 'LSTM', directions = 1, attributes = {}, more = ['B'], shap
     return tensor(
       name,
       given,
-      Float32Array.from({ length: count }, (_, i) => values[i % values.length]! + (i >= values.length ? 0.5 : 0)),
+      Float32Array.from({ length: count }, (_, i) => values[i % values.length]! + (i >= values.length ? 0.5 : 0)).map(
+        (v) => scale * v,
+      ),
     );
   };
   const node: Node = {
@@ -391,4 +408,26 @@ describe('a node by itself', () => {
     expect(layers(model)[0].initialState).toEqual(['initial_h.0', 'initial_h.1', 'initial_c.0', 'initial_c.1']);
     expect(layers(model)[0].weights).toHaveProperty(['forward.peepholes']);
   });
+
+  test.each<Op>(['LSTM', 'RNN'])(
+    '%s starts from the states that runOnnx is given, as in the whole graph',
+    async (op) => {
+      const random = new Random(5);
+      const floats = (...shape: number[]) => ({ data: random.floats(shape.reduce((n, d) => n * d, 1)), shape });
+      const X = floats(4, 2, I);
+      const [initial_h, initial_c] = [floats(2, 2, H), floats(2, 2, H)];
+      const wanted = { op, directions: 2, attributes: { direction: 'bidirectional' }, scale: 1e-4 };
+      const run = async (model: ImportedModel, tensors: Record<string, TensorLike>) => {
+        const compiled = await js.api.createModel(model.spec);
+        return runOnnx({ report: model.report, run: compiled.run.bind(compiled) }, tensors);
+      };
+      const whole = await read({ ...wanted, more: ['B', '', 'h0', ...(op === 'LSTM' ? ['c1'] : [])] });
+      const expected = await run(whole, { X, h0: initial_h, ...(op === 'LSTM' && { c1: initial_c }) });
+      const states = { initial_h, ...(op === 'LSTM' && { initial_c }) };
+      const got = await run(await lone(wanted), { X, ...states });
+      expect(got).toEqual(expected);
+      const zeros = await run(await lone(wanted), { X });
+      expect(zeros['Y']).not.toEqual(expected['Y']);
+    },
+  );
 });
