@@ -53,6 +53,8 @@ export interface GraphValue extends ValueShape {
 export interface GraphNode {
   layer: LayerSpec;
   kind: LayerKind<LayerSpec>;
+  /** Number of the axis of the sequences that it reads; 0 where it reads none. */
+  axis: number;
   /** Values read: the layer's inputs, then its extra inputs, -1 for those left out. */
   inputs: number[];
   /** Number of the value of the first port; the others follow. */
@@ -157,7 +159,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
     if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
     const why = kind.notStreamable?.(layer);
     if (why) notStreamable ??= `${reader} cannot run step by step: ${why}`;
-    nodes.push({ layer, kind, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
+    nodes.push({ layer, kind, axis, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
     previous = layer.name;
   }
 

@@ -17,7 +17,8 @@ const MAX_BYTES = 2 ** 32;
 
 /** Everything that depends on the lengths; replaced as a whole, so that a failure changes nothing. */
 interface Room {
-  readonly layout: Layout;
+  /** By axis. */
+  readonly layouts: readonly Layout[];
   /** By number of value; undefined where nobody reads it. */
   readonly values: readonly (Float32Array | undefined)[];
   /** The same memory for values of ids. */
@@ -46,7 +47,8 @@ export class JsState implements BackendState {
     this.#layers = layers;
     this.#room = allocating(`a state of ${batch} sequences`, () => {
       const workspaces = layers.map((layer) => layer.workspace(batch));
-      return makeRoom(graph, layers, makeLayout(batch, new Int32Array(batch), false), workspaces);
+      const layouts = graph.axes.map(() => makeLayout(batch, new Int32Array(batch), false));
+      return makeRoom(graph, layers, layouts, workspaces);
     });
     this.#states = this.#room.workspaces.flatMap(({ states }) => states);
   }
@@ -56,31 +58,29 @@ export class JsState implements BackendState {
     return this.#room;
   }
 
-  setLengths([axis]: readonly AxisLengths[]): void {
-    const { lengths, timeMajor = false } = axis!;
-    this.#layOut(() => makeLayout(this.batch, lengths, timeMajor));
+  setLengths(axes: readonly AxisLengths[]): void {
+    this.#layOut(axes, ({ lengths, timeMajor = false }) => makeLayout(this.batch, lengths, timeMajor));
   }
 
-  setSequences(sequences: ArrayLike<number>, [axis]: readonly AxisLengths[]): void {
-    const { lengths } = axis!;
+  setSequences(sequences: ArrayLike<number>, axes: readonly AxisLengths[]): void {
     const seen = new Uint8Array(this.batch);
     for (const b of Array.from(sequences)) {
       if (seen[b] !== 0)
         throw new GruError('invalid_argument', `sequence ${b} is not one of ${this.batch}, or is named twice`);
       seen[b] = 1;
     }
-    this.#layOut(() => makeLayout(sequences.length, lengths, false, sequences));
+    this.#layOut(axes, ({ lengths, timeMajor = false }) => makeLayout(sequences.length, lengths, timeMajor, sequences));
   }
 
-  #layOut(make: () => Layout): void {
-    const { layout: old, values, workspaces } = this.#alive();
+  #layOut(axes: readonly AxisLengths[], make: (axis: AxisLengths) => Layout): void {
+    const { layouts: old, values, workspaces } = this.#alive();
+    if (axes.length !== old.length) {
+      throw new GruError('invalid_argument', `the model has ${old.length} axes, got lengths of ${axes.length}`);
+    }
     this.#room = allocating('the buffers of these sequences', () => {
-      const layout = make();
-      const same =
-        layout.timeMajor === old.timeMajor &&
-        layout.batch === old.batch &&
-        layout.lengths.every((length, b) => length === old.lengths[b] && layout.sequences[b] === old.sequences[b]);
-      return same ? this.#alive() : makeRoom(this.#graph, this.#layers, layout, workspaces, values);
+      const layouts = axes.map(make);
+      const same = layouts.every((layout, axis) => sameLayout(layout, old[axis]!));
+      return same ? this.#alive() : makeRoom(this.#graph, this.#layers, layouts, workspaces, values);
     });
   }
 
@@ -147,35 +147,48 @@ function present<T>(value: T | undefined, what: string, index: number): T {
   return value;
 }
 
+function sameLayout(a: Layout, b: Layout): boolean {
+  return (
+    a.timeMajor === b.timeMajor &&
+    a.batch === b.batch &&
+    a.lengths.every((length, i) => length === b.lengths[i] && a.sequences[i] === b.sequences[i])
+  );
+}
+
 function makeRoom(
   graph: Graph,
   layers: readonly Layer[],
-  layout: Layout,
+  layouts: readonly Layout[],
   former: readonly Workspace[],
   formerValues: Room['values'] = [],
 ): Room {
-  const lengths = graph.values.map(({ kind, size, used }) =>
-    used ? (kind === 'sequence' ? layout.rows : layout.batch) * size : 0,
-  );
-  const bytes = lengths.reduce((sum, length) => sum + 4 * length, 12 * layout.rows);
+  const lengths = graph.values.map(({ kind, size, used, axis }) => {
+    const { rows, batch } = layouts[axis]!;
+    return used ? (kind === 'sequence' ? rows : batch) * size : 0;
+  });
+  const plansOf = 12 * layouts.reduce((sum, { rows }) => sum + rows, 0);
+  const bytes = lengths.reduce((sum, length) => sum + 4 * length, plansOf);
   if (bytes > MAX_BYTES) throw new GruError('out_of_memory', `these sequences take ${bytes} bytes: at most 2^32 fit`);
   const values = lengths.map((length, i) => (graph.values[i]!.used ? floats(length, formerValues[i]) : undefined));
   const ids = values.map((value, i) =>
     value && graph.values[i]!.dtype === 'int32' ? new Int32Array(value.buffer, 0, value.length) : undefined,
   );
-  const workspaces = layers.map((layer, i) => layer.reserve(former[i]!, layout));
-  const plans: Partial<Record<Order, Plan>> = {};
-  for (const order of layers.flatMap((layer) => layer.orders)) {
-    if (plans[order]) continue;
-    plans[order] = emptyPlan(layout);
-    fillPlan(plans[order], layout, order);
-  }
-  const io = graph.nodes.map(({ inputs, firstOutput, outputCount }) => ({
-    layout,
-    plans,
+  const workspaces = layers.map((layer, i) => layer.reserve(former[i]!, layouts[graph.nodes[i]!.axis]!));
+  const plans = layouts.map((layout, axis) => {
+    const orders = new Set(layers.flatMap((layer, i) => (graph.nodes[i]!.axis === axis ? layer.orders : [])));
+    const all: Partial<Record<Order, Plan>> = {};
+    for (const order of orders) {
+      const plan = (all[order] = emptyPlan(layout));
+      fillPlan(plan, layout, order);
+    }
+    return all;
+  });
+  const io = graph.nodes.map(({ axis, inputs, firstOutput, outputCount }) => ({
+    layout: layouts[axis]!,
+    plans: plans[axis]!,
     inputs: inputs.map((value) => values[value]),
     ids: ids[inputs[0] ?? -1],
     outputs: values.slice(firstOutput, firstOutput + outputCount),
   }));
-  return { layout, values, ids, workspaces, io };
+  return { layouts, values, ids, workspaces, io };
 }
