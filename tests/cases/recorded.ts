@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { ImportContext } from '../../ts/formats/report.ts';
@@ -8,7 +8,7 @@ import type { Tensor, TensorLike } from '../../ts/base/tensor.ts';
 import type { Tolerance } from '../tolerances.ts';
 
 /** Folders of cases: the project's own, and those that GRU_CASES names. */
-const FOLDERS = [
+const ROOTS = [
   fileURLToPath(new URL('../fixtures/cases', import.meta.url)),
   ...(process.env['GRU_CASES']?.split(delimiter).filter((folder) => folder !== '') ?? []),
 ];
@@ -19,70 +19,41 @@ export interface Recorded {
   label: string;
   folder: string;
   file: string;
-  /** Where its inputs and outputs are. */
-  io: string;
   meta: Meta;
 }
 
 export interface Meta {
   class?: string;
-  /** Recorded tensors, in the order of the model's inputs or by their names. */
-  inputs?: string[] | Record<string, string>;
-  outputs?: string[] | Record<string, string>;
+  inputs?: string[];
+  outputs?: string[];
   axes?: Record<string, string>;
   /** Set where the frameworks disagree: such a file is to be refused. */
   disputed?: string | null;
   /** ONNX: `input` where W, R and B are inputs of the graph. */
   weights_as?: string;
-  /** Options of the load. */
-  load?: ImportContext['options'];
-  /** Such a file is to be refused by name. */
-  refuse?: boolean;
-  /** Recorded states by layer, an lstm's cell states by `<layer>_cell`. */
-  states?: Record<string, string>;
-  initialStates?: Record<string, string>;
-  lengths?: string;
   tolerance: Tolerance;
 }
 
-/** A line of `case.json`, which a folder has where its files are loaded or fed each in their own way. */
-interface CaseLine extends Pick<
-  Meta,
-  'inputs' | 'outputs' | 'load' | 'refuse' | 'states' | 'initialStates' | 'lengths'
-> {
-  file: string;
-  inputList?: string[];
-  tol?: number;
+/** The folders of all cases. One that holds none is an error: a wrong path would test nothing. */
+export function caseFolders(): string[] {
+  return ROOTS.flatMap((root) => {
+    const folders = readdirSync(root)
+      .map((name) => join(root, name))
+      .filter((folder) => ['meta.json', 'case.json'].some((file) => existsSync(join(folder, file))));
+    if (folders.length === 0) throw new Error(`${root} holds no case (a folder with a meta.json or a case.json)`);
+    return folders;
+  });
 }
 
-/** Every model file of every case. A folder that holds no case is an error: a wrong path would test nothing. */
+/** Every model file of every case with a meta.json. */
 export function recordedFiles(): Recorded[] {
-  return FOLDERS.flatMap((root) => {
-    const files = readdirSync(root).flatMap((name) => filesOf(join(root, name)));
-    if (files.length === 0) throw new Error(`${root} holds no case (a folder with a meta.json or a case.json)`);
-    return files;
+  const folders = caseFolders().filter((folder) => existsSync(join(folder, 'meta.json')));
+  return folders.flatMap((folder) => {
+    const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as Meta;
+    const files = readdirSync(folder).filter(isModel);
+    if (files.length === 0) throw new Error(`${folder} holds no model file`);
+    return files.map((file) => ({ label: `${basename(folder)}/${file}`, folder, file, meta }));
   });
-}
-
-function filesOf(folder: string): Recorded[] {
-  const json = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-  const recorded = (file: string, meta: Meta): Recorded => ({
-    label: `${basename(folder)}/${file}`,
-    folder: join(folder, dirname(file)),
-    file: basename(file),
-    io: join(folder, 'io.safetensors'),
-    meta,
-  });
-  if (existsSync(join(folder, 'case.json'))) {
-    return [json('case.json') as CaseLine | CaseLine[]].flat().map(({ file, inputList, tol = 1e-5, ...line }) => {
-      return recorded(file, { inputs: inputList ?? [], ...line, tolerance: { atol: tol, rtol: 0 } });
-    });
-  }
-  if (!existsSync(join(folder, 'meta.json'))) return [];
-  const meta = json('meta.json') as Meta;
-  const files = readdirSync(folder).filter(isModel);
-  if (files.length === 0) throw new Error(`${folder} holds no model file`);
-  return files.map((file) => recorded(file, meta));
 }
 
 function isModel(file: string): boolean {
@@ -90,12 +61,15 @@ function isModel(file: string): boolean {
   return /\.(onnx|keras|h5|pt|pth|safetensors)$/.test(file) || file === 'model.json';
 }
 
-export function readFile({ folder, file }: Recorded, name = file): Uint8Array {
+export function readFile({ folder, file }: Pick<Recorded, 'folder' | 'file'>, name = file): Uint8Array {
   return new Uint8Array(readFileSync(join(folder, name)));
 }
 
 /** The files beside a model, as `loadModel` finds them at a path. */
-export function contextOf({ folder, file }: Recorded, options: ImportContext['options'] = {}): ImportContext {
+export function contextOf(
+  { folder, file }: Pick<Recorded, 'folder' | 'file'>,
+  options: ImportContext['options'] = {},
+): ImportContext {
   const sidecar = (name: string) => {
     const path = join(folder, name);
     return Promise.resolve(existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined);
@@ -104,8 +78,8 @@ export function contextOf({ folder, file }: Recorded, options: ImportContext['op
 }
 
 /** The recorded tensors by name: integers as int32, all else as float32. */
-export function readIo({ io }: Recorded): Record<string, TensorLike> {
-  const { tensors } = parseSafetensors(new Uint8Array(readFileSync(io)));
+export function readIo({ folder }: Pick<Recorded, 'folder'>, file = 'io.safetensors'): Record<string, TensorLike> {
+  const { tensors } = parseSafetensors(readFile({ folder, file }));
   return Object.fromEntries(
     [...tensors].map(([name, tensor]) => {
       const { dtype, bytes } = tensor;

@@ -12,6 +12,7 @@ import { read, type ReadOptions } from '../../ts/api/read.ts';
 import { type ModelFiles, type ModelSource, readSource } from '../../ts/io/source.ts';
 import { wiringOfCase } from '../cases/pytorch-wiring.ts';
 import { recordedFiles, type Recorded } from '../cases/recorded.ts';
+import { situations } from '../cases/situations.ts';
 
 /** The bytes as a view that begins `offset` bytes into a larger buffer of other bytes. */
 function atOffset(bytes: Uint8Array, offset: number): Uint8Array<ArrayBuffer> {
@@ -76,7 +77,6 @@ async function optionsOf({ folder, file, meta }: Recorded): Promise<ReadOptions>
     const zip = await openZip(new Uint8Array(readFileSync(join(folder, 'model.keras'))), 'model.keras');
     return { keras: { config: new TextDecoder().decode(await zip.read('config.json')) } };
   }
-  if (meta.load) return meta.load;
   if (!/\.(pt|pth|safetensors)$/.test(file) || (meta.class ?? '').includes('three Dense')) return {};
   const { dict } = await readStateDict(new Uint8Array(readFileSync(join(folder, file))));
   const prefix = wrapperPrefix([...dict.keys()]);
@@ -111,8 +111,13 @@ describe('every recorded file gives the same bits by every door', () => {
   test.each(recordedFiles())('$label', async (recorded) => {
     const result = await sameByAllDoors(recorded.folder, recorded.file, await optionsOf(recorded));
     // A file that is refused would prove nothing; some are to be, as those that the frameworks dispute.
-    const { disputed, weights_as: weightsAs, refuse } = recorded.meta;
-    if (!disputed && weightsAs !== 'input' && !refuse) expect(result.slice(0, 300)).toSatisfy(loads);
+    const { disputed, weights_as: weightsAs } = recorded.meta;
+    if (!disputed && weightsAs !== 'input') expect(result.slice(0, 300)).toSatisfy(loads);
+  });
+
+  test.each(situations().filter(({ situation }) => !situation.refuse))('$label', async ({ folder, situation }) => {
+    const { file, load = {} } = situation;
+    expect((await sameByAllDoors(folder, file, load)).slice(0, 300)).toSatisfy(loads);
   });
 
   const onnx = fileURLToPath(new URL('../fixtures/onnx/', import.meta.url));

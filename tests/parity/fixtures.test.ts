@@ -5,14 +5,19 @@ import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { readModel } from '../../ts/formats/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
+import type { ImportOptions } from '../../ts/formats/report.ts';
 import { contextOf, readFile, recordedFiles, type Recorded } from '../cases/recorded.ts';
+import { situations } from '../cases/situations.ts';
 import { Random } from '../random.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
 
+/** A file of a case. */
+type File = Pick<Recorded, 'label' | 'folder' | 'file'> & { load?: ImportOptions | undefined };
+
 /** The recorded model with inputs and states of our own; undefined for a file that needs options or is to be refused. */
-async function runOf(recorded: Recorded, random: Random): Promise<Run | undefined> {
-  const read = readModel(readFile(recorded), contextOf(recorded, recorded.meta.load));
+async function runOf(recorded: File, random: Random): Promise<Run | undefined> {
+  const read = readModel(readFile(recorded), contextOf(recorded, recorded.load));
   const imported = await read.catch((error: unknown) => {
     if (error instanceof GruError) return undefined;
     throw error;
@@ -34,7 +39,11 @@ test('every recorded model: baseline wasm, native and JS', async () => {
   const baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   const random = new Random(5);
   const runs: { label: string; run: Run }[] = [];
-  for (const recorded of recordedFiles()) {
+  const files: File[] = [
+    ...recordedFiles(),
+    ...situations().map(({ label, folder, situation: { file, load } }) => ({ label, folder, file, load })),
+  ];
+  for (const recorded of files) {
     const run = await runOf(recorded, random);
     if (run) runs.push({ label: recorded.label, run });
   }

@@ -14,7 +14,7 @@ export type { OnnxOptions } from './onnx/source.ts';
  * Reads an ONNX model.
  *
  * @throws GruError `invalid_file` for a damaged file, `unsupported` for what it holds that cannot be represented (with the
- *   GRU nodes that can be loaded by themselves), `io` when a file of external data is missing, `invalid_argument` for
+ *   recurrent nodes that can be loaded by themselves), `io` when a file of external data is missing, `invalid_argument` for
  *   options that do not fit.
  */
 export async function readOnnx(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {

@@ -40,7 +40,7 @@ type RecurrentSpec = RecurrentBase & AnyLayer;
 const DIRECTIONS = ['forward', 'reverse', 'bidirectional'] as const;
 
 /** Ports of a slot's final values, by direction. */
-const STATE_PORTS = { hidden: 'State', cell: 'Cell' } as const;
+export const STATE_PORTS = { hidden: 'State', cell: 'Cell' } as const;
 
 /** The directions that a recurrent layer runs, in the order of its states. */
 export function directions({ direction = 'forward' }: RecurrentBase): ('forward' | 'reverse')[] {

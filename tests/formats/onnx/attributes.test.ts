@@ -221,6 +221,6 @@ describe('refused, by name', () => {
     const { spec } = await readOnnx(bytes, { options: { onnx: { node: 'gru' } } });
     expect(spec.inputs).toMatchObject([{ name: 'X', size: I }]);
     expect(spec.outputs).toMatchObject([{ name: 'Y' }, { name: 'Y_h' }]);
-    await expect(readOnnx(bytes, { options: { onnx: { node: 'other' } } })).rejects.toThrow(/GRU nodes: 'gru'/);
+    await expect(readOnnx(bytes, { options: { onnx: { node: 'other' } } })).rejects.toThrow(/recurrent nodes: 'gru'/);
   });
 });

@@ -63,7 +63,7 @@ describe('which node', () => {
     nodes[2]!.outputs = ['third'];
     const code = 'invalid_argument';
     const found = (n: number, name: string) =>
-      `has ${n} GRU nodes named '${name}'; its GRU nodes: 'g', 'other', 'other'`;
+      `has ${n} recurrent nodes named '${name}'; its recurrent nodes: 'g', 'other', 'other'`;
     for (const [n, name] of [
       [2, 'other'],
       [0, ''],
@@ -73,11 +73,11 @@ describe('which node', () => {
       const message = expect.stringContaining(found(n, name)) as string;
       await expect(extract(nodes, [], name)).rejects.toMatchObject({ code, message });
     }
-    await expect(extract([], [], 'g')).rejects.toThrow(/its GRU nodes: none/);
+    await expect(extract([], [], 'g')).rejects.toThrow(/its recurrent nodes: none/);
   });
 
   test('a GRU of another domain is none', async () => {
-    await expect(extract([{ ...gru(['conv', 'W', 'R']), domain: 'mine' }])).rejects.toThrow(/GRU nodes: none/);
+    await expect(extract([{ ...gru(['conv', 'W', 'R']), domain: 'mine' }])).rejects.toThrow(/recurrent nodes: none/);
   });
 });
 

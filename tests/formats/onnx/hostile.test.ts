@@ -25,6 +25,8 @@ describe.each([
   'onnx_torch_dynamo_dynamic_noh0',
   'onnx_torch_legacy_embedding_bigru_linear',
   'onnx_weights_constant_nodes',
+  'onnxop_lstm_bidirectional_peephole',
+  'onnxop_rnn_layout1_bidirectional',
 ])('%s', (name) => {
   test('damaged', async () => {
     const bytes = file(name);
@@ -182,6 +184,20 @@ describe('graphs made to hurt', () => {
     );
     expect(took()).toBeLessThan(10_000);
     if (error !== undefined) expect(error).toBeInstanceOf(GruError);
+  });
+
+  // each node makes weights of its own from them
+  test.each<[string, Node['op'], number, number, number]>([
+    ['weights in another order', 'LSTM', 4, 64, 1000],
+    ['a sum of biases', 'RNN', 1, 1024, 12_000],
+  ])('many nodes that share their tensors: %s', async (_, op, gates, h, count) => {
+    const names = Array.from({ length: count }, (_unused, i) => `y${i}`);
+    const bytes = graph(
+      names.map((name) => ({ op, inputs: ['x', 'W', 'R', 'B'], outputs: [name] })),
+      [float('W', [1, gates * h, 2]), float('R', [1, gates * h, h]), float('B', [1, 2 * gates * h])],
+      names,
+    );
+    await expect(read(bytes)).rejects.toThrow(/computes more constants than a recurrent model needs/);
   });
 
   test('many nodes do not take more memory than the file allows', async () => {

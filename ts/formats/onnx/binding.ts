@@ -21,6 +21,8 @@ export interface BoundTensor {
    * tensor of several states one each (`h0.0`, `h0.1`). For `states`: names of layers.
    */
   values: string[];
+  /** For `states` of layers that have two: which. */
+  slot?: 'hidden' | 'cell';
   kind: 'sequence' | 'vector';
   /** What the file stores for it, one value a feature: taken for each sequence where a run does not give the tensor. */
   fallback?: Float32Array;
@@ -32,14 +34,20 @@ export interface GraphBinding {
   outputs: BoundTensor[];
 }
 
+/** Initial states of a layer, of one kind. */
+interface BoundState {
+  data: Float32Array;
+  shape: number[];
+}
+
 /** What {@link bindInputs} makes of tensors in the graph's own axes. */
 export interface BoundRun {
   /** By name of the model's inputs: rows, sequence after sequence. */
   inputs: Record<string, { data: Float32Array | Float64Array; shape: number[] }>;
   batch: number;
   steps: number;
-  /** By name of the layer: (directions, batch, features). */
-  initialStates: Record<string, { data: Float32Array; shape: number[] }>;
+  /** By name of the layer: (directions, batch, features), by slot where it has two. */
+  initialStates: Record<string, BoundState | Partial<Record<'hidden' | 'cell', BoundState>>>;
   /** Lengths of the sequences, where the graph takes them. */
   lengths: number[] | undefined;
 }
@@ -94,7 +102,7 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
   checkBatch('runOnnx', batch);
   // the names are the file's: entries, as `record['__proto__'] = x` makes no property
   const inputs: [string, BoundRun['inputs'][string]][] = [];
-  const initialStates: [string, BoundRun['initialStates'][string]][] = [];
+  const initialStates = new Map<string, BoundRun['initialStates'][string]>();
   let lengths: number[] | undefined;
   for (const { bound, tensor } of given) {
     if (tensor && sizeOf(tensor.data) !== tensor.length) throw moved(`input '${bound.name}'`);
@@ -112,7 +120,9 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
           const [d, b, j] = [Math.floor(i / (batch * size)), Math.floor(i / size) % batch, i % size];
           data[i] = tensor!.data[b * at.batch + at.offsets[v * width + d * size + j]!]!;
         });
-        initialStates.push([name, { data, shape: [width / size, batch, size] }]);
+        const state = { data, shape: [width / size, batch, size] };
+        const { slot } = bound;
+        initialStates.set(name, slot ? { ...initialStates.get(name), [slot]: state } : state);
       }
       continue;
     }

@@ -1,6 +1,18 @@
 import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
-import type { Activation, DenseSpec, GruSpec, InputSpec, LayerSpec, ValueKind, ValueRef } from '../../spec/spec.ts';
+import { layerKind } from '../../layers/index.ts';
+import { directions, STATE_PORTS } from '../../layers/recurrent.ts';
+import type {
+  Activation,
+  DenseSpec,
+  GruSpec,
+  InputSpec,
+  LayerSpec,
+  LstmSpec,
+  RnnSpec,
+  ValueKind,
+  ValueRef,
+} from '../../spec/spec.ts';
 import type { Budget } from './limits.ts';
 import { width, type Rows, type Segment } from './value.ts';
 
@@ -205,28 +217,34 @@ export class SpecBuilder {
     return this.#add(layer, { kind: 'vector', size: values.length });
   }
 
-  /** Columns of all states and, one an entry, of the final states. */
-  gru(layer: GruSpec): { sequence: Segment[]; states: Segment[] } {
-    const directions =
-      layer.direction === 'bidirectional'
-        ? (['forward', 'reverse'] as const)
-        : ([layer.direction ?? 'forward'] as const);
-    const size = directions.length * layer.hiddenSize;
+  /** Columns of all hidden states and, of each slot, of the final states of the directions. */
+  recurrent(layer: RecurrentSpec): { sequence: Segment[]; states: Segment[][] } {
+    const { hiddenSize } = layer;
+    const size = directions(layer).length * hiddenSize;
     const ref = this.#add(layer, { kind: 'sequence', size });
-    const states = directions.flatMap((direction) =>
-      this.#value(`${layer.name}:${direction}State`, { kind: 'vector', size: layer.hiddenSize }),
-    );
-    return { sequence: [{ ref, start: 0, length: size }], states };
+    const states = new Map<string, Segment[]>();
+    for (const { slot, direction } of layerKind(layer.type)!.slots!(layer)) {
+      const port = this.#value(`${layer.name}:${direction}${STATE_PORTS[slot]}`, { kind: 'vector', size: hiddenSize });
+      states.set(slot, [...(states.get(slot) ?? []), ...port]);
+    }
+    return { sequence: [{ ref, start: 0, length: size }], states: [...states.values()] };
   }
 
-  /** Leaves the output of a reverse gru layer in the order of processing; false if it is no such layer or others read it. */
+  /** Leaves the output of a reverse recurrent layer in the order of processing; false if it is no such layer or others read it. */
   reverseOutput(ref: ValueRef): boolean {
     const layer = this.layers.find(({ name }) => name === ref);
-    if (layer?.type !== 'gru' || layer.direction !== 'reverse' || layer.reversedOutput) return false;
+    if (!layer || !isRecurrent(layer) || layer.direction !== 'reverse' || layer.reversedOutput) return false;
     if (this.layers.some((other) => other.inputs?.includes(ref))) return false;
     layer.reversedOutput = true;
     return true;
   }
+}
+
+/** A layer with states. */
+export type RecurrentSpec = GruSpec | LstmSpec | RnnSpec;
+
+export function isRecurrent(layer: LayerSpec): layer is RecurrentSpec {
+  return layerKind(layer.type)?.slots !== undefined;
 }
 
 /** Whether two activations are the same function. */

@@ -34,7 +34,7 @@ export interface GraphContext {
   demandSequence(rows: Rows): boolean;
   /** Whether columns are just those of a graph input. */
   isInput(columns: readonly Segment[], input: number): boolean;
-  /** A gru layer takes the lengths of its sequences from this input (undefined: it has none). */
+  /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */
   lengths: Map<string, number | undefined>;
   /** A step was picked from the end of a sequence, or sequences turned round: by this node. */
   fromEnd: string | undefined;

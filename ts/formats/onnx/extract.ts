@@ -2,37 +2,45 @@ import { GruError } from '../../base/errors.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
 import { Attributes, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
-import { SpecBuilder } from './builder.ts';
+import { isRecurrent, SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Budget } from './limits.ts';
-import { constantStates } from './ops/gru-initial.ts';
-import { gru } from './ops/gru.ts';
 import { OPERATORS } from './ops/index.ts';
+import { RECURRENT } from './ops/recurrent/index.ts';
+import { constantStates } from './ops/recurrent/initial.ts';
+import { readRecurrent } from './ops/recurrent/operator.ts';
 import { SpecOutputs } from './outputs.ts';
 import type { Source } from './source.ts';
 import { isStandard, type OnnxNode } from './messages.ts';
 import type { Size } from './size.ts';
 import { feature, type Factor, type Rows, type Value, boundAxes } from './value.ts';
 
+/** The recurrent nodes of a graph. */
+export function recurrentNodes({ graph }: Source): OnnxNode[] {
+  return graph.nodes.filter(({ op, domain }) => Object.hasOwn(RECURRENT, op) && isStandard(domain));
+}
+
 /**
- * Takes one GRU node out of a graph. Only what its weights are computed from is read; X, sequence_lens where it is no constant, and
- * initial_h become inputs of the model under these names, the outputs are Y and Y_h. An initial_h that is left out or zeros
- * becomes the states that a run starts from; one that the file stores is what `runOnnx` gives where it is left out.
+ * Takes one recurrent node out of a graph. Only what its weights are computed from is read; X, sequence_lens where it is no
+ * constant, and the initial states become inputs of the model under these names, the outputs are Y, Y_h and an LSTM's Y_c.
+ * Initial states that are left out or zeros become the states that a run starts from; those that the file stores are what
+ * `runOnnx` gives where they are left out.
  */
 export function extractNode(source: Source, name: string): ImportedModel {
-  const grus = source.graph.nodes.filter(({ op, domain }) => op === 'GRU' && isStandard(domain));
-  const found = grus.filter((node) => node.name === name || (name !== '' && node.outputs.includes(name)));
+  const all = recurrentNodes(source);
+  const found = all.filter((node) => node.name === name || (name !== '' && node.outputs.includes(name)));
   const [node] = found;
   if (!node || found.length > 1) {
-    const names = grus
-      .map((g) => `'${nodeName(g)}'`)
+    const names = all
+      .map((other) => `'${nodeName(other)}'`)
       .slice(0, 50)
       .join(', ');
     throw new GruError(
       'invalid_argument',
-      `the graph has ${found.length} GRU nodes named '${name}'; its GRU nodes: ${names || 'none'}`,
+      `the graph has ${found.length} recurrent nodes named '${name}'; its recurrent nodes: ${names || 'none'}`,
     );
   }
+  const operator = RECURRENT[node.op]!;
   const budget = new Budget(source.size);
   const builder = new SpecBuilder(budget);
   const bound: BoundTensor[] = [];
@@ -54,9 +62,8 @@ export function extractNode(source: Source, name: string): ImportedModel {
     },
   };
   const values = new Constants(source, context, node);
-  const isMissing = (i: number) => (node.inputs[i] ?? '') === '';
-  const constants = [1, 2, 3, 4, 5].map((i) => (isMissing(i) ? undefined : values.value(node.inputs[i]!)));
-  const [w, r, b, lens, initial] = constants;
+  const inputs = node.inputs.map((input) => (input === '' ? undefined : values.value(input)));
+  const [, w, r, , lens] = inputs;
 
   const attribute = (key: string) => node.attributes.find((a) => a.name === key);
   const isBatchFirst = attribute('layout')?.i === 1;
@@ -89,33 +96,45 @@ export function extractNode(source: Source, name: string): ImportedModel {
   };
   const order = (first: Factor[], second: Factor[]) => (isBatchFirst ? [second, first] : [first, second]);
   const x = addInput('X', 'float32', 'sequence', [...order(time, batch), [feature(inputSize ?? 1)]], inputSize ?? 1, 1);
-  const lengths = lens?.type === 'unknown' ? addInput('sequence_lens', 'int32', 'vector', [batch], 1, 1) : lens;
-  const stored =
-    initial?.type === 'constant' && hiddenSize !== undefined
-      ? constantStates({ node, graph: context }, initial, isBatchFirst ? 1 : 0, directions, hiddenSize)
-      : undefined;
+  inputs[0] = x;
+  if (lens?.type === 'unknown') inputs[4] = addInput('sequence_lens', 'int32', 'vector', [batch], 1, 1);
   const stateAxes = [...order([feature(directions)], batch), [feature(hiddenSize ?? 1)]];
-  const isInput = initial?.type === 'unknown' || stored !== undefined;
-  const state =
-    isInput && hiddenSize !== undefined
-      ? addInput('initial_h', 'float32', 'vector', stateAxes, hiddenSize, directions)
-      : initial;
-  if (stored) bound.at(-1)!.fallback = Float32Array.from(stored.flatMap((values) => [...values]));
+  if (hiddenSize !== undefined) {
+    const sizes = { layout: isBatchFirst ? 1 : 0, directions, hiddenSize };
+    const given = operator.states.map((state) => {
+      const initial = inputs[state.index];
+      const stored =
+        initial?.type === 'constant' ? constantStates({ node, graph: context }, state, initial, sizes) : undefined;
+      return { state, stored, isComputed: initial?.type === 'unknown' };
+    });
+    // the initial states of a layer are all inputs of the model, or none
+    const areInputs = given.some(({ stored, isComputed }) => stored !== undefined || isComputed);
+    for (const { state, stored, isComputed } of areInputs ? given : []) {
+      inputs[state.index] = addInput(state.name, 'float32', 'vector', stateAxes, hiddenSize, directions);
+      if (isComputed) continue;
+      const fallback = new Float32Array(directions * hiddenSize);
+      stored?.forEach((values, d) => {
+        fallback.set(values, d * hiddenSize);
+      });
+      bound.at(-1)!.fallback = fallback;
+    }
+  }
   const attributes = new Attributes(node);
-  const results = gru({ node, opset: source.opset, attributes, inputs: [x, w, r, b, lengths, state], graph: context });
+  const results = readRecurrent(operator)({ node, opset: source.opset, attributes, inputs, graph: context });
   attributes.finish();
   const outputs = new SpecOutputs(builder);
-  outputs.add('Y', results[0] as Rows, 2);
-  outputs.add('Y_h', results[1] as Rows, 2);
+  const names = ['Y', ...operator.states.map(({ final }) => final)];
+  for (const [i, output] of names.entries()) outputs.add(output, results[i] as Rows, names.length);
   const spec = outputs.spec();
-  const free = spec.layers.filter((layer) => layer.type === 'gru' && layer.initialState === undefined);
-  if (free.length > 0) {
+  const free = spec.layers.filter((layer) => isRecurrent(layer) && layer.initialState === undefined);
+  for (const { name: what, slot } of free.length > 0 ? operator.states : []) {
     bound.push({
-      name: 'initial_h',
+      name: what,
       use: 'states',
       dtype: 'float32',
       axes: boundAxes(stateAxes),
       values: free.map((layer) => layer.name),
+      ...(operator.states.length > 1 && { slot }),
       kind: 'vector',
     });
   }
@@ -160,7 +179,7 @@ class Constants {
 
   #read(node: OnnxNode): (Value | undefined)[] {
     const operator = isStandard(node.domain) && Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined;
-    if (!operator || node.op === 'GRU') return [];
+    if (!operator || Object.hasOwn(RECURRENT, node.op)) return [];
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.value(name)));
     this.#context.budget.spend(200 + 8 * inputs.length);
     if (inputs.every((value) => value === undefined || value.type === 'constant')) {

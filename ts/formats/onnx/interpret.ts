@@ -4,7 +4,7 @@ import { Attributes, nodeError, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
-import { extractNode } from './extract.ts';
+import { extractNode, recurrentNodes } from './extract.ts';
 import { Budget } from './limits.ts';
 import { OPERATORS, maxInputs } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
@@ -21,12 +21,12 @@ export function interpret(source: Source): ImportedModel {
     return node === undefined ? readWhole(source) : extractNode(source, node);
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
-    const names = source.graph.nodes.filter(({ op }) => op === 'GRU').map((node) => `'${nodeName(node)}'`);
+    const names = recurrentNodes(source).map((node) => `'${nodeName(node)}'`);
     if (names.length === 0 || source.graph.nodes.length < 2 || source.options.node !== undefined) throw cause;
     const list = names.slice(0, 20).join(', ') + (names.length > 20 ? ', ...' : '');
     throw new GruError(
       'unsupported',
-      `${cause.message}. A GRU node of this graph can be loaded by itself: { onnx: { node: name } } with one of ${list}`,
+      `${cause.message}. A recurrent node of this graph can be loaded by itself: { onnx: { node: name } } with one of ${list}`,
       { cause },
     );
   }
@@ -94,17 +94,27 @@ function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<strin
   }
   if (unknown.size === 0) return;
   const found = [...unknown].slice(0, 20).map(([name, node]) => `${name} (node '${nodeName(node)}')`);
-  const loop = [...unknown.keys()].some((name) => LOOPS.has(name))
-    ? '. A GRU that its exporter wrote as a loop over its steps is not recognized: load the model in its own format'
-    : '';
+  const hint = UNROLLED.find(({ operators }) => operators.some((name) => unknown.has(name)))?.hint ?? '';
   throw new GruError(
     'unsupported',
-    `operators that are not supported: ${found.join(', ')}; supported: ${Object.keys(OPERATORS).join(', ')}${loop}`,
+    `operators that are not supported: ${found.join(', ')}; supported: ${Object.keys(OPERATORS).join(', ')}${hint}`,
   );
 }
 
-/** Operators that hold graphs of their own. */
-const LOOPS = new Set(['Loop', 'Scan', 'If']);
+/** What exporters write instead of a recurrent node, and what can be done. */
+const UNROLLED = [
+  {
+    operators: ['Loop', 'Scan', 'If'],
+    hint: '. A recurrent layer that its exporter wrote as a loop over its steps is not recognized: load the model in its own format',
+  },
+  {
+    // torch's dynamo exporter on nn.RNN
+    operators: ['SplitToSequence', 'SequenceAt'],
+    hint:
+      '. A recurrent layer that its exporter unrolled holds for one number of steps only: ' +
+      'export with dynamo: False, or load the model in its own format',
+  },
+];
 
 /** One reading of a graph, under assumed roles of the inputs' axes. */
 class Attempt {
@@ -257,7 +267,7 @@ class Attempt {
     }
   }
 
-  /** All gru layers take the same lengths, and no step is picked from the end of padded sequences. */
+  /** All recurrent layers take the same lengths, and no step is picked from the end of padded sequences. */
   #checkLengths(): number | undefined {
     const { lengths, fromEnd } = this.#context;
     const [first] = [...lengths.values()].filter((input) => input !== undefined);
@@ -267,7 +277,7 @@ class Attempt {
     );
     for (const [name, input] of lengths) {
       if (input !== first)
-        throw new GruError('unsupported', `GRU node '${name}' does not take the same sequence_lens as the others`);
+        throw new GruError('unsupported', `${name} does not take the same sequence_lens as the others`);
     }
     if (fromEnd !== undefined)
       throw new GruError('unsupported', `${fromEnd} counts steps from the end, which with sequence_lens is padding`);

@@ -13,7 +13,7 @@ export class Budget {
     if (!(bytes >= 0)) throw new GruError('invalid_file', 'the ONNX graph makes a constant of a size that cannot be');
     this.#left -= bytes;
     if (!(this.#left >= 0)) {
-      throw new GruError('unsupported', 'the ONNX graph computes more constants than a GRU model needs');
+      throw new GruError('unsupported', 'the ONNX graph computes more constants than a recurrent model needs');
     }
   }
 }

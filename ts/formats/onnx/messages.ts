@@ -1,4 +1,4 @@
-/** The messages of onnx.proto (github.com/onnx/onnx) as far as a GRU model needs them; big data stay views into the file. */
+/** The messages of onnx.proto (github.com/onnx/onnx) as far as recurrent models need them; big data stay views into the file. */
 export interface OnnxModel {
   producer: string;
   irVersion: number;

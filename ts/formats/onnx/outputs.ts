@@ -1,7 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import type { ModelSpec, OutputSpec } from '../../spec/spec.ts';
 import type { BoundTensor } from './binding.ts';
-import type { SpecBuilder } from './builder.ts';
+import { isRecurrent, type SpecBuilder } from './builder.ts';
 import { columnTaker, width, type Rows, boundAxes } from './value.ts';
 
 /** The outputs of the spec, and how they make up those of the graph. */
@@ -50,7 +50,7 @@ export class SpecOutputs {
       return;
     throw new GruError(
       'unsupported',
-      `output '${name}' of the graph is in reversed time; supported: the states of a GRU that runs backwards`,
+      `output '${name}' of the graph is in reversed time; supported: the states of a recurrent node that runs backwards`,
     );
   }
 
@@ -61,7 +61,7 @@ export class SpecOutputs {
     const read = new Set(this.#outputs.map(({ from }) => from));
     for (const layer of layers) {
       for (const ref of layer.inputs ?? []) read.add(ref);
-      if (layer.type === 'gru') for (const ref of layer.initialState ?? []) read.add(ref);
+      if (isRecurrent(layer)) for (const ref of layer.initialState ?? []) read.add(ref);
     }
     return { inputs: inputs.filter(({ name }) => read.has(name)), layers, outputs: this.#outputs };
   }

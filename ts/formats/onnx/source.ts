@@ -8,7 +8,7 @@ import type { Constant } from './value.ts';
 
 /** Options of the user for ONNX files. */
 export interface OnnxOptions {
-  /** Take one GRU node, by its name (or that of one of its outputs), out of the graph, whatever else the graph holds. */
+  /** Take one recurrent node (GRU, LSTM, RNN), by its name (or that of one of its outputs), out of the graph, whatever else the graph holds. */
   node?: string;
   /** Outputs of the graph that are wanted; default: all. */
   outputs?: string[];

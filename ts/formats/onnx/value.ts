@@ -149,7 +149,7 @@ export function joinColumns(parts: Iterable<readonly Segment[]>): Segment[] {
   return joined;
 }
 
-/** Parts of a value: more is no plumbing around a GRU. */
+/** Parts of a value: more is no plumbing around recurrent nodes. */
 const MAX_SEGMENTS = 4096;
 
 function tooManyParts(): GruError {

@@ -2,14 +2,15 @@ import type { Operator } from '../context.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
 import { gather } from './gather.ts';
-import { gru } from './gru.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
+import { RECURRENT } from './recurrent/index.ts';
+import { readRecurrent } from './recurrent/operator.ts';
 import { reverseSequence, slice } from './slice.ts';
 
 /** All operators that are read. */
 export const OPERATORS: Readonly<Record<string, Operator>> = {
-  GRU: gru,
+  ...Object.fromEntries(Object.entries(RECURRENT).map(([op, operator]) => [op, readRecurrent(operator)])),
   ...COMPUTE_OPERATORS,
   ...LAYOUT_OPERATORS,
   Slice: slice,
@@ -23,6 +24,8 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 /** Inputs that an operator takes, where it is not one; since an opset, where that is said. */
 const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   GRU: 6,
+  RNN: 6,
+  LSTM: 8,
   MatMul: 2,
   Gemm: 3,
   Add: 2,

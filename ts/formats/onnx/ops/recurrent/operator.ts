@@ -1,0 +1,123 @@
+import { nodeError, nodeName } from '../../attributes.ts';
+import { requireInput } from '../../constants.ts';
+import type { NodeContext, Operator } from '../../context.ts';
+import { bakedSize, equalSizes, shapeText, sizeText } from '../../size.ts';
+import { axesText, axisSize, feature, isFeature, width, type Rows } from '../../value.ts';
+import { readActivations } from './activations.ts';
+import type { RecurrentOperator } from './cell.ts';
+import { readInitial } from './initial.ts';
+import { addLayers, type Direction } from './layers.ts';
+import { readWeights } from './weights.ts';
+
+const TIMES = { forward: ['forward'], reverse: ['reverse'], bidirectional: ['forward', 'reverse'] } as const;
+
+/** What all recurrent operators have in common: directions, layouts, clip, activations, lengths, initial states and outputs. */
+export function readRecurrent(operator: RecurrentOperator): Operator {
+  return (context) => {
+    const { attributes, graph, node, opset } = context;
+    const layout = attributes.int('layout') ?? 0;
+    if (layout !== 0 && (layout !== 1 || opset < 14))
+      throw nodeError(node, `attribute 'layout' ${layout} is not supported in opset ${opset}`);
+    const direction = attributes.text('direction') ?? 'forward';
+    if (!Object.hasOwn(TIMES, direction)) {
+      throw nodeError(
+        node,
+        `attribute 'direction' is '${direction}'; expected forward, reverse or bidirectional`,
+        'invalid_file',
+      );
+    }
+    const times = TIMES[direction as keyof typeof TIMES];
+    const form = operator.form(context);
+    const clip = attributes.float('clip');
+    if (clip !== undefined && !(clip > 0 && Number.isFinite(clip)))
+      throw nodeError(node, `attribute 'clip' is ${clip}; expected a number above 0`);
+    const functions = readActivations(context, operator.functions, times.length);
+    const { inputSize, hiddenSize, weights } = readWeights(context, operator, form, times.length);
+
+    const x = readX(context, layout, inputSize);
+    readLengths(context, x, layout);
+    const initial = readInitial(context, operator, x, { layout, directions: times.length, hiddenSize });
+    const directions = times.map<Direction>((time, d) => ({
+      functions: functions[d]!,
+      weights: weights[d]!,
+      time: x.reversed === (time === 'forward') ? 'reverse' : 'forward',
+      initial: initial?.map((state) => state[d]!),
+    }));
+
+    const common = { inputSize, hiddenSize, ...(clip !== undefined && { clip }) };
+    const { sequence, states } = addLayers(context, x, form, common, directions);
+    const convention = form.convention === undefined ? '' : `${form.convention}, `;
+    graph.conventions.add(`${node.op} '${nodeName(node)}': direction ${direction}, ${convention}layout ${layout}`);
+    const [time, batch] = (layout === 0 ? [x.axes[0], x.axes[1]] : [x.axes[1], x.axes[0]]) as [
+      Rows['axes'][number],
+      Rows['axes'][number],
+    ];
+    const [d, h] = [[feature(times.length)], [feature(hiddenSize)]];
+    const given = operator.states.flatMap(({ index }) => {
+      const state = context.inputs[index];
+      return state?.type === 'rows' ? state.inputs : [];
+    });
+    const y: Rows = {
+      ...x,
+      inputs: [...new Set([...x.inputs, ...given])],
+      axes: layout === 0 ? [time, d, batch, h] : [batch, time, d, h],
+      columns: sequence,
+      exclusive: false,
+    };
+    const finals = states.map<Rows>((columns) => ({
+      ...y,
+      kind: 'vector',
+      reversed: false,
+      axes: layout === 0 ? [d, batch, h] : [batch, d, h],
+      columns,
+    }));
+    return [y, ...finals];
+  };
+}
+
+function readX(context: NodeContext, layout: number, inputSize: number): Rows {
+  const { graph, node } = context;
+  const x = requireInput(context, 0);
+  const roles = layout === 0 ? (['time', 'batch', 'feature'] as const) : (['batch', 'time', 'feature'] as const);
+  const expected = `expected [${layout === 0 ? 'time, batch' : 'batch, time'}, ${inputSize}]`;
+  if (x.type !== 'rows') throw nodeError(node, `its input X is a constant; ${expected}`);
+  if (x.dtype !== 'float32')
+    throw nodeError(node, `its input X holds whole numbers; ${expected} of floats`, 'invalid_file');
+  if (x.axes.length !== 3 || !graph.demand(x, [...roles]))
+    throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
+  if (!isFeature(x.axes[2]!) || width(x) !== inputSize)
+    throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
+  if (!graph.demandSequence(x))
+    throw nodeError(node, `its input X ${axesText(x.axes)} is one row a sequence, not one a step; ${expected}`);
+  return x;
+}
+
+/** sequence_lens: a graph input, or the number of steps for all sequences. */
+function readLengths(context: NodeContext, x: Rows, layout: number): void {
+  const { graph, node } = context;
+  const name = `${node.op} node '${nodeName(node)}'`;
+  graph.lengths.set(name, undefined);
+  const lengths = context.inputs[4];
+  if (lengths === undefined) return;
+  if (lengths.type === 'constant') {
+    const time = axisSize(x.axes[layout === 0 ? 0 : 1]!);
+    const values = Array.from(lengths.data);
+    const different = values.find((n) => equalSizes(n, time, graph.baked) !== true);
+    if (different === undefined) return;
+    const steps = bakedSize(time, graph.baked) ?? sizeText(time);
+    throw nodeError(
+      node,
+      `input 'sequence_lens' is a constant ${shapeText(values.slice(0, 20))} that differs from the number of steps (${steps})`,
+    );
+  }
+  const isInput =
+    lengths.type === 'rows' && lengths.dtype === 'int32' && lengths.axes.length === 1 && lengths.inputs.length === 1;
+  const [input] = isInput ? lengths.inputs : [];
+  if (!isInput || input === undefined || !graph.demand(lengths, ['batch']) || !graph.isInput(lengths.columns, input)) {
+    throw nodeError(
+      node,
+      "input 'sequence_lens' is computed by the graph; supported: an input of the graph, or the number of steps",
+    );
+  }
+  graph.lengths.set(name, input);
+}
