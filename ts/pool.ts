@@ -2,12 +2,11 @@ import { GruError } from './errors.ts';
 import { builtin, folderOf } from './host.ts';
 import { GruModel } from './model.ts';
 import { backendOf } from './origin.ts';
-import { toGruError } from './pool/failure.ts';
 import { type PoolOptions, readPoolOptions } from './pool/options.ts';
 import { Pool } from './pool/pool.ts';
 import type { GruPool } from './pool/types.ts';
 import type { PoolWorker } from './pool/worker.ts';
-import { describe } from './tensor.ts';
+import { describe, isRevoked } from './tensor.ts';
 
 export type { PoolOptions, PoolRunOptions } from './pool/options.ts';
 export type { GruPool } from './pool/types.ts';
@@ -36,24 +35,19 @@ const WORKER = 'pool-worker.js';
  * await pool.close();
  */
 export async function createPool(model: GruModel, options: PoolOptions = {}): Promise<GruPool> {
-  try {
-    if (!(model instanceof GruModel)) {
-      throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
-    }
-    const backend = backendOf(model);
-    if (!backend) {
-      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
-    }
-    const read = readPoolOptions(options);
-    const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
-    await backend.settled?.();
-    const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
-    await pool.start();
-    return pool;
-  } catch (error) {
-    // A getter or a Proxy of the caller's threw, or there was no memory for the copy of the weights.
-    throw toGruError(error, 'createPool', 'invalid_argument');
+  if (isRevoked(model) || !(model instanceof GruModel)) {
+    throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
   }
+  const backend = backendOf(model);
+  if (!backend) {
+    throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
+  }
+  const read = readPoolOptions(options);
+  const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
+  await backend.settled?.();
+  const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
+  await pool.start();
+  return pool;
 }
 
 function parallelism(): number {

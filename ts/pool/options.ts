@@ -1,6 +1,6 @@
 import { GruError } from '../errors.ts';
 import type { RunOptions } from '../model.ts';
-import { checkOptions, describe } from '../tensor.ts';
+import { checkOptions, describe, isRevoked } from '../tensor.ts';
 import type { PoolWorker } from './worker.ts';
 
 /** Options of {@link createPool}. */
@@ -66,6 +66,7 @@ export function readRunOptions(options: PoolRunOptions): { run: RunOptions; sign
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
 function isSignal(signal: unknown): boolean {
+  if (isRevoked(signal)) return false;
   const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
   return typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function');
 }

@@ -1,16 +1,17 @@
 import { Arena } from './arena.ts';
 import { padRows } from '../batch.ts';
+import { copyInto } from '../foreign.ts';
 import type { Graph } from '../graph.ts';
 import { type RunInputs, readInputs } from '../inputs.ts';
+import { allocate } from '../limits.ts';
 import type { RunOptions } from '../model.ts';
 import { newStates, outputShape, paddedBy, type RunResult } from '../result.ts';
 import type { ValueKind } from '../spec.ts';
 import { fillStates, readStates, type StateGroup } from '../states.ts';
 import { type Tensor, zeros } from '../tensor.ts';
+import type { Values } from '../typed-array.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
-
-type Values = Float32Array | Int32Array;
 
 /** The inputs of a run, ready to be cut: rows of each sequence follow each other without padding, or time-major ones. */
 export interface Batch {
@@ -34,21 +35,32 @@ export function readRun(
   return { run, initial: readStates(groups, options.initialStates, run) };
 }
 
-/** Copies what the caller may change while the call waits; padding is left out. @throws RangeError for want of memory. */
-export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
+/**
+ * Copies what the caller may change while the call waits; padding is left out.
+ *
+ * @throws GruError `out_of_memory`; `shape_mismatch` where an array was resized or transferred while others were read.
+ */
+export function prepare(graph: Graph, groups: StateGroup[], { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
   const { ragged } = run;
-  const inputs = graph.inputs.map(({ dtype, kind, size }, i): Values => {
+  const inputs = graph.inputs.map(({ name, dtype, kind, size }, i): Values => {
     const rows = kind === 'vector' ? run.batch : (ragged?.steps.length ?? run.batch * run.steps);
-    const into = new (dtype === 'int32' ? Int32Array : Float32Array)(rows * size);
+    const into = room(dtype === 'int32' ? Int32Array : Float32Array, rows * size, `input '${name}'`);
     run.copy(i, into);
     return into;
   });
-  return {
-    run,
-    initial: initial.map((states) => states && new Float32Array(states)),
-    inputs,
-    offsets: ragged && offsetsOf(ragged.lengths),
-  };
+  const states = groups.map(({ layer, count: directions, hiddenSize }, g) => {
+    const given = initial[g];
+    if (!given) return undefined;
+    const what = `initialStates['${layer}']`;
+    const into = room(Float32Array, directions * run.batch * hiddenSize, what) as Float32Array;
+    copyInto(into, 0, given, into.length, what);
+    return into;
+  });
+  return { run, initial: states, inputs, offsets: ragged && offsetsOf(ragged.lengths) };
+}
+
+function room(Kind: new (length: number) => Values, length: number, what: string): Values {
+  return allocate(length, `pool.run: the copy of ${what}`, () => new Kind(length));
 }
 
 function offsetsOf(lengths: Int32Array): Int32Array {

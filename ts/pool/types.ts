@@ -33,7 +33,7 @@ export interface GruPool {
    *
    * @param input What `model.run` takes. It is copied at the call: change yours as soon as that has returned.
    * @throws (as a rejection) what `model.run` throws; GruError `queue_full`, `timeout`, `worker_lost`, `disposed` after
-   *   {@link close}; the reason of `options.signal` when aborted.
+   *   {@link close}; the reason of `options.signal` when aborted. What a getter or a Proxy of the caller's throws passes as it is.
    *
    * @example
    * const { output, states } = await pool.run([first, second, third], { timeout: 1000, signal });
