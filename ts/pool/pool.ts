@@ -217,14 +217,15 @@ export class Pool implements GruPool {
       this.again.push(part);
       // Another worker may have nothing to do; a new one comes later.
       this.pump();
-    } else part.call.reject(new GruError('worker_lost', `pool.run: two workers died of this call; the second: ${why}`));
+    } else
+      part.call.reject(new GruError('worker_lost', `pool.run: two workers were lost at this call; the second: ${why}`));
   }
 
   private settled(call: Call): void {
     this.calls.delete(call);
     const at = this.queue.indexOf(call);
     if (at >= 0) this.queue.splice(at, 1);
-    this.crew.giveUp();
+    this.crew.settled();
     this.pump();
     if (this.calls.size === 0) for (const resolve of this.drainWaiters.splice(0)) resolve();
   }

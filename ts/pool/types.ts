@@ -10,7 +10,7 @@ import type { PoolRunOptions } from './options.ts';
  * const { output } = await pool.run({ data, shape: [512, steps, size] });
  */
 export interface GruPool {
-  /** Number of workers. */
+  /** Number of workers that the pool started with. */
   readonly workers: number;
   /** Calls that wait for a worker, and parts of calls whose worker died. */
   readonly queued: number;
