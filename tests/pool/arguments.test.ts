@@ -1,7 +1,7 @@
 import type { GruModel } from 'gru-wasm';
 import { createPool, GruError, type GruPool } from 'gru-wasm/pool';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { numbers, plain, SIZE } from './models.ts';
+import { numbers, plain, SIZE, wide } from './models.ts';
 import { sourceWorker } from './source.ts';
 
 const createWorker = () => sourceWorker();
@@ -17,8 +17,10 @@ afterAll(() => pool.close());
 const LENGTH = 16 * 50 * SIZE;
 const batch = (data = numbers(LENGTH)) => ({ data, shape: [16, 50, SIZE] });
 
+/** What the caller's own code throws, which passes as it is. */
+const MINE = new Error('from a getter');
 const thrower = () => {
-  throw new Error('from a getter');
+  throw MINE;
 };
 const cyclic: Record<string, unknown> = {};
 cyclic['self'] = cyclic;
@@ -69,6 +71,10 @@ async function outcome(call: () => Promise<unknown>): Promise<unknown> {
   );
 }
 
+function expectFair(error: unknown): void {
+  if (error !== MINE) expect(error).toBeInstanceOf(GruError);
+}
+
 describe.each(ODD)('%s', (name, odd) => {
   test.each(['workers', 'maxQueue', 'createWorker', 'startTimeout'])("as createPool's %s", async (option) => {
     const isFunction = option === 'createWorker' && typeof odd === 'function';
@@ -88,7 +94,7 @@ describe.each(ODD)('%s', (name, odd) => {
     });
     const made = await outcome(() => createPool(model, odd as object).then((some) => some.close()));
     // One without entries is taken for no options; workers of the package itself are not there in the source.
-    if (made !== 'done') expect(made).toBeInstanceOf(GruError);
+    if (made !== 'done') expectFair(made);
   });
 
   test.each(['signal', 'timeout', 'lengths', 'mask', 'initialStates', 'padding'])("as run's %s", async (option) => {
@@ -96,7 +102,7 @@ describe.each(ODD)('%s', (name, odd) => {
     const error = await outcome(() => pool.run(batch(), { [option]: odd }));
     // An object without entries names no layer.
     if (option === 'initialStates' && error === 'done') return;
-    if (!isTimeout) expect(error).toBeInstanceOf(GruError);
+    if (!isTimeout) expectFair(error);
   });
 
   test('as the input, its data and its shape, and the options of run', async () => {
@@ -108,10 +114,10 @@ describe.each(ODD)('%s', (name, odd) => {
       { x: odd },
     ]) {
       const error = await outcome(() => pool.run(input as Float32Array));
-      if (error !== 'done') expect(error).toBeInstanceOf(GruError);
+      if (error !== 'done') expectFair(error);
     }
     const error = await outcome(() => pool.run(batch(), odd as object));
-    if (error !== 'done') expect(error).toMatchObject({ name: 'GruError', code: 'invalid_argument' });
+    if (error !== 'done' && error !== MINE) expect(error).toMatchObject({ name: 'GruError', code: 'invalid_argument' });
     expect(name).not.toBe('');
   });
 
@@ -153,6 +159,74 @@ describe('what the caller does after the call does no harm', () => {
     const input = batch();
     structuredClone(input.data.buffer, { transfer: [input.data.buffer as ArrayBuffer] });
     expect(await outcome(() => pool.run(input))).toMatchObject({ name: 'GruError', code: 'dtype_mismatch' });
+  });
+});
+
+describe("the caller's code that runs while pool.run reads its arguments", () => {
+  /** The object, with a getter in place of one of its values. */
+  const getting = <T extends object>(object: T, key: keyof T, touch: () => unknown): T => {
+    const value = object[key];
+    return Object.defineProperty(object, key, { enumerable: true, get: () => (touch(), value) });
+  };
+  const small = () => ({ data: numbers(SIZE), shape: [1, SIZE] });
+  const states = () => ({ data: numbers(16 * 128), shape: [1, 16, 128] });
+  const foreign = (touch: () => unknown) =>
+    ({ aborted: false, addEventListener: touch, removeEventListener: () => undefined }) as unknown as AbortSignal;
+
+  /** Arguments of a run that touch at one place. */
+  const places: [string, (touch: () => unknown) => Parameters<GruPool['run']>][] = [
+    ['data', (touch) => [getting(batch(), 'data', touch)]],
+    ['a shape', (touch) => [getting(batch(), 'shape', touch)]],
+    ['an input of a small run', (touch) => [getting(small(), 'data', touch)]],
+    ['a record', (touch) => [getting({ x: batch() }, 'x', touch)]],
+    ['an item of lengths', (touch) => [batch(), { lengths: getting(Array<number>(16).fill(3), 2, touch) }]],
+    ['states', (touch) => [batch(), { initialStates: getting({ gru: states() }, 'gru', touch) }]],
+    ['an option', (touch) => [batch(), getting({ timeMajor: false }, 'timeMajor', touch)]],
+    ['the method of a signal', (touch) => [batch(), { signal: foreign(touch) }]],
+  ];
+
+  test.each(places)('%s: what it throws passes as it is, and the pool goes on', async (_, args) => {
+    expect(await outcome(() => pool.run(...args(thrower)))).toBe(MINE);
+    await pool.drain();
+    expect(await pool.run(batch())).toEqual(model.run(batch()));
+  });
+
+  test.each(places)('%s: where it closes the pool, the call is rejected', async (_, args) => {
+    const closing = await createPool(model, { workers: 1, createWorker });
+    const error = await outcome(() => closing.run(...args(() => void closing.close())));
+    expect(error).toMatchObject({ name: 'GruError', code: 'disposed' });
+    await closing.drain();
+  });
+
+  test('where it aborts, the call is rejected with the reason', async () => {
+    const enough = new AbortController();
+    const input = getting(batch(), 'data', () => {
+      enough.abort(MINE);
+    });
+    expect(await outcome(() => pool.run(input, { signal: enough.signal }))).toBe(MINE);
+  });
+
+  test('where it takes the memory of states away that were read before, the call is refused', async () => {
+    const [batch, steps] = [64, 50];
+    const layered = await wide();
+    const own = await createPool(layered, { workers: 1, createWorker });
+    const input = {
+      ids: { data: new Int32Array(batch * steps), shape: [batch, steps] },
+      x: { data: numbers(batch * steps * SIZE), shape: [batch, steps, SIZE] },
+      v: { data: numbers(batch * 8), shape: [batch, 8] },
+    };
+    const both = { data: numbers(2 * batch * 64), shape: [2, batch, 64] };
+    const { buffer } = both.data;
+    const initialStates = getting({ both, one: { data: numbers(batch * 64), shape: [1, batch, 64] } }, 'one', () =>
+      structuredClone(buffer, { transfer: [buffer] }),
+    );
+    const error = await outcome(() => own.run(input, { initialStates }));
+    expect(error).toMatchObject({ code: 'shape_mismatch', message: expect.stringMatching(/'both'/) as string });
+    await own.close();
+  });
+
+  test('options of createPool: what a getter throws passes as it is', async () => {
+    expect(await outcome(() => createPool(model, getting({ workers: 1 }, 'workers', thrower)))).toBe(MINE);
   });
 });
 

@@ -11,8 +11,9 @@ const floats = (n) => new Float32Array(n);
 /** By name: what to do with a job; true: instead of the work. */
 const ways = {
   'stuck before it looks at its job': stuck,
-  'stuck when it has taken its job'({ ticket }) {
+  'stuck when it has taken its job'({ id, ticket }) {
     if (ticket) Atomics.store(ticket, 0, 0);
+    else post({ started: id });
     stuck();
   },
   'answers null': () => post(null) ?? true,
@@ -27,6 +28,12 @@ const ways = {
   'fails without a code': ({ id }) => post({ failure: { id } }) ?? true,
   'says that it failed to start': () => post({ failure: { code: 'internal', message: 'odd' } }) ?? true,
   'skips what was not taken back': ({ id }) => post({ skipped: id }) ?? true,
+  'starts another job': ({ id }) => post({ started: id + 7 }) ?? true,
+  'starts a job twice'({ id }) {
+    post({ started: id });
+    post({ started: id });
+    return true;
+  },
   'ends with code 0': () => process.exit(0),
   'ruins the memory of its core'() {
     for (const memory of memories) new Uint8Array(memory.buffer).fill(0xff);

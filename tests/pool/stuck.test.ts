@@ -61,6 +61,8 @@ describe.each([
     'fails without a code',
     'says that it failed to start',
     'skips what was not taken back',
+    'starts another job',
+    'starts a job twice',
     'ends with code 0',
   ])('%s: replaced, and its work is done again', async (how) => {
     vi.stubGlobal('SharedArrayBuffer', memory);

@@ -79,18 +79,19 @@ export class Call {
   }
 
   private limit({ signal, timeout }: Limits): void {
-    if (timeout !== undefined) {
-      this.timer = setTimeout(() => {
-        this.reject(new GruError('timeout', `pool.run: no result within ${timeout} ms`));
-      }, timeout);
+    if (signal) {
+      const abort = () => {
+        this.reject(signal.reason);
+      };
+      // The caller's code: nothing is to be undone where it throws.
+      signal.addEventListener('abort', abort, { once: true });
+      this.stopListening = () => {
+        signal.removeEventListener('abort', abort);
+      };
     }
-    if (!signal) return;
-    const abort = () => {
-      this.reject(signal.reason);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    this.stopListening = () => {
-      signal.removeEventListener('abort', abort);
-    };
+    if (timeout === undefined) return;
+    this.timer = setTimeout(() => {
+      this.reject(new GruError('timeout', `pool.run: no result within ${timeout} ms`));
+    }, timeout);
   }
 }

@@ -2,12 +2,11 @@ import { GruError } from '../base/errors.ts';
 import { builtin, folderOf } from '../base/host.ts';
 import { GruModel } from '../api/model.ts';
 import { backendOf } from '../api/origin.ts';
-import { toGruError } from './failure.ts';
 import { type PoolOptions, readPoolOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import type { GruPool } from './types.ts';
 import type { PoolWorker } from './worker.ts';
-import { describe } from '../base/tensor.ts';
+import { describe, isRevoked } from '../base/tensor.ts';
 
 const WORKER = 'pool-worker.js';
 
@@ -28,24 +27,19 @@ const WORKER = 'pool-worker.js';
  * await pool.close();
  */
 export async function createPool(model: GruModel, options: PoolOptions = {}): Promise<GruPool> {
-  try {
-    if (!(model instanceof GruModel)) {
-      throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
-    }
-    const backend = backendOf(model);
-    if (!backend) {
-      throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel, createGru or their like');
-    }
-    const read = readPoolOptions(options);
-    const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
-    await backend.settled?.();
-    const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
-    await pool.start();
-    return pool;
-  } catch (error) {
-    // A getter or a Proxy of the caller's threw, or there was no memory for the copy of the weights.
-    throw toGruError(error, 'createPool', 'invalid_argument');
+  if (isRevoked(model) || !(model instanceof GruModel)) {
+    throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
   }
+  const backend = backendOf(model);
+  if (!backend) {
+    throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
+  }
+  const read = readPoolOptions(options);
+  const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
+  await backend.settled?.();
+  const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
+  await pool.start();
+  return pool;
 }
 
 function parallelism(): number {

@@ -14,7 +14,8 @@ let runner: Runner | undefined;
 async function receive(message: ToWorker): Promise<void> {
   if ('job' in message) {
     const { job } = message;
-    if (job.ticket && !claim(job.ticket, job.id)) {
+    if (!job.ticket) port.postMessage({ started: job.id }, []);
+    else if (!claim(job.ticket, job.id)) {
       port.postMessage({ skipped: job.id }, []);
       return;
     }

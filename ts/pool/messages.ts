@@ -46,13 +46,15 @@ export interface Failure {
 }
 
 export type ToWorker = { start: Start } | { job: Job };
-/** `skipped`: the worker came to a job that was taken back. */
-export type FromWorker = { ready: true } | { answer: Answer } | { failure: Failure } | { skipped: number };
+/** `started`: the worker is at a job that has no ticket; `skipped`: it came to one that was taken back. */
+export type FromWorker =
+  { ready: true } | { started: number } | { answer: Answer } | { failure: Failure } | { skipped: number };
 
 /** Reads what a worker sent, which may be anything where `createWorker` made it. */
 export function readMessage(message: unknown): FromWorker | undefined {
-  const { ready, answer, failure, skipped } = (message ?? {}) as Partial<Record<string, unknown>>;
+  const { ready, started, answer, failure, skipped } = (message ?? {}) as Partial<Record<string, unknown>>;
   if (ready === true) return { ready };
+  if (typeof started === 'number') return { started };
   if (typeof skipped === 'number') return { skipped };
   if (failure) {
     const { id, code, message: text } = failure as Partial<Failure>;

@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import type { RunOptions } from '../api/model.ts';
-import { checkOptions, describe } from '../base/tensor.ts';
+import { checkOptions, describe, isRevoked } from '../base/tensor.ts';
 import type { PoolWorker } from './worker.ts';
 
 /** Options of {@link createPool}. */
@@ -11,11 +11,13 @@ export interface PoolOptions {
   maxQueue?: number | undefined;
   /**
    * Makes a worker, where the pool's own way does not suit: a bundler that does not find the script, a content-security
-   * policy, `resourceLimits`. The worker runs `gru-wasm/pool-worker`. It is called again for each worker that died.
+   * policy, `resourceLimits`. The worker runs `gru-wasm/pool-worker`. It is called again for each worker that was lost, until
+   * 8 in a row have done no work.
    */
   createWorker?: (() => PoolWorker) | undefined;
   /**
    * Milliseconds that workers which start may all be silent; then they are given up, and `createPool` rejects with `timeout`.
+   * So long a worker may also take to start a job that it was given; then another takes its place.
    * Default 10,000: a worker is ready within 0.1 s, larger models take as long as their weights take to be packed.
    */
   startTimeout?: number | undefined;
@@ -25,7 +27,10 @@ export interface PoolOptions {
 export interface PoolRunOptions extends Omit<RunOptions, 'out'> {
   /** Rejects the call with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds from the call on; then it is rejected with `timeout`. */
+  /**
+   * Milliseconds from the call on; then it is rejected with `timeout`. Without it (and without `signal`) a worker that has
+   * started its work has all the time it takes, and for ever where it hangs: nobody can tell that from long work.
+   */
   timeout?: number | undefined;
 }
 
@@ -66,6 +71,7 @@ export function readRunOptions(options: PoolRunOptions): { run: RunOptions; sign
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
 function isSignal(signal: unknown): boolean {
+  if (isRevoked(signal)) return false;
   const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
   return typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function');
 }

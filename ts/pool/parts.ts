@@ -1,16 +1,17 @@
 import { Arena } from './arena.ts';
-import { padRows } from '../run/batch.ts';
-import type { Graph, GraphOutput } from '../spec/graph.ts';
-import { type RunInputs, readInputs } from '../run/inputs.ts';
-import type { RunOptions } from '../api/model.ts';
-import { outputShape, paddedBy, type RunResult } from '../run/result.ts';
-import { fillStates, newStates, readStates } from '../run/states.ts';
-import { type StateGroup } from '../spec/state-groups.ts';
+import { copyInto } from '../base/foreign.ts';
+import { allocate } from '../base/limits.ts';
 import { type Tensor, zeros } from '../base/tensor.ts';
+import type { Values } from '../base/typed-array.ts';
+import type { RunOptions } from '../api/model.ts';
+import { padRows } from '../run/batch.ts';
+import { type RunInputs, readInputs } from '../run/inputs.ts';
+import { outputShape, paddedBy, type RunResult } from '../run/result.ts';
+import { fillStates, newStates, readStates, stateName } from '../run/states.ts';
+import type { Graph, GraphOutput } from '../spec/graph.ts';
+import type { StateGroup } from '../spec/state-groups.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
-
-type Values = Float32Array | Int32Array;
 
 /** The inputs of a run, ready to be cut: rows of each sequence follow each other without padding, or time-major ones. */
 export interface Batch {
@@ -34,21 +35,33 @@ export function readRun(
   return { run, initial: readStates(groups, options.initialStates, run) };
 }
 
-/** Copies what the caller may change while the call waits; padding is left out. @throws RangeError for want of memory. */
-export function prepare(graph: Graph, { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
-  const inputs = graph.inputs.map(({ dtype, kind, size, axis }, i): Values => {
+/**
+ * Copies what the caller may change while the call waits; padding is left out.
+ *
+ * @throws GruError `out_of_memory`; `shape_mismatch` where an array was resized or transferred while others were read.
+ */
+export function prepare(graph: Graph, groups: StateGroup[], { run, initial }: Pick<Batch, 'run' | 'initial'>): Batch {
+  const inputs = graph.inputs.map(({ name, dtype, kind, size, axis }, i): Values => {
     const { steps, ragged } = run.axes[axis]!;
     const rows = kind === 'vector' ? run.batch : (ragged?.steps.length ?? run.batch * steps);
-    const into = new (dtype === 'int32' ? Int32Array : Float32Array)(rows * size);
+    const into = room(dtype === 'int32' ? Int32Array : Float32Array, rows * size, `input '${name}'`);
     run.copy(i, into);
     return into;
   });
-  return {
-    run,
-    initial: initial.map((states) => states && new Float32Array(states)),
-    inputs,
-    offsets: run.axes.map(({ ragged }) => ragged && offsetsOf(ragged.lengths)),
-  };
+  const states = groups.map((group, g) => {
+    const given = initial[g];
+    if (!given) return undefined;
+    const what = stateName('initialStates', group);
+    const into = room(Float32Array, group.count * run.batch * group.size, what) as Float32Array;
+    copyInto(into, 0, given, into.length, what);
+    return into;
+  });
+  const offsets = run.axes.map(({ ragged }) => ragged && offsetsOf(ragged.lengths));
+  return { run, initial: states, inputs, offsets };
+}
+
+function room(Kind: new (length: number) => Values, length: number, what: string): Values {
+  return allocate(length, `pool.run: the copy of ${what}`, () => new Kind(length));
 }
 
 function offsetsOf(lengths: Int32Array): Int32Array {

@@ -7,10 +7,18 @@ import type { WorkerHandle } from './worker.ts';
 /** Milliseconds that a worker may go on with a part of a call that was given up, before another takes its place. */
 const GRACE = 1000;
 
+/**
+ * Times that the pool looks before such a time is over. A thread that was busy meanwhile, or a machine that slept, has looked once
+ * then: no worker is lost because the pool has not come to its messages.
+ */
+const LOOKS = 10;
+
 interface Held {
   part: Part;
   job: Job;
   arena: Arena;
+  /** The worker has said so; it does where there is no ticket that tells. */
+  started: boolean;
   /** Taken back: the worker will find that it is not to do it, and say so. */
   revoked: boolean;
 }
@@ -25,12 +33,16 @@ export class Place {
   /** What the worker has not answered. */
   private readonly given: Held[] = [];
   private readonly arenas = Arena.shared ? [new Arena(), new Arena()] : [new Arena()];
-  private readonly overdue: () => void;
-  private grace: ReturnType<typeof setTimeout> | undefined;
+  private readonly startTimeout: number;
+  private readonly overdue: (why: string) => void;
+  private clock: ReturnType<typeof setInterval> | undefined;
+  /** What the clock is for. */
+  private timed: { held: Held | undefined; idling: boolean } | undefined;
 
-  /** @param overdue The worker has not ended what nobody waits for any more. */
-  constructor(worker: WorkerHandle, overdue: () => void) {
+  /** @param overdue The worker has not started its job within `startTimeout`, or not ended what nobody waits for any more. */
+  constructor(worker: WorkerHandle, startTimeout: number, overdue: (why: string) => void) {
     this.worker = worker;
+    this.startTimeout = startTimeout;
     this.overdue = overdue;
   }
 
@@ -59,8 +71,16 @@ export class Place {
     const job = cut(arena);
     this.worker.run(job);
     this.arenas.pop();
-    this.given.push({ part, job, arena, revoked: false });
+    this.given.push({ part, job, arena, started: false, revoked: false });
     this.worker.keepAlive(true);
+    this.watch();
+  }
+
+  /** @returns Whether the worker was to say so. */
+  started(id: number): boolean {
+    const first = this.given[0];
+    if (first?.job.id !== id || first.started || first.job.ticket) return false;
+    return (first.started = true);
   }
 
   /** The job that the worker has ended, which must be the one that it was at. */
@@ -69,7 +89,7 @@ export class Place {
     if (first?.job.id !== id || first.revoked || !fits(first.job)) return undefined;
     this.given.shift();
     this.release(first);
-    this.proceed();
+    this.giveUp();
     return first;
   }
 
@@ -78,7 +98,7 @@ export class Place {
     const first = this.given[0];
     if (first?.job.id !== id || !first.revoked) return false;
     this.given.shift();
-    this.proceed();
+    this.giveUp();
     return true;
   }
 
@@ -91,12 +111,12 @@ export class Place {
   /** What nobody waits for any more does not start; the worker has a while to end it where it has. */
   giveUp(): void {
     for (const held of this.given) if (held.part.call.settled) this.revoke(held);
-    if (this.isIdling) this.grace ??= setTimeout(this.overdue, GRACE);
+    this.watch();
   }
 
   /** The worker is gone. @returns The parts that it had. It may have died of all but those that waited. */
   vacate(): Part[] {
-    clearTimeout(this.grace);
+    clearInterval(this.clock);
     const given = this.given.splice(0);
     const parts = given.filter(({ revoked }) => !revoked);
     for (const held of parts) if (held === given[0] || !claimed(held)) held.part.deaths++;
@@ -113,11 +133,22 @@ export class Place {
     return this.given.find((held, i) => i > 0 && !held.revoked);
   }
 
-  /** It has answered: what comes next has a while of its own. */
-  private proceed(): void {
-    clearTimeout(this.grace);
-    this.grace = undefined;
-    this.giveUp();
+  /** What the worker is at, or whether anybody waits for it, may have changed: that has a time of its own. */
+  private watch(): void {
+    const [held] = this.given;
+    const idling = this.isIdling;
+    if (this.timed?.held === held && this.timed?.idling === idling) return;
+    clearInterval(this.clock);
+    this.timed = { held, idling };
+    if (!held) return;
+    let looks = 0;
+    const limit = idling ? GRACE : this.startTimeout;
+    this.clock = setInterval(() => {
+      if (!idling && hasStarted(held)) clearInterval(this.clock);
+      else if (++looks === LOOKS) {
+        this.overdue(idling ? 'it did not end in time' : `it did not start a job that it was given for ${limit} ms`);
+      }
+    }, limit / LOOKS);
   }
 
   /** @returns Whether the worker has not started it; it never will then. */
@@ -137,4 +168,8 @@ export class Place {
 /** @returns Whether it is ours now, and not the worker's. */
 function claimed({ job: { id, ticket } }: Held): boolean {
   return ticket !== undefined && claim(ticket, id);
+}
+
+function hasStarted({ started, job: { id, ticket } }: Held): boolean {
+  return ticket ? Atomics.load(ticket, 0) !== id : started;
 }

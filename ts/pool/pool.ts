@@ -117,10 +117,10 @@ export class Pool implements GruPool {
   }
 
   async run(input: ModelInput | Record<string, ModelInput>, options: PoolRunOptions = {}): Promise<RunResult> {
-    const { run, signal, timeout } = reading(() => readRunOptions(options));
-    if (this.ended) throw this.ended;
+    const { run, signal, timeout } = readRunOptions(options);
+    this.checkOpen();
     if (signal?.aborted) throw signal.reason;
-    const taken = reading(() => this.take(input, run, { signal, timeout }));
+    const taken = this.take(input, run, { signal, timeout });
     return taken instanceof Call ? taken.promise : taken;
   }
 
@@ -147,6 +147,7 @@ export class Pool implements GruPool {
   private take(input: unknown, options: RunOptions, limits: Limits): Call | RunResult {
     checkAlive(this.model);
     const read = readRun(this.graph, this.groups, input, options);
+    this.checkOpen();
     const work = totalSteps(read.run) * this.stepWork;
     if (work < this.leastWork) return this.model.run(input as ModelInput, options);
     if (this.room <= 0) {
@@ -155,13 +156,21 @@ export class Pool implements GruPool {
         `pool.run: the queue is full (maxQueue ${this.maxQueue}); await pool.ready first`,
       );
     }
-    const call = new Call(this.graph, prepare(this.graph, read), work, limits, (settled) => {
+    const call = new Call(this.graph, prepare(this.graph, this.groups, read), work, limits, (settled) => {
       this.settled(settled);
     });
     this.calls.add(call);
     this.queue.push(call);
+    // The caller's getters, and a signal's methods, may have closed the pool or aborted.
+    if (this.ended) call.reject(this.ended);
+    else if (limits.signal?.aborted) call.reject(limits.signal.reason);
     this.pump();
     return call;
+  }
+
+  /** @throws GruError `disposed`, or what ended the pool. */
+  private checkOpen(): void {
+    if (this.ended) throw this.ended;
   }
 
   /** Gives out work, after the calls of this tick are all in: together they may keep each worker busy without being split. */
@@ -208,14 +217,15 @@ export class Pool implements GruPool {
       this.again.push(part);
       // Another worker may have nothing to do; a new one comes later.
       this.pump();
-    } else part.call.reject(new GruError('worker_lost', `pool.run: two workers died of this call; the second: ${why}`));
+    } else
+      part.call.reject(new GruError('worker_lost', `pool.run: two workers were lost at this call; the second: ${why}`));
   }
 
   private settled(call: Call): void {
     this.calls.delete(call);
     const at = this.queue.indexOf(call);
     if (at >= 0) this.queue.splice(at, 1);
-    this.crew.giveUp();
+    this.crew.settled();
     this.pump();
     if (this.calls.size === 0) for (const resolve of this.drainWaiters.splice(0)) resolve();
   }
@@ -225,15 +235,6 @@ export class Pool implements GruPool {
     this.ended = error;
     for (const call of [...this.calls]) call.reject(error);
     for (const resolve of this.roomWaiters.splice(0)) resolve();
-  }
-}
-
-/** What a getter or a Proxy of the caller's throws becomes a GruError, and so does the want of memory for the copies. */
-function reading<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw toGruError(error, 'pool.run', 'invalid_argument');
   }
 }
 

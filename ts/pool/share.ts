@@ -1,3 +1,4 @@
+import { allocate } from '../base/limits.ts';
 import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
 
 type Weights = Record<string, Float32Array | undefined>;
@@ -7,12 +8,15 @@ const weightsOf = (layer: LayerSpec): Weights => ('weights' in layer ? layer.wei
 /**
  * The spec with all weights in one buffer of their own: shared memory where there is some, so that workers hold no copy of it.
  * (Structured cloning copies whole buffers, whatever part of them an array views.)
+ *
+ * @throws GruError `out_of_memory`.
  */
 export function shareSpec(spec: ModelSpec): ModelSpec {
   const length = spec.layers
     .flatMap((layer) => Object.values(weightsOf(layer)))
     .reduce((n, weights) => n + (weights?.length ?? 0), 0);
-  const buffer = new (typeof SharedArrayBuffer === 'function' ? SharedArrayBuffer : ArrayBuffer)(length * 4);
+  const Memory = typeof SharedArrayBuffer === 'function' ? SharedArrayBuffer : ArrayBuffer;
+  const buffer = allocate(length, "createPool: the workers' copy of the weights", () => new Memory(length * 4));
   let at = 0;
   const copy = (weights: Float32Array) => {
     const shared = new Float32Array(buffer, at * 4, weights.length);

@@ -10,7 +10,7 @@ import type { PoolRunOptions } from './options.ts';
  * const { output } = await pool.run({ data, shape: [512, steps, size] });
  */
 export interface GruPool {
-  /** Number of workers. */
+  /** Number of workers that the pool started with. */
   readonly workers: number;
   /** Calls that wait for a worker, and parts of calls whose worker died. */
   readonly queued: number;
@@ -33,7 +33,7 @@ export interface GruPool {
    *
    * @param input What `model.run` takes. It is copied at the call: change yours as soon as that has returned.
    * @throws (as a rejection) what `model.run` throws; GruError `queue_full`, `timeout`, `worker_lost`, `disposed` after
-   *   {@link close}; the reason of `options.signal` when aborted.
+   *   {@link close}; the reason of `options.signal` when aborted. What a getter or a Proxy of the caller's throws passes as it is.
    *
    * @example
    * const { output, states } = await pool.run([first, second, third], { timeout: 1000, signal });

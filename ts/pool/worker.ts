@@ -28,6 +28,8 @@ export interface WorkerEvents {
   /** Its thread runs; only Node tells. */
   online(): void;
   ready(): void;
+  /** It starts a job. @returns Whether it was to say so. */
+  started(id: number): boolean;
   /** @returns Whether there is such a job, and the answer fits it. */
   answered(answer: Answer): boolean;
   failed(failure: Failure): boolean;
@@ -98,6 +100,7 @@ export class WorkerHandle {
   private handle(message: FromWorker): boolean {
     if ('answer' in message) return this.events.answered(message.answer);
     if ('failure' in message) return this.events.failed(message.failure);
+    if ('started' in message) return this.events.started(message.started);
     if ('skipped' in message) return this.events.skipped(message.skipped);
     this.events.ready();
     return true;
