@@ -63,26 +63,32 @@ function invalid(message: string): GruError {
 export function resolveGraph(spec: ModelSpec): Graph {
   checkStructure(spec);
   const values: GraphValue[] = [];
-  const byRef = new Map<ValueRef, number>();
-  const names = new Set<string>();
-  const claim = (name: unknown, what: string) => {
+  /** By name of an input or a layer: its main value, the first of its values, and how many there are. */
+  const byName = new Map<string, { main: number; first: number; count: number }>();
+  const claim = (name: unknown, what: () => string) => {
     if (typeof name !== 'string' || name === '' || name.includes(':')) {
-      throw invalid(`${what} needs a name without ':', got ${describe(name)}`);
+      throw invalid(`${what()} needs a name without ':', got ${describe(name)}`);
     }
-    if (names.has(name)) throw invalid(`the name '${name}' is used twice`);
-    names.add(name);
+    if (byName.has(name)) throw invalid(`the name '${name}' is used twice`);
   };
-  const lookUp = (ref: ValueRef, reader: string): number => {
+  const find = (ref: ValueRef): number => {
+    const named = byName.get(ref);
+    if (named) return named.main;
+    const { first, count } = byName.get(ref.slice(0, ref.indexOf(':'))) ?? { first: 0, count: 0 };
+    for (let v = first; v < first + count; v++) if (values[v]!.ref === ref) return v;
+    return -1;
+  };
+  const lookUp = (ref: ValueRef, reader: () => string): number => {
     if (typeof (ref as unknown) !== 'string')
-      throw invalid(`${reader} names a value by ${describe(ref)}, not by a string`);
-    const value = byRef.get(ref);
-    if (value === undefined) throw invalid(`${reader} reads '${ref}', which no input or earlier layer gives`);
+      throw invalid(`${reader()} names a value by ${describe(ref)}, not by a string`);
+    const value = find(ref);
+    if (value < 0) throw invalid(`${reader()} reads '${ref}', which no input or earlier layer gives`);
     values[value]!.used = true;
     return value;
   };
 
   const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence' }, i) => {
-    claim(name, `input ${i}`);
+    claim(name, () => `input ${i}`);
     if (!['float32', 'int32'].includes(dtype))
       throw invalid(`input '${name}': dtype must be float32 or int32, got ${describe(dtype)}`);
     if (!['sequence', 'vector'].includes(kind))
@@ -90,7 +96,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
     if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
       throw invalid(`input '${name}': size must be a whole number from 1 to ${MAX_SIZE}, got ${describe(size)}`);
     if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
-    byRef.set(name, values.length);
+    byName.set(name, { main: i, first: i, count: 1 });
     values.push({ ref: name, kind, dtype, size, used: false });
     return { name, dtype, size, kind, vocabularySize: Infinity };
   });
@@ -102,7 +108,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
     const kind = layerKind(layer.type);
-    claim(layer.name, `a layer of type ${describe(layer.type)}`);
+    claim(layer.name, () => `a layer of type ${describe(layer.type)}`);
     if (!kind) {
       throw new GruError(
         'unsupported',
@@ -110,7 +116,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       );
     }
     checkTensors(layer, kind);
-    const reader = `${layer.type} layer '${layer.name}'`;
+    const reader = () => `${layer.type} layer '${layer.name}'`;
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
     const ports = kind.ports(
@@ -119,10 +125,10 @@ export function resolveGraph(spec: ModelSpec): Graph {
       extra.map((v) => values[v]),
     );
     const firstOutput = values.length;
-    const mainPort = kind.mainPort?.(layer) ?? ports[0]?.port;
+    const mainPort = kind.mainPort?.(layer);
+    const named = { main: firstOutput, first: firstOutput, count: ports.length };
     for (const { port, size, dtype, kind: valueKind } of ports) {
-      if (port === mainPort) byRef.set(layer.name, values.length);
-      byRef.set(`${layer.name}:${port}`, values.length);
+      if (port === mainPort) named.main = values.length;
       if (!(size <= MAX_SIZE)) {
         throw specError(layer, `gives rows of ${size} values; at most ${MAX_SIZE} are possible`);
       }
@@ -130,6 +136,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
       values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, used: false });
     }
+    byName.set(layer.name, named);
     if (layer.type === 'gru') {
       for (const direction of directions(layer)) {
         states.push({
@@ -146,7 +153,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       if (ids) ids.vocabularySize = Math.min(ids.vocabularySize, layer.vocabularySize);
     }
     const why = kind.notStreamable?.(layer);
-    if (why) notStreamable ??= `${reader} cannot run step by step: ${why}`;
+    if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({ layer, kind, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
     previous = layer.name;
   }
@@ -160,23 +167,26 @@ export function resolveGraph(spec: ModelSpec): Graph {
     }
     if (outputNames.has(name)) throw invalid(`the output name '${name}' is used twice`);
     outputNames.add(name);
-    const value = lookUp(from, `output '${name}'`);
+    const value = lookUp(from, () => `output '${name}'`);
     const { size, kind, dtype } = values[value]!;
     if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
     return { name, value, size, kind };
   });
-  for (const { name } of inputs) {
-    if (!values[byRef.get(name)!]?.used) throw invalid(`input '${name}' is read by no layer`);
+  for (const [i, { name }] of inputs.entries()) {
+    if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
   }
   return { spec, values, inputs, nodes, outputs, states, notStreamable };
 }
 
+const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];
+
 /** Checks the layer's fields and that its weights are there, float32, of the right length, and no others. */
 function checkTensors(layer: LayerSpec, kind: LayerKind): void {
   const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
-  const known = ['name', 'type', 'inputs', ...kind.fields, 'weights'];
-  const strayField = Object.keys(layer).find((field) => !known.includes(field));
-  if (strayField !== undefined) throw specError(layer, `unknown field '${strayField}'; known: ${known.join(', ')}`);
+  const strayField = Object.keys(layer).find((field) => !BASE_FIELDS.includes(field) && !kind.fields.includes(field));
+  if (strayField !== undefined) {
+    throw specError(layer, `unknown field '${strayField}'; known: ${[...BASE_FIELDS, ...kind.fields].join(', ')}`);
+  }
   kind.check(layer);
   const slots = kind.tensors(layer);
   for (const { key, shape, optional } of slots) {

@@ -234,6 +234,14 @@ describe('safetensors', () => {
       };
     });
   });
+
+  test('a layer of our own files takes few looks', async () => {
+    const n = 1000;
+    const layers = count(n, 'l').map((name) => ({ name, type: 'activation', activation: 'tanh' }));
+    const description = { version: 1, inputs: [{ name: 'x', dtype: 'float32', size: 1 }], layers };
+    const bytes = writeSafetensors({}, { 'gru-wasm': JSON.stringify(description) });
+    expect((await looks(() => readNative(bytes))) / n).toBeLessThan(40);
+  });
 });
 
 // ---- PyTorch: a stack of layers; fixtures show the framing

@@ -1,7 +1,7 @@
 import { GruError } from '../errors.ts';
 import { product } from '../tensor.ts';
 import { halvesToFloats } from './half.ts';
-import { parseJson, utf8 } from './json.ts';
+import { BACKSLASH, BRACE, COLON, parseJson, QUOTE, utf8 } from './json.ts';
 
 export { type TensorToWrite, writeSafetensors } from './safetensors-writer.ts';
 
@@ -99,8 +99,8 @@ export function headerNames(bytes: Uint8Array, name: string): boolean {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const key = Uint8Array.from(`"${name}"`, (character) => character.charCodeAt(0));
   const header = bytes.subarray(8, 8 + length);
-  for (let at = header.indexOf(0x22); at >= 0; at = header.indexOf(0x22, at + 1)) {
-    if (key.every((byte, i) => header[at + i] === byte)) return true;
+  for (let at = header.indexOf(QUOTE); at >= 0; at = header.indexOf(QUOTE, at + 1)) {
+    if (header[at + 1] === key[1] && key.every((byte, i) => header[at + i] === byte)) return true;
   }
   return false;
 }
@@ -159,22 +159,31 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   return header;
 }
 
+/** Characters of JSON up to this one separate. */
+const BLANK = 0x20;
+
 /** A key that some object of the JSON, which is known to be valid, has twice. */
 function duplicateKey(json: string): string | undefined {
   const open: Set<string>[] = [];
   for (let i = 0; i < json.length; i++) {
-    const c = json[i];
-    if (c === '{') open.push(new Set());
-    else if (c === '}') open.pop();
-    if (c !== '"') continue;
+    const c = json.charCodeAt(i);
+    if (c === BRACE) open.push(new Set());
+    else if (c === BRACE + 2) open.pop();
+    if (c !== QUOTE) continue;
     const begin = i;
-    while (json[++i] !== '"') if (json[i] === '\\') i++;
+    let escaped = false;
+    for (let d = json.charCodeAt(++i); d !== QUOTE; d = json.charCodeAt(++i)) {
+      if (d !== BACKSLASH) continue;
+      escaped = true;
+      i++;
+    }
     let next = i + 1;
-    while (' \t\n\r'.includes(json[next] ?? '-')) next++;
-    if (json[next] !== ':') continue;
-    const key = JSON.parse(json.slice(begin, i + 1)) as string;
-    if (open.at(-1)?.has(key)) return key;
-    open.at(-1)?.add(key);
+    while (json.charCodeAt(next) <= BLANK) next++;
+    if (json.charCodeAt(next) !== COLON) continue;
+    const key = escaped ? (JSON.parse(json.slice(begin, i + 1)) as string) : json.slice(begin + 1, i);
+    const keys = open.at(-1);
+    if (keys?.has(key)) return key;
+    keys?.add(key);
   }
   return undefined;
 }

@@ -68,10 +68,9 @@ export function checkActivation(
   softmax = false,
 ): void {
   if (activation === undefined || (softmax && activation === 'softmax')) return;
-  const names = [...Object.keys(ACTIVATIONS), ...(softmax ? ['softmax'] : [])];
   if (typeof activation === 'string') {
-    checkChoice(layer, field, activation, names);
-    return;
+    if (Object.hasOwn(ACTIVATIONS, activation)) return;
+    checkChoice(layer, field, activation, [...Object.keys(ACTIVATIONS), ...(softmax ? ['softmax'] : [])]);
   }
   if (typeof activation !== 'object' || activation === null) {
     throw specError(layer, `${field} must be a name or { name, alpha, beta }, got ${describe(activation)}`);
