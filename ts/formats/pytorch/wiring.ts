@@ -1,7 +1,7 @@
 import { GruError } from '../../errors.ts';
 import type { Activation, GruSpec, InputSpec, LayerSpec, ModelSpec, ValueRef } from '../../spec.ts';
 import { gruTensorNames, type PendingGru, readGru } from './gru.ts';
-import { describeModules, listModules, moduleKind, suggestLayers } from './modules.ts';
+import { describeModules, moduleKind, suggestLayers } from './modules.ts';
 import type {
   PytorchEmbedding,
   PytorchGru,
@@ -37,14 +37,13 @@ export async function wire(tensors: Tensors, options: PytorchOptions, convention
 
 /** The only module, if that is a GRU. @throws GruError `unsupported` saying how to wire the modules. */
 function loneGru(tensors: Tensors): PytorchLayer[] {
-  const shapes = tensors.shapes();
-  const modules = listModules(shapes);
-  const [first] = modules;
-  if (first && modules.length === 1 && ['GRU', 'GRUCell'].includes(moduleKind(first))) return [{ gru: first.name }];
+  const { modules } = tensors;
+  const [first] = modules.values();
+  if (first && modules.size === 1 && ['GRU', 'GRUCell'].includes(moduleKind(first))) return [{ gru: first.name }];
   throw new GruError(
     'unsupported',
-    `a state dict does not say how its modules are connected: ${describeModules(shapes)}; say it as the module's forward ` +
-      `does, like ${suggestLayers(shapes)}`,
+    `a state dict does not say how its modules are connected: ${describeModules(modules)}; say it as the module's forward ` +
+      `does, like ${suggestLayers(modules)}`,
   );
 }
 
