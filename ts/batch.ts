@@ -82,7 +82,7 @@ export function readMask(mask: unknown, batch: number, steps: number, timeMajor:
     for (let t = 0; t < steps; t++) {
       const i = rowAt(b, t, batch, steps, timeMajor);
       const keep: unknown = data[i];
-      if (typeof keep !== 'number' && typeof keep !== 'boolean' && typeof keep !== 'bigint') {
+      if ((typeof keep !== 'number' || keep !== keep) && typeof keep !== 'boolean' && typeof keep !== 'bigint') {
         throw new GruError('dtype_mismatch', `mask: value ${i} must be a number or a boolean, got ${describe(keep)}`);
       }
       if (!keep) continue;

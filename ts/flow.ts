@@ -43,7 +43,9 @@ async function* generate(
       // A source that threw, came to its end or was left waiting is not to be closed.
       toClose = undefined;
       signal?.throwIfAborted();
-      const { done, value } = await orAborted(() => iterator.next(), signal, iterator);
+      const result = await orAborted(() => iterator.next(), signal, iterator);
+      if (Object(result) !== result) throw notIterable(`next() gives ${describe(result)}`);
+      const { done, value } = result;
       if (done) return;
       toClose = iterator;
       signal?.throwIfAborted();
@@ -53,7 +55,7 @@ async function* generate(
   } finally {
     unlisten();
     stream.dispose();
-    await toClose?.return?.();
+    if (toClose) await close(toClose);
   }
 }
 
@@ -70,7 +72,7 @@ async function orAborted<R>(
   let abort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => {
-      Promise.resolve(source.return?.()).catch(() => undefined);
+      close(source).catch(() => undefined);
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as fetch does: whatever the caller gave
       reject(signal.reason);
     };
@@ -179,8 +181,22 @@ function iteratorOf(source: StepSource): () => StepIterator {
     for (const key of [Symbol.asyncIterator, Symbol.iterator] as const) {
       if (isRevoked(source)) break;
       const make: unknown = candidate?.[key];
-      if (typeof make === 'function') return () => make.call(source) as StepIterator;
+      if (typeof make === 'function') return () => checkIterator(make.call(source));
     }
   }
-  throw new GruError('invalid_argument', `stream: the source must be iterable, got ${describe(source)}`);
+  throw notIterable(`got ${describe(source)}`);
+}
+
+function checkIterator(iterator: unknown): StepIterator {
+  if (typeof (iterator as Partial<StepIterator> | undefined)?.next === 'function') return iterator as StepIterator;
+  throw notIterable(`its iterator is ${describe(iterator)}, without next()`);
+}
+
+/** Async, so that what `return` throws is a rejection too. */
+async function close(iterator: StepIterator): Promise<void> {
+  if (typeof iterator.return === 'function') await iterator.return();
+}
+
+function notIterable(why: string): GruError {
+  return new GruError('invalid_argument', `stream: the source must be iterable; ${why}`);
 }

@@ -6,25 +6,16 @@
 import { GruError } from './errors.ts';
 import { checkBatch } from './limits.ts';
 import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
-import { bufferOf, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
+import { bufferOf, isGone, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
 
 /** A view of some of an array's values that has nothing of the caller's but the memory. @throws RangeError where it is gone. */
 export function partOf(array: Float32Array, from: number, to: number): Float32Array {
   return new Float32Array(bufferOf(array), offsetOf(array) + 4 * from, to - from);
 }
 
-/** A view of all of them; undefined where the buffer is gone. */
-export function viewOf(array: Float32Array): Float32Array | undefined {
-  try {
-    return partOf(array, 0, sizeOf(array));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether an array's buffer has been transferred, or has shrunk to less than the array. Both give a length of 0. */
-export function isGone(array: Float32Array): boolean {
-  return sizeOf(array) === 0 && viewOf(array) === undefined;
+/** A view of all of them. @throws RangeError where it is gone. */
+export function viewOf(array: Float32Array): Float32Array {
+  return partOf(array, 0, sizeOf(array));
 }
 
 /** Copies `length` values. @throws GruError `shape_mismatch` where the array has been shrunk or transferred meanwhile. */
@@ -49,9 +40,18 @@ export function overlap(a: Float32Array, b: Float32Array): boolean {
   return Math.max(first, second) < Math.min(first + 4 * sizeOf(a), second + 4 * sizeOf(b));
 }
 
-/** The length of a typed array or an array, asked once. @throws GruError `shape_mismatch` for a Proxy's that is none. */
+/**
+ * The length of a typed array or an array, asked once.
+ *
+ * @throws GruError `dtype_mismatch` for a typed array whose buffer is gone, `shape_mismatch` for a Proxy's length that is none.
+ */
 export function lengthOf(array: ArrayLike<unknown>, what: string): number {
-  if (ArrayBuffer.isView(array)) return sizeOf(array);
+  if (ArrayBuffer.isView(array)) {
+    if (isGone(array)) {
+      throw new GruError('dtype_mismatch', `${what}: its buffer has been transferred or has shrunk`);
+    }
+    return sizeOf(array);
+  }
   const { length } = array;
   if (Number.isSafeInteger(length) && length >= 0) return length;
   throw new GruError('shape_mismatch', `${what}: the length of its array is no whole number`);

@@ -1,11 +1,11 @@
 import { fromLengths, packRows, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
 import { GruError } from './errors.ts';
-import { checkFilled, copyInto, isGone, lengthOf, moved, readTensor, viewOf } from './foreign.ts';
+import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, ints, MAX_VALUES } from './limits.ts';
 import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from './tensor.ts';
-import { isFloats, kindOf, type Values } from './typed-array.ts';
+import { isFloats, kindOf, sizeOf, type Values } from './typed-array.ts';
 
 /**
  * One input of {@link GruModel.run}. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one
@@ -55,8 +55,8 @@ export class RunInputs {
     const { name, data, length, sequences, sizes, steps, width } = this.parts[input]!;
     if (!sequences) {
       if (this.ragged && !this.packed && steps !== undefined) {
+        if (sizeOf(data) !== length) throw moved(name);
         const own = isFloats(data) ? viewOf(data) : data;
-        if (own?.length !== length) throw moved(name);
         packRows(this.ragged, own, width, this.steps, this.timeMajor, into);
       } else copyInto(into, 0, data, length, name);
       return;
@@ -189,10 +189,8 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
     readIds(input, items ?? data, ids, shape ?? [length], undefined, first);
     return { name: what, data: ids, length, width: 1, ...read };
   }
-  const floats = data as Float32Array;
-  if (isGone(floats)) throw new GruError('dtype_mismatch', `${what}: its buffer has been transferred or has shrunk`);
   const { batched, batch, steps } = read;
-  return { name: what, data: floats, length, width: input.size, batched, batch, steps };
+  return { name: what, data: data as Float32Array, length, width: input.size, batched, batch, steps };
 }
 
 /** The items of an array of arrays, each read once. */

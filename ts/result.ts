@@ -1,11 +1,11 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from './errors.ts';
-import { checkFilled, isGone, overlap, readTensor } from './foreign.ts';
+import { checkFilled, lengthOf, overlap, readTensor } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { type StateGroup, stateShape } from './states.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, zeros } from './tensor.ts';
-import { isFloats, sizeOf } from './typed-array.ts';
+import { isFloats } from './typed-array.ts';
 
 /** What `model.run` returns. All of it belongs to the caller. */
 export interface RunResult {
@@ -84,38 +84,50 @@ export function readOut(out: RunResult, graph: Graph, groups: readonly StateGrou
       'run: out.output must be the first of out.outputs, as an earlier run gave it',
     );
   }
-  const arrays = graph.outputs.map((port, i) =>
-    readArray(`out.outputs['${port.name}']`, tensors[i], outputShape(port, run)),
-  );
-  const hidden = groups.map((group) =>
-    readArray(`out.states['${group.layer}']`, states[group.layer], stateShape(group, run)),
-  );
-  checkApart([...arrays, ...hidden], (i) =>
-    i < arrays.length ? `output '${graph.outputs[i]!.name}'` : `state '${groups[i - arrays.length]!.layer}'`,
-  );
+  // All is read before the first array is checked: what is read may be a getter that shrinks another.
+  const all = [
+    ...graph.outputs.map((port, i) => ({
+      ...readArray(`out.outputs['${port.name}']`, tensors[i]),
+      expected: outputShape(port, run),
+    })),
+    ...groups.map((group) => ({
+      ...readArray(`out.states['${group.layer}']`, states[group.layer]),
+      expected: stateShape(group, run),
+    })),
+  ];
+  all.forEach(checkArray);
+  checkApart(all);
+  const arrays = all.map(({ data }) => data);
+  const hidden = arrays.splice(graph.outputs.length);
   return { result: out, outputs: arrays, states: hidden, reused: true };
 }
 
-/** @throws GruError `invalid_argument` where two arrays to be filled have memory in common: one would overwrite the other. */
-function checkApart(arrays: readonly Float32Array[], nameOf: (i: number) => string): void {
-  for (let i = 1; i < arrays.length; i++) {
-    for (let k = 0; k < i; k++) {
-      if (!overlap(arrays[i]!, arrays[k]!)) continue;
-      const pair = `${nameOf(k)} and ${nameOf(i)}`;
-      throw new GruError('invalid_argument', `run: out: the arrays of ${pair} overlap; give each one of its own`);
-    }
-  }
+interface GivenArray {
+  what: string;
+  data: Float32Array;
+  shape: number[];
 }
 
-function readArray(what: string, given: unknown, expected: number[]): Float32Array {
+function readArray(what: string, given: unknown): GivenArray {
   const { data, shape } = readTensor(what, given);
-  if (!isFloats(data) || !shape) {
-    const got = describe(shape ? data : given);
-    throw new GruError('dtype_mismatch', `${what}: expected a tensor of a Float32Array, got ${got}`);
+  if (isFloats(data) && shape) return { what, data, shape };
+  const got = describe(shape ? data : given);
+  throw new GruError('dtype_mismatch', `${what}: expected a tensor of a Float32Array, got ${got}`);
+}
+
+function checkArray({ what, data, shape, expected }: GivenArray & { expected: number[] }): void {
+  checkFilled(what, shape, lengthOf(data, what));
+  if (sameShape(shape, expected)) return;
+  throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${shapeText(shape)}`);
+}
+
+/** @throws GruError `invalid_argument` where two arrays to be filled have memory in common: one would overwrite the other. */
+function checkApart(arrays: readonly GivenArray[]): void {
+  for (let i = 1; i < arrays.length; i++) {
+    for (let k = 0; k < i; k++) {
+      if (!overlap(arrays[i]!.data, arrays[k]!.data)) continue;
+      const pair = `${arrays[k]!.what} and ${arrays[i]!.what}`;
+      throw new GruError('invalid_argument', `run: the arrays of ${pair} overlap; give each one of its own`);
+    }
   }
-  checkFilled(what, shape, sizeOf(data));
-  const gone = isGone(data);
-  if (!gone && sameShape(shape, expected)) return data;
-  const got = gone ? 'an array without a buffer' : shapeText(shape);
-  throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${got}`);
 }

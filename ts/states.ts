@@ -1,5 +1,5 @@
 import { GruError } from './errors.ts';
-import { checkFilled, isGone, partOf, readTensor } from './foreign.ts';
+import { checkFilled, lengthOf, partOf, readTensor } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { describe, isRecord, sameShape, shapeText, type TensorLike } from './tensor.ts';
@@ -76,7 +76,7 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
     throw new GruError('dtype_mismatch', `${what}: expected a tensor or a Float32Array, got ${describe(value)}`);
   }
   const expected = stateShape(group, run);
-  const length = sizeOf(data);
+  const length = lengthOf(data, what);
   if (shape) {
     checkFilled(what, shape, length);
     if (!sameShape(shape, expected)) {
@@ -85,15 +85,8 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
     }
   }
   const count = group.count * run.batch * group.hiddenSize;
-  const gone = isGone(data);
-  if (length !== count || gone) {
-    const text = `${count} values for ${shapeText(expected)}`;
-    throw new GruError(
-      'shape_mismatch',
-      `${what}: expected ${text}, got ${gone ? 'an array without a buffer' : length}`,
-    );
-  }
-  return data;
+  if (length === count) return data;
+  throw new GruError('shape_mismatch', `${what}: expected ${count} values for ${shapeText(expected)}, got ${length}`);
 }
 
 /** Fills final states, by intrinsics alone: the arrays may be the caller's. `read` copies state number `index` out, so too. */

@@ -74,16 +74,19 @@ export class StepIo {
       ids: inputs.map(() => undefined),
     };
     this.kept = undefined;
-    if (out !== undefined) this.readOut(frame, out, batch);
     if (!isRecord(x)) {
       if (inputs.length !== 1) throw this.wantsRecord(x);
       this.readValue(frame, 0, x, batch);
-      return frame;
+    } else {
+      for (let i = 0; i < inputs.length; i++) this.readValue(frame, i, x[inputs[i]!.name], batch);
+      for (const name in x) {
+        if (!this.inputNames.has(name)) throw new GruError('invalid_argument', `the model has no input '${name}'`);
+      }
     }
-    for (let i = 0; i < inputs.length; i++) this.readValue(frame, i, x[inputs[i]!.name], batch);
-    for (const name in x) {
-      if (!this.inputNames.has(name)) throw new GruError('invalid_argument', `the model has no input '${name}'`);
-    }
+    if (out === undefined) return frame;
+    this.readOut(frame, out);
+    // Sizes last, when no more of the caller's code runs that could shrink an array.
+    this.checkOut(frame, batch);
     return frame;
   }
 
@@ -111,9 +114,9 @@ export class StepIo {
     return result;
   }
 
-  private readOut({ outputs }: StepFrame, out: StepOutput, batch: number): void {
+  private readOut({ outputs }: StepFrame, out: StepOutput): void {
     if (isFloats(out)) {
-      outputs[0] = this.checkOne(0, out, batch);
+      outputs[0] = out;
       return;
     }
     if (!isRecord(out)) {
@@ -122,20 +125,31 @@ export class StepIo {
     for (const name in out) {
       const index = this.outputIndex.get(name);
       if (index === undefined) throw new GruError('invalid_argument', `out: the model has no output '${name}'`);
-      outputs[index] = this.checkOne(index, out[name], batch);
-    }
-    for (let i = 1; i < outputs.length; i++) {
-      for (let k = 0; k < i; k++) this.checkApart(outputs, k, i);
+      const array: unknown = out[name];
+      if (!isFloats(array)) {
+        throw new GruError('dtype_mismatch', `out for '${name}': expected a Float32Array, got ${describe(array)}`);
+      }
+      outputs[index] = array;
     }
   }
 
-  /** One would overwrite the other. */
-  private checkApart(outputs: StepFrame['outputs'], k: number, i: number): void {
-    const a = outputs[k];
-    const b = outputs[i];
-    if (!a || !b || !overlap(a, b)) return;
-    const names = `'${this.graph.outputs[k]!.name}' and '${this.graph.outputs[i]!.name}'`;
-    throw new GruError('invalid_argument', `out: the arrays of ${names} overlap; give each one of its own`);
+  private checkOut({ outputs }: StepFrame, batch: number): void {
+    const ports = this.graph.outputs;
+    for (let i = 0; i < outputs.length; i++) {
+      const array = outputs[i];
+      if (!array) continue;
+      const { name, size } = ports[i]!;
+      if (sizeOf(array) !== batch * size) {
+        const expected = `${batch * size} values (batch ${batch} x ${size})`;
+        throw new GruError('shape_mismatch', `out for '${name}': expected ${expected}, got ${sizeOf(array)}`);
+      }
+      for (let k = 0; k < i; k++) {
+        // One would overwrite the other.
+        if (!outputs[k] || !overlap(array, outputs[k]!)) continue;
+        const names = `'${ports[k]!.name}' and '${name}'`;
+        throw new GruError('invalid_argument', `out: the arrays of ${names} overlap; give each one of its own`);
+      }
+    }
   }
 
   private readValue(frame: StepFrame, index: number, x: unknown, batch: number): void {
@@ -155,18 +169,6 @@ export class StepIo {
     if (ids?.length !== batch) ids = frame.ids[index] = ints(batch, input.name);
     readIds(input, single ? NO_IDS : x, ids, undefined, undefined, single ? x : undefined);
     frame.inputs[index] = ids;
-  }
-
-  private checkOne(index: number, out: unknown, batch: number): Float32Array {
-    const { name, size } = this.graph.outputs[index]!;
-    if (!isFloats(out)) {
-      throw new GruError('dtype_mismatch', `out for '${name}': expected a Float32Array, got ${describe(out)}`);
-    }
-    if (sizeOf(out) !== batch * size) {
-      const expected = `${batch * size} values (batch ${batch} x ${size})`;
-      throw new GruError('shape_mismatch', `out for '${name}': expected ${expected}, got ${sizeOf(out)}`);
-    }
-    return out;
   }
 
   private wantsRecord(x: unknown): GruError {

@@ -1,6 +1,6 @@
 import type { BackendState, CompiledModel } from './backend.ts';
 import { GruError } from './errors.ts';
-import { viewOf } from './foreign.ts';
+import { lengthOf, viewOf } from './foreign.ts';
 import type { Graph } from './graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from './lifetime.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
@@ -112,13 +112,11 @@ export class GruStream {
     if (!isFloats(all)) {
       throw new GruError('dtype_mismatch', `hiddenState: expected a Float32Array, got ${describe(all)}`);
     }
-    const length = this.hiddenLength();
-    const own = viewOf(all);
-    if (own?.length !== length) {
-      const got = own ? own.length : 'an array without a buffer';
-      throw new GruError('shape_mismatch', `hiddenState: expected ${length} values, got ${got}`);
+    const length = lengthOf(all, 'hiddenState');
+    if (length !== this.hiddenLength()) {
+      throw new GruError('shape_mismatch', `hiddenState: expected ${this.hiddenLength()} values, got ${length}`);
     }
-    this.eachState(own, (i, part) => {
+    this.eachState(viewOf(all), (i, part) => {
       state.writeHidden(i, part);
     });
   }

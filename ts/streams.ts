@@ -88,12 +88,11 @@ export class GruStreams {
   /** Sets one sequence's hidden states. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
   setHiddenState(index: number, all: Float32Array): void {
     this.alive();
-    const own = isFloats(all) ? viewOf(all) : undefined;
-    if (own?.length !== this.hiddenLength()) {
+    if (!isFloats(all) || lengthOf(all, 'hidden state') !== this.hiddenLength()) {
       const expected = `a Float32Array of ${this.hiddenLength()} values`;
       throw new GruError('shape_mismatch', `hidden state: expected ${expected}, got ${describe(all)}`);
     }
-    this.eachState(index, own, (state, i, part) => {
+    this.eachState(index, viewOf(all), (state, i, part) => {
       state.writeHidden(i, part, index);
     });
   }

@@ -13,6 +13,8 @@ const buffer = getter('buffer');
 const offset = getter('byteOffset');
 const set = Reflect.get(prototype, 'set') as (this: Values, from: Values, at?: number) => void;
 
+const none = new Float32Array(0);
+
 export type Values = Float32Array | Int32Array;
 
 /** What kind of typed array a value is; undefined for anything else, and for a Proxy of one. */
@@ -22,6 +24,18 @@ export function kindOf(value: unknown): string | undefined {
 
 export function isFloats(value: unknown): value is Float32Array {
   return tag.call(value) === 'Float32Array';
+}
+
+/** Whether an array's buffer has been transferred, or has shrunk to less than the array. Both give a length of 0. */
+export function isGone(array: ArrayBufferView): boolean {
+  if (sizeOf(array) > 0) return false;
+  try {
+    // Setting nothing asks whether there is memory to set.
+    set.call(array as Values, none);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Values of a typed array at this moment. */

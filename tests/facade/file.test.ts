@@ -43,6 +43,18 @@ const options: ModelSpec = {
 };
 
 describe.each(BACKENDS)('$name', ({ api }) => {
+  test('weights that were transferred after the model was made: save and snapshot name the tensor', async () => {
+    const spec = oneGru(3, 5);
+    using model = await api.createModel(spec);
+    const want = model.run(numbers(6));
+    const { weights } = model.spec.layers[0] as { weights: Record<string, Float32Array<ArrayBuffer>> };
+    const { buffer } = Object.values(weights)[0]!;
+    structuredClone(buffer, { transfer: [buffer] });
+    await expectError(() => model.save(), 'shape_mismatch', 'gru/', 'data has 0');
+    await expectError(() => model.createStream().snapshot(), 'shape_mismatch', 'gru/');
+    expect(model.run(numbers(6))).toEqual(want);
+  });
+
   test.each<[string, ModelSpec]>([
     ['text', textModel()],
     ['two inputs', twoInputs()],

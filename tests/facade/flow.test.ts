@@ -247,6 +247,40 @@ describe.each(BACKENDS)('$name', ({ backend }) => {
     expect(alive.states).toBe(0);
   });
 
+  test('a source whose iterator is none', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    for (const key of [Symbol.iterator, Symbol.asyncIterator]) {
+      for (const iterator of [5, undefined, {}, { next: 5 }, { next: () => 5 }, { next: () => undefined }]) {
+        const source = { [key]: () => iterator } as never;
+        await expectError(() => model.stream(source).next(), 'invalid_argument', 'iterable');
+      }
+    }
+    // One whose \`return\` is no function has none to call.
+    const odd = { next: () => ({ done: false, value: FRAMES[0]! }), return: 5 };
+    for await (const y of model.stream({ [Symbol.iterator]: () => odd } as never)) {
+      expect(y.length).toBe(5);
+      break;
+    }
+    expect(alive.states).toBe(0);
+  });
+
+  test('a source whose return() throws when the signal aborts: the reason, and no uncaught error', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const aborter = new AbortController();
+    const iterator = {
+      next: () => new Promise<never>(() => undefined),
+      return: () => {
+        throw new Error('closing failed');
+      },
+    };
+    const flow = model.stream({ [Symbol.asyncIterator]: () => iterator }, { signal: aborter.signal });
+    const first = flow.next();
+    await Promise.resolve();
+    aborter.abort('enough');
+    await expect(first).rejects.toBe('enough');
+    expect(alive.states).toBe(0);
+  });
+
   test('a model disposed under way', async () => {
     const model = await api.createModel(oneGru(3, 5));
     const results = model.stream(FRAMES);

@@ -48,6 +48,12 @@ class Liar extends Float32Array {
   }
 }
 
+/** TypeScript's library of 2023 does not know buffers that can be resized. */
+function resizable(bytes: number): ArrayBuffer & { resize(bytes: number): void } {
+  const Buffer = ArrayBuffer as unknown as new (bytes: number, options: object) => ReturnType<typeof resizable>;
+  return new Buffer(bytes, { maxByteLength: bytes });
+}
+
 function detached(length: number): Float32Array {
   const array = new Float32Array(length);
   structuredClone(array.buffer, { transfer: [array.buffer] });
@@ -301,13 +307,14 @@ describe.each(BACKENDS)('what the caller hands in on $name', ({ api }) => {
     const x = tensor([2, 4, 3]);
     const want = model.run(x);
     await expectError(() => model.run(detached(12)), 'dtype_mismatch');
-    await expectError(() => model.run({ data: detached(24), shape: [2, 4, 3] }), 'shape_mismatch');
-    await expectError(() => model.run([detached(3), numbers(3)], { lengths: [] }), 'invalid_argument');
-    await expectError(() => model.run(x, { initialStates: detached(10) }), 'shape_mismatch');
-    await expectError(() => model.run(x, { lengths: detached(2) }), 'shape_mismatch');
+    await expectError(() => model.run({ data: detached(24), shape: [2, 4, 3] }), 'dtype_mismatch');
+    await expectError(() => model.run([numbers(3), detached(3)]), 'dtype_mismatch', 'sequence 1', 'transferred');
+    await expectError(() => model.run(x, { initialStates: detached(10) }), 'dtype_mismatch', "initialStates['gru']");
+    await expectError(() => model.run(x, { lengths: detached(2) }), 'dtype_mismatch', 'lengths');
+    await expectError(() => model.run(x, { mask: detached(8) }), 'dtype_mismatch', 'mask');
     const out = model.run(x);
     structuredClone(out.output.data.buffer, { transfer: [out.output.data.buffer] });
-    await expectError(() => model.run(x, { out }), 'shape_mismatch', "out.outputs['y']");
+    await expectError(() => model.run(x, { out }), 'dtype_mismatch', "out.outputs['y']");
     await expectError(() => model.createStream().step(detached(3)), 'shape_mismatch');
     await expectError(() => model.createStream().step(numbers(3), detached(5)), 'shape_mismatch');
     const frames = numbers(12);
@@ -322,6 +329,90 @@ describe.each(BACKENDS)('what the caller hands in on $name', ({ api }) => {
     await expectError(() => two.run(meanwhile), 'shape_mismatch', "'frames'", 'transferred');
     expect(model.run(x)).toEqual(want);
     expect(two.run({ frames: numbers(12), more: numbers(8), speaker: numbers(4) }).output.shape).toEqual([4, 6]);
+  });
+
+  test('an array that is out of the bounds of its shrunk buffer is not an empty one', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    using words = await api.createModel(textModel());
+    const outOfBounds = <T>(Kind: new (buffer: ArrayBuffer, at: number, length: number) => T, length: number): T => {
+      const buffer = resizable(8 + 4 * length);
+      const array = new Kind(buffer, 8, length);
+      buffer.resize(4);
+      return array;
+    };
+    const gone = () => outOfBounds(Float32Array, 12);
+    await expectError(() => model.run(gone()), 'dtype_mismatch', "'x'", 'shrunk');
+    await expectError(() => model.run([numbers(3), gone()]), 'dtype_mismatch', 'sequence 1');
+    await expectError(() => model.run({ data: gone(), shape: [0, 3] }), 'dtype_mismatch');
+    await expectError(() => words.run(outOfBounds(Int32Array, 12)), 'dtype_mismatch', 'shrunk');
+    await expectError(() => words.createStreams(3).stepMany(outOfBounds(Int32Array, 1), []), 'dtype_mismatch');
+    await expectError(
+      () => model.run({ data: numbers(0), shape: [0, 2, 3] }, { lengths: gone() }),
+      'dtype_mismatch',
+      'lengths',
+    );
+    await expectError(() => (model.createStream().hiddenState = gone()), 'dtype_mismatch', 'hiddenState');
+    await expectError(
+      () => {
+        model.createStreams(2).setHiddenState(1, gone());
+      },
+      'dtype_mismatch',
+      'hidden state',
+    );
+  });
+
+  test('what is read shrinks or transfers an array of out: refused, and the hidden state stays', async () => {
+    using model = await api.createModel({ ...oneGru(3, 5), outputs: ['gru', { name: 'last', from: 'gru:last' }] });
+    using stream = model.createStream();
+    using streams = model.createStreams(1);
+    stream.step(numbers(3));
+    streams.stepMany([0], numbers(3));
+    const before = stream.hiddenState;
+    const harms: ((buffer: ReturnType<typeof resizable>) => void)[] = [
+      (buffer) => {
+        buffer.resize(4);
+      },
+      (buffer) => {
+        structuredClone(buffer, { transfer: [buffer] });
+      },
+    ];
+    for (const harm of harms) {
+      const victim = () => new Float32Array(resizable(20), 0, 5);
+      const [inputs, outputs] = [model.inputs[0]!.name, model.outputs.map(({ name }) => name)] as const;
+      const harmful = (target: Float32Array, key: string, value: Float32Array) => ({
+        get [key]() {
+          harm(target.buffer as ReturnType<typeof resizable>);
+          return value;
+        },
+      });
+      for (const step of [
+        (x: never, out: never) => stream.step(x, out),
+        (x: never, out: never) => streams.stepMany([0], x, out),
+      ]) {
+        const out = victim();
+        await expectError(() => step(harmful(out, inputs, numbers(3)) as never, out as never), 'shape_mismatch');
+        const first = victim();
+        const two = { [outputs[0]!]: first };
+        Object.defineProperties(
+          two,
+          Object.getOwnPropertyDescriptors(harmful(first, outputs[1]!, new Float32Array(5))),
+        );
+        await expectError(() => step(numbers(3) as never, two as never), 'shape_mismatch');
+      }
+      expect(stream.hiddenState).toEqual(before);
+      expect(streams.hiddenState(0)).toEqual(before);
+
+      const result = model.run(numbers(6));
+      const target = { ...result.output, data: new Float32Array(resizable(40), 0, 10) };
+      const state = harmful(target.data, 'gru', new Float32Array(5));
+      const states = {
+        get gru() {
+          return { data: (state as { gru: Float32Array }).gru, shape: [1, 5] };
+        },
+      };
+      const out = { output: target, outputs: { ...result.outputs, [outputs[0]!]: target }, states };
+      await expectError(() => model.run(numbers(6), { out }), 'dtype_mismatch', `'${outputs[0]!}'`);
+    }
   });
 
   test('arrays of out that overlap are refused; one that is the input is not', async () => {

@@ -103,6 +103,7 @@ describe.each(BACKENDS)('sequences of different lengths on $name', ({ api }) => 
     await expectError(run({ lengths: 3 }), 'dtype_mismatch', 'lengths');
     await expectError(run({ mask: [1, 0] }), 'shape_mismatch', 'mask', '[2, 3]', '2 values');
     await expectError(run({ mask: {} }), 'dtype_mismatch', 'mask');
+    await expectError(run({ mask: [1, 0, 1, NaN, 1, 0] }), 'dtype_mismatch', 'mask: value 3', 'NaN');
     await expectError(run({ mask: [1, 0, 1, 0, 1, 0], lengths: [1, 2] }), 'invalid_argument', 'one of');
     await expectError(run({ padding: 'same' }), 'invalid_argument', 'zero, hold or none', 'same');
     await expectError(run({ padding: 'none' }), 'invalid_argument', 'array of sequences');

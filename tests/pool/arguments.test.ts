@@ -152,7 +152,7 @@ describe('what the caller does after the call does no harm', () => {
   test('an array that was transferred before the call is refused', async () => {
     const input = batch();
     structuredClone(input.data.buffer, { transfer: [input.data.buffer as ArrayBuffer] });
-    expect(await outcome(() => pool.run(input))).toMatchObject({ name: 'GruError', code: 'shape_mismatch' });
+    expect(await outcome(() => pool.run(input))).toMatchObject({ name: 'GruError', code: 'dtype_mismatch' });
   });
 });
 

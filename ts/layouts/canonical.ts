@@ -86,10 +86,7 @@ export function toFloats(name: string, data: unknown, shape: number[], copy = tr
   if (length !== expected) {
     throw new GruError('shape_mismatch', `${name}: expected ${expected} values ${text}, got ${length}`);
   }
-  if (isFloats(data)) {
-    const view = viewOf(data);
-    if (view) return copy ? view.slice() : view;
-  }
+  if (isFloats(data)) return copy ? viewOf(data).slice() : viewOf(data);
   const floats = new Float32Array(length);
   for (let i = 0; i < length; i++) {
     const value: unknown = data[i];

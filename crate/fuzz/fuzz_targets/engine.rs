@@ -213,8 +213,10 @@ fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
         Call::ModelFree(m) => engine.model_free(m.of(&given.models)),
         Call::StateNew(m, n) => engine.state_new(m.of(&given.models), n.0).map(|state| given.states.push(state.into())),
         Call::Lengths(s, words, time_major, some) => {
-            // As many as a batch has, or few more: a block of thousands is only slow. A length of 65537 rows is as slow.
-            let words: Vec<u32> = words.iter().take(26).map(|word| word.0).filter(|&word| word != 65537).collect();
+            // As many as a batch has, or few more: a block of thousands is only slow. So are 65537 steps, and 2^30 of them, which
+            // memory of 32 bits has no room for, take minutes in one of 64.
+            let steps = words.iter().take(26).map(|word| word.0);
+            let words: Vec<u32> = steps.filter(|steps| !(65537..1 << 31).contains(steps)).collect();
             let lengths = block(engine, &words)?;
             let done = engine.state_set_lengths(s.of(&given.states), lengths, time_major, some);
             engine.block_free(lengths)?;

@@ -166,11 +166,7 @@ function readGiven({ name, dtype }: BoundTensor, value: unknown): Given {
   }
   const length = lengthOf(data, what);
   checkFilled(what, shape, length);
-  if (isFloats(data)) {
-    const view = viewOf(data);
-    if (!view) throw moved(what);
-    return { data: view, length, shape };
-  }
+  if (isFloats(data)) return { data: viewOf(data), length, shape };
   const numbers = allocate(length, what, () => new Float64Array(length));
   for (let i = 0; i < length; i++) {
     const v: unknown = data[i];
