@@ -1,6 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { LAYERS, layerKind } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
+import { type Axes, NamedAxes } from './axes.ts';
 import { checkStructure } from './structure.ts';
 import type { LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
@@ -70,6 +71,10 @@ export interface GraphState extends StateSlot {
 /** Most values that all layers give for one step: 256 MB. */
 const MAX_WIDTH = 2 ** 26;
 
+function isSequence(value: GraphValue | undefined): value is GraphValue {
+  return value?.kind === 'sequence';
+}
+
 function invalid(message: string): GruError {
   return new GruError('invalid_spec', message);
 }
@@ -77,9 +82,10 @@ function invalid(message: string): GruError {
 /**
  * Checks a spec and resolves its references.
  *
+ * @param axes What the inputs say of their axes; an importer asks for what the layers say ({@link inferAxes}).
  * @throws GruError `invalid_spec` naming the layer and what does not fit, `unsupported` for an unknown type of layer.
  */
-export function resolveGraph(spec: ModelSpec): Graph {
+export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Graph {
   checkStructure(spec);
   const values: GraphValue[] = [];
   /** By name of an input or a layer: its main value, the first of its values, and how many there are. */
@@ -106,7 +112,6 @@ export function resolveGraph(spec: ModelSpec): Graph {
     return value;
   };
 
-  const axes: string[] = [];
   const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence', axis }, i): GraphInput => {
     claim(name, () => `input ${i}`);
     if (!['float32', 'int32'].includes(dtype))
@@ -116,12 +121,11 @@ export function resolveGraph(spec: ModelSpec): Graph {
     if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
       throw invalid(`input '${name}': size must be a whole number from 1 to ${MAX_SIZE}, got ${describe(size)}`);
     if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
-    const number = axisNumber(axes, name, kind, axis);
+    const number = kind === 'vector' ? axes.none(name, axis) : axes.of(name, axis);
     byName.set(name, { main: i, first: i, count: 1 });
     values.push({ ref: name, kind, dtype, size, axis: number, used: false });
     return { name, dtype, size, kind, axis: number, vocabularySize: Infinity };
   });
-  if (axes.length === 0) axes.push(DEFAULT_AXIS);
 
   const nodes: GraphNode[] = [];
   const states: GraphState[] = [];
@@ -146,7 +150,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       main.map((v) => values[v]!),
       extra.map((v) => values[v]),
     );
-    const axis = commonAxis([...main, ...extra], values, axes, reader);
+    const axis = axes.common([...main, ...extra].map((v) => values[v]).filter(isSequence), reader);
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer);
     const named = { main: firstOutput, first: firstOutput, count: ports.length };
@@ -186,41 +190,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
   for (const [i, { name }] of inputs.entries()) {
     if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
   }
-  return { spec, axes, values, inputs, nodes, outputs, states, notStreamable };
-}
-
-const DEFAULT_AXIS = 'time';
-
-/** Most axes: the core takes a bit of 32 for each. */
-const MAX_AXES = 31;
-
-/** The number of an input's axis among those so far. */
-function axisNumber(axes: string[], name: string, kind: ValueKind, axis: unknown = DEFAULT_AXIS): number {
-  if (kind === 'vector') {
-    if (axis !== DEFAULT_AXIS) throw invalid(`input '${name}': a vector lies on no axis, got ${describe(axis)}`);
-    return 0;
-  }
-  if (typeof axis !== 'string' || axis === '') {
-    throw invalid(`input '${name}': axis must be a name, got ${describe(axis)}`);
-  }
-  const known = axes.indexOf(axis);
-  if (known >= 0) return known;
-  if (axes.length === MAX_AXES) throw invalid(`input '${name}': more than ${MAX_AXES} axes`);
-  return axes.push(axis) - 1;
-}
-
-/** The axis of the sequences that a layer reads; 0 where it reads none. */
-function commonAxis(
-  read: readonly number[],
-  values: readonly GraphValue[],
-  axes: string[],
-  reader: () => string,
-): number {
-  const [first, ...others] = read.map((value) => values[value]).filter((value) => value?.kind === 'sequence');
-  const other = others.find((value) => value!.axis !== first!.axis);
-  if (!other) return first?.axis ?? 0;
-  const on = (value: GraphValue) => `'${value.ref}' of the axis '${axes[value.axis]!}'`;
-  throw invalid(`${reader()} reads ${on(first!)} and ${on(other)}: the values of a layer lie on one axis`);
+  return { spec, axes: axes.names, values, inputs, nodes, outputs, states, notStreamable };
 }
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];
