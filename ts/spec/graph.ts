@@ -164,6 +164,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       const onAxis = valueKind === 'sequence' ? axis : 0;
       values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, axis: onAxis, used: false });
     }
+    byName.set(layer.name, named);
     for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
     if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
