@@ -270,6 +270,7 @@ const PRIVATE = new Set(
     'advance',
     'collect',
     'layOut',
+    'layOutAnew',
     'hiddenLength',
     'eachState',
     'readChoice',

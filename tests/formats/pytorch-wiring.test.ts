@@ -166,13 +166,13 @@ describe('a GRU', () => {
   });
 
   test.each<[string, Sizes, PytorchLayer, RegExp]>([
-    ['a module of no GRU', { 'g.w': [9, 2] }, { gru: 'g' }, /invalid_argument: .*no tensor 'g\.weight_ih_l0' for the GRU 'g'/],
-    ['no module', { 'g.w': [9, 2] }, { gru: 'h' }, /invalid_argument: .*no tensor 'h\.weight_ih_l0' for the GRU 'h'/],
-    ['an LSTM', { 'g.weight_ih_l0': [12, 2], 'g.weight_hh_l0': [12, 3] }, { gru: 'g' }, /unsupported: module 'g' is an nn\.LSTM, by the shape/],
-    ['an RNN', { 'g.weight_ih_l0': [3, 2], 'g.weight_hh_l0': [3, 3] }, { gru: 'g' }, /unsupported: module 'g' is an nn\.RNN, by the shape/],
-    ['an LSTM by its tensors', { i: [12, 2], h: [12, 3] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[12, 3\], .*\(4 gates:/],
-    ['a row as weight_hh', { i: [9, 2], h: [9] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[9\], of nn\.GRU \[3 hidden size, hidden size\]$/],
-    ['three axes as weight_hh', { i: [9, 2], h: [9, 3, 1] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[9, 3, 1\], of nn\.GRU \[3 hidden size, hidden size\]$/],
+    ['a module of no GRU', { 'g.w': [9, 2] }, { gru: 'g' }, /invalid_argument: .*no tensor 'g\.weight_ih_l0' for the nn\.GRU 'g'/],
+    ['no module', { 'g.w': [9, 2] }, { gru: 'h' }, /invalid_argument: .*no tensor 'h\.weight_ih_l0' for the nn\.GRU 'h'/],
+    ['an LSTM', { 'g.weight_ih_l0': [12, 2], 'g.weight_hh_l0': [12, 3] }, { gru: 'g' }, /invalid_argument: .*which is that of nn\.LSTM .*write \{ lstm: 'g' \}/],
+    ['an RNN', { 'g.weight_ih_l0': [3, 2], 'g.weight_hh_l0': [3, 3] }, { gru: 'g' }, /invalid_argument: .*which is that of nn\.RNN .*write \{ rnn: 'g' \}/],
+    ['an LSTM by its tensors', { i: [12, 2], h: [12, 3] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /invalid_argument: .*'h' has shape \[12, 3\], .*write \{ lstm: \{ \.\.\. \} \}/],
+    ['a row as weight_hh', { i: [9, 2], h: [9] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: .*'h' has shape \[9\]; of nn\.GRU it is \[3 \* hidden size, hidden size\]$/],
+    ['three axes as weight_hh', { i: [9, 2], h: [9, 3, 1] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: .*'h' has shape \[9, 3, 1\]; of nn\.GRU it is \[3 \* hidden size, hidden size\]$/],
   ])('is refused: %s', async (_, tensors, layer, message) => {
     expect(await refusal(read(tensors, layers(layer)))).toMatch(message);
   }); // prettier-ignore
@@ -208,10 +208,10 @@ describe('the modules of a state dict', () => {
     ['GRU', { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3] }],
     ['GRU', { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3], weight_hh_l0_reverse: [9, 3], bias_ih_l10: [9] }],
     ['GRUCell', { weight_ih: [9, 2], weight_hh: [9, 3], bias_hh: [9] }],
-    ['LSTM', { weight_ih: [12, 2], weight_hh: [12, 3] }],
+    ['LSTMCell', { weight_ih: [12, 2], weight_hh: [12, 3] }],
     ['RNN', { weight_hh_l0: [3, 3] }],
     ['other', { weight_hh_l0: [15, 3] }],
-    ['other', { weight_hh_l0: [9, 3], weight_hr_l0: [2, 3] }],
+    ['LSTM with proj_size', { weight_hh_l0: [9, 3], weight_hr_l0: [2, 3] }],
     ['other', { weight_hh_l0: [9, 3], my_weight_ih_l0: [9, 3] }],
     ['other', { weight_hh_l0: [9, 3], weight_ih_l0_copy: [9, 3] }],
     ['other', { weight_hh_l0: [9] }],

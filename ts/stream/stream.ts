@@ -193,14 +193,16 @@ export class GruStream {
     return state;
   }
 
-  /** Lays the state out for a step or a block. */
+  /** Lays the state out for a step or a block. (What makes closures is apart: it takes memory by being called.) */
   private layOut(state: BackendState, steps: Int32Array): void {
-    const { laidOut } = this;
     let same = this.single !== undefined;
-    for (let a = 0; a < steps.length; a++) same &&= steps[a] === laidOut[a];
-    if (same) return;
+    for (let a = 0; a < steps.length; a++) same &&= steps[a] === this.laidOut[a];
+    if (!same) this.layOutAnew(state, steps);
+  }
+
+  private layOutAnew(state: BackendState, steps: Int32Array): void {
     state.setLengths(Array.from(steps, (count) => ({ lengths: new Int32Array(this.batch).fill(count) })));
-    laidOut.set(steps);
+    this.laidOut.set(steps);
     this.single = steps.every((count) => count === 1);
   }
 
