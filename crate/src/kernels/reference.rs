@@ -57,8 +57,8 @@ pub fn activate(activation: &Activation, x: f64) -> f64 {
     }
 }
 
-/// Weights of one direction of a GRU in canonical layout.
-pub struct Weights<'a> {
+/// One direction of a GRU.
+pub struct Gru<'a> {
     /// (3H, I), rows z, r, n.
     pub input: &'a [f32],
     /// (3H, H), rows z, r, n.
@@ -67,24 +67,29 @@ pub struct Weights<'a> {
     pub bias: &'a [f32],
     /// (H): the candidate's, reset gate after the matmul only.
     pub recurrent_bias: Option<&'a [f32]>,
+    /// Bound of what activations take.
+    pub clip: f32,
+    /// Of the update and the reset gate, of the candidate.
+    pub functions: [Activation; 2],
 }
 
-/// One step of a GRU with sigmoid and tanh: the equations of the ModelSpec's `GruSpec`.
-pub fn gru_step(weights: &Weights, x: &[f64], h: &[f64]) -> Vec<f64> {
+/// One step of a GRU: the equations of the ModelSpec's `GruSpec`.
+pub fn gru_step(weights: &Gru, x: &[f64], h: &[f64]) -> Vec<f64> {
     let units = h.len();
     let row = |matrix: &'_ [f32], r: usize, v: &[f64], init| dot(&matrix[r * v.len()..][..v.len()], v, init);
+    let clip = f64::from(weights.clip);
+    let bounded = |f: usize, sum: f64| activate(&weights.functions[f], sum.clamp(-clip, clip));
     let gate = |g: usize, u: usize| row(weights.input, g * units + u, x, f64::from(weights.bias[g * units + u]));
-    let z: Vec<f64> = (0..units).map(|u| sigmoid(row(weights.recurrent, u, h, gate(0, u)))).collect();
-    let r: Vec<f64> = (0..units).map(|u| sigmoid(row(weights.recurrent, units + u, h, gate(1, u)))).collect();
+    let z: Vec<f64> = (0..units).map(|u| bounded(0, row(weights.recurrent, u, h, gate(0, u)))).collect();
+    let r: Vec<f64> = (0..units).map(|u| bounded(0, row(weights.recurrent, units + u, h, gate(1, u)))).collect();
     let reset: Vec<f64> = h.iter().zip(&r).map(|(h, r)| h * r).collect();
     (0..units)
         .map(|u| {
-            let n = match weights.recurrent_bias {
+            let sum = match weights.recurrent_bias {
                 Some(bias) => gate(2, u) + r[u] * row(weights.recurrent, 2 * units + u, h, f64::from(bias[u])),
                 None => row(weights.recurrent, 2 * units + u, &reset, gate(2, u)),
-            }
-            .tanh();
-            z[u] * h[u] + (1.0 - z[u]) * n
+            };
+            z[u] * h[u] + (1.0 - z[u]) * bounded(1, sum)
         })
         .collect()
 }
