@@ -80,8 +80,8 @@ async function optionsOf({ folder, file, meta }: Recorded): Promise<ReadOptions>
   if (!/\.(pt|pth|safetensors)$/.test(file) || (meta.class ?? '').includes('three Dense')) return {};
   const { dict } = await readStateDict(new Uint8Array(readFileSync(join(folder, file))));
   const prefix = wrapperPrefix([...dict.keys()]);
-  const shapes = new Map([...dict].map(([n, e]) => [n.slice(prefix.length), typeof e === 'string' ? e : e.shape]));
-  return { pytorch: wiringOfCase(meta.class ?? '', shapes, ['logits']) };
+  const local = new Map([...dict].map(([n, e]) => [n.slice(prefix.length), e]));
+  return { pytorch: wiringOfCase(meta.class ?? '', local, ['logits']) };
 }
 
 /** Files beside a model, as each door gives them. */

@@ -78,7 +78,8 @@ export class StepIo {
       ids: inputs.map(() => undefined),
     };
     this.kept = undefined;
-    frame.steps.fill(block ? -1 : 1);
+    // `fill` allocates.
+    for (let a = 0; a < axes.length; a++) frame.steps[a] = block ? -1 : 1;
     if (!isRecord(x)) {
       if (inputs.length !== 1) throw this.wantsRecord(x);
       this.readValue(frame, 0, x, batch);

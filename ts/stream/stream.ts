@@ -3,7 +3,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { decodeSnapshot, encodeSnapshot, slotNames } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
 import { describe } from '../base/tensor.ts';
 import { isFloats } from '../base/typed-array.ts';
@@ -160,7 +160,7 @@ export class GruStream {
 
   /** All hidden states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
   snapshot(): Uint8Array {
-    return encodeSnapshot(this.hiddenState, this.print());
+    return encodeSnapshot(this.hiddenState, this.print(), slotNames(this.graph));
   }
 
   /**
@@ -169,7 +169,7 @@ export class GruStream {
    * @throws GruError `invalid_file` for a damaged one, and for that of another model or batch; `disposed`.
    */
   restore(bytes: Uint8Array): void {
-    this.hiddenState = decodeSnapshot(bytes, this.print(), this.hiddenLength());
+    this.hiddenState = decodeSnapshot(bytes, this.print(), slotNames(this.graph), this.hiddenLength());
   }
 
   /** Sets all hidden states to zero: the next step begins a sequence. @throws GruError `disposed`. */
@@ -196,7 +196,9 @@ export class GruStream {
   /** Lays the state out for a step or a block. */
   private layOut(state: BackendState, steps: Int32Array): void {
     const { laidOut } = this;
-    if (this.single !== undefined && steps.every((count, axis) => count === laidOut[axis])) return;
+    let same = this.single !== undefined;
+    for (let a = 0; a < steps.length; a++) same &&= steps[a] === laidOut[a];
+    if (same) return;
     state.setLengths(Array.from(steps, (count) => ({ lengths: new Int32Array(this.batch).fill(count) })));
     laidOut.set(steps);
     this.single = steps.every((count) => count === 1);

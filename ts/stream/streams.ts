@@ -3,7 +3,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { decodeSnapshot, encodeSnapshot, slotNames } from './snapshot.ts';
 import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
 import { StepIo, type StepInput } from './step.ts';
 import { StreamState } from './stream.ts';
@@ -138,12 +138,12 @@ export class GruStreams {
 
   /** One sequence's hidden states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
   snapshot(index: number): Uint8Array {
-    return encodeSnapshot(this.hiddenState(index), this.print());
+    return encodeSnapshot(this.hiddenState(index), this.print(), slotNames(this.graph));
   }
 
   /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for a damaged one, and for another model's. */
   restore(index: number, bytes: Uint8Array): void {
-    this.setHiddenState(index, decodeSnapshot(bytes, this.print(), this.hiddenLength()));
+    this.setHiddenState(index, decodeSnapshot(bytes, this.print(), slotNames(this.graph), this.hiddenLength()));
   }
 
   /** Frees the sequences' memory. Idempotent; any other use afterwards throws GruError `disposed`. */
