@@ -103,8 +103,6 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
   const parts = graph.inputs.map((input) => readInput(input, pick(input.name), timeMajor));
   const first = parts[0]!;
   const { batch } = first;
-  const pair = (a: ReadInput, b: ReadInput) =>
-    `inputs ${a.name.slice('input '.length)} and ${b.name.slice('input '.length)} do not fit each other:`;
   for (const part of parts) {
     if (part.batched !== first.batched) {
       const text = `${pair(first, part)} one has a batch dimension, the other has none`;
@@ -117,31 +115,47 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
   checkBatch('run', batch);
   const lengths = byAxis(graph, 'lengths', layout.lengths);
   const masks = byAxis(graph, 'mask', layout.mask);
-  const axes = graph.axes.map((_, axis): AxisRun => {
-    const on = parts.filter((part) => part.axis === axis && part.steps !== undefined);
-    const [one] = on;
-    const { steps = 1 } = one ?? first;
-    for (const part of on) {
-      if (part.steps !== steps) {
-        throw new GruError('shape_mismatch', `${pair(one!, part)} ${steps} and ${part.steps ?? 0} steps`);
-      }
-      if (sameLengths(part.lengths, one!.lengths)) continue;
-      throw new GruError('shape_mismatch', `${pair(one!, part)} the lengths of their sequences differ`);
-    }
-    if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
-    const ragged = readRagged(layout, one?.lengths, lengths[axis], masks[axis], batch, steps);
-    return { steps, ragged, packed: one?.lengths !== undefined };
-  });
+  const axes: AxisRun[] = [];
+  for (let axis = 0; axis < graph.axes.length; axis++) {
+    axes.push(readAxis(parts, axis, layout, lengths[axis], masks[axis]));
+  }
   if (padding === 'none' && axes.every(({ ragged }) => !ragged)) {
     throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
   }
   return new RunInputs(parts, axes, timeMajor);
 }
 
+/** The steps of the inputs on an axis, which have to be the same. (Without closures: it is called in a run of one step.) */
+function readAxis(parts: ReadInput[], axis: number, layout: Layout, lengths: unknown, mask: unknown): AxisRun {
+  let one: ReadInput | undefined;
+  for (const part of parts) {
+    if (part.axis !== axis || part.steps === undefined) continue;
+    one ??= part;
+    if (part.steps !== one.steps) {
+      throw new GruError('shape_mismatch', `${pair(one, part)} ${one.steps ?? 0} and ${part.steps} steps`);
+    }
+    if (sameLengths(part.lengths, one.lengths)) continue;
+    throw new GruError('shape_mismatch', `${pair(one, part)} the lengths of their sequences differ`);
+  }
+  const steps = one?.steps ?? 1;
+  const packed = one?.lengths;
+  if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
+  const { batch } = parts[0]!;
+  return { steps, ragged: readRagged(layout, packed, lengths, mask, batch, steps), packed: packed !== undefined };
+}
+
+function pair(a: ReadInput, b: ReadInput): string {
+  const name = (part: ReadInput) => part.name.slice('input '.length);
+  return `inputs ${name(a)} and ${name(b)} do not fit each other:`;
+}
+
+const NOTHING: readonly unknown[] = [];
+
 /** An option of a run that is given by axis: by the names of axes, or of inputs on them; bare where there is one axis. */
-function byAxis({ axes, inputs }: Graph, what: string, given: unknown): unknown[] {
+function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly unknown[] {
+  if (given === undefined) return NOTHING;
   if (!isRecord(given)) {
-    if (axes.length === 1 || given === undefined) return [given];
+    if (axes.length === 1) return [given];
     const text = `${what}: the model has the axes ${axes.join(', ')}: give a record by axis, got ${describe(given)}`;
     throw new GruError('invalid_argument', text);
   }
@@ -172,6 +186,7 @@ function readRagged(
   batch: number,
   steps: number,
 ): Ragged | undefined {
+  if (!packed && lengths === undefined && mask === undefined) return undefined;
   if ([packed, lengths, mask].filter((given) => given !== undefined).length > 1) {
     throw new GruError('invalid_argument', 'give one of: an array of sequences, lengths, mask');
   }

@@ -67,9 +67,9 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 }
 
 impl Cell for After {
-    fn step(&self, step: Step, scratch: &mut [Buffer]) {
+    fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let f = &self.functions;
-        let (projected, columns) = (step.projected.as_ptr(), step.columns);
+        let (projected, columns) = (step.projected, step.columns);
         let init = Init { base: self.init.as_ptr(), stride: 0 };
         // SAFETY: `projected` holds `columns` numbers for each entry of the batch; the rest is the promise of `advance`.
         unsafe {
@@ -86,7 +86,7 @@ impl Cell for After {
 }
 
 impl Cell for Before {
-    fn step(&self, step: Step, scratch: &mut [Buffer]) {
+    fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let f = &self.functions;
         let [sums, wide, z] = scratch else { stop() };
         let sums = sums.as_mut_ptr();

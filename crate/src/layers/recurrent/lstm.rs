@@ -64,7 +64,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 }
 
 impl Cell for Lstm {
-    fn step(&self, step: Step, scratch: &mut [Buffer]) {
+    fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let init = step.projected_init(0);
         let peepholes = self.peepholes.as_ptr();
         // SAFETY: `init` holds a row for each entry of the batch, the cell state one for each sequence; peepholes are there where the

@@ -41,7 +41,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 }
 
 impl Cell for Rnn {
-    fn step(&self, step: Step, scratch: &mut [Buffer]) {
+    fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let init = step.projected_init(0);
         // SAFETY: `init` holds a row for each entry of the batch; the rest is the promise of `advance`.
         unsafe {

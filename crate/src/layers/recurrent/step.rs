@@ -14,8 +14,8 @@ pub const TOGETHER: usize = 8;
 pub struct Step<'a> {
     /// Sequences, as the state counts them.
     pub batch: &'a [u32],
-    /// Projected inputs, row after row.
-    pub projected: &'a [f32],
+    /// Projected inputs, row after row: of `columns` numbers for each of `batch`.
+    pub projected: *const f32,
     /// Numbers in a row of them.
     pub columns: usize,
     /// Hidden values, a row a sequence of the state.
@@ -45,7 +45,7 @@ impl Step<'_> {
 
     /// Sums that start from what is projected, from column `from` on.
     pub fn projected_init(&self, from: usize) -> Init {
-        Init { base: self.projected.at(from..).as_ptr(), stride: self.columns }
+        Init { base: self.projected.wrapping_add(from), stride: self.columns }
     }
 
     /// New hidden values, of sums of all gates: `gates` makes them of each group of panels, in place or where it is told, for a later
@@ -55,7 +55,7 @@ impl Step<'_> {
     /// The matrix is of as many units as hidden has; `init` is readable for its columns at each row; `gates` writes what it is given.
     #[inline(always)]
     pub unsafe fn advance(
-        self,
+        &mut self,
         matrix: &PackedMatrix,
         init: Init,
         scratch: &mut [Buffer],
@@ -63,8 +63,7 @@ impl Step<'_> {
     ) {
         let [sums, next, ..] = scratch else { stop() };
         let sums = sums.as_mut_ptr();
-        let values = self.hidden.as_mut_ptr();
-        let cells = self.cells.as_mut_ptr();
+        let (values, cells) = (self.hidden.as_mut_ptr(), self.cells.as_mut_ptr());
         let hidden = Rows { base: values, stride: self.stride, rows: self.batch };
         let apart = (self.together() < matrix.panels.len()).then_some(next.as_mut_ptr());
         for panels in self.panels(matrix) {
