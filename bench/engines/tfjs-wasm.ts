@@ -42,6 +42,8 @@ function prepare({ case: c, layers, h0 }: Task): Runner {
     returnSequences: true,
     recurrentActivation: 'sigmoid',
     returnState: c.kind === 'step',
+    // The default, orthogonal, takes minutes at H = 1024 for weights that are then replaced. A cold start has it, as a user's has.
+    ...(c.kind === 'cold' ? {} : { recurrentInitializer: 'zeros' as const }),
   } as const;
   const weightsOf = (w: Weights) => [transposed(w.input, sums), transposed(w.recurrent, sums), tf.tensor1d(w.bias)];
   let outputs: TensorFlow.SymbolicTensor | TensorFlow.SymbolicTensor[] = x;
