@@ -240,12 +240,12 @@ mod tests {
     fn sums_equal_the_naive_ones() {
         let mut random = Random(1);
         if cfg!(miri) {
-            for (gates, units, k) in [(3, 5, 3), (1, 17, 5), (1, 1, K_BLOCK + 1)] {
+            for (gates, units, k) in [(3, 5, 3), (4, 5, 3), (1, 17, 5), (1, 1, K_BLOCK + 1)] {
                 check(&mut random, gates, units, k);
             }
             return;
         }
-        for gates in 1..=3 {
+        for gates in 1..=4 {
             for units in [1, 3, 4, 5, 15, 16, 17, 31, 33, 47, 48, 49, 70] {
                 for k in [1, 2, 3, 4, 7, K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 3] {
                     check(&mut random, gates, units, k);
@@ -322,6 +322,8 @@ mod tests {
         assert_eq!(widths(3, 33), [3, 3, 3]);
         assert_eq!(widths(3, 20), [2, 3]);
         assert_eq!(widths(3, 4), [1]);
+        assert_eq!(widths(4, 20), [2, 3]);
+        assert_eq!(widths(4, 64), [2, 2, 3, 3, 3, 3]);
         assert_eq!(widths(5, 16), [2, 2]);
     }
 

@@ -2,9 +2,12 @@
 
 mod common;
 
-use common::{Tensors, build, kind, refused, sequence, vector};
+use common::{Tensors, build, kind, refused};
 use gru_wasm::error::{EngineError, Result};
 use gru_wasm::kernels::reference::Random;
+use gru_wasm::layers::params::{Direction, words};
+use gru_wasm::layers::recurrent::gru::GruParams;
+use gru_wasm::layers::recurrent::{Options, Sizes};
 use gru_wasm::layers::{MAX_SIZE, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
@@ -28,28 +31,28 @@ fn one(name: &str, inputs: &[Shape], params: &[u32], tensors: Tensors, values: &
 #[test]
 fn merge_takes_values_side_by_side_or_by_element() {
     let (a, b, c) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 5.0, 7.0, 11.0, 13.0], [4.0, 0.5, 3.0, -1.0, 2.0, 1.0]);
-    let of = |combine: u32| one("merge", &[sequence(2); 3], &[combine], &[], &[&a, &b, &c]);
+    let of = |combine: u32| one("merge", &[Shape::sequence(2); 3], &[combine], &[], &[&a, &b, &c]);
     assert_eq!(of(0), [1.0, 2.0, 2.0, 3.0, 4.0, 0.5, 3.0, 4.0, 5.0, 7.0, 3.0, -1.0, 5.0, 6.0, 11.0, 13.0, 2.0, 1.0]);
     assert_eq!(of(1), [7.0, 5.5, 11.0, 10.0, 18.0, 20.0]);
     assert_eq!(of(2), [8.0, 3.0, 45.0, -28.0, 110.0, 78.0]);
     let third = 1.0 / 3.0f32;
     assert_eq!(of(3), [7.0, 5.5, 11.0, 10.0, 18.0, 20.0].map(|sum| sum * third));
-    let uneven = one("merge", &[vector(1), vector(2)], &[0], &[], &[&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0]]);
+    let uneven = one("merge", &[Shape::vector(1), Shape::vector(2)], &[0], &[], &[&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0]]);
     assert_eq!(uneven, [1.0, 3.0, 4.0, 2.0, 5.0, 6.0]);
-    refused("merge", &[sequence(2), sequence(3)], &[1], &[]);
-    refused("merge", &[sequence(2), vector(2)], &[0], &[]);
-    refused("merge", &[sequence(2)], &[4], &[]);
+    refused("merge", &[Shape::sequence(2), Shape::sequence(3)], &[1], &[]);
+    refused("merge", &[Shape::sequence(2), Shape::vector(2)], &[0], &[]);
+    refused("merge", &[Shape::sequence(2)], &[4], &[]);
     refused("merge", &[], &[0], &[]);
 }
 
 #[test]
 fn slice_takes_neighbouring_columns() {
     let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
-    assert_eq!(one("slice", &[sequence(3)], &[1, 2], &[], &[&rows]), [2.0, 3.0, 5.0, 6.0, 8.0, 9.0]);
-    assert_eq!(one("slice", &[sequence(3)], &[2, 1], &[], &[&rows]), [3.0, 6.0, 9.0]);
-    assert_eq!(one("slice", &[sequence(3)], &[0, 3], &[], &[&rows]), rows);
+    assert_eq!(one("slice", &[Shape::sequence(3)], &[1, 2], &[], &[&rows]), [2.0, 3.0, 5.0, 6.0, 8.0, 9.0]);
+    assert_eq!(one("slice", &[Shape::sequence(3)], &[2, 1], &[], &[&rows]), [3.0, 6.0, 9.0]);
+    assert_eq!(one("slice", &[Shape::sequence(3)], &[0, 3], &[], &[&rows]), rows);
     for params in [[3, 1], [2, 2], [0, 4], [4, 1], [0, 0]] {
-        refused("slice", &[sequence(3)], &params, &[]);
+        refused("slice", &[Shape::sequence(3)], &params, &[]);
     }
 }
 
@@ -57,24 +60,24 @@ fn slice_takes_neighbouring_columns() {
 fn step_takes_the_first_or_the_last_row() {
     let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
     let of = |last| {
-        let layer = build("step", &[sequence(2)], &[last], &[]).unwrap();
+        let layer = build("step", &[Shape::sequence(2)], &[last], &[]).unwrap();
         run(layer, 1, &[1, 0, 3], &[&rows]).unwrap().remove(0)
     };
     assert_eq!(of(0), [1.0, 2.0, 0.0, 0.0, 3.0, 4.0]);
     assert_eq!(of(1), [1.0, 2.0, 0.0, 0.0, 7.0, 8.0]);
-    refused("step", &[vector(2)], &[0], &[]);
-    refused("step", &[sequence(2)], &[2], &[]);
+    refused("step", &[Shape::vector(2)], &[0], &[]);
+    refused("step", &[Shape::sequence(2)], &[2], &[]);
 }
 
 #[test]
 fn masking_marks_rows_in_which_some_value_differs() {
     let rows = [2.0, 2.0, 2.0, 1.0, 1.0, 2.0];
-    let layer = build("masking", &[sequence(2)], &[2f32.to_bits()], &[]).unwrap();
+    let layer = build("masking", &[Shape::sequence(2)], &[2f32.to_bits()], &[]).unwrap();
     let values = run(layer, 2, &[2, 1], &[&rows]).unwrap();
     assert_eq!(values, [rows.to_vec(), vec![0.0, 1.0, 1.0]]);
-    refused("masking", &[sequence(2)], &[], &[]);
+    refused("masking", &[Shape::sequence(2)], &[], &[]);
     // Of two ports, one that nobody reads.
-    let (mut model, first) = build("masking", &[sequence(2)], &[0], &[]).unwrap();
+    let (mut model, first) = build("masking", &[Shape::sequence(2)], &[0], &[]).unwrap();
     model.add_output(first + 1).unwrap();
     let mut state = State::new(&Shared::new(model).unwrap(), 1).unwrap();
     state.set_lengths(&[3], false).unwrap();
@@ -89,17 +92,17 @@ fn embedding_looks_rows_up_and_marks_those_of_other_ids_than_0() {
     let table = [0.5, 1.0, 1.5, 2.0, 2.5, 3.0];
     let ids = [2u32, 0, 1].map(f32::from_bits);
     let params = |mask| [3, 2, mask];
-    let layer = build("embedding", &[sequence(1)], &params(1), &[Some(&table)]).unwrap();
+    let layer = build("embedding", &[Shape::sequence(1)], &params(1), &[Some(&table)]).unwrap();
     assert_eq!(layer.0.bytes(), 64);
     let values = run(layer, 2, &[2, 1], &[&ids]).unwrap();
     assert_eq!(values, [vec![2.5, 3.0, 0.5, 1.0, 1.5, 2.0], vec![1.0, 0.0, 1.0]]);
-    let (mut plain, first) = build("embedding", &[sequence(1)], &params(0), &[Some(&table)]).unwrap();
+    let (mut plain, first) = build("embedding", &[Shape::sequence(1)], &params(0), &[Some(&table)]).unwrap();
     assert_eq!(plain.add_output(first + 1), Err(EngineError::InvalidArgument), "a mask not asked for");
-    refused("embedding", &[sequence(2)], &params(0), &[Some(&table)]);
-    refused("embedding", &[sequence(1)], &params(0), &[Some(&table[1..])]);
-    refused("embedding", &[sequence(1)], &params(0), &[]);
-    refused("embedding", &[sequence(1)], &params(2), &[Some(&table)]);
-    refused("embedding", &[sequence(1)], &[MAX_SIZE as u32 + 1, 1, 0], &[Some(&table)]);
+    refused("embedding", &[Shape::sequence(2)], &params(0), &[Some(&table)]);
+    refused("embedding", &[Shape::sequence(1)], &params(0), &[Some(&table[1..])]);
+    refused("embedding", &[Shape::sequence(1)], &params(0), &[]);
+    refused("embedding", &[Shape::sequence(1)], &params(2), &[Some(&table)]);
+    refused("embedding", &[Shape::sequence(1)], &[MAX_SIZE as u32 + 1, 1, 0], &[Some(&table)]);
 }
 
 /// relu of activation.rs.
@@ -108,7 +111,7 @@ const RELU: [u32; 3] = [3, 0, 0];
 #[test]
 fn activation_is_a_function_of_each_value() {
     let x = [-1.0, 2.0, 0.0, -3.0, 4.0, 5.0];
-    assert_eq!(one("activation", &[sequence(2)], &RELU, &[], &[&x]), [0.0, 2.0, 0.0, 0.0, 4.0, 5.0]);
+    assert_eq!(one("activation", &[Shape::sequence(2)], &RELU, &[], &[&x]), [0.0, 2.0, 0.0, 0.0, 4.0, 5.0]);
     refused("activation", &[], &RELU, &[]);
 }
 
@@ -121,7 +124,7 @@ fn dense_multiplies_any_number_of_rows() {
         }
         let [x, kernel, bias] = [rows * inputs, outputs * inputs, outputs].map(|n| random.take(n, 1.0));
         for bias in [Some(&bias[..]), None] {
-            for shape in [sequence(inputs), vector(inputs)] {
+            for shape in [Shape::sequence(inputs), Shape::vector(inputs)] {
                 let params = [&[inputs as u32, outputs as u32][..], &RELU].concat();
                 let layer = build("dense", &[shape], &params, &[Some(&kernel), bias]).unwrap();
                 let lengths = if shape.axis.is_some() { vec![rows as u32] } else { vec![0; rows] };
@@ -136,27 +139,28 @@ fn dense_multiplies_any_number_of_rows() {
             }
         }
     }
-    refused("dense", &[sequence(2)], &[2, 1, 0, 0, 0], &[Some(&[1.0, 2.0]), Some(&[0.0, 0.0])]);
+    refused("dense", &[Shape::sequence(2)], &[2, 1, 0, 0, 0], &[Some(&[1.0, 2.0]), Some(&[0.0, 0.0])]);
 }
 
 #[test]
 fn bytes_are_those_of_the_packed_weights() {
     let of = |name: &str, params: &[u32], tensors: Tensors, size| {
-        build(name, &[sequence(size)], params, tensors).unwrap().0.bytes()
+        build(name, &[Shape::sequence(size)], params, tensors).unwrap().0.bytes()
     };
     let n = 64;
     let zeros = vec![0.0; 3 * n * n];
     let words = |reset_after, direction| {
-        [&[n as u32, n as u32, reset_after, direction, 0, 0, 0, f32::INFINITY.to_bits()][..], &[1, 0, 0, 2, 0, 0]]
-            .concat()
+        let sizes = Sizes { input_size: n, hidden_size: n };
+        let options = Options { direction, ..Options::default() };
+        words(&GruParams { sizes, reset_after, options, ..GruParams::default() })
     };
     let (matrix, row) = (Some(&zeros[..]), Some(&zeros[..3 * n]));
-    let after = of("gru", &words(1, 0), &[matrix, matrix, row, Some(&zeros[..n])], n);
+    let after = of("gru", &words(true, Direction::Forward), &[matrix, matrix, row, Some(&zeros[..n])], n);
     let weights = 4 * (6 * n * n + 6 * n);
     assert!((weights..weights + weights / 20).contains(&after), "{after} {weights}");
     let both = [matrix, matrix, row, Some(&zeros[..n]), matrix, matrix, row, Some(&zeros[..n])];
-    assert_eq!(of("gru", &words(1, 2), &both, n), 2 * after);
-    let before = of("gru", &words(0, 0), &[matrix, matrix, row], n);
+    assert_eq!(of("gru", &words(true, Direction::Bidirectional), &both, n), 2 * after);
+    let before = of("gru", &words(false, Direction::Forward), &[matrix, matrix, row], n);
     let weights = 4 * (6 * n * n + 3 * n);
     assert!((weights..weights + weights / 20).contains(&before), "{before} {weights}");
     let dense = of("dense", &[n as u32, n as u32, 0, 0, 0], &[Some(&zeros[..n * n]), None], n);
@@ -168,11 +172,11 @@ fn bytes_are_those_of_the_packed_weights() {
 #[test]
 fn values_are_numbered_in_turn_and_kept_where_they_are_read() {
     let mut model = Model::new();
-    assert_eq!(model.add_input(sequence(2)), Ok(0));
-    assert_eq!(model.add_input(vector(3)), Ok(1));
+    assert_eq!(model.add_input(Shape::sequence(2)), Ok(0));
+    assert_eq!(model.add_input(Shape::vector(3)), Ok(1));
     assert_eq!(model.add_layer(kind("masking"), &[0], &[0], &[]), Ok(2));
     assert_eq!(model.add_layer(kind("step"), &[2], &[0], &[]), Ok(4));
-    assert_eq!(model.add_input(sequence(1)), Err(EngineError::InvalidArgument), "an input after a layer");
+    assert_eq!(model.add_input(Shape::sequence(1)), Err(EngineError::InvalidArgument), "an input after a layer");
     assert_eq!(model.add_layer(kind("step"), &[5], &[0], &[]), Err(EngineError::InvalidArgument));
     assert_eq!(model.add_output(5), Err(EngineError::InvalidArgument));
     let mut state = State::new(&Shared::new(model).unwrap(), 2).unwrap();

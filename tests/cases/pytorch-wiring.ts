@@ -1,13 +1,14 @@
-import { listModules, moduleKind, type Shapes } from '../../ts/formats/pytorch/modules.ts';
+import { listModules, moduleKind } from '../../ts/formats/pytorch/modules.ts';
 import type { PytorchLayer, PytorchOptions } from '../../ts/formats/pytorch/options.ts';
+import type { StateDict } from '../../ts/formats/pytorch/source.ts';
 
 /**
  * The wiring of a recorded case from what its meta.json calls it (`Embedding(20,6) -> GRU(6,8) -> Linear(16,5)`) and the
  * modules of its state dict; nothing for a GRU on its own.
  */
-export function wiringOfCase(className: string, shapes: Shapes, outputs: string[]): PytorchOptions {
+export function wiringOfCase(className: string, dict: StateDict, outputs: string[]): PytorchOptions {
   if (!className.includes('->')) return {};
-  const modules = listModules(shapes);
+  const modules = [...listModules(dict).values()];
   const used = new Set<string>();
   const take = (...kinds: string[]) => {
     const found = modules.find((m) => !used.has(m.name) && kinds.includes(moduleKind(m)));

@@ -12,11 +12,9 @@ export async function runPytorch(recorded: Recorded, { api }: BackendCase): Prom
   const bytes = readFile(recorded);
   const { dict } = await readStateDict(bytes);
   const prefix = wrapperPrefix([...dict.keys()]);
-  const shapes = new Map(
-    [...dict].map(([name, entry]) => [name.slice(prefix.length), typeof entry === 'string' ? entry : entry.shape]),
-  );
+  const local = new Map([...dict].map(([name, entry]) => [name.slice(prefix.length), entry]));
   const outputs = ['logits', 'y'].filter((name) => name in io);
-  const options = { pytorch: wiringOfCase(meta.class ?? '', shapes, outputs) };
+  const options = { pytorch: wiringOfCase(meta.class ?? '', local, outputs) };
   const { spec } = await readModel(bytes, contextOf(recorded, options));
   using model = await api.createModel(spec);
 

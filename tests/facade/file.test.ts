@@ -18,9 +18,9 @@ function edited(
   edit: (spec: Record<string, unknown>, tensors: Record<string, TensorToWrite>) => unknown,
 ): Uint8Array {
   const { metadata, tensors } = parseSafetensors(bytes);
-  const entries = [...tensors.values()].map(({ name, shape, ...t }) => [
+  const entries = [...tensors.values()].map(({ name, shape, bytes: data }) => [
     name,
-    { dtype: 'F32', shape, data: new Float32Array(new Uint8Array(t.bytes).buffer) },
+    { dtype: 'F32', shape, data: new Float32Array(new Uint8Array(data).buffer) },
   ]);
   const record = Object.fromEntries(entries) as Record<string, TensorToWrite>;
   const spec = JSON.parse(metadata['gru-wasm']!) as Record<string, unknown>;

@@ -193,12 +193,27 @@ const STREAM: Record<string, (of: Given) => Call[]> = {
       stream.restore(bad(odd));
     },
   ],
+  run: ({ stream }) => [
+    (odd) => stream.run(bad(odd)),
+    (odd) => stream.run(bad({ x: odd })),
+    (odd) => stream.run(x(), bad(odd)),
+    (odd) => stream.run(x(), bad({ y: odd })),
+  ],
   snapshot: () => [],
   reset: () => [],
   dispose: () => [],
 };
 
 const STREAMS: Record<string, (of: Given) => Call[]> = {
+  runMany: ({ streams }) => [
+    (odd) => streams.runMany(bad(odd), [x()]),
+    (odd) => streams.runMany(bad([odd]), [x()]),
+    (odd) => streams.runMany([0], bad(odd)),
+    (odd) => streams.runMany([0], bad([odd])),
+    (odd) => streams.runMany([0], bad({ x: odd })),
+    (odd) => streams.runMany([0], [x()], bad(odd)),
+    (odd) => streams.runMany([0], [x()], bad([odd])),
+  ],
   stepMany: ({ streams }) => [
     (odd) => streams.stepMany(bad(odd), x()),
     (odd) => streams.stepMany(bad([odd]), x()),
@@ -250,7 +265,19 @@ const publicNames = (prototype: object) =>
   Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor' && !PRIVATE.has(name));
 /** What TypeScript calls private. */
 const PRIVATE = new Set(
-  ['alive', 'collect', 'hiddenLength', 'eachState', 'readChoice', 'choose', 'checkDoubles', 'checkIndex'].values(),
+  [
+    'alive',
+    'advance',
+    'collect',
+    'layOut',
+    'layOutAnew',
+    'hiddenLength',
+    'eachState',
+    'readChoice',
+    'choose',
+    'checkDoubles',
+    'checkIndex',
+  ].values(),
 );
 
 test.each([

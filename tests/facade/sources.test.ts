@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import vm from 'node:vm';
 import { gzipSync } from 'node:zlib';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { GruError, inspect, loadModel, type ModelSource } from '../../ts/index.ts';
 import { filesBeside, readSource } from '../../ts/io/source.ts';
 
@@ -42,6 +42,18 @@ const ODD: Record<string, [() => unknown, RegExp]> = {
   'only the prototype of a Uint8Array': [() => Object.create(Uint8Array.prototype) as object, /must be a path/],
   'only the tag of a Blob': [() => ({ [Symbol.toStringTag]: 'Blob' }), /must be a path/],
   'only the tag of a URL': [() => ({ [Symbol.toStringTag]: 'URL' }), /odd URL/],
+  ...Object.fromEntries(
+    [Response, Blob, File, URL].map((type) => [
+      `only the prototype of a ${type.name}`,
+      [() => Object.create(type.prototype) as object, RegExp(`must be a path.*odd ${type.name}`)],
+    ]),
+  ),
+  ...Object.fromEntries(
+    [ArrayBuffer, Request, ReadableStream].map((type) => [
+      `only the prototype of a ${type.name}`,
+      [() => Object.create(type.prototype as object) as object, RegExp(`must be a path.*${type.name}`)],
+    ]),
+  ),
   'a revoked Proxy': [
     () => {
       const { proxy, revoke } = Proxy.revocable({}, {});
@@ -128,13 +140,20 @@ async function serve(handler: RequestListener, act: (origin: string) => Promise<
   }
 }
 
+/** Bytes that begin as a model file does: others are not read to their end. */
+const zipOf = (length: number) => {
+  const bytes = new Uint8Array(length);
+  bytes.set([0x50, 0x4b, 3, 4]);
+  return bytes;
+};
+
 const tooMuch = { name: 'GruError', code: 'io', message: expect.stringMatching(/maxBytes/) as string };
 
 describe('maxBytes', () => {
   const maxBytes = 100_000;
 
   test('ends bodies without an end, encoded ones, and those whose length is too much', async () => {
-    const bomb = gzipSync(new Uint8Array(10_000_000));
+    const bomb = gzipSync(zipOf(10_000_000));
     let closed = 0;
     await serve(
       (request, response) => {
@@ -143,7 +162,7 @@ describe('maxBytes', () => {
         else if (request.url === '/length') response.setHeader('content-length', '200000').write('x');
         else {
           const write = () => {
-            while (!response.destroyed && response.write(new Uint8Array(10_000)));
+            while (!response.destroyed && response.write(zipOf(10_000)));
           };
           response.on('drain', write);
           write();
@@ -162,13 +181,13 @@ describe('maxBytes', () => {
     let cancelled = false;
     const body = new ReadableStream<Uint8Array>({
       pull: (controller) => {
-        controller.enqueue(new Uint8Array(10_000));
+        controller.enqueue(zipOf(10_000));
       },
       cancel: () => void (cancelled = true),
     });
     await expect(inspect(new Response(body), { maxBytes })).rejects.toMatchObject(tooMuch);
     expect(cancelled).toBe(true);
-    const large = new Uint8Array(maxBytes + 1);
+    const large = zipOf(maxBytes + 1);
     const file = path.join(root, 'large');
     fs.writeFileSync(file, large);
     for (const source of [new Blob([large]), large, file]) {
@@ -190,6 +209,110 @@ describe('maxBytes', () => {
     const loading = loadModel(response, { signal: controller.signal });
     controller.abort(new Error('mine'));
     await expect(loading).rejects.toThrow('mine');
+  });
+});
+
+describe('what is no model file by its first bytes is not read further', () => {
+  const noModel = { name: 'GruError', code: 'invalid_file', message: expect.stringMatching(/known format/) as string };
+  const size = 2 ** 20;
+
+  /** A stream of this many chunks, and how many of them were asked for. */
+  const counted = (chunks: number) => {
+    const state = { asked: 0, cancelled: false };
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
+      controller.enqueue(new Uint8Array(1024));
+      if (++state.asked === chunks) controller.close();
+    };
+    return { state, stream: new ReadableStream({ pull, cancel: () => void (state.cancelled = true) }) };
+  };
+
+  test('of a Response and a Blob', async () => {
+    const { state, stream } = counted(1024);
+    await expect(loadModel(new Response(stream))).rejects.toMatchObject(noModel);
+    expect(state).toEqual({ asked: expect.toSatisfy((n: number) => n < 8) as number, cancelled: true });
+    const blob = new Blob([new Uint8Array(size)]);
+    const other = counted(1024);
+    vi.spyOn(blob, 'stream').mockReturnValue(other.stream);
+    await expect(inspect(blob)).rejects.toMatchObject(noModel);
+    expect(other.state).toEqual({ asked: expect.toSatisfy((n: number) => n < 8) as number, cancelled: true });
+  });
+
+  test('of a file', async () => {
+    const file = path.join(root, 'zeros');
+    fs.writeFileSync(file, new Uint8Array(size));
+    let bytes = 0;
+    const { open } = fs.promises;
+    const spy = vi.spyOn(fs.promises, 'open').mockImplementation(async (...args) => {
+      const handle = await open(...args);
+      const read = handle.read.bind(handle) as (...given: unknown[]) => Promise<{ bytesRead: number }>;
+      handle.read = (async (...given: unknown[]) => {
+        const result = await read(...given);
+        bytes += result.bytesRead;
+        return result;
+      }) as never;
+      return handle;
+    });
+    await expect(loadModel(file)).rejects.toMatchObject(noModel);
+    spy.mockRestore();
+    expect(bytes).toBe(4096);
+  });
+
+  test('unlike a model, whatever its chunks', async () => {
+    const bytes = new TextEncoder().encode(`${' '.repeat(5000 - 18)}{"format": "none"}`);
+    // The formats look at 4096 bytes: these are blanks.
+    await expect(inspect(new Blob([bytes]))).rejects.toMatchObject(noModel);
+    const model = new TextEncoder().encode(`{"format": "none"${' '.repeat(5000)}}`);
+    const start = (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
+      for (const byte of model) controller.enqueue(Uint8Array.of(byte));
+      controller.close();
+    };
+    const response = new Response(new ReadableStream({ start }));
+    await expect(inspect(response)).rejects.not.toMatchObject(noModel);
+  });
+});
+
+describe('the stream of a Response', () => {
+  test.each([
+    ['text', 'x'],
+    ['a number', 7],
+    ['null', null],
+    ['an object with a length', { length: -1e9 }],
+    ['an Array', [1, 2]],
+    ['an ArrayBuffer', new ArrayBuffer(2)],
+    ['a Uint16Array', new Uint16Array(2)],
+  ])('is refused with a chunk that is %s', async (_, chunk) => {
+    let cancelled = false;
+    let chunks = 0;
+    const pull = (controller: ReadableStreamDefaultController) => {
+      if (++chunks > 100) controller.close();
+      else controller.enqueue(chunk);
+    };
+    const response = new Response(new ReadableStream({ pull, cancel: () => void (cancelled = true) }));
+    await expect(loadModel(response)).rejects.toMatchObject({
+      name: 'GruError',
+      code: 'invalid_argument',
+      message: expect.stringMatching(/the stream of the response gives .*, not Uint8Arrays/) as string,
+    });
+    expect(cancelled).toBe(true);
+  });
+
+  test.each([0, 1])('lets timers and signals work while chunks of %i bytes come at once', async (length) => {
+    let chunks = 0;
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      if (++chunks > 50_000) controller.error(new Error('no timer ran'));
+      else controller.enqueue(new Uint8Array(length).fill(' '.charCodeAt(0)));
+    };
+    const controller = new AbortController();
+    setTimeout(() => {
+      controller.abort(new Error('mine'));
+    });
+    // A whole model's start, in front of blanks without an end.
+    const start = new TextEncoder().encode('{"format":');
+    const begin = (c: ReadableStreamDefaultController<Uint8Array>) => {
+      c.enqueue(start);
+    };
+    const stream = new ReadableStream<Uint8Array>({ start: begin, pull });
+    await expect(loadModel(new Response(stream as never), { signal: controller.signal })).rejects.toThrow('mine');
   });
 });
 

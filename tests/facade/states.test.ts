@@ -3,9 +3,6 @@ import type { LstmSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, gruLayer, numbers } from './helpers.ts';
 
-/** Backends that have lstm layers. */
-const LSTM_BACKENDS = BACKENDS.filter(({ name }) => name === 'js');
-
 function lstmLayer(name: string, inputSize: number, hiddenSize: number, options: Partial<LstmSpec> = {}): LstmSpec {
   const { direction = 'forward' } = options;
   const directions = direction === 'bidirectional' ? (['forward', 'reverse'] as const) : [direction];
@@ -37,7 +34,7 @@ type States = Record<
   { hidden: { data: Float32Array; shape: number[] }; cell: { data: Float32Array; shape: number[] } }
 >;
 
-describe.each(LSTM_BACKENDS)('states of an lstm on $name', ({ api }) => {
+describe.each(BACKENDS)('states of an lstm on $name', ({ api }) => {
   test('both come back, by direction, and the model tells their shapes', async () => {
     using model = await api.createModel(both);
     const batch = { data: numbers(2 * 5 * 2), shape: [2, 5, 2] };

@@ -73,7 +73,7 @@ describe('fields', () => {
     [{ kernel_initializer_scale: 1 }, /unknown field 'kernel_initializer_scale'/],
     [{ kernelinitializer: 1 }, /unknown field/],
     [{ dtype: 'float16' }, /dtype "float16" is not supported/],
-    [{ dtype: { config: { name: 'mixed_float16' } } }, /dtype "mixed_float16"/],
+    [{ dtype: { config: { name: 'float16' } } }, /dtype "float16"/],
     [{ dtype: { config: 'float32' } }, /dtype \{"config":"float32"\}/],
     [{ lora_rank: 2 }, /lora_rank 2 is not supported/],
     [{ lora_alpha: 2 }, /lora_alpha 2/],

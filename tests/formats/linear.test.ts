@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { readModel } from '../../ts/formats/index.ts';
 import { readKeras } from '../../ts/formats/keras.ts';
 import { readNative } from '../../ts/formats/native.ts';
@@ -234,6 +234,14 @@ describe('safetensors', () => {
       };
     });
   });
+
+  test('a layer of our own files takes few looks', async () => {
+    const n = 1000;
+    const layers = count(n, 'l').map((name) => ({ name, type: 'activation', activation: 'tanh' }));
+    const description = { version: 1, inputs: [{ name: 'x', dtype: 'float32', size: 1 }], layers };
+    const bytes = writeSafetensors({}, { 'gru-wasm': JSON.stringify(description) });
+    expect((await looks(() => readNative(bytes))) / n).toBeLessThan(40);
+  });
 });
 
 // ---- PyTorch: a stack of layers; fixtures show the framing
@@ -301,6 +309,22 @@ describe('PyTorch', () => {
       const bytes = legacy(n);
       return () => readPytorch(bytes, options(n));
     }));
+
+  test('a module of a state dict takes few looks and no views', async () => {
+    const n = 500;
+    const shapesOf = (gru: string) => [
+      [`${gru}.weight_ih_l0`, { dtype: 'F32' as const, shape: [3, 1], data: floats(3) }],
+      [`${gru}.weight_hh_l0`, { dtype: 'F32' as const, shape: [3, 1], data: floats(3) }],
+    ];
+    const bytes = writeSafetensors(Object.fromEntries(count(n, 'g').flatMap(shapesOf)) as never);
+    const refused = await looks(() => expect(readPytorch(bytes)).rejects.toThrow(/does not say how/));
+    expect(refused / n).toBeLessThan(55);
+    const subarray = vi.spyOn(Uint8Array.prototype, 'subarray');
+    await expect(readPytorch(bytes)).rejects.toThrow(/does not say how/);
+    // The header and the data; none for a tensor that is not read.
+    expect(subarray.mock.calls.length).toBeLessThan(10);
+    subarray.mockRestore();
+  });
 
   test('safetensors: layers, and what is left out', async () => {
     const file = (n: number) => {

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
 import {
   describeModules,
+  listModules,
   moduleKind,
   splitName,
   suggestLayers,
-  type Shapes,
 } from '../../ts/formats/pytorch/modules.ts';
+import type { StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { writeSafetensors } from '../../ts/formats/safetensors.ts';
 
 /** What the lines of `layers` make of a state dict: names, inputs, weights, and what is said of it. */
@@ -165,13 +166,13 @@ describe('a GRU', () => {
   });
 
   test.each<[string, Sizes, PytorchLayer, RegExp]>([
-    ['a module of no GRU', { 'g.w': [9, 2] }, { gru: 'g' }, /invalid_argument: .*no tensor 'g\.weight_ih_l0' for the GRU 'g'/],
-    ['no module', { 'g.w': [9, 2] }, { gru: 'h' }, /invalid_argument: .*no tensor 'h\.weight_ih_l0' for the GRU 'h'/],
-    ['an LSTM', { 'g.weight_ih_l0': [12, 2], 'g.weight_hh_l0': [12, 3] }, { gru: 'g' }, /unsupported: module 'g' is an nn\.LSTM, by the shape/],
-    ['an RNN', { 'g.weight_ih_l0': [3, 2], 'g.weight_hh_l0': [3, 3] }, { gru: 'g' }, /unsupported: module 'g' is an nn\.RNN, by the shape/],
-    ['an LSTM by its tensors', { i: [12, 2], h: [12, 3] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[12, 3\], .*\(4 gates:/],
-    ['a row as weight_hh', { i: [9, 2], h: [9] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[9\], of nn\.GRU \[3 hidden size, hidden size\]$/],
-    ['three axes as weight_hh', { i: [9, 2], h: [9, 3, 1] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: 'h' has shape \[9, 3, 1\], of nn\.GRU \[3 hidden size, hidden size\]$/],
+    ['a module of no GRU', { 'g.w': [9, 2] }, { gru: 'g' }, /invalid_argument: .*no tensor 'g\.weight_ih_l0' for the nn\.GRU 'g'/],
+    ['no module', { 'g.w': [9, 2] }, { gru: 'h' }, /invalid_argument: .*no tensor 'h\.weight_ih_l0' for the nn\.GRU 'h'/],
+    ['an LSTM', { 'g.weight_ih_l0': [12, 2], 'g.weight_hh_l0': [12, 3] }, { gru: 'g' }, /invalid_argument: .*which is that of nn\.LSTM .*write \{ lstm: 'g' \}/],
+    ['an RNN', { 'g.weight_ih_l0': [3, 2], 'g.weight_hh_l0': [3, 3] }, { gru: 'g' }, /invalid_argument: .*which is that of nn\.RNN .*write \{ rnn: 'g' \}/],
+    ['an LSTM by its tensors', { i: [12, 2], h: [12, 3] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /invalid_argument: .*'h' has shape \[12, 3\], .*write \{ lstm: \{ \.\.\. \} \}/],
+    ['a row as weight_hh', { i: [9, 2], h: [9] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: .*'h' has shape \[9\]; of nn\.GRU it is \[3 \* hidden size, hidden size\]$/],
+    ['three axes as weight_hh', { i: [9, 2], h: [9, 3, 1] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: .*'h' has shape \[9, 3, 1\]; of nn\.GRU it is \[3 \* hidden size, hidden size\]$/],
   ])('is refused: %s', async (_, tensors, layer, message) => {
     expect(await refusal(read(tensors, layers(layer)))).toMatch(message);
   }); // prettier-ignore
@@ -183,7 +184,18 @@ describe('a GRU', () => {
 });
 
 describe('the modules of a state dict', () => {
-  const shapes = (tensors: Record<string, number[] | string>): Shapes => new Map(Object.entries(tensors));
+  const shapes = (tensors: Record<string, number[] | string>) => new Map(Object.entries(tensors));
+  const modules = (tensors: Record<string, number[] | string>) =>
+    listModules(
+      new Map(
+        Object.entries(tensors).map(([name, shape]): [string, StateEntry] => [
+          name,
+          typeof shape === 'string'
+            ? shape
+            : { shape, dtype: 'float32', floats: () => Promise.resolve(new Float32Array(0)) },
+        ]),
+      ),
+    );
   test.each<[string, [string, string]]>([
     ['a.b.c', ['a.b', 'c']],
     ['a', ['', 'a']],
@@ -196,10 +208,10 @@ describe('the modules of a state dict', () => {
     ['GRU', { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3] }],
     ['GRU', { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3], weight_hh_l0_reverse: [9, 3], bias_ih_l10: [9] }],
     ['GRUCell', { weight_ih: [9, 2], weight_hh: [9, 3], bias_hh: [9] }],
-    ['LSTM', { weight_ih: [12, 2], weight_hh: [12, 3] }],
+    ['LSTMCell', { weight_ih: [12, 2], weight_hh: [12, 3] }],
     ['RNN', { weight_hh_l0: [3, 3] }],
     ['other', { weight_hh_l0: [15, 3] }],
-    ['other', { weight_hh_l0: [9, 3], weight_hr_l0: [2, 3] }],
+    ['LSTM with proj_size', { weight_hh_l0: [9, 3], weight_hr_l0: [2, 3] }],
     ['other', { weight_hh_l0: [9, 3], my_weight_ih_l0: [9, 3] }],
     ['other', { weight_hh_l0: [9, 3], weight_ih_l0_copy: [9, 3] }],
     ['other', { weight_hh_l0: [9] }],
@@ -215,16 +227,16 @@ describe('the modules of a state dict', () => {
     ['other', { weight: 'xy' }],
     ['other', { bias: [4] }],
   ])('%s: %j', (kind, tensors) => {
-    expect(moduleKind({ name: 'm', tensors: shapes(tensors) as Map<string, number[]> })).toBe(kind);
+    expect(moduleKind({ name: 'm', tensors: shapes(tensors) })).toBe(kind);
   });
 
   test('in words', () => {
-    expect(describeModules(shapes({}))).toBe('none');
+    expect(describeModules(modules({}))).toBe('none');
     const other = { weight_ih_l0: [9, 2], weight_hh_l0: [9, 3], extra: [1], note: 'a str' };
-    expect(describeModules(shapes({ ...under('g.', gru()), weight: [4, 3], ...Object.fromEntries(Object.entries(other).map(([k, v]) => [`o.${k}`, v])) }))).toBe("'g' (GRU), without a prefix (Embedding or Linear without bias), 'o' (extra [1], note a str, weight_ih_l0 [9, 2], weight_hh_l0 [9, 3])"); // prettier-ignore
+    expect(describeModules(modules({ ...under('g.', gru()), weight: [4, 3], ...Object.fromEntries(Object.entries(other).map(([k, v]) => [`o.${k}`, v])) }))).toBe("'g' (GRU), without a prefix (Embedding or Linear without bias), 'o' (extra [1], note a str, weight_ih_l0 [9, 2], weight_hh_l0 [9, 3])"); // prettier-ignore
     const five = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [`o.${name}`, [1]]));
-    expect(describeModules(shapes(five))).toBe("'o' (a [1], b [1], c [1], d [1], ...)");
-    const many = (n: number) => shapes(Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}.weight`, [4, 3]])));
+    expect(describeModules(modules(five))).toBe("'o' (a [1], b [1], c [1], d [1], ...)");
+    const many = (n: number) => modules(Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}.weight`, [4, 3]])));
     expect(describeModules(many(20))).toMatch(/'m19' \([^)]*\)$/);
     expect(describeModules(many(22))).toMatch(/'m19' \([^)]*\), and 2 more$/);
     expect(suggestLayers(many(22))).toMatch(/\{ embedding: 'm19' \}\] \} \}$/);
@@ -232,7 +244,7 @@ describe('the modules of a state dict', () => {
 
   test('as the layers they may be', () => {
     const all = { 'e.weight': [7, 2], ...under('c.', { weight_ih: [9, 2], weight_hh: [9, 3] }), 'p.weight': [4, 3], 'l.weight': [4, 3], 'l.bias': [4], 'x.y': [1] }; // prettier-ignore
-    expect(suggestLayers(shapes(all))).toBe("{ pytorch: { layers: [{ embedding: 'e' }, { gru: 'c' }, { linear: 'p' }, { linear: 'l' }] } }"); // prettier-ignore
-    expect(suggestLayers(shapes({ 'x.y': [1] }))).toBe("{ pytorch: { layers: [{ gru: 'name' }] } }");
+    expect(suggestLayers(modules(all))).toBe("{ pytorch: { layers: [{ embedding: 'e' }, { gru: 'c' }, { linear: 'p' }, { linear: 'l' }] } }"); // prettier-ignore
+    expect(suggestLayers(modules({ 'x.y': [1] }))).toBe("{ pytorch: { layers: [{ gru: 'name' }] } }");
   });
 });

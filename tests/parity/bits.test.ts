@@ -6,7 +6,7 @@ import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
-import { CELLS, CORE_CELLS, type CellType, graphRun, layerRun, randomLayer, wideRun } from './cases.ts';
+import { CELLS, type CellType, graphRun, layerRun, randomLayer, wideRun } from './cases.ts';
 import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
@@ -30,7 +30,7 @@ describe('the same bits', () => {
       );
     fc.assert(
       fc.property(fc.gen(), (draw) => {
-        const run = make(choices(draw), CORE_CELLS);
+        const run = make(choices(draw), CELLS);
         runs.push(run);
         const difference = firstDifference(runOn(baseline, run), runOn(jsBackend, run));
         expect(difference, `wasm and JS: ${inWords(run)}`).toBeUndefined();
@@ -62,7 +62,7 @@ describe('the same bits', () => {
       // By slot, then by sequence.
       const states = graph.states.map(({ size }) => lengths.map(() => random.floats(size)));
       const join = (parts: Float32Array[]) => Float32Array.from(parts.flatMap((part) => [...part]));
-      for (const backend of CORE_CELLS.includes(type) ? [baseline, jsBackend] : [jsBackend]) {
+      for (const backend of [baseline, jsBackend]) {
         const run = { graph, timeMajor: false };
         const together = runOn(backend, { ...run, lengths, inputs: [join(x)], hidden: states.map(join) });
         const alone = lengths.map((length, b) =>

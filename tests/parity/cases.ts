@@ -30,9 +30,6 @@ export type CellType = RecurrentSpec['type'];
 
 export const CELLS: readonly CellType[] = ['gru', 'lstm', 'rnn'];
 
-/** Those that the Rust core has. */
-export const CORE_CELLS: readonly CellType[] = ['gru'];
-
 /** A recurrent layer with random options and weights. */
 export function randomLayer(
   random: Choices,

@@ -1,6 +1,6 @@
 import { ReadBudget } from '../io/budget.ts';
 import { GruError } from '../base/errors.ts';
-import { readModel } from '../formats/index.ts';
+import { findFormat, readModel } from '../formats/index.ts';
 import type { ImportedModel, ImportOptions } from '../formats/report.ts';
 import { inspectModel, type Inspection } from './inspect.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
@@ -34,7 +34,7 @@ export async function read(source: ModelSource, options: ReadOptions): Promise<I
   );
   const context = { budget, signal };
   const name = sourceName(source);
-  const { bytes, place } = await openSource(source, context);
+  const { bytes, place } = await openSource(source, { ...context, checkStart: findFormat });
   const sidecar = filesBeside(place ?? bytes, files, context);
   const imported = await readModel(bytes, {
     options: imports,

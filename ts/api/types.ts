@@ -50,5 +50,6 @@ export type {
 export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
 export type { GruStream, StreamOptions } from '../stream/stream.ts';
+export type { Blocks } from '../stream/blocks.ts';
 export type { GruStreams } from '../stream/streams.ts';
 export type { Dimension, Tensor, TensorLike } from '../base/tensor.ts';

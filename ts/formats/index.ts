@@ -37,20 +37,28 @@ export const FORMATS: readonly Format[] = [
 ];
 
 /**
+ * The format of a file, by its bytes or the first 4096 of them.
+ *
+ * @throws GruError `invalid_file` when no format fits.
+ */
+export function findFormat(bytes: Uint8Array): Format {
+  const format = FORMATS.find(({ detect }) => detect(bytes));
+  if (format) return format;
+  const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const known = FORMATS.map(({ name }) => name).join(', ');
+  throw new GruError(
+    'invalid_file',
+    `not a model file of a known format (${known}): ${start ? `its first bytes are ${start}` : '0 bytes'}`,
+  );
+}
+
+/**
  * Reads a model file of any known format.
  *
  * @throws GruError `invalid_file` when no format fits; what the reader throws.
  */
 export async function readModel(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
-  const format = FORMATS.find(({ detect }) => detect(bytes));
-  if (!format) {
-    const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const known = FORMATS.map(({ name }) => name).join(', ');
-    throw new GruError(
-      'invalid_file',
-      `not a model file of a known format (${known}): ${bytes.length} bytes${start && `, the first are ${start}`}`,
-    );
-  }
+  const format = findFormat(bytes);
   checkOptions(format.name, context);
   return (await format.reader())(bytes, context);
 }

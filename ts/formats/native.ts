@@ -35,14 +35,12 @@ export function readNative(bytes: Uint8Array): ImportedModel {
     const found = byLayer.get(layer) ?? new Map<string, SafetensorsTensor>();
     byLayer.set(layer, found.set(tensor.name.slice(slash + 1), tensor));
   }
-  const spec = {
-    inputs,
-    layers: layers.map((layer) => ({
-      ...layer,
-      weights: Object.fromEntries([...(byLayer.get(layer.name) ?? [])].map(([key, tensor]) => [key, tensor.floats()])),
-    })),
-    ...(outputs === undefined ? {} : { outputs }),
-  } as ModelSpec;
+  for (const layer of layers) {
+    const found = byLayer.get(layer.name);
+    const weights = found ? Object.fromEntries([...found].map(([key, tensor]) => [key, tensor.floats()])) : {};
+    Object.assign(layer, { weights });
+  }
+  const spec = { inputs, layers, ...(outputs === undefined ? {} : { outputs }) } as ModelSpec;
 
   const graph = resolveGraph(spec);
   for (const { layer, kind } of graph.nodes) {

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { product } from '../base/tensor.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
@@ -38,7 +39,8 @@ export async function readPytorch(bytes: Uint8Array, context: ImportContext = {}
   const { dict, kind, conventions } = await readStateDict(bytes, options, context.name, context.budget);
   const prefix = wrapperPrefix([...dict.keys()]);
   if (prefix !== '') conventions.push(`names begin with '${prefix}' (a wrapper): left out`);
-  const local: StateDict = new Map([...dict].map(([name, entry]) => [name.slice(prefix.length), entry]));
+  const local: StateDict =
+    prefix === '' ? dict : new Map([...dict].map(([name, entry]) => [name.slice(prefix.length), entry]));
   const tensors = new Tensors(leaveOut(local, options.ignore ?? [], prefix), prefix);
   const spec = await wire(tensors, options, conventions);
   return { spec, report: { format: `PyTorch (${kind})`, conventions, tensors: tensors.table } };
@@ -97,14 +99,14 @@ const SAFETENSORS_DTYPES: Record<SafetensorsDtype, string> = {
 
 function readSafetensorsDict(bytes: Uint8Array, budget: FloatBudget): StateDict {
   const dict: StateDict = new Map();
-  for (const { name, dtype: short, shape, bytes: data } of parseSafetensors(bytes).tensors.values()) {
-    const dtype = SAFETENSORS_DTYPES[short];
-    const elements = shape.reduce((n, d) => n * d, 1);
-    const strides = shape.map((_, i) => shape.slice(i + 1).reduce((n, d) => n * d, 1));
-    const tensor = new TorchTensor(new StorageRef(name, dtype, elements), dtype, 0, shape, strides);
+  for (const stored of parseSafetensors(bytes).tensors.values()) {
+    const { name, shape } = stored;
+    const dtype = SAFETENSORS_DTYPES[stored.dtype];
     const floats = () => {
       budget.spend(`tensor '${name}'`, shape);
-      return Promise.resolve(tensorFloats(`tensor '${name}'`, tensor, data));
+      const strides = shape.map((_, i) => product(shape.slice(i + 1)));
+      const tensor = new TorchTensor(new StorageRef(name, dtype, product(shape)), dtype, 0, shape, strides);
+      return Promise.resolve(tensorFloats(`tensor '${name}'`, tensor, stored.bytes));
     };
     dict.set(name, { shape, dtype, floats });
   }

@@ -1,8 +1,25 @@
 import type { ReadBudget } from './budget.ts';
+import { GruError } from '../base/errors.ts';
 import { builtin } from '../base/host.ts';
+import { describe } from '../base/tensor.ts';
+import { kindOf, sizeOf } from '../base/typed-array.ts';
 
 /** Bytes of a file that one call reads. */
 const PIECE = 2 ** 26;
+
+/** Bytes that tell a model file from others: {@link ReadContext.checkStart}. */
+const START = 4096;
+
+/** Chunks of a stream in one turn of the event loop: those that come at once let nothing else run, no signal either. */
+const CHUNKS = 1024;
+
+/** What all reads of one load have in common. */
+export interface ReadContext {
+  budget: ReadBudget;
+  signal?: AbortSignal | undefined;
+  /** Throws where bytes are no model file's start; asked of the first 4096 before more is read. */
+  checkStart?: ((bytes: Uint8Array) => void) | undefined;
+}
 
 /**
  * Reads a stream to its end, or to that of the budget: what a body says of its length is not believed. Blocks would take more
@@ -13,9 +30,8 @@ const PIECE = 2 ** 26;
 export async function readStream(
   stream: ReadableStream<Uint8Array>,
   what: string,
-  budget: ReadBudget,
+  { budget, signal, checkStart }: ReadContext,
   size: number,
-  signal?: AbortSignal,
 ): Promise<Uint8Array> {
   const reader = stream.getReader();
   const cancel = (reason: unknown) => void reader.cancel(reason).catch(() => undefined);
@@ -26,18 +42,24 @@ export async function readStream(
   let bytes = new Uint8Array(size);
   let length = 0;
   try {
-    for (;;) {
+    for (let chunk = 1; ; chunk++) {
       const { done, value } = await reader.read();
+      if (chunk % CHUNKS === 0) await new Promise((turned) => setTimeout(turned));
       signal?.throwIfAborted();
       if (done) break;
-      budget.check(length + value.length, what);
-      if (length + value.length > bytes.length) {
-        const larger = new Uint8Array(Math.max(length + value.length, 2 * bytes.length, 2 ** 16));
+      if (kindOf(value) !== 'Uint8Array') {
+        throw new GruError('invalid_argument', `the stream of ${what} gives ${describe(value)}, not Uint8Arrays`);
+      }
+      const end = length + sizeOf(value);
+      budget.check(end, what);
+      if (end > bytes.length) {
+        const larger = new Uint8Array(Math.max(end, 2 * bytes.length, 2 ** 16));
         larger.set(bytes.subarray(0, length));
         bytes = larger;
       }
       bytes.set(value, length);
-      length += value.length;
+      if (length < START && end >= START) checkStart?.(bytes.subarray(0, START));
+      length = end;
     }
   } catch (error) {
     cancel(error);
@@ -53,8 +75,7 @@ export async function readStream(
 export async function readFile(
   file: string | URL,
   what: string,
-  budget: ReadBudget,
-  signal?: AbortSignal,
+  { budget, signal, checkStart }: ReadContext,
 ): Promise<Uint8Array> {
   const { open, stat } = builtin('node:fs')!.promises;
   // Before it is opened: devices and pipes may never end, and a pipe is not even opened before it has a writer.
@@ -67,8 +88,9 @@ export async function readFile(
     const bytes = new Uint8Array(found.size);
     for (let at = 0; at < bytes.length;) {
       signal?.throwIfAborted();
-      const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, PIECE), at);
+      const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, at < START ? START : PIECE), at);
       if (bytesRead === 0) throw new Error('it became shorter while it was read');
+      if (at < START && at + bytesRead >= START) checkStart?.(bytes.subarray(0, START));
       at += bytesRead;
     }
     return bytes;

@@ -12,6 +12,9 @@ const MAX_CONTAINERS = 500_000;
 /** Keys of objects: parsed, each takes up to 100 bytes too. */
 const MAX_KEYS = 1_000_000;
 
+/** Codes: a text of a single character is found in a table, at three times the cost. */
+export const [QUOTE, BACKSLASH, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x3a, 0x5b, 0x7b];
+
 /** Why JSON text is not parsed: it nests too deeply or holds too much. Character by character: no stack. */
 function tooMuch(json: string): string | undefined {
   let depth = 0;
@@ -19,16 +22,16 @@ function tooMuch(json: string): string | undefined {
   let keys = 0;
   let quoted = false;
   for (let i = 0; i < json.length; i++) {
-    const c = json[i];
+    const c = json.charCodeAt(i);
     if (quoted) {
-      if (c === '\\') i++;
-      else if (c === '"') quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === '[' || c === '{') {
+      if (c === BACKSLASH) i++;
+      else if (c === QUOTE) quoted = false;
+    } else if (c === QUOTE) quoted = true;
+    else if (c === BRACKET || c === BRACE) {
       if (++depth > MAX_NESTING) return 'nests objects and lists too deeply';
       if (++containers > MAX_CONTAINERS) return `has more than ${MAX_CONTAINERS} objects and lists`;
-    } else if (c === ']' || c === '}') depth--;
-    else if (c === ':' && ++keys > MAX_KEYS) return `has more than ${MAX_KEYS} keys`;
+    } else if (c === BRACKET + 2 || c === BRACE + 2) depth--;
+    else if (c === COLON && ++keys > MAX_KEYS) return `has more than ${MAX_KEYS} keys`;
   }
   return undefined;
 }

@@ -33,7 +33,11 @@ function tagOf(value: unknown): string {
   }
 }
 
-const has = (value: unknown, method: string) => typeof (value as Record<string, unknown>)[method] === 'function';
+/** Throws for a prototype alone: its getters do. */
+function can(value: unknown, method: string, property: string): boolean {
+  const asked = value as Record<string, unknown>;
+  return asked[property] !== undefined && typeof asked[method] === 'function';
+}
 
 /** @throws GruError `invalid_argument` for what is no source, saying what to do. */
 export function readKind(source: unknown, what = 'the model source'): KnownSource {
@@ -54,19 +58,25 @@ export function readKind(source: unknown, what = 'the model source'): KnownSourc
   const bytesOf = 'give new Uint8Array(x.buffer, x.byteOffset, x.byteLength)';
   if (ArrayBuffer.isView(source)) throw fail(`is ${describe(source)}, no bytes: ${bytesOf}`);
   const tag = tagOf(source);
+  const taken = 'must be a path, URL, Response, Blob, ArrayBuffer or Uint8Array; got';
   try {
     if (tag === 'URL') {
       const url = new URL((source as URL).href);
       return { kind: 'name', name: url.href, url };
     }
-    if (tag === 'Response' && has(source, 'arrayBuffer')) return { kind: 'response', response: source as Response };
-    if ((tag === 'Blob' || tag === 'File') && has(source, 'stream')) return { kind: 'blob', blob: source as Blob };
+    if (tag === 'Response' && can(source, 'arrayBuffer', 'bodyUsed')) {
+      return { kind: 'response', response: source as Response };
+    }
+    if ((tag === 'Blob' || tag === 'File') && can(source, 'stream', 'size')) {
+      return { kind: 'blob', blob: source as Blob };
+    }
   } catch (cause) {
-    throw fail(`is an odd ${tag}`, cause);
+    throw fail(`${taken} an odd ${tag}`, cause);
   }
   if (tag === 'Promise') throw fail('is a Promise: await it first');
   if (tag === 'SharedArrayBuffer') throw fail('is a SharedArrayBuffer: give a Uint8Array of it');
-  throw fail(`must be a path, URL, Response, Blob, ArrayBuffer or Uint8Array; got ${describe(source)}`);
+  const kind = typeof source === 'object' && source !== null && tag !== 'Object' ? ` (${tag})` : '';
+  throw fail(`${taken} ${describe(source)}${kind}`);
 }
 
 /**

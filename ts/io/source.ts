@@ -1,4 +1,4 @@
-import { readFile, readStream } from './body.ts';
+import { type ReadContext, readFile, readStream } from './body.ts';
 import { ReadBudget } from './budget.ts';
 import { GruError } from '../base/errors.ts';
 import { builtin } from '../base/host.ts';
@@ -6,12 +6,6 @@ import { elsewhere, nameSegments, urlBeside } from './paths.ts';
 import { type ModelSource, plainBytes, readKind } from './source-kind.ts';
 
 export { type ModelSource, plainBytes };
-
-/** What all reads of one load have in common. */
-export interface ReadContext {
-  budget: ReadBudget;
-  signal?: AbortSignal | undefined;
-}
 
 /** Bytes, and the path or URL at which they were, after redirects; undefined where they have none. */
 export interface Opened {
@@ -36,9 +30,10 @@ export async function readSource(source: ModelSource, context?: ReadContext): Pr
 /** {@link readSource}, and where it was. @param beside For a file that a model file names: see {@link request}. */
 export async function openSource(
   source: ModelSource,
-  { budget, signal }: ReadContext = { budget: new ReadBudget() },
+  context: ReadContext = { budget: new ReadBudget() },
   beside = false,
 ): Promise<Opened> {
+  const { budget, signal } = context;
   signal?.throwIfAborted();
   const known = readKind(source);
   let what = 'the model source';
@@ -50,23 +45,23 @@ export async function openSource(
       case 'blob': {
         const { blob } = known;
         budget.check(blob.size, what);
-        const bytes = await readStream(blob.stream(), what, budget, blob.size, signal);
+        const bytes = await readStream(blob.stream(), what, context, blob.size);
         return { bytes, place: undefined };
       }
       case 'response': {
         const { response } = known;
         what = response.url ? `'${shorten(response.url)}'` : 'the response';
-        return { bytes: await readResponse(response, what, budget, signal), place: placeOf(response) };
+        return { bytes: await readResponse(response, what, context), place: placeOf(response) };
       }
       case 'name': {
         const { name, url } = known;
         what = `'${shorten(name)}'`;
         // On a server a string without a scheme is a path.
         if (builtin('node:fs') && (!url || url.protocol === 'file:')) {
-          return { bytes: await readFile(url ?? name, what, budget, signal), place: url ?? name };
+          return { bytes: await readFile(url ?? name, what, context), place: url ?? name };
         }
         const response = await request(url ?? name, signal, beside);
-        return { bytes: await readResponse(response, what, budget, signal), place: response.url || (url ?? name) };
+        return { bytes: await readResponse(response, what, context), place: response.url || (url ?? name) };
       }
     }
   } catch (cause) {
@@ -103,12 +98,7 @@ async function request(url: string | URL, signal: AbortSignal | undefined, besid
   }
 }
 
-async function readResponse(
-  response: Response,
-  what: string,
-  budget: ReadBudget,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+async function readResponse(response: Response, what: string, context: ReadContext): Promise<Uint8Array> {
   if (response.bodyUsed) throw new GruError('invalid_argument', `the body of ${what} was read before: give its bytes`);
   const { body, headers } = response;
   try {
@@ -116,9 +106,9 @@ async function readResponse(
     // Of an encoded body it is the length of the code.
     const length = Number(headers.get('content-length') ?? 0);
     const size = headers.has('content-encoding') || !Number.isSafeInteger(length) || length < 0 ? 0 : length;
-    budget.check(size, what);
+    context.budget.check(size, what);
     // The header is no reason to set gigabytes aside.
-    return body ? await readStream(body, what, budget, Math.min(size, 2 ** 24), signal) : new Uint8Array(0);
+    return body ? await readStream(body, what, context, Math.min(size, 2 ** 24)) : new Uint8Array(0);
   } catch (error) {
     if (body && !body.locked) await body.cancel(error).catch(() => undefined);
     throw error;

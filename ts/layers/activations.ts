@@ -63,10 +63,9 @@ export function activationWords(activation: Activation | 'softmax'): number[] {
 /** @throws GruError `invalid_spec` for an unknown name, or a parameter that the function does not have. */
 export function checkActivation(layer: AnyLayer, field: string, activation: unknown, softmax = false): void {
   if (activation === undefined || (softmax && activation === 'softmax')) return;
-  const names = [...Object.keys(ACTIVATIONS), ...(softmax ? ['softmax'] : [])];
   if (typeof activation === 'string') {
-    checkChoice(layer, field, activation, names);
-    return;
+    if (Object.hasOwn(ACTIVATIONS, activation)) return;
+    checkChoice(layer, field, activation, [...Object.keys(ACTIVATIONS), ...(softmax ? ['softmax'] : [])]);
   }
   if (typeof activation !== 'object' || activation === null) {
     throw specError(layer, `${field} must be a name or { name, alpha, beta }, got ${describe(activation)}`);

@@ -1,6 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { LAYERS, layerKind } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
+import { type Axes, NamedAxes } from './axes.ts';
 import { checkStructure } from './structure.ts';
 import type { LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
@@ -70,6 +71,10 @@ export interface GraphState extends StateSlot {
 /** Most values that all layers give for one step: 256 MB. */
 const MAX_WIDTH = 2 ** 26;
 
+function isSequence(value: GraphValue | undefined): value is GraphValue {
+  return value?.kind === 'sequence';
+}
+
 function invalid(message: string): GruError {
   return new GruError('invalid_spec', message);
 }
@@ -77,32 +82,38 @@ function invalid(message: string): GruError {
 /**
  * Checks a spec and resolves its references.
  *
+ * @param axes What the inputs say of their axes; an importer asks for what the layers say ({@link inferAxes}).
  * @throws GruError `invalid_spec` naming the layer and what does not fit, `unsupported` for an unknown type of layer.
  */
-export function resolveGraph(spec: ModelSpec): Graph {
+export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Graph {
   checkStructure(spec);
   const values: GraphValue[] = [];
-  const byRef = new Map<ValueRef, number>();
-  const names = new Set<string>();
-  const claim = (name: unknown, what: string) => {
+  /** By name of an input or a layer: its main value, the first of its values, and how many there are. */
+  const byName = new Map<string, { main: number; first: number; count: number }>();
+  const claim = (name: unknown, what: () => string) => {
     if (typeof name !== 'string' || name === '' || name.includes(':')) {
-      throw invalid(`${what} needs a name without ':', got ${describe(name)}`);
+      throw invalid(`${what()} needs a name without ':', got ${describe(name)}`);
     }
-    if (names.has(name)) throw invalid(`the name '${name}' is used twice`);
-    names.add(name);
+    if (byName.has(name)) throw invalid(`the name '${name}' is used twice`);
   };
-  const lookUp = (ref: ValueRef, reader: string): number => {
+  const find = (ref: ValueRef): number => {
+    const named = byName.get(ref);
+    if (named) return named.main;
+    const { first, count } = byName.get(ref.slice(0, ref.indexOf(':'))) ?? { first: 0, count: 0 };
+    for (let v = first; v < first + count; v++) if (values[v]!.ref === ref) return v;
+    return -1;
+  };
+  const lookUp = (ref: ValueRef, reader: () => string): number => {
     if (typeof (ref as unknown) !== 'string')
-      throw invalid(`${reader} names a value by ${describe(ref)}, not by a string`);
-    const value = byRef.get(ref);
-    if (value === undefined) throw invalid(`${reader} reads '${ref}', which no input or earlier layer gives`);
+      throw invalid(`${reader()} names a value by ${describe(ref)}, not by a string`);
+    const value = find(ref);
+    if (value < 0) throw invalid(`${reader()} reads '${ref}', which no input or earlier layer gives`);
     values[value]!.used = true;
     return value;
   };
 
-  const axes: string[] = [];
   const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence', axis }, i): GraphInput => {
-    claim(name, `input ${i}`);
+    claim(name, () => `input ${i}`);
     if (!['float32', 'int32'].includes(dtype))
       throw invalid(`input '${name}': dtype must be float32 or int32, got ${describe(dtype)}`);
     if (!['sequence', 'vector'].includes(kind))
@@ -110,12 +121,11 @@ export function resolveGraph(spec: ModelSpec): Graph {
     if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
       throw invalid(`input '${name}': size must be a whole number from 1 to ${MAX_SIZE}, got ${describe(size)}`);
     if (dtype === 'int32' && size !== 1) throw invalid(`input '${name}': ids have size 1, got ${size}`);
-    const number = axisNumber(axes, name, kind, axis);
-    byRef.set(name, values.length);
+    const number = kind === 'vector' ? axes.none(name, axis) : axes.of(name, axis);
+    byName.set(name, { main: i, first: i, count: 1 });
     values.push({ ref: name, kind, dtype, size, axis: number, used: false });
     return { name, dtype, size, kind, axis: number, vocabularySize: Infinity };
   });
-  if (axes.length === 0) axes.push(DEFAULT_AXIS);
 
   const nodes: GraphNode[] = [];
   const states: GraphState[] = [];
@@ -124,7 +134,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
     const kind = layerKind(layer.type);
-    claim(layer.name, `a layer of type ${describe(layer.type)}`);
+    claim(layer.name, () => `a layer of type ${describe(layer.type)}`);
     if (!kind) {
       throw new GruError(
         'unsupported',
@@ -132,7 +142,7 @@ export function resolveGraph(spec: ModelSpec): Graph {
       );
     }
     checkTensors(layer, kind);
-    const reader = `${layer.type} layer '${layer.name}'`;
+    const reader = () => `${layer.type} layer '${layer.name}'`;
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
     const ports = kind.ports(
@@ -140,12 +150,12 @@ export function resolveGraph(spec: ModelSpec): Graph {
       main.map((v) => values[v]!),
       extra.map((v) => values[v]),
     );
-    const axis = commonAxis([...main, ...extra], values, axes, reader);
+    const axis = axes.common([...main, ...extra].map((v) => values[v]).filter(isSequence), reader);
     const firstOutput = values.length;
-    const mainPort = kind.mainPort?.(layer) ?? ports[0]?.port;
+    const mainPort = kind.mainPort?.(layer);
+    const named = { main: firstOutput, first: firstOutput, count: ports.length };
     for (const { port, size, dtype, kind: valueKind } of ports) {
-      if (port === mainPort) byRef.set(layer.name, values.length);
-      byRef.set(`${layer.name}:${port}`, values.length);
+      if (port === mainPort) named.main = values.length;
       if (!(size <= MAX_SIZE)) {
         throw specError(layer, `gives rows of ${size} values; at most ${MAX_SIZE} are possible`);
       }
@@ -154,11 +164,12 @@ export function resolveGraph(spec: ModelSpec): Graph {
       const onAxis = valueKind === 'sequence' ? axis : 0;
       values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, axis: onAxis, used: false });
     }
+    byName.set(layer.name, named);
     for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
     if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
     const why = kind.notStreamable?.(layer);
-    if (why) notStreamable ??= `${reader} cannot run step by step: ${why}`;
+    if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({ layer, kind, axis, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
     previous = layer.name;
   }
@@ -172,52 +183,26 @@ export function resolveGraph(spec: ModelSpec): Graph {
     }
     if (outputNames.has(name)) throw invalid(`the output name '${name}' is used twice`);
     outputNames.add(name);
-    const value = lookUp(from, `output '${name}'`);
+    const value = lookUp(from, () => `output '${name}'`);
     const { size, kind, dtype, axis } = values[value]!;
     if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
     return { name, value, size, kind, axis };
   });
-  for (const { name } of inputs) {
-    if (!values[byRef.get(name)!]?.used) throw invalid(`input '${name}' is read by no layer`);
+  for (const [i, { name }] of inputs.entries()) {
+    if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
   }
-  return { spec, axes, values, inputs, nodes, outputs, states, notStreamable };
+  return { spec, axes: axes.names, values, inputs, nodes, outputs, states, notStreamable };
 }
 
-const DEFAULT_AXIS = 'time';
-
-/** Most axes: the core takes a bit of 32 for each. */
-const MAX_AXES = 31;
-
-/** The number of an input's axis among those so far. */
-function axisNumber(axes: string[], name: string, kind: ValueKind, axis: unknown = DEFAULT_AXIS): number {
-  if (kind === 'vector') {
-    if (axis !== DEFAULT_AXIS) throw invalid(`input '${name}': a vector lies on no axis, got ${describe(axis)}`);
-    return 0;
-  }
-  if (typeof axis !== 'string' || axis === '') {
-    throw invalid(`input '${name}': axis must be a name, got ${describe(axis)}`);
-  }
-  const known = axes.indexOf(axis);
-  if (known >= 0) return known;
-  if (axes.length === MAX_AXES) throw invalid(`input '${name}': more than ${MAX_AXES} axes`);
-  return axes.push(axis) - 1;
-}
-
-/** The axis of the sequences that a layer reads; 0 where it reads none. */
-function commonAxis(read: readonly number[], values: readonly GraphValue[], axes: string[], reader: string): number {
-  const [first, ...others] = read.map((value) => values[value]).filter((value) => value?.kind === 'sequence');
-  const other = others.find((value) => value!.axis !== first!.axis);
-  if (!other) return first?.axis ?? 0;
-  const on = (value: GraphValue) => `'${value.ref}' of the axis '${axes[value.axis]!}'`;
-  throw invalid(`${reader} reads ${on(first!)} and ${on(other)}: the values of a layer lie on one axis`);
-}
+const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];
 
 /** Checks the layer's fields and that its weights are there, float32, of the right length, and no others. */
 function checkTensors(layer: LayerSpec, kind: LayerKind<LayerSpec>): void {
   const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
-  const known = ['name', 'type', 'inputs', ...kind.fields, 'weights'];
-  const strayField = Object.keys(layer).find((field) => !known.includes(field));
-  if (strayField !== undefined) throw specError(layer, `unknown field '${strayField}'; known: ${known.join(', ')}`);
+  const strayField = Object.keys(layer).find((field) => !BASE_FIELDS.includes(field) && !kind.fields.includes(field));
+  if (strayField !== undefined) {
+    throw specError(layer, `unknown field '${strayField}'; known: ${[...BASE_FIELDS, ...kind.fields].join(', ')}`);
+  }
   kind.check(layer);
   const slots = kind.tensors(layer);
   for (const { key, shape, optional } of slots) {

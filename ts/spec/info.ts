@@ -23,12 +23,16 @@ export interface InputInfo {
   readonly shape: readonly Dimension[];
   /** For ids: valid ones are 0 .. vocabularySize - 1. */
   readonly vocabularySize?: number;
+  /** The time axis of its steps, where the model has several. */
+  readonly axis?: string;
 }
 
 export interface OutputInfo {
   readonly name: string;
   readonly dtype: 'float32';
   readonly shape: readonly Dimension[];
+  /** The time axis of its steps, where the model has several. */
+  readonly axis?: string;
 }
 
 export interface LayerInfo {
@@ -55,14 +59,22 @@ function shapeOf(kind: ValueKind, size: number, dtype = 'float32'): Dimension[] 
 }
 
 export function describeModel(graph: Graph): ModelInfo {
+  const axisOf = (kind: ValueKind, axis: number) =>
+    kind === 'sequence' && graph.axes.length > 1 ? { axis: graph.axes[axis]! } : {};
   return {
-    inputs: graph.inputs.map(({ name, dtype, kind, size, vocabularySize }) => ({
+    inputs: graph.inputs.map(({ name, dtype, kind, size, axis, vocabularySize }) => ({
       name,
       dtype,
       shape: shapeOf(kind, size, dtype),
+      ...axisOf(kind, axis),
       ...(dtype === 'int32' ? { vocabularySize } : {}),
     })),
-    outputs: graph.outputs.map(({ name, kind, size }) => ({ name, dtype: 'float32', shape: shapeOf(kind, size) })),
+    outputs: graph.outputs.map(({ name, kind, size, axis }) => ({
+      name,
+      dtype: 'float32',
+      shape: shapeOf(kind, size),
+      ...axisOf(kind, axis),
+    })),
     layers: graph.nodes.map(({ layer, kind, firstOutput, outputCount }) => {
       const main = `${layer.name}:${kind.mainPort?.(layer) ?? ''}`;
       const ports = graph.values.slice(firstOutput, firstOutput + outputCount);

@@ -39,14 +39,13 @@ export function checkStructure(spec: ModelSpec): void {
     if (typeof output !== 'string') object(output, `output ${i}`, FIELDS.output);
   }
   for (const [i, layer] of array(layers, 'layers').entries()) {
-    const given = object(layer, `layer ${i}`);
+    const given = object(layer, () => `layer ${i}`);
     const { type, name, inputs, initialState, weights } = given;
-    const what = `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}'`;
-    if (inputs !== undefined) array(inputs, `${what}: inputs`);
-    if (initialState !== undefined) array(initialState, `${what}: initialState`);
-    if ('weights' in given || layerKind(type)?.weighted) {
-      object(weights, `${what}: weights`);
-    }
+    const where = (field: string) => () =>
+      `${describeName(type, 'untyped')} layer '${describeName(name, `number ${i}`)}': ${field}`;
+    if (inputs !== undefined) array(inputs, where('inputs'));
+    if (initialState !== undefined) array(initialState, where('initialState'));
+    if ('weights' in given || layerKind(type)?.weighted) object(weights, where('weights'));
   }
 }
 
@@ -67,14 +66,22 @@ function describeName(value: unknown, otherwise: string): string {
   return typeof value === 'string' ? value : otherwise;
 }
 
-function array(value: unknown, what: string): unknown[] {
+/** What a thing is called, as text or, where there are many of them, made for an error alone. */
+type Name = string | (() => string);
+
+const nameOf = (what: Name) => (typeof what === 'string' ? what : what());
+
+function array(value: unknown, what: Name): unknown[] {
   if (Array.isArray(value) && value.length > 0) return value as unknown[];
-  throw new GruError('invalid_spec', `${what} must be an array that is not empty, got ${describe(value)}`);
+  throw new GruError('invalid_spec', `${nameOf(what)} must be an array that is not empty, got ${describe(value)}`);
 }
 
-function object(value: unknown, what: string, fields?: string[]): Record<string, unknown> {
-  if (!isRecord(value)) throw new GruError('invalid_spec', `${what} must be an object, got ${describe(value)}`);
+function object(value: unknown, what: Name, fields?: string[]): Record<string, unknown> {
+  if (!isRecord(value)) throw new GruError('invalid_spec', `${nameOf(what)} must be an object, got ${describe(value)}`);
   const stray = fields && Object.keys(value).find((key) => !fields.includes(key));
   if (stray === undefined) return value;
-  throw new GruError('invalid_spec', `${what} has the unknown field '${stray}'; known: ${fields?.join(', ') ?? ''}`);
+  throw new GruError(
+    'invalid_spec',
+    `${nameOf(what)} has the unknown field '${stray}'; known: ${fields?.join(', ') ?? ''}`,
+  );
 }

@@ -2,10 +2,12 @@ import { GruError } from '../base/errors.ts';
 import { allocate } from '../base/limits.ts';
 import { describe } from '../base/tensor.ts';
 import { kindOf, sizeOf } from '../base/typed-array.ts';
+import type { Graph, GraphState } from '../spec/graph.ts';
 
 /**
- * 'GRUs', the version of the layout, the model's fingerprint, the number of values; then the values; then, from version 2 on and
- * in every later one, the CRC-32 of all bytes before it. All little-endian.
+ * 'GRUs', the version of the layout, the model's fingerprint, the number of values; then the values. From version 2 on the names of the
+ * state slots follow: how many UTF-16 units, the units, zeros to a multiple of 4 bytes. Last, in every version from 2 on, the CRC-32 of
+ * all bytes before it. All little-endian.
  */
 const MAGIC = 0x73555247;
 const VERSION = 2;
@@ -31,18 +33,29 @@ export function fingerprint(saved: Uint8Array): Uint8Array {
   return new Uint8Array(lanes.buffer.slice(0));
 }
 
-/** Hidden values as bytes. */
-export function encodeSnapshot(hidden: Float32Array, print: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER + 4 * hidden.length + CHECKSUM);
+/** The state slots in words, in the order of their values: `gru.hidden`, `lstm.cell (reverse)`. */
+export function slotNames({ states }: Graph): string {
+  const name = ({ layer, slot, direction }: GraphState) =>
+    `${layer}.${slot}${direction === 'forward' ? '' : ` (${direction})`}`;
+  return states.map(name).join(', ');
+}
+
+/** State values as bytes. */
+export function encodeSnapshot(values: Float32Array, print: Uint8Array, slots: string): Uint8Array {
+  const names = HEADER + 4 * values.length;
+  const end = names + 4 + 4 * Math.ceil(slots.length / 2);
+  const bytes = new Uint8Array(end + CHECKSUM);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, VERSION, true);
   bytes.set(print, 8);
-  view.setUint32(HEADER - 4, hidden.length, true);
-  hidden.forEach((value, i) => {
+  view.setUint32(HEADER - 4, values.length, true);
+  values.forEach((value, i) => {
     view.setFloat32(HEADER + 4 * i, value, true);
   });
-  const end = bytes.length - CHECKSUM;
+  view.setUint32(names, slots.length, true);
+  // No TextEncoder: an AudioWorklet has none.
+  for (let i = 0; i < slots.length; i++) view.setUint16(names + 4 + 2 * i, slots.charCodeAt(i), true);
   view.setUint32(end, checksum(bytes.subarray(0, end)), true);
   return bytes;
 }
@@ -64,11 +77,11 @@ const HALF_BYTES = Int32Array.from({ length: 16 }, (_, c) => {
 });
 
 /**
- * Hidden values from bytes.
+ * State values from bytes.
  *
  * @throws GruError `invalid_file` for bytes that are no snapshot, a damaged one, or that of another model or batch.
  */
-export function decodeSnapshot(given: unknown, print: Uint8Array, length: number): Float32Array {
+export function decodeSnapshot(given: unknown, print: Uint8Array, slots: string, length: number): Float32Array {
   if (kindOf(given) !== 'Uint8Array') {
     throw new GruError('dtype_mismatch', `snapshot: expected a Uint8Array, got ${describe(given)}`);
   }
@@ -84,10 +97,21 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, length: number
     throw fail('it is damaged: its checksum is another');
   }
   if (version > VERSION) throw new GruError('unsupported', `snapshot: version ${version}, this is ${VERSION}`);
-  if (print.some((byte, i) => byte !== bytes[8 + i])) throw fail('it was taken from another model');
   const count = view.getUint32(HEADER - 4, true);
-  if (count !== length || end !== HEADER + 4 * count) {
-    throw fail(`expected ${length} hidden values, got ${count} in ${size} bytes`);
+  const names = version === 1 ? undefined : readNames(view, HEADER + 4 * count, end);
+  if (print.some((byte, i) => byte !== bytes[8 + i])) {
+    const what = names === undefined ? '' : `: it holds ${names || 'no states'}, this one has ${slots || 'none'}`;
+    throw fail(`it was taken from another model${what}`);
+  }
+  if (count !== length || (version === 1 && end !== HEADER + 4 * count)) {
+    throw fail(`expected ${length} values of ${slots || 'no states'}, got ${count} in ${size} bytes`);
   }
   return Float32Array.from({ length }, (_, i) => view.getFloat32(HEADER + 4 * i, true));
+}
+
+/** The names of the slots, at most a line of them. */
+function readNames(view: DataView, at: number, end: number): string {
+  if (at + 4 > end) return '';
+  const length = Math.min(view.getUint32(at, true), Math.floor((end - at - 4) / 2), 200);
+  return String.fromCharCode(...Array.from({ length }, (_, i) => view.getUint16(at + 4 + 2 * i, true)));
 }

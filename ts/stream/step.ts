@@ -19,8 +19,10 @@ export type StepOutput = Float32Array | Record<string, Float32Array>;
 
 const NO_IDS: readonly number[] = [];
 
-/** What a step was given, checked: one array an input, and one an output (undefined: not asked for). */
+/** What a step or a block was given, checked: one array an input, and one an output (undefined: not asked for). */
 export interface StepFrame {
+  /** Steps by axis; -1 for those that no input has told yet. */
+  steps: Int32Array;
   inputs: (Values | undefined)[];
   outputs: (Float32Array | undefined)[];
   /** Ids that came as no Int32Array, by input. */
@@ -28,7 +30,7 @@ export interface StepFrame {
 }
 
 /**
- * Reads what a step is given, brings it to a state laid out for one step, and the outputs back. Nothing is allocated: a frame is
+ * Reads what a step or a block of steps is given, brings it to a state laid out for those, and the outputs back. Nothing is allocated: a frame is
  * kept. It is taken while the caller's code may run, so that a step inside a step has one of its own.
  */
 export class StepIo {
@@ -64,16 +66,20 @@ export class StepIo {
   /**
    * Reads and checks, each property once. The caller's code may run in here, and nowhere else.
    *
+   * @param block Any number of steps, which the inputs tell; else one.
    * @throws GruError naming the input or output, what came and what was expected.
    */
-  read(x: StepInput, out: StepOutput | undefined, batch: number): StepFrame {
-    const { inputs, outputs } = this.graph;
+  read(x: StepInput, out: StepOutput | undefined, batch: number, block = false): StepFrame {
+    const { inputs, outputs, axes } = this.graph;
     const frame = this.kept ?? {
+      steps: new Int32Array(axes.length),
       inputs: inputs.map(() => undefined),
       outputs: outputs.map(() => undefined),
       ids: inputs.map(() => undefined),
     };
     this.kept = undefined;
+    // `fill` allocates.
+    for (let a = 0; a < axes.length; a++) frame.steps[a] = block ? -1 : 1;
     if (!isRecord(x)) {
       if (inputs.length !== 1) throw this.wantsRecord(x);
       this.readValue(frame, 0, x, batch);
@@ -83,6 +89,8 @@ export class StepIo {
         if (!this.inputNames.has(name)) throw new GruError('invalid_argument', `the model has no input '${name}'`);
       }
     }
+    // Of the axis of a model of vectors alone no input tells.
+    if (frame.steps[0]! < 0) frame.steps[0] = 1;
     if (out === undefined) return frame;
     this.readOut(frame, out);
     // Sizes last, when no more of the caller's code runs that could shrink an array.
@@ -94,9 +102,9 @@ export class StepIo {
   put(state: BackendState, frame: StepFrame, batch: number): void {
     const { inputs } = this.graph;
     for (let i = 0; i < inputs.length; i++) {
-      const { dtype, size, name } = inputs[i]!;
-      const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
-      copyInto(view, 0, frame.inputs[i]!, batch * size, name);
+      const port = inputs[i]!;
+      const view = port.dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
+      copyInto(view, 0, frame.inputs[i]!, valuesOf(port, frame, batch), port.name);
     }
   }
 
@@ -133,15 +141,17 @@ export class StepIo {
     }
   }
 
-  private checkOut({ outputs }: StepFrame, batch: number): void {
+  private checkOut(frame: StepFrame, batch: number): void {
+    const { outputs } = frame;
     const ports = this.graph.outputs;
     for (let i = 0; i < outputs.length; i++) {
       const array = outputs[i];
       if (!array) continue;
-      const { name, size } = ports[i]!;
-      if (sizeOf(array) !== batch * size) {
-        const expected = `${batch * size} values (batch ${batch} x ${size})`;
-        throw new GruError('shape_mismatch', `out for '${name}': expected ${expected}, got ${sizeOf(array)}`);
+      const { name } = ports[i]!;
+      const expected = valuesOf(ports[i]!, frame, batch);
+      if (sizeOf(array) !== expected) {
+        const text = `${expected} values ${rowText(ports[i]!, frame, batch)}`;
+        throw new GruError('shape_mismatch', `out for '${name}': expected ${text}, got ${sizeOf(array)}`);
       }
       for (let k = 0; k < i; k++) {
         // One would overwrite the other.
@@ -156,7 +166,7 @@ export class StepIo {
     const input = this.graph.inputs[index]!;
     if (input.dtype === 'float32') {
       checkFeatures(input, x);
-      checkLength(input, sizeOf(x as Float32Array), batch);
+      checkLength(input, frame, sizeOf(x as Float32Array), batch);
       frame.inputs[index] = x as Float32Array;
       return;
     }
@@ -164,9 +174,10 @@ export class StepIo {
     if (!single && !isArrayLike(x)) {
       throw new GruError('dtype_mismatch', `input '${input.name}': expected ids, got ${describe(x)}`);
     }
-    checkLength(input, single ? 1 : lengthOf(x, input.name), batch);
+    const length = single ? 1 : lengthOf(x, input.name);
+    checkLength(input, frame, length, batch);
     let ids = frame.ids[index];
-    if (ids?.length !== batch) ids = frame.ids[index] = ints(batch, input.name);
+    if (ids?.length !== length) ids = frame.ids[index] = ints(length, input.name);
     readIds(input, single ? NO_IDS : x, ids, undefined, undefined, single ? x : undefined);
     frame.inputs[index] = ids;
   }
@@ -183,9 +194,36 @@ function copyOf(values: Float32Array): Float32Array {
   return copy;
 }
 
-function checkLength({ name, size }: Graph['inputs'][number], got: number, batch: number): void {
-  const expected = batch * size;
+type Port = Pick<Graph['inputs'][number], 'kind' | 'axis' | 'size'>;
+
+/** Values of an input or an output. */
+function valuesOf({ kind, axis, size }: Port, { steps }: StepFrame, batch: number): number {
+  return kind === 'vector' ? batch * size : batch * steps[axis]! * size;
+}
+
+function rowText({ kind, axis, size }: Port, { steps }: StepFrame, batch: number): string {
+  const count = steps[axis]!;
+  return kind === 'vector' || count === 1
+    ? `(batch ${batch} x ${size})`
+    : `(batch ${batch} x steps ${count} x ${size})`;
+}
+
+/** Whether a value has the rows of its axis; the first of a block's tells how many. */
+function checkLength(port: Graph['inputs'][number], frame: StepFrame, got: number, batch: number): void {
+  const { name, kind, axis, size } = port;
+  const { steps } = frame;
+  if (kind === 'sequence' && steps[axis]! < 0) {
+    const count = got / (batch * size);
+    if (Number.isInteger(count)) {
+      steps[axis] = count;
+      return;
+    }
+    const text = `a multiple of ${batch * size} values (batch ${batch} x steps x ${size})`;
+    throw new GruError('shape_mismatch', `input '${name}': a block takes ${text}, got ${got}`);
+  }
+  const expected = valuesOf(port, frame, batch);
   if (got === expected) return;
-  const shape = `(batch ${batch} x ${size})`;
-  throw new GruError('shape_mismatch', `input '${name}': a step takes ${expected} values ${shape}, got ${got}`);
+  const what = steps[axis] === 1 ? 'a step' : 'the block';
+  const text = `${expected} values ${rowText(port, frame, batch)}`;
+  throw new GruError('shape_mismatch', `input '${name}': ${what} takes ${text}, got ${got}`);
 }

@@ -3,7 +3,8 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { decodeSnapshot, encodeSnapshot, slotNames } from './snapshot.ts';
+import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
 import { StepIo, type StepInput } from './step.ts';
 import { StreamState } from './stream.ts';
 import { describe, isArrayLike } from '../base/tensor.ts';
@@ -76,6 +77,38 @@ export class GruStreams {
     return this.io.take(state, frame, out);
   }
 
+  /**
+   * Runs a block of any number of steps of each of the sequences `which`, each named once: the same bits as step by step. Returns the
+   * model's first output by sequence, (steps, size) each.
+   *
+   * @param blocks One a sequence, in the order of `which`: (steps, size) features as a Float32Array, or (steps) ids; for a model with
+   *   several inputs a record of such arrays by name.
+   * @param out Arrays to be filled and returned, one a sequence, apart from each other.
+   * @throws GruError as {@link stepMany} (all states stay as they were).
+   *
+   * @example
+   * const [a, b] = streams.runMany([3, 17], [samplesOf3, samplesOf17]);
+   */
+  runMany(which: ArrayLike<number>, blocks: Blocks, out?: readonly Float32Array[]): Float32Array[] {
+    this.alive();
+    const chosen = this.readChoice(which, 'runMany');
+    const read = readBlocks(this.graph, blocks, chosen.length);
+    const sizes = outputSizes(this.graph, read);
+    const targets = readTargets(out, sizes);
+    // Again: the caller's code may have run.
+    const state = this.alive();
+    this.checkDoubles(chosen, 'runMany');
+    this.chosen = undefined;
+    state.setSequences(
+      chosen,
+      read.steps.map((lengths) => ({ lengths })),
+    );
+    putBlocks(this.graph, state, read);
+    state.run();
+    takeBlocks(state, targets, sizes);
+    return targets;
+  }
+
   /** A copy of one sequence's hidden states: those of the gru layers in the model's order. @throws GruError. */
   hiddenState(index: number): Float32Array {
     const all = new Float32Array(this.hiddenLength());
@@ -105,12 +138,12 @@ export class GruStreams {
 
   /** One sequence's hidden states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
   snapshot(index: number): Uint8Array {
-    return encodeSnapshot(this.hiddenState(index), this.print());
+    return encodeSnapshot(this.hiddenState(index), this.print(), slotNames(this.graph));
   }
 
   /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for a damaged one, and for another model's. */
   restore(index: number, bytes: Uint8Array): void {
-    this.setHiddenState(index, decodeSnapshot(bytes, this.print(), this.hiddenLength()));
+    this.setHiddenState(index, decodeSnapshot(bytes, this.print(), slotNames(this.graph), this.hiddenLength()));
   }
 
   /** Frees the sequences' memory. Idempotent; any other use afterwards throws GruError `disposed`. */
@@ -130,13 +163,13 @@ export class GruStreams {
   }
 
   /** The indices, each read once: they may be the caller's getters. */
-  private readChoice(which: ArrayLike<number>): Int32Array {
+  private readChoice(which: ArrayLike<number>, what = 'stepMany'): Int32Array {
     if (!isArrayLike(which)) {
-      throw new GruError('dtype_mismatch', `stepMany: expected an array of indices, got ${describe(which)}`);
+      throw new GruError('dtype_mismatch', `${what}: expected an array of indices, got ${describe(which)}`);
     }
-    const length = lengthOf(which, 'stepMany');
+    const length = lengthOf(which, what);
     if (length > this.count) {
-      throw new GruError('invalid_argument', `stepMany: ${length} indices, but there are ${this.count} streams`);
+      throw new GruError('invalid_argument', `${what}: ${length} indices, but there are ${this.count} streams`);
     }
     const indices = this.spare?.length === length ? this.spare : new Int32Array(length);
     this.spare = undefined;
@@ -165,7 +198,7 @@ export class GruStreams {
     this.spare = chosen;
   }
 
-  private checkDoubles(indices: Int32Array): void {
+  private checkDoubles(indices: Int32Array, what = 'stepMany'): void {
     let double = -1;
     let marked = 0;
     for (; marked < indices.length && double < 0; marked++) {
@@ -174,7 +207,7 @@ export class GruStreams {
       this.marks[index] = 1;
     }
     while (marked > 0) this.marks[indices[--marked]!] = 0;
-    if (double >= 0) throw new GruError('invalid_argument', `stepMany: stream ${double} is named twice`);
+    if (double >= 0) throw new GruError('invalid_argument', `${what}: stream ${double} is named twice`);
   }
 
   private checkIndex(index: unknown): asserts index is number {

@@ -1,6 +1,6 @@
 //! Any calls of the engine in any order, of handles that are mostly there: each ends in a result or an error.
 //!
-//! crate/tests/engine.rs draws such calls at random; here coverage leads to them, under the address sanitizer.
+//! crate/tests/engine/calls.rs draws such calls at random; here coverage leads to them, under the address sanitizer.
 
 #![no_main]
 
@@ -8,7 +8,11 @@ use arbitrary::{Arbitrary, Result as Drawn, Unstructured};
 use gru_wasm::engine::Engine;
 use gru_wasm::error::Result;
 use gru_wasm::kernels::PROBE_WORDS;
+use gru_wasm::layers::LAYERS;
 use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/common/drawn.rs"]
+mod drawn;
 
 /// A size or count: mostly few, for speed, now and then beyond 32 bits or no count at all. None fills memory.
 #[derive(Clone, Copy, Debug)]
@@ -53,13 +57,13 @@ impl Handle {
 #[derive(Arbitrary, Debug)]
 struct Layer {
     kind: u8,
-    inputs: [Word; 3],
+    inputs: [Word; 4],
     input_count: u8,
     size: u8,
     units: u8,
-    flags: [bool; 4],
-    /// Of the activations, or of the layer's own.
-    params: [Word; 8],
+    options: [Word; 8],
+    /// A word of the parameters that is another.
+    odd: Option<(u8, Word)>,
     tail: Option<Word>,
     /// A tensor that is left out.
     missing: Option<u8>,
@@ -67,38 +71,34 @@ struct Layer {
 }
 
 impl Layer {
-    /// Parameters and tensors as crate/src/layers reads them.
+    fn kind(&self) -> usize {
+        usize::from(self.kind) % LAYERS.len()
+    }
+
+    /// Parameters, and lengths of tensors.
     fn words(&self) -> (Vec<u32>, Vec<u32>) {
         // Mostly 4, or few rows would be as wide as what reads them.
-        let size = |byte: u8| if byte < 160 { 4 } else { u32::from(byte % 11) + 1 };
+        let size = |byte: u8| if byte < 160 { 4 } else { usize::from(byte % 11) + 1 };
         let (i, h) = (size(self.size), size(self.units));
-        let [a, b, c, d] = self.flags.map(u32::from);
-        let own = self.params.map(|word| word.0);
-        let direction = own[0] % 3;
-        let mut params = match self.kind % 10 {
-            0 => vec![i, h, a],
-            1 => [&[i, h], &own[..3]].concat(),
-            2 => own[..3].to_vec(),
-            3 | 4 => vec![own[0]],
-            5 => [
-                &[i, h, a, direction, own[1] % 5, b, c, if d == 1 { own[7] } else { 0x7f80_0000 }],
-                &own[2..5],
-                &[2, 0, 0],
-            ]
-            .concat(),
-            6 => vec![a],
-            _ => vec![i - 1, h],
-        };
+        let (mut params, tensors) = drawn::layer(self.kind(), i, h, self.options.map(|word| word.0));
+        if let Some((at, word)) = self.odd {
+            let at = usize::from(at) % params.len();
+            params[at] = word.0;
+        }
         params.extend(self.tail.map(|word| word.0));
-        let tensors = match self.kind % 10 {
-            0 => vec![i * h],
-            1 => vec![i * h, h],
-            5 if a == 1 => [3 * h * i, 3 * h * h, 3 * h, h].repeat(1 + direction as usize / 2),
-            5 => [3 * h * i, 3 * h * h, 3 * h].repeat(1 + direction as usize / 2),
-            _ => vec![],
-        };
         (params, tensors)
     }
+}
+
+/// A whole model of an input or two and one recurrent layer on the last one's axis, and its state: chance seldom makes one.
+#[derive(Arbitrary, Debug)]
+struct Whole {
+    kind: u8,
+    options: [Word; 8],
+    two_axes: bool,
+    time_major: u8,
+    batch: u8,
+    weight: f32,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -110,16 +110,15 @@ enum Call {
     BlockFree(Handle),
     ModelNew,
     /// Of four numbers a row, as most layers read, or of any.
-    Input(Handle, bool, Size, bool),
+    Input(Handle, u8, Size, bool),
     Layer(Handle, Layer),
-    /// A whole model of one GRU, and its state: chance seldom makes one.
-    Gru([u8; 3], bool, u8, f32),
+    Whole(Whole),
     LayerOfBlock(Handle, Handle),
     Output(Handle, Size),
     Bytes(Handle),
     ModelFree(Handle),
     StateNew(Handle, Size),
-    Lengths(Handle, Vec<Word>, bool, bool),
+    Lengths(Handle, Vec<Word>, u8, bool),
     Write(Handle, Size, f32),
     Hidden(Handle, Size, f32),
     HiddenWritten(Handle, Size, Size),
@@ -143,52 +142,55 @@ fn block(engine: &mut Engine, words: &[u32]) -> Result<f64> {
     Ok(block)
 }
 
-fn add_layer(engine: &mut Engine, model: f64, layer: &Layer) -> Result<()> {
-    let (params, tensors) = layer.words();
-    let inputs = &layer.inputs[..if layer.input_count < 160 { 1 } else { usize::from(layer.input_count % 4) }];
-    let mut words = vec![u32::from(layer.kind % 10), inputs.len() as u32];
-    words.extend(inputs.iter().map(|word| word.0));
+/// Adds a layer with all numbers of all tensors the same, but for the tensor `missing`. Returns its first value.
+fn add_layer(
+    engine: &mut Engine,
+    model: f64,
+    kind: usize,
+    inputs: &[u32],
+    (params, tensors): (Vec<u32>, Vec<u32>),
+    weight: f32,
+    missing: Option<u8>,
+) -> Result<usize> {
+    let mut words = vec![kind as u32, inputs.len() as u32];
+    words.extend(inputs);
     words.push(tensors.len() as u32);
     let mut blocks = Vec::new();
     for (i, &size) in tensors.iter().enumerate() {
-        blocks.push(block(engine, &vec![layer.weight.to_bits(); size as usize])?);
-        let missing = layer.missing == Some(i as u8);
-        words.extend([if missing { 0 } else { blocks[i] as u32 }, size]);
+        blocks.push(block(engine, &vec![weight.to_bits(); size as usize])?);
+        words.extend([if missing == Some(i as u8) { 0 } else { blocks[i] as u32 }, size]);
     }
     words.extend(params);
     blocks.push(block(engine, &words)?);
     let added = engine.model_add_layer(model, blocks[blocks.len() - 1]);
     blocks.into_iter().try_for_each(|block| engine.block_free(block))?;
-    added.map(drop)
+    added
 }
 
-fn gru(
-    engine: &mut Engine,
-    given: &mut Handles,
-    kinds: [u8; 3],
-    reset_after: bool,
-    batch: u8,
-    weight: f32,
-) -> Result<()> {
-    let [direction, combine, reverse] = [kinds[0] % 3, kinds[1] % 4, kinds[2] % 2].map(u32::from);
+fn layer(engine: &mut Engine, model: f64, layer: &Layer) -> Result<()> {
+    let inputs = &layer.inputs[..if layer.input_count < 160 { 1 } else { usize::from(layer.input_count % 5) }];
+    let inputs: Vec<u32> = inputs.iter().map(|word| word.0).collect();
+    add_layer(engine, model, layer.kind(), &inputs, layer.words(), layer.weight, layer.missing).map(drop)
+}
+
+fn whole(engine: &mut Engine, given: &mut Handles, whole: &Whole) -> Result<()> {
+    let recurrent = ["gru", "lstm", "rnn"][usize::from(whole.kind % 3)];
+    let kind = LAYERS.iter().position(|kind| kind.name == recurrent).expect("a kind of layer");
     let model = f64::from(engine.model_new()?);
     given.models.push(model);
-    engine.model_add_input(model, true, 4.0)?;
-    let weights = block(engine, &[weight.to_bits(); 48])?;
-    let tensors = [weights as u32, 48, weights as u32, 48, 0, 0, 0, 0];
-    let each = if reset_after { &tensors[..] } else { &tensors[..6] };
-    let tensors = each.repeat(1 + direction as usize / 2);
-    let head = [5, 1, 0, tensors.len() as u32 / 2];
-    let params = [4, 4, reset_after.into(), direction, combine, reverse, 0, 0x7f80_0000, 1, 0, 0, 2, 0, 0];
-    let words = block(engine, &[&head, &tensors[..], &params].concat())?;
-    let value = engine.model_add_layer(model, words)?;
+    let axes = 1 + u32::from(whole.two_axes);
+    for axis in 1..=axes {
+        engine.model_add_input(model, axis, 4.0)?;
+    }
+    let words = drawn::layer(kind, 4, 4, whole.options.map(|word| word.0));
+    let value = add_layer(engine, model, kind, &[axes - 1], words, whole.weight, None)?;
     engine.model_add_output(model, value as f64)?;
-    let batch = usize::from(batch % 24);
+    let batch = usize::from(whole.batch % 24);
     let state = f64::from(engine.state_new(model, batch as f64)?);
     given.states.push(state);
-    let lengths = block(engine, &vec![3; batch])?;
-    engine.state_set_lengths(state, lengths, false, false)?;
-    [weights, words, lengths].into_iter().try_for_each(|block| engine.block_free(block))
+    let lengths = block(engine, &vec![3; batch * axes as usize])?;
+    engine.state_set_lengths(state, lengths, whole.time_major, false)?;
+    engine.block_free(lengths)
 }
 
 fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
@@ -202,11 +204,13 @@ fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
         }
         Call::BlockFree(b) => engine.block_free(b.of(&given.blocks)),
         Call::ModelNew => engine.model_new().map(|model| given.models.push(model.into())),
-        Call::Input(m, sequence, n, four) => {
-            engine.model_add_input(m.of(&given.models), sequence, if four { 4.0 } else { n.0 }).map(drop)
+        Call::Input(m, axis, n, four) => {
+            // Mostly none or one of three.
+            let axis = if axis < 240 { axis % 4 } else { axis - 212 };
+            engine.model_add_input(m.of(&given.models), axis, if four { 4.0 } else { n.0 }).map(drop)
         }
-        Call::Layer(m, layer) => add_layer(engine, m.of(&given.models), &layer),
-        Call::Gru(kinds, reset_after, batch, weight) => gru(engine, given, kinds, reset_after, batch, weight),
+        Call::Layer(m, drawn) => layer(engine, m.of(&given.models), &drawn),
+        Call::Whole(drawn) => whole(engine, given, &drawn),
         Call::LayerOfBlock(m, b) => engine.model_add_layer(m.of(&given.models), b.of(&given.blocks)).map(drop),
         Call::Output(m, value) => engine.model_add_output(m.of(&given.models), value.0),
         Call::Bytes(m) => engine.model_bytes(m.of(&given.models)).map(drop),

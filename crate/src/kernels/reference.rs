@@ -1,6 +1,7 @@
 //! Naive f64 oracle, for tests.
 
 extern crate std;
+use super::activation::{Activation, Function};
 use alloc::vec::Vec;
 
 /// A deterministic stream of numbers in [-1, 1): xorshift64*.
@@ -30,8 +31,34 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Weights of one direction in canonical layout.
-pub struct Weights<'a> {
+/// An elementwise function by its equation.
+pub fn activate(activation: &Activation, x: f64) -> f64 {
+    let (alpha, beta) = (f64::from(activation.alpha), f64::from(activation.beta));
+    match activation.function {
+        Function::Linear | Function::Softmax => x,
+        Function::Sigmoid => sigmoid(x),
+        Function::Tanh => x.tanh(),
+        Function::Relu => x.max(0.0),
+        Function::HardSigmoid => (alpha * x + beta).clamp(0.0, 1.0),
+        Function::Softsign => x / (1.0 + x.abs()),
+        Function::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Function::Elu if x < 0.0 => alpha * x.exp_m1(),
+        Function::LeakyRelu if x < 0.0 => alpha * x,
+        Function::Elu | Function::LeakyRelu => x,
+        Function::ThresholdedRelu => {
+            if x > alpha {
+                x
+            } else {
+                0.0
+            }
+        }
+        Function::ScaledTanh => alpha * (beta * x).tanh(),
+        Function::Affine => alpha * x + beta,
+    }
+}
+
+/// One direction of a GRU.
+pub struct Gru<'a> {
     /// (3H, I), rows z, r, n.
     pub input: &'a [f32],
     /// (3H, H), rows z, r, n.
@@ -40,24 +67,94 @@ pub struct Weights<'a> {
     pub bias: &'a [f32],
     /// (H): the candidate's, reset gate after the matmul only.
     pub recurrent_bias: Option<&'a [f32]>,
+    /// Bound of what activations take.
+    pub clip: f32,
+    /// Of the update and the reset gate, of the candidate.
+    pub functions: [Activation; 2],
 }
 
-/// One step of a GRU with sigmoid and tanh: the equations of the ModelSpec's `GruSpec`.
-pub fn gru_step(weights: &Weights, x: &[f64], h: &[f64]) -> Vec<f64> {
+/// One step of a GRU: the equations of the ModelSpec's `GruSpec`.
+pub fn gru_step(weights: &Gru, x: &[f64], h: &[f64]) -> Vec<f64> {
     let units = h.len();
     let row = |matrix: &'_ [f32], r: usize, v: &[f64], init| dot(&matrix[r * v.len()..][..v.len()], v, init);
+    let clip = f64::from(weights.clip);
+    let bounded = |f: usize, sum: f64| activate(&weights.functions[f], sum.clamp(-clip, clip));
     let gate = |g: usize, u: usize| row(weights.input, g * units + u, x, f64::from(weights.bias[g * units + u]));
-    let z: Vec<f64> = (0..units).map(|u| sigmoid(row(weights.recurrent, u, h, gate(0, u)))).collect();
-    let r: Vec<f64> = (0..units).map(|u| sigmoid(row(weights.recurrent, units + u, h, gate(1, u)))).collect();
+    let z: Vec<f64> = (0..units).map(|u| bounded(0, row(weights.recurrent, u, h, gate(0, u)))).collect();
+    let r: Vec<f64> = (0..units).map(|u| bounded(0, row(weights.recurrent, units + u, h, gate(1, u)))).collect();
     let reset: Vec<f64> = h.iter().zip(&r).map(|(h, r)| h * r).collect();
     (0..units)
         .map(|u| {
-            let n = match weights.recurrent_bias {
+            let sum = match weights.recurrent_bias {
                 Some(bias) => gate(2, u) + r[u] * row(weights.recurrent, 2 * units + u, h, f64::from(bias[u])),
                 None => row(weights.recurrent, 2 * units + u, &reset, gate(2, u)),
-            }
-            .tanh();
-            z[u] * h[u] + (1.0 - z[u]) * n
+            };
+            z[u] * h[u] + (1.0 - z[u]) * bounded(1, sum)
+        })
+        .collect()
+}
+
+/// One direction of an LSTM.
+pub struct Lstm<'a> {
+    /// (4H, I), rows i, f, g, o.
+    pub input: &'a [f32],
+    /// (4H, H), rows i, f, g, o.
+    pub recurrent: &'a [f32],
+    /// (4H).
+    pub bias: &'a [f32],
+    /// (3H): i, f, o.
+    pub peepholes: Option<&'a [f32]>,
+    /// f = 1 - i.
+    pub input_forget: bool,
+    /// Bound of what activations of sums take.
+    pub clip: f32,
+    /// Of the gates, of the candidate, of the output.
+    pub functions: [Activation; 3],
+}
+
+/// One step of an LSTM, new hidden and cell values: the equations of the ModelSpec's `LstmSpec`.
+pub fn lstm_step(lstm: &Lstm, x: &[f64], h: &[f64], c: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let units = h.len();
+    let [gate, candidate, output] = &lstm.functions;
+    let clip = f64::from(lstm.clip);
+    let unit = |u: usize| {
+        let sum = |g: usize| {
+            let row = g * units + u;
+            let projected = dot(&lstm.input[row * x.len()..][..x.len()], x, f64::from(lstm.bias[row]));
+            dot(&lstm.recurrent[row * units..][..units], h, projected)
+        };
+        let peep = |p: usize, c: f64| lstm.peepholes.map_or(0.0, |peepholes| f64::from(peepholes[p * units + u]) * c);
+        let bounded = |function, sum: f64| activate(function, sum.clamp(-clip, clip));
+        let i = bounded(gate, sum(0) + peep(0, c[u]));
+        let f = if lstm.input_forget { 1.0 - i } else { bounded(gate, sum(1) + peep(1, c[u])) };
+        let c = f * c[u] + i * bounded(candidate, sum(2));
+        (bounded(gate, sum(3) + peep(2, c)) * activate(output, c), c)
+    };
+    (0..units).map(unit).unzip()
+}
+
+/// One direction of a simple RNN.
+pub struct Rnn<'a> {
+    /// (H, I).
+    pub input: &'a [f32],
+    /// (H, H).
+    pub recurrent: &'a [f32],
+    /// (H).
+    pub bias: &'a [f32],
+    /// Bound of what the activation takes.
+    pub clip: f32,
+    /// Of the sums.
+    pub activation: Activation,
+}
+
+/// One step of a simple RNN: the equation of the ModelSpec's `RnnSpec`.
+pub fn rnn_step(rnn: &Rnn, x: &[f64], h: &[f64]) -> Vec<f64> {
+    let clip = f64::from(rnn.clip);
+    (0..h.len())
+        .map(|u| {
+            let projected = dot(&rnn.input[u * x.len()..][..x.len()], x, f64::from(rnn.bias[u]));
+            let sum = dot(&rnn.recurrent[u * h.len()..][..h.len()], h, projected);
+            activate(&rnn.activation, sum.clamp(-clip, clip))
         })
         .collect()
 }

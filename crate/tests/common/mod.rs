@@ -9,16 +9,6 @@ pub fn kind(name: &str) -> usize {
     LAYERS.iter().position(|kind| kind.name == name).unwrap()
 }
 
-/// One row a step.
-pub const fn sequence(size: usize) -> Shape {
-    Shape::sequence(size)
-}
-
-/// One row a sequence.
-pub const fn vector(size: usize) -> Shape {
-    Shape::vector(size)
-}
-
 /// Those of a layer, None where one is left out.
 pub type Tensors<'a> = &'a [Option<&'a [f32]>];
 

@@ -1,5 +1,6 @@
 import { GruError } from '../../base/errors.ts';
-import type { ModelSpec, OutputSpec } from '../../spec/spec.ts';
+import { inferAxes } from '../../spec/infer-axes.ts';
+import type { OutputSpec } from '../../spec/spec.ts';
 import type { ImportedModel } from '../report.ts';
 import { SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';
@@ -82,11 +83,11 @@ export function translateKeras(
   };
   for (const layer of model.layers) layer.calls.forEach((_, node) => call(layer.name, node));
 
-  const spec: ModelSpec = {
+  const spec = inferAxes({
     inputs: builder.inputs,
     layers: builder.layers,
     outputs: readOutputs(model, builder, look),
-  };
+  });
   const [unused] = weights.unused();
   if (unused !== undefined) {
     throw new GruError('unsupported', `tensor '${unused}' of the file belongs to nothing in the model's config`);

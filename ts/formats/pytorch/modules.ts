@@ -1,8 +1,6 @@
 import { shapeText } from '../../base/tensor.ts';
 import { MODULES, PROJECTION, RECURRENT_TENSOR, type RecurrentType } from '../layouts/pytorch.ts';
-
-/** Shapes of tensors by name; a string says what something else is. */
-export type Shapes = ReadonlyMap<string, readonly number[] | string>;
+import type { StateDict } from './source.ts';
 
 /** What the tensors of a module look like. */
 export type ModuleKind =
@@ -24,22 +22,25 @@ export interface ModuleTensors {
   tensors: Map<string, readonly number[] | string>;
 }
 
+/** Modules that a message shows. */
+const MAX_SHOWN = 20;
+
 /** The part of a tensor's name before its last dot, and the part after it. */
 export function splitName(name: string): [module: string, tensor: string] {
   const dot = name.lastIndexOf('.');
   return dot < 0 ? ['', name] : [name.slice(0, dot), name.slice(dot + 1)];
 }
 
-/** The modules that hold tensors themselves, in the order of the file. */
-export function listModules(shapes: Shapes): ModuleTensors[] {
+/** The modules that hold tensors themselves, by name, in the order of the file. */
+export function listModules(dict: StateDict): Map<string, ModuleTensors> {
   const modules = new Map<string, ModuleTensors>();
-  for (const [name, shape] of shapes) {
+  for (const [name, entry] of dict) {
     const [module, tensor] = splitName(name);
     let found = modules.get(module);
     if (!found) modules.set(module, (found = { name: module, tensors: new Map() }));
-    found.tensors.set(tensor, shape);
+    found.tensors.set(tensor, typeof entry === 'string' ? entry : entry.shape);
   }
-  return [...modules.values()];
+  return modules;
 }
 
 /** The type of recurrent module with such a weight_hh. */
@@ -85,9 +86,8 @@ export function moduleKind({ tensors }: ModuleTensors): ModuleKind {
 }
 
 /** The modules of a state dict in words: `'fc' (Linear)`. */
-export function describeModules(shapes: Shapes): string {
-  const modules = listModules(shapes);
-  const shown = modules.slice(0, 20).map((module) => {
+export function describeModules(modules: ReadonlyMap<string, ModuleTensors>): string {
+  const shown = [...modules.values()].slice(0, MAX_SHOWN).map((module) => {
     const kind = moduleKind(module);
     // What makes it no recurrent module comes first.
     const known = (name: string) => Number(RECURRENT_TENSOR.test(name));
@@ -98,24 +98,23 @@ export function describeModules(shapes: Shapes): string {
     const what = kind === 'other' ? first.join(', ') + (module.tensors.size > 4 ? ', ...' : '') : kind;
     return `${module.name === '' ? 'without a prefix' : `'${module.name}'`} (${what})`;
   });
-  return (shown.join(', ') || 'none') + (modules.length > 20 ? `, and ${modules.length - 20} more` : '');
+  return (shown.join(', ') || 'none') + (modules.size > MAX_SHOWN ? `, and ${modules.size - MAX_SHOWN} more` : '');
 }
 
 /** A guess at `layers` for an error message: the modules in the order of the file. */
-export function suggestLayers(shapes: Shapes): string {
+export function suggestLayers(modules: ReadonlyMap<string, ModuleTensors>): string {
   let recurrentSeen = false;
-  const lines = listModules(shapes).map((module) => {
+  const known: string[] = [];
+  for (const module of modules.values()) {
     const kind = moduleKind(module);
     const name = JSON.stringify(module.name).replaceAll('"', "'");
     const type = recurrentType(kind);
     if (type) {
       recurrentSeen = true;
-      return `{ ${type}: ${name} }`;
-    }
-    if (kind === 'Linear') return `{ linear: ${name} }`;
-    if (kind.startsWith('Embedding')) return recurrentSeen ? `{ linear: ${name} }` : `{ embedding: ${name} }`;
-    return undefined;
-  });
-  const known = lines.filter((line) => line !== undefined).slice(0, 20);
+      known.push(`{ ${type}: ${name} }`);
+    } else if (kind === 'Linear' || (kind.startsWith('Embedding') && recurrentSeen)) known.push(`{ linear: ${name} }`);
+    else if (kind.startsWith('Embedding')) known.push(`{ embedding: ${name} }`);
+    if (known.length === MAX_SHOWN) break;
+  }
   return `{ pytorch: { layers: [${known.join(', ') || "{ gru: 'name' }"}] } }`;
 }

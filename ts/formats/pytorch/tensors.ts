@@ -20,7 +20,7 @@ export class Tensors {
   private readonly prefix: string;
   private readonly dict: StateDict;
   private readonly used = new Set<string>();
-  private modules: Map<string, ModuleTensors> | undefined;
+  private listed: Map<string, ModuleTensors> | undefined;
 
   constructor(dict: StateDict, prefix: string) {
     this.dict = dict;
@@ -40,10 +40,14 @@ export class Tensors {
     return this.dict.has(name);
   }
 
-  /** A module that holds tensors itself. They are listed once: a model may have many. */
+  /** A module that holds tensors itself. */
   module(name: string): ModuleTensors | undefined {
-    this.modules ??= new Map(listModules(this.shapes()).map((module) => [module.name, module]));
     return this.modules.get(name);
+  }
+
+  /** The modules that hold tensors themselves. They are listed once: a model may have many. */
+  get modules(): Map<string, ModuleTensors> {
+    return (this.listed ??= listModules(this.dict));
   }
 
   /** The shape of a tensor; undefined when there is none of this name. */
@@ -80,13 +84,8 @@ export class Tensors {
   missing(name: string, why: string): GruError {
     return new GruError(
       'invalid_argument',
-      `the state dict has no tensor '${name}' ${why}; its modules: ${describeModules(this.shapes())}`,
+      `the state dict has no tensor '${name}' ${why}; its modules: ${describeModules(this.modules)}`,
     );
-  }
-
-  /** Shapes by name, for descriptions. */
-  shapes(): Map<string, number[] | string> {
-    return new Map([...this.dict].map(([name, entry]) => [name, typeof entry === 'string' ? entry : entry.shape]));
   }
 
   /** @throws GruError `unsupported` naming the tensors that no layer took. */
@@ -108,6 +107,7 @@ export class Tensors {
 
 /** Leaves out what the user wants ignored. @throws GruError `invalid_argument` for a name that nothing has. */
 export function leaveOut(dict: StateDict, ignore: readonly string[], prefix: string): StateDict {
+  if (ignore.length === 0) return dict;
   const kept = new Map(dict);
   for (const given of ignore) {
     const pattern = prefix !== '' && given.startsWith(prefix) ? given.slice(prefix.length) : given;

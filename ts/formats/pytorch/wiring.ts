@@ -6,7 +6,6 @@ import { InitialStates } from './initial.ts';
 import { type Pending, type PendingRecurrent, readRecurrent, recurrentTensorNames } from './recurrent.ts';
 import {
   describeModules,
-  listModules,
   looksRecurrent,
   moduleKind,
   type ModuleTensors,
@@ -44,10 +43,9 @@ export async function wire(tensors: Tensors, options: PytorchOptions, convention
 
 /** The only module, if that is a recurrent one. @throws GruError `unsupported` saying how to wire the modules. */
 function loneModule(tensors: Tensors): PytorchLayer[] {
-  const shapes = tensors.shapes();
-  const modules = listModules(shapes);
-  const [first] = modules;
-  if (first && modules.length === 1 && looksRecurrent(first)) {
+  const { modules } = tensors;
+  const [first] = modules.values();
+  if (first && modules.size === 1 && looksRecurrent(first)) {
     const kind = moduleKind(first);
     const type = recurrentType(kind);
     if (type) return [{ [type]: first.name } as unknown as PytorchLayer];
@@ -55,8 +53,8 @@ function loneModule(tensors: Tensors): PytorchLayer[] {
   }
   throw new GruError(
     'unsupported',
-    `a state dict does not say how its modules are connected: ${describeModules(shapes)}; say it as the module's forward ` +
-      `does, like ${suggestLayers(shapes)}`,
+    `a state dict does not say how its modules are connected: ${describeModules(modules)}; say it as the module's forward ` +
+      `does, like ${suggestLayers(modules)}`,
   );
 }
 

@@ -79,10 +79,11 @@ class Recurrent implements Layer {
   run(io: Io, workspace: Workspace): void {
     const { layout, inputs, outputs } = io;
     const size = this.#size;
-    workspace.states.forEach((values, i) => {
+    const { states } = workspace;
+    for (let i = 0; i < states.length; i++) {
       const initial = inputs[STATES + i];
-      if (initial) setRows(values, layout.sequences, size, initial);
-    });
+      if (initial) setRows(states[i]!, layout.sequences, size, initial);
+    }
     const count = this.#directions.length;
     const concat = count === 2 && this.#combine === 'concat';
     const rowSize = concat ? 2 * size : size;
@@ -97,10 +98,10 @@ class Recurrent implements Layer {
         writeRow(combine, last, b * rowSize + column, hidden, layout.sequences[b]! * size, size);
       }
     }
-    workspace.states.forEach((values, i) => {
+    for (let i = 0; i < states.length; i++) {
       const final = outputs[STATES + i];
-      if (final) copyRows(values, layout.sequences, size, final);
-    });
+      if (final) copyRows(states[i]!, layout.sequences, size, final);
+    }
   }
 
   #runDirection(d: number, io: Io, workspace: Workspace, rowSize: number, column: number, combine: Combine): void {

@@ -1,0 +1,62 @@
+//! Layers of drawn numbers: of every kind, and mostly such as can be built. Read by tests/engine/ and by the fuzzer.
+
+use gru_wasm::kernels::activation::Activation;
+use gru_wasm::layers::activation::ActivationParams;
+use gru_wasm::layers::dense::DenseParams;
+use gru_wasm::layers::embedding::EmbeddingParams;
+use gru_wasm::layers::masking::MaskingParams;
+use gru_wasm::layers::merge::MergeParams;
+use gru_wasm::layers::params::{Direction, words};
+use gru_wasm::layers::recurrent::gru::GruParams;
+use gru_wasm::layers::recurrent::lstm::LstmParams;
+use gru_wasm::layers::recurrent::rnn::RnnParams;
+use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::slice::SliceParams;
+use gru_wasm::layers::step::StepParams;
+use gru_wasm::layers::{Combine, LAYERS};
+
+/// Parameters of a layer of `i` inputs and `h` outputs or units, and how long its tensors are. Each of `drawn` chooses an option.
+pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec<u32>) {
+    let [direction, merge, flags, first, second, third, alpha, beta] = drawn;
+    let flag = |bit: u32| flags >> bit & 1 == 1;
+    let activation = |word: u32| Activation::from_words([word % 13, alpha, beta]).expect("one of 13 functions");
+    let merge = [Combine::Concat, Combine::Sum, Combine::Mul, Combine::Ave][merge as usize % 4];
+    let direction = [Direction::Forward, Direction::Reverse, Direction::Bidirectional][direction as usize % 3];
+    let (reversed_output, zero_masked) = (flag(1), flag(2));
+    let clip = if flag(3) { f32::from_bits(alpha) } else { f32::INFINITY };
+    let options = Options { direction, merge, reversed_output, zero_masked, clip };
+    let sizes = Sizes { input_size: i, hidden_size: h };
+    // The usual functions have kernels of their own.
+    let function = |word: u32, usual| if flag(4) { activation(word) } else { usual };
+    let (recurrent_activation, activation, output_activation) =
+        (function(first, Activation::SIGMOID), function(second, Activation::TANH), function(third, Activation::TANH));
+    let of_gates = |gates: usize, own: &[usize]| {
+        let one = [&[gates * h * i, gates * h * h, gates * h][..], own].concat();
+        one.repeat(if direction == Direction::Bidirectional { 2 } else { 1 })
+    };
+    let (params, tensors) = match LAYERS[kind].name {
+        "embedding" => {
+            (words(&EmbeddingParams { vocabulary_size: i, output_size: h, mask_zero: flag(0) }), vec![i * h])
+        }
+        "dense" => (words(&DenseParams { input_size: i, output_size: h, activation }), vec![i * h, h]),
+        "activation" => (words(&ActivationParams { activation }), vec![]),
+        "merge" => (words(&MergeParams { merge }), vec![]),
+        "masking" => (words(&MaskingParams { mask_value: f32::from_bits(alpha) }), vec![]),
+        "gru" => {
+            let reset_after = flag(0);
+            let params = GruParams { sizes, reset_after, options, recurrent_activation, activation };
+            (words(&params), of_gates(3, &[h][..usize::from(reset_after)]))
+        }
+        "step" => (words(&StepParams { last: flag(0) }), vec![]),
+        "slice" => (words(&SliceParams { start: i as u32 - 1, size: h }), vec![]),
+        "lstm" => {
+            let input_forget = flag(0);
+            let params =
+                LstmParams { sizes, input_forget, options, recurrent_activation, activation, output_activation };
+            (words(&params), of_gates(4, &[3 * h]))
+        }
+        "rnn" => (words(&RnnParams { sizes, options, activation }), of_gates(1, &[])),
+        other => unreachable!("layers of kind {other} are not drawn"),
+    };
+    (params, tensors.into_iter().map(|length| length as u32).collect())
+}

@@ -1,0 +1,154 @@
+import type { BackendState } from '../backends/backend.ts';
+import { GruError } from '../base/errors.ts';
+import { copyInto, fill, lengthOf, overlap, partOf } from '../base/foreign.ts';
+import { allocate, ints } from '../base/limits.ts';
+import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
+import { bufferOf, isFloats, offsetOf, sizeOf, type Values } from '../base/typed-array.ts';
+import { readIds } from '../run/ids.ts';
+import { checkFeatures } from '../run/inputs.ts';
+import type { Graph, GraphInput } from '../spec/graph.ts';
+
+/** What several streams take at once: a block each, of any number of steps; for a model with several inputs by name. */
+export type Blocks = readonly ArrayLike<number>[] | Record<string, readonly ArrayLike<number>[]>;
+
+/** Blocks of several streams, checked. */
+export interface ReadBlocks {
+  /** By input: an array a stream, the caller's features or ids of ours; and their lengths. */
+  inputs: { values: Values[]; lengths: number[] }[];
+  /** By axis: steps of each stream. */
+  steps: Int32Array[];
+}
+
+/**
+ * Reads what `count` streams are given, each property once.
+ *
+ * @throws GruError naming the input and the stream.
+ */
+export function readBlocks(graph: Graph, blocks: unknown, count: number): ReadBlocks {
+  const { inputs, axes } = graph;
+  const record = isRecord(blocks) ? blocks : undefined;
+  if (!record && inputs.length !== 1) {
+    const names = inputs.map(({ name }) => name).join(', ');
+    const text = `runMany: the model takes a record of its inputs ${names}; got ${describe(blocks)}`;
+    throw new GruError('invalid_argument', text);
+  }
+  const stray = record && Object.keys(record).find((name) => !inputs.some((input) => input.name === name));
+  if (stray !== undefined) throw new GruError('invalid_argument', `the model has no input '${stray}'`);
+  const steps = axes.map(() => new Int32Array(count).fill(-1));
+  const read = inputs.map((input) => {
+    const list = record ? record[input.name] : blocks;
+    const what = `input '${input.name}'`;
+    if (!isArrayLike(list)) {
+      throw new GruError('dtype_mismatch', `${what}: expected an array of blocks, got ${describe(list)}`);
+    }
+    const got = lengthOf(list, what);
+    if (got !== count)
+      throw new GruError('shape_mismatch', `${what}: expected ${count} blocks, one a stream, got ${got}`);
+    const lengths: number[] = [];
+    const values = Array.from({ length: count }, (_, i) => {
+      const block: unknown = list[i];
+      const { data, length } = readBlock(input, block, `${what}, block ${i}`);
+      checkRows(input, steps[input.axis]!, i, length);
+      lengths.push(length);
+      return data;
+    });
+    return { values, lengths };
+  });
+  for (const axis of steps) axis.forEach((value, i) => (axis[i] = value < 0 ? 1 : value));
+  return { inputs: read, steps };
+}
+
+function readBlock(input: GraphInput, block: unknown, what: string): { data: Values; length: number } {
+  if (input.dtype === 'float32') {
+    checkFeatures(input, block);
+    return { data: block as Float32Array, length: lengthOf(block as Float32Array, what) };
+  }
+  if (!isArrayLike(block)) throw new GruError('dtype_mismatch', `${what}: expected ids, got ${describe(block)}`);
+  const length = lengthOf(block, what);
+  const ids = ints(length, what);
+  readIds(input, block, ids);
+  return { data: ids, length };
+}
+
+/** Whether a block has the rows of its axis; the first input on it tells how many. */
+function checkRows({ name, kind, size }: GraphInput, steps: Int32Array, i: number, length: number): void {
+  const what = `input '${name}', block ${i}`;
+  if (kind === 'vector') {
+    if (length === size) return;
+    throw new GruError('shape_mismatch', `${what}: expected ${size} values, got ${length}`);
+  }
+  const count = length / size;
+  if (!Number.isInteger(count)) {
+    throw new GruError('shape_mismatch', `${what}: expected a multiple of ${size} values, got ${length}`);
+  }
+  if (steps[i]! < 0) steps[i] = count;
+  if (steps[i] === count) return;
+  throw new GruError('shape_mismatch', `${what}: ${count} steps, but ${steps[i]!} of another input on the same axis`);
+}
+
+/** Copies blocks in, stream after stream. @throws GruError where an array was resized or transferred meanwhile. */
+export function putBlocks(graph: Graph, state: BackendState, { inputs }: ReadBlocks): void {
+  graph.inputs.forEach(({ dtype, name }, i) => {
+    const view = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
+    const { values, lengths } = inputs[i]!;
+    let at = 0;
+    values.forEach((data, k) => {
+      copyInto(view, at, data, lengths[k]!, `input '${name}', block ${k}`);
+      at += lengths[k]!;
+    });
+  });
+}
+
+/** Values of the model's first output that each stream gives. */
+export function outputSizes({ outputs: [port] }: Graph, { steps }: ReadBlocks): number[] {
+  const { kind, axis, size } = port!;
+  return Array.from(steps[axis]!, (count) => (kind === 'vector' ? size : count * size));
+}
+
+/** The arrays that are to be filled, each read once and checked; new ones where none are given. */
+export function readTargets(given: unknown, sizes: readonly number[]): Float32Array[] {
+  if (given === undefined) return sizes.map((size) => allocate(size, 'runMany', () => new Float32Array(size)));
+  if (!isArrayLike(given) || lengthOf(given, 'out') !== sizes.length) {
+    const text = `out: expected an array of ${sizes.length} Float32Arrays, one a stream, got ${describe(given)}`;
+    throw new GruError('dtype_mismatch', text);
+  }
+  const arrays = sizes
+    .map((_, i) => given[i] as unknown)
+    .map((array, i) => {
+      if (isFloats(array)) return array;
+      throw new GruError('dtype_mismatch', `out[${i}]: expected a Float32Array, got ${describe(array)}`);
+    });
+  arrays.forEach((array, i) => {
+    if (sizeOf(array) === sizes[i]) return;
+    throw new GruError('shape_mismatch', `out[${i}]: expected ${sizes[i]!} values, got ${sizeOf(array)}`);
+  });
+  checkApart(arrays);
+  return arrays;
+}
+
+/** Neighbours in each buffer: thousands of arrays are not compared with each other. */
+function checkApart(arrays: readonly Float32Array[]): void {
+  const byBuffer = new Map<ArrayBufferLike, number[]>();
+  arrays.forEach((array, i) => {
+    const among = byBuffer.get(bufferOf(array));
+    if (among) among.push(i);
+    else byBuffer.set(bufferOf(array), [i]);
+  });
+  for (const among of byBuffer.values()) {
+    among.sort((i, k) => offsetOf(arrays[i]!) - offsetOf(arrays[k]!));
+    for (let n = 1; n < among.length; n++) {
+      const [i, k] = [among[n - 1]!, among[n]!];
+      if (!overlap(arrays[i]!, arrays[k]!)) continue;
+      throw new GruError('invalid_argument', `out[${i}] and out[${k}] overlap; give each stream one of its own`);
+    }
+  }
+}
+
+/** Copies the model's first output out, stream after stream. */
+export function takeBlocks(state: BackendState, targets: readonly Float32Array[], sizes: readonly number[]): void {
+  const rows = state.output(0);
+  let at = 0;
+  targets.forEach((target, i) => {
+    fill(target, partOf(rows, at, (at += sizes[i]!)));
+  });
+}
