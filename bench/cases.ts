@@ -12,6 +12,8 @@ export interface Case {
   hiddenSize: number;
   steps: number;
   batch: number;
+  cell: keyof typeof GATES;
+  /** Of a GRU. */
   resetAfter: boolean;
   layers: number;
   bidirectional: boolean;
@@ -23,8 +25,13 @@ export interface Case {
   quick: boolean;
 }
 
+/** Blocks of hiddenSize rows in a cell's weights. */
+export const GATES = { gru: 3, lstm: 4, rnn: 1 };
+
 export const GROUPS = {
   grid: 'Sequences (I = H, T, B)',
+  lstm: 'LSTM: the same sequences',
+  rnn: 'Simple RNN: the same sequences',
   odd: 'Hidden sizes that are no multiple of 16, each with the next multiple (I = that multiple)',
   layers: 'Two directions, two layers',
   step: 'One step of a live stream',
@@ -39,7 +46,7 @@ type Shape = [inputSize: number, hiddenSize: number, steps: number, batch: numbe
 const KINDS = { after: true, before: false };
 const resets = Object.entries(KINDS);
 
-function gru(group: Case['group'], name: string, [I, H, T, B]: Shape, rest: Partial<Case> = {}): Case {
+function row(group: Case['group'], name: string, [I, H, T, B]: Shape, rest: Partial<Case> = {}): Case {
   return {
     name: `${group}/${name}`,
     group,
@@ -48,6 +55,7 @@ function gru(group: Case['group'], name: string, [I, H, T, B]: Shape, rest: Part
     hiddenSize: H,
     steps: T,
     batch: B,
+    cell: 'gru',
     resetAfter: true,
     layers: 1,
     bidirectional: false,
@@ -83,40 +91,45 @@ const LOAD_SIZES = [16, 32, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536];
 
 export const CASES: Case[] = [
   ...(['madd_registers', 'madd_1x12', 'madd_6x2', 'madd_2x4'] as const).map((name) =>
-    gru('ceiling', name, [128, 4, 1, 1], { kind: 'ceiling', loop: { name, bytes: 0 }, quick: true }),
+    row('ceiling', name, [128, 4, 1, 1], { kind: 'ceiling', loop: { name, bytes: 0 }, quick: true }),
   ),
   ...LOAD_SIZES.map((kilobytes) =>
-    gru('ceiling', `loads/${kilobytes}KB`, [1, 1, 1, 1], {
+    row('ceiling', `loads/${kilobytes}KB`, [1, 1, 1, 1], {
       kind: 'ceiling',
       loop: { name: 'loads', bytes: kilobytes * 1024 },
       quick: [16, 512, 65536].includes(kilobytes),
     }),
   ),
   ...[64, 128, 256, 512].map((H) =>
-    gru('kernel', `projection/${H}`, [H, H, 100, 1], { kind: 'dense', quick: H === 256 }),
+    row('kernel', `projection/${H}`, [H, H, 100, 1], { kind: 'dense', quick: H === 256 }),
   ),
   ...resets.flatMap(([kind, resetAfter]) =>
     [64, 128, 256, 512, 1024].map((H) =>
-      gru('kernel', `recurrent/${kind}/${H}`, [1, H, 50, 1], { kind: 'recurrent', resetAfter, quick: H === 256 }),
+      row('kernel', `recurrent/${kind}/${H}`, [1, H, 50, 1], { kind: 'recurrent', resetAfter, quick: H === 256 }),
     ),
   ),
   ...resets.flatMap(([kind, resetAfter]) =>
-    GRID.map(([H, T, B, quick = false]) => gru('grid', `${kind}/${H},${T},${B}`, [H, H, T, B], { resetAfter, quick })),
+    GRID.map(([H, T, B, quick = false]) => row('grid', `${kind}/${H},${T},${B}`, [H, H, T, B], { resetAfter, quick })),
+  ),
+  ...(['lstm', 'rnn'] as const).flatMap((cell) =>
+    GRID.map(([H, T, B, quick = false]) =>
+      row(cell, `${H},${T},${B}`, [H, H, T, B], { cell, resetAfter: false, quick: quick && cell === 'lstm' }),
+    ),
   ),
   ...resets.flatMap(([kind, resetAfter]) =>
     oddPairs.map((pair) => {
       const [H = 0, I = 0] = pair.split(',').map(Number);
-      return gru('odd', `${kind}/${H}`, [I, H, 100, 1], { resetAfter, quick: resetAfter && I === 48 });
+      return row('odd', `${kind}/${H}`, [I, H, 100, 1], { resetAfter, quick: resetAfter && I === 48 });
     }),
   ),
   ...resets.flatMap(([kind, resetAfter]) => [
-    gru('layers', `${kind}/bidirectional/128,100,1`, [128, 128, 100, 1], {
+    row('layers', `${kind}/bidirectional/128,100,1`, [128, 128, 100, 1], {
       resetAfter,
       bidirectional: true,
       quick: resetAfter,
     }),
-    gru('layers', `${kind}/two/128,100,1`, [128, 128, 100, 1], { resetAfter, layers: 2 }),
-    gru('layers', `${kind}/two-bidirectional/128,100,8`, [128, 128, 100, 8], {
+    row('layers', `${kind}/two/128,100,1`, [128, 128, 100, 1], { resetAfter, layers: 2 }),
+    row('layers', `${kind}/two-bidirectional/128,100,8`, [128, 128, 100, 8], {
       resetAfter,
       layers: 2,
       bidirectional: true,
@@ -124,11 +137,11 @@ export const CASES: Case[] = [
   ]),
   ...resets.flatMap(([kind, resetAfter]) =>
     [64, 128, 256, 512].map((H) =>
-      gru('step', `${kind}/${H}`, [H, H, 8, 1], { kind: 'step', resetAfter, quick: resetAfter && H <= 256 }),
+      row('step', `${kind}/${H}`, [H, H, 8, 1], { kind: 'step', resetAfter, quick: resetAfter && H <= 256 }),
     ),
   ),
-  ...[0, 1e-40].map((h0) => gru('denormal', `h0=${h0}/128,1,1`, [128, 128, 1, 1], { h0, quick: true })),
-  gru('cold', 'before/128,1,1', [128, 128, 1, 1], { kind: 'cold', resetAfter: false, quick: true }),
+  ...[0, 1e-40].map((h0) => row('denormal', `h0=${h0}/128,1,1`, [128, 128, 1, 1], { h0, quick: true })),
+  row('cold', 'before/128,1,1', [128, 128, 1, 1], { kind: 'cold', resetAfter: false, quick: true }),
 ];
 
 export function caseNamed(name: string): Case {
@@ -137,12 +150,14 @@ export function caseNamed(name: string): Case {
   return found;
 }
 
-/** Cases that are compared with each other take turns too: both reset kinds, a size and the next multiple, both h0. */
+/** Cases that are compared with each other take turns too: cells at equal sizes, a size and the next multiple, both h0. */
 export function heats(cases: Case[]): Case[][] {
   const heats = new Map<string, Case[]>();
   for (const c of cases) {
     const isBySize = c.group === 'odd' || c.group === 'denormal';
-    const key = isBySize ? `${c.group} ${c.inputSize}` : c.name.replace(/(after|before)\//, '');
+    const key = isBySize
+      ? `${c.group} ${c.inputSize}`
+      : c.name.replace(/(after|before)\//, '').replace(/^(lstm|rnn)\//, 'grid/');
     heats.set(key, [...(heats.get(key) ?? []), c]);
   }
   return [...heats.values()];
@@ -173,10 +188,11 @@ export function flopsOf(c: Case): { input: number; recurrent: number; all: numbe
     return { input: all, recurrent: 0, all };
   }
   const rows = rowsOf(c);
+  const sums = GATES[c.cell] * c.hiddenSize;
   let [input, recurrent] = [0, 0];
   for (const { inputs, directions } of layerSizes(c)) {
-    input += directions * 2 * rows * 3 * c.hiddenSize * inputs;
-    if (c.kind !== 'dense') recurrent += directions * 2 * rows * 3 * c.hiddenSize * c.hiddenSize;
+    input += directions * 2 * rows * sums * inputs;
+    if (c.kind !== 'dense') recurrent += directions * 2 * rows * sums * c.hiddenSize;
   }
   return { input, recurrent, all: input + recurrent };
 }

@@ -1,14 +1,14 @@
 import type { Case } from './cases.ts';
 
-/** Weights of one direction of a layer: rows in gate order z, r, n, output-major. */
+/** Weights of one direction of a layer: rows in gate order z, r, n, or i, f, g, o, or an RNN's one (G gates), output-major. */
 export interface Weights {
-  /** (3H, I) */
+  /** (G H, I) */
   input: Float32Array;
-  /** (3H, H) */
+  /** (G H, H) */
   recurrent: Float32Array;
-  /** (3H) */
+  /** (G H) */
   bias: Float32Array;
-  /** (H): the candidate's, with `resetAfter` only. */
+  /** (H): a GRU's candidate's, with `resetAfter` only. */
   recurrentBias: Float32Array | undefined;
 }
 

@@ -130,7 +130,7 @@ export function targetTable(records: BenchRecord[]): Table {
     head: ['target', 'limit', 'measured', 'verdict', 'where it misses'],
     rows: judge(records).map(({ target, worst, met, missed, note }) => [
       target.what,
-      `${target.sense === 'at least' ? '>=' : '<='} ${amount(target, target.limit)}`,
+      target.limit === undefined ? '' : `${target.sense === 'at least' ? '>=' : '<='} ${amount(target, target.limit)}`,
       worst ? amount(target, worst.value) : '-',
       met === undefined ? note : met ? 'pass' : 'MISS',
       met === false ? list(target, missed) : '',

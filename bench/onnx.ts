@@ -1,7 +1,8 @@
 import protobuf from 'protobufjs';
+import { GATES } from './cases.ts';
 import type { Task } from './engine.ts';
 
-/** The part of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto that a GRU needs. */
+/** The part of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto that a recurrent operator needs. */
 const { root } = protobuf.parse(`
   syntax = "proto2";
   message ModelProto { optional int64 ir_version = 1; optional GraphProto graph = 7; repeated OperatorSetId opset_import = 8; }
@@ -44,38 +45,50 @@ function concat(arrays: Float32Array[]): Float32Array {
   return all;
 }
 
+/** Blocks of rows from the order of ours (z, r, n; i, f, g, o) to the operator's (z, r, h; i, o, f, c). */
+const ORDER = { gru: [0, 1, 2], lstm: [0, 3, 1, 2], rnn: [0] };
+
 /**
  * The task as the bytes of an ONNX model: x (steps, batch, inputSize) and h0 to y (steps, batch, directions * hiddenSize)
- * and the final state. As PyTorch exports it: each GRU operator's (steps, directions, batch, hiddenSize) is transposed and
+ * and the final state. As PyTorch exports it: each operator's (steps, directions, batch, hiddenSize) is transposed and
  * reshaped, where there are two directions or layers to join.
  */
 export function onnxModel({ case: c, layers, h0 }: Task): Uint8Array {
-  const { hiddenSize: H, batch, resetAfter } = c;
+  const { hiddenSize: H, batch, cell, resetAfter } = c;
+  const G = GATES[cell];
   const steps = c.kind === 'step' ? 1 : c.steps;
   const initializer: ReturnType<typeof tensor>[] = [];
   const node: object[] = [];
   const takesState = c.kind === 'step' || h0 !== undefined;
+  const ordered = (data: Float32Array) => {
+    const block = data.length / G;
+    return concat(ORDER[cell].map((gate) => data.subarray(gate * block, (gate + 1) * block)));
+  };
   let from = 'x';
   layers.forEach((layer, l) => {
     const D = layer.length;
     const [W, R, B] = [`W${l}`, `R${l}`, `B${l}`];
-    const inputs = layer[0]!.input.length / (3 * H);
-    const recurrentBias = layer.map((w) => concat([new Float32Array(2 * H), w.recurrentBias ?? new Float32Array(H)]));
+    const inputs = layer[0]!.input.length / (G * H);
+    const recurrentBias = layer.map(({ recurrentBias }) => {
+      const all = new Float32Array(G * H);
+      if (recurrentBias) all.set(recurrentBias, 2 * H);
+      return all;
+    });
     initializer.push(
-      tensor(W, [D, 3 * H, inputs], concat(layer.map((w) => w.input))),
-      tensor(R, [D, 3 * H, H], concat(layer.map((w) => w.recurrent))),
-      tensor(B, [D, 6 * H], concat(layer.flatMap((w, d) => [w.bias, recurrentBias[d]!]))),
+      tensor(W, [D, G * H, inputs], concat(layer.map((w) => ordered(w.input)))),
+      tensor(R, [D, G * H, H], concat(layer.map((w) => ordered(w.recurrent)))),
+      tensor(B, [D, 2 * G * H], concat(layer.flatMap((w, d) => [ordered(w.bias), recurrentBias[d]!]))),
     );
     const joins = layers.length > 1 || D > 1;
     const isLast = l === layers.length - 1;
     const y = isLast ? 'y' : `y${l}`;
     node.push({
-      opType: 'GRU',
+      opType: cell.toUpperCase(),
       input: [from, W, R, B, '', ...(takesState ? ['h0'] : [])],
-      output: [joins ? `gru${l}` : y, ...(isLast ? ['state'] : [])],
+      output: [joins ? `rows${l}` : y, ...(isLast ? ['state'] : [])],
       attribute: [
         int('hidden_size', H),
-        int('linear_before_reset', Number(resetAfter)),
+        ...(cell === 'gru' ? [int('linear_before_reset', Number(resetAfter))] : []),
         ...(D === 2
           ? [{ name: 'direction', s: new TextEncoder().encode('bidirectional'), type: ATTRIBUTE.string }]
           : []),
@@ -84,8 +97,8 @@ export function onnxModel({ case: c, layers, h0 }: Task): Uint8Array {
     if (joins) {
       initializer.push(tensor(`shape${l}`, [3], BigInt64Array.of(0n, 0n, -1n)));
       const attribute = [{ name: 'perm', ints: [0, 2, 1, 3], type: ATTRIBUTE.ints }];
-      node.push({ opType: 'Transpose', input: [`gru${l}`], output: [`rows${l}`], attribute });
-      node.push({ opType: 'Reshape', input: [`rows${l}`, `shape${l}`], output: [y] });
+      node.push({ opType: 'Transpose', input: [`rows${l}`], output: [`joined${l}`], attribute });
+      node.push({ opType: 'Reshape', input: [`joined${l}`, `shape${l}`], output: [y] });
     }
     from = y;
   });
@@ -93,7 +106,7 @@ export function onnxModel({ case: c, layers, h0 }: Task): Uint8Array {
   const joined = layers.length > 1 || D > 1;
   const model = root.lookupType('ModelProto');
   const graph = {
-    name: 'gru',
+    name: cell,
     node,
     initializer,
     input: [value('x', [steps, batch, c.inputSize]), ...(takesState ? [value('h0', [D, batch, H])] : [])],

@@ -8,7 +8,7 @@ interface Ort {
   InferenceSession: { create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
 }
 
-/** ONNX Runtime's GRU operator, one thread. */
+/** ONNX Runtime's recurrent operators, one thread. */
 export function ortEngine(
   load: () => Promise<Ort>,
   options: InferenceSession.SessionOptions,

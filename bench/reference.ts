@@ -1,3 +1,4 @@
+import { type Case, GATES } from './cases.ts';
 import type { Task, Weights } from './engine.ts';
 
 /**
@@ -29,14 +30,53 @@ function multiply(matrix: Float64Array, bias: Float64Array, x: Float64Array, at:
   }
 }
 
-/**
- * One direction over one sequence: the equations of {@link GruSpec}, written into `out` at `offset + t * stride`.
- *
- *     z, r = sigmoid(W x + b + R h)
- *     n = tanh(Wn x + bn + r * (Rn h + rb))  or  tanh(Wn x + bn + Rn (r * h))
- *     h' = z * h + (1 - z) * n
- */
+/** Gives the new hidden values in `h`, and an LSTM's cell state in `c`, from the sums W x + b and R h of all gates. */
+type Cell = (gx: Float64Array, gh: Float64Array, h: Float64Array, c: Float64Array, weights: Double) => void;
+
+/** The equations that GruSpec, LstmSpec and RnnSpec give, in float64. */
+const CELLS: Record<Case['cell'], Cell> = {
+  /**
+   *     z, r = sigmoid(W x + b + R h)
+   *     n = tanh(Wn x + bn + r * (Rn h + rb))  or  tanh(Wn x + bn + Rn (r * h))
+   *     h' = z * h + (1 - z) * n
+   */
+  gru(gx, gh, h, _, { recurrent, recurrentBias }) {
+    const H = h.length;
+    const n = new Float64Array(H);
+    const r = (u: number) => sigmoid(gx[H + u]! + gh[H + u]!);
+    if (recurrentBias) {
+      for (let u = 0; u < H; u++) n[u] = gx[2 * H + u]! + r(u) * (gh[2 * H + u]! + recurrentBias[u]!);
+    } else {
+      const q = h.map((value, u) => r(u) * value);
+      multiply(recurrent.subarray(2 * H * H), gx.subarray(2 * H), q, 0, H, n);
+    }
+    for (let u = 0; u < H; u++) {
+      const z = sigmoid(gx[u]! + gh[u]!);
+      h[u] = z * h[u]! + (1 - z) * Math.tanh(n[u]!);
+    }
+  },
+  /**
+   *     i, f, o = sigmoid(W x + b + R h);  g = tanh(Wg x + bg + Rg h)
+   *     c' = f * c + i * g
+   *     h' = o * tanh(c')
+   */
+  lstm(gx, gh, h, c) {
+    const H = h.length;
+    for (let u = 0; u < H; u++) {
+      const sum = (gate: number) => gx[gate * H + u]! + gh[gate * H + u]!;
+      c[u] = sigmoid(sum(1)) * c[u]! + sigmoid(sum(0)) * Math.tanh(sum(2));
+      h[u] = sigmoid(sum(3)) * Math.tanh(c[u]!);
+    }
+  },
+  /** h' = tanh(W x + b + R h) */
+  rnn(gx, gh, h) {
+    for (let u = 0; u < h.length; u++) h[u] = Math.tanh(gx[u]! + gh[u]!);
+  },
+};
+
+/** One direction over one sequence, written into `out` at `offset + t * stride`. */
 function direction(
+  cell: Cell,
   weights: Double,
   steps: number,
   x: Float64Array,
@@ -47,25 +87,15 @@ function direction(
   offset: number,
 ) {
   const H = h.length;
-  const I = weights.input.length / (3 * H);
-  const none = new Float64Array(3 * H);
-  const recurrentN = weights.recurrent.subarray(2 * H * H);
-  const [gx, gh, n, q] = [new Float64Array(3 * H), new Float64Array(3 * H), new Float64Array(H), new Float64Array(H)];
+  const sums = weights.bias.length;
+  const I = weights.input.length / sums;
+  const none = new Float64Array(sums);
+  const [gx, gh, c] = [new Float64Array(sums), new Float64Array(sums), new Float64Array(H)];
   for (let s = 0; s < steps; s++) {
     const t = reverse ? steps - 1 - s : s;
     multiply(weights.input, weights.bias, x, t * I, I, gx);
     multiply(weights.recurrent, none, h, 0, H, gh);
-    const r = (u: number) => sigmoid(gx[H + u]! + gh[H + u]!);
-    if (weights.recurrentBias) {
-      for (let u = 0; u < H; u++) n[u] = gx[2 * H + u]! + r(u) * (gh[2 * H + u]! + weights.recurrentBias[u]!);
-    } else {
-      for (let u = 0; u < H; u++) q[u] = r(u) * h[u]!;
-      multiply(recurrentN, gx.subarray(2 * H), q, 0, H, n);
-    }
-    for (let u = 0; u < H; u++) {
-      const z = sigmoid(gx[u]! + gh[u]!);
-      h[u] = z * h[u]! + (1 - z) * Math.tanh(n[u]!);
-    }
+    cell(gx, gh, h, c, weights);
     out.set(h, offset + t * stride);
   }
 }
@@ -85,12 +115,12 @@ const double = ({ input, recurrent, bias, recurrentBias }: Weights): Double => (
 });
 
 /** The right output in float64, (batch, steps, directions * hiddenSize); of a `dense` case the sums of all gates. */
-export function reference({ case: { kind, hiddenSize: H, steps, batch }, layers, x, h0 }: Task): Float64Array {
+export function reference({ case: { kind, cell, hiddenSize: H, steps, batch }, layers, x, h0 }: Task): Float64Array {
   let value = Float64Array.from(x);
   for (const layer of layers) {
     const all = layer.map(double);
     const rowIn = value.length / batch / steps;
-    const rowOut = kind === 'dense' ? 3 * H : all.length * H;
+    const rowOut = kind === 'dense' ? GATES[cell] * H : all.length * H;
     const out = new Float64Array(batch * steps * rowOut);
     for (let b = 0; b < batch; b++) {
       const sequence = value.subarray(b * steps * rowIn, (b + 1) * steps * rowIn);
@@ -110,7 +140,7 @@ export function reference({ case: { kind, hiddenSize: H, steps, batch }, layers,
           return;
         }
         const h = h0 ? Float64Array.from(h0.subarray(b * H, (b + 1) * H)) : new Float64Array(H);
-        direction(weights, steps, sequence, h, d === 1, out, rowOut, base + d * H);
+        direction(CELLS[cell], weights, steps, sequence, h, d === 1, out, rowOut, base + d * H);
       });
     }
     value = out;

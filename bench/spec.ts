@@ -1,14 +1,15 @@
-import type { GruSpec, GruWeights, LayerSpec, ModelSpec } from '../ts/spec/spec.ts';
+import type { GruWeights, LayerSpec, ModelSpec } from '../ts/spec/spec.ts';
+import { GATES } from './cases.ts';
 import type { Task } from './engine.ts';
 
 /** The task as a model of ours. */
 export function specOf({ case: c, layers }: Task): ModelSpec {
-  const { inputSize, hiddenSize, resetAfter } = c;
+  const { inputSize, hiddenSize, cell, resetAfter } = c;
   const x: ModelSpec['inputs'] = [{ name: 'x', dtype: 'float32', size: inputSize }];
   if (c.kind === 'dense') {
     const { input: kernel, bias } = layers[0]![0]!;
-    const weights = { kernel, bias };
-    return { inputs: x, layers: [{ name: 'dense', type: 'dense', inputSize, outputSize: 3 * hiddenSize, weights }] };
+    const outputSize = GATES[cell] * hiddenSize;
+    return { inputs: x, layers: [{ name: 'dense', type: 'dense', inputSize, outputSize, weights: { kernel, bias } }] };
   }
   return {
     inputs: x,
@@ -21,16 +22,14 @@ export function specOf({ case: c, layers }: Task): ModelSpec {
         weights[`${direction}.bias`] = w.bias;
         if (w.recurrentBias) weights[`${direction}.recurrentBias`] = w.recurrentBias;
       });
-      const layer: GruSpec = {
-        name: `gru${i}`,
-        type: 'gru',
+      const layer = {
+        name: `${cell}${i}`,
         inputSize: i === 0 ? inputSize : layers[i - 1]!.length * hiddenSize,
         hiddenSize,
-        resetAfter,
-        direction: directions.length === 2 ? 'bidirectional' : 'forward',
+        direction: directions.length === 2 ? ('bidirectional' as const) : ('forward' as const),
         weights,
       };
-      return layer;
+      return cell === 'gru' ? { ...layer, type: cell, resetAfter } : { ...layer, type: cell };
     }),
   };
 }

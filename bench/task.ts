@@ -1,4 +1,4 @@
-import { layerSizes, type Case } from './cases.ts';
+import { GATES, layerSizes, type Case } from './cases.ts';
 import type { Task, Weights } from './engine.ts';
 
 /** Reproducible numbers in [-scale, scale): mulberry32. */
@@ -14,14 +14,15 @@ function floats(length: number, scale: number, seed: number): Float32Array {
 
 /** Weights uniform in +-1/sqrt(H), as PyTorch starts them; inputs in +-1. The same in every process. */
 export function makeTask(c: Case): Task {
-  const { inputSize, hiddenSize: H, steps, batch, resetAfter, h0 } = c;
+  const { inputSize, hiddenSize: H, steps, batch, cell, resetAfter, h0 } = c;
+  const sums = GATES[cell] * H;
   const scale = 1 / Math.sqrt(H);
   let seed = 1;
   const layers = layerSizes(c).map(({ inputs, directions }) =>
     Array.from({ length: directions }, (): Weights => ({
-      input: floats(3 * H * inputs, scale, seed++),
-      recurrent: floats(3 * H * H, scale, seed++),
-      bias: floats(3 * H, scale, seed++),
+      input: floats(sums * inputs, scale, seed++),
+      recurrent: floats(sums * H, scale, seed++),
+      bias: floats(sums, scale, seed++),
       recurrentBias: resetAfter ? floats(H, scale, seed++) : undefined,
     })),
   );

@@ -39,21 +39,31 @@ const median = (list: number[]) => [...list].sort((a, b) => a - b)[list.length >
 /** Milliseconds a call. */
 function time(runner: Runner, x: Float32Array, calls: number): number {
   const start = performance.now();
-  for (let i = 0; i < calls; i++) runner.run(x);
+  for (let i = 0; i < calls; i++) void runner.run(x);
   return (performance.now() - start) / calls;
 }
 
-async function measure(c: Case, libraries: (typeof GruWasm)[]): Promise<number> {
+/** A build of ours, and its folder. */
+interface Build {
+  folder: string;
+  library: typeof GruWasm;
+}
+
+async function measure(c: Case, builds: Build[]): Promise<number> {
   const task = makeTask(c);
   const backend = values.backend === 'js' ? 'js' : 'wasm-relaxed';
   const runners: Runner[] = [];
-  for (const library of libraries) {
+  for (const { folder, library } of builds) {
     const engine = gruWasm(backend, backend, () => Promise.resolve(library));
     await engine.load();
-    runners.push(await engine.prepare(task));
+    try {
+      runners.push(await engine.prepare(task));
+    } catch (error) {
+      throw new Error(`${c.name}: the build in ${folder} runs no such ${c.cell}`, { cause: error });
+    }
   }
   const x = c.kind === 'step' ? task.x.subarray(0, c.inputSize) : task.x;
-  const outputs = await Promise.all(runners.map(async ({ run }) => Buffer.from((await run(x)).slice().buffer)));
+  const outputs = await Promise.all(runners.map(async (runner) => Buffer.from((await runner.run(x)).slice().buffer)));
   if (!outputs[0]!.equals(outputs[1]!)) throw new Error(`${c.name}: the builds give different bits`);
 
   const [before, after] = runners as [Runner, Runner];
@@ -77,10 +87,13 @@ async function measure(c: Case, libraries: (typeof GruWasm)[]): Promise<number> 
 }
 
 if (values.child) {
-  const libraries = (await Promise.all(
-    positionals.map((folder) => import(pathToFileURL(resolve(folder, 'dist', 'index.js')).href)),
-  )) as (typeof GruWasm)[];
-  for (const c of cases) console.log(JSON.stringify([c.name, await measure(c, libraries)]));
+  const builds = await Promise.all(
+    positionals.map(async (folder): Promise<Build> => {
+      const library = (await import(pathToFileURL(resolve(folder, 'dist', 'index.js')).href)) as typeof GruWasm;
+      return { folder, library };
+    }),
+  );
+  for (const c of cases) console.log(JSON.stringify([c.name, await measure(c, builds)]));
 } else {
   if (positionals.length !== 2) throw new Error('two folders are needed: before and after');
   const ratios = new Map<string, number[]>(cases.map(({ name }) => [name, []]));

@@ -7,7 +7,7 @@ import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const HELP = `npm run bench [-- options]
 
-Sets all up, measures, prints tables and the targets of issue 4. A whole run (about 15 minutes) also leaves a record in
+Sets all up, measures, prints tables and targets. A whole run (about 15 minutes) also leaves a record in
 bench/records: JSON, a Markdown page and its chart.
 
   --quick              fewer cases and rounds, slow engines left out: under two minutes

@@ -1,5 +1,5 @@
 import { readAsset } from '../assets.ts';
-import { type Case, CEILING_PASSES, flopsOf, layerSizes, loadPasses } from '../cases.ts';
+import { type Case, CEILING_PASSES, flopsOf, GATES, layerSizes, loadPasses } from '../cases.ts';
 import { type Engine, LeftOut, type Runner } from '../engine.ts';
 import { fastestTile, type Loops } from '../loops.ts';
 
@@ -49,7 +49,7 @@ function runner(loops: Loops, c: Case): Runner {
   const passes = Math.max(1, Math.round(columns / 128));
   const k = Math.max(1, Math.round(columns / passes));
   const steps = c.kind === 'step' ? 1 : c.steps;
-  const bytes = 256 * Math.ceil((3 * c.hiddenSize * c.hiddenSize * 4) / 256);
+  const bytes = 256 * Math.ceil((GATES[c.cell] * c.hiddenSize * c.hiddenSize * 4) / 256);
   const count = isLoadBound ? layerSizes(c).reduce((n, { directions }) => n + directions, 0) : 0;
   const matrices = Array.from({ length: count }, () => loops.buffer(bytes));
   return {

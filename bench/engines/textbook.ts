@@ -7,7 +7,7 @@ export const textbook: Engine = {
   name: 'textbook',
   hosts: ['node', 'page'],
   takes: (c) => {
-    if (!isWholeRun(c) || c.kind === 'cold') return false;
+    if (!isWholeRun(c) || c.kind === 'cold' || c.cell !== 'gru') return false;
     const work = 12 * c.steps * c.batch * c.hiddenSize * c.hiddenSize;
     return work < 4 * GFLOP || 'one call takes many seconds';
   },

@@ -1,11 +1,12 @@
 import type * as TensorFlow from '@tensorflow/tfjs';
 import { onPage } from '../assets.ts';
+import { GATES } from '../cases.ts';
 import { type Engine, isWholeRun, type Runner, type Task, type Weights } from '../engine.ts';
 
 const DIST = 'node_modules/@tensorflow/tfjs-backend-wasm/dist';
 let tf: typeof TensorFlow;
 
-/** TensorFlow.js: its GRU layer on its wasm backend, one thread. */
+/** TensorFlow.js: its recurrent layers on its wasm backend, one thread. */
 export const tfjsWasm: Engine = {
   name: 'tfjs-wasm',
   hosts: ['node', 'page'],
@@ -31,6 +32,8 @@ const transposed = (data: Float32Array, rows: number) =>
 
 function prepare({ case: c, layers, h0 }: Task): Runner {
   const { hiddenSize: units, batch } = c;
+  const sums = GATES[c.cell] * units;
+  const recurrent = { gru: tf.layers.gru, lstm: tf.layers.lstm, rnn: tf.layers.simpleRNN }[c.cell];
   const steps = c.kind === 'step' ? 1 : c.steps;
   const x = tf.input({ batchShape: [batch, steps, c.inputSize] });
   const state = c.kind === 'step' || h0 ? tf.input({ batchShape: [batch, units] }) : undefined;
@@ -39,16 +42,14 @@ function prepare({ case: c, layers, h0 }: Task): Runner {
     returnSequences: true,
     recurrentActivation: 'sigmoid',
     returnState: c.kind === 'step',
+    // The default, orthogonal, takes minutes at H = 1024 for weights that are then replaced. A cold start has it, as a user's has.
+    ...(c.kind === 'cold' ? {} : { recurrentInitializer: 'zeros' as const }),
   } as const;
-  const weightsOf = (w: Weights) => [
-    transposed(w.input, 3 * units),
-    transposed(w.recurrent, 3 * units),
-    tf.tensor1d(w.bias),
-  ];
+  const weightsOf = (w: Weights) => [transposed(w.input, sums), transposed(w.recurrent, sums), tf.tensor1d(w.bias)];
   let outputs: TensorFlow.SymbolicTensor | TensorFlow.SymbolicTensor[] = x;
   for (const directions of layers) {
-    const gru = tf.layers.gru(config);
-    const layer = directions.length === 2 ? tf.layers.bidirectional({ layer: gru, mergeMode: 'concat' }) : gru;
+    const one = recurrent(config);
+    const layer = directions.length === 2 ? tf.layers.bidirectional({ layer: one, mergeMode: 'concat' }) : one;
     outputs = layer.apply(outputs, state && { initialState: [state] }) as typeof outputs;
     layer.setWeights(directions.flatMap(weightsOf));
   }
