@@ -130,8 +130,8 @@ export class GruStream {
   }
 
   /**
-   * A copy of all hidden states: those of the gru layers in the model's order, (batch, hiddenSize) each. Assigning copies in;
-   * values below the smallest normal float32 become zero.
+   * A copy of all states in the order of `model.states` (an lstm's hidden state, then its cell state), (batch, hiddenSize) each.
+   * Assigning copies in; values below the smallest normal float32 become zero.
    *
    * @throws GruError `shape_mismatch`, `dtype_mismatch` on assigning; `disposed`.
    */

@@ -109,7 +109,7 @@ export class GruStreams {
     return targets;
   }
 
-  /** A copy of one sequence's hidden states: those of the gru layers in the model's order. @throws GruError. */
+  /** A copy of one sequence's states, in the order of `model.states`. @throws GruError. */
   hiddenState(index: number): Float32Array {
     const all = new Float32Array(this.hiddenLength());
     this.eachState(index, all, (state, i, part) => {
@@ -118,7 +118,7 @@ export class GruStreams {
     return all;
   }
 
-  /** Sets one sequence's hidden states. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
+  /** Sets one sequence's states. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
   setHiddenState(index: number, all: Float32Array): void {
     this.alive();
     if (!isFloats(all) || lengthOf(all, 'hidden state') !== this.hiddenLength()) {

@@ -27,7 +27,7 @@ pub struct Kind {
     /// Makes one.
     pub build: Build,
     /// Names of its parameters and their numbers of words, for tests. (A binary would hold them all.)
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub params: fn() -> Vec<(&'static str, usize)>,
 }
 
@@ -35,7 +35,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
     Kind {
         name,
         build,
-        #[cfg(not(target_family = "wasm"))]
+        #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
         params: params::describe::<P>,
     }
 }
