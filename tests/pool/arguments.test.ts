@@ -221,7 +221,7 @@ describe("the caller's code that runs while pool.run reads its arguments", () =>
       structuredClone(buffer, { transfer: [buffer] }),
     );
     const error = await outcome(() => own.run(input, { initialStates }));
-    expect(error).toMatchObject({ code: 'shape_mismatch', message: expect.stringMatching(/'both'/) as string });
+    expect(error).toMatchObject({ code: 'dtype_mismatch', message: expect.stringMatching(/'both'/) as string });
     await own.close();
   });
 
