@@ -6,24 +6,24 @@
 pub mod gru;
 pub mod lstm;
 mod output;
+mod projection;
 pub mod rnn;
 mod step;
 
 use super::params::{Direction, params};
 use super::{Built, Combine, Io, Layer, Shape, Workspace, input_shape, optional_tensor, tensor};
-use crate::buffer::{Buffer, PADDING, product};
+use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, filled, filled_with};
 use crate::kernels::activation::{Constants, flush};
 use crate::kernels::matmul::MAX_VECTORS;
-use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{GROUP, Layout, Order, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ops::Range;
 use output::Output;
+use projection::{Form, Projection, pack};
 use step::{Step, TOGETHER};
 
 params! {
@@ -51,23 +51,6 @@ params! {
         clip: f32 = f32::INFINITY,
     }
 }
-
-/// What the driver has to know of a cell.
-struct Form {
-    /// Gates, in the order of their rows in the tensors.
-    gates: usize,
-    /// Where each group of gates ends whose sums are computed together.
-    groups: &'static [usize],
-    /// Slots of its state in each direction: the hidden values, then others as wide.
-    slots: usize,
-    /// Tensors of a direction: input, recurrent, bias, then what is the cell's own.
-    tensors: usize,
-    /// Rows as wide as hidden that a step needs for each sequence.
-    rows: usize,
-}
-
-/// Most gates of a cell.
-const MAX_GATES: usize = 4;
 
 /// The recurrent part of one direction.
 trait Cell {
@@ -101,74 +84,8 @@ struct OneWay {
     cell: Box<dyn Cell>,
 }
 
-/// The weights of the input, and the bias that starts its sums, by group of gates.
-struct Projection {
-    parts: Vec<(PackedMatrix, Buffer)>,
-    /// Numbers in a row of the input projection.
-    columns: usize,
-}
-
 /// Buffers of a workspace, by their place in `scratch`; the cell's own follow.
 const PROJECTED: usize = 0;
-
-/// Packs a group of gates of a tensor of `form.gates * units` rows.
-fn pack(tensor: &[f32], form: &Form, group: Range<usize>, units: usize, k: usize) -> Result<PackedMatrix> {
-    let mut gates: [&[f32]; MAX_GATES] = [&[]; MAX_GATES];
-    let size = tensor.len() / form.gates;
-    for (into, gate) in gates.iter_mut().zip(group.clone()) {
-        *into = tensor.row(gate, size);
-    }
-    PackedMatrix::pack(gates.at(..group.len()), units, k)
-}
-
-impl Form {
-    /// The groups of gates.
-    fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let mut start = 0;
-        self.groups.iter().map(move |&end| core::mem::replace(&mut start, end)..end)
-    }
-}
-
-impl Projection {
-    fn new(tensors: &[Option<&[f32]>], sizes: &Sizes, form: &Form) -> Result<Self> {
-        let (k, units) = (sizes.input_size, sizes.hidden_size);
-        let input = tensor(tensors, 0, product(&[form.gates, units, k])?)?;
-        let bias = optional_tensor(tensors, 2, form.gates * units)?;
-        let mut projection = Projection { parts: Vec::new(), columns: 0 };
-        projection.parts.try_reserve_exact(form.groups.len())?;
-        for group in form.groups() {
-            let matrix = pack(input, form, group.clone(), units, k)?;
-            let mut gates = [None; MAX_GATES];
-            for (into, gate) in gates.iter_mut().zip(group.clone()) {
-                *into = bias.map(|bias| bias.row(gate, units));
-            }
-            let bias = matrix.pack_row(gates.at(..group.len()))?;
-            projection.columns += bias.len();
-            projection.parts.push((matrix, bias));
-        }
-        Ok(projection)
-    }
-
-    fn bytes(&self) -> usize {
-        self.parts.iter().map(|(matrix, bias)| matrix.bytes() + bias.bytes()).sum()
-    }
-
-    /// The input projection, with biases, of the given rows of `x`.
-    ///
-    /// # Safety
-    /// `x` holds each of `rows` as `input_size` numbers and the padding behind the last one; `out` holds `columns` numbers for each.
-    unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
-        debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
-        debug_assert!(rows.len() * self.columns <= out.len());
-        let x = Rows { base: x.as_ptr(), stride: input_size, rows };
-        let mut column = 0;
-        for (matrix, bias) in &self.parts {
-            // SAFETY: the caller's promise.
-            unsafe { matrix.multiply(x, bias, out.at_mut(column..), self.columns) };
-            column += bias.len();
-        }
-    }
-}
 
 /// Builds a layer of a cell that `cell` makes of the tensors of a direction. Inputs: a sequence; a mask; initial states, each slot of
 /// all directions before the next one. Ports: the sequence of hidden values; the last ones; final states in the same order.

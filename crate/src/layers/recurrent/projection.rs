@@ -1,0 +1,95 @@
+//! What the driver packs for every cell: the weights of the input, by group of gates.
+
+use super::Sizes;
+use crate::buffer::{Buffer, PADDING, product};
+use crate::checked::Checked;
+use crate::error::Result;
+use crate::layers::{optional_tensor, tensor};
+use crate::pack::{PackedMatrix, Rows};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// What the driver has to know of a cell.
+pub struct Form {
+    /// Gates, in the order of their rows in the tensors.
+    pub gates: usize,
+    /// Where each group of gates ends whose sums are computed together.
+    pub groups: &'static [usize],
+    /// Slots of its state in each direction: the hidden values, then others as wide.
+    pub slots: usize,
+    /// Tensors of a direction: input, recurrent, bias, then what is the cell's own.
+    pub tensors: usize,
+    /// Rows as wide as hidden that a step needs for each sequence.
+    pub rows: usize,
+}
+
+/// Most gates of a cell.
+const MAX_GATES: usize = 4;
+
+impl Form {
+    /// The groups of gates.
+    fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let mut start = 0;
+        self.groups.iter().map(move |&end| core::mem::replace(&mut start, end)..end)
+    }
+}
+
+/// Packs a group of gates of a tensor of `form.gates * units` rows.
+pub fn pack(tensor: &[f32], form: &Form, group: Range<usize>, units: usize, k: usize) -> Result<PackedMatrix> {
+    let mut gates: [&[f32]; MAX_GATES] = [&[]; MAX_GATES];
+    let size = tensor.len() / form.gates;
+    for (into, gate) in gates.iter_mut().zip(group.clone()) {
+        *into = tensor.row(gate, size);
+    }
+    PackedMatrix::pack(gates.at(..group.len()), units, k)
+}
+
+/// The weights of the input, and the bias that starts its sums, by group of gates.
+pub struct Projection {
+    parts: Vec<(PackedMatrix, Buffer)>,
+    /// Numbers in a row of the input projection.
+    pub columns: usize,
+}
+
+impl Projection {
+    /// Packs the tensors of a direction: input (gates * H, I) and bias (gates * H), the first and the third.
+    pub fn new(tensors: &[Option<&[f32]>], sizes: &Sizes, form: &Form) -> Result<Self> {
+        let (k, units) = (sizes.input_size, sizes.hidden_size);
+        let input = tensor(tensors, 0, product(&[form.gates, units, k])?)?;
+        let bias = optional_tensor(tensors, 2, form.gates * units)?;
+        let mut projection = Projection { parts: Vec::new(), columns: 0 };
+        projection.parts.try_reserve_exact(form.groups.len())?;
+        for group in form.groups() {
+            let matrix = pack(input, form, group.clone(), units, k)?;
+            let mut gates = [None; MAX_GATES];
+            for (into, gate) in gates.iter_mut().zip(group.clone()) {
+                *into = bias.map(|bias| bias.row(gate, units));
+            }
+            let bias = matrix.pack_row(gates.at(..group.len()))?;
+            projection.columns += bias.len();
+            projection.parts.push((matrix, bias));
+        }
+        Ok(projection)
+    }
+
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|(matrix, bias)| matrix.bytes() + bias.bytes()).sum()
+    }
+
+    /// The input projection, with biases, of the given rows of `x`.
+    ///
+    /// # Safety
+    /// `x` holds each of `rows` as `input_size` numbers and the padding behind the last one; `out` holds `columns` numbers for each.
+    pub unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
+        debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
+        debug_assert!(rows.len() * self.columns <= out.len());
+        let x = Rows { base: x.as_ptr(), stride: input_size, rows };
+        let mut column = 0;
+        for (matrix, bias) in &self.parts {
+            // SAFETY: the caller's promise.
+            unsafe { matrix.multiply(x, bias, out.at_mut(column..), self.columns) };
+            column += bias.len();
+        }
+    }
+}
