@@ -5,18 +5,12 @@ class Amp extends AudioWorkletProcessor {
   constructor({ processorOptions: { core, spec } }) {
     super();
     this.stream = createModelSync(core, spec).createStream();
-    this.sample = new Float32Array(1);
     this.silence = new Float32Array(128);
   }
 
   process(inputs, outputs) {
-    const input = inputs[0][0] ?? this.silence;
-    const output = outputs[0][0];
-    for (let i = 0; i < output.length; i++) {
-      this.sample[0] = input[i];
-      this.stream.step(this.sample, this.sample);
-      output[i] = this.sample[0];
-    }
+    // The samples of a quantum are so many steps.
+    this.stream.run(inputs[0][0] ?? this.silence, outputs[0][0]);
     return true;
   }
 }

@@ -56,13 +56,10 @@ export async function compileForWorklet(options: WorkletOptions = {}): Promise<W
  *   constructor({ processorOptions: { core, spec } }) {
  *     super();
  *     this.stream = createModelSync(core, spec).createStream();
- *     this.x = new Float32Array(1);
+ *     this.silence = new Float32Array(128);
  *   }
  *   process([[input]], [[output]]) {
- *     for (let i = 0; i < output.length; i++) {
- *       this.x[0] = input ? input[i] : 0;
- *       output[i] = this.stream.step(this.x, this.x)[0];
- *     }
+ *     this.stream.run(input ?? this.silence, output); // a quantum: 128 steps
  *     return true;
  *   }
  * }
