@@ -37,8 +37,9 @@ class ModelProcessor extends AudioWorkletProcessor {
     const output = outputs[0]![0]!;
     const { stream } = this;
     if (!stream || !input) return true;
-    if (this.wasteful) output.forEach((_, i) => (output[i] = stream.step(Float32Array.of(input[i]!))[0]!));
-    else stream.run(input, output);
+    // Without closures: what they capture is allocated at each call.
+    if (!this.wasteful) stream.run(input, output);
+    else for (let i = 0; i < output.length; i++) output[i] = stream.step(Float32Array.of(input[i]!))[0]!;
     return true;
   }
 }
