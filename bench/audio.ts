@@ -55,7 +55,7 @@ const table = rows.map(({ host, backend, times, rendered }) => {
 });
 const text = `# A quantum of audio
 
-examples/audio: GRU of 16 hidden units and a dense layer, one sample a step, 128 samples a quantum, ${QUANTA} quanta after 2000
+examples/audio: GRU of 16 hidden units and a dense layer, one sample a step, the 128 samples of a quantum a block, ${QUANTA} quanta after 2000
 to warm up, in a thread with a clock (worklets have none); the last figure is the mean quantum of a real AudioWorkletProcessor
 in an OfflineAudioContext, everything around it included. Microseconds. A quantum at 48 kHz lasts ${micro(BUDGET)}; the
 target is p99.9 below a quarter of it, ${micro(BUDGET / 4)}. Maxima are other processes' turns.

@@ -9,8 +9,8 @@ class Amp extends AudioWorkletProcessor {
   }
 
   process(inputs, outputs) {
-    const input = inputs[0][0] ?? this.silence;
-    this.stream.run(input, outputs[0][0]);
+    // The samples of a quantum are so many steps.
+    this.stream.run(inputs[0][0] ?? this.silence, outputs[0][0]);
     return true;
   }
 }

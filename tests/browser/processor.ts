@@ -17,7 +17,6 @@ const ABSENT = ['TextDecoder', 'TextEncoder', 'atob', 'URL', 'performance', 'set
 class ModelProcessor extends AudioWorkletProcessor {
   private readonly stream: GruStream | undefined;
   private readonly wasteful: boolean;
-  private readonly sample = new Float32Array(1);
 
   constructor({ processorOptions }: ProcessorOptions) {
     super();
@@ -36,13 +35,11 @@ class ModelProcessor extends AudioWorkletProcessor {
   process(inputs: Float32Array[][], outputs: Float32Array[][]): boolean {
     const input = inputs[0]![0];
     const output = outputs[0]![0]!;
-    const { stream, sample } = this;
+    const { stream } = this;
     if (!stream || !input) return true;
-    for (let i = 0; i < output.length; i++) {
-      sample[0] = input[i]!;
-      if (this.wasteful) output[i] = stream.step(sample)[0]!;
-      else output[i] = stream.step(sample, sample)[0]!;
-    }
+    // Without closures: what they capture is allocated at each call.
+    if (!this.wasteful) stream.run(input, output);
+    else for (let i = 0; i < output.length; i++) output[i] = stream.step(Float32Array.of(input[i]!))[0]!;
     return true;
   }
 }

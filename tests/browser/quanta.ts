@@ -1,6 +1,6 @@
 /** What is used of a GruModel: of the sources' type or of the built package's. */
 interface Timed extends Disposable {
-  createStream(): { step(x: Float32Array, out: Float32Array): Float32Array };
+  createStream(): { run(block: Float32Array, out: Float32Array): Float32Array };
 }
 
 /** Samples of one call of an AudioWorkletProcessor. */
@@ -8,7 +8,7 @@ const QUANTUM = 128;
 const WARM_UP = 2000;
 
 /**
- * Milliseconds that each of `quanta` calls takes which do, sample by sample, what an AudioWorkletProcessor does. Worklets have
+ * Milliseconds that each of `quanta` calls takes which do what an AudioWorkletProcessor does. Worklets have
  * no clock: so this runs in a thread that has one.
  */
 export function timeQuanta(create: () => Timed, quanta: number): number[] {
@@ -16,13 +16,7 @@ export function timeQuanta(create: () => Timed, quanta: number): number[] {
   const stream = model.createStream();
   const input = Float32Array.from({ length: QUANTUM }, () => 2 * Math.random() - 1);
   const output = new Float32Array(QUANTUM);
-  const sample = new Float32Array(1);
-  const process = () => {
-    for (let i = 0; i < QUANTUM; i++) {
-      sample[0] = input[i]!;
-      output[i] = stream.step(sample, sample)[0]!;
-    }
-  };
+  const process = () => stream.run(input, output);
   for (let i = 0; i < WARM_UP; i++) process();
   return Array.from({ length: quanta }, () => {
     const start = performance.now();

@@ -59,7 +59,7 @@ export async function compileForWorklet(options: WorkletOptions = {}): Promise<W
  *     this.silence = new Float32Array(128);
  *   }
  *   process([[input]], [[output]]) {
- *     this.stream.run(input ?? this.silence, output);
+ *     this.stream.run(input ?? this.silence, output); // a quantum: 128 steps
  *     return true;
  *   }
  * }

@@ -33,7 +33,7 @@ export class StreamState implements Resource {
 }
 
 /**
- * `batch` sequences that arrive step by step. The hidden states live in the backend from one step to the next. Feeding the
+ * `batch` sequences that arrive step by step. The states live in the backend from one step to the next. Feeding the
  * steps of a sequence one by one gives the same bits as `model.run` on the whole of it.
  *
  * @example
@@ -84,7 +84,7 @@ export class GruStream {
    *   several inputs a record of these by name.
    * @param out Filled and returned; nothing is allocated then. May be `x` itself, or overlap it. Left out: a new array. (In the first
    *   milliseconds of a program that lets no timer fire, a step may also time kernels, for up to 0.5 ms.)
-   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the hidden states stay as they were), `disposed`.
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the states stay as they were), `disposed`.
    */
   step(x: StepInput, out?: Float32Array): Float32Array;
   /**
@@ -130,7 +130,7 @@ export class GruStream {
   }
 
   /**
-   * A copy of all states in the order of `model.states` (an lstm's hidden state, then its cell state), (batch, hiddenSize) each.
+   * A copy of all states in the order of `model.states`, (batch, size) each: an lstm layer's hidden state, then its cell state.
    * Assigning copies in; values below the smallest normal float32 become zero.
    *
    * @throws GruError `shape_mismatch`, `dtype_mismatch` on assigning; `disposed`.
@@ -158,7 +158,7 @@ export class GruStream {
     });
   }
 
-  /** All hidden states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
+  /** All states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
   snapshot(): Uint8Array {
     return encodeSnapshot(this.hiddenState, this.print(), slotNames(this.graph));
   }
@@ -172,7 +172,7 @@ export class GruStream {
     this.hiddenState = decodeSnapshot(bytes, this.print(), slotNames(this.graph), this.hiddenLength());
   }
 
-  /** Sets all hidden states to zero: the next step begins a sequence. @throws GruError `disposed`. */
+  /** Sets all states to zero: the next step begins a sequence. @throws GruError `disposed`. */
   reset(): void {
     this.alive().reset();
   }

@@ -11,7 +11,7 @@ import { describe, isArrayLike } from '../base/tensor.ts';
 import { isFloats } from '../base/typed-array.ts';
 
 /**
- * Many live sequences on one model, each fed when its data comes. A sequence costs the memory of its hidden states; whichever
+ * Many live sequences on one model, each fed when its data comes. A sequence costs the memory of its states; whichever
  * have data are stepped together, as fast as a batch of so many.
  *
  * @example
@@ -55,7 +55,7 @@ export class GruStreams {
    * @param x Rows of these sequences in the same order: (which.length, size) features, or (which.length) ids; for a model with
    *   several inputs a record of these by name.
    * @param out Filled and returned, (which.length, size).
-   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (all hidden states stay as they
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (all states stay as they
    *   were), `out_of_memory`, `disposed`.
    */
   stepMany(which: ArrayLike<number>, x: StepInput, out?: Float32Array): Float32Array;
@@ -109,7 +109,7 @@ export class GruStreams {
     return targets;
   }
 
-  /** A copy of one sequence's states, in the order of `model.states`. @throws GruError. */
+  /** A copy of one sequence's states in the order of `model.states`: an lstm layer's hidden state, then its cell state. @throws GruError. */
   hiddenState(index: number): Float32Array {
     const all = new Float32Array(this.hiddenLength());
     this.eachState(index, all, (state, i, part) => {
@@ -118,7 +118,7 @@ export class GruStreams {
     return all;
   }
 
-  /** Sets one sequence's states. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
+  /** Sets one sequence's states, as {@link hiddenState} gives them. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
   setHiddenState(index: number, all: Float32Array): void {
     this.alive();
     if (!isFloats(all) || lengthOf(all, 'hidden state') !== this.hiddenLength()) {
@@ -136,7 +136,7 @@ export class GruStreams {
     else this.setHiddenState(index, new Float32Array(this.hiddenLength()));
   }
 
-  /** One sequence's hidden states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
+  /** One sequence's states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
   snapshot(index: number): Uint8Array {
     return encodeSnapshot(this.hiddenState(index), this.print(), slotNames(this.graph));
   }

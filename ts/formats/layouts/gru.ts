@@ -16,7 +16,8 @@ export interface GruConfig extends RecurrentConfig {
 /** The arrays of a GRU, in the layout of Keras (the default), PyTorch or the textbook. */
 export type GruLayout = KerasWeights | PytorchWeights | TextbookGruWeights;
 
-const BUILDER: Builder<GruConfig> = {
+/** A function: a call at the top would stay in every bundle. */
+const builder = (): Builder<GruConfig> => ({
   maker: 'createGru',
   type: 'gru',
   check: (spec) => {
@@ -40,9 +41,9 @@ const BUILDER: Builder<GruConfig> = {
       return oneLayer<TextbookDirection, GruConfig>('textbook', GRU_GATES, fromTextbook)(weights, config);
     },
   },
-};
+});
 
 /** A spec with input `x`, output `y` and one gru layer, or a stack of them. @throws GruError as {@link recurrentSpec}. */
 export function gruSpec(config: GruConfig, weights: GruLayout): ModelSpec {
-  return recurrentSpec(BUILDER, config, weights);
+  return recurrentSpec(builder(), config, weights);
 }

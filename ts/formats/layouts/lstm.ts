@@ -15,7 +15,8 @@ export interface LstmConfig extends RecurrentConfig {
 /** The arrays of an LSTM, in the layout of Keras (the default), PyTorch or the textbook. */
 export type LstmLayout = KerasWeights | PytorchWeights | TextbookLstmWeights;
 
-const BUILDER: Builder<LstmConfig> = {
+/** A function: a call at the top would stay in every bundle. */
+const builder = (): Builder<LstmConfig> => ({
   maker: 'createLstm',
   type: 'lstm',
   check: (spec) => {
@@ -31,9 +32,9 @@ const BUILDER: Builder<LstmConfig> = {
       gatesFromTextbook(LSTM_GATES, weights, config, prefix),
     ),
   },
-};
+});
 
 /** A spec with input `x`, output `y` and one lstm layer, or a stack of them. @throws GruError as {@link recurrentSpec}. */
 export function lstmSpec(config: LstmConfig, weights: LstmLayout): ModelSpec {
-  return recurrentSpec(BUILDER, config, weights);
+  return recurrentSpec(builder(), config, weights);
 }

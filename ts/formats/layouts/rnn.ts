@@ -10,7 +10,8 @@ export type RnnConfig = RecurrentConfig;
 /** The arrays of a simple RNN, in the layout of Keras (the default) or PyTorch. */
 export type RnnLayout = KerasWeights | PytorchWeights;
 
-const BUILDER: Builder<RnnConfig> = {
+/** A function: a call at the top would stay in every bundle. */
+const builder = (): Builder<RnnConfig> => ({
   maker: 'createRnn',
   type: 'rnn',
   check: (spec) => {
@@ -23,9 +24,9 @@ const BUILDER: Builder<RnnConfig> = {
     ),
     pytorch: stateDict('rnn'),
   },
-};
+});
 
 /** A spec with input `x`, output `y` and one rnn layer, or a stack of them. @throws GruError as {@link recurrentSpec}. */
 export function rnnSpec(config: RnnConfig, weights: RnnLayout): ModelSpec {
-  return recurrentSpec(BUILDER, config, weights);
+  return recurrentSpec(builder(), config, weights);
 }
