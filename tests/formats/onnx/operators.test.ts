@@ -81,6 +81,7 @@ function evaluate(
     isInput: () => false,
     lengths: new Map(),
     fromEnd: undefined,
+    counted: undefined,
     conventions: new Set(),
     tensorData: (t) => readTensorData(t, new Map()),
     place: () => undefined,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Backend } from '../../../ts/backends/backend.ts';
+import { stepsOf } from '../../../ts/formats/onnx/binding.ts';
 import { bindInputs, bindOutput, type GraphBinding, readOnnx } from '../../../ts/formats/onnx.ts';
 import type { ImportContext, ImportedModel } from '../../../ts/formats/report.ts';
 import { parseSafetensors } from '../../../ts/io/safetensors.ts';
@@ -14,16 +15,17 @@ export function runGraph(backend: Backend, { spec, report }: ImportedModel, tens
   const run = bindInputs(binding, inputsOf(binding, tensors));
   const graph = resolveGraph(spec);
   const state = backend.compile(graph).createState(run.batch);
-  const lengths = run.lengths ?? Array<number>(run.batch).fill(run.steps);
-  state.setLengths([{ lengths }]);
-  for (const [i, { name, kind, dtype, size }] of graph.inputs.entries()) {
+  const lengthsOf = (axis: string) => run.lengths ?? Array<number>(run.batch).fill(stepsOf({ axis }, run));
+  state.setLengths(graph.axes.map((axis) => ({ lengths: lengthsOf(axis) })));
+  for (const [i, { name, kind, dtype, size, axis }] of graph.inputs.entries()) {
+    const lengths = lengthsOf(graph.axes[axis]!);
     const all = run.inputs[name]!.data;
     const into = dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i);
     // rows of ragged sequences follow each other without padding
     let to = 0;
     for (let b = 0; b < run.batch; b++) {
       const count = size * (kind === 'sequence' ? lengths[b]! : 1);
-      const from = b * size * (kind === 'sequence' ? run.steps : 1);
+      const from = b * size * (kind === 'sequence' ? stepsOf({ axis: graph.axes[axis]! }, run) : 1);
       into.set(all.subarray(from, from + count), to);
       to += count;
     }

@@ -24,6 +24,8 @@ export interface BoundTensor {
   /** For `states` of layers that have two: which. */
   slot?: 'hidden' | 'cell';
   kind: 'sequence' | 'vector';
+  /** The model's axis on which its steps lie, where the model has several. */
+  axis?: string;
   /** What the file stores for it, one value a feature: taken for each sequence where a run does not give the tensor. */
   fallback?: Float32Array;
 }
@@ -45,11 +47,20 @@ export interface BoundRun {
   /** By name of the model's inputs: rows, sequence after sequence. */
   inputs: Record<string, { data: Float32Array | Float64Array; shape: number[] }>;
   batch: number;
-  steps: number;
+  /** By axis of the model. */
+  steps: ReadonlyMap<string, number>;
   /** By name of the layer: (directions, batch, features), by slot where it has two. */
   initialStates: Record<string, BoundState | Partial<Record<'hidden' | 'cell', BoundState>>>;
   /** Lengths of the sequences, where the graph takes them. */
   lengths: number[] | undefined;
+}
+
+/** The axis of a model that has but one. */
+const ONLY_AXIS = 'time';
+
+/** How many steps a tensor has in a run. */
+export function stepsOf({ axis = ONLY_AXIS }: Pick<BoundTensor, 'axis'>, { steps }: Pick<BoundRun, 'steps'>): number {
+  return steps.get(axis) ?? 1;
 }
 
 /** For a tensor's axes: the size of each, and where (batch, step, feature) lies. */
@@ -87,7 +98,7 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
   const takes = `the graph takes ${[...names.keys()].map((name) => `'${name}'`).join(', ')}`;
   const stray = Object.keys(tensors).find((name) => !names.has(name));
   if (stray !== undefined) throw new GruError('invalid_argument', `there is no input '${stray}': ${takes}`);
-  const sizes: { batch?: number; time?: number } = {};
+  const sizes: Sizes = { batch: undefined, steps: new Map() };
   const given: { bound: BoundTensor; tensor: Given | undefined }[] = [];
   for (const bound of binding.inputs) {
     const value = bound.use !== 'unused' && Object.hasOwn(tensors, bound.name) ? tensors[bound.name] : undefined;
@@ -98,13 +109,14 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
     if (tensor) readSizes(bound, tensor, sizes);
     given.push({ bound, tensor });
   }
-  const { batch = 1, time: steps = 1 } = sizes;
+  const { batch = 1 } = sizes;
   checkBatch('runOnnx', batch);
   // the names are the file's: entries, as `record['__proto__'] = x` makes no property
   const inputs: [string, BoundRun['inputs'][string]][] = [];
   const initialStates = new Map<string, BoundRun['initialStates'][string]>();
   let lengths: number[] | undefined;
   for (const { bound, tensor } of given) {
+    const steps = stepsOf(bound, sizes);
     if (tensor && sizeOf(tensor.data) !== tensor.length) throw moved(`input '${bound.name}'`);
     if (bound.use === 'lengths') {
       lengths = checkLengths(bound.name, Array.from(tensor!.data), steps);
@@ -155,9 +167,15 @@ export function bindInputs(binding: GraphBinding, tensors: Record<string, Tensor
     inputs: Object.fromEntries(inputs),
     initialStates: Object.fromEntries(initialStates),
     batch,
-    steps,
+    steps: sizes.steps,
     lengths,
   };
+}
+
+interface Sizes {
+  batch: number | undefined;
+  /** By axis of the model. */
+  steps: Map<string, number>;
 }
 
 interface Given {
@@ -189,7 +207,7 @@ function readGiven({ name, dtype }: BoundTensor, value: unknown): Given {
   return { data: numbers, length, shape };
 }
 
-function readSizes(bound: BoundTensor, { length, shape }: Given, sizes: { batch?: number; time?: number }): void {
+function readSizes(bound: BoundTensor, { length, shape }: Given, sizes: Sizes): void {
   const expected = shapeText(bound.axes.map((axis) => axis.join(' x ') || '1'));
   const refuse = (why: string) =>
     new GruError(
@@ -207,8 +225,11 @@ function readSizes(bound: BoundTensor, { length, shape }: Given, sizes: { batch?
     // no data fill a shape of any size: 2^40 steps of no sequences
     if (length === 0 && size > MAX_BATCH)
       throw new GruError('out_of_memory', `input '${bound.name}': an empty tensor whose ${role} is ${size}`);
-    sizes[role] ??= size;
-    if (sizes[role] !== size) throw refuse(`: ${role} is ${sizes[role]} elsewhere`);
+    const on = bound.axis ?? ONLY_AXIS;
+    const known = (role === 'batch' ? sizes.batch : sizes.steps.get(on)) ?? size;
+    if (known !== size) throw refuse(`: ${role} is ${known} elsewhere`);
+    if (role === 'batch') sizes.batch = size;
+    else sizes.steps.set(on, size);
   }
 }
 
@@ -241,7 +262,8 @@ export function bindOutput(
   values: Record<string, Float32Array>,
   run: BoundRun,
 ): { data: Float32Array; shape: number[] } {
-  const { batch, steps, lengths } = run;
+  const { batch, lengths } = run;
+  const steps = stepsOf(bound, run);
   const at = layout(bound, { batch, time: steps });
   const count = product(at.shape);
   const data = allocate(count, `output '${bound.name}'`, () => new Float32Array(count));

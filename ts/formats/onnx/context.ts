@@ -38,6 +38,8 @@ export interface GraphContext {
   lengths: Map<string, number | undefined>;
   /** A step was picked from the end of a sequence, or sequences turned round: by this node. */
   fromEnd: string | undefined;
+  /** Steps were counted by the T of a Shape, in picking one or a range: by this node. */
+  counted: string | undefined;
   conventions: Set<string>;
   /** The values of a tensor of the file, read once. */
   tensorData(tensor: OnnxTensor): Constant;

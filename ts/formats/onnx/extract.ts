@@ -55,6 +55,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     isInput: ([segment], input) => segment !== undefined && bound[input]?.values[0] === segment.ref,
     lengths: new Map(),
     fromEnd: undefined,
+    counted: undefined,
     conventions: new Set(),
     tensorData: (tensor) => source.data(tensor),
     place: (constant, target) => {

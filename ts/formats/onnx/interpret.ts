@@ -1,4 +1,7 @@
 import { GruError } from '../../base/errors.ts';
+import { resolveGraph } from '../../spec/graph.ts';
+import { inferAxes } from '../../spec/infer-axes.ts';
+import type { ModelSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
 import { Attributes, nodeError, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
@@ -148,6 +151,7 @@ class Attempt {
       isInput: ([segment], input) => segment !== undefined && this.#bound[input]?.values[0] === segment.ref,
       lengths: new Map(),
       fromEnd: undefined,
+      counted: undefined,
       conventions: new Set(),
       tensorData: (tensor) => source.data(tensor),
       place: (constant, target) => {
@@ -160,7 +164,6 @@ class Attempt {
     for (const [index, input] of this.#roles.inputs.entries()) this.#addInput(index, input);
     for (const node of this.#nodes) this.#read(node);
     const lengths = this.#checkLengths();
-    this.#checkSizes();
     const results = new SpecOutputs(this.#builder);
     for (const name of outputs) {
       const value = this.#value(name);
@@ -171,16 +174,24 @@ class Attempt {
         );
       results.add(name, value, outputs.length);
     }
-    const spec = results.spec();
+    const spec = inferAxes(results.spec());
+    const { axes, inputs: read, outputs: given } = resolveGraph(spec);
+    if (axes.length > 1) this.#checkSeveral(spec, lengths);
+    const onAxis = (bound: BoundTensor): BoundTensor => {
+      const value = [...read, ...given].find(({ name }) => name === bound.values[0]);
+      return axes.length > 1 && bound.kind === 'sequence' && value ? { ...bound, axis: axes[value.axis]! } : bound;
+    };
     const used = new Set(spec.inputs.map(({ name }) => name));
     const isUsed = (name: string) => used.has(name);
     const names = new Set(this.#bound.map(({ name }) => name));
     const unused = this.#source.freeInputs().filter(({ name }) => !names.has(name));
     const inputs = this.#bound.map((bound, i) => ({
-      ...bound,
+      ...onAxis(bound),
       use:
         i === lengths ? ('lengths' as const) : bound.values.every(isUsed) ? ('values' as const) : ('unused' as const),
     }));
+    this.#checkSizes(inputs);
+    const outputTensors = results.bound.map(onAxis);
     const partly = inputs.find((bound) => bound.use === 'unused' && bound.values.some(isUsed));
     if (partly) throw new GruError('unsupported', `input '${partly.name}' of the graph is used in part`);
     const report: ImportReport = {
@@ -189,12 +200,12 @@ class Attempt {
       conventions: [
         ...this.#context.conventions,
         ...describeAxes('input', inputs),
-        ...describeAxes('output', results.bound),
+        ...describeAxes('output', outputTensors),
         ...this.#describeSizes(),
         ...unused.map(({ name }) => `input '${name}' of the graph is read by nothing`),
       ],
       tensors: this.#report,
-      graph: { inputs: [...inputs, ...unused.map(readByNothing)], outputs: results.bound },
+      graph: { inputs: [...inputs, ...unused.map(readByNothing)], outputs: outputTensors },
     };
     return { spec, report };
   }
@@ -284,18 +295,29 @@ class Attempt {
     return first;
   }
 
+  /** Sizes have one T for all axes while a graph is read: what counts by it does not say whose steps. */
+  #checkSeveral({ inputs }: ModelSpec, lengths: number | undefined): void {
+    const names = inputs.filter(({ axis }) => axis !== undefined).map(({ name }) => `'${name}'`);
+    const several = `in a graph whose inputs ${names.join(', ')} have steps of their own`;
+    const { counted } = this.#context;
+    if (counted !== undefined) throw new GruError('unsupported', `${counted} counts steps by a Shape, ${several}`);
+    if (lengths !== undefined)
+      throw new GruError('unsupported', `input '${this.#bound[lengths]!.name}' is sequence_lens ${several}`);
+  }
+
   /** Inputs that are exported for fixed numbers of sequences and steps have the same. */
-  #checkSizes(): void {
+  #checkSizes(bound: readonly BoundTensor[]): void {
     for (const role of ['batch', 'time'] as const) {
-      const fixed = this.#roles.inputs.flatMap(({ info, roles, shape }) => {
+      const fixed = this.#roles.inputs.flatMap(({ info, roles, shape }, i) => {
         const size = shape[roles.indexOf(role)];
-        return typeof size === 'number' ? [{ name: info.name, size }] : [];
+        return typeof size === 'number' ? [{ name: info.name, size, axis: bound[i]!.axis }] : [];
       });
-      const other = fixed.find(({ size }) => size !== fixed[0]?.size);
+      const first = (x: { axis: string | undefined }) => fixed.find(({ axis }) => role === 'batch' || axis === x.axis)!;
+      const other = fixed.find((x) => x.size !== first(x).size);
       if (other)
         throw new GruError(
           'unsupported',
-          `inputs '${fixed[0]?.name ?? ''}' and '${other.name}' of the graph have differing sizes of ${role}`,
+          `inputs '${first(other).name}' and '${other.name}' of the graph have differing sizes of ${role}`,
         );
     }
   }

@@ -67,8 +67,10 @@ export function pickStep(context: NodeContext, rows: Rows, axis: number, index: 
 export function stepIndex(context: NodeContext, index: Size): 0 | -1 | undefined {
   const { time } = context.graph.baked;
   if (index === 0 || index === -1) return index;
-  if (typeof index !== 'number')
+  if (typeof index !== 'number') {
+    context.graph.counted ??= `${context.node.op} node '${context.node.name}'`;
     return index.c === 1 && index.t === 1 && index.b === 0 && index.k === -1 ? -1 : undefined;
+  }
   if (time !== undefined && index === time - 1) return -1;
   return time !== undefined && index === -time ? 0 : undefined;
 }

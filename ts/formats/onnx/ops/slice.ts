@@ -58,6 +58,7 @@ export const slice: Operator = (context) => {
   for (const range of ranges(context, shapeOf(value))) {
     const { axis, start, end, step } = range;
     const size = shapeOf(value)[axis]!;
+    if (typeof end !== 'number' && end.t > 0) graph.counted ??= `${node.op} node '${node.name}'`;
     const isWhole =
       start === 0 && ((typeof end === 'number' && end >= HUGE) || equalSizes(end, size, graph.baked) === true);
     if (isWhole && step === 1) continue;
