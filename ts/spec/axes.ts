@@ -5,7 +5,7 @@ import type { ValueRef } from '../layers/spec.ts';
 const DEFAULT_AXIS = 'time';
 
 /** Most axes: the core takes a bit of 32 for each. */
-const MAX_AXES = 31;
+export const MAX_AXES = 31;
 
 /** A sequence value, and the number of its axis. */
 export interface OnAxis {

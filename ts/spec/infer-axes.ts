@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import { JoinedAxes } from './axes.ts';
+import { JoinedAxes, MAX_AXES } from './axes.ts';
 import { resolveGraph } from './graph.ts';
 import type { ModelSpec } from './spec.ts';
 
@@ -18,7 +18,9 @@ export function inferAxes(spec: ModelSpec): ModelSpec {
     throw error;
   }
   const roots = sequences.map((_, i) => axes.root(i));
-  if (roots.every((root) => root === 0)) return spec;
+  const count = new Set(roots).size;
+  // More than there can be: one for all, as it was before there were several.
+  if (count === 1 || count > MAX_AXES) return spec;
   const named = new Map(sequences.map(({ name }, i) => [name, axes.names[roots[i]!]!]));
   return {
     ...spec,

@@ -177,21 +177,25 @@ class Attempt {
     const spec = inferAxes(results.spec());
     const { axes, inputs: read, outputs: given } = resolveGraph(spec);
     if (axes.length > 1) this.#checkSeveral(spec, lengths);
-    const onAxis = (bound: BoundTensor): BoundTensor => {
-      const value = [...read, ...given].find(({ name }) => name === bound.values[0]);
-      return axes.length > 1 && bound.kind === 'sequence' && value ? { ...bound, axis: axes[value.axis]! } : bound;
+    const onAxis = (ports: readonly { name: string; axis: number }[]) => {
+      const names = new Map(ports.map(({ name, axis }) => [name, axes[axis]!]));
+      return (bound: BoundTensor): BoundTensor => {
+        const axis = names.get(bound.values[0] ?? '');
+        return axes.length > 1 && bound.kind === 'sequence' && axis !== undefined ? { ...bound, axis } : bound;
+      };
     };
+    const inputOnAxis = onAxis(read);
     const used = new Set(spec.inputs.map(({ name }) => name));
     const isUsed = (name: string) => used.has(name);
     const names = new Set(this.#bound.map(({ name }) => name));
     const unused = this.#source.freeInputs().filter(({ name }) => !names.has(name));
     const inputs = this.#bound.map((bound, i) => ({
-      ...onAxis(bound),
+      ...inputOnAxis(bound),
       use:
         i === lengths ? ('lengths' as const) : bound.values.every(isUsed) ? ('values' as const) : ('unused' as const),
     }));
     this.#checkSizes(inputs);
-    const outputTensors = results.bound.map(onAxis);
+    const outputTensors = results.bound.map(onAxis(given));
     const partly = inputs.find((bound) => bound.use === 'unused' && bound.values.some(isUsed));
     if (partly) throw new GruError('unsupported', `input '${partly.name}' of the graph is used in part`);
     const report: ImportReport = {
@@ -312,13 +316,17 @@ class Attempt {
         const size = shape[roles.indexOf(role)];
         return typeof size === 'number' ? [{ name: info.name, size, axis: bound[i]!.axis }] : [];
       });
-      const first = (x: { axis: string | undefined }) => fixed.find(({ axis }) => role === 'batch' || axis === x.axis)!;
-      const other = fixed.find((x) => x.size !== first(x).size);
-      if (other)
+      const firsts = new Map<string | undefined, (typeof fixed)[number]>();
+      for (const input of fixed) {
+        const axis = role === 'batch' ? undefined : input.axis;
+        const first = firsts.get(axis) ?? input;
+        firsts.set(axis, first);
+        if (input.size === first.size) continue;
         throw new GruError(
           'unsupported',
-          `inputs '${first(other).name}' and '${other.name}' of the graph have differing sizes of ${role}`,
+          `inputs '${first.name}' and '${input.name}' of the graph have differing sizes of ${role}`,
         );
+      }
     }
   }
 
