@@ -106,6 +106,26 @@ describe.each(BACKENDS)('values of different steps on $name', ({ api }) => {
     expect(loaded.run(given)).toEqual(model.run(given));
   });
 
+  test('forward layers on two axes stream: a step, or a block, of each', async () => {
+    using model = await api.createModel({
+      inputs: translator.inputs,
+      layers: [gruLayer('a', 3, 4, { inputs: ['source'] }), gruLayer('b', 2, 4, { inputs: ['target'] })],
+      outputs: ['a', 'b'],
+    });
+    const [source, target] = [numbers(6 * 3), numbers(4 * 2, 3)];
+    const want = model.run({ source, target }).outputs;
+    using stream = model.createStream();
+    const [a, b] = [new Float32Array(24), new Float32Array(16)];
+    const part = (from: number, to: number) => ({ a: a.subarray(4 * from, 4 * to), b: b.subarray(4 * from, 4 * to) });
+    stream.step({ source: source.subarray(0, 3), target: target.subarray(0, 2) }, part(0, 1));
+    const rest = { a: a.subarray(4), b: b.subarray(4) };
+    stream.run({ source: source.subarray(3), target: target.subarray(2) }, rest);
+    expect([a, b]).toEqual([want['a']!.data, want['b']!.data]);
+    using streams = model.createStreams(2);
+    const blocks = { source: [source, source.subarray(0, 6)], target: [target.subarray(0, 2), target] };
+    expect(streams.runMany([1, 0], blocks)).toEqual([want['a']!.data, want['a']!.data.slice(0, 8)]);
+  });
+
   test('what is refused', async () => {
     using model = await api.createModel(translator);
     const given = { source: numbers(6), target: numbers(6) };
