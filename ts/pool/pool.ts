@@ -67,7 +67,7 @@ export class Pool implements GruPool {
     const { spec } = model;
     this.graph = resolveGraph(spec);
     this.groups = groupStates(this.graph);
-    this.stepWork = stepWork(model);
+    this.stepWork = stepWork(this.graph);
     this.leastWork = backend.shared ? LEAST_WORK.wasm : LEAST_WORK.js;
     const start = { backend: backend.name, shared: backend.shared, spec: shareSpec(spec) };
     this.crew = new Crew(

@@ -1,4 +1,5 @@
-import type { ModelInfo } from '../spec/info.ts';
+import { product } from '../base/tensor.ts';
+import type { Graph } from '../spec/graph.ts';
 import type { RunInputs } from '../run/inputs.ts';
 
 /** Sequences from `from` to `to` - 1. */
@@ -8,8 +9,12 @@ export interface Span {
 }
 
 /** Floating-point operations of one step of one sequence: two a weight, 2 * 3H * (I + H) for a GRU. */
-export function stepWork(model: ModelInfo): number {
-  const weights = model.layers.reduce((sum, { type, parameters }) => sum + (type === 'embedding' ? 0 : parameters), 0);
+export function stepWork({ nodes }: Graph): number {
+  const weights = nodes.reduce((sum, { kind, layer }) => {
+    // Rows of a table are looked up, not multiplied.
+    if (kind.vocabularySize) return sum;
+    return sum + kind.tensors(layer).reduce((n, { shape }) => n + product(shape), 0);
+  }, 0);
   return 2 * weights;
 }
 
