@@ -97,6 +97,7 @@ fn a_layer_of_every_form_follows_the_equations() {
 
 /// Sizes below, at and above the edges of vectors and panels.
 #[test]
+#[cfg_attr(miri, ignore = "minutes")]
 fn layers_of_any_size_follow_the_equations() {
     let mut random = Random(7);
     let general = Cell::Lstm { input_forget: false, peepholes: true, functions: USUAL };

@@ -52,6 +52,7 @@ fn slots_are_read_and_written_by_number() {
 
 /// Before its first step that counts a sequence gives zeros, over the runs of a stream too, until its state is set.
 #[test]
+#[cfg_attr(miri, ignore = "minutes")]
 fn what_has_started_is_kept_from_run_to_run() {
     for cell in Cell::ALL {
         let form = Form { masked: true, ..Form::of(cell) };
@@ -161,6 +162,7 @@ fn some_sequences_of_a_state() {
 
 /// Time-major runs, single rows and single steps give the same bits as the batch.
 #[test]
+#[cfg_attr(miri, ignore = "minutes")]
 fn bits_do_not_depend_on_the_batch_or_the_chunking() {
     let mut random = Random(11);
     let (inputs, units) = if cfg!(miri) { (3, 5) } else { (6, 21) };
