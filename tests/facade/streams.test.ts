@@ -124,6 +124,19 @@ describe.each(BACKENDS)('many streams on $name', ({ api }) => {
     first[4] = 1;
     stream.restore(first);
     expect(stream.hiddenState).toEqual(want);
+    // Cut or longer, with a checksum that says it is whole.
+    for (const size of [32, 36, 44, 48, bytes.length - 8, bytes.length - 4, bytes.length + 4]) {
+      const resized = new Uint8Array(size);
+      resized.set(bytes.subarray(0, size));
+      seal(resized);
+      await expectError(
+        () => {
+          stream.restore(resized);
+        },
+        'invalid_file',
+        'expected 5 values of gru.hidden',
+      );
+    }
     const sealed = bytes.slice();
     seal(sealed);
     expect(sealed, 'the checksum is the CRC-32 of zip').toEqual(bytes);

@@ -40,10 +40,15 @@ export function slotNames({ states }: Graph): string {
   return states.map(name).join(', ');
 }
 
+/** Bytes that the names of the slots take. */
+function namesSize(length: number): number {
+  return 4 + 4 * Math.ceil(length / 2);
+}
+
 /** State values as bytes. */
 export function encodeSnapshot(values: Float32Array, print: Uint8Array, slots: string): Uint8Array {
   const names = HEADER + 4 * values.length;
-  const end = names + 4 + 4 * Math.ceil(slots.length / 2);
+  const end = names + namesSize(slots.length);
   const bytes = new Uint8Array(end + CHECKSUM);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
@@ -98,12 +103,13 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, slots: string,
   }
   if (version > VERSION) throw new GruError('unsupported', `snapshot: version ${version}, this is ${VERSION}`);
   const count = view.getUint32(HEADER - 4, true);
-  const names = version === 1 ? undefined : readNames(view, HEADER + 4 * count, end);
+  const at = HEADER + 4 * count;
+  const names = version === 1 ? undefined : readNames(view, at, end);
   if (print.some((byte, i) => byte !== bytes[8 + i])) {
     const what = names === undefined ? '' : `: it holds ${names || 'no states'}, this one has ${slots || 'none'}`;
     throw fail(`it was taken from another model${what}`);
   }
-  if (count !== length || (version === 1 && end !== HEADER + 4 * count)) {
+  if (count !== length || end !== at + (version === 1 ? 0 : namesSize(slots.length))) {
     throw fail(`expected ${length} values of ${slots || 'no states'}, got ${count} in ${size} bytes`);
   }
   return Float32Array.from({ length }, (_, i) => view.getFloat32(HEADER + 4 * i, true));
