@@ -175,16 +175,16 @@ class Attempt {
       results.add(name, value, outputs.length);
     }
     const spec = inferAxes(results.spec());
-    const { axes, inputs: read, outputs: given } = resolveGraph(spec);
-    if (axes.length > 1) this.#checkSeveral(spec, lengths);
-    const onAxis = (ports: readonly { name: string; axis: number }[]) => {
-      const names = new Map(ports.map(({ name, axis }) => [name, axes[axis]!]));
+    const several = spec.inputs.some(({ axis }) => axis !== undefined) ? resolveGraph(spec) : undefined;
+    if (several) this.#checkSeveral(spec, lengths);
+    const onAxis = (ports: readonly { name: string; axis: number }[] = []) => {
+      const names = new Map(ports.map(({ name, axis }) => [name, several!.axes[axis]!]));
       return (bound: BoundTensor): BoundTensor => {
         const axis = names.get(bound.values[0] ?? '');
-        return axes.length > 1 && bound.kind === 'sequence' && axis !== undefined ? { ...bound, axis } : bound;
+        return bound.kind === 'sequence' && axis !== undefined ? { ...bound, axis } : bound;
       };
     };
-    const inputOnAxis = onAxis(read);
+    const inputOnAxis = onAxis(several?.inputs);
     const used = new Set(spec.inputs.map(({ name }) => name));
     const isUsed = (name: string) => used.has(name);
     const names = new Set(this.#bound.map(({ name }) => name));
@@ -195,7 +195,7 @@ class Attempt {
         i === lengths ? ('lengths' as const) : bound.values.every(isUsed) ? ('values' as const) : ('unused' as const),
     }));
     this.#checkSizes(inputs);
-    const outputTensors = results.bound.map(onAxis(given));
+    const outputTensors = results.bound.map(onAxis(several?.outputs));
     const partly = inputs.find((bound) => bound.use === 'unused' && bound.values.some(isUsed));
     if (partly) throw new GruError('unsupported', `input '${partly.name}' of the graph is used in part`);
     const report: ImportReport = {
