@@ -3,18 +3,9 @@ import { readModelConfig } from '../../ts/formats/keras/config.ts';
 import { kerasDialect, tfjsDialect } from '../../ts/formats/keras/dialect.ts';
 import { Fields } from '../../ts/formats/keras/fields.ts';
 import { readCalls } from '../../ts/formats/keras/nodes.ts';
+import { refusal } from './refusal.ts';
 
 /** What Keras writes of a model, read part by part: fields, calls of layers, the model around them, and who wrote it. */
-
-function refusal(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'GruError' });
-    return `${(error as { code: string }).code}: ${(error as Error).message}`;
-  }
-  return expect.fail('nothing was refused');
-}
 
 describe('fields', () => {
   const fields = (config: Record<string, unknown>) => new Fields('L', config);

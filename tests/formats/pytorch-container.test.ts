@@ -4,6 +4,7 @@ import { FloatBudget } from '../../ts/formats/pytorch/tensor.ts';
 import { readStateDict } from '../../ts/formats/pytorch.ts';
 import { bytes, call, global, ints, key, storage, u64 } from './pickle-writer.ts';
 import { writeZip } from './zip-writer.ts';
+import { refusalOf } from './refusal.ts';
 
 /** The files of torch.save, made by hand: what each part of one must be. */
 
@@ -34,15 +35,6 @@ async function values(file: Uint8Array, name = 'w'): Promise<number[]> {
   return Array.from(await entry.floats());
 }
 
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(
-    () => expect.fail('nothing was refused'),
-    (e: unknown) => e,
-  );
-  expect(error).toMatchObject({ name: 'GruError' });
-  return `${(error as { code: string }).code}: ${(error as Error).message}`;
-}
-
 describe('a zip file', () => {
   test.each<[string, Files]>([
     ['nothing more', {}],
@@ -71,14 +63,14 @@ describe('a zip file', () => {
     ['a pickle too deep', writeZip([{ name: 'a/m/data.pkl', data: bytes(W) }]), /without a data\.pkl/],
     ['a pickle of another name', writeZip([{ name: 'm/data.pkl.old', data: bytes(W) }]), /without a data\.pkl/],
   ])('refused: %s', async (_, file, message) => {
-    expect(await refusal(readStateDict(file))).toMatch(message);
+    expect(await refusalOf(readStateDict(file))).toMatch(message);
   }); // prettier-ignore
 
   /** 32 bytes a number: of 24 MB and twice the file they are 838,860. */
   test('gives the values of its pickle memory in proportion', async () => {
     const list = (n: number) => zip(`\x80\x02}(${key('w')}${tensor([3, 4], [4, 1])}${key('l')}](${'N'.repeat(n)}eu.`);
     expect((await readStateDict(list(830_000))).dict.get('l')).toBe('a list');
-    expect(await refusal(readStateDict(list(850_000)))).toMatch(/too many values/);
+    expect(await refusalOf(readStateDict(list(850_000)))).toMatch(/too many values/);
   });
 });
 
@@ -134,12 +126,12 @@ describe('a legacy file', () => {
     ['a storage cut off', legacy({ data: concat(bytes(u64(12)), TWELVE.subarray(1)) }), /invalid_file: .*48 bytes of storage k, 47 left/],
     ['bytes at the end', legacy({ data: concat(bytes(u64(12)), TWELVE, new Uint8Array(3)) }), /invalid_file: .*3 bytes follow the last storage/],
   ])('refused: %s', async (_, file, message) => {
-    expect(await refusal(readStateDict(file))).toMatch(message);
+    expect(await refusalOf(readStateDict(file))).toMatch(message);
   }); // prettier-ignore
 
   test('without a storage of a tensor is refused when that is read', async () => {
     const file = legacy({ keys: '\x80\x02].', data: new Uint8Array() });
-    expect(await refusal(values(file))).toMatch(/invalid_file: .*storage k is missing/);
+    expect(await refusalOf(values(file))).toMatch(/invalid_file: .*storage k is missing/);
   });
 });
 
@@ -151,7 +143,7 @@ test.each<[string, boolean]>([
   ['\x7f\x02N.', false],
 ])('a pickle of protocol 2 to 5: %j is %s', async (start, known) => {
   expect(isPickle(bytes(start))).toBe(known);
-  if (!known) expect(await refusal(readStateDict(bytes(start)))).toMatch(/invalid_file: .*neither a zip file nor/);
+  if (!known) expect(await refusalOf(readStateDict(bytes(start)))).toMatch(/invalid_file: .*neither a zip file nor/);
 });
 
 describe('a view of a storage of 0 to 11', () => {
@@ -175,7 +167,7 @@ describe('a view of a storage of 0 to 11', () => {
     ['of a storage larger than its file', tensor([2, 3], [3, 1], { from: storage({ elements: 'K\x0d' }) }), /its storage has 13 elements of 4 bytes, the file has 48 bytes/],
     ['of a view that its file does not hold', tensor([2, 3], [3, 1], { from: storage({ elements: 'K\x14', view: `(${key('v')}K\x07K\x06t` }) }), /the file has 48 bytes/],
   ])('refused: %s', async (_, view, message) => {
-    expect(await refusal(values(zip(dict({ w: view }))))).toMatch(message);
+    expect(await refusalOf(values(zip(dict({ w: view }))))).toMatch(message);
   }); // prettier-ignore
 
   test('in a view of its own', async () => {

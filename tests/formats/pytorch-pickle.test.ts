@@ -4,19 +4,13 @@ import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TorchTensor } from '../../ts/formats/pytorch/tensor.ts';
 import { Global, Inert, type PickleValue, StorageRef, Tuple } from '../../ts/formats/pytorch/values.ts';
 import { bytes, call, global, ints, key, storage, u32, u64, utf8 } from './pickle-writer.ts';
+import { refusal as refusalIn } from './refusal.ts';
 
 const read = (pickle: string, limit = 1e6) => unpickle(bytes(pickle), 0, TORCH, limit).value;
 const tuple = (...items: PickleValue[]) => new Tuple(items);
 
 function refusal(pickle: string, limit?: number): string {
-  try {
-    read(pickle, limit);
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'GruError' });
-    const { code, message } = error as { code: string; message: string };
-    return `${code}: ${message}`;
-  }
-  return expect.fail('nothing was refused');
+  return refusalIn(() => read(pickle, limit));
 }
 
 describe('values', () => {

@@ -5,6 +5,7 @@ import type { StateDict, StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { TorchTensor } from '../../ts/formats/pytorch/tensor.ts';
 import { leaveOut, Tensors } from '../../ts/formats/pytorch/tensors.ts';
 import { type PickleValue, StorageRef } from '../../ts/formats/pytorch/values.ts';
+import { refusal } from './refusal.ts';
 
 /** Which dict of a checkpoint holds the weights, and what becomes of its names. */
 
@@ -13,16 +14,6 @@ const tensor = (rank: number) => new TorchTensor(storage, 'float32', 0, Array(ra
 const map = (entries: Record<string, PickleValue>) => new Map<PickleValue, PickleValue>(Object.entries(entries));
 const weights = map({ w: tensor(2) });
 const biases = map({ b: tensor(1) });
-
-function refusal(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'GruError' });
-    return `${(error as { code: string }).code}: ${(error as Error).message}`;
-  }
-  return expect.fail('nothing was refused');
-}
 
 describe('the state dict of a checkpoint', () => {
   const find = (root: PickleValue, wanted?: string) => findStateDict(root, wanted, 'f');

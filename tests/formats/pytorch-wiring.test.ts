@@ -9,6 +9,7 @@ import {
 } from '../../ts/formats/pytorch/modules.ts';
 import type { StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { writeSafetensors } from '../../ts/formats/safetensors.ts';
+import { refusalOf } from './refusal.ts';
 
 /** What the lines of `layers` make of a state dict: names, inputs, weights, and what is said of it. */
 
@@ -41,15 +42,6 @@ const only = (names: string) => Object.fromEntries(Object.entries(MODEL).filter(
 const spec = async (names: string, layers: PytorchLayer[], more: PytorchOptions = {}) =>
   (await read(only(names), { layers, ...more })).spec;
 
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(
-    () => expect.fail('nothing was refused'),
-    (e: unknown) => e,
-  );
-  expect(error).toMatchObject({ name: 'GruError' });
-  return `${(error as { code: string }).code}: ${(error as Error).message}`;
-}
-
 test('weights are copies: the file may be changed when it has been read', async () => {
   const bytes = file(MODEL);
   const layers = [{ embedding: 'e' }, { gru: 'g' }, { linear: 'l' }];
@@ -71,7 +63,7 @@ describe("the model's input", () => {
 
   test.each<PytorchLayer>([{ activation: 'relu' }, { step: 0 }, { concat: ['x', 'x'] }])('of %j is to be given', async (layer) => {
     const [kind] = Object.keys(layer);
-    expect(await refusal(spec('', [layer]))).toMatch(`invalid_argument: pytorch.layers begin with '${kind!}'`);
+    expect(await refusalOf(spec('', [layer]))).toMatch(`invalid_argument: pytorch.layers begin with '${kind!}'`);
     const inputs = [{ name: 'x', dtype: 'float32' as const, size: 2 }];
     expect((await spec('', [layer], { inputs })).inputs).toEqual(inputs);
   }); // prettier-ignore
@@ -127,7 +119,7 @@ describe('layers', () => {
     ['a bias alone', { linear: { bias: 'l.bias' } }, /weight, bias, not 'nothing'/],
     ['a tensor that an embedding has not', { embedding: { weight: 'l.weight', bias: 'l.bias' } }, /embedding: give the names of its tensors weight, not 'bias'/],
   ])('by their tensors are refused: %s', async (_, layer, message) => {
-    expect(await refusal(spec('l', [layer]))).toMatch(message);
+    expect(await refusalOf(spec('l', [layer]))).toMatch(message);
   }); // prettier-ignore
 
   test.each([
@@ -174,7 +166,7 @@ describe('a GRU', () => {
     ['a row as weight_hh', { i: [9, 2], h: [9] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: .*'h' has shape \[9\]; of nn\.GRU it is \[3 \* hidden size, hidden size\]$/],
     ['three axes as weight_hh', { i: [9, 2], h: [9, 3, 1] }, { gru: { weight_ih: 'i', weight_hh: 'h' } }, /unsupported: .*'h' has shape \[9, 3, 1\]; of nn\.GRU it is \[3 \* hidden size, hidden size\]$/],
   ])('is refused: %s', async (_, tensors, layer, message) => {
-    expect(await refusal(read(tensors, layers(layer)))).toMatch(message);
+    expect(await refusalOf(read(tensors, layers(layer)))).toMatch(message);
   }); // prettier-ignore
 
   test('of which a layer is missing is refused with the cause', async () => {

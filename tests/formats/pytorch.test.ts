@@ -5,6 +5,7 @@ import { parseSafetensors, writeSafetensors } from '../../ts/io/safetensors.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectClose } from '../facade/helpers.ts';
 import type { Tolerance } from '../tolerances.ts';
+import { refusalOf } from './refusal.ts';
 
 const FOLDER = new URL('../fixtures/pytorch/', import.meta.url);
 const read = (name: string) => new Uint8Array(readFileSync(new URL(name, FOLDER)));
@@ -13,16 +14,6 @@ const recorded = parseSafetensors(read('modules.safetensors')).tensors;
 const TOLERANCE: Tolerance = { atol: 1e-5, rtol: 1e-5 };
 
 const load = (file: string, pytorch: PytorchOptions = {}) => readPytorch(read(file), { options: { pytorch } });
-
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(
-    () => expect.fail('nothing was refused'),
-    (e: unknown) => e,
-  );
-  expect(error).toMatchObject({ name: 'GruError' });
-  const { code, message } = error as { code: string; message: string };
-  return `${code}: ${message}`;
-}
 
 /** The forward() of the modules in make.py. */
 const MODULES: Record<string, PytorchOptions> = {
@@ -99,9 +90,9 @@ describe('the state dict of a file', () => {
   });
 
   test('is named by the user where there are several', async () => {
-    expect(await refusal(load('ema.pt', { layers }))).toMatch(/unsupported: .*'model', 'ema'.*stateDict/);
+    expect(await refusalOf(load('ema.pt', { layers }))).toMatch(/unsupported: .*'model', 'ema'.*stateDict/);
     expect((await load('ema.pt', { layers, stateDict: 'ema' })).spec.layers).toHaveLength(2);
-    expect(await refusal(load('ema.pt', { layers, stateDict: 'emma' }))).toMatch(/invalid_argument: .*'emma'.*'ema'/);
+    expect(await refusalOf(load('ema.pt', { layers, stateDict: 'emma' }))).toMatch(/invalid_argument: .*'emma'.*'ema'/);
   });
 
   test('has its wrappers left out of the names; the user may write them', async () => {
@@ -145,7 +136,7 @@ describe('refused', () => {
     ['initial states of another number', 'module_Seq2seq.pt', { ...MODULES['Seq2seq'], layers: MODULES['Seq2seq']!.layers!.map((l) => ('initialState' in l ? { ...l, initialState: 'src' } : l)) }, /initialState gives 1 states/],
     ['a stateDict of a safetensors file', 'expected.safetensors', { stateDict: 'x' }, /safetensors/],
   ])('%s', async (_, file, options, message) => {
-    expect(await refusal(load(file, options))).toMatch(message);
+    expect(await refusalOf(load(file, options))).toMatch(message);
   }); // prettier-ignore
 });
 
@@ -237,8 +228,8 @@ describe('a GRU by its tensors', () => {
     ['a further tensor', { ...two, weight_hr_l0: [2, 3] }, /weight_hr_l0/],
     ['one dimension', { weight_ih_l0: [9], weight_hh_l0: [9, 3] }, /'weight_ih_l0' has shape \[9\]/],
   ])('%s is refused', async (_, tensors, message) => {
-    expect(await refusal(readPytorch(file(tensors)))).toMatch(message);
-    expect(await refusal(readPytorch(file(tensors), { options: { pytorch: { layers: [{ gru: '' }] } } }))).toMatch(/./);
+    expect(await refusalOf(readPytorch(file(tensors)))).toMatch(message);
+    expect(await refusalOf(readPytorch(file(tensors), { options: { pytorch: { layers: [{ gru: '' }] } } }))).toMatch(/./);
   }); // prettier-ignore
 });
 
@@ -246,5 +237,5 @@ test('loadModel finds the format and takes the wiring', async () => {
   const { api } = BACKENDS[0]!;
   using model = await api.loadModel(read('module_Cells.pt'), { pytorch: MODULES['Cells']! });
   expect(model.layers.map(({ name }) => name)).toEqual(['first', 'second']);
-  expect(await refusal(api.loadModel(read('views_legacy.pt')))).toMatch(/unsupported/);
+  expect(await refusalOf(api.loadModel(read('views_legacy.pt')))).toMatch(/unsupported/);
 });

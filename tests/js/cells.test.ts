@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.ts';
 import { expectClose } from '../facade/helpers.ts';
 import { RANDOM_LAYERS } from '../tolerances.ts';
-import { cellLayer, makeState, pick, random, randomFloats } from './helpers.ts';
+import { cellLayer, expectSameSteps, makeState, pick, random, randomFloats } from './helpers.ts';
 import { DRAWN, referenceLayer } from './reference.ts';
 
 type Type = (LstmSpec | RnnSpec)['type'];
@@ -103,21 +103,7 @@ describe.each(['lstm', 'rnn'] as const)('%s: the same bits', (type) => {
 
   test.each([1, 7, 8, 9, 33])('step by step, in a batch, beyond a block of rows: %i units', (hiddenSize) => {
     const next = random(hiddenSize);
-    const spec: ModelSpec = { inputs, layers: [cellLayer(next, { type, inputSize: 5, hiddenSize })] };
-    const lengths = [250, 3, 0, 200];
-    const x = randomFloats(next, 453 * 5);
-    const whole = makeState(spec, 4, lengths);
-    whole.inputFloats(0).set(x);
-    whole.run();
-    let row = 0;
-    for (const length of lengths) {
-      const step = makeState(spec, 1, [1]);
-      for (let t = 0; t < length; t++, row++) {
-        step.inputFloats(0).set(x.subarray(row * 5, (row + 1) * 5));
-        step.run();
-        expect(step.output(0)).toEqual(whole.output(0).subarray(row * hiddenSize, (row + 1) * hiddenSize));
-      }
-    }
+    expectSameSteps(next, cellLayer(next, { type, inputSize: 5, hiddenSize }), hiddenSize);
   });
 
   test('a NaN stays in its sequence, and small states are zero', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
-import { gruWeights, makeState, pick, random, randomFloats } from './helpers.ts';
+import { expectSameSteps, gruWeights, makeState, pick, random, randomFloats } from './helpers.ts';
 import { referenceLayer } from './reference.ts';
 
 /** float32 against float64 over up to 12 steps of sums of up to 40 products with weights up to 1. */
@@ -106,24 +106,7 @@ describe('the same bits', () => {
   test.each(cases)('step by step, in a batch, beyond a block of rows: %o', ({ resetAfter, hiddenSize }) => {
     const next = random(hiddenSize);
     const shape = { inputSize: 5, hiddenSize, resetAfter };
-    const spec: ModelSpec = {
-      inputs: [{ name: 'x', dtype: 'float32', size: 5 }],
-      layers: [{ name: 'gru', type: 'gru', ...shape, weights: gruWeights(next, shape) }],
-    };
-    const lengths = [250, 3, 0, 200];
-    const x = randomFloats(next, 453 * 5);
-    const whole = makeState(spec, 4, lengths);
-    whole.inputFloats(0).set(x);
-    whole.run();
-    let row = 0;
-    for (const length of lengths) {
-      const step = makeState(spec, 1, [1]);
-      for (let t = 0; t < length; t++, row++) {
-        step.inputFloats(0).set(x.subarray(row * 5, (row + 1) * 5));
-        step.run();
-        expect(step.output(0)).toEqual(whole.output(0).subarray(row * hiddenSize, (row + 1) * hiddenSize));
-      }
-    }
+    expectSameSteps(next, { name: 'gru', type: 'gru', ...shape, weights: gruWeights(next, shape) }, hiddenSize);
   });
 
   test('time-major', () => {

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { BackendState } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
@@ -65,4 +66,23 @@ export function cellLayer(
     if (peepholes) weights[`${d}.peepholes`] = randomFloats(next, 3 * hiddenSize);
   }
   return { name: 'layer', ...spec, weights };
+}
+
+/** Sequences of one layer of 5 inputs, in a batch and beyond a block of rows: each step by step has the same bits. */
+export function expectSameSteps(next: () => number, layer: ModelSpec['layers'][number], hiddenSize: number): void {
+  const spec: ModelSpec = { inputs: [{ name: 'x', dtype: 'float32', size: 5 }], layers: [layer] };
+  const lengths = [250, 3, 0, 200];
+  const x = randomFloats(next, 453 * 5);
+  const whole = makeState(spec, 4, lengths);
+  whole.inputFloats(0).set(x);
+  whole.run();
+  let row = 0;
+  for (const length of lengths) {
+    const step = makeState(spec, 1, [1]);
+    for (let t = 0; t < length; t++, row++) {
+      step.inputFloats(0).set(x.subarray(row * 5, (row + 1) * 5));
+      step.run();
+      expect(step.output(0)).toEqual(whole.output(0).subarray(row * hiddenSize, (row + 1) * hiddenSize));
+    }
+  }
 }

@@ -2,7 +2,6 @@ import { GruError } from '../base/errors.ts';
 import { allocate } from '../base/limits.ts';
 import { describe } from '../base/tensor.ts';
 import { kindOf, sizeOf } from '../base/typed-array.ts';
-import type { Graph, GraphState } from '../spec/graph.ts';
 
 /**
  * 'GRUs', the version of the layout, the model's fingerprint, the number of values; then the values. From version 2 on the names of the
@@ -31,13 +30,6 @@ export function fingerprint(saved: Uint8Array): Uint8Array {
   }
   lanes.forEach((value, lane) => (lanes[lane] = Math.imul(value ^ (value >>> 15) ^ saved.length, 0x297a2d39)));
   return new Uint8Array(lanes.buffer.slice(0));
-}
-
-/** The state slots in words, in the order of their values: `gru.hidden`, `lstm.cell (reverse)`. */
-export function slotNames({ states }: Graph): string {
-  const name = ({ layer, slot, direction }: GraphState) =>
-    `${layer}.${slot}${direction === 'forward' ? '' : ` (${direction})`}`;
-  return states.map(name).join(', ');
 }
 
 /** Bytes that the names of the slots take. */

@@ -3,7 +3,8 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
-import { decodeSnapshot, encodeSnapshot, slotNames } from './snapshot.ts';
+import { eachSlot, slotNames, slotsLength } from './slots.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
 import { describe } from '../base/tensor.ts';
 import { isFloats } from '../base/typed-array.ts';
@@ -138,7 +139,7 @@ export class GruStream {
   get hiddenState(): Float32Array {
     const state = this.alive();
     const all = new Float32Array(this.hiddenLength());
-    this.eachState(all, (i, part) => {
+    eachSlot(this.graph, this.batch, all, (i, part) => {
       state.readHidden(i, part);
     });
     return all;
@@ -153,7 +154,7 @@ export class GruStream {
     if (length !== this.hiddenLength()) {
       throw new GruError('shape_mismatch', `hiddenState: expected ${this.hiddenLength()} values, got ${length}`);
     }
-    this.eachState(viewOf(all), (i, part) => {
+    eachSlot(this.graph, this.batch, viewOf(all), (i, part) => {
       state.writeHidden(i, part);
     });
   }
@@ -207,13 +208,6 @@ export class GruStream {
   }
 
   private hiddenLength(): number {
-    return this.graph.states.reduce((sum, { size }) => sum + this.batch * size, 0);
-  }
-
-  private eachState(all: Float32Array, visit: (index: number, part: Float32Array) => void): void {
-    let at = 0;
-    this.graph.states.forEach(({ size }, i) => {
-      visit(i, all.subarray(at, (at += this.batch * size)));
-    });
+    return slotsLength(this.graph, this.batch);
   }
 }

@@ -3,7 +3,8 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
-import { decodeSnapshot, encodeSnapshot, slotNames } from './snapshot.ts';
+import { eachSlot, slotNames, slotsLength } from './slots.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
 import { StepIo, type StepInput } from './step.ts';
 import { StreamState } from './stream.ts';
@@ -111,8 +112,10 @@ export class GruStreams {
 
   /** A copy of one sequence's states in the order of `model.states`: an lstm layer's hidden state, then its cell state. @throws GruError. */
   hiddenState(index: number): Float32Array {
+    const state = this.alive();
+    this.checkIndex(index);
     const all = new Float32Array(this.hiddenLength());
-    this.eachState(index, all, (state, i, part) => {
+    eachSlot(this.graph, 1, all, (i, part) => {
       state.readHidden(i, part, index);
     });
     return all;
@@ -120,12 +123,13 @@ export class GruStreams {
 
   /** Sets one sequence's states, as {@link hiddenState} gives them. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
   setHiddenState(index: number, all: Float32Array): void {
-    this.alive();
+    const state = this.alive();
     if (!isFloats(all) || lengthOf(all, 'hidden state') !== this.hiddenLength()) {
       const expected = `a Float32Array of ${this.hiddenLength()} values`;
       throw new GruError('shape_mismatch', `hidden state: expected ${expected}, got ${describe(all)}`);
     }
-    this.eachState(index, viewOf(all), (state, i, part) => {
+    this.checkIndex(index);
+    eachSlot(this.graph, 1, viewOf(all), (i, part) => {
       state.writeHidden(i, part, index);
     });
   }
@@ -217,19 +221,6 @@ export class GruStreams {
   }
 
   private hiddenLength(): number {
-    return this.graph.states.reduce((sum, { size }) => sum + size, 0);
-  }
-
-  private eachState(
-    index: number,
-    all: Float32Array,
-    visit: (state: BackendState, i: number, part: Float32Array) => void,
-  ): void {
-    const state = this.alive();
-    this.checkIndex(index);
-    let at = 0;
-    this.graph.states.forEach(({ size }, i) => {
-      visit(state, i, all.subarray(at, (at += size)));
-    });
+    return slotsLength(this.graph, 1);
   }
 }

@@ -1,7 +1,7 @@
 import { nodeError } from './attributes.ts';
 import type { NodeContext } from './context.ts';
 import { axisSize, type Constant, type Rows, type Value } from './value.ts';
-import { bakedSize, equalSizes, shapeText, type Baked, type Size } from './size.ts';
+import { equalSizes, shapeText, type Baked, type Size } from './size.ts';
 
 /** The parts of a node's context that reading constants takes. */
 type Context = Pick<NodeContext, 'node' | 'graph'>;
@@ -172,9 +172,4 @@ export function elementwise(
     return value;
   });
   return makeConstant(context, dtype, base, data, values.find(({ source }) => source !== '')?.source ?? '', shape);
-}
-
-/** The number a size is or was at export. */
-export function sizeAtExport({ graph }: Context, size: Size): number | undefined {
-  return bakedSize(size, graph.baked);
 }

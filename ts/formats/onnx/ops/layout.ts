@@ -13,7 +13,7 @@ import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
-import { featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
+import { selectColumns, type Constant, type Rows } from '../value.ts';
 
 /** Operators that move axes about or change nothing. */
 
@@ -229,12 +229,6 @@ const tile: Operator = (context) => {
   }
   throw nodeError(context.node, 'repeats a tensor; supported: constants along axes of size 1');
 };
-
-/** Whether an axis holds features and nothing else; the number of them. */
-export function featuresOf(rows: Rows, axis: number): number | undefined {
-  const factors = rows.axes[axis];
-  return factors && isFeature(factors) ? featureSize(factors) : undefined;
-}
 
 export const LAYOUT_OPERATORS: Record<string, Operator> = {
   Transpose: transpose,

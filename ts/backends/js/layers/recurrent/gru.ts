@@ -64,7 +64,7 @@ function resetFirst(f: GateFunctions, size: number, weights: Weights): Cell {
  * Reset gate after the matmul. `sums` at `s` and the input projection at `p` hold z, r, n; the hidden values at `h` become
  * the new ones.
  */
-export function gatesAfter(
+function gatesAfter(
   f: GateFunctions,
   size: number,
   sums: Float32Array,
@@ -97,7 +97,7 @@ export function gatesAfter(
 }
 
 /** Reset gate before the matmul, first half: `sums` at `s` hold z, r; writes r * h at `p` of `product`. */
-export function resetBefore(
+function resetBefore(
   f: GateFunctions,
   size: number,
   sums: Float32Array,
@@ -122,7 +122,7 @@ export function resetBefore(
 }
 
 /** Reset gate before the matmul, second half: z at `s` of `sums`, n at `c` of `candidate`. */
-export function updateBefore(
+function updateBefore(
   f: GateFunctions,
   size: number,
   sums: Float32Array,
