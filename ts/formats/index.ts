@@ -60,7 +60,9 @@ export function findFormat(bytes: Uint8Array): Format {
 export async function readModel(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
   const format = findFormat(bytes);
   checkOptions(format.name, context);
-  return (await format.reader())(bytes, context);
+  const imported = await (await format.reader())(bytes, context);
+  const foldable = format.name !== 'gru-wasm' && imported.spec.layers.some(({ type }) => type === 'scale');
+  return foldable ? (await import('./fold.ts')).fold(imported) : imported;
 }
 
 /** Options for another format than the file's would be ignored: they are refused. */

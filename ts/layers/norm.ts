@@ -1,5 +1,6 @@
 import { describe } from '../base/tensor.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
+import { composeAffine } from './fold.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
 
@@ -62,5 +63,6 @@ export const norm: LayerKind<NormSpec> = {
     groups,
     overTime: Number(overTime),
   }),
+  foldOutput: (spec, affine) => ({ ...spec, weights: composeAffine(spec.weights, affine) }),
   notStreamable: ({ overTime }) => (overTime ? 'it takes the mean of all steps of the sequence' : undefined),
 };

@@ -1,4 +1,5 @@
 import { checkSize, onlyInput, specError } from './check.ts';
+import { composeAffine } from './fold.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
 
@@ -37,5 +38,7 @@ export const scale: LayerKind<ScaleSpec> = {
   },
   params: ({ inputSize, steps }) => ({ inputSize, steps: steps ?? 0 }),
   steps: ({ steps }) => steps,
+  foldOutput: (spec, affine) =>
+    spec.steps === undefined ? { ...spec, weights: composeAffine(spec.weights, affine) } : undefined,
   notStreamable: ({ steps }) => (steps === undefined ? undefined : 'its weights differ from step to step'),
 };

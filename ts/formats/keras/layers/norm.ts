@@ -10,6 +10,17 @@ function rankOf({ perStep }: Call, { kind }: Features): number {
   return kind === 'sequence' && !perStep ? 3 : 2;
 }
 
+/** Which weights each of Keras's goes into. */
+const TARGETS: Record<string, 'scale' | 'shift'> = {
+  gamma: 'scale',
+  scale: 'scale',
+  moving_variance: 'scale',
+  variance: 'scale',
+  beta: 'shift',
+  moving_mean: 'shift',
+  mean: 'shift',
+};
+
 /** The layer's weights of these roles, in Keras's order: each a table along `axes`. */
 function readTables(call: Call, roles: readonly string[], features: Features, axes: readonly number[]): Table[] {
   const { builder, fields, weights, name } = call;
@@ -18,7 +29,7 @@ function readTables(call: Call, roles: readonly string[], features: Features, ax
     const tensor = weights.take(place, role);
     if (!tensor) throw fields.invalid('its weights are not in the file');
     const shape = axes.map((axis, i) => (axis === rank - 1 ? features.size : (tensor.shape[i] ?? 1)));
-    const values = builder.read(tensor, shape, fields.layer, `${name}/${role}`, true);
+    const values = builder.read(tensor, shape, fields.layer, `${name}/${TARGETS[role]!}`, true);
     return toTable(fields, role, { shape, values }, axes, rank, features.size);
   });
 }
