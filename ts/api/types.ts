@@ -39,11 +39,13 @@ export type {
   MaskingSpec,
   MergeSpec,
   ModelSpec,
+  NormSpec,
   OutputSpec,
   RecurrentBase,
   RecurrentWeights,
   RnnSpec,
   RnnWeights,
+  ScaleSpec,
   ValueKind,
   ValueRef,
 } from '../spec/spec.ts';

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { fold } from './fold.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 
@@ -43,7 +44,9 @@ export async function readModelOf(
 ): Promise<ImportedModel> {
   const format = findFormat(bytes, formats);
   checkOptions(format.name, context);
-  return (await format.reader())(bytes, context);
+  const imported = await (await format.reader())(bytes, context);
+  // What was saved is as it was made.
+  return format === native ? imported : fold(imported);
 }
 
 /** Options for another format than the file's would be ignored: they are refused. */

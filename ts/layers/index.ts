@@ -6,7 +6,9 @@ import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import { norm, type NormSpec } from './norm.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
+import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
 
@@ -21,7 +23,9 @@ export type LayerSpec =
   | StepSpec
   | SliceSpec
   | LstmSpec
-  | RnnSpec;
+  | RnnSpec
+  | ScaleSpec
+  | NormSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -35,6 +39,8 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   slice,
   lstm,
   rnn,
+  scale,
+  norm,
 };
 
 /** The kind of a layer, undefined for an unknown type. */
