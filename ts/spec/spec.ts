@@ -12,7 +12,7 @@ export type { MergeSpec } from '../layers/merge.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { SliceSpec } from '../layers/slice.ts';
-export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
+export type { Activation, ActivationName, LayerBase, RowActivation, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
 
 /**
