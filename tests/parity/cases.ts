@@ -168,7 +168,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
       name: 'dense',
       inputSize: widthOf(first) + widthOf(second),
       outputSize,
-      activation: random.chance(0.3) ? 'softmax' : activation(random),
+      activation: random.chance(0.3) ? random.pick(['softmax', 'log_softmax'] as const) : activation(random),
       weights: {
         kernel: random.floats(outputSize * (widthOf(first) + widthOf(second)), 0.3),
         ...(random.chance(0.7) ? { bias: random.floats(outputSize) } : {}),

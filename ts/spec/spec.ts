@@ -14,7 +14,7 @@ export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { ScaleSpec } from '../layers/scale.ts';
 export type { SliceSpec } from '../layers/slice.ts';
-export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
+export type { Activation, ActivationName, LayerBase, RowActivation, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
 
 /**
