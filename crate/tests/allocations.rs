@@ -2,6 +2,7 @@
 //! that leaves model and state as they were.
 
 use gru_wasm::error::{EngineError, Result};
+use gru_wasm::layers::conv1d::ConvParams;
 use gru_wasm::layers::params::{Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
@@ -101,6 +102,19 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let masked = add("masking", &[rows], &[0], vec![], 2);
     let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
     let scaled = add("activation", &[sum], &[11, 1.5f32.to_bits(), 0], vec![], 1);
+    for groups in [1, size] {
+        let params = ConvParams {
+            input_size: size,
+            output_size: 2 * size,
+            kernel_size: 3,
+            dilation: 2,
+            groups,
+            left: 3,
+            right: 1,
+            ..ConvParams::default()
+        };
+        add("conv1d", &[scaled], &words(&params), vec![numbers(6 * size * size / groups), numbers(2 * size)], 1);
+    }
     for (reset_after, direction, combine, reversed) in [(1, 2, 0, 0), (0, 2, 3, 0), (1, 1, 0, 1), (0, 0, 0, 0)] {
         let params = words(&GruParams {
             sizes: Sizes { input_size: size, hidden_size: units },

@@ -1,6 +1,7 @@
 //! The kinds of layers. Each has its twin in ts/backends/js/layers/ (the same bits) and ts/layers/ (the spec).
 
 pub mod activation;
+pub mod conv1d;
 pub mod dense;
 pub mod embedding;
 pub mod masking;
@@ -43,7 +44,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 10] = [
+pub const LAYERS: [Kind; 11] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -54,6 +55,7 @@ pub const LAYERS: [Kind; 10] = [
     kind::<slice::SliceParams>("slice", slice::build),
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
+    kind::<conv1d::ConvParams>("conv1d", conv1d::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
@@ -134,6 +136,8 @@ pub struct Workspace {
     pub scratch: Vec<Buffer>,
     /// Entries that are not masked.
     pub unmasked: Plan,
+    /// Rows that a block of scratch reads and writes.
+    pub block: Plan,
     /// Of each direction, the sequences that have had an output since their state was set.
     pub started: Vec<Vec<bool>>,
 }

@@ -1,5 +1,6 @@
 import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
+import { conv1d } from './conv1d.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
@@ -23,4 +24,5 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   slice,
   lstm,
   rnn,
+  conv1d,
 };
