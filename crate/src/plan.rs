@@ -154,9 +154,8 @@ impl Plan {
         }
     }
 
-    /// Adds an entry; there must be room for it.
-    pub fn push(&mut self, sequence: u32, input: u32, output: u32) {
-        self.batch.push(sequence);
+    /// Adds an entry of no sequence; there must be room for it.
+    pub fn push(&mut self, input: u32, output: u32) {
         self.input.push(input);
         self.output.push(output);
     }
@@ -186,7 +185,8 @@ impl Plan {
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
                     if mask.is_none_or(|mask| *mask.at(read as usize) != 0.0) {
                         let written = if order == Order::ReverseProcessed { row(step) } else { read };
-                        self.push(*layout.sequences.at(b as usize), read, written);
+                        self.batch.push(*layout.sequences.at(b as usize));
+                        self.push(read, written);
                     }
                 }
                 self.offsets.push(self.batch.len() as u32);

@@ -102,18 +102,20 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let masked = add("masking", &[rows], &[0], vec![], 2);
     let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
     let scaled = add("activation", &[sum], &[11, 1.5f32.to_bits(), 0], vec![], 1);
-    for groups in [1, size] {
+    for (groups, left) in [(1, 3), (size, 4)] {
         let params = ConvParams {
             input_size: size,
             output_size: 2 * size,
             kernel_size: 3,
             dilation: 2,
             groups,
-            left: 3,
-            right: 1,
+            left,
+            right: 4 - left,
+            streams: left == 4,
             ..ConvParams::default()
         };
-        add("conv1d", &[scaled], &words(&params), vec![numbers(6 * size * size / groups), numbers(2 * size)], 1);
+        let tensors = vec![numbers(6 * size * size / groups), numbers(2 * size)];
+        add("conv1d", &[scaled], &words(&params), tensors, 1);
     }
     for (reset_after, direction, combine, reversed) in [(1, 2, 0, 0), (0, 2, 3, 0), (1, 1, 0, 1), (0, 0, 0, 0)] {
         let params = words(&GruParams {
@@ -209,7 +211,7 @@ fn bits(state: &mut State, values: usize) -> Vec<u32> {
     for value in 0..values {
         bits.extend(state.value(value).unwrap().iter().map(|number| number.to_bits()));
     }
-    for index in 0..6 {
+    for index in 0..7 {
         bits.extend(state.hidden(index).unwrap().0.iter().map(|number| number.to_bits()));
     }
     bits

@@ -5,11 +5,11 @@ mod common;
 use common::{Tensors, build, kind, refused};
 use gru_wasm::error::{EngineError, Result};
 use gru_wasm::kernels::reference::Random;
-use gru_wasm::layers::conv1d::ConvParams;
+use gru_wasm::layers::conv1d::{ConvParams, Padding};
 use gru_wasm::layers::params::{self, Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
-use gru_wasm::layers::{MAX_SIZE, Shape};
+use gru_wasm::layers::{MAX_AXES, MAX_SIZE, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
 
@@ -217,6 +217,23 @@ fn convolutions_that_cannot_be_are_refused() {
     refuse(ConvParams { groups: 3, ..valid }, &[Shape::sequence(4)], tensors);
     refuse(ConvParams { groups: 4, ..valid }, &[Shape::sequence(4)], &[Some(&kernel[..6]), None]);
     refuse(ConvParams { left: MAX_SIZE as u32 + 1, ..valid }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { axis: MAX_AXES as u32, ..valid }, &[Shape::sequence(4)], tensors);
+    // Windows by length have no zeros of their own; those that look ahead, or start before the first step, no past.
+    refuse(ConvParams { padding: Padding::Same, ..valid }, &[Shape::sequence(4)], tensors);
+    let past = ConvParams { left: 2, right: 0, streams: true, ..valid };
+    build("conv1d", &[Shape::sequence(4)], &params::words(&past), tensors).unwrap();
+    refuse(ConvParams { right: 1, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { left: 3, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { stride: MAX_SIZE, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { dilation: MAX_SIZE / 8, ..past }, &[Shape::sequence(4)], tensors);
+    // Rows that nobody can know of.
+    let strided = ConvParams { axis: 1, stride: 2, ..valid };
+    let (model, _) = build("conv1d", &[Shape::sequence(4)], &params::words(&strided), tensors).unwrap();
+    let mut state = State::new(&Shared::new(model).unwrap(), 1).unwrap();
+    for (rows, made) in [(2, true), (3, false), (1, false), (0, false)] {
+        state.set_lengths(&[4, rows], false).unwrap();
+        assert_eq!(state.run().is_ok(), made, "{rows} of 4 steps");
+    }
     refuse(ConvParams { dilation: MAX_SIZE, ..valid }, &[Shape::sequence(4)], tensors);
 }
 

@@ -121,24 +121,32 @@ export function convRun(random: Choices): Run {
   const kernelSize = random.int(1, random.pick([5, 90]));
   const dilation = random.chance(0.6) ? 1 : random.int(1, 9);
   const extreme = random.chance(0.15);
+  const stride = random.chance(0.5) ? 1 : random.int(1, 9);
   const span = (kernelSize - 1) * dilation;
   const left = random.int(0, span);
+  const right = random.pick([0, span - left, random.int(0, span + 3)]);
   const layer: LayerSpec = {
     type: 'conv1d',
     name: 'layer',
     inputSize,
     outputSize,
     kernelSize,
+    stride,
     dilation,
     groups,
-    padding: random.pick(['same', 'causal', [left, span - left]] as const),
+    padding: random.pick(['valid', 'same', 'sameLower', 'causal', [left, right]] as const),
     activation: random.chance(0.2) ? 'softmax' : activation(random),
     weights: {
       kernel: floats(random, (outputSize * kernelSize * inputSize) / groups, 0.3, extreme),
       ...(random.chance(0.7) ? { bias: floats(random, outputSize, 1, extreme) } : {}),
     },
   };
-  return runOf(random, inputSize, [layer], ['layer'], extreme);
+  const run = runOf(random, inputSize, [layer], ['layer'], extreme);
+  // The last number of a past counts the steps that have come: more of them are other rows.
+  for (const [i, { size }] of run.graph.states.entries()) {
+    for (let at = size - 1; at < run.hidden[i]!.length; at += size) run.hidden[i]![at] = 0;
+  }
+  return run;
 }
 
 /**

@@ -23,8 +23,9 @@ export interface Conv1dSpec extends LayerBase {
   /** Groups of channels that do not mix; as many as channels: depthwise. Default 1. */
   groups?: number;
   /**
-   * Steps of zeros around a sequence: none (`valid`, the default), all before it, so that no output reads a later step (`causal`), as
-   * many as keep its length, half of them before it (`same`), or [before, behind].
+   * Steps of zeros around a sequence: none (`valid`, the default); all before it, so that no output reads a later step (`causal`); as
+   * many as give a row for each `stride` steps begun, half of them before it, an odd one behind it (`same`) or before it
+   * (`sameLower`); or [before, behind].
    */
   padding?: ConvPadding;
   /** Default `linear`. `softmax` is over the row. */
@@ -34,9 +35,9 @@ export interface Conv1dSpec extends LayerBase {
 }
 
 /** Steps of zeros around a sequence. */
-export type ConvPadding = 'valid' | 'causal' | 'same' | readonly [number, number];
+export type ConvPadding = 'valid' | 'causal' | 'same' | 'sameLower' | readonly [number, number];
 
-const NAMED = ['valid', 'causal', 'same'];
+const NAMED = ['valid', 'causal', 'same', 'sameLower'];
 
 export const conv1d: LayerKind<Conv1dSpec> = {
   type: 'conv1d',
@@ -55,12 +56,11 @@ export const conv1d: LayerKind<Conv1dSpec> = {
       if (spec[field] % groups !== 0)
         throw specError(spec, `${field} ${spec[field]} is no multiple of groups ${groups}`);
     }
-    if (spanOf(spec) > MAX_SIZE) throw specError(spec, `its taps lie ${spanOf(spec)} steps apart; at most ${MAX_SIZE}`);
     checkPadding(spec, padding);
+    if (spanOf(spec) > MAX_SIZE) {
+      throw specError(spec, `its taps lie ${spanOf(spec)} steps apart (kernelSize, dilation); at most ${MAX_SIZE}`);
+    }
     checkActivation(spec, 'activation', spec.activation, true);
-    const { left, right } = conv1dPads(spec);
-    if (spec.stride !== undefined && spec.stride !== 1) throw specError(spec, 'stride is not supported yet');
-    if (left + right !== spanOf(spec)) throw specError(spec, 'padding that changes the length is not supported yet');
   },
   ports(spec, inputs) {
     const { kind } = onlyInput(spec, inputs, spec.inputSize);
@@ -71,7 +71,14 @@ export const conv1d: LayerKind<Conv1dSpec> = {
     { key: 'kernel', shape: [spec.outputSize, spec.kernelSize, spec.inputSize / (spec.groups ?? 1)] },
     { key: 'bias', shape: [spec.outputSize], optional: true },
   ],
-  params(spec) {
+  axis(spec) {
+    const { stride = 1 } = spec;
+    const { left, right } = conv1dPads(spec);
+    // A row for each `stride` steps begun, of those at which a window can start.
+    const add = isByLength(spec) ? stride - 1 : left + right - spanOf(spec) + stride - 1;
+    return stride === 1 && add === 0 ? undefined : { mul: 1, add, div: stride };
+  },
+  params(spec, axis) {
     const { inputSize, outputSize, kernelSize, stride = 1, dilation = 1, groups = 1, activation = 'linear' } = spec;
     const { left, right } = conv1dPads(spec);
     return {
@@ -81,16 +88,17 @@ export const conv1d: LayerKind<Conv1dSpec> = {
       stride,
       dilation,
       groups,
+      padding: isByLength(spec) ? (spec.padding === 'same' ? 1 : 2) : 0,
       left,
       right,
+      streams: Number(conv1dStreams(spec)),
+      axis,
       activation: activationWords(activation),
     };
   },
-  notStreamable(spec) {
-    const { right } = conv1dPads(spec);
-    if (right > 0) return `it looks ${right} step${right > 1 ? 's' : ''} ahead (padding 'causal' does not)`;
-    return 'a convolution has no state yet';
-  },
+  slots: (spec) =>
+    conv1dStreams(spec) ? [{ slot: 'past', direction: 'forward', size: pastSize(spec), fromGraph: false }] : [],
+  notStreamable,
 };
 
 /** Steps from the first tap to the last. */
@@ -98,10 +106,16 @@ function spanOf({ kernelSize, dilation = 1 }: Conv1dSpec): number {
   return (kernelSize - 1) * dilation;
 }
 
-/** Steps of zeros before and behind a sequence. */
+/** Where zeros lie depends on the length of the sequence: behind the last of its windows, which are `stride` steps apart. */
+function isByLength(spec: Conv1dSpec): boolean {
+  const { padding, stride = 1 } = spec;
+  return (padding === 'same' || padding === 'sameLower') && stride > 1 && spanOf(spec) > 0;
+}
+
+/** Steps of zeros before and behind a sequence; none where they depend on its length. */
 export function conv1dPads(spec: Conv1dSpec): { left: number; right: number } {
   const { padding = 'valid' } = spec;
-  const span = spanOf(spec);
+  const span = isByLength(spec) ? 0 : spanOf(spec);
   switch (padding) {
     case 'valid':
       return { left: 0, right: 0 };
@@ -109,9 +123,44 @@ export function conv1dPads(spec: Conv1dSpec): { left: number; right: number } {
       return { left: span, right: 0 };
     case 'same':
       return { left: Math.floor(span / 2), right: Math.ceil(span / 2) };
+    case 'sameLower':
+      return { left: Math.ceil(span / 2), right: Math.floor(span / 2) };
     default:
       return { left: padding[0], right: padding[1] };
   }
+}
+
+/** Steps of the past that a stream keeps, then how many have come (the same again `period` steps later, from `lag` on). */
+export function conv1dPast(spec: Conv1dSpec): { steps: number; lag: number; period: number } {
+  const steps = spanOf(spec);
+  return { steps, lag: steps - conv1dPads(spec).left, period: Math.max(steps, 1) * (spec.stride ?? 1) };
+}
+
+function pastSize(spec: Conv1dSpec): number {
+  return spanOf(spec) * spec.inputSize + 1;
+}
+
+/** Whether it can go step by step, and so keeps its past. */
+export function conv1dStreams(spec: Conv1dSpec): boolean {
+  return notStreamable(spec) === undefined;
+}
+
+function notStreamable(spec: Conv1dSpec): string | undefined {
+  const span = spanOf(spec);
+  const { left, right } = conv1dPads(spec);
+  const ahead = isByLength(spec) ? Math.ceil(span / 2) : right;
+  if (ahead > 0) {
+    const up = isByLength(spec) ? 'up to ' : '';
+    return `it looks ${up}${ahead} step${ahead > 1 ? 's' : ''} ahead (padding '${paddingText(spec)}'; 'causal' and 'valid' do not)`;
+  }
+  if (left > span) return `its padding of ${left} steps gives rows before the first step`;
+  const { lag, period } = conv1dPast(spec);
+  const words = Math.max(pastSize(spec), lag + period);
+  return words > MAX_SIZE ? `its past takes ${words} numbers; at most ${MAX_SIZE}` : undefined;
+}
+
+function paddingText({ padding = 'valid' }: Conv1dSpec): string {
+  return typeof padding === 'string' ? padding : padding.join(', ');
 }
 
 function checkPadding(spec: Conv1dSpec, padding: unknown): void {

@@ -123,6 +123,10 @@ pub trait Layer {
     fn crosses_axes(&self) -> bool {
         false
     }
+    /// Whether values of its state below the smallest normal are zeros.
+    fn flushes(&self) -> bool {
+        true
+    }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
         0
