@@ -139,6 +139,13 @@ test('weights that say they are longer or shorter than they are', async () => {
 /** One layer of each type, valid. */
 const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   activation: { activation: 'tanh' },
+  conv1d: {
+    inputSize: 4,
+    outputSize: 2,
+    kernelSize: 3,
+    padding: 'same',
+    weights: { kernel: new Float32Array(24), bias: new Float32Array(2) },
+  },
   dense: { inputSize: 4, outputSize: 1, weights: { kernel: new Float32Array(4) } },
   embedding: { inputs: ['ids'], vocabularySize: 2, outputSize: 1, weights: { embeddings: new Float32Array(2) } },
   gru: {

@@ -137,6 +137,43 @@ export function wideRun(random: Choices, types = CELLS): Run {
   };
 }
 
+/** One convolution: of a few channels or of many, in groups or not, over more rows than a block has. */
+export function convRun(random: Choices): Run {
+  const groups = random.chance(0.6) ? 1 : random.int(1, 9);
+  const depthwise = random.chance(0.4);
+  const inputSize = groups * (depthwise ? 1 : random.int(1, 9));
+  const outputSize = groups * random.int(1, random.pick([3, 40]));
+  const kernelSize = random.int(1, random.pick([5, 90]));
+  const dilation = random.chance(0.6) ? 1 : random.int(1, 9);
+  const extreme = random.chance(0.15);
+  const stride = random.chance(0.5) ? 1 : random.int(1, 9);
+  const span = (kernelSize - 1) * dilation;
+  const left = random.int(0, span);
+  const right = random.pick([0, span - left, random.int(0, span + 3)]);
+  const layer: LayerSpec = {
+    type: 'conv1d',
+    name: 'layer',
+    inputSize,
+    outputSize,
+    kernelSize,
+    stride,
+    dilation,
+    groups,
+    padding: random.pick(['valid', 'same', 'sameLower', 'causal', [left, right]] as const),
+    activation: random.chance(0.2) ? 'softmax' : activation(random),
+    weights: {
+      kernel: floats(random, (outputSize * kernelSize * inputSize) / groups, 0.3, extreme),
+      ...(random.chance(0.7) ? { bias: floats(random, outputSize, 1, extreme) } : {}),
+    },
+  };
+  const run = runOf(random, inputSize, [layer], ['layer'], extreme);
+  // The last number of a past counts the steps that have come: more of them are other rows.
+  for (const [i, { size }] of run.graph.states.entries()) {
+    for (let at = size - 1; at < run.hidden[i]!.length; at += size) run.hidden[i]![at] = 0;
+  }
+  return run;
+}
+
 /**
  * Masking, three recurrent layers of which one is masked and one starts from values of the graph (its cell states too), a merge, a
  * dense layer and an activation over embedded ids.

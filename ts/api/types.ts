@@ -27,6 +27,8 @@ export type {
   Activation,
   ActivationName,
   ActivationSpec,
+  Conv1dSpec,
+  ConvPadding,
   DenseSpec,
   EmbeddingSpec,
   GruSpec,

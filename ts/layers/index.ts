@@ -1,4 +1,5 @@
 import { activation, type ActivationSpec } from './activation.ts';
+import { conv1d, type Conv1dSpec } from './conv1d.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import { gru, type GruSpec } from './gru.ts';
@@ -25,7 +26,8 @@ export type LayerSpec =
   | LstmSpec
   | RnnSpec
   | ScaleSpec
-  | NormSpec;
+  | NormSpec
+  | Conv1dSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -41,6 +43,7 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   rnn,
   scale,
   norm,
+  conv1d,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

@@ -3,6 +3,7 @@ import type { ValueKind, ValueRef } from '../layers/spec.ts';
 
 export type { LayerSpec };
 export type { ActivationSpec } from '../layers/activation.ts';
+export type { Conv1dSpec, ConvPadding } from '../layers/conv1d.ts';
 export type { DenseSpec } from '../layers/dense.ts';
 export type { EmbeddingSpec } from '../layers/embedding.ts';
 export type { GruSpec, GruWeights } from '../layers/gru.ts';

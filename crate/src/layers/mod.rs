@@ -1,6 +1,7 @@
 //! The kinds of layers. Each has its twin in ts/backends/js/layers/ (the same bits) and ts/layers/ (the spec).
 
 pub mod activation;
+pub mod conv1d;
 pub mod dense;
 pub mod embedding;
 pub mod masking;
@@ -45,7 +46,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 12] = [
+pub const LAYERS: [Kind; 13] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -58,6 +59,7 @@ pub const LAYERS: [Kind; 12] = [
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
     kind::<scale::ScaleParams>("scale", scale::build),
     kind::<norm::NormParams>("norm", norm::build),
+    kind::<conv1d::ConvParams>("conv1d", conv1d::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
@@ -125,6 +127,10 @@ pub trait Layer {
     fn crosses_axes(&self) -> bool {
         false
     }
+    /// Whether values of its state below the smallest normal are zeros.
+    fn flushes(&self) -> bool {
+        true
+    }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
         0
@@ -142,6 +148,8 @@ pub struct Workspace {
     pub scratch: Vec<Buffer>,
     /// Entries that are not masked.
     pub unmasked: Plan,
+    /// Rows that a block of scratch reads and writes.
+    pub block: Plan,
     /// Of each direction, the sequences that have had an output since their state was set.
     pub started: Vec<Vec<bool>>,
 }

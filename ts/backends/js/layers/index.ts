@@ -1,5 +1,6 @@
 import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
+import { conv1d } from './conv1d.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
@@ -27,4 +28,5 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   rnn,
   scale,
   norm,
+  conv1d,
 };

@@ -41,6 +41,8 @@ export interface Workspace {
   readonly scratch: readonly Float32Array[];
   /** Room for the entries that are not masked. */
   readonly unmasked: Plan | undefined;
+  /** Rows that a block of scratch reads and writes. */
+  readonly block?: Pick<Plan, 'input' | 'output'>;
 }
 
 /** What one direction of a recurrent layer carries from step to step. */
@@ -67,7 +69,7 @@ export interface Io {
   readonly outputs: readonly (Float32Array | undefined)[];
 }
 
-const nothing: Workspace = {
+export const nothing: Workspace = {
   states: [],
   directions: [],
   projected: new Float32Array(0),
