@@ -168,3 +168,50 @@ export function graphRun(random: Choices, types = CELLS): Run {
   const hidden = graph.states.map(({ size }) => random.floats(lengths.length * size));
   return { graph, lengths, timeMajor, inputs: [ids], hidden };
 }
+
+/** Attention over the steps of a sequence in all its forms, softmax over them and weighted sums, of masked rows too. */
+export function attentionRun(random: Choices): Run {
+  const heads = random.pick([1, 1, 2, 3]);
+  const [inputSize, valueSize] = [heads * random.int(1, 30), heads * random.int(1, 30)];
+  const additive = random.chance(0.4);
+  const dense = (name: string, outputSize: number): LayerSpec => ({
+    type: 'dense',
+    name,
+    inputs: ['x'],
+    inputSize: size,
+    outputSize,
+    weights: { kernel: floats(random, outputSize * size, random.pick([0.1, 1, 10]), extreme) },
+  });
+  const size = random.int(1, 8);
+  const extreme = random.chance(0.2);
+  const masked = random.chance(0.5);
+  const layers: LayerSpec[] = [
+    { type: 'masking', name: 'masking', inputs: ['x'], maskValue: 0 },
+    dense('query', inputSize),
+    dense('key', inputSize),
+    dense('value', valueSize),
+    dense('scores', heads),
+    { type: 'step', name: 'last', inputs: ['query'], index: -1 },
+    ...['query', 'last'].map((query): LayerSpec => ({
+      type: 'attention',
+      name: `by_${query}`,
+      inputs: [query, 'key', 'value'],
+      inputSize,
+      heads,
+      ...(additive ? { score: 'additive' } : {}),
+      ...(additive && random.chance(0.5) ? { weights: { factors: random.floats(inputSize) } } : {}),
+      ...(random.chance(0.5) ? { scale: random.next() } : {}),
+      ...(query === 'query' && random.chance(0.5) ? { causal: true } : {}),
+      ...(masked ? { mask: 'masking:mask' } : {}),
+      ...(masked && query === 'query' && random.chance(0.5) ? { queryMask: 'masking:mask' } : {}),
+      ...(random.chance(0.5) ? { withoutKeys: random.pick(['zero', 'average']) } : {}),
+    })),
+    { type: 'timeSoftmax', name: 'weights', inputs: ['scores'], ...(masked ? { mask: 'masking:mask' } : {}) },
+    { type: 'weightedSum', name: 'pooled', inputs: ['weights', 'value'] },
+  ];
+  const run = runOf(random, size, layers, ['by_query', 'by_last', 'weights', 'pooled'], extreme);
+  const [x] = run.inputs as [Float32Array];
+  const own = random.fork();
+  for (let row = 0; row < x.length; row += size) if (own.chance(0.3)) x.fill(0, row, row + size);
+  return run;
+}

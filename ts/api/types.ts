@@ -27,6 +27,7 @@ export type {
   Activation,
   ActivationName,
   ActivationSpec,
+  AttentionSpec,
   DenseSpec,
   EmbeddingSpec,
   GruSpec,
@@ -44,8 +45,10 @@ export type {
   RecurrentWeights,
   RnnSpec,
   RnnWeights,
+  TimeSoftmaxSpec,
   ValueKind,
   ValueRef,
+  WeightedSumSpec,
 } from '../spec/spec.ts';
 export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';

@@ -1,4 +1,5 @@
 import { activation, type ActivationSpec } from './activation.ts';
+import { attention, type AttentionSpec } from './attention.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import { gru, type GruSpec } from './gru.ts';
@@ -9,6 +10,8 @@ import { merge, type MergeSpec } from './merge.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
+import { timeSoftmax, type TimeSoftmaxSpec } from './time-softmax.ts';
+import { weightedSum, type WeightedSumSpec } from './weighted-sum.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -21,7 +24,10 @@ export type LayerSpec =
   | StepSpec
   | SliceSpec
   | LstmSpec
-  | RnnSpec;
+  | RnnSpec
+  | TimeSoftmaxSpec
+  | WeightedSumSpec
+  | AttentionSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -35,6 +41,9 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   slice,
   lstm,
   rnn,
+  timeSoftmax,
+  weightedSum,
+  attention,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

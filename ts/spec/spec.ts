@@ -3,6 +3,7 @@ import type { ValueKind, ValueRef } from '../layers/spec.ts';
 
 export type { LayerSpec };
 export type { ActivationSpec } from '../layers/activation.ts';
+export type { AttentionSpec } from '../layers/attention.ts';
 export type { DenseSpec } from '../layers/dense.ts';
 export type { EmbeddingSpec } from '../layers/embedding.ts';
 export type { GruSpec, GruWeights } from '../layers/gru.ts';
@@ -14,6 +15,8 @@ export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { SliceSpec } from '../layers/slice.ts';
 export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
+export type { TimeSoftmaxSpec } from '../layers/time-softmax.ts';
+export type { WeightedSumSpec } from '../layers/weighted-sum.ts';
 
 /**
  * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`

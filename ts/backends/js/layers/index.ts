@@ -1,5 +1,6 @@
 import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
+import { attention } from './attention.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
@@ -10,6 +11,8 @@ import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
+import { timeSoftmax } from './time-softmax.ts';
+import { weightedSum } from './weighted-sum.ts';
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -23,4 +26,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   slice,
   lstm,
   rnn,
+  timeSoftmax,
+  weightedSum,
+  attention,
 };

@@ -1,5 +1,6 @@
 import type { ValueShape } from '../../../layers/kind.ts';
 import type { LayerSpec } from '../../../spec/spec.ts';
+import { floats } from '../buffer.ts';
 import type { Layout, Order, Plan } from '../plan.ts';
 
 /** Packs the weights of a layer, given the shapes of its inputs (undefined: left out). */
@@ -65,4 +66,17 @@ const nothing: Workspace = {
 /** A layer without a state. */
 export function stateless(bytes: number, run: (io: Io) => void): Layer {
   return { bytes, orders: [], workspace: () => nothing, reserve: () => nothing, run };
+}
+
+/** A layer without a state that computes in buffers as long as `sizes` says for a layout. */
+export function withScratch(
+  bytes: number,
+  sizes: (layout: Layout) => number[],
+  run: (io: Io, workspace: Workspace) => void,
+): Layer {
+  const reserve = ({ scratch }: Workspace, layout: Layout): Workspace => ({
+    ...nothing,
+    scratch: sizes(layout).map((size, i) => floats(size, scratch[i])),
+  });
+  return { bytes, orders: [], workspace: () => nothing, reserve, run };
 }
