@@ -111,7 +111,7 @@ pub trait Layer {
         Ok(Workspace::default())
     }
     /// Makes room for a layout, so that [`run`](Self::run) allocates nothing. A failure leaves the workspace usable.
-    fn reserve(&self, _workspace: &mut Workspace, _layout: &Layout) -> Result<()> {
+    fn reserve(&self, _workspace: &mut Workspace, _layouts: &Layouts) -> Result<()> {
         Ok(())
     }
     /// Computes the outputs that are used.
@@ -120,9 +120,13 @@ pub trait Layer {
     fn orders(&self) -> &'static [Order] {
         &[]
     }
-    /// Slots of its state in each direction.
+    /// Slots of its state.
     fn slots(&self) -> usize {
         0
+    }
+    /// Whether the sequences that it reads may lie on several axes; [`Io::layout`] is that of the first one then.
+    fn crosses_axes(&self) -> bool {
+        false
     }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
@@ -133,7 +137,7 @@ pub trait Layer {
 /// What a state holds for one layer.
 #[derive(Default)]
 pub struct Workspace {
-    /// Its state, (batch, `stride`) each: a slot of all directions, then the next one.
+    /// Its state, (batch, `stride`) each; of a recurrent layer a slot of all directions, then the next one.
     pub states: Vec<Buffer>,
     /// Distance between rows of a state.
     pub stride: usize,
@@ -147,10 +151,38 @@ pub struct Workspace {
     pub started: Vec<Vec<bool>>,
 }
 
+/// How the rows of one axis lie, and in what orders layers take its steps.
+pub struct Axis {
+    /// How its rows lie.
+    pub layout: Layout,
+    /// All its steps, in each order that its layers need.
+    pub plans: Plans,
+}
+
+/// How the rows of all axes lie.
+#[derive(Clone, Copy)]
+pub struct Layouts<'a> {
+    pub(crate) axes: &'a [Axis],
+    pub(crate) own: usize,
+}
+
+impl<'a> Layouts<'a> {
+    /// That of the sequences that the layer reads.
+    pub fn own(&self) -> &'a Layout {
+        self.of(self.own)
+    }
+    /// That of an axis, as the shape of a value names it.
+    pub fn of(&self, axis: usize) -> &'a Layout {
+        &self.axes.at(axis).layout
+    }
+}
+
 /// The values a layer reads and writes.
 pub struct Io<'a> {
     /// How rows of the layer's axis lie.
     pub layout: &'a Layout,
+    /// How those of all axes lie.
+    pub layouts: Layouts<'a>,
     /// All steps of that axis, in each order that its layers need.
     pub plans: &'a Plans,
     pub(crate) values: &'a [Buffer],
