@@ -6,7 +6,16 @@ import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
-import { attentionRun, CELLS, type CellType, graphRun, layerRun, randomLayer, wideRun } from './cases.ts';
+import {
+  attentionRun,
+  CELLS,
+  type CellType,
+  crossAttentionRun,
+  graphRun,
+  layerRun,
+  randomLayer,
+  wideRun,
+} from './cases.ts';
 import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
@@ -22,6 +31,7 @@ describe('the same bits', () => {
     ['wide layers', 50, wideRun],
     ['graphs of layers', 60, graphRun],
     ['attention', 120, attentionRun],
+    ['attention to another axis', 120, crossAttentionRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
     const runs: Run[] = [];

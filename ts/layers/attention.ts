@@ -14,7 +14,7 @@ import { checkMask } from './steps.ts';
  */
 export interface AttentionSpec extends LayerBase {
   type: 'attention';
-  /** Queries: steps, or one a sequence; keys; values, of the same steps as keys. */
+  /** Queries: steps, or one a sequence; keys; values, of the same steps as keys, which may be of another axis than those of queries. */
   inputs: ValueRef[];
   /** Values in a row of queries and of keys. */
   inputSize: number;
@@ -51,6 +51,10 @@ export const attention: LayerKind<AttentionSpec> = {
     }
   },
   extraInputs: (spec) => [spec.mask, spec.queryMask],
+  crossesAxes: [
+    [0, 4],
+    [1, 2, 3],
+  ],
   ports(spec, inputs, [mask, queryMask]) {
     const { query, value } = checkInputs(spec, inputs);
     checkMask(spec, 'mask', mask, 'sequence');

@@ -1,15 +1,15 @@
 //! Attention: for each query a mean of values, weighted by softmax of what the query and the keys score.
 
 use super::params::{Param, Params, params};
-use super::{Built, Io, Layer, Shape, Workspace, input_shape, mask_shape, optional_tensor};
+use super::{Built, Io, Layer, Layouts, Shape, Workspace, input_shape, mask_shape, optional_tensor};
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
-use crate::error::{Result, ensure};
+use crate::error::{EngineError, Result, ensure};
 use crate::fallible::{boxed, copied, filled, filled_with};
 use crate::kernels::activation::{Constants, map, tanh};
 use crate::kernels::softmax::softmax_of_scores;
 use crate::pack::{PackedMatrix, Rows};
-use crate::plan::{Layout, Steps, ascending};
+use crate::plan::{Steps, ascending};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::vec::Vec;
 
@@ -40,6 +40,7 @@ struct Attention {
     size: usize,
     /// None: one query a sequence.
     query_axis: Option<usize>,
+    key_axis: usize,
     /// Factors of tanh, if the scores are additive.
     factors: Option<Vec<f32>>,
     /// `0, 1, 2, ...`
@@ -52,7 +53,8 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
     let depth = options.input_size;
     let (query, key) = (input_shape(inputs, 0, Some(depth))?, input_shape(inputs, 1, Some(depth))?);
     let value = input_shape(inputs, 2, None)?;
-    ensure(key.axis.is_some() && key.axis == value.axis)?;
+    let key_axis = key.axis.ok_or(EngineError::InvalidArgument)?;
+    ensure(key.axis == value.axis)?;
     mask_shape(inputs, 3, key.axis)?;
     mask_shape(inputs, 4, query.axis)?;
     ensure(depth.is_multiple_of(options.heads) && value.size.is_multiple_of(options.heads))?;
@@ -65,7 +67,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
         None => None,
     };
     let (size, rows) = (value.size, ascending(QUERIES)?);
-    let layer = boxed(Attention { options, size, query_axis: query.axis, factors, rows })?;
+    let layer = boxed(Attention { options, size, query_axis: query.axis, key_axis, factors, rows })?;
     Ok(Built { layer, ports: copied(&[Shape { size, ..query }])? })
 }
 
@@ -77,9 +79,9 @@ struct Room<'a> {
 }
 
 impl Attention {
-    fn queries(&self, layout: &Layout, sequence: usize) -> Steps {
+    fn queries(&self, layouts: Layouts, sequence: usize) -> Steps {
         match self.query_axis {
-            Some(_) => layout.steps(sequence),
+            Some(axis) => layouts.of(axis).steps(sequence),
             None => Steps { first: sequence, stride: 1, count: 1 },
         }
     }
@@ -142,9 +144,9 @@ impl Layer for Attention {
         Ok(Workspace { scratch: filled_with(3, Buffer::default)?, packed, ..Default::default() })
     }
 
-    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
-        let keys = layout.longest();
-        let queries = self.query_axis.map_or(1, |_| layout.longest()).min(QUERIES);
+    fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
+        let keys = layouts.of(self.key_axis).longest();
+        let queries = self.query_axis.map_or(1, |axis| layouts.of(axis).longest()).min(QUERIES);
         let (depth, width) = self.head();
         let (keys_across, values_across) = (keys.next_multiple_of(LANES), width.next_multiple_of(LANES));
         workspace.packed.at_mut(0).reserve(keys, depth)?;
@@ -155,7 +157,7 @@ impl Layer for Attention {
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
-        let layout = io.layout;
+        let (layouts, layout) = (io.layouts, io.layouts.of(self.key_axis));
         let (query, key, value) = (io.padded(0), io.input(1), io.input(2));
         let (key_mask, query_mask) = (io.optional(3), io.optional(4));
         let counts = |mask: Option<&[f32]>, row: usize| mask.is_none_or(|mask| *mask.at(row) != 0.0);
@@ -165,7 +167,7 @@ impl Layer for Attention {
         let [packed_keys, packed_values] = &mut workspace.packed[..] else { return Ok(()) };
         let mut room = Room { scores, sums, zeros };
         for b in 0..if y.is_empty() { 0 } else { layout.batch() } {
-            let (queries, keys) = (self.queries(layout, b), layout.steps(b));
+            let (queries, keys) = (self.queries(layouts, b), layout.steps(b));
             if keys.count == 0 {
                 for i in 0..queries.count {
                     y.row_mut(queries.row(i), self.size).fill(0.0);
@@ -209,6 +211,10 @@ impl Layer for Attention {
             }
         }
         Ok(())
+    }
+
+    fn crosses_axes(&self) -> bool {
+        true
     }
 
     fn bytes(&self) -> usize {

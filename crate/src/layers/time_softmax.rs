@@ -1,13 +1,12 @@
 //! Softmax over the steps of each sequence, for each number of a row by itself.
 
 use super::params::Params;
-use super::{Built, Io, Layer, Shape, Workspace, input_shape, mask_shape};
+use super::{Built, Io, Layer, Layouts, Shape, Workspace, input_shape, mask_shape};
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::softmax::softmax_of_scores;
-use crate::plan::Layout;
 use crate::simd::Lanes;
 
 struct TimeSoftmax {
@@ -26,8 +25,8 @@ impl Layer for TimeSoftmax {
         Ok(Workspace { scratch: filled_with(1, Buffer::default)?, ..Default::default() })
     }
 
-    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
-        workspace.scratch.at_mut(0).grow(layout.longest())
+    fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
+        workspace.scratch.at_mut(0).grow(layouts.own().longest())
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {

@@ -97,13 +97,13 @@ export class SpecBuilder {
     if (maskValue !== 0) {
       const found = mask;
       let zeroed: ValueRef | undefined;
-      features.exact = () => (zeroed ??= this.#zeroMasked(ref, size, found));
+      features.exact = () => (zeroed ??= this.zeroMasked(ref, size, found));
     }
     return { mask, features };
   }
 
   /** x * mask. */
-  #zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
+  zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
     const inputs = [ref, this.wideMask(mask, size, true)];
     return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs, merge: 'mul' });
   }
@@ -111,7 +111,7 @@ export class SpecBuilder {
   /** x where the mask holds and 1 elsewhere: x * mask + (1 - mask). */
   onesWhereMasked(features: Features, mask: Mask): ValueRef {
     const { ref, size } = features;
-    const inputs = [this.#zeroMasked(this.exact(features), size, mask), this.wideMask(mask, size, false)];
+    const inputs = [this.zeroMasked(this.exact(features), size, mask), this.wideMask(mask, size, false)];
     return this.add({ type: 'merge', name: this.name(`${ref}_or_one`), inputs, merge: 'sum' });
   }
 

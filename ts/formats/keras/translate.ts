@@ -7,18 +7,27 @@ import type { KerasLayer, KerasModel } from './config.ts';
 import { invalidConfig, isModelClass } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Fields, mixedPolicy } from './fields.ts';
+import { attention } from './layers/attention.ts';
 import { bidirectional } from './layers/bidirectional.ts';
 import type { Call, Translate } from './layers/call.ts';
 import { layerTitle, resolveArgument } from './layers/call.ts';
 import { CORE } from './layers/core.ts';
 import { readInput } from './layers/input.ts';
+import { multiHeadAttention } from './layers/multi-head.ts';
 import { MASK_OPERATIONS } from './layers/mask-ops.ts';
 import { RECURRENT } from './layers/recurrent.ts';
 import type { KerasTensor } from './nodes.ts';
 import type { Value } from './values.ts';
 import type { WeightSource } from './weights.ts';
 
-const LAYERS: Record<string, Translate> = { ...CORE, ...RECURRENT, Bidirectional: bidirectional };
+const LAYERS: Record<string, Translate> = {
+  ...CORE,
+  ...RECURRENT,
+  Bidirectional: bidirectional,
+  Attention: attention,
+  AdditiveAttention: attention,
+  MultiHeadAttention: multiHeadAttention,
+};
 
 /** Longest chain of layers that is followed. */
 const MAX_CHAIN = 1000;

@@ -9,7 +9,7 @@ import type { Build } from './layer.ts';
 const fround = Math.fround;
 
 /** For each query a mean of values, weighted by softmax of what it and the keys score. */
-export const attention: Build<AttentionSpec> = (spec, [queries, , values]) => {
+export const attention: Build<AttentionSpec> = (spec, [queries, keys, values]) => {
   const { score = 'dot', heads = 1, causal = false, withoutKeys = 'zero' } = spec;
   const scale = fround(spec.scale ?? 1);
   const depth = queries!.size;
@@ -21,21 +21,23 @@ export const attention: Build<AttentionSpec> = (spec, [queries, , values]) => {
   const vectors = queries!.kind === 'vector';
   return withScratch(
     factors?.byteLength ?? 0,
-    ({ steps }) => [steps],
-    ({ layout, inputs: [query, key, value, mask, queryMask], outputs: [y] }, { scratch: [scores] }) => {
+    (_, layouts) => [layouts[keys!.axis]!.steps],
+    ({ layouts, inputs: [query, key, value, mask, queryMask], outputs: [y] }, { scratch: [scores] }) => {
       if (!query || !key || !value || !y || !scores) return;
       y.fill(0);
+      const layout = layouts[keys!.axis]!;
+      const asking = vectors ? undefined : layouts[queries!.axis]!;
       for (let b = 0; b < layout.batch; b++) {
-        const keys = layout.lengths[b]!;
-        const asked = vectors ? 1 : layout.lengths[b]!;
-        for (let i = 0; i < asked && keys > 0; i++) {
-          const row = vectors ? b : rowOf(layout, b, i);
-          const asks = !queryMask || queryMask[row] !== 0;
+        const count = layout.lengths[b]!;
+        const asked = asking ? asking.lengths[b]! : 1;
+        for (let i = 0; i < asked && count > 0; i++) {
+          const row = asking ? rowOf(asking, b, i) : b;
+          const asks = queryMask?.[row] !== 0;
           for (let head = 0; head < heads; head++) {
             const at = head * perHead;
-            for (let j = 0; j < keys; j++) {
+            for (let j = 0; j < count; j++) {
               const k = rowOf(layout, b, j);
-              if (!asks || (causal && j > i) || (mask && mask[k] === 0)) scores[j] = -Infinity;
+              if (!asks || (causal && j > i) || mask?.[k] === 0) scores[j] = -Infinity;
               else {
                 const sum = factors
                   ? additive(factors, query, row * depth + at, key, k * depth + at, at, perHead)
@@ -43,8 +45,8 @@ export const attention: Build<AttentionSpec> = (spec, [queries, , values]) => {
                 scores[j] = sum * scale;
               }
             }
-            if (!softmaxOfScores(scores, keys)) scores.fill(withoutKeys === 'average' ? 1 / keys : 0, 0, keys);
-            for (let j = 0; j < keys; j++) {
+            if (!softmaxOfScores(scores, count)) scores.fill(withoutKeys === 'average' ? 1 / count : 0, 0, count);
+            for (let j = 0; j < count; j++) {
               const from = rowOf(layout, b, j) * size + head * width;
               accumulate(y, row * size + head * width, scores[j]!, value, from, width);
             }

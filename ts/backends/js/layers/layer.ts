@@ -84,12 +84,12 @@ export function stateless(bytes: number, run: (io: Io) => void): Layer {
 /** A layer without a state that computes in buffers as long as `sizes` says for a layout. */
 export function withScratch(
   bytes: number,
-  sizes: (layout: Layout) => number[],
+  sizes: (layout: Layout, layouts: readonly Layout[]) => number[],
   run: (io: Io, workspace: Workspace) => void,
 ): Layer {
-  const reserve = ({ scratch }: Workspace, layout: Layout): Workspace => ({
+  const reserve: Layer['reserve'] = ({ scratch }, layout, layouts) => ({
     ...nothing,
-    scratch: sizes(layout).map((size, i) => floats(size, scratch[i])),
+    scratch: sizes(layout, layouts).map((size, i) => floats(size, scratch[i])),
   });
   return { bytes, orders: [], workspace: () => nothing, reserve, run };
 }

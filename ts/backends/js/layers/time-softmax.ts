@@ -17,7 +17,7 @@ export const timeSoftmax: Build<TimeSoftmaxSpec> = (_, [input]) => {
         for (let column = 0; column < size; column++) {
           for (let step = 0; step < count; step++) {
             const row = first + step * layout.stride;
-            scores[step] = mask && mask[row] === 0 ? -Infinity : x[row * size + column]!;
+            scores[step] = mask?.[row] === 0 ? -Infinity : x[row * size + column]!;
           }
           if (!softmaxOfScores(scores, count)) scores.fill(0, 0, count);
           for (let step = 0; step < count; step++) {
