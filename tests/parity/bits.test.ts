@@ -13,6 +13,7 @@ import {
   crossAttentionRun,
   graphRun,
   layerRun,
+  normRun,
   randomLayer,
   wideRun,
 } from './cases.ts';
@@ -30,6 +31,7 @@ describe('the same bits', () => {
     ['layers', 300, layerRun],
     ['wide layers', 50, wideRun],
     ['graphs of layers', 60, graphRun],
+    ['normalization', 150, normRun],
     ['attention', 120, attentionRun],
     ['attention to another axis', 120, crossAttentionRun],
   ];

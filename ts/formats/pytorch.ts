@@ -1,5 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { product } from '../base/tensor.ts';
+import { isPytorch } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
@@ -108,3 +110,6 @@ function readSafetensorsDict(bytes: Uint8Array, budget: FloatBudget): StateDict 
   }
   return dict;
 }
+
+/** For `gru-wasm/static`. */
+export const pytorch: ModelFormat = { name: 'PyTorch', detect: isPytorch, reader: () => Promise.resolve(readPytorch) };

@@ -14,7 +14,7 @@ export interface TimeSoftmaxSpec extends LayerBase {
 
 export const timeSoftmax: LayerKind<TimeSoftmaxSpec> = {
   type: 'timeSoftmax',
-  code: 10,
+  code: 12,
   fields: ['mask'],
   check() {
     // no sizes, no options

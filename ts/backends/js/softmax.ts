@@ -1,4 +1,4 @@
-import { exp } from './activation.ts';
+import { exp } from './exp.ts';
 
 const fround = Math.fround;
 

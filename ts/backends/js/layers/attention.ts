@@ -1,5 +1,5 @@
 import type { AttentionSpec } from '../../../spec/spec.ts';
-import { tanh } from '../activation.ts';
+import { tanh } from '../exp.ts';
 import type { Layout } from '../plan.ts';
 import { accumulate } from '../rows.ts';
 import { softmaxOfScores } from '../softmax.ts';
