@@ -61,6 +61,12 @@ impl Layout {
         self.lengths.len()
     }
 
+    /// Rows of the steps of a sequence.
+    pub fn rows_of(&self, sequence: usize) -> impl Iterator<Item = usize> + Clone {
+        let (start, stride) = (*self.starts.at(sequence), self.stride);
+        (0..*self.lengths.at(sequence)).map(move |step| (start + step * stride) as usize)
+    }
+
     /// Row of the first or last step of a sequence; None for one without steps.
     pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
         let step = if last { self.lengths.at(sequence).checked_sub(1)? } else { 0 };

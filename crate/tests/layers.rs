@@ -70,6 +70,80 @@ fn step_takes_the_first_or_the_last_row() {
 }
 
 #[test]
+fn reduce_makes_one_row_of_all_steps() {
+    let rows = [1.0, -2.0, 5.0, 0.5, 3.0, 1.5, 4.0, -3.0];
+    let mask = [1.0, 0.0, 1.0, 1.0];
+    let of = |reduction, correction, mask: Option<&[f32]>| {
+        let shapes = [Shape::sequence(2), Shape::sequence(1)];
+        let layer = build("reduce", &shapes[..1 + mask.map_or(0, |_| 1)], &[reduction, correction], &[]).unwrap();
+        let values = [&rows[..], mask.unwrap_or_default()];
+        run(layer, 1, &[3, 0, 1], &values[..1 + mask.map_or(0, |_| 1)]).unwrap().remove(0)
+    };
+    let root = |x: f32| x.sqrt();
+    assert_eq!(of(0, 0, None), [9.0, 0.0, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(1, 0, None), [3.0, 0.0, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(2, 0, None), [5.0, 1.5, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(3, 0, None), [1.0, -2.0, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(4, 0, None), [root(35.0), root(6.5), 0.0, 0.0, 4.0, 3.0]);
+    assert_eq!(of(5, 0, None), [root(8.0 / 3.0), root(6.5 / 3.0), 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(of(5, 1, None)[..4], [2.0, root(3.25), 0.0, 0.0]);
+    assert!(of(5, 1, None)[4].is_nan(), "of one step");
+    assert_eq!(of(0, 0, Some(&mask)), [4.0, -0.5, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(1, 0, Some(&mask)), [2.0, -0.25, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(2, 0, Some(&mask)), [3.0, 1.5, 0.0, 0.0, 4.0, -3.0]);
+    let none = [0.0; 4];
+    assert_eq!(of(0, 0, Some(&none)), [0.0; 6]);
+    assert_eq!(of(3, 0, Some(&none)), [f32::INFINITY, f32::INFINITY, 0.0, 0.0, f32::INFINITY, f32::INFINITY]);
+    assert!(of(1, 0, Some(&none))[0].is_nan() && of(1, 0, Some(&none))[2] == 0.0);
+    for reduction in [2, 3] {
+        for (at, rows) in [[f32::NAN, 1.0, 2.0], [1.0, f32::NAN, 2.0], [1.0, 2.0, f32::NAN]].iter().enumerate() {
+            let layer = build("reduce", &[Shape::sequence(1)], &[reduction, 0], &[]).unwrap();
+            assert!(run(layer, 1, &[3], &[rows]).unwrap()[0][0].is_nan(), "{reduction} {at}");
+        }
+    }
+    refused("reduce", &[Shape::vector(2)], &[0, 0], &[]);
+    refused("reduce", &[Shape::sequence(2), Shape::sequence(2)], &[0, 0], &[]);
+    refused("reduce", &[Shape::sequence(2), Shape::vector(1)], &[0, 0], &[]);
+    refused("reduce", &[Shape::sequence(2)], &[6, 0], &[]);
+    refused("reduce", &[Shape::sequence(2)], &[0, 2], &[]);
+}
+
+#[test]
+fn flatten_puts_steps_side_by_side_and_unflatten_cuts_them_again() {
+    let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    let flat = build("flatten", &[Shape::sequence(2)], &[2], &[]).unwrap();
+    let flat = run(flat, 1, &[1, 0, 3], &[&rows]).unwrap().remove(0);
+    assert_eq!(flat, [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
+    let cut = |transposed| {
+        let layer = build("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[2, transposed], &[]).unwrap();
+        let x = [1.0, 2.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 5.0, 6.0, 7.0, 8.0];
+        run(layer, 1, &[1, 0, 3], &[&x, &[0.0; 4]]).unwrap().remove(0)
+    };
+    assert_eq!(cut(0), [1.0, 2.0, 5.0, 6.0, 7.0, 8.0, 0.0, 0.0]);
+    assert_eq!(cut(1), [1.0, 3.0, 5.0, 7.0, 6.0, 8.0, 0.0, 0.0]);
+    refused("flatten", &[Shape::vector(2)], &[2], &[]);
+    refused("flatten", &[Shape::sequence(2)], &[0], &[]);
+    let huge = build("flatten", &[Shape::sequence(MAX_SIZE)], &[MAX_SIZE as u32], &[]);
+    assert_eq!(huge.err(), Some(EngineError::OutOfMemory));
+    refused("flatten", &[Shape::sequence(MAX_SIZE / 2 + 1)], &[2], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[3, 0], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[8, 0], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::vector(1)], &[2, 0], &[]);
+    refused("unflatten", &[Shape::sequence(4), Shape::sequence(1)], &[2, 0], &[]);
+    refused("unflatten", &[Shape::vector(4)], &[2, 0], &[]);
+}
+
+#[test]
+fn repeat_gives_a_row_at_every_step() {
+    let layer = build("repeat", &[Shape::vector(2), Shape::sequence(1)], &[], &[]).unwrap();
+    let y = run(layer, 1, &[2, 0, 1], &[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[0.0; 3]]).unwrap().remove(0);
+    assert_eq!(y, [1.0, 2.0, 1.0, 2.0, 5.0, 6.0]);
+    refused("repeat", &[Shape::sequence(2), Shape::sequence(1)], &[], &[]);
+    refused("repeat", &[Shape::vector(2), Shape::vector(1)], &[], &[]);
+    refused("repeat", &[Shape::vector(2)], &[], &[]);
+}
+
+#[test]
 fn masking_marks_rows_in_which_some_value_differs() {
     let rows = [2.0, 2.0, 2.0, 1.0, 1.0, 2.0];
     let layer = build("masking", &[Shape::sequence(2)], &[2f32.to_bits()], &[]).unwrap();

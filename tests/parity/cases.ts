@@ -1,6 +1,7 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
+import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Activation, ActivationName, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
@@ -125,6 +126,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
   third.initialState = LAYERS[third.type].slots!(third as never).map(() => 'first:last');
   const outputSize = random.int(1, 50);
   const start = random.int(0, outputSize - 1);
+  const steps = random.int(1, 9);
   const layers: LayerSpec[] = [
     {
       type: 'embedding',
@@ -155,11 +157,25 @@ export function graphRun(random: Choices, types = CELLS): Run {
     { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
     { type: 'step', name: 'start', inputs: ['slice'], index: 0 },
     { type: 'step', name: 'end', inputs: ['slice'], index: -1 },
+    ...REDUCTIONS.map((reduce): LayerSpec => ({
+      type: 'reduce',
+      name: reduce,
+      inputs: ['twice'],
+      reduce,
+      ...(reduce === 'std' && random.chance(0.5) ? { correction: 0 } : {}),
+      ...(random.chance(0.5) ? { mask: 'masking:mask' } : {}),
+    })),
+    { type: 'flatten', name: 'flat', inputs: ['twice'], steps },
+    { type: 'unflatten', name: 'cut', inputs: ['flat'], steps, transposed: random.chance(0.5), like: 'ids' },
+    { type: 'repeat', name: 'repeated', inputs: ['mean'], like: 'ids' },
   ];
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
-    outputs: ['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+    outputs: [
+      ...['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+      ...[...REDUCTIONS, 'flat', 'cut', 'repeated'],
+    ],
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);

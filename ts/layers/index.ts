@@ -1,14 +1,18 @@
 import { activation, type ActivationSpec } from './activation.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
+import { flatten, type FlattenSpec } from './flatten.ts';
 import { gru, type GruSpec } from './gru.ts';
 import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import { reduce, type ReduceSpec } from './reduce.ts';
+import { repeat, type RepeatSpec } from './repeat.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
+import { unflatten, type UnflattenSpec } from './unflatten.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -21,7 +25,11 @@ export type LayerSpec =
   | StepSpec
   | SliceSpec
   | LstmSpec
-  | RnnSpec;
+  | RnnSpec
+  | ReduceSpec
+  | FlattenSpec
+  | UnflattenSpec
+  | RepeatSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -35,6 +43,10 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   slice,
   lstm,
   rnn,
+  reduce,
+  flatten,
+  unflatten,
+  repeat,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

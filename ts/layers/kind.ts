@@ -59,6 +59,8 @@ export interface LayerKind<S extends AnyLayer> {
   slots?(spec: S): StateSlot[];
   /** Number of ids that it takes, where it reads ids. */
   vocabularySize?(spec: S): number;
+  /** Steps that every sequence it reads must have, if it can take no other number. */
+  steps?(spec: S): number | undefined;
   /** Why the layer cannot run step by step, if it cannot. */
   notStreamable?(spec: S): string | undefined;
 }

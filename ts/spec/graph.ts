@@ -15,6 +15,8 @@ export interface Graph {
   values: GraphValue[];
   /** Time axes by number; a model of vectors alone has one too. */
   axes: string[];
+  /** By axis: how many steps its sequences must have, and the layer that says so; undefined: any. */
+  fixedSteps: (FixedSteps | undefined)[];
   /** `inputs[i]` is value i. */
   inputs: GraphInput[];
   nodes: GraphNode[];
@@ -23,6 +25,12 @@ export interface Graph {
   states: GraphState[];
   /** Why the model cannot run step by step; undefined if it can. */
   notStreamable: string | undefined;
+}
+
+export interface FixedSteps {
+  steps: number;
+  /** In words, for messages. */
+  reader: string;
 }
 
 /** What a model takes. */
@@ -131,6 +139,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   const states: GraphState[] = [];
   let width = 0;
   let notStreamable: string | undefined;
+  const fixedSteps: Graph['fixedSteps'] = [];
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
     const kind = layerKind(layer.type);
@@ -168,6 +177,12 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
     if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
+    const steps = kind.steps?.(layer);
+    if (steps !== undefined) {
+      const other = (fixedSteps[axis] ??= { steps, reader: reader() });
+      if (other.steps !== steps)
+        throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
+    }
     const why = kind.notStreamable?.(layer);
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({ layer, kind, axis, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
@@ -191,7 +206,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   for (const [i, { name }] of inputs.entries()) {
     if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
   }
-  return { spec, axes: axes.names, values, inputs, nodes, outputs, states, notStreamable };
+  return { spec, axes: axes.names, fixedSteps, values, inputs, nodes, outputs, states, notStreamable };
 }
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];

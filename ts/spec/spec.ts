@@ -5,15 +5,19 @@ export type { LayerSpec };
 export type { ActivationSpec } from '../layers/activation.ts';
 export type { DenseSpec } from '../layers/dense.ts';
 export type { EmbeddingSpec } from '../layers/embedding.ts';
+export type { FlattenSpec } from '../layers/flatten.ts';
 export type { GruSpec, GruWeights } from '../layers/gru.ts';
 export type { LstmSpec, LstmWeights } from '../layers/lstm.ts';
 export type { MaskingSpec } from '../layers/masking.ts';
 export type { MergeSpec } from '../layers/merge.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
+export type { ReduceSpec } from '../layers/reduce.ts';
+export type { RepeatSpec } from '../layers/repeat.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { SliceSpec } from '../layers/slice.ts';
 export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
+export type { UnflattenSpec } from '../layers/unflatten.ts';
 
 /**
  * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`

@@ -3,12 +3,16 @@
 pub mod activation;
 pub mod dense;
 pub mod embedding;
+pub mod flatten;
 pub mod masking;
 pub mod merge;
 pub mod params;
 pub mod recurrent;
+pub mod reduce;
+pub mod repeat;
 pub mod slice;
 pub mod step;
+pub mod unflatten;
 
 pub(crate) use recurrent::flush_all as flush_state;
 
@@ -43,7 +47,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 10] = [
+pub const LAYERS: [Kind; 14] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -54,6 +58,10 @@ pub const LAYERS: [Kind; 10] = [
     kind::<slice::SliceParams>("slice", slice::build),
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
+    kind::<reduce::ReduceParams>("reduce", reduce::build),
+    kind::<flatten::FlattenParams>("flatten", flatten::build),
+    kind::<unflatten::UnflattenParams>("unflatten", unflatten::build),
+    kind::<()>("repeat", repeat::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).

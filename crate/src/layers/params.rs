@@ -17,7 +17,7 @@ impl<'a> Params<'a> {
     fn word(&mut self) -> Result<u32> {
         self.0.next().copied().ok_or(EngineError::InvalidArgument)
     }
-    fn choice(&mut self, count: u32) -> Result<u32> {
+    pub(super) fn choice(&mut self, count: u32) -> Result<u32> {
         let word = self.word()?;
         ensure(word < count)?;
         Ok(word)
@@ -38,6 +38,15 @@ pub trait Param: Sized {
     fn describe(name: &'static str, into: &mut Vec<(&'static str, usize)>) {
         into.push((name, 1));
     }
+}
+
+/// No parameters.
+impl Param for () {
+    fn read(_: &mut Params) -> Result<Self> {
+        Ok(())
+    }
+    fn write(&self, _: &mut Vec<u32>) {}
+    fn describe(_: &'static str, _: &mut Vec<(&'static str, usize)>) {}
 }
 
 /// A size: from 1 to [`MAX_SIZE`].

@@ -4,6 +4,7 @@ use gru_wasm::kernels::activation::Activation;
 use gru_wasm::layers::activation::ActivationParams;
 use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::embedding::EmbeddingParams;
+use gru_wasm::layers::flatten::FlattenParams;
 use gru_wasm::layers::masking::MaskingParams;
 use gru_wasm::layers::merge::MergeParams;
 use gru_wasm::layers::params::{Direction, words};
@@ -11,8 +12,10 @@ use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::reduce::{ReduceParams, Reduction};
 use gru_wasm::layers::slice::SliceParams;
 use gru_wasm::layers::step::StepParams;
+use gru_wasm::layers::unflatten::UnflattenParams;
 use gru_wasm::layers::{Combine, LAYERS};
 
 /// Parameters of a layer of `i` inputs and `h` outputs or units, and how long its tensors are. Each of `drawn` chooses an option.
@@ -56,6 +59,14 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             (words(&params), of_gates(4, &[3 * h]))
         }
         "rnn" => (words(&RnnParams { sizes, options, activation }), of_gates(1, &[])),
+        "reduce" => {
+            use Reduction::{L2, Max, Mean, Min, Std, Sum};
+            let reduce = [Sum, Mean, Max, Min, L2, Std][first as usize % 6];
+            (words(&ReduceParams { reduce, correction: flag(0) }), vec![])
+        }
+        "flatten" => (words(&FlattenParams { steps: h }), vec![]),
+        "unflatten" => (words(&UnflattenParams { steps: h, transposed: flag(0) }), vec![]),
+        "repeat" => (vec![], vec![]),
         other => unreachable!("layers of kind {other} are not drawn"),
     };
     (params, tensors.into_iter().map(|length| length as u32).collect())

@@ -2,14 +2,18 @@ import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
+import { flatten } from './flatten.ts';
 import type { Build } from './layer.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
+import { reduce } from './reduce.ts';
+import { repeat } from './repeat.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
+import { unflatten } from './unflatten.ts';
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -23,4 +27,8 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   slice,
   lstm,
   rnn,
+  reduce,
+  flatten,
+  unflatten,
+  repeat,
 };

@@ -1,0 +1,36 @@
+import { checkFlag, checkSize, onlyInput, specError } from './check.ts';
+import type { LayerKind } from './kind.ts';
+import { checkLike } from './repeat.ts';
+import type { LayerBase, ValueRef } from './spec.ts';
+
+/** A vector cut into a fixed number of steps: y_t[j] = x[t * size + j], or with `transposed` x[j * steps + t]. */
+export interface UnflattenSpec extends LayerBase {
+  type: 'unflatten';
+  steps: number;
+  /** Default false. */
+  transposed?: boolean;
+  /** A value of steps, on whose axis the result lies: it has to have `steps` too. */
+  like: ValueRef;
+}
+
+export const unflatten: LayerKind<UnflattenSpec> = {
+  type: 'unflatten',
+  code: 12,
+  fields: ['steps', 'transposed', 'like'],
+  check(spec) {
+    checkSize(spec, 'steps', spec.steps);
+    checkFlag(spec, 'transposed', spec.transposed);
+  },
+  extraInputs: (spec) => [spec.like],
+  ports(spec, inputs, [like]) {
+    const { kind, size } = onlyInput(spec, inputs);
+    if (kind !== 'vector') throw specError(spec, 'takes one row a sequence, its input has one a step');
+    if (size % spec.steps !== 0) throw specError(spec, `cannot cut ${size} values into ${spec.steps} steps`);
+    checkLike(spec, spec.like, like);
+    return [{ port: 'output', kind: 'sequence', dtype: 'float32', size: size / spec.steps }];
+  },
+  tensors: () => [],
+  params: ({ steps, transposed = false }) => ({ steps, transposed: Number(transposed) }),
+  steps: (spec) => spec.steps,
+  notStreamable: () => 'it gives all steps of a sequence together',
+};
