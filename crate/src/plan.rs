@@ -67,6 +67,11 @@ impl Layout {
         (0..*self.lengths.at(sequence)).map(move |step| (start + step * stride) as usize)
     }
 
+    /// Row of a step of a sequence.
+    pub fn row_of(&self, sequence: usize, step: usize) -> usize {
+        *self.starts.at(sequence) as usize + step * self.stride as usize
+    }
+
     /// Row of the first or last step of a sequence; None for one without steps.
     pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
         let step = if last { self.lengths.at(sequence).checked_sub(1)? } else { 0 };

@@ -132,8 +132,11 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
                 add("reduce", &[y, embedded + 1], &[reduction, 1], vec![], 1);
             }
             let flat = add("flatten", &[y], &[3], vec![], 1);
-            add("unflatten", &[flat, rows], &[3, 1], vec![], 1);
-            add("repeat", &[last, rows], &[], vec![], 1);
+            add("unflatten", &[flat, rows], &[3, 1, 0], vec![], 1);
+            add("repeat", &[last, rows], &[0], vec![], 1);
+            add("pool", &[y], &[1, 3, 1, 1, 1, 0, 0, 1, 0], vec![], 1);
+            add("upsample", &[y], &[2, 0], vec![], 1);
+            add("pad", &[y], &[1, 0, 0, 0, 1, 0], vec![], 1);
         }
     }
     // The hidden state of the last GRU, and what is given; a cell state that is left out.
@@ -201,7 +204,7 @@ fn bits(state: &mut State, values: usize) -> Vec<u32> {
     for value in 0..values {
         bits.extend(state.value(value).unwrap().iter().map(|number| number.to_bits()));
     }
-    for index in 0..6 {
+    for index in 0..7 {
         bits.extend(state.hidden(index).unwrap().0.iter().map(|number| number.to_bits()));
     }
     bits

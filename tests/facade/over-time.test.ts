@@ -57,6 +57,20 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     ]);
   });
 
+  test('vectors become steps of an axis of their own', async () => {
+    const last = { name: 'last', type: 'step', inputs: ['x'], index: -1 };
+    using repeated = await make(last, { type: 'repeat', steps: 3 });
+    const x = [new Float32Array([1, 2, 3, 4]), new Float32Array([5, 6])];
+    expect(repeated.run(x).output).toMatchObject({
+      shape: [2, 3, 2],
+      data: Float32Array.of(3, 4, 3, 4, 3, 4, 5, 6, 5, 6, 5, 6),
+    });
+    using cut = await make(last, { type: 'unflatten', steps: 2 }, { name: 'flat', type: 'flatten', steps: 2 });
+    expect([...cut.run(x).output.data]).toEqual([3, 4, 5, 6]);
+    using other = await make(last, { type: 'unflatten', steps: 2 }, { name: 'flat', type: 'flatten', steps: 3 });
+    await expectError(() => other.run(x), 'shape_mismatch', `'flat'`, '3 steps', 'of 2');
+  });
+
   test('none of them runs step by step', async () => {
     const last = { name: 'last', type: 'step', inputs: ['x'], index: -1 };
     for (const layers of [
@@ -84,7 +98,7 @@ test('what does not fit is refused by name', async () => {
   await refused([last, { type: 'flatten', steps: 2 }], 'one row a sequence');
   await refused([{ type: 'unflatten', steps: 2, like: 'x' }], 'one a step');
   await refused([last, { type: 'unflatten', steps: 3, like: 'x' }], 'cannot cut 2 values into 3 steps');
-  await refused([last, { type: 'unflatten', steps: 2 }], 'like is missing');
+  await refused([last, { type: 'repeat' }], 'neither steps nor like');
   await refused([last, { type: 'repeat', like: 'last' }], `like: 'last' has one row a sequence`);
   await refused([{ type: 'repeat', like: 'x' }], 'one a step');
   const flat = (name: string, steps: number) => ({ name, type: 'flatten', inputs: ['x'], steps });

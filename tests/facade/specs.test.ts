@@ -155,6 +155,8 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   },
   masking: { maskValue: 0 },
   merge: { merge: 'sum', inputs: ['x', 'x'] },
+  pad: { before: 1 },
+  pool: { pool: 'max', window: 1 },
   reduce: { reduce: 'mean' },
   repeat: { inputs: ['v'], like: 'x' },
   rnn: {
@@ -165,6 +167,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   slice: { start: 0, size: 1 },
   step: { index: 0 },
   unflatten: { inputs: ['v'], like: 'x', steps: 1 },
+  upsample: { factor: 2 },
 };
 
 test('parameters of layers are those that the core reads, in its order', async () => {
@@ -173,7 +176,7 @@ test('parameters of layers are those that the core reads, in its order', async (
   expect(Object.keys(table).toSorted()).toEqual(Object.keys(LAYERS).toSorted());
   for (const [type, { code, params }] of Object.entries(table)) {
     const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS];
-    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never);
+    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1);
     const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
     expect([type, kind.code, words]).toEqual([type, code, Object.entries(params)]);
   }

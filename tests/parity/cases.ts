@@ -166,15 +166,36 @@ export function graphRun(random: Choices, types = CELLS): Run {
       ...(random.chance(0.5) ? { mask: 'masking:mask' } : {}),
     })),
     { type: 'flatten', name: 'flat', inputs: ['twice'], steps },
-    { type: 'unflatten', name: 'cut', inputs: ['flat'], steps, transposed: random.chance(0.5), like: 'ids' },
-    { type: 'repeat', name: 'repeated', inputs: ['mean'], like: 'ids' },
+    ...[{ like: 'ids' }, { steps }].flatMap((on, i): LayerSpec[] => [
+      { type: 'unflatten', name: `cut${i}`, inputs: ['flat'], transposed: random.chance(0.5), ...on, steps },
+      { type: 'repeat', name: `repeated${i}`, inputs: ['mean'], ...on },
+    ]),
+    {
+      type: 'pool',
+      name: 'pooled',
+      inputs: ['twice'],
+      ...(random.chance(0.5) ? { pool: 'max' } : { pool: 'mean', countPadding: random.chance(0.5) }),
+      window: random.int(1, 5),
+      stride: random.int(1, 4),
+      dilation: random.int(1, 3),
+      padding: random.pick(['same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
+    },
+    { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
+    {
+      type: 'pad',
+      name: 'padded',
+      inputs: ['twice'],
+      before: random.int(-3, 3),
+      after: random.int(-3, 3),
+      ...random.pick([{ mode: 'edge' }, { mode: 'reflect' }, { value: random.next() }]),
+    },
   ];
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
     outputs: [
       ...['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
-      ...[...REDUCTIONS, 'flat', 'cut', 'repeated'],
+      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded'],
     ],
   });
   const { lengths, timeMajor } = lengthsOf(random);

@@ -41,6 +41,8 @@ export type {
   MergeSpec,
   ModelSpec,
   OutputSpec,
+  PadSpec,
+  PoolSpec,
   RecurrentBase,
   RecurrentWeights,
   ReduceSpec,
@@ -48,6 +50,7 @@ export type {
   RnnSpec,
   RnnWeights,
   UnflattenSpec,
+  UpsampleSpec,
   ValueKind,
   ValueRef,
 } from '../spec/spec.ts';

@@ -42,8 +42,8 @@ export interface CompiledModel {
 export interface BackendState {
   readonly batch: number;
   /**
-   * Lays out the buffers for sequences of these lengths (each >= 0): a list of the batch for each axis of the graph. An axis with
-   * `timeMajor` wants equal lengths. Invalidates all views. Hidden values stay.
+   * Lays out the buffers for sequences of these lengths (each >= 0): a list of the batch for each axis of the graph, those that layers
+   * make included. An axis with `timeMajor` wants equal lengths. Invalidates all views. Hidden values stay.
    * @throws GruError `out_of_memory`; the state then keeps its former layout.
    */
   setLengths(axes: readonly AxisLengths[]): void;

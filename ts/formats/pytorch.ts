@@ -12,19 +12,15 @@ import type { ImportContext, ImportedModel } from './report.ts';
 import { isSafetensors, parseSafetensors, type SafetensorsDtype } from '../io/safetensors.ts';
 import { isZip } from '../io/zip.ts';
 
-export type {
-  PytorchActivation,
-  PytorchEmbedding,
-  PytorchGru,
-  PytorchLayer,
-  PytorchLinear,
-  PytorchLstm,
-  PytorchMerge,
-  PytorchModule,
-  PytorchOptions,
-  PytorchRnn,
-  PytorchStep,
-} from './pytorch/options.ts';
+export type { PytorchActivation } from './pytorch/forms/activation.ts';
+export type { PytorchEmbedding } from './pytorch/forms/embedding.ts';
+export type { PytorchLayer } from './pytorch/forms/index.ts';
+export type { PytorchLinear } from './pytorch/forms/linear.ts';
+export type { PytorchMerge } from './pytorch/forms/merge.ts';
+export type { PytorchModule } from './pytorch/forms/module.ts';
+export type { PytorchGru, PytorchLstm, PytorchRnn } from './pytorch/forms/recurrent.ts';
+export type { PytorchStep } from './pytorch/forms/step.ts';
+export type { PytorchOptions } from './pytorch/options.ts';
 
 /**
  * Reads the state dict of a PyTorch module: a file of `torch.save` (zip or legacy; state dict or checkpoint) or a safetensors

@@ -7,12 +7,15 @@ import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import { pad, type PadSpec } from './pad.ts';
+import { pool, type PoolSpec } from './pool.ts';
 import { reduce, type ReduceSpec } from './reduce.ts';
 import { repeat, type RepeatSpec } from './repeat.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
 import { unflatten, type UnflattenSpec } from './unflatten.ts';
+import { upsample, type UpsampleSpec } from './upsample.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -29,7 +32,10 @@ export type LayerSpec =
   | ReduceSpec
   | FlattenSpec
   | UnflattenSpec
-  | RepeatSpec;
+  | RepeatSpec
+  | PoolSpec
+  | UpsampleSpec
+  | PadSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -47,6 +53,9 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   flatten,
   unflatten,
   repeat,
+  pool,
+  upsample,
+  pad,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

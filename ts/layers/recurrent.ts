@@ -1,7 +1,7 @@
 import { describe } from '../base/tensor.ts';
 import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
-import type { LayerKind, StateSlot, TensorSlot } from './kind.ts';
+import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
 import { checkMask } from './mask.ts';
 import { MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
@@ -53,7 +53,7 @@ export interface Cell<S extends RecurrentSpec> {
   type: S['type'];
   code: number;
   /** What it carries from step to step, `hidden` first. */
-  slots: readonly StateSlot['slot'][];
+  slots: readonly RecurrentSlot[];
   /** Fields beyond those of {@link RecurrentBase}. */
   fields: readonly string[];
   check(spec: S): void;
@@ -67,7 +67,7 @@ export interface Cell<S extends RecurrentSpec> {
 
 /** A kind of recurrent layer: the driver's part, and the cell's. */
 export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> {
-  const slots = (spec: S): StateSlot[] =>
+  const slots = (spec: S): (StateSlot & { slot: RecurrentSlot })[] =>
     cell.slots.flatMap((slot) =>
       directions(spec).map((direction) => ({ slot, direction, size: spec.hiddenSize, fromGraph: !!spec.initialState })),
     );

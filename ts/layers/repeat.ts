@@ -1,13 +1,13 @@
 import { checkSize, onlyInput, specError } from './check.ts';
-import type { LayerKind, ValueShape } from './kind.ts';
+import type { AxisRule, LayerKind, ValueShape } from './kind.ts';
 import type { AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
 /** A vector at every step. */
 export interface RepeatSpec extends LayerBase {
   type: 'repeat';
-  /** A value of steps, on whose axis the result lies. */
-  like: ValueRef;
-  /** How many steps that axis has to have; left out: any. */
+  /** A value of steps, on whose axis the result lies. Left out: an axis of `steps` steps. */
+  like?: ValueRef;
+  /** How many steps that axis has; left out: any. */
   steps?: number;
 }
 
@@ -17,6 +17,7 @@ export const repeat: LayerKind<RepeatSpec> = {
   fields: ['like', 'steps'],
   check(spec) {
     if (spec.steps !== undefined) checkSize(spec, 'steps', spec.steps);
+    else if ((spec.like as unknown) === undefined) throw specError(spec, 'has neither steps nor like');
   },
   extraInputs: (spec) => [spec.like],
   ports(spec, inputs, [like]) {
@@ -26,13 +27,18 @@ export const repeat: LayerKind<RepeatSpec> = {
     return [{ port: 'output', kind: 'sequence', dtype: 'float32', size }];
   },
   tensors: () => [],
-  params: () => ({}),
-  steps: (spec) => spec.steps,
+  axis: ({ like, steps }) => (like === undefined ? constantAxis(steps!) : undefined),
+  params: (_, axis) => ({ axis }),
+  steps: ({ like, steps }) => (like === undefined ? undefined : steps),
   notStreamable: () => 'what it repeats may be known at the end of the sequence only',
 };
 
 /** @throws GruError `invalid_spec` where what gives an axis has none. */
 export function checkLike(spec: AnyLayer, ref: ValueRef | undefined, like: ValueShape | undefined): void {
-  if (!like) throw specError(spec, 'like is missing: a value of steps, whose axis the result is to have');
-  if (like.kind !== 'sequence') throw specError(spec, `like: '${ref ?? ''}' has one row a sequence, not steps`);
+  if (like && like.kind !== 'sequence') throw specError(spec, `like: '${ref ?? ''}' has one row a sequence, not steps`);
+}
+
+/** An axis of as many steps in every run. */
+export function constantAxis(steps: number): AxisRule {
+  return { mul: 0, add: steps, div: 1 };
 }

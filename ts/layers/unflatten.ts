@@ -1,6 +1,6 @@
 import { checkFlag, checkSize, onlyInput, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
-import { checkLike } from './repeat.ts';
+import { checkLike, constantAxis } from './repeat.ts';
 import type { LayerBase, ValueRef } from './spec.ts';
 
 /** A vector cut into a fixed number of steps: y_t[j] = x[t * size + j], or with `transposed` x[j * steps + t]. */
@@ -9,8 +9,8 @@ export interface UnflattenSpec extends LayerBase {
   steps: number;
   /** Default false. */
   transposed?: boolean;
-  /** A value of steps, on whose axis the result lies: it has to have `steps` too. */
-  like: ValueRef;
+  /** A value of steps, on whose axis the result lies: it has to have `steps` too. Left out: an axis of that many steps. */
+  like?: ValueRef;
 }
 
 export const unflatten: LayerKind<UnflattenSpec> = {
@@ -30,7 +30,8 @@ export const unflatten: LayerKind<UnflattenSpec> = {
     return [{ port: 'output', kind: 'sequence', dtype: 'float32', size: size / spec.steps }];
   },
   tensors: () => [],
-  params: ({ steps, transposed = false }) => ({ steps, transposed: Number(transposed) }),
-  steps: (spec) => spec.steps,
+  axis: ({ like, steps }) => (like === undefined ? constantAxis(steps) : undefined),
+  params: ({ steps, transposed = false }, axis) => ({ steps, transposed: Number(transposed), axis }),
+  steps: ({ like, steps }) => (like === undefined ? undefined : steps),
   notStreamable: () => 'it gives all steps of a sequence together',
 };

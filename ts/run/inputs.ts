@@ -1,4 +1,13 @@
-import { fromLengths, packRows, type Padding, type Ragged, readLengths, readMask } from './batch.ts';
+import {
+  type AxisRun,
+  deriveRun,
+  fromLengths,
+  packRows,
+  type Padding,
+  type Ragged,
+  readLengths,
+  readMask,
+} from './batch.ts';
 import { GruError } from '../base/errors.ts';
 import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../base/foreign.ts';
 import type { FixedSteps, Graph } from '../spec/graph.ts';
@@ -23,23 +32,13 @@ export interface Layout {
   padding: Padding;
 }
 
-/** The steps of a run on one axis. */
-export interface AxisRun {
-  /** Steps of the longest sequence, or of the padded array. */
-  readonly steps: number;
-  /** Set where steps are left out: which ones are kept. */
-  readonly ragged: Ragged | undefined;
-  /** Given as arrays of sequences: the data have no padding. */
-  readonly packed: boolean;
-}
-
 /** What a run is given, checked. */
 export class RunInputs {
   readonly batch: number;
   /** False: a single sequence, given without a batch dimension; results have none either. */
   readonly batched: boolean;
   readonly timeMajor: boolean;
-  /** By axis of the graph. */
+  /** By axis of the graph, those that layers make included. */
   readonly axes: readonly AxisRun[];
   private readonly parts: ReadInput[];
 
@@ -118,8 +117,9 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
   const axes: AxisRun[] = [];
   for (let axis = 0; axis < graph.axes.length; axis++) {
     axes.push(readAxis(parts, axis, layout, lengths[axis], masks[axis]));
-    checkSteps(graph.fixedSteps[axis], axes[axis]!);
   }
+  for (const axis of graph.derivedAxes) axes.push(deriveRun(axis, axes[axis.from], padding));
+  for (let axis = 0; axis < axes.length; axis++) checkSteps(graph.fixedSteps[axis], axes[axis]!);
   if (padding === 'none' && axes.every(({ ragged }) => !ragged)) {
     throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
   }

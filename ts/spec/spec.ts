@@ -11,6 +11,8 @@ export type { LstmSpec, LstmWeights } from '../layers/lstm.ts';
 export type { MaskingSpec } from '../layers/masking.ts';
 export type { MergeSpec } from '../layers/merge.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
+export type { PadSpec } from '../layers/pad.ts';
+export type { PoolSpec } from '../layers/pool.ts';
 export type { ReduceSpec } from '../layers/reduce.ts';
 export type { RepeatSpec } from '../layers/repeat.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
@@ -18,6 +20,7 @@ export type { SliceSpec } from '../layers/slice.ts';
 export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
 export type { UnflattenSpec } from '../layers/unflatten.ts';
+export type { UpsampleSpec } from '../layers/upsample.ts';
 
 /**
  * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`

@@ -6,13 +6,16 @@ pub mod embedding;
 pub mod flatten;
 pub mod masking;
 pub mod merge;
+pub mod pad;
 pub mod params;
+pub mod pool;
 pub mod recurrent;
 pub mod reduce;
 pub mod repeat;
 pub mod slice;
 pub mod step;
 pub mod unflatten;
+pub mod upsample;
 
 pub(crate) use recurrent::flush_all as flush_state;
 
@@ -47,7 +50,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 14] = [
+pub const LAYERS: [Kind; 17] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -61,7 +64,10 @@ pub const LAYERS: [Kind; 14] = [
     kind::<reduce::ReduceParams>("reduce", reduce::build),
     kind::<flatten::FlattenParams>("flatten", flatten::build),
     kind::<unflatten::UnflattenParams>("unflatten", unflatten::build),
-    kind::<()>("repeat", repeat::build),
+    kind::<repeat::RepeatParams>("repeat", repeat::build),
+    kind::<pool::PoolParams>("pool", pool::build),
+    kind::<upsample::UpsampleParams>("upsample", upsample::build),
+    kind::<pad::PadParams>("pad", pad::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
@@ -112,7 +118,7 @@ pub trait Layer {
         Ok(Workspace::default())
     }
     /// Makes room for a layout, so that [`run`](Self::run) allocates nothing. A failure leaves the workspace usable.
-    fn reserve(&self, _workspace: &mut Workspace, _layout: &Layout) -> Result<()> {
+    fn reserve(&self, _workspace: &mut Workspace, _layouts: &Layouts) -> Result<()> {
         Ok(())
     }
     /// Computes the outputs that are used.
@@ -121,9 +127,13 @@ pub trait Layer {
     fn orders(&self) -> &'static [Order] {
         &[]
     }
-    /// Slots of its state in each direction.
+    /// Slots of its state.
     fn slots(&self) -> usize {
         0
+    }
+    /// Whether the sequences that it reads may lie on several axes; [`Io::layout`] is that of the first one then.
+    fn crosses_axes(&self) -> bool {
+        false
     }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
@@ -134,7 +144,7 @@ pub trait Layer {
 /// What a state holds for one layer.
 #[derive(Default)]
 pub struct Workspace {
-    /// Its state, (batch, `stride`) each: a slot of all directions, then the next one.
+    /// Its state, (batch, `stride`) each; of a recurrent layer a slot of all directions, then the next one.
     pub states: Vec<Buffer>,
     /// Distance between rows of a state.
     pub stride: usize,
@@ -146,10 +156,38 @@ pub struct Workspace {
     pub started: Vec<Vec<bool>>,
 }
 
+/// How the rows of one axis lie, and in what orders layers take its steps.
+pub struct Axis {
+    /// How its rows lie.
+    pub layout: Layout,
+    /// All its steps, in each order that its layers need.
+    pub plans: Plans,
+}
+
+/// How the rows of all axes lie.
+#[derive(Clone, Copy)]
+pub struct Layouts<'a> {
+    pub(crate) axes: &'a [Axis],
+    pub(crate) own: usize,
+}
+
+impl<'a> Layouts<'a> {
+    /// That of the sequences that the layer reads.
+    pub fn own(&self) -> &'a Layout {
+        self.of(self.own)
+    }
+    /// That of an axis, as the shape of a value names it.
+    pub fn of(&self, axis: usize) -> &'a Layout {
+        &self.axes.at(axis).layout
+    }
+}
+
 /// The values a layer reads and writes.
 pub struct Io<'a> {
     /// How rows of the layer's axis lie.
     pub layout: &'a Layout,
+    /// How those of all axes lie.
+    pub layouts: Layouts<'a>,
     /// All steps of that axis, in each order that its layers need.
     pub plans: &'a Plans,
     pub(crate) values: &'a [Buffer],
@@ -203,6 +241,13 @@ fn input_shape(inputs: &[Option<Shape>], i: usize, size: Option<usize>) -> Resul
     let shape = inputs.get(i).copied().flatten().ok_or(EngineError::InvalidArgument)?;
     ensure(size.is_none_or(|size| size == shape.size))?;
     Ok(shape)
+}
+
+/// The axis of a layer's sequences: the one that was numbered for it, which is that of input `i` where one is given.
+fn given_axis(inputs: &[Option<Shape>], i: usize, axis: u32) -> Result<usize> {
+    let like = inputs.get(i).copied().flatten();
+    ensure((axis as usize) < MAX_AXES && like.is_none_or(|like| like.axis == Some(axis as usize)))?;
+    Ok(axis as usize)
 }
 
 /// The tensor `i`, of `length` values.

@@ -1,28 +1,38 @@
-//! A row of each sequence at every step of the axis of a second input.
+//! A row of each sequence at every step of an axis of its own or that of a second input.
 
-use super::params::Params;
-use super::{Built, Io, Layer, Shape, Workspace, input_shape};
+use super::params::{Param, Params, params};
+use super::{Built, Io, Layer, Shape, Workspace, given_axis, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
 
-struct Repeat {
-    size: usize,
+params! {
+    /// Parameters of a repeat layer.
+    pub struct RepeatParams {
+        /// The axis of the result.
+        axis: u32 = 0,
+    }
 }
 
-pub(crate) fn build(_: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
-    let (shape, like) = (input_shape(inputs, 0, None)?, input_shape(inputs, 1, None)?);
-    ensure(shape.axis.is_none() && like.axis.is_some())?;
-    let layer = boxed(Repeat { size: shape.size })?;
-    Ok(Built { layer, ports: copied(&[Shape { size: shape.size, ..like }])? })
+struct Repeat {
+    size: usize,
+    axis: usize,
+}
+
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+    let Shape { axis: none, size } = input_shape(inputs, 0, None)?;
+    ensure(none.is_none())?;
+    let axis = given_axis(inputs, 1, RepeatParams::read(params)?.axis)?;
+    let layer = boxed(Repeat { size, axis })?;
+    Ok(Built { layer, ports: copied(&[Shape { axis: Some(axis), size }])? })
 }
 
 impl Layer for Repeat {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
-        let x = io.input(0);
+        let (x, layout) = (io.input(0), io.layouts.of(self.axis));
         let y = io.outputs.at_mut(0);
         for (b, x) in x.rows(self.size).enumerate() {
-            io.layout.rows_of(b).for_each(|row| y.row_mut(row, self.size).copy(x));
+            layout.rows_of(b).for_each(|row| y.row_mut(row, self.size).copy(x));
         }
         Ok(())
     }

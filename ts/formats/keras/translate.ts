@@ -13,12 +13,13 @@ import { layerTitle, resolveArgument } from './layers/call.ts';
 import { CORE } from './layers/core.ts';
 import { readInput } from './layers/input.ts';
 import { MASK_OPERATIONS } from './layers/mask-ops.ts';
+import { OVER_TIME } from './layers/over-time.ts';
 import { RECURRENT } from './layers/recurrent.ts';
 import type { KerasTensor } from './nodes.ts';
 import type { Value } from './values.ts';
 import type { WeightSource } from './weights.ts';
 
-const LAYERS: Record<string, Translate> = { ...CORE, ...RECURRENT, Bidirectional: bidirectional };
+const LAYERS: Record<string, Translate> = { ...CORE, ...OVER_TIME, ...RECURRENT, Bidirectional: bidirectional };
 
 /** Longest chain of layers that is followed. */
 const MAX_CHAIN = 1000;

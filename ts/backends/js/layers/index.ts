@@ -9,11 +9,14 @@ import { merge } from './merge.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
+import { pad } from './pad.ts';
+import { pool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { repeat } from './repeat.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 import { unflatten } from './unflatten.ts';
+import { upsample } from './upsample.ts';
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -31,4 +34,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   flatten,
   unflatten,
   repeat,
+  pool,
+  upsample,
+  pad,
 };
