@@ -16,6 +16,7 @@ import { readInput } from './layers/input.ts';
 import { multiHeadAttention } from './layers/multi-head.ts';
 import { MASK_OPERATIONS } from './layers/mask-ops.ts';
 import { activationOverSteps, dot, flatten, permute, repeatVector } from './layers/over-steps.ts';
+import { OVER_TIME } from './layers/over-time.ts';
 import { RECURRENT } from './layers/recurrent.ts';
 import type { KerasTensor } from './nodes.ts';
 import type { Value } from './values.ts';
@@ -23,6 +24,7 @@ import type { WeightSource } from './weights.ts';
 
 const LAYERS: Record<string, Translate> = {
   ...CORE,
+  ...OVER_TIME,
   ...RECURRENT,
   Bidirectional: bidirectional,
   Attention: attention,
@@ -30,9 +32,9 @@ const LAYERS: Record<string, Translate> = {
   MultiHeadAttention: multiHeadAttention,
   Activation: activationOverSteps(CORE['Activation']!),
   Softmax: activationOverSteps(CORE['Softmax']!),
-  Flatten: flatten,
+  Flatten: flatten(OVER_TIME['Flatten']!),
   Permute: permute,
-  RepeatVector: repeatVector,
+  RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,
 };
 
