@@ -8,9 +8,13 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to));
 }
 
-/** Version 3.0 of the HDF5 format specification, II.A: the signature of a superblock at the start of the file. */
-export function isHdf5(bytes: Uint8Array): boolean {
-  return startsWith(bytes, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
+const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Where HDF5 begins (version 3.0 of its specification, II.A): at the start, or behind a user block of 512, 1024, 2048, ... bytes. */
+export function findHdf5(bytes: Uint8Array): number | undefined {
+  for (let at = 0; at + HDF5.length <= bytes.length; at = at === 0 ? 512 : 2 * at)
+    if (startsWith(bytes.subarray(at, at + HDF5.length), HDF5)) return at;
+  return undefined;
 }
 
 /** A zip file with an entry, or (the end record alone) without. */
@@ -21,7 +25,8 @@ export function isZip(bytes: Uint8Array): boolean {
 /** HDF5, or a zip file whose first entry is one of a `.keras` file. */
 export function isKeras(bytes: Uint8Array): boolean {
   return (
-    isHdf5(bytes) || (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
+    findHdf5(bytes) !== undefined ||
+    (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
   );
 }
 
