@@ -44,6 +44,24 @@ export function isOnnx(bytes: Uint8Array): boolean {
   return bytes.length > 8 && bytes[0] === 0x08 && bytes[1]! >= 1 && bytes[1]! < 32 && next.includes(bytes[2]!);
 }
 
+/** What to do with a file of a format that is known and not read. */
+export function otherFormat(bytes: Uint8Array): string | undefined {
+  if (ascii(bytes, 4, 8) === 'TFL3')
+    return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
+  if (isTensorFlowGraph(bytes))
+    return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
+  return undefined;
+}
+
+/** Protobuf: a SavedModel (version 1, then a meta graph), or a GraphDef, whose first node has a name and an operation. */
+function isTensorFlowGraph(bytes: Uint8Array): boolean {
+  const start = ascii(bytes, 0, 512);
+  // lengths are varints: bytes from 128 on, and a last one
+  return /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\x0a|^\x0a[\x80-\xff]*[\0-\x7f]\x0a[\x01-\x7f][\w./-]+\x12[\x01-\x40][A-Z]\w+/.test(
+    start,
+  );
+}
+
 /** The model.json of TensorFlow.js. */
 export function isTfjs(bytes: Uint8Array): boolean {
   const start = ascii(bytes, 0, 4096);

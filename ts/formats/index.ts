@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import { isKeras, isOnnx, isTfjs, isTorchSave } from './detect.ts';
+import { isKeras, isOnnx, isTfjs, isTorchSave, otherFormat } from './detect.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { headerNames, isSafetensors } from '../io/safetensors.ts';
@@ -39,9 +39,11 @@ export const FORMATS: readonly Format[] = [
 /**
  * The format of a file, by its bytes or the first 4096 of them.
  *
- * @throws GruError `invalid_file` when no format fits.
+ * @throws GruError `invalid_file` when no format fits; `unsupported` for one that is known not to be read.
  */
 export function findFormat(bytes: Uint8Array): Format {
+  const advice = otherFormat(bytes);
+  if (advice !== undefined) throw new GruError('unsupported', advice);
   const format = FORMATS.find(({ detect }) => detect(bytes));
   if (format) return format;
   const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
@@ -60,7 +62,18 @@ export function findFormat(bytes: Uint8Array): Format {
 export async function readModel(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
   const format = findFormat(bytes);
   checkOptions(format.name, context);
-  return (await format.reader())(bytes, context);
+  const read = await format.reader();
+  try {
+    return await read(bytes, context);
+  } catch (error) {
+    throw withName(error, context.name);
+  }
+}
+
+/** An error of a reader, with the file's name first where it says none. */
+function withName(error: unknown, name: string | undefined): unknown {
+  if (!(error instanceof GruError) || name === undefined || error.message.includes(name)) return error;
+  return new GruError(error.code, `${name}: ${error.message}`, { cause: error });
 }
 
 /** Options for another format than the file's would be ignored: they are refused. */
