@@ -139,6 +139,13 @@ test('weights that say they are longer or shorter than they are', async () => {
 /** One layer of each type, valid. */
 const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   activation: { activation: 'tanh' },
+  conv1d: {
+    inputSize: 4,
+    outputSize: 2,
+    kernelSize: 3,
+    padding: 'same',
+    weights: { kernel: new Float32Array(24), bias: new Float32Array(2) },
+  },
   dense: { inputSize: 4, outputSize: 1, weights: { kernel: new Float32Array(4) } },
   embedding: { inputs: ['ids'], vocabularySize: 2, outputSize: 1, weights: { embeddings: new Float32Array(2) } },
   gru: {
@@ -154,11 +161,13 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   },
   masking: { maskValue: 0 },
   merge: { merge: 'sum', inputs: ['x', 'x'] },
+  norm: { inputSize: 4, norm: 'standard', epsilon: 1e-5, weights: {} },
   rnn: {
     inputSize: 4,
     hiddenSize: 1,
     weights: { 'forward.input': new Float32Array(4), 'forward.recurrent': new Float32Array(1) },
   },
+  scale: { inputSize: 4, weights: { scale: new Float32Array(4) } },
   slice: { start: 0, size: 1 },
   step: { index: 0 },
 };
@@ -169,7 +178,7 @@ test('parameters of layers are those that the core reads, in its order', async (
   expect(Object.keys(table).toSorted()).toEqual(Object.keys(LAYERS).toSorted());
   for (const [type, { code, params }] of Object.entries(table)) {
     const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS];
-    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never);
+    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1);
     const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
     expect([type, kind.code, words]).toEqual([type, code, Object.entries(params)]);
   }

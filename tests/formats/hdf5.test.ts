@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { findFormat } from '../../ts/formats/index.ts';
+import { findFormat } from '../../ts/formats/format.ts';
+import { FORMATS } from '../../ts/formats/index.ts';
 import { Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../ts/formats/hdf5.ts';
 import { writeH5 } from './h5-writer.ts';
 
@@ -92,7 +93,7 @@ describe.each(named('many_'))('%s', (name) => {
 });
 
 test('a user block, and attributes of all types', () => {
-  expect(findFormat(load('few.h5').subarray(0, 4096)).name).toBe('Keras');
+  expect(findFormat(load('few.h5').subarray(0, 4096), FORMATS).name).toBe('Keras');
   const root = open('few.h5');
   for (const [key, value] of Object.entries(ATTRIBUTES)) expect(root.attribute(key), key).toEqual(value);
   expect(root.dataset('x')!.floats()).toEqual(Float32Array.of(0, 0.25, 0.5));

@@ -98,6 +98,31 @@ export function layerRun(random: Choices, types = CELLS): Run {
   return runOf(random, inputSize, [layer], ['layer', 'layer:last'], random.chance(0.3));
 }
 
+/** Values normalized in each way: rows, groups, all steps together; and scaled, one row of weights a step too. */
+export function normRun(random: Choices): Run {
+  const groups = random.int(1, 5);
+  const inputSize = groups * random.int(1, 12);
+  const extreme = random.chance(0.2);
+  const row = (length = inputSize) => (random.chance(0.7) ? floats(random, length, 2, extreme) : undefined);
+  const affine = (length?: number) =>
+    Object.fromEntries([['scale', row(length)] as const, ['shift', row(length)] as const].filter(([, w]) => w));
+  const layers: LayerSpec[] = [
+    {
+      type: 'norm',
+      name: 'norm',
+      inputSize,
+      norm: random.pick(['standard', 'variance', 'rms', 'unit']),
+      epsilon: random.pick([1e-5, 0, 0.1, 1e-12]),
+      groups,
+      overTime: random.chance(0.5),
+      weights: affine(),
+    },
+    { type: 'scale', name: 'scale', inputSize, weights: affine() },
+    { type: 'scale', name: 'steps', inputs: ['x'], inputSize, steps: 40, weights: affine(40 * inputSize) },
+  ];
+  return runOf(random, inputSize, layers, ['norm', 'scale', 'steps'], extreme);
+}
+
 /** One layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
 export function wideRun(random: Choices, types = CELLS): Run {
   const inputSize = random.int(1, 20);
@@ -110,6 +135,43 @@ export function wideRun(random: Choices, types = CELLS): Run {
     inputs: [random.floats(length * inputSize)],
     hidden: run.graph.states.map(({ size }) => random.floats(size)),
   };
+}
+
+/** One convolution: of a few channels or of many, in groups or not, over more rows than a block has. */
+export function convRun(random: Choices): Run {
+  const groups = random.chance(0.6) ? 1 : random.int(1, 9);
+  const depthwise = random.chance(0.4);
+  const inputSize = groups * (depthwise ? 1 : random.int(1, 9));
+  const outputSize = groups * random.int(1, random.pick([3, 40]));
+  const kernelSize = random.int(1, random.pick([5, 90]));
+  const dilation = random.chance(0.6) ? 1 : random.int(1, 9);
+  const extreme = random.chance(0.15);
+  const stride = random.chance(0.5) ? 1 : random.int(1, 9);
+  const span = (kernelSize - 1) * dilation;
+  const left = random.int(0, span);
+  const right = random.pick([0, span - left, random.int(0, span + 3)]);
+  const layer: LayerSpec = {
+    type: 'conv1d',
+    name: 'layer',
+    inputSize,
+    outputSize,
+    kernelSize,
+    stride,
+    dilation,
+    groups,
+    padding: random.pick(['valid', 'same', 'sameLower', 'causal', [left, right]] as const),
+    activation: random.chance(0.2) ? 'softmax' : activation(random),
+    weights: {
+      kernel: floats(random, (outputSize * kernelSize * inputSize) / groups, 0.3, extreme),
+      ...(random.chance(0.7) ? { bias: floats(random, outputSize, 1, extreme) } : {}),
+    },
+  };
+  const run = runOf(random, inputSize, [layer], ['layer'], extreme);
+  // The last number of a past counts the steps that have come: more of them are other rows.
+  for (const [i, { size }] of run.graph.states.entries()) {
+    for (let at = size - 1; at < run.hidden[i]!.length; at += size) run.hidden[i]![at] = 0;
+  }
+  return run;
 }
 
 /**
@@ -143,13 +205,29 @@ export function graphRun(random: Choices, types = CELLS): Run {
       name: 'dense',
       inputSize: widthOf(first) + widthOf(second),
       outputSize,
-      activation: random.chance(0.3) ? 'softmax' : activation(random),
+      activation: random.chance(0.3) ? random.pick(['softmax', 'log_softmax'] as const) : activation(random),
       weights: {
         kernel: random.floats(outputSize * (widthOf(first) + widthOf(second)), 0.3),
         ...(random.chance(0.7) ? { bias: random.floats(outputSize) } : {}),
       },
     },
     { type: 'activation', name: 'activation', activation: activation(random) },
+    {
+      type: 'scale',
+      name: 'scaled',
+      inputs: ['dense'],
+      inputSize: outputSize,
+      weights: { shift: random.floats(outputSize) },
+    },
+    {
+      type: 'norm',
+      name: 'normal',
+      inputSize: outputSize,
+      norm: 'standard',
+      epsilon: 1e-3,
+      overTime: random.chance(0.5),
+      weights: { scale: random.floats(outputSize) },
+    },
     { type: 'merge', name: 'twice', inputs: ['dense', 'activation'], merge: random.pick(['sum', 'mul', 'ave']) },
     { type: 'masking', name: 'masking', inputs: ['embedding'], maskValue: 0 },
     { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
@@ -159,7 +237,18 @@ export function graphRun(random: Choices, types = CELLS): Run {
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
-    outputs: ['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+    outputs: [
+      'twice',
+      'first',
+      'second:last',
+      'third',
+      'third:last',
+      'masking:mask',
+      'slice',
+      'start',
+      'end',
+      'normal',
+    ],
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);

@@ -6,6 +6,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
+pub mod depthwise;
+pub mod elementary;
 pub mod gates;
 pub mod matmul;
 #[doc(hidden)]

@@ -41,6 +41,7 @@ export class Evaluation {
   /** Outputs by call; undefined: refused, or reads what was. */
   readonly #made = new Map<string, Value[] | undefined>();
   readonly #inProgress = new Set<string>();
+  readonly #perStep: true | undefined;
   readonly #firstCalls: ReadonlyMap<string, number>;
 
   constructor(
@@ -49,7 +50,9 @@ export class Evaluation {
     shared: Shared,
     path: string,
     input: (layer: KerasLayer, i: number) => Value | undefined,
+    perStep?: true,
   ) {
+    this.#perStep = perStep;
     this.#shared = shared;
     this.#weights = weights;
     this.#path = path;
@@ -99,7 +102,7 @@ export class Evaluation {
     const shared = this.#shared;
     if (shared.chain >= MAX_CHAIN) throw new GruError('unsupported', `more than ${MAX_CHAIN} layers in a chain`);
     if (this.#path !== '' && ++shared.innerCalls > MAX_INNER_CALLS)
-      throw new GruError('unsupported', `models inside the model have more than ${MAX_INNER_CALLS} layers`);
+      throw invalidConfig(`models inside the model call more than ${MAX_INNER_CALLS} layers`);
     this.#inProgress.add(key);
     shared.chain++;
     // first, so that a model of many layers that are not supported is told them all
@@ -130,9 +133,10 @@ export class Evaluation {
       fields: new Fields(layerTitle({ ...layer, name: title }), layer.config),
       weights: this.#weights.layer(layer),
       builder,
-      evaluate: (inner, weights, inputs) => {
+      ...(this.#perStep ? { perStep: true } : {}),
+      evaluate: (inner, weights, inputs, perStep) => {
         const source = weights.inner(inner.layers);
-        const evaluation = new Evaluation(inner, source, this.#shared, `${title}/`, (_, i) => inputs[i]);
+        const evaluation = new Evaluation(inner, source, this.#shared, `${title}/`, (_, i) => inputs[i], perStep);
         return inner.outputs.map(({ tensor }) => evaluation.output(tensor));
       },
     };

@@ -21,7 +21,9 @@ export interface Call {
   weights: WeightGroup;
   builder: SpecBuilder;
   /** Calls a model that the layer is or holds. */
-  evaluate: (model: KerasModel, weights: WeightGroup, inputs: readonly Value[]) => Value[];
+  evaluate: (model: KerasModel, weights: WeightGroup, inputs: readonly Value[], perStep?: true) => Value[];
+  /** Inside of TimeDistributed: the layer sees one step, (batch, features). */
+  perStep?: true;
 }
 
 /** Translates a call into layers of the spec: the values of its outputs. */
