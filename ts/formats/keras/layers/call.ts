@@ -1,7 +1,7 @@
 import { GruError } from '../../../base/errors.ts';
 import type { SpecBuilder } from '../builder.ts';
 import { describeValue } from '../builder.ts';
-import type { KerasLayer } from '../config.ts';
+import type { KerasLayer, KerasModel } from '../config.ts';
 import { Fields } from '../fields.ts';
 import type { KerasArgument } from '../nodes.ts';
 import type { Features, Mask, Transposed, Value } from '../values.ts';
@@ -20,6 +20,8 @@ export interface Call {
   fields: Fields;
   weights: WeightGroup;
   builder: SpecBuilder;
+  /** Calls a model that the layer is or holds. */
+  evaluate: (model: KerasModel, weights: WeightGroup, inputs: readonly Value[], perStep?: true) => Value[];
   /** Inside of TimeDistributed: the layer sees one step, (batch, features). */
   perStep?: true;
 }
