@@ -39,6 +39,19 @@ export function isOnnx(bytes: Uint8Array): boolean {
   return bytes.length > 8 && bytes[0] === 0x08 && bytes[1]! >= 1 && bytes[1]! < 32 && next.includes(bytes[2]!);
 }
 
+/** A JSON object of audio effects: of RTNeural's exporter or GuitarML's trainer. Keys may stand in any order, weights among them. */
+export function isRtneural(bytes: Uint8Array): boolean {
+  const start = ascii(bytes, 0, 4096);
+  if (!/^\s*\{/.test(start) || /"(modelTopology|weightsManifest)"/.test(start)) return false;
+  const first = /^\s*\{\s*"(layers|state_dict|in_skip|in_gain|out_gain|samplerate|metadata|input_batch|output_batch)"/;
+  return /"(in_shape|model_data)"/.test(start) || first.test(start);
+}
+
+/** A state dict as JSON: names to lists of numbers. */
+export function isJsonDict(bytes: Uint8Array): boolean {
+  return /^\s*\{\s*"[^"]{1,1024}"\s*:\s*\[[\s[\]]*-?\d/.test(ascii(bytes, 0, 4096));
+}
+
 /** The model.json of TensorFlow.js. */
 export function isTfjs(bytes: Uint8Array): boolean {
   const start = ascii(bytes, 0, 4096);

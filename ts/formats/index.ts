@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import { isKeras, isOnnx, isTfjs, isTorchSave } from './detect.ts';
+import { isJsonDict, isKeras, isOnnx, isRtneural, isTfjs, isTorchSave } from './detect.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { headerNames, isSafetensors } from '../io/safetensors.ts';
@@ -29,8 +29,13 @@ export const FORMATS: readonly Format[] = [
   },
   {
     name: 'PyTorch',
-    detect: (bytes) => isSafetensors(bytes) || isTorchSave(bytes),
+    detect: (bytes) => isSafetensors(bytes) || isTorchSave(bytes) || isJsonDict(bytes),
     reader: async () => (await import('./pytorch.ts')).readPytorch,
+  },
+  {
+    name: 'RTNeural',
+    detect: isRtneural,
+    reader: async () => (await import('./rtneural.ts')).readRtneural,
   },
   { name: 'ONNX', detect: isOnnx, reader: async () => (await import('./onnx.ts')).readOnnx },
   { name: 'TensorFlow.js', detect: isTfjs, reader: async () => (await import('./tfjs.ts')).readTfjs },

@@ -4,10 +4,12 @@ import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
 import type { StateDict } from './pytorch/source.ts';
+import { readJsonDict } from './pytorch/json.ts';
 import { FloatBudget, tensorFloats, TorchTensor } from './pytorch/tensor.ts';
 import { leaveOut, Tensors } from './pytorch/tensors.ts';
 import { pythonType, StorageRef } from './pytorch/values.ts';
 import { wire } from './pytorch/wiring.ts';
+import { isJsonDict } from './detect.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { isSafetensors, parseSafetensors, type SafetensorsDtype } from '../io/safetensors.ts';
 import { isZip } from '../io/zip.ts';
@@ -57,6 +59,7 @@ export async function readStateDict(
   unpacked?: ImportContext['budget'],
 ): Promise<FoundStateDict> {
   const budget = new FloatBudget(bytes.length);
+  if (isJsonDict(bytes)) return { dict: readJsonDict(bytes, what), kind: 'JSON', conventions: [] };
   if (isSafetensors(bytes)) {
     if (options.stateDict !== undefined) {
       throw new GruError(
