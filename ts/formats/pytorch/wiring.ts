@@ -156,7 +156,7 @@ class Wiring {
   private defaultName(kind: PytorchKind, layer: PytorchLayer): string {
     if (formOf(kind).value !== MODULE) return this.unique(kind);
     const module: unknown = (layer as unknown as Record<string, unknown>)[kind];
-    return typeof module === 'string' && module !== '' ? this.tensors.local(module) : kind;
+    return typeof module === 'string' && module !== '' ? this.tensors.short(module) : kind;
   }
 
   private unique(name: string): string {
