@@ -105,7 +105,7 @@ describe('the state dict of a file', () => {
 
 describe('refused', () => {
   test.each<[string, string, PytorchOptions | undefined, RegExp]>([
-    ['wiring that is not said', 'checkpoint_p2.pt', undefined, /unsupported: .*'rnn' \(GRU\), 'head' \(Linear\).*layers: \[\{ gru: 'rnn' \}, \{ linear: 'head' \}\]/],
+    ['wiring that is not said', 'checkpoint_p2.pt', undefined, /unsupported: .*'rnn' \(GRU\), 'head' \(Linear\).*layers: \[\{ gru: 'rnn' \}, \{ step: -1 \}, \{ linear: 'head' \}\]/],
     ['tensors that no layer uses', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn' }] }, /unsupported: .*'head\.weight' \[3, 10\], 'head\.bias' \[3\].*ignore/],
     ['a module that is not there', 'checkpoint_p2.pt', { layers: [{ gru: 'gru' }] }, /invalid_argument: .*'gru'.*'rnn' \(GRU\)/],
     ['a linear module as a GRU', 'checkpoint_p2.pt', { layers: [{ gru: 'head' }] }, /'head'/],

@@ -22,7 +22,7 @@ export interface ReadOptions extends ImportOptions {
 }
 
 /** Reads a model file of any known format. */
-export async function read(source: ModelSource, options: ReadOptions): Promise<ImportedModel> {
+export async function read(source: ModelSource, options: ReadOptions, describing = false): Promise<ImportedModel> {
   const { signal, maxBytes, keras, pytorch, onnx } = options;
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
@@ -40,10 +40,13 @@ export async function read(source: ModelSource, options: ReadOptions): Promise<I
     options: imports,
     sidecar,
     budget,
+    describing,
     ...(name === undefined ? {} : { name }),
   });
   // What an option says of the wiring is the caller's.
-  return imported.graph ? imported : { ...imported, spec: copySpec(imported.spec) };
+  return imported.graph || imported.spec.layers.length === 0
+    ? imported
+    : { ...imported, spec: copySpec(imported.spec) };
 }
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
@@ -75,5 +78,5 @@ function readFiles(files: unknown): ModelFiles {
 
 /** Says what a model file holds. */
 export async function inspectSource(source: ModelSource, options: ReadOptions): Promise<Inspection> {
-  return inspectModel(await read(source, options));
+  return inspectModel(await read(source, options, true));
 }

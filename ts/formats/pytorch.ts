@@ -2,16 +2,18 @@ import { GruError } from '../base/errors.ts';
 import { product } from '../base/tensor.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
+import { moduleKind } from './pytorch/modules.ts';
 import { computeNorms } from './pytorch/norms.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
 import type { StateDict } from './pytorch/source.ts';
 import { readJsonDict } from './pytorch/json.ts';
 import { FloatBudget, tensorFloats, TorchTensor } from './pytorch/tensor.ts';
+import { suggestLayers } from './pytorch/suggest.ts';
 import { ignoredNames, Tensors } from './pytorch/tensors.ts';
 import { pythonType, StorageRef } from './pytorch/values.ts';
-import { wire } from './pytorch/wiring.ts';
+import { needsLayers, wire } from './pytorch/wiring.ts';
 import { isJsonDict } from './detect.ts';
-import type { ImportContext, ImportedModel } from './report.ts';
+import type { ImportContext, ImportedModel, ImportReport } from './report.ts';
 import { isSafetensors, parseSafetensors, type SafetensorsDtype } from '../io/safetensors.ts';
 import { isZip } from '../io/zip.ts';
 
@@ -48,8 +50,30 @@ export async function readPytorch(bytes: Uint8Array, context: ImportContext = {}
   const optional = new Set([...(tied ?? [])].map((name) => name.slice(prefix.length)));
   const ignored = ignoredNames(local, [...counters, ...(options.ignore ?? [])], prefix);
   const tensors = new Tensors(local, prefix, ignored, optional);
+  if (context.describing && options.layers === undefined && needsLayers(tensors)) {
+    return {
+      spec: { inputs: [], layers: [], outputs: [] },
+      report: describeUnwired(local, tensors, kind, conventions),
+    };
+  }
   const spec = await wire(tensors, options, conventions);
   return { spec, report: { format: `PyTorch (${kind})`, conventions, tensors: tensors.table } };
+}
+
+/** What `inspect` says of a state dict whose wiring is not given. */
+function describeUnwired(dict: StateDict, { modules }: Tensors, kind: string, conventions: string[]): ImportReport {
+  const tensors = [...dict].flatMap(([source, entry]) =>
+    typeof entry === 'string' ? [] : [{ source, shape: entry.shape, dtype: entry.dtype, target: '' }],
+  );
+  return {
+    format: `PyTorch (${kind})`,
+    conventions: [
+      ...conventions,
+      `a state dict does not say how its modules are connected; say it as the module's forward does, like ${suggestLayers(modules)}`,
+    ],
+    tensors,
+    modules: [...modules.values()].map((module) => ({ name: module.name, kind: moduleKind(module) })),
+  };
 }
 
 /** A state dict, the kind of file it was in, and what was decided to find it. */
