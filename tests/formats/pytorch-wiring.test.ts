@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
-import { describeModules, moduleKind, suggestLayers } from '../../ts/formats/pytorch/modules.ts';
+import { describeModules, moduleKind } from '../../ts/formats/pytorch/modules.ts';
+import { suggestLayers } from '../../ts/formats/pytorch/suggest.ts';
 import { listModules, splitName } from '../../ts/formats/pytorch/names.ts';
 import type { StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { writeSafetensors } from '../../ts/formats/safetensors.ts';
@@ -229,11 +230,18 @@ describe('the modules of a state dict', () => {
     expect(suggestLayers(many(22))).toMatch(/\{ embedding: 'm19' \}\] \} \}$/);
   }); // prettier-ignore
 
-  test('as the layers they may be', () => {
-    const all = { 'e.weight': [7, 2], ...under('c.', { weight_ih: [9, 2], weight_hh: [9, 3] }), 'p.weight': [4, 3], 'l.weight': [4, 3], 'l.bias': [4], 'x.y': [1] }; // prettier-ignore
-    expect(suggestLayers(modules(all))).toBe("{ pytorch: { layers: [{ embedding: 'e' }, { gru: 'c' }, { linear: 'p' }, { linear: 'l' }] } }"); // prettier-ignore
-    expect(suggestLayers(modules({ 'x.y': [1] }))).toBe("{ pytorch: { layers: [{ gru: 'name' }] } }");
-  });
+  test.each<[string, Record<string, number[]>, string]>([
+    ['one after the other', { 'e.weight': [7, 2], ...under('c.', { weight_ih: [9, 2], weight_hh: [9, 3] }), 'p.weight': [4, 3], 'l.weight': [4, 3], 'l.bias': [4] }, "{ embedding: 'e' }, { gru: 'c' }, { step: -1 }, { linear: 'p' }, { linear: 'l' }"],
+    ['by their sizes', { 'out.weight': [5, 6], 'out.bias': [5], 'proj.weight': [2, 4], 'proj.bias': [2], 'e.weight': [7, 4], ...under('r.', gru(1, 2)) }, "{ embedding: 'e' }, { linear: 'proj' }, { gru: 'r' }, { step: -1 }, { linear: 'out' }"],
+    ['an embedding behind what reads it', { ...under('r.', gru()), 'e.weight': [7, 2] }, "{ embedding: 'e' }, { gru: 'r' }"],
+    ['an LSTM', { ...under('r.', { weight_ih_l0: [12, 2], weight_hh_l0: [12, 3] }), 'x.y': [1] }, "{ lstm: 'r' }"],
+    ['two recurrent ones', { ...under('a.', gru()), 'h.weight': [9, 5], 'h.bias': [9], ...under('b.', { weight_ih_l0: [5, 3], weight_hh_l0: [5, 5] }) }, "{ gru: 'a' }, { rnn: 'b' }, { step: -1 }, { linear: 'h' }"],
+    ['none that is known', { 'x.y': [1] }, "{ gru: 'name' }"],
+  ])('as the layers they may be: %s', (_, tensors, wanted) => {
+    const [layers, note] = suggestLayers(modules(tensors)).split(' (without ');
+    expect(layers).toBe(`{ pytorch: { layers: [${wanted}] } }`);
+    expect(note !== undefined).toBe(wanted.includes('step'));
+  }); // prettier-ignore
 });
 
 describe('normalization', () => {

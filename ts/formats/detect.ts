@@ -32,9 +32,11 @@ export function isKeras(bytes: Uint8Array): boolean {
   );
 }
 
-/** A `.safetensors` file, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
+/** A state dict: a `.safetensors` file, JSON, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
 export function isPytorch(bytes: Uint8Array): boolean {
-  return isSafetensors(bytes) || isZip(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5);
+  return (
+    isSafetensors(bytes) || isZip(bytes) || isJsonDict(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)
+  );
 }
 
 /**
@@ -62,6 +64,19 @@ function isTensorFlowGraph(bytes: Uint8Array): boolean {
   return /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\x0a|^\x0a[\x80-\xff]*[\0-\x7f]\x0a[\x01-\x7f][\w./-]+\x12[\x01-\x40][A-Z]\w+/.test(
     start,
   );
+}
+
+/** A JSON object of audio effects: of RTNeural's exporter or GuitarML's trainer. Keys may stand in any order, weights among them. */
+export function isRtneural(bytes: Uint8Array): boolean {
+  const start = ascii(bytes, 0, 4096);
+  if (!/^\s*\{/.test(start) || /"(modelTopology|weightsManifest)"/.test(start)) return false;
+  const first = /^\s*\{\s*"(layers|state_dict|in_skip|in_gain|out_gain|samplerate|metadata|input_batch|output_batch)"/;
+  return /"(in_shape|model_data)"/.test(start) || first.test(start);
+}
+
+/** A state dict as JSON: names to lists of numbers. */
+export function isJsonDict(bytes: Uint8Array): boolean {
+  return /^\s*\{\s*"[^"]{1,1024}"\s*:\s*\[[\s[\]]*-?\d/.test(ascii(bytes, 0, 4096));
 }
 
 /** The model.json of TensorFlow.js. */
