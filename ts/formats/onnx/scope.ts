@@ -104,7 +104,10 @@ class InnerScope extends Scope {
   readonly #seen: (value: Value) => Value;
   readonly #reading: Reading;
 
-  constructor(outer: Scope, { graph, readers, initializers, seen, reading }: Omit<ScopeOptions, 'source'> & InnerOptions) {
+  constructor(
+    outer: Scope,
+    { graph, readers, initializers, seen, reading }: Omit<ScopeOptions, 'source'> & InnerOptions,
+  ) {
     super({ source: outer.source, graph, readers });
     this.#outer = outer;
     this.#initializers = new Map(initializers.map((tensor) => [tensor.name, tensor]));

@@ -5,7 +5,17 @@ import type { OnnxGraph } from '../../messages.ts';
 import { countReaders, neededNodes } from '../../nodes.ts';
 import type { Scope } from '../../scope.ts';
 import { equalSizes, shapeText, type Size } from '../../size.ts';
-import { axesText, feature, isFeature, role, width, type Constant, type Factor, type Rows, type Value } from '../../value.ts';
+import {
+  axesText,
+  feature,
+  isFeature,
+  role,
+  width,
+  type Constant,
+  type Factor,
+  type Rows,
+  type Value,
+} from '../../value.ts';
 import type { BodyState } from './recognize.ts';
 import { StepReader } from './steps.ts';
 
@@ -77,7 +87,8 @@ export class LoopBody {
       this.#counters.push({ output: name, offset });
       return;
     }
-    const isFloat = initial.type === 'rows' ? initial.dtype === 'float32' : initial.type === 'constant' && initial.dtype === 'float';
+    const isFloat =
+      initial.type === 'rows' ? initial.dtype === 'float32' : initial.type === 'constant' && initial.dtype === 'float';
     if ((initial.type !== 'rows' && initial.type !== 'constant') || !isFloat)
       throw nodeError(node, `its state ${index} ('${node.inputs[index] ?? ''}') is no tensor of floats`);
     const axes = initial.type === 'rows' ? this.#rowsAxes(initial) : this.#constantAxes(initial, index);
@@ -117,7 +128,9 @@ export class LoopBody {
     const { graph, node } = this.#context;
     const last = initial.axes.length - 1;
     const batch = initial.axes.findIndex((axis) => role(axis) !== 'one');
-    const roles = initial.axes.map((_, i) => (i === last ? ('feature' as const) : i === batch ? ('batch' as const) : undefined));
+    const roles = initial.axes.map((_, i) =>
+      i === last ? ('feature' as const) : i === batch ? ('batch' as const) : undefined,
+    );
     if (last < 1 || !graph.demand(initial, roles) || !isFeature(initial.axes[last]!))
       throw nodeError(node, `a state is ${axesText(initial.axes)}; supported: [batch, features]`);
     return initial.axes;
@@ -126,7 +139,9 @@ export class LoopBody {
   #constantAxes({ shape }: Constant, index: number): Factor[][] {
     const { graph, node } = this.#context;
     const isBatch = (size: Size) =>
-      typeof size === 'number' ? size === graph.baked.batch : equalSizes(size, { c: 1, b: 1, t: 0, k: 0 }, graph.baked) === true;
+      typeof size === 'number'
+        ? size === graph.baked.batch
+        : equalSizes(size, { c: 1, b: 1, t: 0, k: 0 }, graph.baked) === true;
     const axes = shape.map<Factor[] | undefined>((size, i) => {
       if (i === shape.length - 1) return typeof size === 'number' && size > 0 ? [feature(size)] : undefined;
       if (isBatch(size)) return [{ role: 'batch', size: typeof size === 'number' ? size : undefined }];
@@ -160,7 +175,10 @@ export class LoopBody {
   ref(output: number): string {
     const value = this.value(output);
     if (value.type !== 'rows' || value.dtype !== 'float32')
-      throw nodeError(this.#context.node, `its body gives '${this.#outputName(output)}', which is not computed from a step`);
+      throw nodeError(
+        this.#context.node,
+        `its body gives '${this.#outputName(output)}', which is not computed from a step`,
+      );
     return this.builder.ref(value.columns, 'vector');
   }
 

@@ -25,9 +25,7 @@ interface Fields {
 }
 
 const keyed = (direction: string, weights: Record<string, Float32Array | undefined>) =>
-  Object.fromEntries(
-    Object.entries(weights).flatMap(([key, data]) => (data ? [[`${direction}.${key}`, data]] : [])),
-  );
+  Object.fromEntries(Object.entries(weights).flatMap(([key, data]) => (data ? [[`${direction}.${key}`, data]] : [])));
 
 function cell(
   { hiddenSize }: CellSources,
@@ -50,7 +48,11 @@ function cell(
 }
 
 /** A product of these factors, in any order, with this coefficient: the factor left over. */
-function partner(terms: readonly Term[], coefficient: number, known: (factor: Factor) => boolean): Factor[] | undefined {
+function partner(
+  terms: readonly Term[],
+  coefficient: number,
+  known: (factor: Factor) => boolean,
+): Factor[] | undefined {
   const found = terms.filter(
     (term) => isNumber(term.coefficient, coefficient) && term.factors.length === 2 && term.factors.some(known),
   );
@@ -161,7 +163,7 @@ export function readRnn(terms: readonly Term[], sources: CellSources): Cell | un
   const [factor] = term?.factors ?? [];
   const isFunction = terms.length === 1 && term!.factors.length === 1 && factor?.kind === 'function';
   if (isFunction && !isNumber(term!.coefficient, 1)) return undefined;
-  const isProduct = ({ factors: [one] }: Term) => one?.kind === 'product' && isSource(one.of[0]!, sources.state);
+  const isProduct = ({ factors: [one] }: Term) => one?.kind === 'product' && isSource(one.of[0], sources.state);
   // without a function it is a layer if it has a matrix: a running sum is none
   if (!isFunction && !terms.some(isProduct)) return undefined;
   const linear = readLinear(isFunction ? factor.of : terms, sources);
@@ -204,7 +206,12 @@ export function readLstm(
   if ([o, ...(f ? [f] : [])].some((gate) => !sameActivation(gate.activation, i.activation)))
     throw new NotTerms('gates of differing functions');
   // a coupled forget gate has rows, which nothing reads
-  const gates = [input, forget ?? { ...input, inputs: new Map(), recurrent: undefined, bias: undefined }, candidate, out];
+  const gates = [
+    input,
+    forget ?? { ...input, inputs: new Map(), recurrent: undefined, bias: undefined },
+    candidate,
+    out,
+  ];
   const p = peepholes.some(Boolean) ? new Float32Array(3 * sources.hiddenSize) : undefined;
   for (const [k, values] of peepholes.entries()) if (values) p!.set(values, k * sources.hiddenSize);
   return cell(

@@ -122,9 +122,7 @@ export class Evaluator {
       // max(0, min(1, alpha x + beta)) with beta 0.5, as all who say it by its bounds then are the same function
       const { alpha: slope = 0.2, beta: shift = 0.5 } = typeof activation === 'string' ? {} : activation;
       const moved =
-        shift === 0.5
-          ? terms
-          : this.terms.sum(size, [...terms, { coefficient: (shift - 0.5) / slope, factors: [] }]);
+        shift === 0.5 ? terms : this.terms.sum(size, [...terms, { coefficient: (shift - 0.5) / slope, factors: [] }]);
       const factor = this.terms.function({ name, alpha: slope, beta: 0.5 }, moved);
       return { size, terms: [{ coefficient: 1, factors: [factor] }] };
     });

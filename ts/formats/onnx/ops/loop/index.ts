@@ -38,7 +38,14 @@ const loop: Operator = (context) => {
     const state = states.find(({ output }) => output === i);
     const found = state && columns.get(state.after);
     if (state && found) {
-      results.set(i, { ...frame, kind: 'vector', reversed: false, exclusive: false, axes: state.next.axes, columns: found.final });
+      results.set(i, {
+        ...frame,
+        kind: 'vector',
+        reversed: false,
+        exclusive: false,
+        axes: state.next.axes,
+        columns: found.final,
+      });
     } else if (value?.type === 'constant' && value.dtype === 'int' && body.value(i + 1).type === 'index') {
       results.set(i, makeConstant(context, 'int', [], [TIME], ''));
     } else if (!state && value) {
@@ -83,7 +90,7 @@ function sequence(
   if (!found?.sequence) {
     throw nodeError(
       node,
-      `its output ${output - 1} is computed in the loop from its states; supported: the hidden state of each step`,
+      `its body's output ${output} is computed from its states; supported: the hidden state of each step`,
     );
   }
   const [time] = body.steps.sources.map((source) => source.rows.axes[source.axis]!);
@@ -103,11 +110,15 @@ const scan: Operator = (context) => {
   const outputs = node.outputs.length - states;
   const list = (name: string, length: number) => {
     const given = attributes.ints(name) ?? Array<number>(length).fill(0);
-    if (given.length !== length) throw nodeError(node, `attribute '${name}' has ${given.length} values, expected ${length}`, 'invalid_file');
+    if (given.length !== length)
+      throw nodeError(node, `attribute '${name}' has ${given.length} values, expected ${length}`, 'invalid_file');
     return given;
   };
   const [axesIn, directionsIn] = [list('scan_input_axes', count), list('scan_input_directions', count)];
-  const [axesOut, directionsOut] = [list('scan_output_axes', Math.max(outputs, 0)), list('scan_output_directions', Math.max(outputs, 0))];
+  const [axesOut, directionsOut] = [
+    list('scan_output_axes', Math.max(outputs, 0)),
+    list('scan_output_directions', Math.max(outputs, 0)),
+  ];
   const body = new LoopBody(context, graphOfBody);
   inputs.forEach((value, i) => {
     if (!value) throw nodeError(node, `input ${i} is missing`, 'invalid_file');
@@ -135,7 +146,14 @@ const scan: Operator = (context) => {
       const state = known.find(({ output }) => output === i);
       const found = state && columns.get(state.after);
       if (!state || !found) return inputs[i];
-      return { ...frame, kind: 'vector', reversed: false, exclusive: false, axes: state.next.axes, columns: found.final };
+      return {
+        ...frame,
+        kind: 'vector',
+        reversed: false,
+        exclusive: false,
+        axes: state.next.axes,
+        columns: found.final,
+      };
     }
     const rank = (body.value(i) as Rows).axes.length + 1;
     const axis = axisIndex(context, axesOut[i - states]!, rank);

@@ -66,10 +66,7 @@ function recognize(
 ): Recognized[] {
   const inputs = new Map(sources.map(({ columns }) => [columns[0]!.ref, columns[0]!.length]));
   try {
-    return recognizeCells(
-      { layers: body.builder.layers, refused: body.steps.halves, inputs, states },
-      graph.budget,
-    );
+    return recognizeCells({ layers: body.builder.layers, refused: body.steps.halves, inputs, states }, graph.budget);
   } catch (cause) {
     if (!(cause instanceof NotTerms)) throw cause;
     throw nodeError(

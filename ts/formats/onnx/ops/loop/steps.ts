@@ -3,7 +3,7 @@ import { requireConstant } from '../../constants.ts';
 import type { NodeContext } from '../../context.ts';
 import type { Reading } from '../../scope.ts';
 import { addSizes, equalSizes, multiplySizes, TIME } from '../../size.ts';
-import { role, type Constant, type Index, type Rows, type Segment, type Value } from '../../value.ts';
+import { role, type Index, type Rows, type Segment, type Value } from '../../value.ts';
 
 /** A sequence of which a body reads the step of its turn. */
 export interface StepSource {
@@ -76,7 +76,8 @@ export class StepReader {
       case 'Slice': {
         const [data] = inputs;
         if (data?.type === 'outer') return this.#step(context, data.rows);
-        if (data?.type === 'constant') throw nodeError(node, 'takes a constant of each step; supported: steps of a sequence');
+        if (data?.type === 'constant')
+          throw nodeError(node, 'takes a constant of each step; supported: steps of a sequence');
       }
     }
     graph.budget.spend(8);
@@ -132,7 +133,7 @@ export class StepReader {
     if (rows?.type !== 'rows') return undefined;
     const number = (value: Value | undefined): number | undefined => {
       if (value === undefined) return undefined;
-      const all = value.type === 'constant' ? Array.from((value as Constant).data) : [];
+      const all = value.type === 'constant' ? Array.from(value.data) : [];
       if (all.length === 0 || all.some((v) => typeof v !== 'number' || v !== all[0]))
         throw nodeError(node, 'is supported with one number as its bound');
       return all[0] as number;
@@ -140,15 +141,13 @@ export class StepReader {
     let bounds: { rows: Rows; least?: number; most?: number };
     if (node.op === 'Clip') {
       const [least, most] =
-        opset < 11
-          ? [attributes.float('min'), attributes.float('max')]
-          : [number(inputs[1]), number(inputs[2])];
+        opset < 11 ? [attributes.float('min'), attributes.float('max')] : [number(inputs[1]), number(inputs[2])];
       bounds = { rows, ...(least !== undefined && { least }), ...(most !== undefined && { most }) };
     } else {
       if (inputs.length !== 2) throw nodeError(node, `is supported with two inputs, it has ${inputs.length}`);
       const bound = number(inputs[1 - at])!;
       const [only] = rows.columns;
-      const before = (rows.columns.length === 1 && this.#bounds.get(only!.ref)) || { rows };
+      const before = (rows.columns.length === 1 ? this.#bounds.get(only!.ref) : undefined) ?? { rows };
       bounds = { ...before, ...(node.op === 'Max' ? { least: bound } : { most: bound }) };
     }
     const { least, most } = bounds;
@@ -219,4 +218,3 @@ function condition({ inputs, node, attributes }: NodeContext): Value {
     throw nodeError(node, 'ends the loop in a way that is not supported; supported: after the last step');
   return { type: 'continues', exact: a || b };
 }
-
