@@ -13,6 +13,7 @@ import { countReaders, neededNodes, subgraphs } from './nodes.ts';
 import { BODY_OPERATORS, OPERATORS } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
+import { reroll } from './reroll.ts';
 import { Scope } from './scope.ts';
 import { Source } from './source.ts';
 import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
@@ -23,7 +24,7 @@ import { RolesChanged, axesText, boundAxes, type Factor } from './value.ts';
 export function interpret(source: Source): ImportedModel {
   try {
     const node = source.options.node;
-    return node === undefined ? readWhole(source) : extractNode(source, node);
+    return node === undefined ? readRolled(source) : extractNode(source, node);
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
     const names = recurrentNodes(source).map((node) => `'${nodeName(node)}'`);
@@ -37,26 +38,38 @@ export function interpret(source: Source): ImportedModel {
   }
 }
 
+/** Reads the graph; where that fails, with the cells that are written out step by step as loops. */
+function readRolled(source: Source): ImportedModel {
+  try {
+    return readWhole(source, source.graph.nodes);
+  } catch (cause) {
+    if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
+    const { nodes } = reroll(source.graph);
+    if (nodes === source.graph.nodes) throw cause;
+    return readWhole(source, nodes);
+  }
+}
+
 /**
  * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
  * said otherwise, with the batch first.
  */
-function readWhole(source: Source): ImportedModel {
+function readWhole(source: Source, nodes: readonly OnnxNode[]): ImportedModel {
   try {
-    return readAssuming(source, 'time');
+    return readAssuming(source, nodes, 'time');
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code === 'invalid_argument' || cause.code === 'io') throw cause;
     try {
-      return readAssuming(source, 'batch');
+      return readAssuming(source, nodes, 'batch');
     } catch (second) {
       throw second instanceof GruError ? cause : second;
     }
   }
 }
 
-function readAssuming(source: Source, first: 'time' | 'batch'): ImportedModel {
+function readAssuming(source: Source, all: readonly OnnxNode[], first: 'time' | 'batch'): ImportedModel {
   const outputs = source.outputNames();
-  const nodes = neededNodes(source.graph.nodes, outputs);
+  const nodes = neededNodes(all, outputs);
   checkOperators(nodes, source.functions);
   const readers = countReaders(nodes, outputs);
   const roles = new InputRoles(
