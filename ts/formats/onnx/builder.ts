@@ -249,15 +249,37 @@ export class SpecBuilder {
     return { sequence: [{ ref, start: 0, length: size }], states: [...states.values()] };
   }
 
-  /** Leaves the output of a reverse recurrent layer in the order of processing; false if it is no such layer or others read it. */
+  /**
+   * Leaves steps in the order of processing: those of reverse recurrent layers, from which this value is computed step by step.
+   * False if it is computed from something else too, or others read a part of it.
+   */
   reverseOutput(ref: ValueRef): boolean {
-    const layer = this.layers.find(({ name }) => name === ref);
-    if (!layer || !isRecurrent(layer) || layer.direction !== 'reverse' || layer.reversedOutput) return false;
-    if (this.layers.some((other) => other.inputs?.includes(ref))) return false;
-    layer.reversedOutput = true;
+    const layers = new Map(this.layers.map((layer) => [layer.name, layer]));
+    const part = new Set<LayerSpec>();
+    const pending = [ref];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const layer = layers.get(next);
+      if (!layer) return false;
+      if (part.has(layer)) continue;
+      part.add(layer);
+      if (isRecurrent(layer)) {
+        if (layer.direction !== 'reverse' || layer.reversedOutput) return false;
+      } else if (STEPWISE.includes(layer.type)) {
+        pending.push(...(layer.inputs ?? []));
+      } else {
+        return false;
+      }
+    }
+    const names = new Set([...part].map((layer) => layer.name));
+    const others = this.layers.filter((layer) => !part.has(layer) || isRecurrent(layer));
+    if (others.some((layer) => layer.inputs?.some((input) => names.has(input)))) return false;
+    for (const layer of part) if (isRecurrent(layer)) layer.reversedOutput = true;
     return true;
   }
 }
+
+/** Layers of which a step depends on the same step alone. */
+const STEPWISE: readonly string[] = ['dense', 'activation', 'merge', 'slice'];
 
 /** A layer with states. */
 export type RecurrentSpec = GruSpec | LstmSpec | RnnSpec;

@@ -5,6 +5,7 @@ import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
 import { NORM_OPERATORS } from './norm.ts';
+import { LOOP_OPERATORS } from './loop/index.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
 import { reverseSequence, slice } from './slice.ts';
@@ -20,8 +21,12 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Split: split,
   Concat: concat,
   ReverseSequence: reverseSequence,
+  ...LOOP_OPERATORS,
   ...CONSTANT_OPERATORS,
 };
+
+/** Operators that are read in the body of a loop, beside the others. */
+export const BODY_OPERATORS: readonly string[] = ['Clip', 'Min', 'Max', 'LessOrEqual', 'GreaterOrEqual'];
 
 /** Inputs that an operator takes, where it is not one; since an opset, where that is said. */
 const INPUTS: Record<string, number | { since: number; count: number }[]> = {
@@ -54,6 +59,13 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   And: 2,
   Or: 2,
   Concat: Infinity,
+  Loop: Infinity,
+  Min: Infinity,
+  Max: Infinity,
+  Clip: [{ since: 11, count: 3 }],
+  LessOrEqual: 2,
+  GreaterOrEqual: 2,
+  Scan: Infinity,
   Squeeze: [{ since: 13, count: 2 }],
   Unsqueeze: [{ since: 13, count: 2 }],
   Split: [{ since: 13, count: 2 }],
