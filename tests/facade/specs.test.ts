@@ -138,6 +138,7 @@ test('weights that say they are longer or shorter than they are', async () => {
 
 /** One layer of each type, valid. */
 const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
+  argmax: {},
   activation: { activation: 'tanh' },
   dense: { inputSize: 4, outputSize: 1, weights: { kernel: new Float32Array(4) } },
   embedding: { inputs: ['ids'], vocabularySize: 2, outputSize: 1, weights: { embeddings: new Float32Array(2) } },
@@ -153,7 +154,15 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
     weights: { 'forward.input': new Float32Array(16), 'forward.recurrent': new Float32Array(4) },
   },
   masking: { maskValue: 0 },
-  merge: { merge: 'sum', inputs: ['x', 'x'] },
+  merge: {
+    merge: 'sum',
+    inputs: ['x', 'x'],
+    constantSize: 1,
+    constantFirst: true,
+    weights: { constant: new Float32Array(1) },
+  },
+  one_hot: { inputs: ['ids'], size: 2 },
+  reduce: { reduce: 'sum' },
   rnn: {
     inputSize: 4,
     hiddenSize: 1,
@@ -180,7 +189,7 @@ describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) 
   const odd = [...ODD, undefined, -1, 1.5, 2 ** 32 + 1, '4', Infinity, -0.5, new Float32Array(3), { then: 1 }];
   const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
   const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
-  const usesIds = type === 'embedding';
+  const usesIds = type === 'embedding' || type === 'one_hot';
   const valid = { inputs: [usesIds ? ids : input('x', 4)], layers: [base] } as unknown as ModelSpec;
 
   test('is checked: a model is made, or a GruError is thrown', async () => {

@@ -1,4 +1,5 @@
 import { activation, type ActivationSpec } from './activation.ts';
+import { argmax, type ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import { gru, type GruSpec } from './gru.ts';
@@ -6,6 +7,8 @@ import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import { oneHot, type OneHotSpec } from './one-hot.ts';
+import { reduce, type ReduceSpec } from './reduce.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
@@ -21,7 +24,10 @@ export type LayerSpec =
   | StepSpec
   | SliceSpec
   | LstmSpec
-  | RnnSpec;
+  | RnnSpec
+  | ReduceSpec
+  | OneHotSpec
+  | ArgmaxSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -35,6 +41,9 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   slice,
   lstm,
   rnn,
+  reduce,
+  one_hot: oneHot,
+  argmax,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

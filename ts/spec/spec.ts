@@ -3,13 +3,16 @@ import type { ValueKind, ValueRef } from '../layers/spec.ts';
 
 export type { LayerSpec };
 export type { ActivationSpec } from '../layers/activation.ts';
+export type { ArgmaxSpec } from '../layers/argmax.ts';
 export type { DenseSpec } from '../layers/dense.ts';
 export type { EmbeddingSpec } from '../layers/embedding.ts';
 export type { GruSpec, GruWeights } from '../layers/gru.ts';
 export type { LstmSpec, LstmWeights } from '../layers/lstm.ts';
 export type { MaskingSpec } from '../layers/masking.ts';
 export type { MergeSpec } from '../layers/merge.ts';
+export type { OneHotSpec } from '../layers/one-hot.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
+export type { ReduceSpec } from '../layers/reduce.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { SliceSpec } from '../layers/slice.ts';
 export type { Activation, ActivationName, LayerBase, RowActivation, ValueKind, ValueRef } from '../layers/spec.ts';

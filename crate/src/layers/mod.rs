@@ -1,12 +1,15 @@
 //! The kinds of layers. Each has its twin in ts/backends/js/layers/ (the same bits) and ts/layers/ (the spec).
 
 pub mod activation;
+pub mod argmax;
 pub mod dense;
 pub mod embedding;
 pub mod masking;
 pub mod merge;
+pub mod one_hot;
 pub mod params;
 pub mod recurrent;
+pub mod reduce;
 pub mod slice;
 pub mod step;
 
@@ -43,7 +46,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 10] = [
+pub const LAYERS: [Kind; 13] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -54,6 +57,9 @@ pub const LAYERS: [Kind; 10] = [
     kind::<slice::SliceParams>("slice", slice::build),
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
+    kind::<reduce::ReduceParams>("reduce", reduce::build),
+    kind::<one_hot::OneHotParams>("one_hot", one_hot::build),
+    kind::<argmax::ArgmaxParams>("argmax", argmax::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).

@@ -1,13 +1,16 @@
 import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
+import { argmax } from './argmax.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
+import { oneHot } from './one-hot.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
+import { reduce } from './reduce.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 
@@ -23,4 +26,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   slice,
   lstm,
   rnn,
+  reduce,
+  one_hot: oneHot,
+  argmax,
 };
