@@ -1,17 +1,23 @@
 import type { Operator } from '../context.ts';
+import { ACTIVATION_OPERATORS } from './activations.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
+import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
+import { ROW_OPERATORS } from './rows.ts';
 import { reverseSequence, slice } from './slice.ts';
 
 /** All operators that are read. */
 export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(RECURRENT).map(([op, operator]) => [op, readRecurrent(operator)])),
   ...COMPUTE_OPERATORS,
+  ...ELEMENTWISE_OPERATORS,
+  ...ACTIVATION_OPERATORS,
+  ...ROW_OPERATORS,
   ...LAYOUT_OPERATORS,
   Slice: slice,
   Gather: gather,
@@ -32,6 +38,13 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Sub: 2,
   Mul: 2,
   Div: 2,
+  Pow: 2,
+  Min: Infinity,
+  Max: Infinity,
+  Sum: Infinity,
+  Mean: Infinity,
+  OneHot: 3,
+  Clip: [{ since: 11, count: 3 }],
   PRelu: 2,
   BatchNormalization: 5,
   Reshape: 2,
@@ -57,6 +70,11 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   ReduceProd: [{ since: 18, count: 2 }],
   ReduceMax: [{ since: 18, count: 2 }],
   ReduceMin: [{ since: 18, count: 2 }],
+  ReduceMean: [{ since: 18, count: 2 }],
+  ReduceL1: [{ since: 18, count: 2 }],
+  ReduceL2: [{ since: 18, count: 2 }],
+  ReduceSumSquare: [{ since: 18, count: 2 }],
+  ReduceLogSum: [{ since: 18, count: 2 }],
 };
 
 /** How many inputs an operator takes at most. */
