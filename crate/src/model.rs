@@ -5,7 +5,7 @@ use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
 use crate::fallible::{copied, filled, filled_with};
 use crate::layers::params::Params;
-use crate::layers::{Io, LAYERS, Layer, Plans, Shape, Workspace, flush_state};
+use crate::layers::{Axis, Io, LAYERS, Layer, Layouts, Plans, Shape, Workspace, flush_state};
 use crate::plan::{Layout, Order, ascending};
 use crate::shared::Shared;
 use alloc::boxed::Box;
@@ -61,7 +61,7 @@ impl Model {
     }
 
     /// Adds a layer of the kind `LAYERS[code]`, reading the values `inputs` (negative: left out). Returns the number of
-    /// its first value; the values of its other ports follow. Sequences that it reads lie on one axis.
+    /// its first value; the values of its other ports follow. Sequences that it reads lie on one axis, unless the layer crosses axes.
     pub fn add_layer(
         &mut self,
         code: usize,
@@ -79,13 +79,13 @@ impl Model {
         }
         let mut on = shapes.iter().flatten().filter_map(|shape| shape.axis);
         let axis = on.next().unwrap_or(0);
-        ensure(on.all(|other| other == axis))?;
+        let one = on.all(|other| other == axis);
         let mut params = Params::new(params);
         let built = (kind.build)(&mut params, &shapes, tensors)?;
-        ensure(params.finished())?;
+        ensure(params.finished() && (one || built.layer.crosses_axes()))?;
         built.ports.iter().try_for_each(Shape::check)?;
         let orders = built.layer.orders();
-        let slots = built.layer.slots() * orders.len();
+        let slots = built.layer.slots();
         self.values.try_reserve(built.ports.len())?;
         self.states.try_reserve(slots)?;
         self.orders.try_reserve(orders.len())?;
@@ -95,6 +95,7 @@ impl Model {
             self.values.at_mut(value).used = true;
         }
         let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
+        self.axes = built.ports.iter().filter_map(|shape| shape.axis).fold(self.axes, |axes, axis| axes.max(axis + 1));
         self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
         self.states.extend((0..slots).map(|slot| (node, slot)));
         for &order in orders {
@@ -116,12 +117,6 @@ impl Model {
     pub fn bytes(&self) -> usize {
         self.nodes.iter().map(|node| node.layer.bytes()).sum()
     }
-}
-
-/// How the rows of one axis lie, and in what orders layers take its steps.
-struct Axis {
-    layout: Layout,
-    plans: Plans,
 }
 
 /// What layers carry from step to step and buffers, for one batch.
@@ -187,7 +182,7 @@ impl State {
             buffer.reserve(length(value)?)?;
         }
         for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
-            node.layer.reserve(workspace, &self.axes.at(node.axis).layout)?;
+            node.layer.reserve(workspace, &Layouts { axes: &self.axes, own: node.axis })?;
         }
         for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
             buffer.set_len(length(value)?);
@@ -200,18 +195,22 @@ impl State {
         Ok(self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?)
     }
 
-    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, and forgets the outputs
+    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, where its layer does, and forgets the outputs
     /// before.
     pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
         let batch = self.batch;
+        let &(node, slot) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
+        let flushes = self.model.nodes.at(node).layer.flushes();
         let (values, stride) = self.hidden(index)?;
         ensure(sequence.is_none_or(|b| b < batch))?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
-        flush_state(values.at_mut(rows.start * stride..rows.end * stride));
-        let &(node, slot) = self.model.states.at(index);
+        if flushes {
+            flush_state(values.at_mut(rows.start * stride..rows.end * stride));
+        }
         let started = &mut self.workspaces.at_mut(node).started;
-        let directions = started.len();
-        started.at_mut(slot % directions).at_mut(rows).fill(false);
+        if let Some(direction) = slot.checked_rem(started.len()) {
+            started.at_mut(direction).at_mut(rows).fill(false);
+        }
         Ok(())
     }
 
@@ -227,8 +226,15 @@ impl State {
         for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
             let (before, after) = self.values.split_at_mut_checked(node.first_output).unwrap_or_else(|| stop());
             let Axis { layout, plans } = self.axes.at(node.axis);
-            let mut io =
-                Io { layout, plans, values: before, inputs: &node.inputs, outputs: after.at_mut(..node.outputs) };
+            let layouts = Layouts { axes: &self.axes, own: node.axis };
+            let mut io = Io {
+                layout,
+                layouts,
+                plans,
+                values: before,
+                inputs: &node.inputs,
+                outputs: after.at_mut(..node.outputs),
+            };
             node.layer.run(&mut io, workspace)?;
         }
         Ok(())

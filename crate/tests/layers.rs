@@ -5,10 +5,12 @@ mod common;
 use common::{Tensors, build, kind, refused};
 use gru_wasm::error::{EngineError, Result};
 use gru_wasm::kernels::reference::Random;
-use gru_wasm::layers::params::{Direction, words};
+use gru_wasm::layers::attention::AttentionParams;
+use gru_wasm::layers::conv1d::{ConvParams, Padding};
+use gru_wasm::layers::params::{self, Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
-use gru_wasm::layers::{MAX_SIZE, Shape};
+use gru_wasm::layers::{MAX_AXES, MAX_SIZE, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
 
@@ -142,6 +144,100 @@ fn dense_multiplies_any_number_of_rows() {
     refused("dense", &[Shape::sequence(2)], &[2, 1, 0, 0, 0], &[Some(&[1.0, 2.0]), Some(&[0.0, 0.0])]);
 }
 
+/// Against sums in f64 over all forms: groups, depthwise with several outputs a channel, dilation, every split of the padding.
+#[test]
+fn convolutions_multiply_windows_of_steps() {
+    let mut random = Random(6);
+    let forms = [
+        (1, 1, 1, 1, 1),
+        (3, 5, 1, 4, 1),
+        (3, 5, 1, 4, 3),
+        (6, 4, 2, 3, 2),
+        (4, 4, 4, 5, 1),
+        (3, 18, 3, 2, 7),
+        (5, 3, 1, 1, 1),
+        (2, 3, 1, 250, 1),
+    ];
+    for (inputs, outputs, groups, taps, dilation) in forms {
+        let span = (taps - 1) * dilation;
+        let (group, own) = (outputs / groups, inputs / groups);
+        let [kernel, bias] = [outputs * taps * own, outputs].map(|n| random.take(n, 1.0));
+        for (left, lengths) in [(span, &[1, 0, 4][..]), (0, &[9]), (span / 2, &[30, 2, 400])] {
+            if cfg!(miri) && lengths.len() + taps > 5 {
+                continue;
+            }
+            let x = random.take(lengths.iter().sum::<u32>() as usize * inputs, 1.0);
+            let params = ConvParams {
+                input_size: inputs,
+                output_size: outputs,
+                kernel_size: taps,
+                dilation,
+                groups,
+                left: left as u32,
+                right: (span - left) as u32,
+                ..ConvParams::default()
+            };
+            let tensors = [Some(&kernel[..]), Some(&bias[..])];
+            let layer = build("conv1d", &[Shape::sequence(inputs)], &params::words(&params), &tensors).unwrap();
+            let y = run(layer, 1, lengths, &[&x]).unwrap().remove(0);
+            let mut start = 0;
+            for &steps in lengths {
+                for (step, output) in (0..steps as usize).flat_map(|t| (0..outputs).map(move |o| (t, o))) {
+                    let mut sum = f64::from(bias[output]);
+                    for (tap, channel) in (0..taps).flat_map(|j| (0..own).map(move |c| (j, c))) {
+                        let Some(from) = (step + tap * dilation).checked_sub(left) else { continue };
+                        if from < steps as usize {
+                            let x = x[(start + from) * inputs + output / group * own + channel];
+                            sum += f64::from(x) * f64::from(kernel[(output * taps + tap) * own + channel]);
+                        }
+                    }
+                    let got = f64::from(y[(start + step) * outputs + output]);
+                    assert!((got - sum).abs() < 1e-5 * taps as f64, "{params:?} {lengths:?} {step} {got} {sum}");
+                }
+                start += steps as usize;
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions_that_cannot_be_are_refused() {
+    let refuse = |params: ConvParams, inputs: &[Shape], tensors: Tensors| {
+        refused("conv1d", inputs, &params::words(&params), tensors);
+    };
+    let valid =
+        ConvParams { input_size: 4, output_size: 2, kernel_size: 3, left: 1, right: 1, ..ConvParams::default() };
+    let (kernel, bias) = ([0.0; 24], [0.0; 2]);
+    let tensors: Tensors = &[Some(&kernel), Some(&bias)];
+    build("conv1d", &[Shape::sequence(4)], &params::words(&valid), tensors).unwrap();
+    refuse(valid, &[Shape::vector(4)], tensors);
+    refuse(valid, &[Shape::sequence(3)], tensors);
+    refuse(valid, &[Shape::sequence(4)], &[Some(&kernel[1..]), Some(&bias)]);
+    refuse(valid, &[Shape::sequence(4)], &[Some(&kernel), Some(&bias[1..])]);
+    refuse(valid, &[Shape::sequence(4)], &[None, Some(&bias)]);
+    refuse(ConvParams { groups: 3, ..valid }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { groups: 4, ..valid }, &[Shape::sequence(4)], &[Some(&kernel[..6]), None]);
+    refuse(ConvParams { left: MAX_SIZE as u32 + 1, ..valid }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { axis: MAX_AXES as u32, ..valid }, &[Shape::sequence(4)], tensors);
+    // Windows by length have no zeros of their own; those that look ahead, or start before the first step, no past.
+    refuse(ConvParams { padding: Padding::Same, ..valid }, &[Shape::sequence(4)], tensors);
+    let past = ConvParams { left: 2, right: 0, streams: true, ..valid };
+    build("conv1d", &[Shape::sequence(4)], &params::words(&past), tensors).unwrap();
+    refuse(ConvParams { right: 1, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { left: 3, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { stride: MAX_SIZE, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(ConvParams { dilation: MAX_SIZE / 8, ..past }, &[Shape::sequence(4)], tensors);
+    // Rows that nobody can know of.
+    let strided = ConvParams { axis: 1, stride: 2, ..valid };
+    let (model, _) = build("conv1d", &[Shape::sequence(4)], &params::words(&strided), tensors).unwrap();
+    let mut state = State::new(&Shared::new(model).unwrap(), 1).unwrap();
+    for (rows, made) in [(2, true), (3, false), (1, false), (0, false)] {
+        state.set_lengths(&[4, rows], false).unwrap();
+        assert_eq!(state.run().is_ok(), made, "{rows} of 4 steps");
+    }
+    refuse(ConvParams { dilation: MAX_SIZE, ..valid }, &[Shape::sequence(4)], tensors);
+}
+
 #[test]
 fn bytes_are_those_of_the_packed_weights() {
     let of = |name: &str, params: &[u32], tensors: Tensors, size| {
@@ -166,7 +262,64 @@ fn bytes_are_those_of_the_packed_weights() {
     let dense = of("dense", &[n as u32, n as u32, 0, 0, 0], &[Some(&zeros[..n * n]), None], n);
     let weights = 4 * (n * n + n);
     assert!((weights..weights + weights / 20).contains(&dense), "{dense} {weights}");
+    let conv = |groups: usize| {
+        let params = ConvParams { input_size: n, output_size: n, groups, ..ConvParams::default() };
+        of("conv1d", &params::words(&params), &[Some(&zeros[..n * n / groups]), None], n)
+    };
+    assert_eq!([conv(1), conv(n)], [dense, 4 * 2 * 80]);
     assert_eq!(of("masking", &[0], &[], n), 0);
+}
+
+#[test]
+fn softmax_over_time_is_by_column_and_leaves_out_masked_steps() {
+    let e = std::f32::consts::E;
+    let rows = [1.0, 5.0, 2.0, 5.0, 7.0, 8.0];
+    let weights = one("timeSoftmax", &[Shape::sequence(2)], &[], &[], &[&rows]);
+    let want = [1.0 / (1.0 + e), 0.5, e / (1.0 + e), 0.5, 1.0, 1.0];
+    assert!(weights.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{weights:?}");
+    let inputs = [Shape::sequence(2), Shape::sequence(1)];
+    assert_eq!(one("timeSoftmax", &inputs, &[], &[], &[&rows, &[0.0, 2.0, 0.0]]), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    refused("timeSoftmax", &[Shape::vector(2)], &[], &[]);
+    refused("timeSoftmax", &[Shape::sequence(2), Shape::sequence(2)], &[], &[]);
+    refused("timeSoftmax", &[Shape::sequence(2), Shape::vector(1)], &[], &[]);
+    refused("timeSoftmax", &[Shape::sequence(2)], &[1], &[]);
+}
+
+#[test]
+fn weighted_sums_are_one_a_weight() {
+    let (weights, values) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 10.0, 100.0, 2.0, 20.0, 200.0, 3.0, 30.0, 300.0]);
+    let sums = one("weightedSum", &[Shape::sequence(2), Shape::sequence(3)], &[], &[], &[&weights, &values]);
+    assert_eq!(sums, [7.0, 70.0, 700.0, 10.0, 100.0, 1000.0, 15.0, 150.0, 1500.0, 18.0, 180.0, 1800.0]);
+    refused("weightedSum", &[Shape::sequence(2), Shape::vector(3)], &[], &[]);
+    refused("weightedSum", &[Shape::sequence(2)], &[], &[]);
+    refused("weightedSum", &[Shape::sequence(MAX_SIZE), Shape::sequence(2)], &[], &[]);
+}
+
+#[test]
+fn attention_is_refused_where_rows_do_not_fit() {
+    let params = |input_size, heads, additive, causal| {
+        words(&AttentionParams { input_size, heads, additive, causal, ..AttentionParams::default() })
+    };
+    let (rows, vector, mask) = (Shape::sequence(4), Shape::vector(4), Shape::sequence(1));
+    build("attention", &[rows, rows, Shape::sequence(6), mask, mask], &params(4, 2, false, true), &[]).unwrap();
+    build("attention", &[vector, rows, rows, mask, Shape::vector(1)], &params(4, 1, true, false), &[Some(&[1.0; 4])])
+        .unwrap();
+    for (inputs, params) in [
+        (&[rows, rows][..], params(4, 1, false, false)),
+        (&[rows, vector, rows], params(4, 1, false, false)),
+        (&[rows, rows, vector], params(4, 1, false, false)),
+        (&[rows, rows, rows], params(3, 1, false, false)),
+        (&[rows, Shape::sequence(3), rows], params(4, 1, false, false)),
+        (&[rows, rows, rows], params(4, 3, false, false)),
+        (&[rows, rows, Shape::sequence(5)], params(4, 2, false, false)),
+        (&[rows, rows, rows, rows], params(4, 1, false, false)),
+        (&[vector, rows, rows, mask, mask], params(4, 1, false, false)),
+        (&[vector, rows, rows], params(4, 1, false, true)),
+    ] {
+        refused("attention", inputs, &params, &[]);
+    }
+    refused("attention", &[rows; 3], &params(4, 1, false, false), &[Some(&[1.0; 4])]);
+    refused("attention", &[rows; 3], &params(4, 1, true, false), &[Some(&[1.0; 3])]);
 }
 
 #[test]
@@ -184,4 +337,61 @@ fn values_are_numbered_in_turn_and_kept_where_they_are_read() {
     let sizes: Vec<usize> = (0..5).map(|value| state.value(value).unwrap().len()).collect();
     assert_eq!(sizes, [10, 6, 10, 0, 0]);
     assert_eq!(state.value(5).err(), Some(EngineError::InvalidArgument));
+}
+
+#[test]
+fn scale_multiplies_and_adds_by_feature_and_by_step() {
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let (scale, shift) = ([2.0, -1.0], [0.5, 10.0]);
+    let of = |scale, shift| one("scale", &[Shape::sequence(2)], &[2, 0], &[scale, shift], &[&x]);
+    assert_eq!(of(Some(&scale), Some(&shift)), [2.5, 8.0, 6.5, 6.0, 10.5, 4.0]);
+    assert_eq!(of(None, Some(&shift)), [1.5, 12.0, 3.5, 14.0, 5.5, 16.0]);
+    assert_eq!(of(Some(&scale), None), [2.0, -2.0, 6.0, -4.0, 10.0, -6.0]);
+    // Sequences of two steps and of one.
+    let steps = [1.0, 10.0, 100.0, 1000.0];
+    let by_step = || build("scale", &[Shape::sequence(2)], &[2, 2], &[Some(&steps), None]).unwrap();
+    assert_eq!(run(by_step(), 1, &[2, 1], &[&x]).unwrap()[0], [1.0, 20.0, 300.0, 4000.0, 5.0, 60.0]);
+    assert_eq!(run(by_step(), 1, &[3], &[&x]).err(), Some(EngineError::InvalidArgument), "a step without weights");
+    refused("scale", &[Shape::vector(2)], &[2, 2], &[Some(&steps), None]);
+    refused("scale", &[Shape::sequence(3)], &[2, 0], &[Some(&scale), None]);
+    refused("scale", &[Shape::sequence(2)], &[2, 0], &[Some(&steps), None]);
+}
+
+#[test]
+fn norm_takes_rows_their_groups_or_all_steps_together() {
+    let x = [1.0, 2.0, 3.0, 6.0, 3.0, -4.0, 5.0, 2.0];
+    let of = |norm: u32, epsilon: f32, groups: u32, over_time: u32, lengths: &[u32], affine: Tensors| {
+        let params = [4, norm, epsilon.to_bits(), groups, over_time];
+        run(build("norm", &[Shape::sequence(4)], &params, affine).unwrap(), 1, lengths, &[&x]).unwrap().remove(0)
+    };
+    let near = |got: Vec<f32>, want: [f64; 8]| {
+        for (got, want) in got.iter().zip(want) {
+            assert!((f64::from(*got) - want).abs() <= 1e-7 * want.abs(), "{got} {want}");
+        }
+    };
+    let none: Tensors = &[None, None];
+    let [a, b] = [3.5f64.sqrt(), 11.25f64.sqrt()];
+    let standard = [-2.0 / a, -1.0 / a, 0.0, 3.0 / a, 1.5 / b, -5.5 / b, 3.5 / b, 0.5 / b];
+    near(of(0, 0.0, 1, 0, &[2], none), standard);
+    near(of(0, 0.0, 1, 0, &[1, 1], none), standard);
+    let (scale, shift) = ([1.0, 2.0, -1.0, 0.5], [0.0, 1.0, 0.0, -1.0]);
+    let affine = core::array::from_fn(|i| standard[i] * f64::from(scale[i % 4]) + f64::from(shift[i % 4]));
+    near(of(0, 0.0, 1, 0, &[2], &[Some(&scale), Some(&shift)]), affine);
+    let [a, b] = [(3.5 + 0.5f64).sqrt(), (11.25 + 0.5f64).sqrt()];
+    let variance = core::array::from_fn(|i| f64::from(x[i]) / if i < 4 { a } else { b });
+    near(of(1, 0.5, 1, 0, &[2], none), variance);
+    let [a, b] = [(12.5 + 0.5f64).sqrt(), (13.5 + 0.5f64).sqrt()];
+    near(of(2, 0.5, 1, 0, &[2], none), core::array::from_fn(|i| f64::from(x[i]) / if i < 4 { a } else { b }));
+    let roots = [5.0f64, 45.0, 25.0, 29.0].map(f64::sqrt);
+    near(of(3, 0.0, 2, 0, &[2], none), core::array::from_fn(|i| f64::from(x[i]) / roots[i / 2]));
+    near(of(3, 10.0, 1, 0, &[2], none), core::array::from_fn(|i| f64::from(x[i]) / 10.0));
+    // Of each feature over both steps.
+    let ends = [-1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0];
+    near(of(0, 0.0, 4, 1, &[2], none), ends);
+    near(of(0, 1.0, 4, 1, &[1, 1], none), [0.0; 8]);
+    refused("norm", &[Shape::vector(4)], &[4, 0, 0, 1, 1], none);
+    refused("norm", &[Shape::sequence(4)], &[4, 0, 0, 3, 0], none);
+    refused("norm", &[Shape::sequence(4)], &[4, 4, 0, 1, 0], none);
+    refused("norm", &[Shape::sequence(2)], &[4, 0, 0, 1, 0], none);
+    refused("norm", &[Shape::sequence(4)], &[4, 0, 0, 1, 0], &[Some(&scale[1..]), None]);
 }

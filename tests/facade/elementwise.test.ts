@@ -121,14 +121,14 @@ describe.each(BACKENDS)('$name', ({ api }) => {
   test('the last of equal values, and rows of ids', async () => {
     const layers: LayerSpec[] = [
       { type: 'argmax', name: 'best', last: true },
-      { type: 'one_hot', name: 'hot', size: 4 },
+      { type: 'oneHot', name: 'hot', size: 4 },
     ];
     using model = await api.createModel({ inputs: [{ name: 'x', dtype: 'float32', size: 3 }], layers });
     const { output } = model.run(new Float32Array([1, 1, 0, -1, -1, -1]));
     expect([...output.data]).toEqual([0, 1, 0, 0, 0, 0, 1, 0]);
     using ids = await api.createModel({
       inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
-      layers: [{ type: 'one_hot', name: 'hot', size: 3 }],
+      layers: [{ type: 'oneHot', name: 'hot', size: 3 }],
     });
     expect([...ids.run([[2, 0]]).output.data]).toEqual([0, 0, 1, 1, 0, 0]);
     expect(() => ids.run([[3]])).toThrow(expect.objectContaining({ code: 'id_out_of_range' }));
@@ -144,7 +144,7 @@ test.each<[string, LayerSpec[]]>([
     'ids up to 2',
     [
       { type: 'argmax', name: 'a', inputs: ['x'] },
-      { type: 'one_hot', name: 'h', size: 2 },
+      { type: 'oneHot', name: 'h', size: 2 },
     ],
   ],
   ['ids', [{ type: 'argmax', name: 'a', inputs: ['x'] }, merge('sum', ['a', 'a'])]],

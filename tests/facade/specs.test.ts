@@ -140,6 +140,13 @@ test('weights that say they are longer or shorter than they are', async () => {
 const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   argmax: {},
   activation: { activation: 'tanh' },
+  conv1d: {
+    inputSize: 4,
+    outputSize: 2,
+    kernelSize: 3,
+    padding: 'same',
+    weights: { kernel: new Float32Array(24), bias: new Float32Array(2) },
+  },
   dense: { inputSize: 4, outputSize: 1, weights: { kernel: new Float32Array(4) } },
   embedding: { inputs: ['ids'], vocabularySize: 2, outputSize: 1, weights: { embeddings: new Float32Array(2) } },
   gru: {
@@ -161,15 +168,20 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
     constantFirst: true,
     weights: { constant: new Float32Array(1) },
   },
-  one_hot: { inputs: ['ids'], size: 2 },
+  oneHot: { inputs: ['ids'], size: 2 },
   reduce: { reduce: 'sum' },
+  norm: { inputSize: 4, norm: 'standard', epsilon: 1e-5, weights: {} },
   rnn: {
     inputSize: 4,
     hiddenSize: 1,
     weights: { 'forward.input': new Float32Array(4), 'forward.recurrent': new Float32Array(1) },
   },
+  scale: { inputSize: 4, weights: { scale: new Float32Array(4) } },
   slice: { start: 0, size: 1 },
   step: { index: 0 },
+  timeSoftmax: {},
+  weightedSum: { inputs: ['x', 'x'] },
+  attention: { inputs: ['x', 'x', 'x'], inputSize: 4 },
 };
 
 test('parameters of layers are those that the core reads, in its order', async () => {
@@ -178,7 +190,7 @@ test('parameters of layers are those that the core reads, in its order', async (
   expect(Object.keys(table).toSorted()).toEqual(Object.keys(LAYERS).toSorted());
   for (const [type, { code, params }] of Object.entries(table)) {
     const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS];
-    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never);
+    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1);
     const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
     expect([type, kind.code, words]).toEqual([type, code, Object.entries(params)]);
   }
@@ -189,7 +201,7 @@ describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) 
   const odd = [...ODD, undefined, -1, 1.5, 2 ** 32 + 1, '4', Infinity, -0.5, new Float32Array(3), { then: 1 }];
   const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
   const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
-  const usesIds = type === 'embedding' || type === 'one_hot';
+  const usesIds = type === 'embedding' || type === 'oneHot';
   const valid = { inputs: [usesIds ? ids : input('x', 4)], layers: [base] } as unknown as ModelSpec;
 
   test('is checked: a model is made, or a GruError is thrown', async () => {

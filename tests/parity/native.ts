@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { NO_AXIS, stepsOf } from '../../ts/spec/derived-axes.ts';
 import type { Graph } from '../../ts/spec/graph.ts';
 import { paramWords } from '../../ts/layers/kind.ts';
 
@@ -6,6 +7,8 @@ import { paramWords } from '../../ts/layers/kind.ts';
 export interface Run {
   graph: Graph;
   lengths: number[];
+  /** On the second axis, where they differ from those on the first. */
+  sourceLengths?: number[];
   timeMajor: boolean;
   /** Data of each input, in the layout of `BackendState`. */
   inputs: (Float32Array | Int32Array)[];
@@ -16,7 +19,17 @@ export interface Run {
 /** What a run gives: each output, then each hidden state. */
 export type RunResult = Float32Array[];
 
-function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
+/** The lengths of each axis: those of the run, and those that layers make of them. */
+export function axisLengths({ graph, lengths, sourceLengths = lengths }: Omit<Run, 'inputs' | 'hidden'>): number[][] {
+  const all = graph.axes.map((_, axis) => (axis === 1 ? sourceLengths : lengths));
+  for (const axis of graph.derivedAxes) {
+    all.push(lengths.map((_, b) => stepsOf(axis, axis.from === NO_AXIS ? 0 : all[axis.from]![b]!)));
+  }
+  return all;
+}
+
+function words(run: Run): number[] {
+  const { graph, lengths, timeMajor, inputs, hidden } = run;
   const out: number[] = [];
   const list = (values: ArrayLike<number>) => {
     out.push(values.length);
@@ -28,18 +41,19 @@ function words({ graph, lengths, timeMajor, inputs, hidden }: Run): number[] {
   out.push(graph.inputs.length);
   for (const { kind, axis, size } of graph.inputs) out.push(kind === 'sequence' ? axis + 1 : 0, size);
   out.push(graph.nodes.length);
-  for (const { layer, kind, inputs } of graph.nodes) {
+  for (const { layer, kind, inputs, outputAxis } of graph.nodes) {
     out.push(kind.code);
     list(inputs);
-    list(paramWords(kind.params(layer)));
+    list(paramWords(kind.params(layer, outputAxis)));
     const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
     const slots = kind.tensors(layer);
     out.push(slots.length);
     for (const { key } of slots) data(weights[key] ?? new Float32Array(0));
   }
   list(graph.outputs.map(({ value }) => value));
-  out.push(lengths.length, timeMajor ? 2 ** graph.axes.length - 1 : 0);
-  list(graph.axes.flatMap(() => lengths));
+  const all = axisLengths(run);
+  out.push(lengths.length, timeMajor ? 2 ** all.length - 1 : 0);
+  list(all.flat());
   inputs.forEach(data);
   out.push(hidden.length);
   hidden.forEach(data);

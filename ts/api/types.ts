@@ -27,6 +27,9 @@ export type {
   Activation,
   ActivationName,
   ActivationSpec,
+  Conv1dSpec,
+  ConvPadding,
+  AttentionSpec,
   DenseSpec,
   EmbeddingSpec,
   GruSpec,
@@ -39,13 +42,17 @@ export type {
   MaskingSpec,
   MergeSpec,
   ModelSpec,
+  NormSpec,
   OutputSpec,
   RecurrentBase,
   RecurrentWeights,
   RnnSpec,
   RnnWeights,
+  ScaleSpec,
+  TimeSoftmaxSpec,
   ValueKind,
   ValueRef,
+  WeightedSumSpec,
 } from '../spec/spec.ts';
 export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';

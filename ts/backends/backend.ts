@@ -42,8 +42,8 @@ export interface CompiledModel {
 export interface BackendState {
   readonly batch: number;
   /**
-   * Lays out the buffers for sequences of these lengths (each >= 0): a list of the batch for each axis of the graph. An axis with
-   * `timeMajor` wants equal lengths. Invalidates all views. Hidden values stay.
+   * Lays out the buffers for sequences of these lengths (each >= 0): a list of the batch for each axis of the graph, those that layers
+   * make included. An axis with `timeMajor` wants equal lengths. Invalidates all views. Hidden values stay.
    * @throws GruError `out_of_memory`; the state then keeps its former layout.
    */
   setLengths(axes: readonly AxisLengths[]): void;
@@ -62,7 +62,7 @@ export interface BackendState {
   outputIds(index: number): Int32Array;
   /** Copies the hidden state `index` (see {@link Graph.states}) out: (batch, hiddenSize) floats, or those of one sequence. */
   readHidden(index: number, out: Float32Array, sequence?: number): void;
-  /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero. */
+  /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero, but for a `past`. */
   writeHidden(index: number, data: Float32Array, sequence?: number): void;
   /** Runs all steps of the layout, from the current hidden values; leaves the final ones. Allocates nothing. */
   run(): void;

@@ -11,7 +11,7 @@ export interface ArgmaxSpec extends LayerBase {
 
 export const argmax: LayerKind<ArgmaxSpec> = {
   type: 'argmax',
-  code: 12,
+  code: 18,
   fields: ['last'],
   check(spec) {
     checkFlag(spec, 'last', spec.last);

@@ -1,5 +1,6 @@
 import { activationWords, checkActivation } from './activations.ts';
 import { checkSize, onlyInput } from './check.ts';
+import { type Affine, foldBefore, foldBehind } from './fold.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase, RowActivation } from './spec.ts';
 
@@ -37,4 +38,12 @@ export const dense: LayerKind<DenseSpec> = {
     outputSize,
     activation: activationWords(activation),
   }),
+  foldInput: (spec, affine) => withWeights(spec, foldBefore, affine),
+  foldOutput: (spec, affine) =>
+    (spec.activation ?? 'linear') === 'linear' ? withWeights(spec, foldBehind, affine) : undefined,
 };
+
+function withWeights(spec: DenseSpec, fold: typeof foldBefore, affine: Affine): DenseSpec {
+  const { kernel, bias } = fold(spec.weights, affine, spec.outputSize);
+  return { ...spec, weights: { kernel, ...(bias ? { bias } : {}) } };
+}

@@ -1,4 +1,6 @@
 import { activation, type ActivationSpec } from './activation.ts';
+import { conv1d, type Conv1dSpec } from './conv1d.ts';
+import { attention, type AttentionSpec } from './attention.ts';
 import { argmax, type ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
@@ -7,11 +9,15 @@ import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import { norm, type NormSpec } from './norm.ts';
 import { oneHot, type OneHotSpec } from './one-hot.ts';
 import { reduce, type ReduceSpec } from './reduce.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
+import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
+import { timeSoftmax, type TimeSoftmaxSpec } from './time-softmax.ts';
+import { weightedSum, type WeightedSumSpec } from './weighted-sum.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -25,6 +31,12 @@ export type LayerSpec =
   | SliceSpec
   | LstmSpec
   | RnnSpec
+  | ScaleSpec
+  | NormSpec
+  | Conv1dSpec
+  | TimeSoftmaxSpec
+  | WeightedSumSpec
+  | AttentionSpec
   | ReduceSpec
   | OneHotSpec
   | ArgmaxSpec;
@@ -41,8 +53,14 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   slice,
   lstm,
   rnn,
+  scale,
+  norm,
+  conv1d,
+  timeSoftmax,
+  weightedSum,
+  attention,
   reduce,
-  one_hot: oneHot,
+  oneHot,
   argmax,
 };
 

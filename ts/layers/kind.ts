@@ -1,3 +1,4 @@
+import type { Affine } from './fold.ts';
 import type { AnyLayer, ValueKind, ValueRef } from './spec.ts';
 
 /** A value of the graph as a layer sees it. */
@@ -23,9 +24,23 @@ export interface TensorSlot {
   optional?: boolean;
 }
 
+/**
+ * The steps of an axis that a layer makes of another's: `max(0, floor((mul * steps + add) / div))`. Of no other axis (the layer reads
+ * vectors alone): mul is 0.
+ */
+export interface AxisRule {
+  mul: number;
+  add: number;
+  div: number;
+}
+
+/** The states of a recurrent layer. */
+export type RecurrentSlot = 'hidden' | 'cell';
+
 /** What a layer carries from step to step, one buffer of (sequences, size) values. Zero at first. */
 export interface StateSlot {
-  slot: 'hidden' | 'cell';
+  /** `past`: what a window over steps still needs of those seen. */
+  slot: RecurrentSlot | 'past';
   direction: 'forward' | 'reverse';
   size: number;
   /** The state is computed by the graph (initialState): what the caller gives would be overwritten. */
@@ -52,15 +67,29 @@ export interface LayerKind<S extends AnyLayer> {
   ports(spec: S, inputs: ValueShape[], extra: (ValueShape | undefined)[]): Port[];
   mainPort?(spec: S): string;
   tensors(spec: S): TensorSlot[];
+  /** The axis that its sequences lie on, where it is not the one that it reads. */
+  axis?(spec: S): AxisRule | undefined;
+  /**
+   * It may read sequences of several axes: the places, among its inputs and extra inputs, of those that lie on one; its own axis is that
+   * of the first sequence.
+   */
+  readonly crossesAxes?: readonly (readonly number[])[];
   /**
    * Parameters for the core by name, in its order: u32 words (floats as their bits). The core's names are in
-   * crate/src/layers/params.json, and a test compares. Tensors follow in the order of {@link tensors}.
+   * crate/src/layers/params.json, and a test compares. Tensors follow in the order of {@link tensors}. `axis`: the number of the axis
+   * that its sequences lie on, for a layer that makes one.
    */
-  params(spec: S): Record<string, number | number[]>;
+  params(spec: S, axis: number): Record<string, number | number[]>;
   /** The layer's state slots, in the order of the core. */
   slots?(spec: S): StateSlot[];
   /** Number of ids that it takes, where it reads ids. */
   vocabularySize?(spec: S): number;
+  /** Steps that every sequence it reads must have, if it can take no other number. */
+  steps?(spec: S): number | undefined;
+  /** The layer with a scale layer of what it reads (its first input) in its weights; undefined: they cannot say that. */
+  foldInput?(spec: S, affine: Affine): S | undefined;
+  /** The same of what it gives, in its main value. */
+  foldOutput?(spec: S, affine: Affine): S | undefined;
   /** Why the layer cannot run step by step, if it cannot. */
   notStreamable?(spec: S): string | undefined;
 }

@@ -4,13 +4,13 @@ import type { LayerBase } from './spec.ts';
 
 /** ids (rows) -> (rows, size): 1 where the id says, else 0. Valid ids are 0 .. size - 1. */
 export interface OneHotSpec extends LayerBase {
-  type: 'one_hot';
+  type: 'oneHot';
   size: number;
 }
 
 export const oneHot: LayerKind<OneHotSpec> = {
-  type: 'one_hot',
-  code: 11,
+  type: 'oneHot',
+  code: 17,
   fields: ['size'],
   check(spec) {
     checkSize(spec, 'size', spec.size);

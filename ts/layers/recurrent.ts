@@ -1,7 +1,8 @@
 import { describe } from '../base/tensor.ts';
 import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
-import type { LayerKind, StateSlot, TensorSlot } from './kind.ts';
+import { foldBefore } from './fold.ts';
+import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
 import { DIRECTION_MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
@@ -52,7 +53,7 @@ export interface Cell<S extends RecurrentSpec> {
   type: S['type'];
   code: number;
   /** What it carries from step to step, `hidden` first. */
-  slots: readonly StateSlot['slot'][];
+  slots: readonly RecurrentSlot[];
   /** Fields beyond those of {@link RecurrentBase}. */
   fields: readonly string[];
   check(spec: S): void;
@@ -66,7 +67,7 @@ export interface Cell<S extends RecurrentSpec> {
 
 /** A kind of recurrent layer: the driver's part, and the cell's. */
 export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> {
-  const slots = (spec: S): StateSlot[] =>
+  const slots = (spec: S): (StateSlot & { slot: RecurrentSlot })[] =>
     cell.slots.flatMap((slot) =>
       directions(spec).map((direction) => ({ slot, direction, size: spec.hiddenSize, fromGraph: !!spec.initialState })),
     );
@@ -124,6 +125,17 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
       ...cell.functions(spec),
     }),
     slots,
+    foldInput(spec, affine) {
+      const weights: Record<string, Float32Array> = { ...(spec as { weights?: Record<string, Float32Array> }).weights };
+      const [rows] = cell.tensors(spec).find(({ key }) => key === 'input')!.shape as [number];
+      for (const direction of directions(spec)) {
+        const [input, bias] = [`${direction}.input`, `${direction}.bias`];
+        const folded = foldBefore({ kernel: weights[input]!, bias: weights[bias] }, affine, rows);
+        weights[input] = folded.kernel;
+        if (folded.bias) weights[bias] = folded.bias;
+      }
+      return { ...spec, weights };
+    },
     notStreamable: (spec) => {
       if (directions(spec).includes('reverse')) return 'it reads the sequence from its end';
       if (spec.initialState) return 'the model computes its initial state, so each run begins anew';

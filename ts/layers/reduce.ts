@@ -13,7 +13,7 @@ const REDUCTIONS = ['sum', 'mean', 'prod', 'max', 'min', 'l2'] as const;
 
 export const reduce: LayerKind<ReduceSpec> = {
   type: 'reduce',
-  code: 10,
+  code: 16,
   fields: ['reduce'],
   check(spec) {
     if ((spec.reduce as unknown) === undefined) throw specError(spec, 'reduce is missing');

@@ -1,8 +1,10 @@
 import type { Values } from '../base/typed-array.ts';
 import { GruError } from '../base/errors.ts';
 import { lengthOf, readTensor } from '../base/foreign.ts';
-import { ints } from '../base/limits.ts';
+import { ints, MAX_VALUES } from '../base/limits.ts';
 import { describe, isArrayLike, sameShape, shapeText } from '../base/tensor.ts';
+import type { AxisRule } from '../layers/kind.ts';
+import { stepsOf } from '../spec/derived-axes.ts';
 
 /**
  * Sequences of different lengths in one batch. The backend takes their steps without padding; this is how rows of a padded
@@ -22,6 +24,24 @@ export interface Ragged {
  * is then (rows, size), sequence after sequence.
  */
 export type Padding = 'zero' | 'hold' | 'none';
+
+/** The steps of a run on one axis. */
+export interface AxisRun {
+  /** Steps of the longest sequence, or of the padded array. */
+  readonly steps: number;
+  /** Set where steps are left out: which ones are kept. */
+  readonly ragged: Ragged | undefined;
+  /** Given as arrays of sequences: the data have no padding. */
+  readonly packed: boolean;
+}
+
+/** The steps on an axis that a layer makes of another (undefined: of none). @throws GruError `out_of_memory`. */
+export function deriveRun(rule: AxisRule, of: AxisRun | undefined, padding: Padding): AxisRun {
+  const steps = stepsOf(rule, of?.steps ?? 0);
+  if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
+  const lengths = of?.ragged?.lengths.map((length) => stepsOf(rule, length));
+  return { steps, ragged: lengths && fromLengths(lengths, padding), packed: of?.packed ?? false };
+}
 
 /** The first `lengths[b]` steps of each sequence. @throws GruError `out_of_memory`. */
 export function fromLengths(lengths: Int32Array, padding: Padding): Ragged {

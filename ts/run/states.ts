@@ -2,7 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { checkFilled, lengthOf, partOf, readTensor } from '../base/foreign.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
 import type { RunInputs } from './inputs.ts';
-import type { StateSlot } from '../layers/kind.ts';
+import type { RecurrentSlot } from '../layers/kind.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, type TensorLike, zeros } from '../base/tensor.ts';
 import { isFloats, sizeOf } from '../base/typed-array.ts';
 
@@ -10,13 +10,13 @@ import { isFloats, sizeOf } from '../base/typed-array.ts';
 export type StateInput = TensorLike | Float32Array;
 
 /** What an lstm layer starts from; a state left out is zero. */
-export type LstmStateInput = Partial<Record<StateSlot['slot'], StateInput>>;
+export type LstmStateInput = Partial<Record<RecurrentSlot, StateInput>>;
 
 /** States by the name of the layer, a tensor (gru, rnn) or `{ hidden, cell }` (lstm); a layer left out starts from zeros. */
 export type StateRecord = Record<string, StateInput | LstmStateInput>;
 
 /** Final states of an lstm layer: (directions, batch, hiddenSize) each, forward first. */
-export type LstmState = Record<StateSlot['slot'], Tensor>;
+export type LstmState = Record<RecurrentSlot, Tensor>;
 
 /** What a layer ends with: a gru's or an rnn's hidden state, or an lstm's two. */
 export type LayerState = Tensor | LstmState;
@@ -65,11 +65,12 @@ function checkSlots(groups: readonly StateGroup[], layer: string, value: unknown
 export function readStates(groups: StateGroup[], given: unknown, run: RunInputs): (Float32Array | undefined)[] {
   if (given === undefined) return groups.map(() => undefined);
   const layers = new Set(groups.map(({ layer }) => layer));
-  const [only] = layers.size === 1 ? layers : [];
+  const recurrent = new Set(groups.filter(({ slot }) => slot === 'hidden').map(({ layer }) => layer));
+  const [only] = recurrent.size === 1 ? recurrent : [];
   const record = byLayer(groups, only, given);
   if (!record) {
     const message =
-      layers.size === 0
+      recurrent.size === 0
         ? 'the model has no recurrent layer'
         : 'the model has several recurrent layers: give a record by layer name';
     throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);
@@ -132,7 +133,7 @@ export function newStates(
     const tensor = zeros(stateShape(group, run));
     if (group.only) own(states, group.layer, tensor);
     else if (group.slot === 'hidden') own(states, group.layer, { hidden: tensor } as LstmState);
-    else (states[group.layer] as LstmState)[group.slot] = tensor;
+    else (states[group.layer] as LstmState)[group.slot as RecurrentSlot] = tensor;
     return tensor.data;
   });
   return { states, arrays };

@@ -1,6 +1,8 @@
 import { GruError } from '../base/errors.ts';
 import { describe } from '../base/tensor.ts';
+import type { AxisRule } from '../layers/kind.ts';
 import type { ValueRef } from '../layers/spec.ts';
+import { derive, type DerivedAxis, isIdentity, isSameRule, NO_AXIS } from './derived-axes.ts';
 
 const DEFAULT_AXIS = 'time';
 
@@ -15,18 +17,23 @@ export interface OnAxis {
 
 /** How the values of a graph lie on axes. */
 export interface Axes {
-  /** Names by number. */
+  /** Names by number, of those that inputs lie on. */
   readonly names: string[];
+  /** Those that layers make; numbers go on behind the names. */
+  readonly derived: readonly DerivedAxis[];
   /** The axis of an input of steps. @throws GruError `invalid_spec`. */
   of(input: string, given: unknown): number;
   /** What a vector has instead. @throws GruError `invalid_spec`. */
   none(input: string, given: unknown): number;
   /** The axis of a layer that reads these values. @throws GruError `invalid_spec` where they lie on several. */
   common(read: readonly OnAxis[], reader: () => string): number;
+  /** The axis that a layer makes of another, or of none. @throws GruError `invalid_spec`. */
+  derive(from: number, rule: AxisRule, maker: () => string): number;
 }
 
 /** Axes as the inputs of a spec name them. */
 export class NamedAxes implements Axes {
+  readonly derived: DerivedAxis[] = [];
   readonly #names: string[] = [];
 
   /** A model of vectors alone has one too. */
@@ -53,19 +60,41 @@ export class NamedAxes implements Axes {
     const [first] = read;
     const other = read.find(({ axis }) => axis !== first!.axis);
     if (!other) return first?.axis ?? 0;
-    const on = ({ ref, axis }: OnAxis) => `'${ref}' of the axis '${this.#names[axis]!}'`;
+    const on = ({ ref, axis }: OnAxis) => `'${ref}' of ${this.#describe(axis)}`;
     throw invalid(`${reader()} reads ${on(first!)} and ${on(other)}: the values of a layer lie on one axis`);
+  }
+
+  derive(from: number, rule: AxisRule, maker: () => string): number {
+    const { length } = this.names;
+    const made = derive(from, this.derived[from - length], rule);
+    if (isIdentity(made)) return made.from;
+    const known = this.derived.findIndex((axis) => axis.from === made.from && isSameRule(axis, made));
+    if (known >= 0) return length + known;
+    if (length + this.derived.length >= MAX_AXES) throw invalid(`${maker()}: more than ${MAX_AXES} axes`);
+    return length + this.derived.push(made) - 1;
+  }
+
+  #describe(axis: number): string {
+    const { names } = this;
+    const made = this.derived[axis - names.length];
+    if (!made) return `the axis '${names[axis]!}'`;
+    if (made.from === NO_AXIS) return `an axis of ${Math.floor(made.add / made.div)} steps`;
+    const sum = `${made.mul} * steps ${made.add < 0 ? '-' : '+'} ${Math.abs(made.add)}`;
+    return `an axis of (${sum}) / ${made.div} steps of ${this.#describe(made.from)}`;
   }
 }
 
 /** Axes as the layers need them: each input of steps has one of its own, until a layer reads two. (Union by path halving.) */
 export class JoinedAxes implements Axes {
   readonly names: string[] = [];
+  readonly derived: DerivedAxis[] = [];
   readonly #parents: number[] = [];
+  /** By number of axis: what it was made of. */
+  readonly #made: (DerivedAxis | undefined)[] = [];
 
   of(input: string): number {
     this.names.push(input);
-    return this.#parents.push(this.#parents.length) - 1;
+    return this.#add(undefined);
   }
 
   none(): number {
@@ -75,19 +104,34 @@ export class JoinedAxes implements Axes {
   common(read: readonly OnAxis[]): number {
     const [first, ...others] = read;
     if (!first) return 0;
-    // The first input of an axis stands for all on it.
-    for (const { axis } of others) {
-      const [a, b] = [this.root(first.axis), this.root(axis)];
-      this.#parents[Math.max(a, b)] = Math.min(a, b);
-    }
+    for (const { axis } of others) this.#join(first.axis, axis);
     return first.axis;
   }
 
-  /** The first input of the axis on which input number `i` lies. */
+  derive(from: number, rule: AxisRule): number {
+    const made = derive(from, from === NO_AXIS ? undefined : this.#made[this.root(from)], rule);
+    return isIdentity(made) ? made.from : this.#add(made);
+  }
+
+  /** The first of the axes that are one with axis number `i`. */
   root(i: number): number {
     const parents = this.#parents;
     while (parents[i] !== i) i = parents[i] = parents[parents[i]!]!;
     return i;
+  }
+
+  #add(made: DerivedAxis | undefined): number {
+    this.#made.push(made);
+    return this.#parents.push(this.#parents.length) - 1;
+  }
+
+  /** The first input of an axis stands for all on it; what was made in the same way of two axes makes these one. */
+  #join(i: number, k: number): void {
+    const [first, second] = [this.root(i), this.root(k)].sort((a, b) => a - b) as [number, number];
+    if (first === second) return;
+    const [a, b] = [this.#made[first], this.#made[second]];
+    this.#parents[second] = first;
+    if (a && b && a.from !== NO_AXIS && b.from !== NO_AXIS && isSameRule(a, b)) this.#join(a.from, b.from);
   }
 }
 

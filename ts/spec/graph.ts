@@ -2,6 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { LAYERS, layerKind } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
 import { type Axes, NamedAxes } from './axes.ts';
+import { type DerivedAxis, NO_AXIS } from './derived-axes.ts';
 import { checkStructure } from './structure.ts';
 import type { LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
@@ -13,8 +14,12 @@ export interface Graph {
   spec: ModelSpec;
   /** Values in the order in which they come to be: the inputs, then the ports of each node. */
   values: GraphValue[];
-  /** Time axes by number; a model of vectors alone has one too. */
+  /** Time axes of inputs by number; a model of vectors alone has one too. */
   axes: string[];
+  /** Those that layers make, numbered on behind {@link axes}. */
+  derivedAxes: readonly DerivedAxis[];
+  /** By number of axis: how many steps its sequences must have, and the layer that says so; undefined: any. */
+  fixedSteps: (FixedSteps | undefined)[];
   /** `inputs[i]` is value i. */
   inputs: GraphInput[];
   nodes: GraphNode[];
@@ -23,6 +28,12 @@ export interface Graph {
   states: GraphState[];
   /** Why the model cannot run step by step; undefined if it can. */
   notStreamable: string | undefined;
+}
+
+export interface FixedSteps {
+  steps: number;
+  /** In words, for messages. */
+  reader: string;
 }
 
 /** What a model takes. */
@@ -55,8 +66,10 @@ export interface GraphValue extends ValueShape {
 export interface GraphNode {
   layer: LayerSpec;
   kind: LayerKind<LayerSpec>;
-  /** Number of the axis of the sequences that it reads; 0 where it reads none. */
+  /** Number of the axis of the sequences that it reads, of the first where it reads several; 0 where it reads none. */
   axis: number;
+  /** Number of the axis of the sequences that it gives. */
+  outputAxis: number;
   /** Values read: the layer's inputs, then its extra inputs, -1 for those left out. */
   inputs: number[];
   /** Number of the value of the first port; the others follow. */
@@ -132,6 +145,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   const states: GraphState[] = [];
   let width = 0;
   let notStreamable: string | undefined;
+  const fixedSteps: Graph['fixedSteps'] = [];
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
     const kind = layerKind(layer.type);
@@ -151,7 +165,12 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       main.map((v) => values[v]!),
       extra.map((v) => values[v]),
     );
-    const axis = axes.common([...main, ...extra].map((v) => values[v]).filter(isSequence), reader);
+    const read = [...main, ...extra].map((v) => values[v]);
+    const groups = kind.crossesAxes?.map((places) => places.map((place) => read[place])) ?? [read];
+    const sequences = groups.map((group) => group.filter(isSequence)).filter(({ length }) => length > 0);
+    const [axis = 0] = sequences.map((group) => axes.common(group, reader));
+    const rule = kind.axis?.(layer);
+    const outputAxis = rule ? axes.derive(rule.mul === 0 ? NO_AXIS : axis, rule, reader) : axis;
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer);
     const named = { main: firstOutput, first: firstOutput, count: ports.length };
@@ -163,7 +182,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       }
       width += size;
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
-      const onAxis = valueKind === 'sequence' ? axis : 0;
+      const onAxis = valueKind === 'sequence' ? outputAxis : 0;
       values.push({ ref: `${layer.name}:${port}`, kind: valueKind, ...rest, axis: onAxis, used: false });
     }
     byName.set(layer.name, named);
@@ -175,9 +194,16 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       if (ids) ids.vocabularySize = Math.min(ids.vocabularySize, known);
       else if (computed > known) throw specError(layer, `knows ${known} ids, but reads ids up to ${computed - 1}`);
     }
+    const steps = kind.steps?.(layer);
+    if (steps !== undefined) {
+      const other = (fixedSteps[axis] ??= { steps, reader: reader() });
+      if (other.steps !== steps)
+        throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
+    }
     const why = kind.notStreamable?.(layer);
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
-    nodes.push({ layer, kind, axis, inputs: [...main, ...extra], firstOutput, outputCount: ports.length });
+    const all = [...main, ...extra];
+    nodes.push({ layer, kind, axis, outputAxis, inputs: all, firstOutput, outputCount: ports.length });
     previous = layer.name;
   }
 
@@ -198,7 +224,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   for (const [i, { name }] of inputs.entries()) {
     if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
   }
-  return { spec, axes: axes.names, values, inputs, nodes, outputs, states, notStreamable };
+  const { names, derived: derivedAxes } = axes;
+  return { spec, axes: names, derivedAxes, fixedSteps, values, inputs, nodes, outputs, states, notStreamable };
 }
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];

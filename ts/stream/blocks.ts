@@ -15,7 +15,7 @@ export type Blocks = readonly ArrayLike<number>[] | Record<string, readonly Arra
 export interface ReadBlocks {
   /** By input: an array a stream, the caller's features or ids of ours; and their lengths. */
   inputs: { values: Values[]; lengths: number[] }[];
-  /** By axis: steps of each stream. */
+  /** By axis, those that layers make included: steps of each stream. */
   steps: Int32Array[];
 }
 
@@ -25,7 +25,7 @@ export interface ReadBlocks {
  * @throws GruError naming the input and the stream.
  */
 export function readBlocks(graph: Graph, blocks: unknown, count: number): ReadBlocks {
-  const { inputs, axes } = graph;
+  const { inputs, axes, derivedAxes } = graph;
   const record = isRecord(blocks) ? blocks : undefined;
   if (!record && inputs.length !== 1) {
     const names = inputs.map(({ name }) => name).join(', ');
@@ -34,7 +34,7 @@ export function readBlocks(graph: Graph, blocks: unknown, count: number): ReadBl
   }
   const stray = record && Object.keys(record).find((name) => !inputs.some((input) => input.name === name));
   if (stray !== undefined) throw new GruError('invalid_argument', `the model has no input '${stray}'`);
-  const steps = axes.map(() => new Int32Array(count).fill(-1));
+  const steps = [...axes, ...derivedAxes].map(() => new Int32Array(count).fill(-1));
   const read = inputs.map((input) => {
     const list = record ? record[input.name] : blocks;
     const what = `input '${input.name}'`;

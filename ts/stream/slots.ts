@@ -1,10 +1,11 @@
 import type { Graph, GraphState } from '../spec/graph.ts';
 
-/** The state slots in words, in the order of their values: `gru.hidden`, `lstm.cell (reverse)`. */
-export function slotNames({ states }: Graph): string {
+/** The state slots in words, in the order of their values: `gru.hidden`, `lstm.cell (reverse)`; then the counts of a clock. */
+export function slotNames({ states, axes, derivedAxes }: Graph): string {
   const name = ({ layer, slot, direction }: GraphState) =>
     `${layer}.${slot}${direction === 'forward' ? '' : ` (${direction})`}`;
-  return states.map(name).join(', ');
+  const counted = derivedAxes.length > 0 ? axes.map((axis) => `${axis} steps`) : [];
+  return [...states.map(name), ...counted].join(', ');
 }
 
 /** Values of all state slots of `batch` sequences. */

@@ -2,6 +2,7 @@ import type { BackendState } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import { copyInto, fill, lengthOf, overlap } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
+import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
 import { checkFeatures } from '../run/inputs.ts';
 import { ints } from '../base/limits.ts';
@@ -21,7 +22,7 @@ const NO_IDS: readonly number[] = [];
 
 /** What a step or a block was given, checked: one array an input, and one an output (undefined: not asked for). */
 export interface StepFrame {
-  /** Steps by axis; -1 for those that no input has told yet. */
+  /** Steps by axis, those that layers make included; -1 for those that no input has told yet. */
   steps: Int32Array;
   inputs: (Values | undefined)[];
   outputs: (Values | undefined)[];
@@ -35,12 +36,17 @@ export interface StepFrame {
  */
 export class StepIo {
   private readonly graph: Graph;
+  private readonly clock: Clock;
+  /** An output that has no row a step. */
+  private readonly rowless: string | undefined;
   private readonly inputNames: ReadonlySet<string>;
   private readonly outputIndex: ReadonlyMap<string, number>;
   private kept: StepFrame | undefined;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, clock: Clock) {
     this.graph = graph;
+    this.clock = clock;
+    this.rowless = graph.outputs.find(({ kind, axis }) => kind === 'sequence' && axis >= graph.axes.length)?.name;
     this.inputNames = new Set(graph.inputs.map(({ name }) => name));
     this.outputIndex = new Map(graph.outputs.map(({ name }, i) => [name, i]));
   }
@@ -70,9 +76,10 @@ export class StepIo {
    * @throws GruError naming the input or output, what came and what was expected.
    */
   read(x: StepInput, out: StepOutput | undefined, batch: number, block = false): StepFrame {
-    const { inputs, outputs, axes } = this.graph;
+    const { inputs, outputs, axes, derivedAxes } = this.graph;
+    if (!block && this.rowless !== undefined) throw this.givesNoRow(this.rowless);
     const frame = this.kept ?? {
-      steps: new Int32Array(axes.length),
+      steps: new Int32Array(axes.length + derivedAxes.length),
       inputs: inputs.map(() => undefined),
       outputs: outputs.map(() => undefined),
       ids: inputs.map(() => undefined),
@@ -91,6 +98,7 @@ export class StepIo {
     }
     // Of the axis of a model of vectors alone no input tells.
     if (frame.steps[0]! < 0) frame.steps[0] = 1;
+    this.clock.derive(frame.steps);
     if (out === undefined) return frame;
     this.readOut(frame, out);
     // Sizes last, when no more of the caller's code runs that could shrink an array.
@@ -189,6 +197,11 @@ export class StepIo {
     if (ids?.length !== length) ids = frame.ids[index] = ints(length, input.name);
     readIds(input, single ? NO_IDS : x, ids, undefined, undefined, single ? x : undefined);
     frame.inputs[index] = ids;
+  }
+
+  private givesNoRow(output: string): GruError {
+    const text = `output '${output}' does not have a row for each step (a layer before it makes steps of its own)`;
+    return new GruError('not_streamable', `${text}: give blocks of steps to run or runMany`);
   }
 
   private wantsRecord(x: unknown): GruError {

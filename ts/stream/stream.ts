@@ -3,6 +3,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
+import { Clock } from './clock.ts';
 import { eachSlot, slotNames, slotsLength } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
@@ -52,7 +53,8 @@ export class GruStream {
   private readonly print: () => Uint8Array;
   /** Steps by axis that the state is laid out for. */
   private readonly laidOut: Int32Array;
-  /** They are one step each; undefined at first. */
+  private readonly clock: Clock;
+  /** They are one step each, and no layer makes an axis; undefined at first. */
   private single: boolean | undefined;
 
   /** @internal */
@@ -65,12 +67,15 @@ export class GruStream {
   ) {
     this.graph = graph;
     this.batch = batch;
-    this.io = new StepIo(graph);
+    this.clock = new Clock(graph, 1);
+    this.io = new StepIo(graph, this.clock);
     this.print = print;
-    this.laidOut = new Int32Array(graph.axes.length);
+    this.laidOut = new Int32Array(graph.axes.length + graph.derivedAxes.length);
     this.held = new StreamState(compiled.createState(batch), siblings);
     try {
-      this.layOut(this.alive(), this.laidOut.slice().fill(1));
+      const steps = this.laidOut.slice().fill(1);
+      this.clock.derive(steps);
+      this.layOut(this.alive(), steps);
     } catch (error) {
       this.held.free();
       throw error;
@@ -127,12 +132,13 @@ export class GruStream {
     this.layOut(state, frame.steps);
     this.io.put(state, frame, this.batch);
     state.run();
+    this.clock.advance(frame.steps);
     return this.io.take(state, frame, out);
   }
 
   /**
-   * A copy of all states in the order of `model.states`, (batch, size) each: an lstm layer's hidden state, then its cell state.
-   * Assigning copies in; values below the smallest normal float32 become zero.
+   * A copy of all states in the order of `model.states`, (batch, size) each: an lstm layer's hidden state, then its cell state. Last,
+   * where layers make steps of their own (a strided convolution), how many steps have come. Assigning copies in; values below the smallest normal float32 become zero, but for a convolution's past.
    *
    * @throws GruError `shape_mismatch`, `dtype_mismatch` on assigning; `disposed`.
    */
@@ -142,6 +148,7 @@ export class GruStream {
     eachSlot(this.graph, this.batch, all, (i, part) => {
       state.readHidden(i, part);
     });
+    this.clock.write(all.subarray(all.length - this.clock.size));
     return all;
   }
 
@@ -154,7 +161,11 @@ export class GruStream {
     if (length !== this.hiddenLength()) {
       throw new GruError('shape_mismatch', `hiddenState: expected ${this.hiddenLength()} values, got ${length}`);
     }
-    eachSlot(this.graph, this.batch, viewOf(all), (i, part) => {
+    const values = viewOf(all);
+    if (!this.clock.read(values.subarray(length - this.clock.size))) {
+      throw new GruError('invalid_argument', 'hiddenState: its last values are no count of steps');
+    }
+    eachSlot(this.graph, this.batch, values, (i, part) => {
       state.writeHidden(i, part);
     });
   }
@@ -176,6 +187,7 @@ export class GruStream {
   /** Sets all states to zero: the next step begins a sequence. @throws GruError `disposed`. */
   reset(): void {
     this.alive().reset();
+    this.clock.reset();
   }
 
   /** Frees the stream's memory. Idempotent; any other use afterwards throws GruError `disposed`. */
@@ -204,10 +216,10 @@ export class GruStream {
   private layOutAnew(state: BackendState, steps: Int32Array): void {
     state.setLengths(Array.from(steps, (count) => ({ lengths: new Int32Array(this.batch).fill(count) })));
     this.laidOut.set(steps);
-    this.single = steps.every((count) => count === 1);
+    this.single = this.clock.size === 0 && steps.every((count) => count === 1);
   }
 
   private hiddenLength(): number {
-    return slotsLength(this.graph, this.batch);
+    return slotsLength(this.graph, this.batch) + this.clock.size;
   }
 }

@@ -3,6 +3,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
+import { Clock } from './clock.ts';
 import { eachSlot, slotNames, slotsLength } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
@@ -25,6 +26,7 @@ export class GruStreams {
   private readonly graph: Graph;
   private readonly held: StreamState;
   private readonly io: StepIo;
+  private readonly clock: Clock;
   private readonly print: () => Uint8Array;
   /** Sequences that the state is laid out for, room for reading others, and marks of those, for finding doubles. */
   private chosen: Int32Array | undefined;
@@ -42,7 +44,8 @@ export class GruStreams {
     this.graph = graph;
     this.count = count;
     this.marks = new Uint8Array(count);
-    this.io = new StepIo(graph);
+    this.clock = new Clock(graph, count);
+    this.io = new StepIo(graph, this.clock);
     this.print = print;
     // Last: what throws before it leaves nothing behind.
     this.held = new StreamState(compiled.createState(count), siblings);
@@ -71,6 +74,7 @@ export class GruStreams {
     this.choose(state, chosen);
     this.io.put(state, frame, chosen.length);
     state.run();
+    if (this.clock.size > 0) for (const stream of chosen) this.clock.advance(frame.steps, stream);
     return this.io.take(state, frame, out);
   }
 
@@ -90,6 +94,7 @@ export class GruStreams {
     this.alive();
     const chosen = this.readChoice(which, 'runMany');
     const read = readBlocks(this.graph, blocks, chosen.length);
+    this.clock.deriveAll(read.steps, chosen);
     const sizes = outputSizes(this.graph, read);
     const targets = readTargets(out, sizes, this.graph.outputs[0]!.dtype);
     // Again: the caller's code may have run.
@@ -102,6 +107,7 @@ export class GruStreams {
     );
     putBlocks(this.graph, state, read);
     state.run();
+    this.clock.advanceAll(read.steps, chosen);
     takeBlocks(outputOf(state, this.graph, 0), targets, sizes);
     return targets as Data[];
   }
@@ -114,6 +120,7 @@ export class GruStreams {
     eachSlot(this.graph, 1, all, (i, part) => {
       state.readHidden(i, part, index);
     });
+    this.clock.write(all.subarray(all.length - this.clock.size), index);
     return all;
   }
 
@@ -125,15 +132,21 @@ export class GruStreams {
       throw new GruError('shape_mismatch', `hidden state: expected ${expected}, got ${describe(all)}`);
     }
     this.checkIndex(index);
-    eachSlot(this.graph, 1, viewOf(all), (i, part) => {
+    const values = viewOf(all);
+    if (!this.clock.read(values.subarray(values.length - this.clock.size), index)) {
+      throw new GruError('invalid_argument', 'hidden state: its last values are no count of steps');
+    }
+    eachSlot(this.graph, 1, values, (i, part) => {
       state.writeHidden(i, part, index);
     });
   }
 
   /** Begins a sequence anew, or (without an index) all of them. @throws GruError `invalid_argument`, `disposed`. */
   reset(index?: number): void {
-    if (index === undefined) this.alive().reset();
-    else this.setHiddenState(index, new Float32Array(this.hiddenLength()));
+    if (index === undefined) {
+      this.alive().reset();
+      this.clock.reset();
+    } else this.setHiddenState(index, new Float32Array(this.hiddenLength()));
   }
 
   /** One sequence's states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
@@ -189,11 +202,14 @@ export class GruStreams {
     }
     this.checkDoubles(indices);
     this.chosen = undefined;
-    const lengths = new Int32Array(indices.length).fill(1);
+    const axes = [...this.graph.axes, ...this.graph.derivedAxes];
+    const steps = axes.map(() => new Int32Array(indices.length).fill(1));
+    this.clock.deriveAll(steps, indices);
     state.setSequences(
       indices,
-      this.graph.axes.map(() => ({ lengths })),
+      steps.map((lengths) => ({ lengths })),
     );
+    if (this.clock.size > 0) return;
     this.chosen = indices;
     this.spare = chosen;
   }
@@ -217,6 +233,6 @@ export class GruStreams {
   }
 
   private hiddenLength(): number {
-    return slotsLength(this.graph, 1);
+    return slotsLength(this.graph, 1) + this.clock.size;
   }
 }

@@ -1,14 +1,14 @@
 //! activation(kernel x + bias)
 
 use super::params::{Param, Params, params};
-use super::{Built, Io, Layer, Shape, Workspace, input_shape, optional_tensor, tensor};
+use super::{Built, Io, Layer, Layouts, Shape, Workspace, input_shape, optional_tensor, tensor};
 use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
-use crate::plan::{Layout, ROW_BLOCK, ascending};
+use crate::plan::{ROW_BLOCK, ascending};
 use crate::simd::Lanes;
 use alloc::vec::Vec;
 
@@ -49,7 +49,8 @@ impl Layer for Dense {
         Ok(Workspace { scratch: filled_with(1, Buffer::default)?, ..Default::default() })
     }
 
-    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
+    fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
+        let layout = layouts.own();
         let rows = layout.rows.max(layout.batch()).clamp(1, ROW_BLOCK);
         workspace.scratch.at_mut(0).grow(product(&[rows, self.matrix.columns()])?)
     }

@@ -2,22 +2,29 @@
 
 pub mod activation;
 pub mod argmax;
+pub mod attention;
+pub mod conv1d;
 pub mod dense;
 pub mod embedding;
 pub mod masking;
 pub mod merge;
+pub mod norm;
 pub mod one_hot;
 pub mod params;
 pub mod recurrent;
 pub mod reduce;
+pub mod scale;
 pub mod slice;
 pub mod step;
+pub mod time_softmax;
+pub mod weighted_sum;
 
 pub(crate) use recurrent::flush_all as flush_state;
 
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
+use crate::pack::PackedMatrix;
 use crate::plan::{Layout, Order, Plan};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -46,7 +53,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 13] = [
+pub const LAYERS: [Kind; 19] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -57,8 +64,14 @@ pub const LAYERS: [Kind; 13] = [
     kind::<slice::SliceParams>("slice", slice::build),
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
+    kind::<scale::ScaleParams>("scale", scale::build),
+    kind::<norm::NormParams>("norm", norm::build),
+    kind::<conv1d::ConvParams>("conv1d", conv1d::build),
+    kind::<()>("timeSoftmax", time_softmax::build),
+    kind::<()>("weightedSum", weighted_sum::build),
+    kind::<attention::AttentionParams>("attention", attention::build),
     kind::<reduce::ReduceParams>("reduce", reduce::build),
-    kind::<one_hot::OneHotParams>("one_hot", one_hot::build),
+    kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
     kind::<argmax::ArgmaxParams>("argmax", argmax::build),
 ];
 
@@ -110,7 +123,7 @@ pub trait Layer {
         Ok(Workspace::default())
     }
     /// Makes room for a layout, so that [`run`](Self::run) allocates nothing. A failure leaves the workspace usable.
-    fn reserve(&self, _workspace: &mut Workspace, _layout: &Layout) -> Result<()> {
+    fn reserve(&self, _workspace: &mut Workspace, _layouts: &Layouts) -> Result<()> {
         Ok(())
     }
     /// Computes the outputs that are used.
@@ -119,9 +132,17 @@ pub trait Layer {
     fn orders(&self) -> &'static [Order] {
         &[]
     }
-    /// Slots of its state in each direction.
+    /// Slots of its state.
     fn slots(&self) -> usize {
         0
+    }
+    /// Whether the sequences that it reads may lie on several axes; [`Io::layout`] is that of the first one then.
+    fn crosses_axes(&self) -> bool {
+        false
+    }
+    /// Whether values of its state below the smallest normal are zeros.
+    fn flushes(&self) -> bool {
+        true
     }
     /// Bytes of packed weights.
     fn bytes(&self) -> usize {
@@ -132,22 +153,54 @@ pub trait Layer {
 /// What a state holds for one layer.
 #[derive(Default)]
 pub struct Workspace {
-    /// Its state, (batch, `stride`) each: a slot of all directions, then the next one.
+    /// Its state, (batch, `stride`) each; of a recurrent layer a slot of all directions, then the next one.
     pub states: Vec<Buffer>,
     /// Distance between rows of a state.
     pub stride: usize,
     /// Intermediate values.
     pub scratch: Vec<Buffer>,
+    /// Intermediate values by which others are multiplied.
+    pub packed: Vec<PackedMatrix>,
     /// Entries that are not masked.
     pub unmasked: Plan,
+    /// Rows that a block of scratch reads and writes.
+    pub block: Plan,
     /// Of each direction, the sequences that have had an output since their state was set.
     pub started: Vec<Vec<bool>>,
+}
+
+/// How the rows of one axis lie, and in what orders layers take its steps.
+pub struct Axis {
+    /// How its rows lie.
+    pub layout: Layout,
+    /// All its steps, in each order that its layers need.
+    pub plans: Plans,
+}
+
+/// How the rows of all axes lie.
+#[derive(Clone, Copy)]
+pub struct Layouts<'a> {
+    pub(crate) axes: &'a [Axis],
+    pub(crate) own: usize,
+}
+
+impl<'a> Layouts<'a> {
+    /// That of the sequences that the layer reads.
+    pub fn own(&self) -> &'a Layout {
+        self.of(self.own)
+    }
+    /// That of an axis, as the shape of a value names it.
+    pub fn of(&self, axis: usize) -> &'a Layout {
+        &self.axes.at(axis).layout
+    }
 }
 
 /// The values a layer reads and writes.
 pub struct Io<'a> {
     /// How rows of the layer's axis lie.
     pub layout: &'a Layout,
+    /// How those of all axes lie.
+    pub layouts: Layouts<'a>,
     /// All steps of that axis, in each order that its layers need.
     pub plans: &'a Plans,
     pub(crate) values: &'a [Buffer],
@@ -203,6 +256,11 @@ fn input_shape(inputs: &[Option<Shape>], i: usize, size: Option<usize>) -> Resul
     Ok(shape)
 }
 
+/// Checks that the input `i`, if it is given, is a mask of that axis.
+fn mask_shape(inputs: &[Option<Shape>], i: usize, axis: Option<usize>) -> Result<()> {
+    ensure(inputs.get(i).copied().flatten().is_none_or(|mask| mask == Shape { axis, size: 1 }))
+}
+
 /// The tensor `i`, of `length` values.
 fn tensor<'a>(tensors: &[Option<&'a [f32]>], i: usize, length: usize) -> Result<&'a [f32]> {
     optional_tensor(tensors, i, length)?.ok_or(EngineError::InvalidArgument)
@@ -213,6 +271,16 @@ fn optional_tensor<'a>(tensors: &[Option<&'a [f32]>], i: usize, length: usize) -
     let tensor = tensors.get(i).copied().flatten();
     ensure(tensor.is_none_or(|t| t.len() == length))?;
     Ok(tensor)
+}
+
+/// The tensor `i`, of `length` values; all of them `otherwise` where it is not given.
+fn row_or(tensors: &[Option<&[f32]>], i: usize, length: usize, otherwise: f32) -> Result<Buffer> {
+    let mut row = Buffer::zeroed(length)?;
+    match optional_tensor(tensors, i, length)? {
+        Some(tensor) => row.copy(tensor),
+        None => row.fill(otherwise),
+    }
+    Ok(row)
 }
 
 /// How two values become one: element by element, or side by side.

@@ -6,9 +6,9 @@ pub mod scalar;
 pub mod wasm;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use scalar::Scalar4 as Lanes;
+pub use scalar::{Scalar4 as Lanes, sqrt};
 #[cfg(target_arch = "wasm32")]
-pub use wasm::V128 as Lanes;
+pub use wasm::{V128 as Lanes, sqrt};
 
 /// Numbers in a vector.
 pub const LANES: usize = 4;

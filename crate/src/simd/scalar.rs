@@ -22,6 +22,12 @@ impl Scalar4 {
     }
 }
 
+/// The square root.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn sqrt(x: f64) -> f64 {
+    x.sqrt()
+}
+
 impl Vector for Scalar4 {
     type Mask = [bool; 4];
 

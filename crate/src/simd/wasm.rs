@@ -7,6 +7,11 @@ use core::arch::wasm32::*;
 #[derive(Clone, Copy)]
 pub struct V128(v128);
 
+/// The square root.
+pub fn sqrt(x: f64) -> f64 {
+    f64x2_extract_lane::<0>(f64x2_sqrt(f64x2_splat(x)))
+}
+
 impl Vector for V128 {
     type Mask = v128;
 

@@ -14,11 +14,12 @@ export const jsBackend: Backend = {
   name: 'js',
   compile(graph: Graph): CompiledModel {
     let layers: Layer[] | undefined = allocating('the model', () =>
-      graph.nodes.map(({ layer, inputs }) => {
+      graph.nodes.map(({ layer, inputs, outputAxis }) => {
         const build = JS_LAYERS[layer.type] as Build;
         return build(
           layer,
           inputs.map((value) => graph.values[value]),
+          outputAxis,
         );
       }),
     );

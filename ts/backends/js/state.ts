@@ -47,7 +47,8 @@ export class JsState implements BackendState {
     this.#layers = layers;
     this.#room = allocating(`a state of ${batch} sequences`, () => {
       const workspaces = layers.map((layer) => layer.workspace(batch));
-      const layouts = graph.axes.map(() => makeLayout(batch, new Int32Array(batch), false));
+      const axes = [...graph.axes, ...graph.derivedAxes];
+      const layouts = axes.map(() => makeLayout(batch, new Int32Array(batch), false));
       return makeRoom(graph, layers, layouts, workspaces);
     });
     this.#states = this.#room.workspaces.flatMap(({ states }) => states);
@@ -109,7 +110,8 @@ export class JsState implements BackendState {
 
   writeHidden(index: number, data: Float32Array, sequence?: number): void {
     const rows = this.#rows(index, data.length, sequence);
-    for (let i = 0; i < rows.length; i++) rows[i] = flush(data[i]!);
+    const flushes = this.#graph.states[index]!.slot !== 'past';
+    for (let i = 0; i < rows.length; i++) rows[i] = flushes ? flush(data[i]!) : data[i]!;
     // A masked first step has nothing to repeat.
     const slot = this.#states[index]!;
     for (const { directions } of this.#alive().workspaces) {
@@ -178,7 +180,7 @@ function makeRoom(
   const ids = values.map((value, i) =>
     value && graph.values[i]!.dtype === 'int32' ? new Int32Array(value.buffer, 0, value.length) : undefined,
   );
-  const workspaces = layers.map((layer, i) => layer.reserve(former[i]!, layouts[graph.nodes[i]!.axis]!));
+  const workspaces = layers.map((layer, i) => layer.reserve(former[i]!, layouts[graph.nodes[i]!.axis]!, layouts));
   const plans = layouts.map((layout, axis) => {
     const orders = new Set(layers.flatMap((layer, i) => (graph.nodes[i]!.axis === axis ? layer.orders : [])));
     const all: Partial<Record<Order, Plan>> = {};
@@ -190,6 +192,7 @@ function makeRoom(
   });
   const io = graph.nodes.map(({ axis, inputs, firstOutput, outputCount }) => ({
     layout: layouts[axis]!,
+    layouts,
     plans: plans[axis]!,
     inputs: inputs.map((value) => values[value]),
     ids: ids[inputs[0] ?? -1],

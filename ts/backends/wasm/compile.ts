@@ -38,7 +38,7 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
 }
 
 /** In the form that `model_add_layer` of crate/bindings reads. */
-function addLayer(engine: Engine, model: number, { layer, kind, inputs, firstOutput }: GraphNode): void {
+function addLayer(engine: Engine, model: number, { layer, kind, inputs, outputAxis, firstOutput }: GraphNode): void {
   const what = `${layer.type} layer '${layer.name}'`;
   const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
   withBlocks(engine, (copy) => {
@@ -54,7 +54,7 @@ function addLayer(engine: Engine, model: number, { layer, kind, inputs, firstOut
       ...inputs,
       tensors.length / 2,
       ...tensors,
-      ...paramWords(kind.params(layer)),
+      ...paramWords(kind.params(layer, outputAxis)),
     ];
     const { handle } = copy(Int32Array.from(words), what);
     const first = checked(engine.model_add_layer(model, handle), what);

@@ -37,7 +37,7 @@ export class WasmState implements BackendState {
     this.batch = batch;
     const perStep = [...graph.inputs, ...graph.outputs].filter(({ kind }) => kind === 'sequence');
     this.widest = perStep.reduce((widest, { size }) => Math.max(widest, size), 1);
-    this.rows = graph.axes.map(() => 0);
+    this.rows = [...graph.axes, ...graph.derivedAxes].map(() => 0);
     this.sequences = batch;
     this.makeViews();
   }

@@ -65,14 +65,19 @@ export function readActivation(fields: Fields, name: string, dialect: Dialect): 
     } else if (typeof className === 'string') {
       if (isRecord(config) && (ACTIVATION_LAYERS as readonly string[]).includes(className)) {
         const inner = new Fields(`${fields.layer}: ${name} ${className}`, config);
-        const [found, ...more] = activationLayer(className, inner, undefined);
-        if (found !== undefined && more.length === 0) return found;
-        throw inner.unsupported('max_value with negative_slope is supported as a layer, not as an activation');
+        return oneFunction(className, inner, undefined);
       }
       return byName(fields, name, className, dialect);
     }
   }
   throw fields.invalid(`${name} must be the name of a function, got ${JSON.stringify(value).slice(0, 100)}`);
+}
+
+/** {@link activationLayer} where there is room for one function alone. */
+export function oneFunction(className: string, fields: Fields, rank: number | undefined): RowActivation {
+  const [found, ...more] = activationLayer(className, fields, rank);
+  if (found !== undefined && more.length === 0) return found;
+  throw fields.unsupported('max_value with negative_slope is supported as a layer of features, not here');
 }
 
 function byName(fields: Fields, field: string, name: string, dialect: Dialect): RowActivation {

@@ -1,6 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
 import { layerKind } from '../../layers/index.ts';
+import type { RecurrentSlot } from '../../layers/kind.ts';
 import { directions, STATE_PORTS } from '../../layers/recurrent.ts';
 import type {
   Activation,
@@ -238,7 +239,7 @@ export class SpecBuilder {
   /** @param ids with the axes of the result */
   oneHot(ids: Rows, name: string, size: number): Rows {
     const layer: LayerSpec = {
-      type: 'one_hot',
+      type: 'oneHot',
       name: this.name(name),
       inputs: [this.ref(ids.columns, ids.kind)],
       size,
@@ -292,7 +293,10 @@ export class SpecBuilder {
     const ref = this.#add(layer, { kind: 'sequence', size });
     const states = new Map<string, Segment[]>();
     for (const { slot, direction } of layerKind(layer.type)!.slots!(layer)) {
-      const port = this.#value(`${layer.name}:${direction}${STATE_PORTS[slot]}`, { kind: 'vector', size: hiddenSize });
+      const port = this.#value(`${layer.name}:${direction}${STATE_PORTS[slot as RecurrentSlot]}`, {
+        kind: 'vector',
+        size: hiddenSize,
+      });
       states.set(slot, [...(states.get(slot) ?? []), ...port]);
     }
     return { sequence: [{ ref, start: 0, length: size }], states: [...states.values()] };

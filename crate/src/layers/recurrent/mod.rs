@@ -11,14 +11,14 @@ pub mod rnn;
 mod step;
 
 use super::params::{Direction, params};
-use super::{Built, Combine, Io, Layer, Shape, Workspace, input_shape, optional_tensor, tensor};
+use super::{Built, Combine, Io, Layer, Layouts, Shape, Workspace, input_shape, optional_tensor, tensor};
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, filled, filled_with};
 use crate::kernels::activation::{Constants, flush};
 use crate::kernels::matmul::MAX_VECTORS;
-use crate::plan::{GROUP, Layout, Order, ROW_BLOCK, ascending};
+use crate::plan::{GROUP, Order, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -267,7 +267,8 @@ impl Layer for Recurrent {
         Ok(Workspace { states, started, scratch, stride: self.stride, ..Default::default() })
     }
 
-    fn reserve(&self, workspace: &mut Workspace, layout: &Layout) -> Result<()> {
+    fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
+        let layout = layouts.own();
         let rows = layout.rows.min(ROW_BLOCK);
         let columns = self.directions.iter().map(|direction| direction.projection.columns).max().unwrap_or(0);
         let size = product(&[rows, columns])?;
@@ -311,7 +312,7 @@ impl Layer for Recurrent {
     }
 
     fn slots(&self) -> usize {
-        self.slots
+        self.slots * self.orders.len()
     }
 
     fn bytes(&self) -> usize {

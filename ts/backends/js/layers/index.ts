@@ -1,18 +1,24 @@
 import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
+import { conv1d } from './conv1d.ts';
+import { attention } from './attention.ts';
 import { argmax } from './argmax.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
-import { oneHot } from './one-hot.ts';
+import { norm } from './norm.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
+import { scale } from './scale.ts';
+import { oneHot } from './one-hot.ts';
 import { reduce } from './reduce.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
+import { timeSoftmax } from './time-softmax.ts';
+import { weightedSum } from './weighted-sum.ts';
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -26,7 +32,13 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   slice,
   lstm,
   rnn,
+  scale,
+  norm,
+  conv1d,
+  timeSoftmax,
+  weightedSum,
+  attention,
   reduce,
-  one_hot: oneHot,
+  oneHot,
   argmax,
 };

@@ -1,9 +1,20 @@
-import type { ValueShape } from '../../../layers/kind.ts';
+import type { GraphValue } from '../../../spec/graph.ts';
 import type { LayerSpec } from '../../../spec/spec.ts';
+import { floats } from '../buffer.ts';
 import type { Layout, Order, Plan } from '../plan.ts';
 
-/** Packs the weights of a layer, given the shapes of its inputs (undefined: left out). */
-export type Build<S extends LayerSpec = LayerSpec> = (spec: S, inputs: readonly (ValueShape | undefined)[]) => Layer;
+/** A value as the layer that reads it is built: its shape, and the number of its axis. */
+export type BuildInput = Pick<GraphValue, 'kind' | 'dtype' | 'size' | 'axis'>;
+
+/**
+ * Packs the weights of a layer, given the shapes of its inputs (undefined: left out). `axis`: the number of the axis of the sequences
+ * that it gives.
+ */
+export type Build<S extends LayerSpec = LayerSpec> = (
+  spec: S,
+  inputs: readonly (BuildInput | undefined)[],
+  axis: number,
+) => Layer;
 
 /** An immutable layer with packed weights. */
 export interface Layer {
@@ -14,7 +25,7 @@ export interface Layer {
   /** What a state keeps for `batch` sequences of any lengths. */
   workspace(batch: number): Workspace;
   /** The same with room for a layout, so that {@link run} allocates nothing; the former one stays usable. */
-  reserve(workspace: Workspace, layout: Layout): Workspace;
+  reserve(workspace: Workspace, layout: Layout, layouts: readonly Layout[]): Workspace;
   /** Computes the outputs that are used. */
   run(io: Io, workspace: Workspace): void;
 }
@@ -31,6 +42,8 @@ export interface Workspace {
   readonly scratch: readonly Float32Array[];
   /** Room for the entries that are not masked. */
   readonly unmasked: Plan | undefined;
+  /** Rows that a block of scratch reads and writes. */
+  readonly block?: Pick<Plan, 'input' | 'output'>;
 }
 
 /** What one direction of a recurrent layer carries from step to step. */
@@ -43,7 +56,10 @@ export interface DirectionState {
 
 /** The values that a layer reads and writes. */
 export interface Io {
+  /** How rows of the sequences that it reads lie. */
   readonly layout: Layout;
+  /** Those of all axes. */
+  readonly layouts: readonly Layout[];
   /** All steps, in the orders that some layer of the model takes. */
   readonly plans: Readonly<Partial<Record<Order, Plan>>>;
   /** undefined: left out. */
@@ -56,7 +72,7 @@ export interface Io {
   readonly outputIds: readonly (Int32Array | undefined)[];
 }
 
-const nothing: Workspace = {
+export const nothing: Workspace = {
   states: [],
   directions: [],
   projected: new Float32Array(0),
@@ -67,4 +83,17 @@ const nothing: Workspace = {
 /** A layer without a state. */
 export function stateless(bytes: number, run: (io: Io) => void): Layer {
   return { bytes, orders: [], workspace: () => nothing, reserve: () => nothing, run };
+}
+
+/** A layer without a state that computes in buffers as long as `sizes` says for a layout. */
+export function withScratch(
+  bytes: number,
+  sizes: (layout: Layout, layouts: readonly Layout[]) => number[],
+  run: (io: Io, workspace: Workspace) => void,
+): Layer {
+  const reserve: Layer['reserve'] = ({ scratch }, layout, layouts) => ({
+    ...nothing,
+    scratch: sizes(layout, layouts).map((size, i) => floats(size, scratch[i])),
+  });
+  return { bytes, orders: [], workspace: () => nothing, reserve, run };
 }

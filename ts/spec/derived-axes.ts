@@ -1,0 +1,43 @@
+import type { AxisRule } from '../layers/kind.ts';
+
+/** What an axis is made of that no input's axis is part of. */
+export const NO_AXIS = -1;
+
+/** An axis whose steps follow from those of another: a strided convolution's, a pool's. */
+export interface DerivedAxis extends AxisRule {
+  /** Number of the axis that it was made of, or {@link NO_AXIS}. */
+  from: number;
+}
+
+/** Steps of the axis where the other has `steps`. */
+export function stepsOf({ mul, add, div }: AxisRule, steps: number): number {
+  return Math.max(0, Math.floor((mul * steps + add) / div));
+}
+
+/** Steps that a stream has given on the axis, when it has taken `steps` on the other: none before the first. */
+export function stepsGiven(rule: AxisRule, steps: number): number {
+  return steps === 0 ? 0 : stepsOf(rule, steps);
+}
+
+/**
+ * The axis that a rule makes of the axis `from`; where that was `made` of another, told by that one if it is exact: steps that are
+ * padded and then taken away by an unpadded convolution are those of the input again.
+ */
+export function derive(from: number, made: DerivedAxis | undefined, { mul, add, div }: AxisRule): DerivedAxis {
+  // floor((mul (made.mul n + made.add) + add) / div), where nothing was rounded or cut off before.
+  if (made?.div !== 1 || made.add < 0) return { from, ...reduced({ mul, add, div }) };
+  return { from: made.from, ...reduced({ mul: mul * made.mul, add: mul * made.add + add, div }) };
+}
+
+function reduced({ mul, add, div }: AxisRule): AxisRule {
+  return mul % div === 0 ? { mul: mul / div, add: Math.floor(add / div), div: 1 } : { mul, add, div };
+}
+
+/** Whether an axis has the steps of the one that it was made of. */
+export function isIdentity({ mul, add, div }: AxisRule): boolean {
+  return mul === 1 && add === 0 && div === 1;
+}
+
+export function isSameRule(a: AxisRule, b: AxisRule): boolean {
+  return a.mul === b.mul && a.add === b.add && a.div === b.div;
+}
