@@ -41,7 +41,12 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     ['max with a number', merge('max', ['x'], constant(0)), [2, 3], [1, 0, 3, 0.5, 4, 0]],
     ['a constant first', merge('sub', ['x'], { ...constant(1), constantFirst: true }), [2, 3], [0, 3, -2, 0.5, -3, 7]],
     ['a constant a feature', merge('prelu', ['x'], constant(2, 3, 0.5)), [2, 3], [1, -6, 3, 0.5, 4, -3]],
-    ['mean of three', merge('ave', ['v', 'v'], constant(3)), [3], [7 / 3, 11 / 3, 1 / 3].map(Math.fround)],
+    [
+      'mean of three',
+      merge('ave', ['v', 'v'], constant(3)),
+      [3],
+      [7, 11, 1].map((sum) => Math.fround(sum * Math.fround(1 / 3))),
+    ],
     [
       'side by side with a vector',
       merge('concat', ['one', 'x'], constant(7)),
@@ -75,7 +80,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     ]);
     const [, roots] = await give(api, merge('pow', ['x'], constant(0.5)));
     expect(roots).toEqual([
-      1,
+      expect.closeTo(1, 6),
       NaN,
       expect.closeTo(3 ** 0.5, 5),
       expect.closeTo(0.5 ** 0.5, 5),
