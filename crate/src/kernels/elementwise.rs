@@ -27,7 +27,8 @@ pub enum Operation {
     Prelu = 9,
 }
 
-const OPERATIONS: [Operation; 10] = [
+/// All of them, by number.
+pub const OPERATIONS: [Operation; 10] = [
     Operation::Concat,
     Operation::Sum,
     Operation::Mul,
