@@ -53,12 +53,12 @@ describe.each(BACKENDS)('$name', ({ api }) => {
       [2, 5],
       [10, 1, -2, 3, 7, 10, 0.5, 4, -6, 7],
     ],
-    ['sum', { type: 'reduce', name: 'r', inputs: ['x'], reduce: 'sum' }, [2, 1], [2, -1.5]],
-    ['mean', { type: 'reduce', name: 'r', inputs: ['x'], reduce: 'mean' }, [2, 1], [Math.fround(2 / 3), -0.5]],
-    ['prod', { type: 'reduce', name: 'r', inputs: ['v'], reduce: 'prod' }, [1], [-8]],
-    ['max', { type: 'reduce', name: 'r', inputs: ['x'], reduce: 'max' }, [2, 1], [3, 4]],
-    ['min', { type: 'reduce', name: 'r', inputs: ['x'], reduce: 'min' }, [2, 1], [-2, -6]],
-    ['l2', { type: 'reduce', name: 'r', inputs: ['v'], reduce: 'l2' }, [1], [Math.fround(Math.sqrt(21))]],
+    ['sum', { type: 'reduceFeatures', name: 'r', inputs: ['x'], reduce: 'sum' }, [2, 1], [2, -1.5]],
+    ['mean', { type: 'reduceFeatures', name: 'r', inputs: ['x'], reduce: 'mean' }, [2, 1], [Math.fround(2 / 3), -0.5]],
+    ['prod', { type: 'reduceFeatures', name: 'r', inputs: ['v'], reduce: 'prod' }, [1], [-8]],
+    ['max', { type: 'reduceFeatures', name: 'r', inputs: ['x'], reduce: 'max' }, [2, 1], [3, 4]],
+    ['min', { type: 'reduceFeatures', name: 'r', inputs: ['x'], reduce: 'min' }, [2, 1], [-2, -6]],
+    ['l2', { type: 'reduceFeatures', name: 'r', inputs: ['v'], reduce: 'l2' }, [1], [Math.fround(Math.sqrt(21))]],
   ])('%s', async (_, layer, shape, values) => {
     expect(await give(api, layer)).toEqual([shape, values]);
   });

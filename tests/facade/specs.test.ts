@@ -169,7 +169,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
     weights: { constant: new Float32Array(1) },
   },
   oneHot: { inputs: ['ids'], size: 2 },
-  reduce: { reduce: 'sum' },
+  reduceFeatures: { reduce: 'sum' },
   norm: { inputSize: 4, norm: 'standard', epsilon: 1e-5, weights: {} },
   rnn: {
     inputSize: 4,

@@ -277,13 +277,13 @@ export function elementwiseRun(random: Choices): Run {
     };
   };
   const layers: LayerSpec[] = [
-    { type: 'reduce', name: 'mean', inputs: ['x'], reduce: 'mean' },
+    { type: 'reduceFeatures', name: 'mean', inputs: ['x'], reduce: 'mean' },
     ...MERGES.flatMap((merge): LayerSpec[] => [
       { type: 'merge', name: merge, merge, ...operand('x') },
       { type: 'merge', name: `${merge} of vectors`, merge, ...operand('vector'), inputs: ['vector', 'one', 'vector'] },
     ]),
     ...(['sum', 'prod', 'max', 'min', 'l2'] as const).map((reduce): LayerSpec => ({
-      type: 'reduce',
+      type: 'reduceFeatures',
       name: `${reduce} of row`,
       inputs: [random.pick(['x', 'vector'])],
       reduce,

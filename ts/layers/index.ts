@@ -11,7 +11,7 @@ import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
 import { norm, type NormSpec } from './norm.ts';
 import { oneHot, type OneHotSpec } from './one-hot.ts';
-import { reduce, type ReduceSpec } from './reduce.ts';
+import { reduceFeatures, type ReduceFeaturesSpec } from './reduce-features.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
@@ -37,7 +37,7 @@ export type LayerSpec =
   | TimeSoftmaxSpec
   | WeightedSumSpec
   | AttentionSpec
-  | ReduceSpec
+  | ReduceFeaturesSpec
   | OneHotSpec
   | ArgmaxSpec;
 
@@ -59,7 +59,7 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   timeSoftmax,
   weightedSum,
   attention,
-  reduce,
+  reduceFeatures,
   oneHot,
   argmax,
 };

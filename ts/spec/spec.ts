@@ -15,7 +15,7 @@ export type { MergeSpec } from '../layers/merge.ts';
 export type { OneHotSpec } from '../layers/one-hot.ts';
 export type { NormSpec } from '../layers/norm.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
-export type { ReduceSpec } from '../layers/reduce.ts';
+export type { ReduceFeaturesSpec } from '../layers/reduce-features.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { ScaleSpec } from '../layers/scale.ts';
 export type { SliceSpec } from '../layers/slice.ts';

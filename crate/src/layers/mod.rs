@@ -12,7 +12,7 @@ pub mod norm;
 pub mod one_hot;
 pub mod params;
 pub mod recurrent;
-pub mod reduce;
+pub mod reduce_features;
 pub mod scale;
 pub mod slice;
 pub mod step;
@@ -70,7 +70,7 @@ pub const LAYERS: [Kind; 19] = [
     kind::<()>("timeSoftmax", time_softmax::build),
     kind::<()>("weightedSum", weighted_sum::build),
     kind::<attention::AttentionParams>("attention", attention::build),
-    kind::<reduce::ReduceParams>("reduce", reduce::build),
+    kind::<reduce_features::ReduceFeaturesParams>("reduceFeatures", reduce_features::build),
     kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
     kind::<argmax::ArgmaxParams>("argmax", argmax::build),
 ];

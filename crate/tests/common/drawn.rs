@@ -15,7 +15,7 @@ use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
-use gru_wasm::layers::reduce::{ReduceParams, Reduction};
+use gru_wasm::layers::reduce_features::{ReduceFeaturesParams, Reduction as FeatureReduction};
 use gru_wasm::layers::scale::ScaleParams;
 use gru_wasm::layers::slice::SliceParams;
 use gru_wasm::layers::step::StepParams;
@@ -52,8 +52,8 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             let params = MergeParams { merge: operation, constant_size: constant as u32, constant_first: flag(1) };
             (words(&params), if constant > 0 { vec![constant] } else { vec![] })
         }
-        "reduce" => (
-            words(&ReduceParams { reduce: [Reduction::Mean, Reduction::Max, Reduction::L2][first as usize % 3] }),
+        "reduceFeatures" => (
+            words(&ReduceFeaturesParams { reduce: [FeatureReduction::Mean, FeatureReduction::Max, FeatureReduction::L2][first as usize % 3] }),
             vec![],
         ),
         "oneHot" => (words(&OneHotParams { size: h }), vec![]),

@@ -11,7 +11,7 @@ import type {
   LayerSpec,
   LstmSpec,
   MergeSpec,
-  ReduceSpec,
+  ReduceFeaturesSpec,
   RnnSpec,
   RowActivation,
   ValueKind,
@@ -204,9 +204,9 @@ export class SpecBuilder {
   }
 
   /** One number of each row; the axes are the caller's. */
-  reduce(rows: Rows, name: string, reduce: ReduceSpec['reduce']): Rows {
+  reduceFeatures(rows: Rows, name: string, reduce: ReduceFeaturesSpec['reduce']): Rows {
     return this.#single(rows, {
-      type: 'reduce',
+      type: 'reduceFeatures',
       name: this.name(name),
       inputs: [this.ref(rows.columns, rows.kind)],
       reduce,

@@ -14,7 +14,7 @@ import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
 import { scale } from './scale.ts';
 import { oneHot } from './one-hot.ts';
-import { reduce } from './reduce.ts';
+import { reduceFeatures } from './reduce-features.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 import { timeSoftmax } from './time-softmax.ts';
@@ -38,7 +38,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   timeSoftmax,
   weightedSum,
   attention,
-  reduce,
+  reduceFeatures,
   oneHot,
   argmax,
 };

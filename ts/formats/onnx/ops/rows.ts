@@ -1,4 +1,4 @@
-import type { ReduceSpec } from '../../../spec/spec.ts';
+import type { ReduceFeaturesSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import { axisIndex, numbersOf, plainIntegers, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
@@ -33,7 +33,7 @@ function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
 
 /** What comes before and after the sum or the like. */
 interface Reduction {
-  reduce: ReduceSpec['reduce'];
+  reduce: ReduceFeaturesSpec['reduce'];
   before?: 'abs' | 'square';
   after?: 'log';
 }
@@ -73,7 +73,7 @@ function reduction(constants: Operator | undefined): Operator {
     const { reduce, before, after } = REDUCTIONS[node.op]!;
     const name = layerName(context);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
-    const result = graph.builder.reduce(prepared, name, reduce);
+    const result = graph.builder.reduceFeatures(prepared, name, reduce);
     const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;
     return [{ ...done, axes: reducedAxes(rows, taken, keep) }];
   };

@@ -8,7 +8,7 @@ use crate::fallible::{boxed, copied};
 use crate::simd::{LANES, Lanes, Vector};
 use alloc::vec::Vec;
 
-/// Ways to make one number of several, numbered as in ts/layers/reduce.ts.
+/// Ways to make one number of several, numbered as in ts/layers/reduce-features.ts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Reduction {
@@ -32,25 +32,25 @@ impl Param for Reduction {
 }
 
 params! {
-    /// Parameters of a reduce layer.
-    pub struct ReduceParams {
+    /// Parameters of a layer that reduces features.
+    pub struct ReduceFeaturesParams {
         /// What of each row.
         reduce: Reduction = Reduction::Sum,
     }
 }
 
-struct Reduce {
+struct ReduceFeatures {
     reduction: Reduction,
     size: usize,
 }
 
 pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
-    let layer = boxed(Reduce { reduction: ReduceParams::read(params)?.reduce, size: shape.size })?;
+    let layer = boxed(ReduceFeatures { reduction: ReduceFeaturesParams::read(params)?.reduce, size: shape.size })?;
     Ok(Built { layer, ports: copied(&[Shape { size: 1, ..shape }])? })
 }
 
-impl Layer for Reduce {
+impl Layer for ReduceFeatures {
     fn run(&self, io: &mut Io, _: &mut Workspace) -> Result<()> {
         let rows = io.input(0).rows(self.size);
         for (y, row) in io.outputs.at_mut(0).iter_mut().zip(rows) {

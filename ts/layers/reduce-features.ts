@@ -3,16 +3,16 @@ import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
 
 /** The features of each row made one number. `l2` is the square root of the sum of squares. */
-export interface ReduceSpec extends LayerBase {
-  type: 'reduce';
+export interface ReduceFeaturesSpec extends LayerBase {
+  type: 'reduceFeatures';
   reduce: 'sum' | 'mean' | 'prod' | 'max' | 'min' | 'l2';
 }
 
-/** Numbered as in crate/src/layers/reduce.rs. */
+/** Numbered as in crate/src/layers/reduce_features.rs. */
 const REDUCTIONS = ['sum', 'mean', 'prod', 'max', 'min', 'l2'] as const;
 
-export const reduce: LayerKind<ReduceSpec> = {
-  type: 'reduce',
+export const reduceFeatures: LayerKind<ReduceFeaturesSpec> = {
+  type: 'reduceFeatures',
   code: 16,
   fields: ['reduce'],
   check(spec) {

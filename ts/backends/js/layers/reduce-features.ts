@@ -1,4 +1,4 @@
-import type { ReduceSpec } from '../../../spec/spec.ts';
+import type { ReduceFeaturesSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 
@@ -7,7 +7,7 @@ const fround = Math.fround;
 /** A row of numbers made one. */
 type Reduce = (x: Float32Array, from: number, to: number) => number;
 
-const REDUCE: Record<ReduceSpec['reduce'], Reduce> = {
+const REDUCE: Record<ReduceFeaturesSpec['reduce'], Reduce> = {
   sum,
   mean: (x, from, to) => sum(x, from, to) / (to - from),
   prod(x, from, to) {
@@ -39,7 +39,7 @@ function sum(x: Float32Array, from: number, to: number): number {
 }
 
 /** The features of each row made one number. */
-export const reduce: Build<ReduceSpec> = (spec, [input]) => {
+export const reduceFeatures: Build<ReduceFeaturesSpec> = (spec, [input]) => {
   const size = input!.size;
   const apply = REDUCE[spec.reduce];
   return stateless(0, ({ inputs: [x], outputs: [y] }) => {
