@@ -61,6 +61,17 @@ impl Layout {
         self.lengths.len()
     }
 
+    /// Calls `f` with each row, of a value of steps or of sequences, and its sequence.
+    pub fn each_row(&self, per_step: bool, f: &mut dyn FnMut(usize, usize)) {
+        for (b, (&start, &length)) in self.starts.iter().zip(&self.lengths).enumerate() {
+            if !per_step {
+                f(b, b);
+                continue;
+            }
+            (0..length).for_each(|step| f((start + step * self.stride) as usize, b));
+        }
+    }
+
     /// Where the rows of a sequence are.
     pub fn steps(&self, sequence: usize) -> Steps {
         let first = *self.starts.at(sequence) as usize;

@@ -101,7 +101,7 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     };
     let embedded = add("embedding", &[ids], &[7, s, 1], vec![numbers(7 * size)], 2);
     let masked = add("masking", &[rows], &[0], vec![], 2);
-    let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
+    let sum = add("merge", &[embedded, masked, masked], &[3, 0, 0], vec![], 1);
     let scale = add("scale", &[sum], &[s, 0], vec![numbers(size), None], 1);
     add("scale", &[sum], &[s, 100], vec![None, numbers(100 * size)], 1);
     let norm = add("norm", &[scale], &[s, 0, 0, 1, 0], vec![numbers(size), numbers(size)], 1);
@@ -148,7 +148,7 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             let softmax = add("dense", &[part], &[2 * u - 1, 3, 12, 0, 0], dense, 1);
             let last = add("step", &[softmax], &[1], vec![], 1);
             let first = add("step", &[softmax], &[0], vec![], 1);
-            add("merge", &[last, first], &[0], vec![], 1);
+            add("merge", &[last, first], &[0, 0, 0], vec![], 1);
             for reduction in 0..6 {
                 add("reduce", &[y, embedded + 1], &[reduction, 1], vec![], 1);
             }

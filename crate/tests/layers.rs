@@ -33,18 +33,24 @@ fn one(name: &str, inputs: &[Shape], params: &[u32], tensors: Tensors, values: &
 #[test]
 fn merge_takes_values_side_by_side_or_by_element() {
     let (a, b, c) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 5.0, 7.0, 11.0, 13.0], [4.0, 0.5, 3.0, -1.0, 2.0, 1.0]);
-    let of = |combine: u32| one("merge", &[Shape::sequence(2); 3], &[combine], &[], &[&a, &b, &c]);
+    let of = |combine: u32| one("merge", &[Shape::sequence(2); 3], &[combine, 0, 0], &[], &[&a, &b, &c]);
     assert_eq!(of(0), [1.0, 2.0, 2.0, 3.0, 4.0, 0.5, 3.0, 4.0, 5.0, 7.0, 3.0, -1.0, 5.0, 6.0, 11.0, 13.0, 2.0, 1.0]);
     assert_eq!(of(1), [7.0, 5.5, 11.0, 10.0, 18.0, 20.0]);
     assert_eq!(of(2), [8.0, 3.0, 45.0, -28.0, 110.0, 78.0]);
     let third = 1.0 / 3.0f32;
     assert_eq!(of(3), [7.0, 5.5, 11.0, 10.0, 18.0, 20.0].map(|sum| sum * third));
-    let uneven = one("merge", &[Shape::vector(1), Shape::vector(2)], &[0], &[], &[&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0]]);
+    let uneven =
+        one("merge", &[Shape::vector(1), Shape::vector(2)], &[0, 0, 0], &[], &[&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0]]);
     assert_eq!(uneven, [1.0, 3.0, 4.0, 2.0, 5.0, 6.0]);
-    refused("merge", &[Shape::sequence(2), Shape::sequence(3)], &[1], &[]);
-    refused("merge", &[Shape::sequence(2), Shape::vector(2)], &[0], &[]);
-    refused("merge", &[Shape::sequence(2)], &[4], &[]);
-    refused("merge", &[], &[0], &[]);
+    let steps = one("merge", &[Shape::sequence(2), Shape::vector(1)], &[4, 0, 0], &[], &[&a, &[1.0, 2.0]]);
+    assert_eq!(steps, [0.0, 1.0, 2.0, 3.0, 3.0, 4.0]);
+    let from_two = one("merge", &[Shape::sequence(2)], &[4, 1, 1], &[Some(&[2.0])], &[&a]);
+    assert_eq!(from_two, [1.0, 0.0, -1.0, -2.0, -3.0, -4.0]);
+    refused("merge", &[Shape::sequence(2), Shape::sequence(3)], &[1, 0, 0], &[]);
+    refused("merge", &[Shape::sequence(2)], &[10, 0, 0], &[]);
+    refused("merge", &[Shape::sequence(2)], &[1, 3, 0], &[Some(&[1.0, 2.0, 3.0])]);
+    refused("merge", &[Shape::sequence(2)], &[1, 1, 0], &[]);
+    refused("merge", &[], &[0, 0, 0], &[]);
 }
 
 #[test]

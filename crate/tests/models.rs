@@ -28,12 +28,15 @@ fn sizes_are_bounded() {
     let mut model = Model::new();
     model.add_input(Shape::vector(size)).unwrap();
     for count in [2, 3, 128, 255, 256, 257] {
-        assert!(model.add_layer(kind("merge"), &vec![0; count], &[0], &[]).is_err(), "{count} values side by side");
+        assert!(
+            model.add_layer(kind("merge"), &vec![0; count], &[0, 0, 0], &[]).is_err(),
+            "{count} values side by side"
+        );
     }
     for (start, size) in [(u32::MAX, 2), (size as u32, 1), (1, size as u32), (0, 1 << 31)] {
         assert!(model.add_layer(kind("slice"), &[0], &[start, size], &[]).is_err(), "{start} {size}");
     }
-    model.add_layer(kind("merge"), &[0, 0], &[1], &[]).unwrap();
+    model.add_layer(kind("merge"), &[0, 0], &[1, 0, 0], &[]).unwrap();
     let model = Shared::new(model).unwrap();
     for batch in [64, 1 << 8, 1 << 30, usize::MAX / 4, usize::MAX] {
         assert!(State::new(&model, batch).is_err(), "{batch}");

@@ -138,6 +138,7 @@ test('weights that say they are longer or shorter than they are', async () => {
 
 /** One layer of each type, valid. */
 const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
+  argmax: {},
   activation: { activation: 'tanh' },
   conv1d: {
     inputSize: 4,
@@ -161,7 +162,15 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
     weights: { 'forward.input': new Float32Array(16), 'forward.recurrent': new Float32Array(4) },
   },
   masking: { maskValue: 0 },
-  merge: { merge: 'sum', inputs: ['x', 'x'] },
+  merge: {
+    merge: 'sum',
+    inputs: ['x', 'x'],
+    constantSize: 1,
+    constantFirst: true,
+    weights: { constant: new Float32Array(1) },
+  },
+  oneHot: { inputs: ['ids'], size: 2 },
+  reduceFeatures: { reduce: 'sum' },
   norm: { inputSize: 4, norm: 'standard', epsilon: 1e-5, weights: {} },
   pad: { before: 1 },
   pool: { pool: 'max', window: 1 },
@@ -199,7 +208,7 @@ describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) 
   const odd = [...ODD, undefined, -1, 1.5, 2 ** 32 + 1, '4', Infinity, -0.5, new Float32Array(3), { then: 1 }];
   const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
   const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
-  const usesIds = type === 'embedding';
+  const usesIds = type === 'embedding' || type === 'oneHot';
   const before = { name: 'v', type: 'step', inputs: ['x'], index: 0 };
   const layers = 'like' in base ? [before, base] : [base];
   const valid = { inputs: [usesIds ? ids : input('x', 4)], layers } as unknown as ModelSpec;

@@ -29,10 +29,28 @@ test.each([
   [{ class_name: 'sigmoid', config: {} }, 'sigmoid'],
   [{ class_name: 'ReLU' }, 'unsupported'],
   [
+    { class_name: 'ReLU', config: { max_value: 6 } },
+    { name: 'clip', alpha: 0, beta: 6 },
+  ],
+  [{ class_name: 'ReLU', config: { max_value: 6, negative_slope: 0.1 } }, 'unsupported'],
+  [
     { class_name: 'LeakyReLU', config: { negative_slope: 0.4 } },
     { name: 'leaky_relu', alpha: 0.4 },
   ],
-  ['gelu', 'unsupported'],
+  ['gelu', 'gelu'],
+  ['relu6', { name: 'clip', alpha: 0, beta: 6 }],
+  ['swish', 'swish'],
+  ['silu', 'swish'],
+  ['selu', 'selu'],
+  ['mish', 'mish'],
+  ['exponential', 'exp'],
+  ['hard_silu', 'hard_swish'],
+  ['hard_tanh', { name: 'clip', alpha: -1, beta: 1 }],
+  ['soft_shrink', { name: 'shrink', alpha: 0.5, beta: 0.5 }],
+  ['sparse_sigmoid', { name: 'hard_sigmoid', alpha: 0.5, beta: 0.5 }],
+  ['log_softmax', 'log_softmax'],
+  ['glu', 'unsupported'],
+  ['sparsemax', 'unsupported'],
   ['constructor', 'unsupported'],
   [undefined, 'invalid_file'],
   [7, 'invalid_file'],
@@ -68,22 +86,36 @@ test.each([
   ['ReLU', { max_value: null, negative_slope: 0, threshold: 0 }, 'relu'],
   ['ReLU', { negative_slope: 0.1 }, { name: 'leaky_relu', alpha: 0.1 }],
   ['ReLU', { threshold: 0.5 }, { name: 'thresholded_relu', alpha: 0.5 }],
+  ['ReLU', { max_value: 6 }, { name: 'clip', alpha: 0, beta: 6 }],
+  ['ReLU', { threshold: 1, negative_slope: 0.1 }, { name: 'leaky_relu', alpha: 0.1, beta: 1 }],
   ['Softmax', {}, 'softmax'],
   ['Softmax', { axis: -1 }, 'softmax'],
   ['Softmax', { axis: 2 }, 'softmax'],
 ])('layer %s %j is %j', (className, config, expected) => {
-  expect(layer(className, config, 3)).toEqual(expected);
+  expect(layer(className, config, 3)).toEqual([expected]);
+});
+
+test('a ReLU with a slope and an upper bound is two functions', () => {
+  const found = layer('ReLU', { max_value: 2, negative_slope: 0.1, threshold: 1 }, 3);
+  expect(found).toEqual([
+    { name: 'leaky_relu', alpha: 0.1, beta: 1 },
+    { name: 'clip', beta: 2 },
+  ]);
 });
 
 test.each([
-  ['ReLU', { max_value: 6 }],
-  ['ReLU', { threshold: 1, negative_slope: 0.1 }],
-  ['ReLU', { threshold: -1 }],
   ['Softmax', { axis: 1 }],
   ['ELU', { beta: 1 }],
 ])('layer %s %j is refused by name', (className, config) => {
   expect(() => layer(className, config, 3)).toThrow(expect.objectContaining({ code: 'unsupported' }));
 });
+
+test.each([{ threshold: -1 }, { max_value: -1 }, { negative_slope: -1 }])(
+  'ReLU %j is refused, as Keras does',
+  (config) => {
+    expect(() => layer('ReLU', config, 3)).toThrow(expect.objectContaining({ code: 'invalid_file' }));
+  },
+);
 
 test.each([
   ['2.15.0', 'and'],

@@ -12,6 +12,7 @@ import {
   type CellType,
   convRun,
   crossAttentionRun,
+  elementwiseRun,
   graphRun,
   layerRun,
   normRun,
@@ -36,6 +37,7 @@ describe('the same bits', () => {
     ['convolutions', 200, convRun],
     ['attention', 120, attentionRun],
     ['attention to another axis', 120, crossAttentionRun],
+    ['elementwise layers', 100, elementwiseRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
     const runs: Run[] = [];

@@ -1,6 +1,7 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
+import { MERGES } from '../../ts/layers/merge.ts';
 import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
@@ -292,6 +293,59 @@ export function graphRun(random: Choices, types = CELLS): Run {
   const ids = Int32Array.from({ length: rows }, () => (own.chance(0.3) ? 0 : own.int(0, 6)));
   const hidden = graph.states.map(({ size }) => random.floats(lengths.length * size));
   return { graph, lengths, timeMajor, inputs: [ids], hidden };
+}
+
+/**
+ * Merges of a sequence, a vector, rows of one number and constants in every way, reductions, functions of rows, and ids that are computed and
+ * read again.
+ */
+export function elementwiseRun(random: Choices): Run {
+  const size = random.int(1, 11);
+  const operand = (from: string) => {
+    const constantSize = random.pick([undefined, 1, size]);
+    const constant = constantSize !== undefined && floats(random, constantSize, 2, true);
+    const others = random.pick([['vector'], ['one'], ['x', 'vector'], ['mean', 'one', 'x'], []]);
+    return {
+      inputs: random.chance(0.5) ? [from, ...others] : [...others, from],
+      ...(constant ? { constantSize, constantFirst: random.chance(0.5), weights: { constant } } : {}),
+      // One value alone is no merge.
+      ...(!constant && others.length === 0 ? { inputs: [from, from] } : {}),
+    };
+  };
+  const layers: LayerSpec[] = [
+    { type: 'reduceFeatures', name: 'mean', inputs: ['x'], reduce: 'mean' },
+    ...MERGES.flatMap((merge): LayerSpec[] => [
+      { type: 'merge', name: merge, merge, ...operand('x') },
+      { type: 'merge', name: `${merge} of vectors`, merge, ...operand('vector'), inputs: ['vector', 'one', 'vector'] },
+    ]),
+    ...(['sum', 'prod', 'max', 'min', 'l2'] as const).map((reduce): LayerSpec => ({
+      type: 'reduceFeatures',
+      name: `${reduce} of row`,
+      inputs: [random.pick(['x', 'vector'])],
+      reduce,
+    })),
+    { type: 'activation', name: 'rows', inputs: ['pow'], activation: random.pick(['softmax', 'log_softmax'] as const) },
+    { type: 'argmax', name: 'first', inputs: ['x'] },
+    { type: 'argmax', name: 'last', inputs: ['vector'], last: true },
+    { type: 'oneHot', name: 'one of x', inputs: ['first'], size },
+    { type: 'oneHot', name: 'one of more', inputs: ['last'], size: size + 3 },
+  ];
+  const graph = resolveGraph({
+    inputs: [
+      { name: 'x', dtype: 'float32', size },
+      { name: 'vector', dtype: 'float32', size, kind: 'vector' },
+      { name: 'one', dtype: 'float32', size: 1, kind: 'vector' },
+    ],
+    layers,
+    outputs: layers.map(({ name }) => name),
+  });
+  const { lengths, timeMajor } = lengthsOf(random);
+  const rows = lengths.reduce((sum, length) => sum + length, 0);
+  const extreme = random.chance(0.5);
+  const inputs = [rows * size, lengths.length * size, lengths.length].map((length) =>
+    floats(random, length, 2, extreme),
+  );
+  return { graph, lengths, timeMajor, inputs, hidden: [] };
 }
 
 /** An attention layer with random options. */

@@ -16,7 +16,9 @@ export function runOn(backend: Backend, run: Run): RunResult {
     });
     state.run();
     return [
-      ...graph.outputs.map((_, i) => state.output(i).slice()),
+      ...graph.outputs.map(({ dtype }, i) =>
+        dtype === 'int32' ? new Float32Array(state.outputIds(i).slice().buffer) : state.output(i).slice(),
+      ),
       ...hidden.map((data, i) => {
         const out = new Float32Array(data.length);
         state.readHidden(i, out);

@@ -27,7 +27,7 @@ import type { StepInput } from '../stream/step.ts';
 import { GruStream, type StreamOptions, type StreamState } from '../stream/stream.ts';
 import { GruStreams } from '../stream/streams.ts';
 import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from '../base/tensor.ts';
-import { sizeOf } from '../base/typed-array.ts';
+import { sizeOf, type Values } from '../base/typed-array.ts';
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
@@ -59,7 +59,7 @@ export interface RunOptions {
    * What an earlier run returned, for a run of the same shapes: its arrays are filled and it is returned, so that nothing large is
    * allocated. `out.states` may be the `initialStates` too, and its outputs the input; arrays that overlap each other are refused.
    */
-  out?: RunResult<Record<string, LayerState>> | undefined;
+  out?: RunResult<Record<string, LayerState>, Values> | undefined;
 }
 
 /** Options of {@link GruModel.save}. */
@@ -141,10 +141,10 @@ export class GruModel implements ModelInfo {
    * let result;
    * for (const x of batches) use((result = model.run(x, { out: result })));              // new arrays for the first only
    */
-  run<States extends Record<string, LayerState> = Record<string, Tensor>>(
+  run<States extends Record<string, LayerState> = Record<string, Tensor>, Data extends Values = Float32Array>(
     input: ModelInput | Record<string, ModelInput>,
     options: RunOptions = {},
-  ): RunResult<States> {
+  ): RunResult<States, Data> {
     const graph = this.alive();
     checkKnown('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
     const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
@@ -157,7 +157,7 @@ export class GruModel implements ModelInfo {
     const target = out === undefined ? newTarget(graph, this.groups, run) : readOut(out, graph, this.groups, run);
     // What ran of the caller's code meanwhile may have run the model, which is fine, or disposed it. From here on none runs.
     this.alive();
-    if (run.batch === 0) return target.result as RunResult<never>;
+    if (run.batch === 0) return target.result as RunResult<never, never>;
     try {
       const state = this.resources.stateFor(run);
       state.reset();
@@ -172,7 +172,7 @@ export class GruModel implements ModelInfo {
         run.copy(i, dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i));
       });
       state.run();
-      return this.collect(graph, run, state, target) as RunResult<never>;
+      return this.collect(graph, run, state, target) as RunResult<never, never>;
     } catch (error) {
       this.resources.dropRunState();
       throw error;
@@ -268,13 +268,14 @@ export class GruModel implements ModelInfo {
   private collect(graph: Graph, run: RunInputs, state: BackendState, target: Target): Target['result'] {
     graph.outputs.forEach((output, i) => {
       const data = target.outputs[i]!;
+      const rows = output.dtype === 'int32' ? state.outputIds(i) : state.output(i);
       const ragged = paddedBy(output, run);
       if (!ragged) {
-        fill(data, state.output(i));
+        fill(data, rows);
         return;
       }
       const own = target.reused ? partOf(data, 0, sizeOf(data)).fill(0) : data;
-      padRows(ragged, state.output(i), output.size, run.axes[output.axis]!.steps, run.timeMajor, own);
+      padRows(ragged, rows, output.size, run.axes[output.axis]!.steps, run.timeMajor, own);
     });
     fillStates(this.groups, target.states, (index, out) => {
       state.readHidden(index, out);

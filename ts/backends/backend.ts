@@ -58,6 +58,8 @@ export interface BackendState {
   inputIds(index: number): Int32Array;
   /** View of a graph output: (rows, size) floats. Valid until the next call. */
   output(index: number): Float32Array;
+  /** View of a graph output of ids: (rows) int32. Valid until the next call. */
+  outputIds(index: number): Int32Array;
   /** Copies the hidden state `index` (see {@link Graph.states}) out: (batch, hiddenSize) floats, or those of one sequence. */
   readHidden(index: number, out: Float32Array, sequence?: number): void;
   /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero, but for a `past`. */

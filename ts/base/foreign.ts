@@ -6,11 +6,12 @@
 import { GruError } from './errors.ts';
 import { checkBatch } from './limits.ts';
 import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
-import { bufferOf, isGone, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
+import { bufferOf, isFloats, isGone, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
 
 /** A view of some of an array's values that has nothing of the caller's but the memory. @throws RangeError where it is gone. */
-export function partOf(array: Float32Array, from: number, to: number): Float32Array {
-  return new Float32Array(bufferOf(array), offsetOf(array) + 4 * from, to - from);
+export function partOf<T extends Values>(array: T, from: number, to: number): T {
+  const type = isFloats(array) ? Float32Array : Int32Array;
+  return new type(bufferOf(array) as ArrayBuffer, offsetOf(array) + 4 * from, to - from) as T;
 }
 
 /** A view of all of them. @throws RangeError where it is gone. */
@@ -29,12 +30,12 @@ export function moved(what: string): GruError {
 }
 
 /** Fills an array. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
-export function fill(target: Float32Array, source: Float32Array): void {
+export function fill(target: Values, source: Values): void {
   if (sizeOf(source) > 0) setFrom(target, source);
 }
 
 /** Whether two arrays have memory in common. (`Math.max` of two starts, `Math.min` of two ends.) */
-export function overlap(a: Float32Array, b: Float32Array): boolean {
+export function overlap(a: Values, b: Values): boolean {
   if (bufferOf(a) !== bufferOf(b)) return false;
   const [first, second] = [offsetOf(a), offsetOf(b)];
   return Math.max(first, second) < Math.min(first + 4 * sizeOf(a), second + 4 * sizeOf(b));

@@ -1,10 +1,10 @@
 import { GruError } from './errors.ts';
 import { allocate } from './limits.ts';
-import { kindOf } from './typed-array.ts';
+import { kindOf, type Values } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
-export interface Tensor {
-  data: Float32Array;
+export interface Tensor<Data extends Values = Float32Array> {
+  data: Data;
   shape: number[];
 }
 
@@ -77,10 +77,13 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** A new tensor. @throws GruError `out_of_memory`. */
-export function zeros(shape: number[]): Tensor {
+export function zeros(shape: number[]): Tensor;
+export function zeros(shape: number[], dtype: 'float32' | 'int32'): Tensor<Values>;
+export function zeros(shape: number[], dtype?: 'float32' | 'int32'): Tensor<Values> {
   const length = product(shape);
   const what = () => `a result of shape ${shapeText(shape)}`;
-  return { data: allocate(length, what, () => new Float32Array(length)), shape };
+  const type = dtype === 'int32' ? Int32Array : Float32Array;
+  return { data: allocate(length, what, () => new type(length)), shape };
 }
 
 /**

@@ -26,6 +26,14 @@ export function isFloats(value: unknown): value is Float32Array {
   return tag.call(value) === 'Float32Array';
 }
 
+/** The typed array that holds values of a dtype. */
+export const ARRAYS = { float32: 'Float32Array', int32: 'Int32Array' } as const;
+
+/** Whether a value is the typed array of a dtype. */
+export function holds(value: unknown, dtype: keyof typeof ARRAYS): value is Values {
+  return tag.call(value) === ARRAYS[dtype];
+}
+
 /** Whether an array's buffer has been transferred, or has shrunk to less than the array. Both give a length of 0. */
 export function isGone(array: ArrayBufferView): boolean {
   if (sizeOf(array) > 0) return false;

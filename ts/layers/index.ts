@@ -1,6 +1,7 @@
 import { activation, type ActivationSpec } from './activation.ts';
 import { conv1d, type Conv1dSpec } from './conv1d.ts';
 import { attention, type AttentionSpec } from './attention.ts';
+import { argmax, type ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import { flatten, type FlattenSpec } from './flatten.ts';
@@ -14,6 +15,8 @@ import { pad, type PadSpec } from './pad.ts';
 import { pool, type PoolSpec } from './pool.ts';
 import { reduce, type ReduceSpec } from './reduce.ts';
 import { repeat, type RepeatSpec } from './repeat.ts';
+import { oneHot, type OneHotSpec } from './one-hot.ts';
+import { reduceFeatures, type ReduceFeaturesSpec } from './reduce-features.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
@@ -47,7 +50,10 @@ export type LayerSpec =
   | RepeatSpec
   | PoolSpec
   | UpsampleSpec
-  | PadSpec;
+  | PadSpec
+  | ReduceFeaturesSpec
+  | OneHotSpec
+  | ArgmaxSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -74,6 +80,9 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   pool,
   upsample,
   pad,
+  reduceFeatures,
+  oneHot,
+  argmax,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

@@ -7,6 +7,8 @@ export interface ValueShape {
   dtype: 'float32' | 'int32';
   /** Numbers a row. */
   size: number;
+  /** Of ids that a layer computes: they are below this. */
+  vocabularySize?: number;
 }
 
 /** A value that a layer gives, under the name that follows the colon in a reference. */

@@ -4,7 +4,7 @@ import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } fr
 import { foldBefore } from './fold.ts';
 import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
 import { checkMask } from './mask.ts';
-import { MERGES } from './merge.ts';
+import { DIRECTION_MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
 /** What all recurrent layers have: directions over one sequence value, and a state from step to step. */
@@ -119,7 +119,7 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
       hiddenSize: spec.hiddenSize,
       ...cell.form?.(spec),
       direction: DIRECTIONS.indexOf(spec.direction ?? 'forward'),
-      merge: MERGES.indexOf(spec.merge ?? 'concat'),
+      merge: DIRECTION_MERGES.indexOf(spec.merge ?? 'concat'),
       reversedOutput: Number(spec.reversedOutput ?? false),
       zeroMasked: Number(spec.paddedOutput === 'zero'),
       clip: floatBits(spec.clip ?? Infinity),
@@ -164,7 +164,7 @@ function checkShared(spec: RecurrentSpec, states: number): void {
   checkSize(spec, 'hiddenSize', spec.hiddenSize);
   checkFlag(spec, 'reversedOutput', spec.reversedOutput);
   checkChoice(spec, 'direction', spec.direction, DIRECTIONS);
-  checkChoice(spec, 'merge', spec.merge, MERGES);
+  checkChoice(spec, 'merge', spec.merge, DIRECTION_MERGES);
   checkChoice(spec, 'returns', spec.returns, ['sequence', 'last']);
   checkChoice(spec, 'paddedOutput', spec.paddedOutput, ['zero', 'hold']);
   checkActivation(spec, 'activation', spec.activation);

@@ -188,15 +188,16 @@ export class Assembly {
   /** All parts are in, the last one in this very turn. */
   result(groups: StateGroup[]): RunResult {
     const { run } = this.batch;
-    const tensors = this.graph.outputs.map((output, i): [string, Tensor] => {
+    const tensors = this.graph.outputs.map((output, i): [string, Tensor<Values>] => {
       const values = this.results[i]!;
       const shape = outputShape(output, run);
       const ragged = paddedBy(output, run);
       if (ragged) {
-        const padded = zeros(shape);
+        const padded = zeros(shape, output.dtype);
         padRows(ragged, values, output.size, run.axes[output.axis]!.steps, run.timeMajor, padded.data);
         return [output.name, padded];
       }
+      if (output.dtype === 'int32') return [output.name, { data: Int32Array.from(values), shape }];
       return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
     const { states, arrays } = newStates(groups, run);
@@ -204,6 +205,6 @@ export class Assembly {
     fillStates(groups, arrays, (index, out) => {
       out.set(this.results[this.graph.outputs.length + slots.indexOf(index)]!);
     });
-    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states: states as Record<string, Tensor> };
+    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states } as RunResult;
   }
 }

@@ -44,8 +44,9 @@ export class Runner {
       state.run();
       const { outputs } = this.graph;
       const into = results ?? sizes.map((size) => new Float32Array(size));
-      outputs.forEach((_, i) => {
-        into[i]!.set(state.output(i));
+      // Ids as numbers: below 2^24 they are exact.
+      outputs.forEach(({ dtype }, i) => {
+        into[i]!.set(dtype === 'int32' ? state.outputIds(i) : state.output(i));
       });
       slots.forEach((index, i) => {
         state.readHidden(index, into[outputs.length + i]!);

@@ -1,3 +1,4 @@
+import type { Values } from '../base/typed-array.ts';
 import { GruError } from '../base/errors.ts';
 import { lengthOf, readTensor } from '../base/foreign.ts';
 import { ints, MAX_VALUES } from '../base/limits.ts';
@@ -156,11 +157,11 @@ export function packRows(
 /** Copies the backend's rows to their places in a padded array of zeros. */
 export function padRows(
   ragged: Ragged,
-  rows: Float32Array,
+  rows: Values,
   size: number,
   steps: number,
   timeMajor: boolean,
-  into: Float32Array,
+  into: Values,
 ): void {
   eachRun(ragged, steps, timeMajor, (row, packed, count) => {
     into.set(rows.subarray(packed * size, (packed + count) * size), row * size);
@@ -168,7 +169,7 @@ export function padRows(
   if (ragged.padding === 'hold') hold(ragged, into, size, steps, timeMajor);
 }
 
-function hold(ragged: Ragged, padded: Float32Array, size: number, steps: number, timeMajor: boolean): void {
+function hold(ragged: Ragged, padded: Values, size: number, steps: number, timeMajor: boolean): void {
   const batch = ragged.lengths.length;
   let packed = 0;
   for (let b = 0; b < batch; b++) {

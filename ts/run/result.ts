@@ -6,25 +6,32 @@ import type { RunInputs } from './inputs.ts';
 import { type LayerState, newStates, own, pickStates, stateName, stateShape } from './states.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
 import { describe, isRecord, sameShape, shapeText, type Tensor, zeros } from '../base/tensor.ts';
-import { isFloats } from '../base/typed-array.ts';
+import { ARRAYS, holds, type Values } from '../base/typed-array.ts';
 
-/** What `model.run` returns. All of it belongs to the caller. `States`: what is known of the layers' states by name. */
-export interface RunResult<States extends Record<string, LayerState> = Record<string, Tensor>> {
+/**
+ * What `model.run` returns. All of it belongs to the caller. `States`: what is known of the layers' states by name. `Data`: of outputs; those of
+ * ids are Int32Arrays.
+ */
+export interface RunResult<
+  States extends Record<string, LayerState> = Record<string, Tensor>,
+  Data extends Values = Float32Array,
+> {
   /** The model's first output. A sequence is (batch, steps, size), a vector (batch, size). */
-  output: Tensor;
+  output: Tensor<Data>;
   /** All outputs by name. */
-  outputs: Record<string, Tensor>;
+  outputs: Record<string, Tensor<Data>>;
   /** Final states by recurrent layer: (directions, batch, hiddenSize), forward first; of an lstm `{ hidden, cell }`. */
   states: States;
 }
 
 /** The shape of an output in a run. */
-export function outputShape({ kind, size, axis }: GraphOutput, run: RunInputs): number[] {
+export function outputShape({ kind, size, axis, dtype }: GraphOutput, run: RunInputs): number[] {
   const batch = run.batched ? [run.batch] : [];
-  if (kind === 'vector') return [...batch, size];
+  const row = dtype === 'int32' ? [] : [size];
+  if (kind === 'vector') return [...batch, ...row];
   const { steps, ragged } = run.axes[axis]!;
-  if (ragged?.padding === 'none') return [ragged.steps.length, size];
-  return run.timeMajor ? [steps, ...batch, size] : [...batch, steps, size];
+  if (ragged?.padding === 'none') return [ragged.steps.length, ...row];
+  return run.timeMajor ? [steps, ...batch, ...row] : [...batch, steps, ...row];
 }
 
 /** How an output's rows spread over a padded array; undefined where the backend's rows are the output. */
@@ -35,8 +42,8 @@ export function paddedBy({ kind, axis }: GraphOutput, { axes }: RunInputs): Ragg
 
 /** What a run fills: a result, and its arrays. */
 export interface Target {
-  result: RunResult<Record<string, LayerState>>;
-  outputs: Float32Array[];
+  result: RunResult<Record<string, LayerState>, Values>;
+  outputs: Values[];
   /** By group of states. */
   states: Float32Array[];
   /** The arrays are an earlier result's, and so the caller's: filled by intrinsics alone. */
@@ -45,9 +52,9 @@ export interface Target {
 
 /** A new result. @throws GruError `out_of_memory`. */
 export function newTarget(graph: Graph, groups: readonly StateGroup[], run: RunInputs): Target {
-  const outputs: Record<string, Tensor> = {};
+  const outputs: Record<string, Tensor<Values>> = {};
   const arrays = graph.outputs.map((port) => {
-    const tensor = zeros(outputShape(port, run));
+    const tensor = zeros(outputShape(port, run), port.dtype);
     own(outputs, port.name, tensor);
     return tensor.data;
   });
@@ -67,7 +74,7 @@ export function newTarget(graph: Graph, groups: readonly StateGroup[], run: RunI
  * @throws GruError `invalid_argument`, `dtype_mismatch`, `shape_mismatch`, naming the tensor.
  */
 export function readOut(
-  out: RunResult<Record<string, LayerState>>,
+  out: RunResult<Record<string, LayerState>, Values>,
   graph: Graph,
   groups: readonly StateGroup[],
   run: RunInputs,
@@ -87,7 +94,7 @@ export function readOut(
   // All is read before the first array is checked: what is read may be a getter that shrinks another.
   const all = [
     ...graph.outputs.map((port, i) => ({
-      ...readArray(`out.outputs['${port.name}']`, tensors[i]),
+      ...readArray(`out.outputs['${port.name}']`, tensors[i], port.dtype),
       expected: outputShape(port, run),
     })),
     ...pickStates(groups, states, 'out.states').map((given, g) => ({
@@ -98,21 +105,21 @@ export function readOut(
   all.forEach(checkArray);
   checkApart(all);
   const arrays = all.map(({ data }) => data);
-  const hidden = arrays.splice(graph.outputs.length);
+  const hidden = arrays.splice(graph.outputs.length) as Float32Array[];
   return { result: out, outputs: arrays, states: hidden, reused: true };
 }
 
 interface GivenArray {
   what: string;
-  data: Float32Array;
+  data: Values;
   shape: number[];
 }
 
-function readArray(what: string, given: unknown): GivenArray {
+function readArray(what: string, given: unknown, dtype: 'float32' | 'int32' = 'float32'): GivenArray {
   const { data, shape } = readTensor(what, given);
-  if (isFloats(data) && shape) return { what, data, shape };
+  if (holds(data, dtype) && shape) return { what, data, shape };
   const got = describe(shape ? data : given);
-  throw new GruError('dtype_mismatch', `${what}: expected a tensor of a Float32Array, got ${got}`);
+  throw new GruError('dtype_mismatch', `${what}: expected a tensor of a ${ARRAYS[dtype]}, got ${got}`);
 }
 
 function checkArray({ what, data, shape, expected }: GivenArray & { expected: number[] }): void {

@@ -48,6 +48,7 @@ export interface GraphInput extends ValueShape {
 export interface GraphOutput {
   name: string;
   value: number;
+  dtype: 'float32' | 'int32';
   size: number;
   kind: ValueKind;
   /** Number of its axis; 0 for a vector. */
@@ -173,7 +174,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer);
     const named = { main: firstOutput, first: firstOutput, count: ports.length };
-    for (const { port, size, dtype, kind: valueKind } of ports) {
+    for (const { port, kind: valueKind, ...rest } of ports) {
+      const { size } = rest;
       if (port === mainPort) named.main = values.length;
       if (!(size <= MAX_SIZE)) {
         throw specError(layer, `gives rows of ${size} values; at most ${MAX_SIZE} are possible`);
@@ -181,12 +183,17 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       width += size;
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
       const onAxis = valueKind === 'sequence' ? outputAxis : 0;
-      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, dtype, size, axis: onAxis, used: false });
+      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, ...rest, axis: onAxis, used: false });
     }
     byName.set(layer.name, named);
     for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
-    if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
+    if (kind.vocabularySize) {
+      const known = kind.vocabularySize(layer);
+      const computed = values[main[0]!]!.vocabularySize ?? 0;
+      if (ids) ids.vocabularySize = Math.min(ids.vocabularySize, known);
+      else if (computed > known) throw specError(layer, `knows ${known} ids, but reads ids up to ${computed - 1}`);
+    }
     const steps = kind.steps?.(layer);
     if (steps !== undefined) {
       const other = (fixedSteps[axis] ??= { steps, reader: reader() });
@@ -211,8 +218,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     outputNames.add(name);
     const value = lookUp(from, () => `output '${name}'`);
     const { size, kind, dtype, axis } = values[value]!;
-    if (dtype !== 'float32') throw invalid(`output '${name}' is an input of ids`);
-    return { name, value, size, kind, axis };
+    if (dtype === 'int32' && value < inputs.length) throw invalid(`output '${name}' is an input of ids`);
+    return { name, value, dtype, size, kind, axis };
   });
   for (const [i, { name }] of inputs.entries()) {
     if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);

@@ -29,7 +29,8 @@ export interface InputInfo {
 
 export interface OutputInfo {
   readonly name: string;
-  readonly dtype: 'float32';
+  /** `int32` where a layer gives ids: its results are Int32Arrays. */
+  readonly dtype: 'float32' | 'int32';
   readonly shape: readonly Dimension[];
   /** The time axis of its steps, where the model has several. */
   readonly axis?: string;
@@ -69,10 +70,10 @@ export function describeModel(graph: Graph): ModelInfo {
       ...axisOf(kind, axis),
       ...(dtype === 'int32' ? { vocabularySize } : {}),
     })),
-    outputs: graph.outputs.map(({ name, kind, size, axis }) => ({
+    outputs: graph.outputs.map(({ name, dtype, kind, size, axis }) => ({
       name,
-      dtype: 'float32',
-      shape: shapeOf(kind, size),
+      dtype,
+      shape: shapeOf(kind, size, dtype),
       ...axisOf(kind, axis),
     })),
     layers: graph.nodes.map(({ layer, kind, firstOutput, outputCount }) => {
@@ -84,7 +85,7 @@ export function describeModel(graph: Graph): ModelInfo {
       return {
         name: layer.name,
         type: layer.type,
-        shape: value ? shapeOf(value.kind, value.size) : [],
+        shape: value ? shapeOf(value.kind, value.size, value.dtype) : [],
         parameters: present.reduce((sum, { shape }) => sum + product(shape), 0),
       };
     }),

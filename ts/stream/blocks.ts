@@ -3,7 +3,7 @@ import { GruError } from '../base/errors.ts';
 import { copyInto, fill, lengthOf, overlap, partOf } from '../base/foreign.ts';
 import { allocate, ints } from '../base/limits.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
-import { bufferOf, isFloats, offsetOf, sizeOf, type Values } from '../base/typed-array.ts';
+import { ARRAYS, bufferOf, holds, offsetOf, sizeOf, type Values } from '../base/typed-array.ts';
 import { readIds } from '../run/ids.ts';
 import { checkFeatures } from '../run/inputs.ts';
 import type { Graph, GraphInput } from '../spec/graph.ts';
@@ -106,17 +106,18 @@ export function outputSizes({ outputs: [port] }: Graph, { steps }: ReadBlocks): 
 }
 
 /** The arrays that are to be filled, each read once and checked; new ones where none are given. */
-export function readTargets(given: unknown, sizes: readonly number[]): Float32Array[] {
-  if (given === undefined) return sizes.map((size) => allocate(size, 'runMany', () => new Float32Array(size)));
+export function readTargets(given: unknown, sizes: readonly number[], dtype: keyof typeof ARRAYS): Values[] {
+  const type = dtype === 'int32' ? Int32Array : Float32Array;
+  if (given === undefined) return sizes.map((size) => allocate(size, 'runMany', () => new type(size)));
   if (!isArrayLike(given) || lengthOf(given, 'out') !== sizes.length) {
-    const text = `out: expected an array of ${sizes.length} Float32Arrays, one a stream, got ${describe(given)}`;
+    const text = `out: expected an array of ${sizes.length} ${ARRAYS[dtype]}s, one a stream, got ${describe(given)}`;
     throw new GruError('dtype_mismatch', text);
   }
   const arrays = sizes
     .map((_, i) => given[i] as unknown)
     .map((array, i) => {
-      if (isFloats(array)) return array;
-      throw new GruError('dtype_mismatch', `out[${i}]: expected a Float32Array, got ${describe(array)}`);
+      if (holds(array, dtype)) return array;
+      throw new GruError('dtype_mismatch', `out[${i}]: expected a ${ARRAYS[dtype]}, got ${describe(array)}`);
     });
   arrays.forEach((array, i) => {
     if (sizeOf(array) === sizes[i]) return;
@@ -127,7 +128,7 @@ export function readTargets(given: unknown, sizes: readonly number[]): Float32Ar
 }
 
 /** Neighbours in each buffer: thousands of arrays are not compared with each other. */
-function checkApart(arrays: readonly Float32Array[]): void {
+function checkApart(arrays: readonly Values[]): void {
   const byBuffer = new Map<ArrayBufferLike, number[]>();
   arrays.forEach((array, i) => {
     const among = byBuffer.get(bufferOf(array));
@@ -145,8 +146,7 @@ function checkApart(arrays: readonly Float32Array[]): void {
 }
 
 /** Copies the model's first output out, stream after stream. */
-export function takeBlocks(state: BackendState, targets: readonly Float32Array[], sizes: readonly number[]): void {
-  const rows = state.output(0);
+export function takeBlocks(rows: Values, targets: readonly Values[], sizes: readonly number[]): void {
   let at = 0;
   targets.forEach((target, i) => {
     fill(target, partOf(rows, at, (at += sizes[i]!)));

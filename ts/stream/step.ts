@@ -7,7 +7,7 @@ import { readIds } from '../run/ids.ts';
 import { checkFeatures } from '../run/inputs.ts';
 import { ints } from '../base/limits.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
-import { isFloats, setFrom, sizeOf, type Values } from '../base/typed-array.ts';
+import { type ARRAYS, holds, isFloats, setFrom, sizeOf, type Values } from '../base/typed-array.ts';
 
 /** What one step takes for one input: (batch, size) features, or (batch) ids, or an id where batch is 1. */
 export type StepValue = Float32Array | ArrayLike<number> | number;
@@ -15,8 +15,8 @@ export type StepValue = Float32Array | ArrayLike<number> | number;
 /** What one step takes: a value, or one for each input by name. */
 export type StepInput = StepValue | Record<string, StepValue>;
 
-/** What one step fills: the first output, or some outputs by name. */
-export type StepOutput = Float32Array | Record<string, Float32Array>;
+/** What one step fills: the first output, or some outputs by name; of ids Int32Arrays. */
+export type StepOutput = Values | Record<string, Values>;
 
 const NO_IDS: readonly number[] = [];
 
@@ -25,7 +25,7 @@ export interface StepFrame {
   /** Steps by axis, those that layers make included; -1 for those that no input has told yet. */
   steps: Int32Array;
   inputs: (Values | undefined)[];
-  outputs: (Float32Array | undefined)[];
+  outputs: (Values | undefined)[];
   /** Ids that came as no Int32Array, by input. */
   ids: (Int32Array | undefined)[];
 }
@@ -61,7 +61,7 @@ export class StepIo {
     if (!isFloats(x) || !isFloats(out)) return false;
     const { inputs, outputs } = this.graph;
     const { dtype, size } = inputs[0]!;
-    if (inputs.length > 1 || dtype !== 'float32') return false;
+    if (inputs.length > 1 || dtype !== 'float32' || outputs[0]!.dtype !== 'float32') return false;
     if (sizeOf(x) !== batch * size || sizeOf(out) !== batch * outputs[0]!.size) return false;
     setFrom(state.inputFloats(0), x);
     state.run();
@@ -119,10 +119,10 @@ export class StepIo {
   /** Copies the outputs out; without `out` into a new array. The frame is free then. */
   take(state: BackendState, frame: StepFrame, out: StepOutput | undefined): StepOutput {
     const { outputs } = frame;
-    const result = out ?? copyOf(state.output(0));
+    const result = out ?? copyOf(outputOf(state, this.graph, 0));
     for (let i = 0; i < outputs.length; i++) {
       const target = outputs[i];
-      if (target) fill(target, state.output(i));
+      if (target) fill(target, outputOf(state, this.graph, i));
       outputs[i] = undefined;
     }
     for (let i = 0; i < frame.inputs.length; i++) frame.inputs[i] = undefined;
@@ -131,19 +131,28 @@ export class StepIo {
   }
 
   private readOut({ outputs }: StepFrame, out: StepOutput): void {
-    if (isFloats(out)) {
+    const ports = this.graph.outputs;
+    const { dtype } = ports[0]!;
+    if (holds(out, dtype)) {
       outputs[0] = out;
       return;
     }
     if (!isRecord(out)) {
-      throw new GruError('dtype_mismatch', `out: expected a Float32Array or a record of them, got ${describe(out)}`);
+      throw new GruError(
+        'dtype_mismatch',
+        `out: expected ${withArticle(dtype)} or a record of outputs, got ${describe(out)}`,
+      );
     }
     for (const name in out) {
       const index = this.outputIndex.get(name);
       if (index === undefined) throw new GruError('invalid_argument', `out: the model has no output '${name}'`);
       const array: unknown = out[name];
-      if (!isFloats(array)) {
-        throw new GruError('dtype_mismatch', `out for '${name}': expected a Float32Array, got ${describe(array)}`);
+      const { dtype } = ports[index]!;
+      if (!holds(array, dtype)) {
+        throw new GruError(
+          'dtype_mismatch',
+          `out for '${name}': expected ${withArticle(dtype)}, got ${describe(array)}`,
+        );
       }
       outputs[index] = array;
     }
@@ -201,8 +210,17 @@ export class StepIo {
   }
 }
 
-function copyOf(values: Float32Array): Float32Array {
-  const copy = new Float32Array(values.length);
+/** The rows of an output, as its dtype has them. */
+export function outputOf(state: BackendState, { outputs }: Graph, index: number): Values {
+  return outputs[index]!.dtype === 'int32' ? state.outputIds(index) : state.output(index);
+}
+
+function withArticle(dtype: keyof typeof ARRAYS): string {
+  return dtype === 'int32' ? 'an Int32Array' : 'a Float32Array';
+}
+
+function copyOf(values: Values): Values {
+  const copy = new (values instanceof Int32Array ? Int32Array : Float32Array)(values.length);
   fill(copy, values);
   return copy;
 }

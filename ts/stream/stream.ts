@@ -8,7 +8,7 @@ import { eachSlot, slotNames, slotsLength } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
 import { describe } from '../base/tensor.ts';
-import { isFloats } from '../base/typed-array.ts';
+import { isFloats, type Values } from '../base/typed-array.ts';
 
 /** Options of `GruModel.createStream`. */
 export interface StreamOptions {
@@ -92,14 +92,14 @@ export class GruStream {
    *   milliseconds of a program that lets no timer fire, a step may also time kernels, for up to 0.5 ms.)
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the states stay as they were), `disposed`.
    */
-  step(x: StepInput, out?: Float32Array): Float32Array;
+  step<Data extends Values = Float32Array>(x: StepInput, out?: Data): Data;
   /**
    * Runs one step and fills those of the model's outputs that `out` names.
    *
    * @param out By output name, (batch, size) each, apart from each other. Filled and returned; nothing is allocated.
    */
-  step<R extends Record<string, Float32Array>>(x: StepInput, out: R): R;
-  step(x: StepInput, out?: Float32Array | Record<string, Float32Array>): Float32Array | Record<string, Float32Array> {
+  step<R extends Record<string, Values>>(x: StepInput, out: R): R;
+  step(x: StepInput, out?: StepOutput): StepOutput {
     if (this.single && this.io.stepFloats(this.alive(), x, out, this.batch)) return out!;
     return this.advance(x, out, false);
   }
@@ -117,9 +117,9 @@ export class GruStream {
    * @example
    * const y = stream.run(samples);          // 128 samples, one value each: 128 steps
    */
-  run(block: StepInput, out?: Float32Array): Float32Array;
+  run<Data extends Values = Float32Array>(block: StepInput, out?: Data): Data;
   /** Runs a block and fills those of the model's outputs that `out` names, (batch, steps, size) each, apart from each other. */
-  run<R extends Record<string, Float32Array>>(block: StepInput, out: R): R;
+  run<R extends Record<string, Values>>(block: StepInput, out: R): R;
   run(block: StepInput, out?: StepOutput): StepOutput {
     return this.advance(block, out, true);
   }

@@ -7,10 +7,10 @@ import { Clock } from './clock.ts';
 import { eachSlot, slotNames, slotsLength } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
-import { StepIo, type StepInput } from './step.ts';
+import { outputOf, StepIo, type StepInput, type StepOutput } from './step.ts';
 import { StreamState } from './stream.ts';
 import { describe, isArrayLike } from '../base/tensor.ts';
-import { isFloats } from '../base/typed-array.ts';
+import { isFloats, type Values } from '../base/typed-array.ts';
 
 /**
  * Many live sequences on one model, each fed when its data comes. A sequence costs the memory of its states; whichever
@@ -62,14 +62,10 @@ export class GruStreams {
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (all states stay as they
    *   were), `out_of_memory`, `disposed`.
    */
-  stepMany(which: ArrayLike<number>, x: StepInput, out?: Float32Array): Float32Array;
+  stepMany<Data extends Values = Float32Array>(which: ArrayLike<number>, x: StepInput, out?: Data): Data;
   /** The same, filling those of the model's outputs that `out` names. */
-  stepMany<R extends Record<string, Float32Array>>(which: ArrayLike<number>, x: StepInput, out: R): R;
-  stepMany(
-    which: ArrayLike<number>,
-    x: StepInput,
-    out?: Float32Array | Record<string, Float32Array>,
-  ): Float32Array | Record<string, Float32Array> {
+  stepMany<R extends Record<string, Values>>(which: ArrayLike<number>, x: StepInput, out: R): R;
+  stepMany(which: ArrayLike<number>, x: StepInput, out?: StepOutput): StepOutput {
     this.alive();
     const chosen = this.readChoice(which);
     const frame = this.io.read(x, out, chosen.length);
@@ -94,13 +90,13 @@ export class GruStreams {
    * @example
    * const [a, b] = streams.runMany([3, 17], [samplesOf3, samplesOf17]);
    */
-  runMany(which: ArrayLike<number>, blocks: Blocks, out?: readonly Float32Array[]): Float32Array[] {
+  runMany<Data extends Values = Float32Array>(which: ArrayLike<number>, blocks: Blocks, out?: readonly Data[]): Data[] {
     this.alive();
     const chosen = this.readChoice(which, 'runMany');
     const read = readBlocks(this.graph, blocks, chosen.length);
     this.clock.deriveAll(read.steps, chosen);
     const sizes = outputSizes(this.graph, read);
-    const targets = readTargets(out, sizes);
+    const targets = readTargets(out, sizes, this.graph.outputs[0]!.dtype);
     // Again: the caller's code may have run.
     const state = this.alive();
     this.checkDoubles(chosen, 'runMany');
@@ -112,8 +108,8 @@ export class GruStreams {
     putBlocks(this.graph, state, read);
     state.run();
     this.clock.advanceAll(read.steps, chosen);
-    takeBlocks(state, targets, sizes);
-    return targets;
+    takeBlocks(outputOf(state, this.graph, 0), targets, sizes);
+    return targets as Data[];
   }
 
   /** A copy of one sequence's states in the order of `model.states`: an lstm layer's hidden state, then its cell state. @throws GruError. */

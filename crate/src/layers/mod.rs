@@ -1,6 +1,7 @@
 //! The kinds of layers. Each has its twin in ts/backends/js/layers/ (the same bits) and ts/layers/ (the spec).
 
 pub mod activation;
+pub mod argmax;
 pub mod attention;
 pub mod conv1d;
 pub mod dense;
@@ -9,11 +10,13 @@ pub mod flatten;
 pub mod masking;
 pub mod merge;
 pub mod norm;
+pub mod one_hot;
 pub mod pad;
 pub mod params;
 pub mod pool;
 pub mod recurrent;
 pub mod reduce;
+pub mod reduce_features;
 pub mod repeat;
 pub mod scale;
 pub mod slice;
@@ -57,7 +60,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 23] = [
+pub const LAYERS: [Kind; 26] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -81,6 +84,9 @@ pub const LAYERS: [Kind; 23] = [
     kind::<pool::PoolParams>("pool", pool::build),
     kind::<upsample::UpsampleParams>("upsample", upsample::build),
     kind::<pad::PadParams>("pad", pad::build),
+    kind::<reduce_features::ReduceFeaturesParams>("reduceFeatures", reduce_features::build),
+    kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
+    kind::<argmax::ArgmaxParams>("argmax", argmax::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).

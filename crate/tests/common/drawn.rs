@@ -1,13 +1,16 @@
 //! Layers of drawn numbers: of every kind, and mostly such as can be built. Read by tests/engine/ and by the fuzzer.
 
 use gru_wasm::kernels::activation::Activation;
+use gru_wasm::kernels::elementwise::OPERATIONS;
 use gru_wasm::layers::activation::ActivationParams;
+use gru_wasm::layers::argmax::ArgmaxParams;
 use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::embedding::EmbeddingParams;
 use gru_wasm::layers::flatten::FlattenParams;
 use gru_wasm::layers::masking::MaskingParams;
 use gru_wasm::layers::merge::MergeParams;
 use gru_wasm::layers::norm::NormParams;
+use gru_wasm::layers::one_hot::OneHotParams;
 use gru_wasm::layers::pad::{Outside, PadParams};
 use gru_wasm::layers::params::{Direction, Norm, words};
 use gru_wasm::layers::pool::{PoolParams, Sides};
@@ -16,6 +19,7 @@ use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
 use gru_wasm::layers::reduce::{ReduceParams, Reduction};
+use gru_wasm::layers::reduce_features::{ReduceFeaturesParams, Reduction as FeatureReduction};
 use gru_wasm::layers::repeat::RepeatParams;
 use gru_wasm::layers::scale::ScaleParams;
 use gru_wasm::layers::slice::SliceParams;
@@ -28,7 +32,7 @@ use gru_wasm::layers::{Combine, LAYERS};
 pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec<u32>) {
     let [direction, merge, flags, first, second, third, alpha, beta] = drawn;
     let flag = |bit: u32| flags >> bit & 1 == 1;
-    let activation = |word: u32| Activation::from_words([word % 13, alpha, beta]).expect("one of 13 functions");
+    let activation = |word: u32| Activation::from_words([word % 38, alpha, beta]).expect("one of 38 functions");
     let merge = [Combine::Concat, Combine::Sum, Combine::Mul, Combine::Ave][merge as usize % 4];
     let direction = [Direction::Forward, Direction::Reverse, Direction::Bidirectional][direction as usize % 3];
     let (reversed_output, zero_masked) = (flag(1), flag(2));
@@ -49,7 +53,20 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
         }
         "dense" => (words(&DenseParams { input_size: i, output_size: h, activation }), vec![i * h, h]),
         "activation" => (words(&ActivationParams { activation }), vec![]),
-        "merge" => (words(&MergeParams { merge }), vec![]),
+        "merge" => {
+            let operation = OPERATIONS[first as usize % OPERATIONS.len()];
+            let constant = if flag(0) { h } else { 0 };
+            let params = MergeParams { merge: operation, constant_size: constant as u32, constant_first: flag(1) };
+            (words(&params), if constant > 0 { vec![constant] } else { vec![] })
+        }
+        "reduceFeatures" => (
+            words(&ReduceFeaturesParams {
+                reduce: [FeatureReduction::Mean, FeatureReduction::Max, FeatureReduction::L2][first as usize % 3],
+            }),
+            vec![],
+        ),
+        "oneHot" => (words(&OneHotParams { size: h }), vec![]),
+        "argmax" => (words(&ArgmaxParams { last: flag(0) }), vec![]),
         "masking" => (words(&MaskingParams { mask_value: f32::from_bits(alpha) }), vec![]),
         "gru" => {
             let reset_after = flag(0);

@@ -72,11 +72,11 @@ fn rows_are_bounded() {
     engine.model_add_input(model, true, MAX_SIZE as f64).unwrap();
     let merge = kind("merge");
     for parts in [2, 255, 256, 257] {
-        let words: Vec<u32> = [merge, parts].into_iter().chain((0..parts).map(|_| 0)).chain([0, 0]).collect();
+        let words: Vec<u32> = [merge, parts].into_iter().chain((0..parts).map(|_| 0)).chain([0; 4]).collect();
         assert!(layer(&mut engine, model, &words).is_err());
     }
     // The model is as it was, and a value of more rows than fit is refused where it is laid out.
-    assert_eq!(layer(&mut engine, model, &[merge, 1, 0, 0, 0]), Ok(1));
+    assert_eq!(layer(&mut engine, model, &[merge, 1, 0, 0, 0, 0, 0]), Ok(1));
     engine.model_add_output(model, 1.0).unwrap();
     let state = f64::from(engine.state_new(model, 1.0).unwrap());
     let lengths = block(&mut engine, &[65536]);

@@ -139,10 +139,10 @@ fn a_layer_reads_one_axis() {
         model.add_layer(kind(name), inputs, params, if name == "gru" { &tensors } else { &[] })
     };
     for merge in 0..4 {
-        assert_eq!(add("merge", &[2, 6], &[merge]), Err(InvalidArgument));
+        assert_eq!(add("merge", &[2, 6], &[merge, 0, 0]), Err(InvalidArgument));
     }
-    assert_eq!(add("merge", &[2, 2], &[0]), Ok(10));
-    assert_eq!(add("merge", &[5, 9], &[0]), Ok(11), "rows a sequence are on no axis");
+    assert_eq!(add("merge", &[2, 2], &[0, 0, 0]), Ok(10));
+    assert_eq!(add("merge", &[5, 9], &[0, 0, 0]), Ok(11), "rows a sequence are on no axis");
     assert_eq!(add("slice", &[2], &[0, 1]), Ok(12));
     assert_eq!(add("slice", &[6], &[0, 1]), Ok(13));
     assert_eq!(add("gru", &[2, 13], &words(&gru)), Err(InvalidArgument), "a mask of another axis");

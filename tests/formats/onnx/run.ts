@@ -31,9 +31,14 @@ export function runGraph(backend: Backend, { spec, report }: ImportedModel, tens
     }
   }
   state.run();
-  const values = Object.fromEntries(graph.outputs.map(({ name }, i) => [name, state.output(i).slice()]));
+  const values = Object.fromEntries(
+    graph.outputs.map(({ name, dtype }, i) => [
+      name,
+      (dtype === 'int32' ? state.outputIds(i) : state.output(i)).slice(),
+    ]),
+  );
   state.free();
-  return Object.fromEntries(binding.outputs.map((bound) => [bound.name, bindOutput(bound, values, run)]));
+  return Object.fromEntries(binding.outputs.map((bound) => [bound.name, bindOutput(bound, values, run) as Tensor]));
 }
 
 /** Those of recorded tensors that a graph takes: results lie beside them. */

@@ -99,6 +99,11 @@ export class JsState implements BackendState {
     return present(values[this.#graph.outputs[index]?.value ?? -1], 'output', index);
   }
 
+  outputIds(index: number): Int32Array {
+    const { ids } = this.#alive();
+    return present(ids[this.#graph.outputs[index]?.value ?? -1], 'output of ids', index);
+  }
+
   readHidden(index: number, out: Float32Array, sequence?: number): void {
     fill(out, this.#rows(index, sizeOf(out), sequence));
   }
@@ -192,6 +197,7 @@ function makeRoom(
     inputs: inputs.map((value) => values[value]),
     ids: ids[inputs[0] ?? -1],
     outputs: values.slice(firstOutput, firstOutput + outputCount),
+    outputIds: ids.slice(firstOutput, firstOutput + outputCount),
   }));
   return { layouts, values, ids, workspaces, io };
 }

@@ -20,7 +20,7 @@ export class WasmState implements BackendState {
   private readonly graph: Graph;
   private handle: number;
   private inputs: (View<Float32Array> | View<Int32Array>)[] = [];
-  private outputs: View<Float32Array>[] = [];
+  private outputs: (View<Float32Array> | View<Int32Array>)[] = [];
   private hiddens: Hidden[] = [];
   /** Numbers in the widest row of a step. */
   private readonly widest: number;
@@ -92,7 +92,12 @@ export class WasmState implements BackendState {
 
   output(index: number): Float32Array {
     this.alive();
-    return this.outputs[index]!.get();
+    return (this.outputs[index] as View<Float32Array>).get();
+  }
+
+  outputIds(index: number): Int32Array {
+    this.alive();
+    return (this.outputs[index] as View<Int32Array>).get();
   }
 
   readHidden(index: number, out: Float32Array, sequence?: number): void {
@@ -147,14 +152,12 @@ export class WasmState implements BackendState {
     const address = (value: number) => this.engine.state_value(this.handle, value);
     const length = ({ kind, size, axis }: GraphInput | GraphOutput) =>
       (kind === 'sequence' ? this.rows[axis]! : this.sequences) * size;
-    this.inputs = this.graph.inputs.map((port, value) =>
+    const view = (port: GraphInput | GraphOutput, value: number) =>
       port.dtype === 'int32'
         ? new View(this.engine, Int32Array, address(value), length(port))
-        : new View(this.engine, Float32Array, address(value), length(port)),
-    );
-    this.outputs = this.graph.outputs.map(
-      (port) => new View(this.engine, Float32Array, address(port.value), length(port)),
-    );
+        : new View(this.engine, Float32Array, address(value), length(port));
+    this.inputs = this.graph.inputs.map(view);
+    this.outputs = this.graph.outputs.map((port) => view(port, port.value));
   }
 
   /** Hidden values stay where they are as long as the state is there. */

@@ -1,10 +1,10 @@
-import type { Activation } from '../../spec/spec.ts';
+import type { RowActivation } from '../../spec/spec.ts';
 import { isRecord } from '../../base/tensor.ts';
 import type { Dialect } from './dialect.ts';
 import { Fields } from './fields.ts';
 
 /** Names of Keras's functions that have no parameters here. */
-const PLAIN: Record<string, Activation | 'softmax'> = {
+const PLAIN: Record<string, RowActivation> = {
   linear: 'linear',
   sigmoid: 'sigmoid',
   tanh: 'tanh',
@@ -15,7 +15,31 @@ const PLAIN: Record<string, Activation | 'softmax'> = {
   // keras.activations.leaky_relu's default, which differs from that of the layer.
   leaky_relu: { name: 'leaky_relu', alpha: 0.2 },
   softmax: 'softmax',
+  log_softmax: 'log_softmax',
+  relu6: { name: 'clip', alpha: 0, beta: 6 },
+  selu: 'selu',
+  celu: 'celu',
+  gelu: 'gelu',
+  // TensorFlow.js's name of the form by tanh.
+  gelu_new: 'gelu_tanh',
+  silu: 'swish',
+  swish: 'swish',
+  mish: 'mish',
+  exponential: 'exp',
+  hard_silu: 'hard_swish',
+  hard_swish: 'hard_swish',
+  hard_tanh: { name: 'clip', alpha: -1, beta: 1 },
+  hard_shrink: { name: 'shrink', alpha: 0.5, beta: 0 },
+  soft_shrink: { name: 'shrink', alpha: 0.5, beta: 0.5 },
+  tanh_shrink: 'tanh_shrink',
+  log_sigmoid: 'log_sigmoid',
+  sparse_sigmoid: { name: 'hard_sigmoid', alpha: 0.5, beta: 0.5 },
+  sparse_plus: 'sparse_plus',
+  squareplus: 'squareplus',
 };
+
+/** Names in camel case, as TensorFlow.js writes them. */
+const SPELLINGS: Record<string, string> = { hardSigmoid: 'hard_sigmoid', relu_6: 'relu6' };
 
 /** Layers that are an elementwise function (or softmax). Each may stand as an activation too. */
 export const ACTIVATION_LAYERS = ['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'Softmax'] as const;
@@ -27,7 +51,7 @@ export const ACTIVATION_NAMES = [...Object.keys(PLAIN), 'hard_sigmoid'];
  *
  * @throws GruError `unsupported` for any other function, by name.
  */
-export function readActivation(fields: Fields, name: string, dialect: Dialect): Activation | 'softmax' {
+export function readActivation(fields: Fields, name: string, dialect: Dialect): RowActivation {
   const value = fields.take(name);
   if (value === undefined) throw fields.invalid(`${name} is missing`);
   if (value === null) return 'linear';
@@ -41,7 +65,7 @@ export function readActivation(fields: Fields, name: string, dialect: Dialect): 
     } else if (typeof className === 'string') {
       if (isRecord(config) && (ACTIVATION_LAYERS as readonly string[]).includes(className)) {
         const inner = new Fields(`${fields.layer}: ${name} ${className}`, config);
-        return activationLayer(className, inner, undefined);
+        return oneFunction(className, inner, undefined);
       }
       return activationNamed(fields, name, className, dialect);
     }
@@ -49,22 +73,32 @@ export function readActivation(fields: Fields, name: string, dialect: Dialect): 
   throw fields.invalid(`${name} must be the name of a function, got ${JSON.stringify(value).slice(0, 100)}`);
 }
 
+/** {@link activationLayer} where there is room for one function alone. */
+export function oneFunction(className: string, fields: Fields, rank: number | undefined): RowActivation {
+  const [found, ...more] = activationLayer(className, fields, rank);
+  if (found !== undefined && more.length === 0) return found;
+  throw fields.unsupported('max_value with negative_slope is supported as a layer of features, not here');
+}
+
 /** One of Keras's functions, without parameters. @throws GruError `unsupported` */
-export function activationNamed(fields: Fields, field: string, name: string, dialect: Dialect): Activation | 'softmax' {
-  const plain = name === 'hardSigmoid' ? 'hard_sigmoid' : name;
+export function activationNamed(fields: Fields, field: string, name: string, dialect: Dialect): RowActivation {
+  const plain = Object.hasOwn(SPELLINGS, name) ? SPELLINGS[name]! : name;
   if (plain === 'hard_sigmoid') return { name: 'hard_sigmoid', alpha: dialect.hardSigmoidSlope, beta: 0.5 };
   if (Object.hasOwn(PLAIN, plain)) return PLAIN[plain]!;
   throw fields.unsupported(`${field} '${name}' is not supported; supported: ${ACTIVATION_NAMES.join(', ')}`);
 }
 
-/** The function of one of {@link ACTIVATION_LAYERS}; `rank` of its input, where it is known, for the axis of softmax. */
-export function activationLayer(className: string, fields: Fields, rank: number | undefined): Activation | 'softmax' {
+/**
+ * The function of one of {@link ACTIVATION_LAYERS}, or two of which one follows the other; `rank` of its input, where it is known, for the axis of
+ * softmax.
+ */
+export function activationLayer(className: string, fields: Fields, rank: number | undefined): RowActivation[] {
   const activation = readLayer(className, fields, rank);
   fields.finish();
-  return activation;
+  return [activation].flat();
 }
 
-function readLayer(className: string, fields: Fields, rank: number | undefined): Activation | 'softmax' {
+function readLayer(className: string, fields: Fields, rank: number | undefined): RowActivation | RowActivation[] {
   switch (className) {
     case 'Softmax': {
       const axis = fields.number('axis', -1);
@@ -80,13 +114,25 @@ function readLayer(className: string, fields: Fields, rank: number | undefined):
     }
     case 'ThresholdedReLU':
       return { name: 'thresholded_relu', alpha: fields.number('theta', 1) };
-    default: {
-      fields.expect('max_value', [null], 'relu has no upper bound here');
-      const slope = fields.number('negative_slope', 0);
-      const threshold = fields.number('threshold', 0);
-      if (threshold === 0) return slope === 0 ? 'relu' : { name: 'leaky_relu', alpha: slope };
-      if (slope === 0 && threshold > 0) return { name: 'thresholded_relu', alpha: threshold };
-      throw fields.unsupported(`threshold ${threshold} with negative_slope ${slope} is not supported`);
-    }
+    default:
+      return relu(fields);
   }
+}
+
+/** max_value where x >= max_value, x where x > threshold, else negative_slope (x - threshold). */
+function relu(fields: Fields): RowActivation | RowActivation[] {
+  const most = fields.take('max_value') == null ? Infinity : fields.number('max_value');
+  // TensorFlow.js knows max_value alone.
+  const slope = fields.number('negative_slope', 0);
+  const threshold = fields.number('threshold', 0);
+  for (const [name, value] of Object.entries({ max_value: most, negative_slope: slope, threshold })) {
+    if (value < 0) throw fields.invalid(`${name} must not be negative, got ${value}`);
+  }
+  const bounded = most < Infinity;
+  if (threshold === 0 && slope === 0) return bounded ? { name: 'clip', alpha: 0, beta: most } : 'relu';
+  const bent: RowActivation =
+    slope === 0
+      ? { name: 'thresholded_relu', alpha: threshold }
+      : { name: 'leaky_relu', alpha: slope, ...(threshold === 0 ? {} : { beta: threshold }) };
+  return bounded ? [bent, { name: 'clip', beta: most }] : bent;
 }

@@ -2,7 +2,7 @@ import { GruError } from '../../base/errors.ts';
 import { checkFilled, lengthOf, moved, readTensor, viewOf } from '../../base/foreign.ts';
 import { allocate, checkBatch, MAX_BATCH } from '../../base/limits.ts';
 import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../base/tensor.ts';
-import { isFloats, sizeOf } from '../../base/typed-array.ts';
+import { isFloats, sizeOf, type Values } from '../../base/typed-array.ts';
 
 /** A tensor of the ONNX graph and the values of the model that stand for it. */
 export interface BoundTensor {
@@ -259,14 +259,15 @@ function checkLengths(name: string, lengths: number[], steps: number): number[] 
  */
 export function bindOutput(
   bound: BoundTensor,
-  values: Record<string, Float32Array>,
+  values: Record<string, Values>,
   run: BoundRun,
-): { data: Float32Array; shape: number[] } {
+): { data: Values; shape: number[] } {
   const { batch, lengths } = run;
   const steps = stepsOf(bound, run);
   const at = layout(bound, { batch, time: steps });
   const count = product(at.shape);
-  const data = allocate(count, `output '${bound.name}'`, () => new Float32Array(count));
+  const type = bound.dtype === 'int32' ? Int32Array : Float32Array;
+  const data = allocate(count, `output '${bound.name}'`, () => new type(count));
   const size = at.width / bound.values.length;
   for (const [v, name] of bound.values.entries()) {
     const rows = Object.hasOwn(values, name) ? values[name] : undefined;

@@ -10,13 +10,16 @@ import type {
   InputSpec,
   LayerSpec,
   LstmSpec,
+  MergeSpec,
   NormSpec,
+  ReduceFeaturesSpec,
   RnnSpec,
+  RowActivation,
   ValueKind,
   ValueRef,
 } from '../../spec/spec.ts';
 import type { Budget } from './limits.ts';
-import { width, type Rows, type Segment } from './value.ts';
+import { feature, width, type Rows, type Segment } from './value.ts';
 
 /** Shape of a value of the spec. */
 interface Known {
@@ -33,6 +36,8 @@ export class SpecBuilder {
   readonly #next = new Map<string, number>();
   readonly #values = new Map<ValueRef, Known>();
   readonly #made = new Map<string, ValueRef>();
+  /** Ids that layers compute: how many there are. */
+  readonly #ids = new Map<ValueRef, number>();
   readonly #dense = new Map<ValueRef, DenseSpec>();
   readonly #budget: Budget;
 
@@ -129,7 +134,7 @@ export class SpecBuilder {
     return layer?.outputSize === only.length && layer.activation === undefined ? layer : undefined;
   }
 
-  activation(rows: Rows, name: string, activation: Activation | 'softmax'): Rows {
+  activation(rows: Rows, name: string, activation: RowActivation): Rows {
     const layer = this.#foldable(rows);
     if (layer) {
       layer.activation = activation;
@@ -186,13 +191,76 @@ export class SpecBuilder {
     return this.#result(rows, this.#add(layer, { kind: rows.kind, size }));
   }
 
-  merge(x: Rows, y: Rows, name: string, merge: 'sum' | 'mul'): Rows {
+  /** Two values element by element; a vector counts for each step, a row of one number for all features. */
+  merge([x, y]: readonly [Rows, Rows], name: string, merge: MergeSpec['merge']): Rows {
     const inputs = [x, y].map(({ columns, kind }) => this.ref(columns, kind));
-    const known = { kind: x.kind, size: width(x) };
-    const ref = this.#add({ type: 'merge', name: this.name(name), inputs, merge }, known);
+    const kind = x.kind === 'sequence' ? x.kind : y.kind;
+    const size = Math.max(width(x), width(y));
+    const ref = this.#add({ type: 'merge', name: this.name(name), inputs, merge }, { kind, size });
     // a sum of n inputs of the graph would keep n lists of up to n
     this.#budget.spend(8 * (x.inputs.length + y.inputs.length));
-    return { ...this.#result(x, ref), inputs: [...new Set([...x.inputs, ...y.inputs])] };
+    const columns = [{ ref, start: 0, length: size }];
+    return { ...x, kind, columns, inputs: [...new Set([...x.inputs, ...y.inputs])], exclusive: false };
+  }
+
+  /** A value and a constant, which has one number a column. */
+  mergeConstant(rows: Rows, name: string, merge: MergeSpec['merge'], values: Float32Array, isFirst: boolean): Rows {
+    const layer: MergeSpec = {
+      type: 'merge',
+      name: this.name(name),
+      inputs: [this.ref(rows.columns, rows.kind)],
+      merge,
+      constantSize: values.length,
+      ...(isFirst ? { constantFirst: true } : {}),
+      weights: { constant: values },
+    };
+    const ref = this.#add(layer, { kind: rows.kind, size: values.length });
+    return { ...rows, columns: [{ ref, start: 0, length: values.length }], exclusive: false };
+  }
+
+  /** One number of each row; the axes are the caller's. */
+  reduceFeatures(rows: Rows, name: string, reduce: ReduceFeaturesSpec['reduce']): Rows {
+    return this.#single(rows, {
+      type: 'reduceFeatures',
+      name: this.name(name),
+      inputs: [this.ref(rows.columns, rows.kind)],
+      reduce,
+    });
+  }
+
+  argmax(rows: Rows, name: string, last: boolean): Rows {
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const layer: LayerSpec = { type: 'argmax', name: this.name(name), inputs, ...(last ? { last } : {}) };
+    const ids = this.#single(rows, layer);
+    this.#ids.set(layer.name, width(rows));
+    return { ...ids, dtype: 'int32' };
+  }
+
+  /** Computed ids as numbers, by rows that hold a one times 0, 1, 2, ...; undefined where they are an input's. */
+  numbersOf(ids: Rows, name: string): Rows | undefined {
+    const size = this.#ids.get(ids.columns[0]?.ref ?? '');
+    if (size === undefined || ids.columns.length !== 1) return undefined;
+    const hot = this.oneHot({ ...ids, axes: [...ids.axes, [feature(size)]] }, `${name}_one_hot`, size);
+    this.#budget.spend(4 * size);
+    const kernel = Float32Array.from({ length: size }, (_, i) => i);
+    return this.dense(hot, name, { inputSize: size, outputSize: 1, weights: { kernel } }, ids.axes);
+  }
+
+  #single(rows: Rows, layer: LayerSpec): Rows {
+    const ref = this.#add(layer, { kind: rows.kind, size: 1 });
+    return { ...rows, columns: [{ ref, start: 0, length: 1 }], exclusive: false };
+  }
+
+  /** @param ids with the axes of the result */
+  oneHot(ids: Rows, name: string, size: number): Rows {
+    const layer: LayerSpec = {
+      type: 'oneHot',
+      name: this.name(name),
+      inputs: [this.ref(ids.columns, ids.kind)],
+      size,
+    };
+    const ref = this.#add(layer, { kind: ids.kind, size });
+    return { ...ids, dtype: 'float32', columns: [{ ref, start: 0, length: size }], exclusive: false };
   }
 
   embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {

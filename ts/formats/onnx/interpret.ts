@@ -18,7 +18,7 @@ import { Scope } from './scope.ts';
 import { Source } from './source.ts';
 import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
 import { dtypeClass } from './tensor.ts';
-import { RolesChanged, axesText, boundAxes, type Factor } from './value.ts';
+import { RolesChanged, axesText, boundAxes, type Factor, type Rows } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
 export function interpret(source: Source): ImportedModel {
@@ -165,10 +165,10 @@ class Attempt {
     const results = new SpecOutputs(this.#builder);
     for (const name of outputs) {
       const value = this.#scope.value(name);
-      if (value.type !== 'rows' || value.dtype !== 'float32')
+      if (value.type !== 'rows' || (value.dtype === 'int32' && this.#isGiven(value)))
         throw new GruError(
           'unsupported',
-          `output '${name}' of the graph does not hold floats computed from its inputs`,
+          `output '${name}' of the graph does not hold what is computed from its inputs`,
         );
       results.add(name, value, outputs.length);
     }
@@ -210,6 +210,11 @@ class Attempt {
       graph: { inputs: [...inputs, ...unused.map(readByNothing)], outputs: outputTensors },
     };
     return { spec, report };
+  }
+
+  /** Whether ids are those of an input, not computed. */
+  #isGiven({ columns }: Rows): boolean {
+    return this.#bound.some(({ values }) => columns.some(({ ref }) => values.includes(ref)));
   }
 
   #addInput(index: number, input: GraphInput): void {

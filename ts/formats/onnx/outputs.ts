@@ -34,7 +34,7 @@ export class SpecOutputs {
     this.bound.push({
       name,
       use: 'values',
-      dtype: 'float32',
+      dtype: rows.dtype,
       axes: boundAxes(rows.axes),
       values: names,
       kind: rows.kind,

@@ -1,5 +1,6 @@
 import { GruError } from '../../base/errors.ts';
 import { describe, isRecord, type Tensor, type TensorLike } from '../../base/tensor.ts';
+import type { Values } from '../../base/typed-array.ts';
 import type { ImportReport } from '../report.ts';
 import { bindInputs, bindOutput } from './binding.ts';
 
@@ -9,7 +10,7 @@ export interface OnnxModel {
   run(
     inputs: ReturnType<typeof bindInputs>['inputs'],
     options: { initialStates: ReturnType<typeof bindInputs>['initialStates']; lengths?: number[] },
-  ): { outputs: Record<string, Tensor> };
+  ): { outputs: Record<string, Tensor<Values>> };
 }
 
 /**
@@ -23,7 +24,10 @@ export interface OnnxModel {
  * @example
  * const { Y, Y_h } = runOnnx(await loadModel('gru.onnx'), { X: { data, shape: [steps, batch, 64] } });
  */
-export function runOnnx(model: OnnxModel, tensors: Record<string, TensorLike>): Record<string, Tensor> {
+export function runOnnx<Data extends Values = Float32Array>(
+  model: OnnxModel,
+  tensors: Record<string, TensorLike>,
+): Record<string, Tensor<Data>> {
   const binding = model instanceof Object ? (model as Partial<OnnxModel>).report?.graph : undefined;
   if (!binding) throw new GruError('invalid_argument', 'runOnnx: the model was not loaded from an ONNX file');
   if (!isRecord(tensors)) {
@@ -32,17 +36,27 @@ export function runOnnx(model: OnnxModel, tensors: Record<string, TensorLike>): 
   const run = bindInputs(binding, tensors);
   const { lengths, initialStates } = run;
   const { outputs } = model.run(run.inputs, { initialStates, ...(lengths && { lengths }) });
-  const rows = Object.fromEntries(
-    Object.entries(outputs).map(([name, tensor]) => [name, withoutPadding(tensor, run.lengths)]),
+  const isSequence = new Map(
+    binding.outputs.flatMap(({ values, kind }) => values.map((name) => [name, kind === 'sequence'])),
   );
-  return Object.fromEntries(binding.outputs.map((output) => [output.name, bindOutput(output, rows, run)]));
+  const rows = Object.fromEntries(
+    Object.entries(outputs).map(([name, tensor]) => [
+      name,
+      withoutPadding(tensor, isSequence.get(name) ? run.lengths : undefined),
+    ]),
+  );
+  return Object.fromEntries(
+    binding.outputs.map((output) => [output.name, bindOutput(output, rows, run) as Tensor<Data>]),
+  );
 }
 
 /** Rows of (batch, steps, size) within each sequence's length, one sequence after the other. */
-function withoutPadding({ data, shape }: Tensor, lengths: number[] | undefined): Float32Array {
-  if (!lengths || shape.length < 3) return data;
-  const [, steps, size] = shape as [number, number, number];
-  const rows = new Float32Array(size * lengths.reduce((sum, length) => sum + length, 0));
+function withoutPadding({ data, shape }: Tensor<Values>, lengths: number[] | undefined): Values {
+  if (!lengths) return data;
+  const [, steps, size = 1] = shape as [number, number, number?];
+  const rows = new (data instanceof Int32Array ? Int32Array : Float32Array)(
+    size * lengths.reduce((sum, length) => sum + length, 0),
+  );
   let at = 0;
   lengths.forEach((length, b) => {
     rows.set(data.subarray(b * steps * size, (b * steps + length) * size), at);

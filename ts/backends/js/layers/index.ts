@@ -2,6 +2,7 @@ import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
 import { conv1d } from './conv1d.ts';
 import { attention } from './attention.ts';
+import { argmax } from './argmax.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import { flatten } from './flatten.ts';
@@ -13,6 +14,8 @@ import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
 import { scale } from './scale.ts';
+import { oneHot } from './one-hot.ts';
+import { reduceFeatures } from './reduce-features.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 import { timeSoftmax } from './time-softmax.ts';
@@ -49,4 +52,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   pool,
   upsample,
   pad,
+  reduceFeatures,
+  oneHot,
+  argmax,
 };

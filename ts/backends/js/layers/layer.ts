@@ -68,6 +68,8 @@ export interface Io {
   readonly ids: Int32Array | undefined;
   /** One a port; undefined: nobody reads it. */
   readonly outputs: readonly (Float32Array | undefined)[];
+  /** The same memory for ports of ids. */
+  readonly outputIds: readonly (Int32Array | undefined)[];
 }
 
 export const nothing: Workspace = {

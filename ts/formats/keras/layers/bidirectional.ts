@@ -1,5 +1,5 @@
 import { isRecord } from '../../../base/tensor.ts';
-import type { MergeSpec, ValueRef } from '../../../spec/spec.ts';
+import type { GruSpec, MergeSpec, ValueRef } from '../../../spec/spec.ts';
 import { recurrentWeights } from '../../layouts/canonical.ts';
 import { customNameOf } from '../config.ts';
 import { Fields } from '../fields.ts';
@@ -48,7 +48,7 @@ export const bidirectional: Translate = (call) => {
       name,
       inputs: [sequenceOf(builder, features, mask)],
       direction: 'bidirectional',
-      merge: merge as MergeSpec['merge'],
+      merge: merge as NonNullable<GruSpec['merge']>,
       ...(forward.returnSequences ? {} : { returns: 'last' }),
       ...maskFields(mask, zeros),
       ...(inputs.states.length > 0 ? { initialState: byState(inputs.states) } : {}),

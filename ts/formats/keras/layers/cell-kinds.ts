@@ -88,7 +88,9 @@ function noteReset({ layer }: Fields, builder: SpecBuilder, resetAfter: boolean)
 function functionOf(fields: Fields, builder: SpecBuilder, name: string): Activation {
   const { dialect } = builder;
   const found = readActivation(fields, name, dialect);
-  if (found === 'softmax') throw fields.unsupported(`${name} softmax is not supported in a recurrent layer`);
+  if (found === 'softmax' || found === 'log_softmax') {
+    throw fields.unsupported(`${name} ${found} is not supported in a recurrent layer`);
+  }
   if (typeof found === 'object' && found.name === 'hard_sigmoid') {
     const slope = dialect.framework === 'keras3' ? 'x/6' : '0.2 x';
     builder.note(`hard_sigmoid is clip(${slope} + 0.5, 0, 1): ${dialect.label}`);

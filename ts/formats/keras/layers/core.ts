@@ -25,6 +25,9 @@ const MERGES: Record<string, MergeSpec['merge']> = {
   Add: 'sum',
   Multiply: 'mul',
   Average: 'ave',
+  Subtract: 'sub',
+  Minimum: 'min',
+  Maximum: 'max',
 };
 
 const trainingOnly: Translate = (call) => {
@@ -109,7 +112,7 @@ const activation: Translate = (call) => {
   const rank = features.kind === 'sequence' ? 3 : 2;
   const found =
     layer.className === 'Activation'
-      ? readActivation(fields, 'activation', builder.dialect)
+      ? [readActivation(fields, 'activation', builder.dialect)]
       : activationLayer(layer.className, fields, rank);
   fields.finish();
   checkArguments(call);
@@ -117,9 +120,44 @@ const activation: Translate = (call) => {
     throw fields.unsupported('takes a mask, which Keras applies to features; use Activation("softmax")');
   }
   const { kind, size, mask } = features;
-  builder.add({ type: 'activation', name, inputs: [builder.exact(features)], activation: found });
+  const ref = found.reduce(
+    (from, activation, i) =>
+      builder.add({ type: 'activation', name: i === 0 ? name : builder.name(name), inputs: [from], activation }),
+    builder.exact(features),
+  );
+  return [{ is: 'features', ref, kind, size, mask }];
+};
+
+/** x where x >= 0, else alpha x: alpha of each feature, or one for those that share it. */
+const prelu: Translate = (call) => {
+  const { fields, builder, weights, name } = call;
+  const shared = readAxes(fields, fields.take('shared_axes') ?? []);
+  fields.finish();
+  checkArguments(call);
+  const features = onlyFeatures(call);
+  const { kind, size, mask } = features;
+  const isShared = (axis: number, rank: number) => shared.some((a) => a === axis || a + rank === axis);
+  const rank = kind === 'sequence' ? 3 : 2;
+  if (kind === 'sequence' && !isShared(1, rank)) {
+    throw fields.unsupported('has an alpha for each step; supported: shared_axes [1], the steps');
+  }
+  const constantSize = isShared(rank - 1, rank) ? 1 : size;
+  const constant = builder.once(fields.layer, () => {
+    const tensor = weights.take(0, 'alpha');
+    if (!tensor) throw fields.invalid('its alpha is not in the file');
+    return builder.read(tensor, rank === 3 ? [1, constantSize] : [constantSize], fields.layer, `${name}/constant`);
+  });
+  const inputs = [builder.exact(features)];
+  builder.add({ type: 'merge', name, inputs, merge: 'prelu', constantSize, weights: { constant } });
   return [{ is: 'features', ref: name, kind, size, mask }];
 };
+
+/** A list of axes, or one. */
+function readAxes(fields: Fields, value: unknown): number[] {
+  const axes = Array.isArray(value) ? (value as unknown[]) : [value];
+  if (axes.every((axis) => typeof axis === 'number')) return axes;
+  throw fields.invalid(`shared_axes must be whole numbers, got ${JSON.stringify(value)}`);
+}
 
 const merge: Translate = (call) => {
   const { fields, builder, name, layer } = call;
@@ -138,11 +176,13 @@ const merge: Translate = (call) => {
   fields.finish();
   checkArguments(call);
   const op = MERGES[layer.className]!;
+  if (op === 'sub' && values.length !== 2) throw fields.invalid('takes two tensors');
   if (values.some(({ kind }) => kind !== first.kind)) throw fields.unsupported('merges steps with whole sequences');
-  if (op !== 'concat' && values.some(({ size }) => size !== first.size)) {
+  const widest = Math.max(...values.map((value) => value.size));
+  if (op !== 'concat' && values.some(({ size }) => size !== 1 && size !== widest)) {
     throw fields.unsupported(`merges tensors of differing sizes (${values.map(({ size }) => size).join(', ')})`);
   }
-  const size = op === 'concat' ? values.reduce((sum, value) => sum + value.size, 0) : first.size;
+  const size = op === 'concat' ? values.reduce((sum, value) => sum + value.size, 0) : widest;
   const masks = values.map(({ mask }) => mask);
   const mask = mergedMask(builder, masks, op === 'concat', (why) => unknownMask(`${fields.layer}: ${why}`));
   const inputs = op === 'mul' ? factors(call, values, mask) : values.map((value) => builder.exact(value));
@@ -160,7 +200,7 @@ function factors({ builder, fields }: Call, values: readonly Features[], mask: M
   const refs = values.map((value) =>
     value.mask && !same ? builder.onesWhereMasked(value, value.mask) : builder.exact(value),
   );
-  return mask ? [...refs, builder.wideMask(mask, values[0]!.size, true)] : refs;
+  return mask ? [...refs, builder.wideMask(mask, 1, true)] : refs;
 }
 
 /** What TimeDistributed may hold: layers that treat each step alike anyway. */
@@ -227,6 +267,7 @@ export const CORE: Record<string, Translate> = {
   Embedding: embedding,
   Masking: masking,
   Dense: dense,
+  PReLU: prelu,
   Activation: activation,
   TimeDistributed: timeDistributed,
   ...NORMALIZATIONS,

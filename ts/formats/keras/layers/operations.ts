@@ -1,5 +1,5 @@
 import { isRecord } from '../../../base/tensor.ts';
-import type { Activation, MergeSpec } from '../../../spec/spec.ts';
+import type { Activation, MergeSpec, RowActivation } from '../../../spec/spec.ts';
 import { activationNamed } from '../activation.ts';
 import type { Features } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
@@ -214,11 +214,11 @@ function merged(call: Call, parts: readonly Features[], merge: MergeSpec['merge'
   return [{ is: 'features', ref: name, kind, size: all }];
 }
 
-function activation({ builder }: Call, x: Features, fn: Activation | 'softmax', name: string): string {
+function activation({ builder }: Call, x: Features, fn: RowActivation, name: string): string {
   return builder.add({ type: 'activation', name, inputs: [builder.exact(x)], activation: fn });
 }
 
-function applied(call: Call, x: Features, fn: Activation | 'softmax'): [Features] {
+function applied(call: Call, x: Features, fn: RowActivation): [Features] {
   return [{ is: 'features', ref: activation(call, x, fn, call.name), kind: x.kind, size: x.size }];
 }
 

@@ -1,5 +1,5 @@
-import type { Activation, ValueRef } from '../../../spec/spec.ts';
-import { activationLayer, readActivation } from '../activation.ts';
+import type { RowActivation, ValueRef } from '../../../spec/spec.ts';
+import { oneFunction, readActivation } from '../activation.ts';
 import type { Features, Scores, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, firstArgument, onlyValue } from './call.ts';
@@ -28,7 +28,7 @@ export function activationOverSteps(inner: Translate): Translate {
       ? 'softmax'
       : layer.className === 'Activation'
         ? readActivation(fields, 'activation', builder.dialect)
-        : activationLayer(layer.className, fields, rank);
+        : oneFunction(layer.className, fields, rank);
     fields.finish();
     checkArguments(call);
     return value.is === 'scores' ? [weigh(call, value, found, axis ?? 'y')] : [activate(call, value, found)];
@@ -58,7 +58,7 @@ function axisOfScores({ fields }: Call, { x }: Scores): 'x' | 'y' {
   throw fields.unsupported(`axis ${axis} is not supported; supported: the steps of one of the two`);
 }
 
-function weigh({ fields }: Call, scores: Scores, activation: Activation | 'softmax', keys: 'x' | 'y'): Scores {
+function weigh({ fields }: Call, scores: Scores, activation: RowActivation, keys: 'x' | 'y'): Scores {
   if (activation === 'linear') return scores;
   if (activation !== 'softmax' || scores.keys) {
     throw fields.unsupported('of scores of steps by steps; supported: one softmax, before they weigh values');
@@ -66,7 +66,7 @@ function weigh({ fields }: Call, scores: Scores, activation: Activation | 'softm
   return { ...scores, keys };
 }
 
-function activate(call: Call, value: Transposed, activation: Activation | 'softmax'): Transposed {
+function activate(call: Call, value: Transposed, activation: RowActivation): Transposed {
   const { builder, name } = call;
   const { ref } = value;
   const made =

@@ -125,17 +125,21 @@ export function foldBinary(context: NodeContext, x: Constant, y: Constant): Cons
   const isFloat = x.dtype === 'float';
   const compute = (a: Size, b: Size) => {
     if (typeof a === 'number' && typeof b === 'number') {
-      if (op === 'Add') return a + b;
+      if (op === 'Add' || op === 'Sum') return a + b;
       if (op === 'Sub') return a - b;
       if (op === 'Mul') return a * b;
+      if (op === 'Min') return Math.min(a, b);
+      if (op === 'Max') return Math.max(a, b);
+      if (op === 'Pow') return a ** b;
       return isFloat ? a / b : divideSizes(a, b);
     }
-    if (op === 'Add') return addSizes(a, b);
+    if (op === 'Add' || op === 'Sum') return addSizes(a, b);
     if (op === 'Sub') {
       const minus = multiplySizes(b, -1);
       return minus === undefined ? undefined : addSizes(a, minus);
     }
-    return op === 'Mul' ? multiplySizes(a, b) : divideSizes(a, b);
+    if (op === 'Mul') return multiplySizes(a, b);
+    return op === 'Div' ? divideSizes(a, b) : undefined;
   };
   return elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute));
 }
@@ -159,7 +163,7 @@ function less(a: Size, b: Size, { graph }: NodeContext): boolean | undefined {
   return p === undefined || q === undefined ? undefined : p < q;
 }
 
-function unary(apply: (x: number) => number): Operator {
+export function unary(apply: (x: number) => number): Operator {
   return (context) => {
     const x = requireConstant(context, 0, 'its input');
     const one = (a?: Size) => (typeof a === 'number' ? apply(a) : undefined);
@@ -171,8 +175,7 @@ function unary(apply: (x: number) => number): Operator {
 function reduction(combine: (a: Size, b: Size) => Size | undefined): Operator {
   return (context) => {
     const { attributes, node, opset } = context;
-    const input = requireInput(context, 0);
-    if (input.type !== 'constant') throw nodeError(node, `${node.op} is supported for constants only`);
+    const input = requireConstant(context, 0, 'its input');
     const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? context.inputs[1] : undefined;
     const axes = given ? integers(context, given, 'axes') : attributes.ints('axes');
     const keep = attributes.int('keepdims') ?? 1;
@@ -204,11 +207,10 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   And: comparison((a, b) => a !== 0 && b !== 0),
   Or: comparison((a, b) => a !== 0 || b !== 0),
   Not: unary((x) => Number(x === 0)),
-  Abs: unary(Math.abs),
-  Floor: unary(Math.floor),
-  Ceil: unary(Math.ceil),
-  Sqrt: unary(Math.sqrt),
-  Reciprocal: unary((x) => 1 / x),
+};
+
+/** Reductions that constants go through too. */
+export const CONSTANT_REDUCTIONS: Record<string, Operator> = {
   ReduceProd: reduction(multiplySizes),
   ReduceSum: reduction(addSizes),
   ReduceMax: reduction(plain(Math.max)),

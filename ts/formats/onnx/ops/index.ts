@@ -1,6 +1,8 @@
 import type { Operator } from '../context.ts';
+import { ACTIVATION_OPERATORS } from './activations.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
+import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
@@ -8,6 +10,7 @@ import { NORM_OPERATORS } from './norm.ts';
 import { LOOP_OPERATORS } from './loop/index.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
+import { ROW_OPERATORS } from './rows.ts';
 import { reverseSequence, slice } from './slice.ts';
 
 /** All operators that are read. */
@@ -15,6 +18,9 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(RECURRENT).map(([op, operator]) => [op, readRecurrent(operator)])),
   ...COMPUTE_OPERATORS,
   ...NORM_OPERATORS,
+  ...ELEMENTWISE_OPERATORS,
+  ...ACTIVATION_OPERATORS,
+  ...ROW_OPERATORS,
   ...LAYOUT_OPERATORS,
   Slice: slice,
   Gather: gather,
@@ -39,6 +45,13 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Sub: 2,
   Mul: 2,
   Div: 2,
+  Pow: 2,
+  Min: Infinity,
+  Max: Infinity,
+  Sum: Infinity,
+  Mean: Infinity,
+  OneHot: 3,
+  Clip: [{ since: 11, count: 3 }],
   PRelu: 2,
   BatchNormalization: 5,
   LayerNormalization: 3,
@@ -60,9 +73,6 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Or: 2,
   Concat: Infinity,
   Loop: Infinity,
-  Min: Infinity,
-  Max: Infinity,
-  Clip: [{ since: 11, count: 3 }],
   LessOrEqual: 2,
   GreaterOrEqual: 2,
   Scan: Infinity,
@@ -75,6 +85,11 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   ReduceProd: [{ since: 18, count: 2 }],
   ReduceMax: [{ since: 18, count: 2 }],
   ReduceMin: [{ since: 18, count: 2 }],
+  ReduceMean: [{ since: 18, count: 2 }],
+  ReduceL1: [{ since: 18, count: 2 }],
+  ReduceL2: [{ since: 18, count: 2 }],
+  ReduceSumSquare: [{ since: 18, count: 2 }],
+  ReduceLogSum: [{ since: 18, count: 2 }],
 };
 
 /** How many inputs an operator takes at most. */

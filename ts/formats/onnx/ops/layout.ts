@@ -172,6 +172,9 @@ const cast: Operator = (context) => {
   const dtype = dtypeClass(to);
   if (!dtype) throw nodeError(context.node, `attribute 'to': ${dtypeName(to)} is not supported`);
   if (input.type === 'rows') {
+    const name = context.node.name || (context.node.outputs[0] ?? '');
+    const numbers = input.dtype === 'int32' && dtype === 'float' && context.graph.builder.numbersOf(input, name);
+    if (numbers) return [numbers];
     if ((input.dtype === 'float32') !== (dtype === 'float') || dtype === 'bool') {
       throw nodeError(
         context.node,

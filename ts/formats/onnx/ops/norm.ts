@@ -3,7 +3,7 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, requireConstant } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { axesText, featureSize, isFeature, role, width, type Constant, type Rows } from '../value.ts';
-import { columnValues, floatRows, layerName } from './compute.ts';
+import { columnValues, floatRows, layerName } from './columns.ts';
 
 /** Operators that normalize by what the values are. */
 

@@ -1,10 +1,10 @@
-import type { Activation } from '../../../spec/spec.ts';
+import type { RowActivation } from '../../../spec/spec.ts';
 import { ANY, BASE } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 
 /** `nn.ReLU`, `nn.Tanh`, `nn.Softmax(dim=-1)`, ... */
 export interface PytorchActivation extends PytorchLayerBase {
-  activation: Activation | 'softmax';
+  activation: RowActivation;
 }
 
 export const activation: Form<'activation', PytorchActivation> = {
@@ -16,7 +16,7 @@ export const activation: Form<'activation', PytorchActivation> = {
 };
 
 /** PyTorch's parameters where they differ from the spec's: nn.Hardsigmoid is clip(x / 6 + 0.5). */
-export function torchActivation(given: Activation | 'softmax'): Activation | 'softmax' {
+export function torchActivation(given: RowActivation): RowActivation {
   const { name, alpha, beta } = typeof given === 'object' ? given : { name: given, alpha: undefined, beta: undefined };
   if (name !== 'hard_sigmoid') return given;
   return { name, alpha: alpha ?? 1 / 6, beta: beta ?? 0.5 };

@@ -4,8 +4,9 @@ import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
 import type { Shapes } from '../names.ts';
 import { linear } from './linear.ts';
-import { concat, mul, sum } from './merge.ts';
 import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from './norm.ts';
+import { concat, div, mul, sub, sum } from './merge.ts';
+import { prelu } from './prelu.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { step } from './step.ts';
 
@@ -17,10 +18,13 @@ const FORMS = {
   rnn,
   linear,
   activation,
+  prelu,
   step,
   concat,
   sum,
+  sub,
   mul,
+  div,
   batchnorm,
   layernorm,
   rmsnorm,

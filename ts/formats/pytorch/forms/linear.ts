@@ -1,4 +1,4 @@
-import type { Activation } from '../../../spec/spec.ts';
+import type { RowActivation } from '../../../spec/spec.ts';
 import { shapeOf } from '../names.ts';
 import { torchActivation } from './activation.ts';
 import { ANY, BASE, MODULE } from './checks.ts';
@@ -10,7 +10,7 @@ import { moduleTensors, type PytorchModule } from './module.ts';
 export interface PytorchLinear extends PytorchLayerBase {
   linear: PytorchModule;
   /** What follows it. Default none. */
-  activation?: Activation | 'softmax' | undefined;
+  activation?: RowActivation | undefined;
 }
 
 export const linear: Form<'linear', PytorchLinear> = {

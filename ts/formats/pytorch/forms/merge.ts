@@ -20,8 +20,20 @@ export interface PytorchMul {
   mul: ValueRef[];
 }
 
-/** `torch.cat((a, b), -1)`, `a + b`, `a * b`. */
-export type PytorchMerge = PytorchConcat | PytorchSum | PytorchMul;
+/** `a - b`. */
+export interface PytorchSub {
+  name?: string | undefined;
+  sub: ValueRef[];
+}
+
+/** `a / b`. */
+export interface PytorchDiv {
+  name?: string | undefined;
+  div: ValueRef[];
+}
+
+/** `torch.cat((a, b), -1)`, `a + b`, `a - b`, `a * b`, `a / b`. */
+export type PytorchMerge = PytorchConcat | PytorchSum | PytorchSub | PytorchMul | PytorchDiv;
 
 export const concat: Form<'concat', PytorchConcat> = {
   value: NAMES,
@@ -39,6 +51,18 @@ export const mul: Form<'mul', PytorchMul> = {
   value: NAMES,
   fields: { name: STRING },
   read: (line, place) => merged('mul', line.mul, place),
+};
+
+export const sub: Form<'sub', PytorchSub> = {
+  value: NAMES,
+  fields: { name: STRING },
+  read: (line, place) => merged('sub', line.sub, place),
+};
+
+export const div: Form<'div', PytorchDiv> = {
+  value: NAMES,
+  fields: { name: STRING },
+  read: (line, place) => merged('div', line.div, place),
 };
 
 function merged(merge: MergeSpec['merge'], refs: ValueRef[], { name, resolve }: Place): Pending {

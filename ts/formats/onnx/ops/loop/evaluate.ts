@@ -1,4 +1,4 @@
-import type { Activation, LayerSpec, ValueRef } from '../../../../spec/spec.ts';
+import type { LayerSpec, RowActivation, ValueRef } from '../../../../spec/spec.ts';
 import { NotTerms, type Piece, type Term, Terms } from './terms.ts';
 
 /** Evaluates the layers that a cell's nodes were read as. */
@@ -56,7 +56,8 @@ export class Evaluator {
         return this.#slice(first, layer.start, layer.size);
       case 'merge':
         if (layer.merge === 'concat') return inputs.flat();
-        if (layer.merge === 'ave') break;
+        if (layer.merge !== 'sum' && layer.merge !== 'mul') break;
+        if (layer.constantSize !== undefined) break;
         return inputs.slice(1).reduce((x, y) => this.#combine(x, y, layer.merge === 'mul'), first);
       case 'dense': {
         const linear = this.#dense(first, layer.outputSize, layer.weights);
@@ -108,8 +109,8 @@ export class Evaluator {
     return bias ? this.#combine(scaled, [{ size: rows, terms: [{ coefficient: bias, factors: [] }] }], false) : scaled;
   }
 
-  #activate(pieces: readonly Piece[], activation: Activation | 'softmax'): Piece[] {
-    if (activation === 'softmax') throw new NotTerms('softmax');
+  #activate(pieces: readonly Piece[], activation: RowActivation): Piece[] {
+    if (activation === 'softmax' || activation === 'log_softmax') throw new NotTerms(activation);
     const { name, alpha = 1, beta = 0 } = typeof activation === 'string' ? { name: activation } : activation;
     if (name === 'linear') return [...pieces];
     return pieces.map(({ size, terms }) => {

@@ -1,0 +1,129 @@
+import type { ReduceFeaturesSpec } from '../../../spec/spec.ts';
+import { nodeError } from '../attributes.ts';
+import { axisIndex, numbersOf, plainIntegers, requireConstant, requireInput } from '../constants.ts';
+import type { NodeContext, Operator } from '../context.ts';
+import { axesText, feature, featureSize, role, width, type Rows } from '../value.ts';
+import { floatRows, layerName } from './columns.ts';
+import { CONSTANT_REDUCTIONS } from './constant.ts';
+
+/** Operators over the features of each row: functions of rows, reductions, ids. */
+
+/** Demands that these axes are features, and all those of the row. */
+function wholeRow(context: NodeContext, rows: Rows, taken: readonly boolean[]): void {
+  const { graph, node } = context;
+  const size = rows.axes.reduce((n, axis, i) => (taken[i] ? n * featureSize(axis) : n), 1);
+  const demanded = taken.map((is) => (is ? ('feature' as const) : undefined));
+  if (graph.demand(rows, demanded) && size === width(rows)) return;
+  const axes = taken.flatMap((is, i) => (is ? [i] : []));
+  throw nodeError(node, `takes axis ${axes.join(', ')} of ${axesText(rows.axes)}; supported: all features of a row`);
+}
+
+/** softmax and log_softmax. */
+function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
+  return (context) => {
+    const { attributes, graph, opset } = context;
+    const rows = floatRows(context, 0);
+    const axis = axisIndex(context, attributes.int('axis') ?? (opset >= 13 ? -1 : 1), rows.axes.length);
+    // before opset 13 the axes from this one on are one row
+    const taken = rows.axes.map((_, i) => i === axis || (opset < 13 && i > axis));
+    wholeRow(context, rows, taken);
+    return [graph.builder.activation(rows, layerName(context), activation)];
+  };
+}
+
+/** What comes before and after the sum or the like. */
+interface Reduction {
+  reduce: ReduceFeaturesSpec['reduce'];
+  before?: 'abs' | 'square';
+  after?: 'log';
+}
+
+const REDUCTIONS: Record<string, Reduction> = {
+  ReduceSum: { reduce: 'sum' },
+  ReduceMean: { reduce: 'mean' },
+  ReduceProd: { reduce: 'prod' },
+  ReduceMax: { reduce: 'max' },
+  ReduceMin: { reduce: 'min' },
+  ReduceL1: { reduce: 'sum', before: 'abs' },
+  ReduceL2: { reduce: 'l2' },
+  ReduceSumSquare: { reduce: 'sum', before: 'square' },
+  ReduceLogSum: { reduce: 'sum', after: 'log' },
+};
+
+/** A reduction of computed values over all features of a row; of constants as `constants` has it. */
+function reduction(constants: Operator | undefined): Operator {
+  return (context) => {
+    const { attributes, graph, inputs, node, opset } = context;
+    const input = requireInput(context, 0);
+    if (input.type === 'constant') {
+      if (constants) return constants(context);
+      throw nodeError(node, `${node.op} is supported for computed values only`);
+    }
+    const rows = floatRows(context, 0);
+    const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? inputs[1] : undefined;
+    const axes = (given ? plainIntegers(context, given, 'axes') : attributes.ints('axes')) ?? [];
+    const keep = (attributes.int('keepdims') ?? 1) !== 0;
+    if (attributes.int('noop_with_empty_axes') && axes.length === 0) return [rows];
+    const indices = axes.map((axis) => axisIndex(context, axis, rows.axes.length));
+    const taken = rows.axes.map((_, i) => axes.length === 0 || indices.includes(i));
+    const other = rows.axes.find((axis, i) => taken[i] && ['time', 'batch', 'mixed'].includes(role(axis)));
+    if (other && rows.axes.flat().every(({ origin }) => !origin))
+      throw nodeError(node, `reduces the ${role(other)} axis of ${axesText(rows.axes)}; supported: features`);
+    wholeRow(context, rows, taken);
+    const { reduce, before, after } = REDUCTIONS[node.op]!;
+    const name = layerName(context);
+    const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
+    const result = graph.builder.reduceFeatures(prepared, name, reduce);
+    const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;
+    return [{ ...done, axes: reducedAxes(rows, taken, keep) }];
+  };
+}
+
+function reducedAxes({ axes }: Rows, taken: readonly boolean[], keep: boolean): Rows['axes'] {
+  return keep ? axes.map((axis, i) => (taken[i] ? [] : axis)) : axes.filter((_, i) => !taken[i]);
+}
+
+const argMax: Operator = (context) => {
+  const { attributes, graph } = context;
+  const rows = floatRows(context, 0);
+  const axis = axisIndex(context, attributes.int('axis') ?? 0, rows.axes.length);
+  const keep = (attributes.int('keepdims') ?? 1) !== 0;
+  const last = attributes.int('select_last_index') === 1;
+  const taken = rows.axes.map((_, i) => i === axis);
+  wholeRow(context, rows, taken);
+  const ids = graph.builder.argmax(rows, layerName(context), last);
+  return [{ ...ids, axes: reducedAxes(rows, taken, keep) }];
+};
+
+const oneHot: Operator = (context) => {
+  const { attributes, graph, node } = context;
+  const ids = requireInput(context, 0);
+  if (ids.type !== 'rows' || ids.dtype !== 'int32' || width(ids) !== 1) {
+    throw nodeError(node, 'reads something else than one id a row');
+  }
+  const number = (index: number, what: string) =>
+    Array.from(numbersOf(context, requireConstant(context, index, what), what).data);
+  const [depth] = number(1, 'the depth');
+  const [off, on] = number(2, 'the values') as [number, number];
+  if (depth === undefined || !Number.isInteger(depth) || depth < 1)
+    throw nodeError(node, `its depth is ${depth}`, 'invalid_file');
+  const rank = ids.axes.length + 1;
+  const axis = axisIndex(context, attributes.int('axis') ?? -1, rank);
+  const axes = [...ids.axes.slice(0, axis), [feature(depth)], ...ids.axes.slice(axis)];
+  graph.conventions.add(
+    `ids of ${node.op} node '${layerName(context)}' are 0 to ${depth - 1}: any other is refused in a run`,
+  );
+  const hot = graph.builder.oneHot({ ...ids, axes }, layerName(context), depth);
+  if (off === 0 && on === 1) return [hot];
+  return [
+    graph.builder.activation(hot, `${layerName(context)}_values`, { name: 'affine', alpha: on - off, beta: off }),
+  ];
+};
+
+export const ROW_OPERATORS: Record<string, Operator> = {
+  Softmax: ofRows('softmax'),
+  LogSoftmax: ofRows('log_softmax'),
+  ...Object.fromEntries(Object.keys(REDUCTIONS).map((op) => [op, reduction(CONSTANT_REDUCTIONS[op])])),
+  ArgMax: argMax,
+  OneHot: oneHot,
+};
