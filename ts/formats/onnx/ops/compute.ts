@@ -3,7 +3,18 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, broadcastIndex, floatsOf, numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
-import { axesText, feature, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
+import {
+  axesText,
+  feature,
+  featureSize,
+  role,
+  width,
+  type Constant,
+  type Factor,
+  type Rows,
+  type Value,
+} from '../value.ts';
+import { multiplyRows, scaleScores, softmaxOfScores } from './attention.ts';
 import { foldBinary } from './constant.ts';
 import { sameKind } from './join.ts';
 
@@ -15,9 +26,18 @@ function layerName({ node }: NodeContext): string {
 
 function floatRows(context: NodeContext, index: number): Rows {
   const value = requireInput(context, index);
+  if (value.type === 'rows' && value.scores)
+    throw nodeError(
+      context.node,
+      `reads scores of steps by steps ${axesText(value.axes)}; supported: Softmax, MatMul, a factor`,
+    );
   if (value.type === 'rows' && value.dtype === 'float32') return value;
   const what = value.type === 'rows' ? 'whole numbers' : 'a constant';
   throw nodeError(context.node, `input ${index} is ${what}; supported: floats computed from the model's inputs`);
+}
+
+function isFloat(value: Value): value is Rows {
+  return value.type === 'rows' && value.dtype === 'float32';
 }
 
 /** The product with a (columns, rows) or, `transposed`, (rows, columns) matrix over the last axis. */
@@ -50,6 +70,8 @@ function product(context: NodeContext, rows: Rows, matrix: Constant, transposed:
 }
 
 const matMul: Operator = (context) => {
+  const [left, right] = [requireInput(context, 0), requireInput(context, 1)];
+  if (isFloat(left) && isFloat(right)) return [multiplyRows(context, left, right)];
   const [x, matrix] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
   const lead = matrix.shape.length - 2;
   if (lead < 0 || matrix.shape.slice(0, lead).some((size) => size !== 1)) {
@@ -116,6 +138,7 @@ const arithmetic: Operator = (context) => {
   if (x.type === 'constant' && y.type === 'constant') return [foldBinary(context, x, y)];
   if (x.type === 'rows' && y.type === 'rows') return [combine(context, floatRows(context, 0), floatRows(context, 1))];
   const constant = (x.type === 'constant' ? x : y) as Constant;
+  if (x.type === 'rows' && x.scores) return [scaleScores(context, x, x.scores, factorOf(context, constant))];
   const rows = padAxes(floatRows(context, x.type === 'rows' ? 0 : 1), constant.base.length);
   const values = columnValues(context, rows, constant);
   const name = layerName(context);
@@ -144,6 +167,17 @@ const arithmetic: Operator = (context) => {
     undefined,
   );
 };
+
+/** The number that scores are multiplied by. */
+function factorOf(context: NodeContext, constant: Constant): number {
+  const { node } = context;
+  const { data } = numbersOf(context, { ...constant, shape: constant.base }, 'the factor');
+  const [factor] = Array.from(data);
+  if (data.length === 1 && factor !== undefined && (node.op === 'Mul' || node.op === 'Div')) {
+    return node.op === 'Mul' ? factor : 1 / factor;
+  }
+  throw nodeError(node, 'changes scores of steps by steps; supported: times a number, Softmax, then MatMul by values');
+}
 
 function combine(context: NodeContext, first: Rows, second: Rows): Rows {
   const { graph, node } = context;
@@ -176,9 +210,15 @@ const prelu = activation((context) => {
 
 const softmax: Operator = (context) => {
   const { attributes, graph, node, opset } = context;
-  const rows = floatRows(context, 0);
+  const input = requireInput(context, 0);
+  const rows = isFloat(input) ? input : floatRows(context, 0);
   const rank = rows.axes.length;
   const axis = axisIndex(context, attributes.int('axis') ?? (opset >= 13 ? -1 : 1), rank);
+  // Before opset 13 axes behind this one are of the same row.
+  const alone = opset >= 13 || rows.axes.slice(axis + 1).every((other) => role(other) === 'one');
+  if (rows.scores && alone) return [softmaxOfScores(context, rows, rows.scores, axis)];
+  if (alone && role(rows.axes[axis]!) === 'time')
+    return [graph.builder.timeSoftmax(floatRows(context, 0), layerName(context))];
   // before opset 13 the axes from this one on are one row
   const taken = rows.axes.map((_, i) => (i === axis || (opset < 13 && i > axis) ? ('feature' as const) : undefined));
   const size = rows.axes.reduce((n, a, i) => (taken[i] ? n * featureSize(a) : n), 1);

@@ -1,4 +1,5 @@
 import { activation } from './activation.ts';
+import { attention, multiheadAttention } from './attention.ts';
 import type { Check } from './checks.ts';
 import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
@@ -9,7 +10,7 @@ import { gru, lstm, rnn } from './recurrent.ts';
 import { step } from './step.ts';
 
 /** The forms of a line of the wiring, by the field that names them. */
-const FORMS = { embedding, gru, lstm, rnn, linear, activation, step, concat, sum, mul };
+const FORMS = { embedding, gru, lstm, rnn, linear, activation, step, concat, sum, mul, attention, multiheadAttention };
 
 export type PytorchKind = keyof typeof FORMS;
 
