@@ -31,7 +31,7 @@ describe('nn.MultiheadAttention', () => {
     ['a field that is none', MODULE, { heads: 2, dropout: 0.1 }, /dropout/],
   ])('%s', async (_, tensors, rest, message) => {
     const layers = [{ multiheadAttention: 'm', ...rest } as unknown as PytorchLayer];
-    const refusal = await refusalOf(() => readPytorch(file(tensors), { options: { pytorch: { layers } } }));
+    const refusal = await refusalOf(readPytorch(file(tensors), { options: { pytorch: { layers } } }));
     expect(refusal).toMatch(message);
   });
 });
