@@ -78,6 +78,16 @@ impl Layout {
         (0..*self.lengths.at(sequence)).map(move |step| (start + step * stride) as usize)
     }
 
+    /// Row of a step of a sequence.
+    pub fn step(&self, sequence: usize, step: usize) -> usize {
+        *self.starts.at(sequence) as usize + step * self.stride as usize
+    }
+
+    /// Whether rows of one sequence follow each other.
+    pub fn contiguous(&self) -> bool {
+        self.stride == 1
+    }
+
     /// Row of the first or last step of a sequence; None for one without steps.
     pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
         let step = if last { self.lengths.at(sequence).checked_sub(1)? } else { 0 };
@@ -160,11 +170,29 @@ impl Plan {
     pub fn reserve(&mut self, layout: &Layout) -> Result<()> {
         self.offsets.clear();
         self.offsets.try_reserve_exact(layout.steps + 1)?;
+        self.reserve_entries(layout.rows)
+    }
+
+    /// Makes room for entries that are added one by one.
+    pub fn reserve_entries(&mut self, count: usize) -> Result<()> {
         for entries in [&mut self.batch, &mut self.input, &mut self.output] {
             entries.clear();
-            entries.try_reserve_exact(layout.rows)?;
+            entries.try_reserve_exact(count)?;
         }
         Ok(())
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&mut self) {
+        for entries in [&mut self.offsets, &mut self.batch, &mut self.input, &mut self.output] {
+            entries.clear();
+        }
+    }
+
+    /// Adds an entry of no sequence; there must be room for it.
+    pub fn push(&mut self, input: u32, output: u32) {
+        self.input.push(input);
+        self.output.push(output);
     }
 
     /// The plan for all steps.
@@ -178,10 +206,7 @@ impl Plan {
     /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing after
     /// [`reserve`](Self::reserve).
     pub fn fill(&mut self, layout: &Layout, order: Order, mask: Option<&[f32]>) {
-        self.offsets.clear();
-        self.batch.clear();
-        self.input.clear();
-        self.output.clear();
+        self.clear();
         self.offsets.push(0);
         for group in layout.order.chunks(GROUP) {
             let mut active = group.len();
@@ -194,9 +219,9 @@ impl Plan {
                     let row = |step| *layout.starts.at(b as usize) + step * layout.stride;
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
                     if mask.is_none_or(|mask| *mask.at(read as usize) != 0.0) {
+                        let written = if order == Order::ReverseProcessed { row(step) } else { read };
                         self.batch.push(*layout.sequences.at(b as usize));
-                        self.input.push(read);
-                        self.output.push(if order == Order::ReverseProcessed { row(step) } else { read });
+                        self.push(read, written);
                     }
                 }
                 self.offsets.push(self.batch.len() as u32);

@@ -10,6 +10,7 @@ import {
   attentionRun,
   CELLS,
   type CellType,
+  convRun,
   crossAttentionRun,
   graphRun,
   layerRun,
@@ -32,6 +33,7 @@ describe('the same bits', () => {
     ['wide layers', 50, wideRun],
     ['graphs of layers', 60, graphRun],
     ['normalization', 150, normRun],
+    ['convolutions', 200, convRun],
     ['attention', 120, attentionRun],
     ['attention to another axis', 120, crossAttentionRun],
   ];

@@ -2,6 +2,7 @@ import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
 import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
+import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 
@@ -137,6 +138,43 @@ export function wideRun(random: Choices, types = CELLS): Run {
   };
 }
 
+/** One convolution: of a few channels or of many, in groups or not, over more rows than a block has. */
+export function convRun(random: Choices): Run {
+  const groups = random.chance(0.6) ? 1 : random.int(1, 9);
+  const depthwise = random.chance(0.4);
+  const inputSize = groups * (depthwise ? 1 : random.int(1, 9));
+  const outputSize = groups * random.int(1, random.pick([3, 40]));
+  const kernelSize = random.int(1, random.pick([5, 90]));
+  const dilation = random.chance(0.6) ? 1 : random.int(1, 9);
+  const extreme = random.chance(0.15);
+  const stride = random.chance(0.5) ? 1 : random.int(1, 9);
+  const span = (kernelSize - 1) * dilation;
+  const left = random.int(0, span);
+  const right = random.pick([0, span - left, random.int(0, span + 3)]);
+  const layer: LayerSpec = {
+    type: 'conv1d',
+    name: 'layer',
+    inputSize,
+    outputSize,
+    kernelSize,
+    stride,
+    dilation,
+    groups,
+    padding: random.pick(['valid', 'same', 'sameLower', 'causal', [left, right]] as const),
+    activation: random.chance(0.2) ? 'softmax' : activation(random),
+    weights: {
+      kernel: floats(random, (outputSize * kernelSize * inputSize) / groups, 0.3, extreme),
+      ...(random.chance(0.7) ? { bias: floats(random, outputSize, 1, extreme) } : {}),
+    },
+  };
+  const run = runOf(random, inputSize, [layer], ['layer'], extreme);
+  // The last number of a past counts the steps that have come: more of them are other rows.
+  for (const [i, { size }] of run.graph.states.entries()) {
+    for (let at = size - 1; at < run.hidden[i]!.length; at += size) run.hidden[i]![at] = 0;
+  }
+  return run;
+}
+
 /**
  * Masking, three recurrent layers of which one is masked and one starts from values of the graph (its cell states too), a merge, a
  * dense layer and an activation over embedded ids.
@@ -150,6 +188,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
   third.initialState = LAYERS[third.type].slots!(third as never).map(() => 'first:last');
   const outputSize = random.int(1, 50);
   const start = random.int(0, outputSize - 1);
+  const steps = random.int(1, 9);
   const layers: LayerSpec[] = [
     {
       type: 'embedding',
@@ -196,6 +235,38 @@ export function graphRun(random: Choices, types = CELLS): Run {
     { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
     { type: 'step', name: 'start', inputs: ['slice'], index: 0 },
     { type: 'step', name: 'end', inputs: ['slice'], index: -1 },
+    ...REDUCTIONS.map((reduce): LayerSpec => ({
+      type: 'reduce',
+      name: reduce,
+      inputs: ['twice'],
+      reduce,
+      ...(reduce === 'std' && random.chance(0.5) ? { correction: 0 } : {}),
+      ...(random.chance(0.5) ? { mask: 'masking:mask' } : {}),
+    })),
+    { type: 'flatten', name: 'flat', inputs: ['twice'], steps },
+    ...[{ like: 'ids' }, { steps }].flatMap((on, i): LayerSpec[] => [
+      { type: 'unflatten', name: `cut${i}`, inputs: ['flat'], transposed: random.chance(0.5), ...on, steps },
+      { type: 'repeat', name: `repeated${i}`, inputs: ['mean'], ...on },
+    ]),
+    {
+      type: 'pool',
+      name: 'pooled',
+      inputs: ['twice'],
+      ...(random.chance(0.5) ? { pool: 'max' } : { pool: 'mean', countPadding: random.chance(0.5) }),
+      window: random.int(1, 5),
+      stride: random.int(1, 4),
+      dilation: random.int(1, 3),
+      padding: random.pick(['same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
+    },
+    { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
+    {
+      type: 'pad',
+      name: 'padded',
+      inputs: ['twice'],
+      before: random.int(-3, 3),
+      after: random.int(-3, 3),
+      ...random.pick([{ mode: 'edge' }, { mode: 'reflect' }, { value: random.next() }]),
+    },
   ];
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
@@ -211,6 +282,8 @@ export function graphRun(random: Choices, types = CELLS): Run {
       'start',
       'end',
       'normal',
+      ...['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded'],
     ],
   });
   const { lengths, timeMajor } = lengthsOf(random);

@@ -38,7 +38,7 @@ export interface AttentionSpec extends LayerBase {
 
 export const attention: LayerKind<AttentionSpec> = {
   type: 'attention',
-  code: 14,
+  code: 15,
   fields: ['inputSize', 'score', 'scale', 'heads', 'causal', 'mask', 'queryMask', 'withoutKeys'],
   check(spec) {
     checkSize(spec, 'inputSize', spec.inputSize);

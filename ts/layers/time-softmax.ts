@@ -14,7 +14,7 @@ export interface TimeSoftmaxSpec extends LayerBase {
 
 export const timeSoftmax: LayerKind<TimeSoftmaxSpec> = {
   type: 'timeSoftmax',
-  code: 12,
+  code: 13,
   fields: ['mask'],
   check() {
     // no sizes, no options

@@ -14,7 +14,7 @@ export interface WeightedSumSpec extends LayerBase {
 
 export const weightedSum: LayerKind<WeightedSumSpec> = {
   type: 'weightedSum',
-  code: 13,
+  code: 14,
   fields: [],
   check() {
     // no sizes, no options

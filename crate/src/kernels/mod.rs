@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
+pub mod depthwise;
 pub mod elementary;
 pub mod gates;
 pub mod matmul;

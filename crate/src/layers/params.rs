@@ -17,7 +17,8 @@ impl<'a> Params<'a> {
     fn word(&mut self) -> Result<u32> {
         self.0.next().copied().ok_or(EngineError::InvalidArgument)
     }
-    fn choice(&mut self, count: u32) -> Result<u32> {
+    /// A word below `count`.
+    pub(crate) fn choice(&mut self, count: u32) -> Result<u32> {
         let word = self.word()?;
         ensure(word < count)?;
         Ok(word)

@@ -105,7 +105,8 @@ export class JsState implements BackendState {
 
   writeHidden(index: number, data: Float32Array, sequence?: number): void {
     const rows = this.#rows(index, data.length, sequence);
-    for (let i = 0; i < rows.length; i++) rows[i] = flush(data[i]!);
+    const flushes = this.#graph.states[index]!.slot !== 'past';
+    for (let i = 0; i < rows.length; i++) rows[i] = flushes ? flush(data[i]!) : data[i]!;
     // A masked first step has nothing to repeat.
     const slot = this.#states[index]!;
     for (const { directions } of this.#alive().workspaces) {

@@ -42,6 +42,8 @@ export interface Workspace {
   readonly scratch: readonly Float32Array[];
   /** Room for the entries that are not masked. */
   readonly unmasked: Plan | undefined;
+  /** Rows that a block of scratch reads and writes. */
+  readonly block?: Pick<Plan, 'input' | 'output'>;
 }
 
 /** What one direction of a recurrent layer carries from step to step. */
@@ -68,7 +70,7 @@ export interface Io {
   readonly outputs: readonly (Float32Array | undefined)[];
 }
 
-const nothing: Workspace = {
+export const nothing: Workspace = {
   states: [],
   directions: [],
   projected: new Float32Array(0),
@@ -92,4 +94,14 @@ export function withScratch(
     scratch: sizes(layout, layouts).map((size, i) => floats(size, scratch[i])),
   });
   return { bytes, orders: [], workspace: () => nothing, reserve, run };
+}
+
+/** Row of a step of a sequence. */
+export function rowOf({ starts, stride }: Layout, sequence: number, step: number): number {
+  return starts[sequence]! + step * stride;
+}
+
+/** Rows of the steps of a sequence. */
+export function rowsOf(layout: Layout, sequence: number): number[] {
+  return Array.from({ length: layout.lengths[sequence]! }, (_, step) => rowOf(layout, sequence, step));
 }
