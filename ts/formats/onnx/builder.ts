@@ -263,6 +263,31 @@ export class SpecBuilder {
     return { ...ids, dtype: 'float32', columns: [{ ref, start: 0, length: size }], exclusive: false };
   }
 
+  /** Softmax over the steps. */
+  timeSoftmax(rows: Rows, name: string): Rows {
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const known = { kind: rows.kind, size: width(rows) };
+    return this.#result(rows, this.#add({ type: 'timeSoftmax', name: this.name(name), inputs }, known));
+  }
+
+  /** Sums over the steps of the second, of rows times each weight of the first. */
+  weightedSum(weights: Rows, values: Rows, name: string): Segment[] {
+    const inputs = [weights, values].map(({ columns, kind }) => this.ref(columns, kind));
+    const known = { kind: 'vector', size: width(weights) * width(values) } as const;
+    return [
+      { ref: this.#add({ type: 'weightedSum', name: this.name(name), inputs }, known), start: 0, length: known.size },
+    ];
+  }
+
+  /** Attention of queries (steps, or one a sequence) to keys and values. */
+  attention(query: Rows, key: Rows, value: Rows, name: string, options: { heads: number; scale: number }): Segment[] {
+    const inputs = [query, key, value].map(({ columns, kind }) => this.ref(columns, kind));
+    const inputSize = width(query);
+    const known = { kind: query.kind, size: width(value) };
+    const ref = this.#add({ type: 'attention', name: this.name(name), inputs, inputSize, ...options }, known);
+    return [{ ref, start: 0, length: known.size }];
+  }
+
   embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {
     const layer: LayerSpec = {
       type: 'embedding',

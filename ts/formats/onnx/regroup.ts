@@ -76,6 +76,9 @@ function take(factors: Factor[], size: Size, baked: Baked, fromEnd: boolean): Fa
     } else if (known !== undefined && want.n % known === 0) {
       // a batch or steps where a plain number is wanted are what they were at export
       want.n /= known;
+    } else if (factor.role === 'time' && known === undefined && axis.length === 0 && want.batch + want.time === 0) {
+      // a number in the place of steps that the file leaves free: a tracer's, and the whole axis
+      want.n = 1;
     } else if (factor.role === 'feature' && want.n > 1 && factor.size! % want.n === 0) {
       factors[at] = feature(factor.size! / want.n);
       axis[fromEnd ? 'unshift' : 'push'](feature(want.n));

@@ -11,6 +11,8 @@ export interface Factor {
   size: number | undefined;
   /** The axis of a graph input that it comes from: its role may still be changed. */
   origin?: { input: number; axis: number };
+  /** Of scores: which of the two values' steps these are. */
+  of?: 'x' | 'y';
 }
 
 /** Neighbouring columns of a value of the spec. */
@@ -36,6 +38,18 @@ export interface Rows {
   reversed: boolean;
   /** A dense layer's result that nobody else reads: what follows may be folded into the layer. */
   exclusive: boolean;
+  /** It is no value of the spec, for it has steps by steps: what a layer will be made of when it weighs something. It has no columns. */
+  scores?: Scores;
+}
+
+/** What each row of x scores with each row of y: sums of products over the last features, beside those in front (heads). */
+export interface Scores {
+  x: Rows;
+  y: Rows;
+  heads: number;
+  scale: number;
+  /** Softmax was taken over the steps of this one: the keys. */
+  keys?: 'x' | 'y';
 }
 
 /** A tensor that is known. `shape` may be wider than `base` (the shape of `data`) where `base` is 1: it is not copied. */
@@ -117,7 +131,10 @@ export function bakedFactor({ role: r, size }: Factor, baked: Baked): number | u
 /** The axes in words, for messages and reports. */
 export function axesText(axes: readonly (readonly Factor[])[]): string {
   const one = (axis: readonly Factor[]) =>
-    axis.map(({ role: r, size }) => (r === 'feature' ? String(size) : r)).join(' x ') || '1';
+    axis
+      .filter(({ role: r, size }) => r !== 'feature' || size !== 1)
+      .map(({ role: r, size }) => (r === 'feature' ? String(size) : r))
+      .join(' x ') || '1';
   return `[${axes.map(one).join(', ')}]`;
 }
 

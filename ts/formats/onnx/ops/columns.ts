@@ -12,6 +12,11 @@ export function layerName({ node }: NodeContext): string {
 
 export function floatRows(context: NodeContext, index: number): Rows {
   const value = requireInput(context, index);
+  if (value.type === 'rows' && value.scores)
+    throw nodeError(
+      context.node,
+      `reads scores of steps by steps ${axesText(value.axes)}; supported: Softmax, MatMul, a factor`,
+    );
   if (value.type === 'rows' && value.dtype === 'float32') return value;
   const what = value.type === 'rows' ? 'whole numbers' : 'a constant';
   throw nodeError(context.node, `input ${index} is ${what}; supported: floats computed from the model's inputs`);

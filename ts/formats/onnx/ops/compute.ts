@@ -1,11 +1,16 @@
 import { nodeError } from '../attributes.ts';
-import { floatsOf, requireConstant } from '../constants.ts';
+import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
-import { axesText, feature, width, type Constant, type Factor, type Rows } from '../value.ts';
+import { axesText, feature, width, type Constant, type Factor, type Rows, type Value } from '../value.ts';
+import { multiplyRows } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
 
 /** Products with constants, and what is folded into them. */
+
+function isFloat(value: Value): value is Rows {
+  return value.type === 'rows' && value.dtype === 'float32';
+}
 
 /** The product with a (columns, rows) or, `transposed`, (rows, columns) matrix over the last axis. */
 function product(context: NodeContext, rows: Rows, matrix: Constant, transposed: boolean, scale = 1): Rows {
@@ -37,6 +42,8 @@ function product(context: NodeContext, rows: Rows, matrix: Constant, transposed:
 }
 
 const matMul: Operator = (context) => {
+  const [left, right] = [requireInput(context, 0), requireInput(context, 1)];
+  if (isFloat(left) && isFloat(right)) return [multiplyRows(context, left, right)];
   const [x, matrix] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
   const lead = matrix.shape.length - 2;
   if (lead < 0 || matrix.shape.slice(0, lead).some((size) => size !== 1)) {

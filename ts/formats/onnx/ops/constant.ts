@@ -144,6 +144,17 @@ export function foldBinary(context: NodeContext, x: Constant, y: Constant): Cons
   return elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute));
 }
 
+/** Remainders of whole numbers from 0: torch's MultiheadAttention computes with such where it changes a shape. */
+const modulo: Operator = (context) => {
+  const { attributes, node } = context;
+  const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
+  attributes.int('fmod');
+  if (x.dtype !== 'int') throw nodeError(node, 'is supported for whole numbers only');
+  const compute = (a?: Size, b?: Size) =>
+    typeof a === 'number' && typeof b === 'number' && a >= 0 && b > 0 ? a % b : undefined;
+  return [elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute))];
+};
+
 function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean | undefined): Operator {
   return (context) => {
     const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
@@ -206,6 +217,7 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   Greater: comparison((a, b, context) => less(b, a, context)),
   And: comparison((a, b) => a !== 0 && b !== 0),
   Or: comparison((a, b) => a !== 0 || b !== 0),
+  Mod: modulo,
   Not: unary((x) => Number(x === 0)),
 };
 

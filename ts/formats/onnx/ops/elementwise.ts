@@ -1,6 +1,6 @@
 import type { Activation, MergeSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
-import { requireConstant, requireInput } from '../constants.ts';
+import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import {
   axesText,
@@ -13,6 +13,7 @@ import {
   type Factor,
   type Rows,
 } from '../value.ts';
+import { scaleScores } from './attention.ts';
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
 import { foldBinary } from './constant.ts';
 import { sameKind } from './join.ts';
@@ -40,10 +41,25 @@ function binary(context: NodeContext, x: Rows | Constant, y: Rows | Constant): R
   if (x.type === 'rows' && y.type === 'rows') return combine(context, floats(context, x), floats(context, y));
   const isFirst = x.type === 'constant';
   const constant = (isFirst ? x : y) as Constant;
+  const value = (isFirst ? y : x) as Rows;
+  if (value.scores) return scaleScores(context, value, value.scores, factorOf(context, constant, isFirst));
   return withConstant(context, floats(context, (isFirst ? y : x) as Rows), constant, isFirst);
 }
 
+/** The number that scores are multiplied by. */
+function factorOf(context: NodeContext, constant: Constant, isFirst: boolean): number {
+  const { node } = context;
+  const { data } = numbersOf(context, { ...constant, shape: constant.base }, 'the factor');
+  const [factor] = Array.from(data);
+  const op = OPS[node.op];
+  if (data.length === 1 && factor !== undefined && (op === 'mul' || (op === 'div' && !isFirst))) {
+    return op === 'mul' ? factor : 1 / factor;
+  }
+  throw nodeError(node, 'changes scores of steps by steps; supported: times a number, Softmax, then MatMul by values');
+}
+
 function floats({ node }: NodeContext, rows: Rows): Rows {
+  if (rows.scores) throw nodeError(node, 'reads scores of steps by steps; supported: Softmax, MatMul, a factor');
   if (rows.dtype === 'float32') return rows;
   throw nodeError(node, "reads whole numbers; supported: floats computed from the model's inputs");
 }

@@ -66,6 +66,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Constant: 0,
   Range: 3,
   Where: 3,
+  Mod: 2,
   Equal: 2,
   Less: 2,
   Greater: 2,

@@ -3,6 +3,7 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, numbersOf, plainIntegers, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { axesText, feature, featureSize, role, width, type Rows } from '../value.ts';
+import { softmaxOfScores } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
 
@@ -22,8 +23,16 @@ function wholeRow(context: NodeContext, rows: Rows, taken: readonly boolean[]): 
 function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
   return (context) => {
     const { attributes, graph, opset } = context;
-    const rows = floatRows(context, 0);
+    const input = requireInput(context, 0);
+    const rows = input.type === 'rows' && input.scores ? input : floatRows(context, 0);
     const axis = axisIndex(context, attributes.int('axis') ?? (opset >= 13 ? -1 : 1), rows.axes.length);
+    // Before opset 13 axes behind this one are of the same row.
+    const alone = opset >= 13 || rows.axes.slice(axis + 1).every((other) => role(other) === 'one');
+    if (alone && activation === 'softmax') {
+      if (rows.scores) return [softmaxOfScores(context, rows, rows.scores, axis)];
+      if (role(rows.axes[axis]!) === 'time') return [graph.builder.timeSoftmax(rows, layerName(context))];
+    }
+    if (rows.scores) floatRows(context, 0);
     // before opset 13 the axes from this one on are one row
     const taken = rows.axes.map((_, i) => i === axis || (opset < 13 && i > axis));
     wholeRow(context, rows, taken);

@@ -1,4 +1,5 @@
 import { activation } from './activation.ts';
+import { attention, multiheadAttention } from './attention.ts';
 import type { Check } from './checks.ts';
 import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
@@ -30,6 +31,8 @@ const FORMS = {
   rmsnorm,
   groupnorm,
   instancenorm,
+  attention,
+  multiheadAttention,
 };
 
 export type PytorchKind = keyof typeof FORMS;

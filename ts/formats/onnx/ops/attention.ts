@@ -1,0 +1,129 @@
+import { nodeError } from '../attributes.ts';
+import type { NodeContext } from '../context.ts';
+import {
+  axesText,
+  feature,
+  featureSize,
+  isFeature,
+  role,
+  width,
+  type Factor,
+  type Rows,
+  type Scores,
+} from '../value.ts';
+
+/** Products of two computed values: scores, what they weigh, and sums over steps. */
+
+/** x y: over the features of both scores, over the steps a weighted sum or, of scores after their softmax, attention. */
+export function multiplyRows(context: NodeContext, x: Rows, y: Rows): Rows {
+  const made = x.axes.length === y.axes.length && x.axes.length >= 2 ? productOf(context, x, y) : undefined;
+  if (made) return made;
+  throw nodeError(
+    context.node,
+    `multiplies ${axesText(x.axes)} by ${axesText(y.axes)}; supported: queries by keys, their softmax by values, steps by steps`,
+  );
+}
+
+function productOf(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
+  const last = x.axes.length - 1;
+  const [lead, others] = [x.axes.slice(0, last - 1), y.axes.slice(0, last - 1)];
+  // In front are the batch, and heads, which are features of both.
+  if (axesText(lead) !== axesText(others) || lead.flat().some((factor) => factor.role === 'time')) return undefined;
+  const heads = lead.reduce((n, axis) => n * featureSize(axis), 1);
+  const [overX, overY] = [x.axes[last]!, y.axes[last - 1]!];
+  if (y.scores) return undefined;
+  if (x.scores) return isTime(overX) && isTime(overY) ? attend(context, x, x.scores, overX, y) : undefined;
+  if (isFeature(overX) && isFeature(overY)) return score(x, y, heads);
+  if (!isTime(overX) || !isTime(overY) || heads !== 1) return undefined;
+  return weigh(context, x, y);
+}
+
+const isTime = (axis: readonly Factor[]) => role(axis) === 'time';
+
+/** (queries, k) by (k, keys). Either may be one row a sequence. */
+function score(x: Rows, y: Rows, heads: number): Rows | undefined {
+  const last = x.axes.length - 1;
+  const [rows, columns] = [x.axes[last - 1]!, y.axes[last]!];
+  const fits = (value: Rows, axis: readonly Factor[]) =>
+    value.kind === 'sequence' ? isTime(axis) : role(axis) === 'one';
+  if (!fits(x, rows) || !fits(y, columns) || (x.kind === 'vector' && y.kind === 'vector')) return undefined;
+  if (width(x) !== width(y) || x.reversed !== y.reversed) return undefined;
+  return {
+    ...x,
+    kind: 'sequence',
+    axes: [...x.axes.slice(0, last - 1), mark(rows, 'x'), mark(columns, 'y')],
+    columns: [],
+    inputs: [...new Set([...x.inputs, ...y.inputs])],
+    exclusive: false,
+    scores: { x, y, heads, scale: 1 },
+  };
+}
+
+function mark(axis: readonly Factor[], of: 'x' | 'y'): Factor[] {
+  return axis.map((factor) => (factor.role === 'time' ? { ...factor, of } : factor));
+}
+
+const whose = (axis: readonly Factor[]) => axis.find(({ role: r }) => r === 'time')?.of;
+
+/** Softmax of scores over the steps of one of the two, which so are the keys. */
+export function softmaxOfScores({ node }: NodeContext, rows: Rows, scores: Scores, axis: number): Rows {
+  const keys = whose(rows.axes[axis]!);
+  if (keys === undefined || !isTime(rows.axes[axis]!) || scores.keys) {
+    throw nodeError(
+      node,
+      `attribute 'axis' ${axis} of scores ${axesText(rows.axes)}; supported: one softmax over keys`,
+    );
+  }
+  return { ...rows, scores: { ...scores, keys } };
+}
+
+/** Scores times a number. */
+export function scaleScores({ node }: NodeContext, rows: Rows, scores: Scores, factor: number): Rows {
+  if (scores.keys) throw nodeError(node, 'changes weights after their softmax; supported: scores before it');
+  return { ...rows, scores: { ...scores, scale: scores.scale * factor } };
+}
+
+/** (queries, keys) by (keys, values). */
+function attend(
+  { graph, node }: NodeContext,
+  rows: Rows,
+  scores: Scores,
+  over: readonly Factor[],
+  values: Rows,
+): Rows | undefined {
+  const { x, y, heads, scale, keys } = scores;
+  if (!keys || whose(over) !== keys) return undefined;
+  const [query, key] = keys === 'y' ? [x, y] : [y, x];
+  const last = rows.axes.length - 1;
+  if (key.reversed !== values.reversed || width(values) % heads !== 0) return undefined;
+  const asking = rows.axes[last - 1]!.map((factor) => {
+    const own = { ...factor };
+    delete own.of;
+    return own;
+  });
+  const columns = graph.builder.attention(query, key, values, node.name || (node.outputs[0] ?? ''), { heads, scale });
+  return {
+    ...query,
+    axes: [...rows.axes.slice(0, last - 1), asking, values.axes[last]!],
+    columns,
+    inputs: [...new Set([...rows.inputs, ...values.inputs])],
+    exclusive: false,
+  };
+}
+
+/** (n, steps) by (steps, m): a vector of n m sums. */
+function weigh({ graph, node }: NodeContext, x: Rows, y: Rows): Rows | undefined {
+  const last = x.axes.length - 1;
+  const [n, m] = [x.axes[last - 1]!, y.axes[last]!];
+  if (!isFeature(n) || !isFeature(m) || x.reversed !== y.reversed) return undefined;
+  const columns = graph.builder.weightedSum(x, y, node.name || (node.outputs[0] ?? ''));
+  return {
+    ...x,
+    kind: 'vector',
+    axes: [...x.axes.slice(0, last - 1), [feature(featureSize(n))], [feature(featureSize(m))]],
+    columns,
+    inputs: [...new Set([...x.inputs, ...y.inputs])],
+    reversed: false,
+    exclusive: false,
+  };
+}
