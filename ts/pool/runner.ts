@@ -1,10 +1,12 @@
 import type { Backend } from '../backends/backend.ts';
+import { jsBackend } from '../backends/js/index.ts';
 import { backendFrom } from '../backends/wasm/core.ts';
 import { GruError } from '../base/errors.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import { ModelResources } from '../run/resources.ts';
 import { toGruError } from './failure.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
+import { runSlots } from '../spec/state-groups.ts';
 
 /** In the worker: a model of its own. */
 export class Runner {
@@ -19,9 +21,9 @@ export class Runner {
   }
 
   /** @throws GruError `backend_unavailable`, `out_of_memory`. */
-  static async start({ backend, shared, spec }: Start): Promise<Runner> {
+  static start({ backend, shared, spec }: Start): Runner {
     const graph = resolveGraph(spec);
-    if (!shared) return new Runner(graph, (await import('../backends/js/index.ts')).jsBackend);
+    if (!shared) return new Runner(graph, jsBackend);
     const name = backend === 'wasm-relaxed' ? 'relaxed' : 'baseline';
     return new Runner(graph, backendFrom(name, shared.module, shared.kernels));
   }
@@ -32,20 +34,21 @@ export class Runner {
       this.resources ??= new ModelResources(this.backend.compile(this.graph));
       const state = this.resources.stateFor({ batch, axes, timeMajor });
       state.reset();
+      const slots = runSlots(this.graph);
       initial.forEach((data, i) => {
-        if (data) state.writeHidden(i, data);
+        if (data) state.writeHidden(slots[i]!, data);
       });
       this.graph.inputs.forEach(({ dtype }, i) => {
         (dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i)).set(inputs[i]!);
       });
       state.run();
-      const { outputs, states } = this.graph;
+      const { outputs } = this.graph;
       const into = results ?? sizes.map((size) => new Float32Array(size));
       outputs.forEach((_, i) => {
         into[i]!.set(state.output(i));
       });
-      states.forEach((_, i) => {
-        state.readHidden(i, into[outputs.length + i]!);
+      slots.forEach((index, i) => {
+        state.readHidden(index, into[outputs.length + i]!);
       });
       return { id, results: results ? undefined : into };
     } catch (error) {

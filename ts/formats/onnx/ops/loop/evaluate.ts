@@ -1,4 +1,4 @@
-import type { Activation, LayerSpec, ValueRef } from '../../../../spec/spec.ts';
+import type { LayerSpec, RowActivation, ValueRef } from '../../../../spec/spec.ts';
 import { NotTerms, type Piece, type Term, Terms } from './terms.ts';
 
 /** Evaluates the layers that a cell's nodes were read as. */
@@ -59,9 +59,14 @@ export class Evaluator {
         if (layer.merge === 'ave') break;
         return inputs.slice(1).reduce((x, y) => this.#combine(x, y, layer.merge === 'mul'), first);
       case 'dense': {
-        const linear = this.#dense(first, layer.outputSize, layer.weights);
+        const { kernel, bias } = layer.weights;
+        const size = layer.outputSize;
+        const linear = [{ size, terms: this.terms.matrix(size, kernel, first, bias) }];
         return layer.activation === undefined ? linear : this.#activate(linear, layer.activation);
       }
+      case 'scale':
+        if (layer.steps !== undefined) break;
+        return this.#scale(first, layer.inputSize, layer.weights);
       case 'activation':
         return this.#activate(first, layer.activation);
     }
@@ -97,19 +102,18 @@ export class Evaluator {
       });
   }
 
-  #dense(
+  #scale(
     pieces: readonly Piece[],
-    rows: number,
-    { kernel, bias }: { kernel: Float32Array; bias?: Float32Array },
+    size: number,
+    { scale, shift }: { scale?: Float32Array; shift?: Float32Array },
   ): Piece[] {
-    const diagonal = diagonalOf(kernel, rows);
-    if (!diagonal) return [{ size: rows, terms: this.terms.matrix(rows, kernel, pieces, bias) }];
-    const scaled = this.#combine(pieces, [{ size: rows, terms: [{ coefficient: diagonal, factors: [] }] }], true);
-    return bias ? this.#combine(scaled, [{ size: rows, terms: [{ coefficient: bias, factors: [] }] }], false) : scaled;
+    const constant = (coefficient: Float32Array): Piece[] => [{ size, terms: [{ coefficient, factors: [] }] }];
+    const scaled = scale ? this.#combine(pieces, constant(scale), true) : [...pieces];
+    return shift ? this.#combine(scaled, constant(shift), false) : scaled;
   }
 
-  #activate(pieces: readonly Piece[], activation: Activation | 'softmax'): Piece[] {
-    if (activation === 'softmax') throw new NotTerms('softmax');
+  #activate(pieces: readonly Piece[], activation: RowActivation): Piece[] {
+    if (activation === 'softmax' || activation === 'log_softmax') throw new NotTerms(activation);
     const { name, alpha = 1, beta = 0 } = typeof activation === 'string' ? { name: activation } : activation;
     if (name === 'linear') return [...pieces];
     return pieces.map(({ size, terms }) => {
@@ -127,11 +131,4 @@ export class Evaluator {
       return { size, terms: [{ coefficient: 1, factors: [factor] }] };
     });
   }
-}
-
-/** The diagonal of a matrix that has nothing beside it. */
-function diagonalOf(kernel: Float32Array, rows: number): Float32Array | undefined {
-  if (kernel.length !== rows * rows) return undefined;
-  if (kernel.some((value, i) => value !== 0 && i % (rows + 1) !== 0)) return undefined;
-  return Float32Array.from({ length: rows }, (_, i) => kernel[i * (rows + 1)]!);
 }
