@@ -357,7 +357,7 @@ export class SpecBuilder {
       part.add(layer);
       if (isRecurrent(layer)) {
         if (layer.direction !== 'reverse' || layer.reversedOutput) return false;
-      } else if (STEPWISE.includes(layer.type)) {
+      } else if (STEPWISE.includes(layer.type) && !('steps' in layer)) {
         pending.push(...(layer.inputs ?? []));
       } else {
         return false;
@@ -372,7 +372,7 @@ export class SpecBuilder {
 }
 
 /** Layers of which a step depends on the same step alone. */
-const STEPWISE: readonly string[] = ['dense', 'activation', 'merge', 'slice'];
+const STEPWISE: readonly string[] = ['dense', 'scale', 'activation', 'merge', 'slice'];
 
 /** A layer with states. */
 export type RecurrentSpec = GruSpec | LstmSpec | RnnSpec;

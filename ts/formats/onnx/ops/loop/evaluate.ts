@@ -60,9 +60,14 @@ export class Evaluator {
         if (layer.constantSize !== undefined) break;
         return inputs.slice(1).reduce((x, y) => this.#combine(x, y, layer.merge === 'mul'), first);
       case 'dense': {
-        const linear = this.#dense(first, layer.outputSize, layer.weights);
+        const { kernel, bias } = layer.weights;
+        const size = layer.outputSize;
+        const linear = [{ size, terms: this.terms.matrix(size, kernel, first, bias) }];
         return layer.activation === undefined ? linear : this.#activate(linear, layer.activation);
       }
+      case 'scale':
+        if (layer.steps !== undefined) break;
+        return this.#scale(first, layer.inputSize, layer.weights);
       case 'activation':
         return this.#activate(first, layer.activation);
     }
@@ -98,15 +103,14 @@ export class Evaluator {
       });
   }
 
-  #dense(
+  #scale(
     pieces: readonly Piece[],
-    rows: number,
-    { kernel, bias }: { kernel: Float32Array; bias?: Float32Array },
+    size: number,
+    { scale, shift }: { scale?: Float32Array; shift?: Float32Array },
   ): Piece[] {
-    const diagonal = diagonalOf(kernel, rows);
-    if (!diagonal) return [{ size: rows, terms: this.terms.matrix(rows, kernel, pieces, bias) }];
-    const scaled = this.#combine(pieces, [{ size: rows, terms: [{ coefficient: diagonal, factors: [] }] }], true);
-    return bias ? this.#combine(scaled, [{ size: rows, terms: [{ coefficient: bias, factors: [] }] }], false) : scaled;
+    const constant = (coefficient: Float32Array): Piece[] => [{ size, terms: [{ coefficient, factors: [] }] }];
+    const scaled = scale ? this.#combine(pieces, constant(scale), true) : [...pieces];
+    return shift ? this.#combine(scaled, constant(shift), false) : scaled;
   }
 
   #activate(pieces: readonly Piece[], activation: RowActivation): Piece[] {
@@ -128,11 +132,4 @@ export class Evaluator {
       return { size, terms: [{ coefficient: 1, factors: [factor] }] };
     });
   }
-}
-
-/** The diagonal of a matrix that has nothing beside it. */
-function diagonalOf(kernel: Float32Array, rows: number): Float32Array | undefined {
-  if (kernel.length !== rows * rows) return undefined;
-  if (kernel.some((value, i) => value !== 0 && i % (rows + 1) !== 0)) return undefined;
-  return Float32Array.from({ length: rows }, (_, i) => kernel[i * (rows + 1)]!);
 }
