@@ -11,6 +11,7 @@ import {
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { addSizes, bakedSize, divideSizes, equalSizes, multiplySizes, type Size } from '../size.ts';
+import { globalPool, overTime } from './over-time.ts';
 import { readTensorData } from '../tensor.ts';
 import type { Constant } from '../value.ts';
 
@@ -210,7 +211,11 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   Sqrt: unary(Math.sqrt),
   Reciprocal: unary((x) => 1 / x),
   ReduceProd: reduction(multiplySizes),
-  ReduceSum: reduction(addSizes),
-  ReduceMax: reduction(plain(Math.max)),
-  ReduceMin: reduction(plain(Math.min)),
+  ReduceSum: overTime('sum', 13, reduction(addSizes)),
+  ReduceMax: overTime('max', 18, reduction(plain(Math.max))),
+  ReduceMin: overTime('min', 18, reduction(plain(Math.min))),
+  ReduceMean: overTime('mean', 18),
+  ReduceL2: overTime('l2', 18),
+  GlobalAveragePool: globalPool('mean'),
+  GlobalMaxPool: globalPool('max'),
 };

@@ -63,6 +63,8 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   ReduceProd: [{ since: 18, count: 2 }],
   ReduceMax: [{ since: 18, count: 2 }],
   ReduceMin: [{ since: 18, count: 2 }],
+  ReduceMean: [{ since: 18, count: 2 }],
+  ReduceL2: [{ since: 18, count: 2 }],
 };
 
 /** How many inputs an operator takes at most. */

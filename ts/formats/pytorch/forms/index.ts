@@ -6,6 +6,7 @@ import type { Shapes } from '../names.ts';
 import { linear } from './linear.ts';
 import { concat, mul, sum } from './merge.ts';
 import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from './norm.ts';
+import { mean, max, min, std, l2, maxpool1d, avgpool1d, flatten, repeat, upsample, pad } from './over-time.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { step } from './step.ts';
 
@@ -26,6 +27,17 @@ const FORMS = {
   rmsnorm,
   groupnorm,
   instancenorm,
+  mean,
+  max,
+  min,
+  std,
+  l2,
+  maxpool1d,
+  avgpool1d,
+  flatten,
+  repeat,
+  upsample,
+  pad,
 };
 
 export type PytorchKind = keyof typeof FORMS;
