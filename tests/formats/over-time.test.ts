@@ -49,14 +49,12 @@ describe('Keras layers over time', () => {
     expect(ends(read([H, layer('Flatten', 'f', {}, from('h')), layer('Dense', 'g', { units: 1, use_bias: false, activation: 'linear' }, from('f'))], { shapes: { kernel: [2, 1] } }))).toEqual(['g']); // prettier-ignore
     expect(of('Reshape', { target_shape: [3, -1] }, V, 'v')).toEqual(['unflatten g of v, steps 3']);
     expect(of('Reshape', { target_shape: [-1, 8] }, T, 't')).toEqual(['flatten g_flat of t, steps 6', 'unflatten g of g_flat, steps 3']); // prettier-ignore
-    expect(of('Permute', { dims: [2, 1] }, T, 't')).toEqual(['flatten g_flat of t, steps 6', 'unflatten g of g_flat, steps 4, transposed true']); // prettier-ignore
     expect(of('RepeatVector', { n: 6 }, V, 'v')).toEqual(['repeat g of v, steps 6']);
     const both = [V, T, layer('RepeatVector', 'r', { n: 6 }, from('v')), layer('Concatenate', 'g', { axis: -1 }, from('r'), from('t'))]; // prettier-ignore
     expect(words(read(both))[0]).toBe('repeat r of v, steps 6, like t');
     const refused = (className: string, config: Record<string, unknown>, input: object = X, name = 'x') =>
       refusal([input, layer(className, 'g', config, from(name))]);
     expect(refused('Flatten', {})).toContain('whose number the input shape has to fix');
-    expect(refused('Permute', { dims: [2, 1] })).toContain('whose number the input shape has to fix');
     expect(refused('Reshape', { target_shape: [2, 3, 4] }, T, 't')).toContain('3 dimensions');
     expect(refused('Reshape', { target_shape: [5, 5] }, T, 't')).toContain('24 numbers do not have the shape (5, 5)');
   });

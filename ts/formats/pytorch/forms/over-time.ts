@@ -162,7 +162,7 @@ export const pad: Form<'pad', PytorchPad> = {
   value: ANY,
   fields: { ...BASE, mode: ANY, value: ANY },
   read: ({ pad: sides, mode, value }, { name }) => {
-    if (!Array.isArray(sides) || sides.length !== 2) {
+    if (!Array.isArray(sides) || (sides as unknown[]).length !== 2) {
       throw new GruError('invalid_argument', 'pytorch.layers: pad is [before, after], numbers of steps');
     }
     return layer(name, { type: 'pad', before: sides[0], after: sides[1], mode, value });
