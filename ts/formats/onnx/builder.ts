@@ -13,6 +13,7 @@ import type {
   MergeSpec,
   NormSpec,
   ReduceFeaturesSpec,
+  ReduceSpec,
   RnnSpec,
   RowActivation,
   ValueKind,
@@ -298,6 +299,32 @@ export class SpecBuilder {
       weights: { embeddings: table },
     };
     return [{ ref: this.#add(layer, { kind: rows.kind, size: outputSize }), start: 0, length: outputSize }];
+  }
+
+  /** All steps as one vector. */
+  reduce(rows: Rows, name: string, reduce: ReduceSpec['reduce']): Segment[] {
+    const inputs = [this.ref(rows.columns, 'sequence')];
+    const known = { kind: 'vector', size: width(rows) } as const;
+    const ref = this.#add({ type: 'reduce', name: this.name(name), inputs, reduce }, known);
+    return [{ ref, start: 0, length: known.size }];
+  }
+
+  /** So many steps side by side. */
+  flatten(rows: Rows, steps: number): Segment[] {
+    const from = this.ref(rows.columns, 'sequence');
+    const known = { kind: 'vector', size: steps * width(rows) } as const;
+    const name = `${from.split(':')[0] ?? ''}_flat`;
+    const make = () => this.#add({ type: 'flatten', name: this.name(name), inputs: [from], steps }, known);
+    return [{ ref: this.#once(`flatten ${steps} ${from}`, make), start: 0, length: known.size }];
+  }
+
+  /** A vector at each step of another value. */
+  repeat(rows: Rows, like: ValueRef): Segment[] {
+    const from = this.ref(rows.columns, 'vector');
+    const known = { kind: 'sequence', size: width(rows) } as const;
+    const name = `${from.split(':')[0] ?? ''}_repeated`;
+    const make = () => this.#add({ type: 'repeat', name: this.name(name), inputs: [from], like }, known);
+    return [{ ref: this.#once(`repeat ${like} ${from}`, make), start: 0, length: known.size }];
   }
 
   /** The first (0) or last (-1) step. */

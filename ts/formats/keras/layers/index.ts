@@ -23,7 +23,7 @@ export const LAYERS: Record<string, Translate> = {
   Activation: activationOverSteps(CORE['Activation']!),
   Softmax: activationOverSteps(CORE['Softmax']!),
   Flatten: flatten(OVER_TIME['Flatten']!),
-  Permute: permute,
+  Permute: permute(OVER_TIME['Permute']!),
   RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,
 };

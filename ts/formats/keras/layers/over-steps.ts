@@ -100,8 +100,17 @@ const flattenOne: Translate = (call) => {
   throw fields.unsupported('puts the features of all steps into one row');
 };
 
-/** Permute((2, 1)): steps and features change places. */
-export const permute: Translate = (call) => {
+/** Permute((2, 1)): steps and features change places. `inner` does it where the file fixes the steps, and nothing else is known of them. */
+export const permute =
+  (inner: Translate): Translate =>
+  (call) => {
+    const value = onlyValue(call);
+    return value.is === 'features' && (value.kind === 'vector' || call.builder.stepsOf(value.ref) !== undefined)
+      ? inner(call)
+      : turn(call);
+  };
+
+const turn: Translate = (call) => {
   const { fields, builder } = call;
   const dims = JSON.stringify(fields.take('dims'));
   fields.finish();

@@ -8,6 +8,7 @@ import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
 import { NORM_OPERATORS } from './norm.ts';
 import { LOOP_OPERATORS } from './loop/index.ts';
+import { POOL_OPERATORS } from './over-time.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
 import { ROW_OPERATORS } from './rows.ts';
@@ -21,6 +22,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...ELEMENTWISE_OPERATORS,
   ...ACTIVATION_OPERATORS,
   ...ROW_OPERATORS,
+  ...POOL_OPERATORS,
   ...LAYOUT_OPERATORS,
   Slice: slice,
   Gather: gather,

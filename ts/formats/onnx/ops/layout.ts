@@ -11,6 +11,7 @@ import {
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
+import { flattenSteps, repeatSteps } from './over-time.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
 import { selectColumns, type Constant, type Rows } from '../value.ts';
@@ -80,7 +81,7 @@ function reshapeTo(context: NodeContext, input: Rows | Constant, target: Size[])
       `cannot reshape ${shapeText(shapeOf(input))} to ${shapeText(target)}; supported: axes split and joined in their order`,
     );
   }
-  return { ...input, axes };
+  return flattenSteps(context, { ...input, axes });
 }
 
 const reshape: Operator = (context) => {
@@ -105,7 +106,10 @@ const flatten: Operator = (context) => {
   const at = axis < 0 ? axis + shape.length : axis;
   if (at < 0 || at > shape.length)
     throw nodeError(context.node, `axis ${axis} is outside of ${shape.length} dimensions`, 'invalid_file');
-  if (input.type === 'rows') return [{ ...input, axes: [input.axes.slice(0, at).flat(), input.axes.slice(at).flat()] }];
+  if (input.type === 'rows') {
+    const axes = [input.axes.slice(0, at).flat(), input.axes.slice(at).flat()];
+    return [flattenSteps(context, { ...input, axes })];
+  }
   const { shape: base } = fullData(context, input);
   return [reshapeConstant(context, input, [elements(base.slice(0, at)), elements(base.slice(at))])];
 };
@@ -209,13 +213,16 @@ const expand: Operator = (context) => {
     throw nodeError(context.node, `cannot expand ${shapeText(before)} to ${shapeText(target)}`, 'invalid_file');
   });
   if (input.type === 'constant') return [{ ...input, base: pad(input.base, 1), shape }];
+  const padded: Rows = { ...input, axes: pad<Rows['axes'][number]>(input.axes, []) };
   if (shape.some((size, axis) => equalSizes(size, from[axis]!, baked) !== true)) {
+    const repeated = repeatSteps(context, padded, from, shape);
+    if (repeated) return [repeated];
     throw nodeError(
       context.node,
       `repeats a computed value (${shapeText(before)} to ${shapeText(shape)}); supported: constants`,
     );
   }
-  return [{ ...input, axes: pad<Rows['axes'][number]>(input.axes, []) }];
+  return [padded];
 };
 
 const tile: Operator = (context) => {
@@ -230,7 +237,17 @@ const tile: Operator = (context) => {
   ) {
     return [{ ...input, shape: shape.map((size, i) => (size === 1 ? repeats[i]! : size)) }];
   }
-  throw nodeError(context.node, 'repeats a tensor; supported: constants along axes of size 1');
+  const repeated =
+    input.type === 'rows' && repeats.length === shape.length && shape.every((size, i) => size === 1 || repeats[i] === 1)
+      ? repeatSteps(
+          context,
+          input,
+          shape,
+          shape.map((size, i) => (size === 1 ? repeats[i]! : size)),
+        )
+      : undefined;
+  if (repeated) return [repeated];
+  throw nodeError(context.node, 'repeats a tensor; supported: vectors at each step, constants along axes of size 1');
 };
 
 export const LAYOUT_OPERATORS: Record<string, Operator> = {

@@ -8,6 +8,7 @@ import { linear } from './linear.ts';
 import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from './norm.ts';
 import { concat, div, mul, sub, sum } from './merge.ts';
 import { prelu } from './prelu.ts';
+import { mean, max, min, std, l2, maxpool1d, avgpool1d, flatten, repeat, upsample, pad } from './over-time.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { step } from './step.ts';
 
@@ -33,6 +34,17 @@ const FORMS = {
   instancenorm,
   attention,
   multiheadAttention,
+  mean,
+  max,
+  min,
+  std,
+  l2,
+  maxpool1d,
+  avgpool1d,
+  flatten,
+  repeat,
+  upsample,
+  pad,
 };
 
 export type PytorchKind = keyof typeof FORMS;
