@@ -38,7 +38,8 @@ const noImportByExpression = {
   name: 'no-import-by-expression',
   renderChunk(code, { name }) {
     const without = code.replace(/await import\(\s*(\/\*.*?\*\/\s*)*codecURI\s*\)/, 'undefined');
-    if (name === 'zip' && without === code) throw new Error('zip.js does not import codecURI any more: see rollup.config.mjs');
+    if (name === 'zip' && without === code)
+      throw new Error('zip.js does not import codecURI any more: see rollup.config.mjs');
     return { code: without, map: null };
   },
 };

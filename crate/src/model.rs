@@ -195,15 +195,18 @@ impl State {
         Ok(self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?)
     }
 
-    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, and forgets the outputs
+    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, where its layer does, and forgets the outputs
     /// before.
     pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
         let batch = self.batch;
+        let &(node, slot) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
+        let flushes = self.model.nodes.at(node).layer.flushes();
         let (values, stride) = self.hidden(index)?;
         ensure(sequence.is_none_or(|b| b < batch))?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
-        flush_state(values.at_mut(rows.start * stride..rows.end * stride));
-        let &(node, slot) = self.model.states.at(index);
+        if flushes {
+            flush_state(values.at_mut(rows.start * stride..rows.end * stride));
+        }
         let started = &mut self.workspaces.at_mut(node).started;
         if let Some(direction) = slot.checked_rem(started.len()) {
             started.at_mut(direction).at_mut(rows).fill(false);

@@ -61,10 +61,55 @@ impl Layout {
         self.lengths.len()
     }
 
+    /// Where the rows of a sequence are.
+    pub fn steps(&self, sequence: usize) -> Steps {
+        let first = *self.starts.at(sequence) as usize;
+        Steps { first, stride: self.stride as usize, count: *self.lengths.at(sequence) as usize }
+    }
+
+    /// Steps of the longest sequence.
+    pub fn longest(&self) -> usize {
+        self.order.first().map_or(0, |&b| *self.lengths.at(b as usize) as usize)
+    }
+
+    /// Rows of the steps of a sequence.
+    pub fn rows_of(&self, sequence: usize) -> impl Iterator<Item = usize> + Clone {
+        let (start, stride) = (*self.starts.at(sequence), self.stride);
+        (0..*self.lengths.at(sequence)).map(move |step| (start + step * stride) as usize)
+    }
+
+    /// Row of a step of a sequence.
+    pub fn step(&self, sequence: usize, step: usize) -> usize {
+        *self.starts.at(sequence) as usize + step * self.stride as usize
+    }
+
+    /// Whether rows of one sequence follow each other.
+    pub fn contiguous(&self) -> bool {
+        self.stride == 1
+    }
+
     /// Row of the first or last step of a sequence; None for one without steps.
     pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
         let step = if last { self.lengths.at(sequence).checked_sub(1)? } else { 0 };
         (step < *self.lengths.at(sequence)).then(|| (self.starts.at(sequence) + step * self.stride) as usize)
+    }
+}
+
+/// The rows of one sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Steps {
+    /// That of the first step.
+    pub first: usize,
+    /// Distance between them.
+    pub stride: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Steps {
+    /// The row of one step.
+    pub fn row(&self, step: usize) -> usize {
+        self.first + step * self.stride
     }
 }
 
@@ -125,11 +170,29 @@ impl Plan {
     pub fn reserve(&mut self, layout: &Layout) -> Result<()> {
         self.offsets.clear();
         self.offsets.try_reserve_exact(layout.steps + 1)?;
+        self.reserve_entries(layout.rows)
+    }
+
+    /// Makes room for entries that are added one by one.
+    pub fn reserve_entries(&mut self, count: usize) -> Result<()> {
         for entries in [&mut self.batch, &mut self.input, &mut self.output] {
             entries.clear();
-            entries.try_reserve_exact(layout.rows)?;
+            entries.try_reserve_exact(count)?;
         }
         Ok(())
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&mut self) {
+        for entries in [&mut self.offsets, &mut self.batch, &mut self.input, &mut self.output] {
+            entries.clear();
+        }
+    }
+
+    /// Adds an entry of no sequence; there must be room for it.
+    pub fn push(&mut self, input: u32, output: u32) {
+        self.input.push(input);
+        self.output.push(output);
     }
 
     /// The plan for all steps.
@@ -143,10 +206,7 @@ impl Plan {
     /// Fills in the entries, those alone whose input row is not 0 in a mask. Allocates nothing after
     /// [`reserve`](Self::reserve).
     pub fn fill(&mut self, layout: &Layout, order: Order, mask: Option<&[f32]>) {
-        self.offsets.clear();
-        self.batch.clear();
-        self.input.clear();
-        self.output.clear();
+        self.clear();
         self.offsets.push(0);
         for group in layout.order.chunks(GROUP) {
             let mut active = group.len();
@@ -159,9 +219,9 @@ impl Plan {
                     let row = |step| *layout.starts.at(b as usize) + step * layout.stride;
                     let read = row(if order == Order::Forward { step } else { length - 1 - step });
                     if mask.is_none_or(|mask| *mask.at(read as usize) != 0.0) {
+                        let written = if order == Order::ReverseProcessed { row(step) } else { read };
                         self.batch.push(*layout.sequences.at(b as usize));
-                        self.input.push(read);
-                        self.output.push(if order == Order::ReverseProcessed { row(step) } else { read });
+                        self.push(read, written);
                     }
                 }
                 self.offsets.push(self.batch.len() as u32);
@@ -252,9 +312,12 @@ mod tests {
         assert_eq!(rows(&layout, false), [Some(0), None, Some(2)]);
         assert_eq!(rows(&layout, true), [Some(1), None, Some(4)]);
         assert_eq!((layout.rows, layout.batch(), layout.steps), (5, 3, 3));
+        assert_eq!(layout.longest(), 3);
+        assert_eq!(layout.steps(2), Steps { first: 2, stride: 1, count: 3 });
         let layout = Layout::new(vec![0, 1], vec![3, 3], true).unwrap();
         assert_eq!(rows(&layout, false), [Some(0), Some(1)]);
         assert_eq!(rows(&layout, true), [Some(4), Some(5)]);
+        assert_eq!([0, 1, 2].map(|step| layout.steps(1).row(step)), [1, 3, 5]);
     }
 
     #[test]

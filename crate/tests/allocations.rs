@@ -2,6 +2,8 @@
 //! that leaves model and state as they were.
 
 use gru_wasm::error::{EngineError, Result};
+use gru_wasm::layers::attention::AttentionParams;
+use gru_wasm::layers::conv1d::ConvParams;
 use gru_wasm::layers::params::{Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
@@ -100,7 +102,26 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let embedded = add("embedding", &[ids], &[7, s, 1], vec![numbers(7 * size)], 2);
     let masked = add("masking", &[rows], &[0], vec![], 2);
     let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
+    let scale = add("scale", &[sum], &[s, 0], vec![numbers(size), None], 1);
+    add("scale", &[sum], &[s, 100], vec![None, numbers(100 * size)], 1);
+    let norm = add("norm", &[scale], &[s, 0, 0, 1, 0], vec![numbers(size), numbers(size)], 1);
+    add("norm", &[norm], &[s, 2, 0, 1, 1], vec![None, None], 1);
     let scaled = add("activation", &[sum], &[11, 1.5f32.to_bits(), 0], vec![], 1);
+    for (groups, left) in [(1, 3), (size, 4)] {
+        let params = ConvParams {
+            input_size: size,
+            output_size: 2 * size,
+            kernel_size: 3,
+            dilation: 2,
+            groups,
+            left,
+            right: 4 - left,
+            streams: left == 4,
+            ..ConvParams::default()
+        };
+        let tensors = vec![numbers(6 * size * size / groups), numbers(2 * size)];
+        add("conv1d", &[scaled], &words(&params), tensors, 1);
+    }
     for (reset_after, direction, combine, reversed) in [(1, 2, 0, 0), (0, 2, 3, 0), (1, 1, 0, 1), (0, 0, 0, 0)] {
         let params = words(&GruParams {
             sizes: Sizes { input_size: size, hidden_size: units },
@@ -128,6 +149,15 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             let last = add("step", &[softmax], &[1], vec![], 1);
             let first = add("step", &[softmax], &[0], vec![], 1);
             add("merge", &[last, first], &[0], vec![], 1);
+            for reduction in 0..6 {
+                add("reduce", &[y, embedded + 1], &[reduction, 1], vec![], 1);
+            }
+            let flat = add("flatten", &[y], &[3], vec![], 1);
+            add("unflatten", &[flat, rows], &[3, 1, 0], vec![], 1);
+            add("repeat", &[last, rows], &[0], vec![], 1);
+            add("pool", &[y], &[1, 3, 1, 1, 1, 0, 0, 1, 0], vec![], 1);
+            add("upsample", &[y], &[2, 0], vec![], 1);
+            add("pad", &[y], &[1, 0, 0, 0, 1, 0], vec![], 1);
         }
     }
     // The hidden state of the last GRU, and what is given; a cell state that is left out.
@@ -141,6 +171,13 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let rnn = words(&RnnParams { sizes, ..RnnParams::default() });
     let tensors = [units * size, units * units, units].map(numbers).to_vec();
     add("rnn", &[scaled, -1, -1], &rnn, tensors, 3);
+    let weights = add("timeSoftmax", &[scaled, embedded + 1], &[], vec![], 1);
+    add("weightedSum", &[weights, scaled], &[], vec![], 1);
+    let attention = AttentionParams { input_size: size, causal: true, ..AttentionParams::default() };
+    add("attention", &[scaled, masked, scaled, embedded + 1, -1], &words(&attention), vec![], 1);
+    let last = add("step", &[masked], &[1], vec![], 1);
+    let attention = AttentionParams { input_size: size, additive: true, ..AttentionParams::default() };
+    add("attention", &[last, masked, scaled, -1, -1], &words(&attention), vec![numbers(size)], 1);
     calls
 }
 
@@ -195,7 +232,7 @@ fn bits(state: &mut State, values: usize) -> Vec<u32> {
     for value in 0..values {
         bits.extend(state.value(value).unwrap().iter().map(|number| number.to_bits()));
     }
-    for index in 0..6 {
+    for index in 0..7 {
         bits.extend(state.hidden(index).unwrap().0.iter().map(|number| number.to_bits()));
     }
     bits

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findFormat } from '../../ts/formats/index.ts';
+import { FORMATS } from '../../ts/formats/index.ts';
 import { readRtneural } from '../../ts/formats/rtneural.ts';
 import { readNested } from '../../ts/io/nested.ts';
 import { readStateDict } from '../../ts/formats/pytorch.ts';
@@ -159,7 +159,7 @@ test.each<[string, unknown, string]>([
   ['a state dict of a vector', { b: [-1] }, 'PyTorch'],
   ['TensorFlow.js', { format: 'layers-model', modelTopology: { layers: [] }, weightsManifest: [] }, 'TensorFlow.js'],
 ])('a file of %s is found by its content', (_, json, format) => {
-  expect(findFormat(file(json)).name).toBe(format);
+  expect(FORMATS.find(({ detect }) => detect(file(json)))?.name).toBe(format);
 });
 
 describe('nested lists', () => {

@@ -1,7 +1,8 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
-import type { Activation, ActivationName, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
+import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
+import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 
@@ -98,6 +99,31 @@ export function layerRun(random: Choices, types = CELLS): Run {
   return runOf(random, inputSize, [layer], ['layer', 'layer:last'], random.chance(0.3));
 }
 
+/** Values normalized in each way: rows, groups, all steps together; and scaled, one row of weights a step too. */
+export function normRun(random: Choices): Run {
+  const groups = random.int(1, 5);
+  const inputSize = groups * random.int(1, 12);
+  const extreme = random.chance(0.2);
+  const row = (length = inputSize) => (random.chance(0.7) ? floats(random, length, 2, extreme) : undefined);
+  const affine = (length?: number) =>
+    Object.fromEntries([['scale', row(length)] as const, ['shift', row(length)] as const].filter(([, w]) => w));
+  const layers: LayerSpec[] = [
+    {
+      type: 'norm',
+      name: 'norm',
+      inputSize,
+      norm: random.pick(['standard', 'variance', 'rms', 'unit']),
+      epsilon: random.pick([1e-5, 0, 0.1, 1e-12]),
+      groups,
+      overTime: random.chance(0.5),
+      weights: affine(),
+    },
+    { type: 'scale', name: 'scale', inputSize, weights: affine() },
+    { type: 'scale', name: 'steps', inputs: ['x'], inputSize, steps: 40, weights: affine(40 * inputSize) },
+  ];
+  return runOf(random, inputSize, layers, ['norm', 'scale', 'steps'], extreme);
+}
+
 /** One layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
 export function wideRun(random: Choices, types = CELLS): Run {
   const inputSize = random.int(1, 20);
@@ -110,6 +136,43 @@ export function wideRun(random: Choices, types = CELLS): Run {
     inputs: [random.floats(length * inputSize)],
     hidden: run.graph.states.map(({ size }) => random.floats(size)),
   };
+}
+
+/** One convolution: of a few channels or of many, in groups or not, over more rows than a block has. */
+export function convRun(random: Choices): Run {
+  const groups = random.chance(0.6) ? 1 : random.int(1, 9);
+  const depthwise = random.chance(0.4);
+  const inputSize = groups * (depthwise ? 1 : random.int(1, 9));
+  const outputSize = groups * random.int(1, random.pick([3, 40]));
+  const kernelSize = random.int(1, random.pick([5, 90]));
+  const dilation = random.chance(0.6) ? 1 : random.int(1, 9);
+  const extreme = random.chance(0.15);
+  const stride = random.chance(0.5) ? 1 : random.int(1, 9);
+  const span = (kernelSize - 1) * dilation;
+  const left = random.int(0, span);
+  const right = random.pick([0, span - left, random.int(0, span + 3)]);
+  const layer: LayerSpec = {
+    type: 'conv1d',
+    name: 'layer',
+    inputSize,
+    outputSize,
+    kernelSize,
+    stride,
+    dilation,
+    groups,
+    padding: random.pick(['valid', 'same', 'sameLower', 'causal', [left, right]] as const),
+    activation: random.chance(0.2) ? 'softmax' : activation(random),
+    weights: {
+      kernel: floats(random, (outputSize * kernelSize * inputSize) / groups, 0.3, extreme),
+      ...(random.chance(0.7) ? { bias: floats(random, outputSize, 1, extreme) } : {}),
+    },
+  };
+  const run = runOf(random, inputSize, [layer], ['layer'], extreme);
+  // The last number of a past counts the steps that have come: more of them are other rows.
+  for (const [i, { size }] of run.graph.states.entries()) {
+    for (let at = size - 1; at < run.hidden[i]!.length; at += size) run.hidden[i]![at] = 0;
+  }
+  return run;
 }
 
 /**
@@ -125,6 +188,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
   third.initialState = LAYERS[third.type].slots!(third as never).map(() => 'first:last');
   const outputSize = random.int(1, 50);
   const start = random.int(0, outputSize - 1);
+  const steps = random.int(1, 9);
   const layers: LayerSpec[] = [
     {
       type: 'embedding',
@@ -143,23 +207,84 @@ export function graphRun(random: Choices, types = CELLS): Run {
       name: 'dense',
       inputSize: widthOf(first) + widthOf(second),
       outputSize,
-      activation: random.chance(0.3) ? 'softmax' : activation(random),
+      activation: random.chance(0.3) ? random.pick(['softmax', 'log_softmax'] as const) : activation(random),
       weights: {
         kernel: random.floats(outputSize * (widthOf(first) + widthOf(second)), 0.3),
         ...(random.chance(0.7) ? { bias: random.floats(outputSize) } : {}),
       },
     },
     { type: 'activation', name: 'activation', activation: activation(random) },
+    {
+      type: 'scale',
+      name: 'scaled',
+      inputs: ['dense'],
+      inputSize: outputSize,
+      weights: { shift: random.floats(outputSize) },
+    },
+    {
+      type: 'norm',
+      name: 'normal',
+      inputSize: outputSize,
+      norm: 'standard',
+      epsilon: 1e-3,
+      overTime: random.chance(0.5),
+      weights: { scale: random.floats(outputSize) },
+    },
     { type: 'merge', name: 'twice', inputs: ['dense', 'activation'], merge: random.pick(['sum', 'mul', 'ave']) },
     { type: 'masking', name: 'masking', inputs: ['embedding'], maskValue: 0 },
     { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
     { type: 'step', name: 'start', inputs: ['slice'], index: 0 },
     { type: 'step', name: 'end', inputs: ['slice'], index: -1 },
+    ...REDUCTIONS.map((reduce): LayerSpec => ({
+      type: 'reduce',
+      name: reduce,
+      inputs: ['twice'],
+      reduce,
+      ...(reduce === 'std' && random.chance(0.5) ? { correction: 0 } : {}),
+      ...(random.chance(0.5) ? { mask: 'masking:mask' } : {}),
+    })),
+    { type: 'flatten', name: 'flat', inputs: ['twice'], steps },
+    ...[{ like: 'ids' }, { steps }].flatMap((on, i): LayerSpec[] => [
+      { type: 'unflatten', name: `cut${i}`, inputs: ['flat'], transposed: random.chance(0.5), ...on, steps },
+      { type: 'repeat', name: `repeated${i}`, inputs: ['mean'], ...on },
+    ]),
+    {
+      type: 'pool',
+      name: 'pooled',
+      inputs: ['twice'],
+      ...(random.chance(0.5) ? { pool: 'max' } : { pool: 'mean', countPadding: random.chance(0.5) }),
+      window: random.int(1, 5),
+      stride: random.int(1, 4),
+      dilation: random.int(1, 3),
+      padding: random.pick(['same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
+    },
+    { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
+    {
+      type: 'pad',
+      name: 'padded',
+      inputs: ['twice'],
+      before: random.int(-3, 3),
+      after: random.int(-3, 3),
+      ...random.pick([{ mode: 'edge' }, { mode: 'reflect' }, { value: random.next() }]),
+    },
   ];
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
-    outputs: ['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+    outputs: [
+      'twice',
+      'first',
+      'second:last',
+      'third',
+      'third:last',
+      'masking:mask',
+      'slice',
+      'start',
+      'end',
+      'normal',
+      ...['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded'],
+    ],
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);
@@ -167,4 +292,97 @@ export function graphRun(random: Choices, types = CELLS): Run {
   const ids = Int32Array.from({ length: rows }, () => (own.chance(0.3) ? 0 : own.int(0, 6)));
   const hidden = graph.states.map(({ size }) => random.floats(lengths.length * size));
   return { graph, lengths, timeMajor, inputs: [ids], hidden };
+}
+
+/** An attention layer with random options. */
+function randomAttention(
+  random: Choices,
+  name: string,
+  inputs: [string, string, string],
+  inputSize: number,
+  heads: number,
+) {
+  const additive = random.chance(0.4);
+  return {
+    type: 'attention',
+    name,
+    inputs,
+    inputSize,
+    heads,
+    ...(additive ? { score: 'additive' } : {}),
+    ...(additive && random.chance(0.5) ? { weights: { factors: random.floats(inputSize) } } : {}),
+    ...(random.chance(0.5) ? { scale: random.next() } : {}),
+    ...(random.chance(0.5) ? { withoutKeys: random.pick(['zero', 'average']) } : {}),
+  } as AttentionSpec;
+}
+
+/** Attention over the steps of a sequence in all its forms, softmax over them and weighted sums, of masked rows too. */
+export function attentionRun(random: Choices): Run {
+  const heads = random.pick([1, 1, 2, 3]);
+  const [inputSize, valueSize] = [heads * random.int(1, 30), heads * random.int(1, 30)];
+  const size = random.int(1, 8);
+  const extreme = random.chance(0.2);
+  const dense = (name: string, outputSize: number): LayerSpec => ({
+    type: 'dense',
+    name,
+    inputs: ['x'],
+    inputSize: size,
+    outputSize,
+    weights: { kernel: floats(random, outputSize * size, random.pick([0.1, 1, 10]), extreme) },
+  });
+  const mask = random.chance(0.5) ? { mask: 'masking:mask' } : {};
+  const layers: LayerSpec[] = [
+    { type: 'masking', name: 'masking', inputs: ['x'], maskValue: 0 },
+    dense('query', inputSize),
+    dense('key', inputSize),
+    dense('value', valueSize),
+    dense('scores', heads),
+    { type: 'step', name: 'last', inputs: ['query'], index: -1 },
+    {
+      ...randomAttention(random, 'by_step', ['query', 'key', 'value'], inputSize, heads),
+      ...mask,
+      ...(random.chance(0.5) ? { causal: true } : {}),
+      ...(random.chance(0.3) ? { queryMask: 'masking:mask' } : {}),
+    },
+    { ...randomAttention(random, 'by_last', ['last', 'key', 'value'], inputSize, heads), ...mask },
+    { type: 'timeSoftmax', name: 'weights', inputs: ['scores'], ...mask },
+    { type: 'weightedSum', name: 'pooled', inputs: ['weights', 'value'] },
+  ];
+  const run = runOf(random, size, layers, ['by_step', 'by_last', 'weights', 'pooled'], extreme);
+  const [x] = run.inputs as [Float32Array];
+  const own = random.fork();
+  for (let row = 0; row < x.length; row += size) if (own.chance(0.3)) x.fill(0, row, row + size);
+  return run;
+}
+
+/** Attention of the steps of one axis to those of another. */
+export function crossAttentionRun(random: Choices): Run {
+  const heads = random.pick([1, 2]);
+  const sizes = [heads * random.int(1, 20), heads * random.int(1, 20)] as const;
+  const layer = {
+    ...randomAttention(random, 'attention', ['query', 'key', 'value'], sizes[0], heads),
+    mask: 'mask',
+    ...(random.chance(0.3) ? { causal: true } : {}),
+    ...(random.chance(0.3) ? { queryMask: 'queries' } : {}),
+  };
+  const input = (name: string, size: number, axis: string) => ({ name, dtype: 'float32' as const, size, axis });
+  const inputs = [
+    input('query', sizes[0], 'time'),
+    input('queries', 1, 'time'),
+    input('key', sizes[0], 'source'),
+    input('value', sizes[1], 'source'),
+    input('mask', 1, 'source'),
+  ];
+  // Each input is read by a layer.
+  const layers: LayerSpec[] = [layer, { type: 'activation', name: 'read', inputs: ['queries'], activation: 'tanh' }];
+  const graph = resolveGraph({ inputs, layers, outputs: ['attention', 'read'] });
+  const { lengths, timeMajor } = lengthsOf(random);
+  const steps = random.int(0, 60);
+  const sourceLengths = lengths.map(() => (timeMajor ? steps : random.int(0, 60)));
+  const rowsOf = (all: number[]) => all.reduce((sum, length) => sum + length, 0);
+  const data = inputs.map(({ name, size, axis }) => {
+    const values = floats(random, rowsOf(axis === 'time' ? lengths : sourceLengths) * size, 1, false);
+    return name === 'queries' || name === 'mask' ? values.map((value) => Number(value > -0.5)) : values;
+  });
+  return { graph, lengths, sourceLengths, timeMajor, inputs: data, hidden: [] };
 }

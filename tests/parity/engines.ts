@@ -1,12 +1,13 @@
 import type { Backend } from '../../ts/backends/backend.ts';
-import type { Run, RunResult } from './native.ts';
+import { axisLengths, type Run, type RunResult } from './native.ts';
 
 /** Runs a case on a backend, through the seam. */
-export function runOn(backend: Backend, { graph, lengths, timeMajor, inputs, hidden }: Run): RunResult {
+export function runOn(backend: Backend, run: Run): RunResult {
+  const { graph, lengths, timeMajor, inputs, hidden } = run;
   const model = backend.compile(graph);
   const state = model.createState(lengths.length);
   try {
-    state.setLengths(graph.axes.map(() => ({ lengths, timeMajor })));
+    state.setLengths(axisLengths(run).map((lengths) => ({ lengths, timeMajor })));
     inputs.forEach((data, i) => {
       (data instanceof Int32Array ? state.inputIds(i) : state.inputFloats(i)).set(data);
     });

@@ -20,7 +20,7 @@ import {
   stateName,
   type StateRecord,
 } from '../run/states.ts';
-import { groupStates, type StateGroup } from '../spec/state-groups.ts';
+import { runGroups, type StateGroup } from '../spec/state-groups.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { fingerprint } from '../stream/snapshot.ts';
 import type { StepInput } from '../stream/step.ts';
@@ -97,7 +97,7 @@ export class GruModel implements ModelInfo {
     this.graph = graph;
     this.print = lazyFingerprint(graph);
     this.backend = backend;
-    this.groups = groupStates(graph);
+    this.groups = runGroups(graph);
     ({
       inputs: this.inputs,
       outputs: this.outputs,

@@ -60,7 +60,7 @@ export interface BackendState {
   output(index: number): Float32Array;
   /** Copies the hidden state `index` (see {@link Graph.states}) out: (batch, hiddenSize) floats, or those of one sequence. */
   readHidden(index: number, out: Float32Array, sequence?: number): void;
-  /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero. */
+  /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero, but for a `past`. */
   writeHidden(index: number, data: Float32Array, sequence?: number): void;
   /** Runs all steps of the layout, from the current hidden values; leaves the final ones. Allocates nothing. */
   run(): void;

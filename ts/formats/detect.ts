@@ -1,5 +1,7 @@
 /** What the first bytes of a file say, without the parsers of the formats. */
 
+import { isSafetensors } from '../io/safetensors.ts';
+
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return bytes.length >= magic.length && magic.every((byte, i) => bytes[i] === byte);
 }
@@ -8,9 +10,13 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to));
 }
 
-/** Version 3.0 of the HDF5 format specification, II.A: the signature of a superblock at the start of the file. */
-export function isHdf5(bytes: Uint8Array): boolean {
-  return startsWith(bytes, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
+const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Where HDF5 begins (version 3.0 of its specification, II.A): at the start, or behind a user block of 512, 1024, 2048, ... bytes. */
+export function findHdf5(bytes: Uint8Array): number | undefined {
+  for (let at = 0; at + HDF5.length <= bytes.length; at = at === 0 ? 512 : 2 * at)
+    if (startsWith(bytes.subarray(at, at + HDF5.length), HDF5)) return at;
+  return undefined;
 }
 
 /** A zip file with an entry, or (the end record alone) without. */
@@ -21,13 +27,15 @@ export function isZip(bytes: Uint8Array): boolean {
 /** HDF5, or a zip file whose first entry is one of a `.keras` file. */
 export function isKeras(bytes: Uint8Array): boolean {
   return (
-    isHdf5(bytes) || (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
+    findHdf5(bytes) !== undefined ||
+    (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
   );
 }
 
-/** What `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
-export function isTorchSave(bytes: Uint8Array): boolean {
-  return isZip(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5);
+/** A `.safetensors` file, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
+export function isPytorch(bytes: Uint8Array): boolean {
+  const isPickle = bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5;
+  return isSafetensors(bytes) || isZip(bytes) || isPickle || isJsonDict(bytes);
 }
 
 /**
@@ -50,6 +58,28 @@ export function isRtneural(bytes: Uint8Array): boolean {
 /** A state dict as JSON: names to lists of numbers. */
 export function isJsonDict(bytes: Uint8Array): boolean {
   return /^\s*\{\s*"[^"]{1,1024}"\s*:\s*\[[\s[\]]*-?\d/.test(ascii(bytes, 0, 4096));
+}
+
+/** What to do with a file of a format that is known and not read. */
+export function otherFormat(bytes: Uint8Array): string | undefined {
+  if (ascii(bytes, 4, 8) === 'TFL3')
+    return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
+  if (isTensorFlowGraph(bytes))
+    return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
+  if (/^version https:\/\/git-lfs/.test(ascii(bytes, 0, 64)))
+    return 'a pointer of Git LFS, not the file that it stands for: fetch that one, with git lfs pull';
+  if (/^\s*<(!doctype )?html/i.test(ascii(bytes, 0, 256)))
+    return 'a page of HTML, not a model: the address is not that of the file itself';
+  return undefined;
+}
+
+/** Protobuf: a SavedModel (version 1, then a meta graph), or a GraphDef, whose first node has a name and an operation. */
+function isTensorFlowGraph(bytes: Uint8Array): boolean {
+  const start = ascii(bytes, 0, 512);
+  // lengths are varints: bytes from 128 on, and a last one
+  return /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\x0a|^\x0a[\x80-\xff]*[\0-\x7f]\x0a[\x01-\x7f][\w./-]+\x12[\x01-\x40][A-Z]\w+/.test(
+    start,
+  );
 }
 
 /** The model.json of TensorFlow.js. */

@@ -1,6 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { isRecord } from '../base/tensor.ts';
-import { isZip } from './detect.ts';
+import { isKeras, isZip } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import type { Hdf5Group } from './hdf5.ts';
 import { openHdf5 } from './hdf5.ts';
 import { parseJson } from '../io/json.ts';
@@ -33,13 +34,13 @@ async function readArchive(
   const stray = zip.names.find((file) => !['metadata.json', 'config.json', 'model.weights.h5'].includes(file));
   if (stray !== undefined)
     throw new GruError('unsupported', `${name}: '${stray}' has no known meaning (assets of layers)`);
-  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`);
+  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`, budget);
   return translate(config, root, dialectOf(config, version), 'keras');
 }
 
 async function readH5(bytes: Uint8Array, context: ImportContext): Promise<ImportedModel> {
   const what = context.name ?? 'the HDF5 file';
-  const root = openHdf5(bytes, what);
+  const root = openHdf5(bytes, what, context.budget);
   const own = root.attribute('model_config');
   const version = root.attribute('keras_version');
   if (own !== undefined) {
@@ -94,3 +95,6 @@ function dialectOf(config: Record<string, unknown>, version: unknown): Dialect {
   const masks = since === before ? undefined : since ? 'or' : 'lost';
   return kerasDialect(undefined, 'module' in config && !KERAS2_FIELDS.test(json), masks);
 }
+
+/** For `gru-wasm/static`. */
+export const keras: ModelFormat = { name: 'Keras', detect: isKeras, reader: () => Promise.resolve(readKeras) };

@@ -1,5 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { product } from '../base/tensor.ts';
+import { isPytorch } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { moduleKind } from './pytorch/modules.ts';
@@ -179,3 +181,6 @@ function readSafetensorsDict(bytes: Uint8Array, budget: FloatBudget): FoundState
   }
   return { dict, kind: 'safetensors', conventions, tied };
 }
+
+/** For `gru-wasm/static`. */
+export const pytorch: ModelFormat = { name: 'PyTorch', detect: isPytorch, reader: () => Promise.resolve(readPytorch) };

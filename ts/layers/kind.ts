@@ -1,3 +1,4 @@
+import type { Affine } from './fold.ts';
 import type { AnyLayer, ValueKind, ValueRef } from './spec.ts';
 
 /** A value of the graph as a layer sees it. */
@@ -66,8 +67,11 @@ export interface LayerKind<S extends AnyLayer> {
   tensors(spec: S): TensorSlot[];
   /** The axis that its sequences lie on, where it is not the one that it reads. */
   axis?(spec: S): AxisRule | undefined;
-  /** It may read sequences of several axes; its own is that of the first. */
-  readonly crossesAxes?: boolean;
+  /**
+   * It may read sequences of several axes: the places, among its inputs and extra inputs, of those that lie on one; its own axis is that
+   * of the first sequence.
+   */
+  readonly crossesAxes?: readonly (readonly number[])[];
   /**
    * Parameters for the core by name, in its order: u32 words (floats as their bits). The core's names are in
    * crate/src/layers/params.json, and a test compares. Tensors follow in the order of {@link tensors}. `axis`: the number of the axis
@@ -78,6 +82,12 @@ export interface LayerKind<S extends AnyLayer> {
   slots?(spec: S): StateSlot[];
   /** Number of ids that it takes, where it reads ids. */
   vocabularySize?(spec: S): number;
+  /** Steps that every sequence it reads must have, if it can take no other number. */
+  steps?(spec: S): number | undefined;
+  /** The layer with a scale layer of what it reads (its first input) in its weights; undefined: they cannot say that. */
+  foldInput?(spec: S, affine: Affine): S | undefined;
+  /** The same of what it gives, in its main value. */
+  foldOutput?(spec: S, affine: Affine): S | undefined;
   /** Why the layer cannot run step by step, if it cannot. */
   notStreamable?(spec: S): string | undefined;
 }

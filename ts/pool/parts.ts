@@ -9,7 +9,7 @@ import { type RunInputs, readInputs } from '../run/inputs.ts';
 import { outputShape, paddedBy, type RunResult } from '../run/result.ts';
 import { fillStates, newStates, readStates, stateName } from '../run/states.ts';
 import type { Graph, GraphOutput } from '../spec/graph.ts';
-import type { StateGroup } from '../spec/state-groups.ts';
+import { runSlots, type StateGroup } from '../spec/state-groups.ts';
 import type { Job } from './messages.ts';
 import type { Span } from './work.ts';
 
@@ -153,8 +153,8 @@ export function cut(graph: Graph, groups: StateGroup[], batch: Batch, spans: Spa
 }
 
 /** What an answer holds. */
-function results({ outputs, states }: Graph): Port[] {
-  return [...outputs, ...states.map(({ size }) => vector(size))];
+function results(graph: Graph): Port[] {
+  return [...graph.outputs, ...runSlots(graph).map((index) => vector(graph.states[index]!.size))];
 }
 
 /** Puts the parts of a result together. */
@@ -200,8 +200,9 @@ export class Assembly {
       return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
     const { states, arrays } = newStates(groups, run);
+    const slots = runSlots(this.graph);
     fillStates(groups, arrays, (index, out) => {
-      out.set(this.results[this.graph.outputs.length + index]!);
+      out.set(this.results[this.graph.outputs.length + slots.indexOf(index)]!);
     });
     return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states: states as Record<string, Tensor> };
   }

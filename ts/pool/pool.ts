@@ -5,7 +5,7 @@ import type { ModelInput } from '../run/inputs.ts';
 import type { GruModel, RunOptions } from '../api/model.ts';
 import type { RunResult } from '../run/result.ts';
 import type { ModelSpec } from '../spec/spec.ts';
-import { groupStates, type StateGroup } from '../spec/state-groups.ts';
+import { runGroups, type StateGroup } from '../spec/state-groups.ts';
 import { Call, type Limits, type Part } from './call.ts';
 import { Crew } from './crew.ts';
 import { toGruError } from './failure.ts';
@@ -66,7 +66,7 @@ export class Pool implements GruPool {
     this.maxQueue = maxQueue;
     const { spec } = model;
     this.graph = resolveGraph(spec);
-    this.groups = groupStates(this.graph);
+    this.groups = runGroups(this.graph);
     this.stepWork = stepWork(this.graph);
     this.leastWork = backend.shared ? LEAST_WORK.wasm : LEAST_WORK.js;
     const start = { backend: backend.name, shared: backend.shared, spec: shareSpec(spec) };

@@ -6,6 +6,7 @@ import { type Graph, resolveGraph } from '../spec/graph.ts';
 import { ModelResources } from '../run/resources.ts';
 import { toGruError } from './failure.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
+import { runSlots } from '../spec/state-groups.ts';
 
 /** In the worker: a model of its own. */
 export class Runner {
@@ -33,20 +34,21 @@ export class Runner {
       this.resources ??= new ModelResources(this.backend.compile(this.graph));
       const state = this.resources.stateFor({ batch, axes, timeMajor });
       state.reset();
+      const slots = runSlots(this.graph);
       initial.forEach((data, i) => {
-        if (data) state.writeHidden(i, data);
+        if (data) state.writeHidden(slots[i]!, data);
       });
       this.graph.inputs.forEach(({ dtype }, i) => {
         (dtype === 'int32' ? state.inputIds(i) : state.inputFloats(i)).set(inputs[i]!);
       });
       state.run();
-      const { outputs, states } = this.graph;
+      const { outputs } = this.graph;
       const into = results ?? sizes.map((size) => new Float32Array(size));
       outputs.forEach((_, i) => {
         into[i]!.set(state.output(i));
       });
-      states.forEach((_, i) => {
-        state.readHidden(i, into[outputs.length + i]!);
+      slots.forEach((index, i) => {
+        state.readHidden(index, into[outputs.length + i]!);
       });
       return { id, results: results ? undefined : into };
     } catch (error) {

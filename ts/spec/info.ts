@@ -11,7 +11,7 @@ export interface ModelInfo {
   /** What they return, in order. */
   readonly outputs: readonly OutputInfo[];
   readonly layers: readonly LayerInfo[];
-  /** The states: one entry a gru or rnn layer, two an lstm layer, in the order of the layers. */
+  /** The states: one entry a gru or rnn layer, two an lstm layer, one a convolution that streams, in the order of the layers. */
   readonly states: readonly StateInfo[];
   /** Whether `createStream` works: no layer reads a sequence from its end. */
   readonly streamable: boolean;
@@ -45,12 +45,12 @@ export interface LayerInfo {
 }
 
 export interface StateInfo {
-  /** Name of the recurrent layer. */
+  /** Name of the layer. */
   readonly name: string;
-  /** Which of its states: `hidden`, or an lstm's `cell`. */
+  /** Which of its states: `hidden`, an lstm's `cell`, or the `past` that a convolution's windows need. */
   readonly slot: StateSlot['slot'];
   readonly shape: readonly Dimension[];
-  /** Whether `initialStates` may give it: false where the model itself computes it. */
+  /** Whether `initialStates` may give it: false where the model itself computes it, and for a `past`, which streams alone carry on. */
   readonly settable: boolean;
 }
 
@@ -92,7 +92,7 @@ export function describeModel(graph: Graph): ModelInfo {
       name: layer,
       slot,
       shape: [count, 'batch', size],
-      settable: !fromGraph,
+      settable: !fromGraph && slot !== 'past',
     })),
     streamable: graph.notStreamable === undefined,
   };

@@ -23,3 +23,13 @@ export function groupStates(graph: Graph): StateGroup[] {
   for (const group of groups) group.only = groups.every((other) => other === group || other.layer !== group.layer);
   return groups;
 }
+
+/** The slots that runs start from and end with. What windows keep of the past is for streams: a run is of whole sequences. */
+export function runSlots({ states }: Graph): number[] {
+  return states.flatMap(({ slot }, index) => (slot === 'past' ? [] : [index]));
+}
+
+/** The groups of {@link runSlots}. */
+export function runGroups(graph: Graph): StateGroup[] {
+  return groupStates(graph).filter(({ slot }) => slot !== 'past');
+}

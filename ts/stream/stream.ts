@@ -138,7 +138,7 @@ export class GruStream {
 
   /**
    * A copy of all states in the order of `model.states`, (batch, size) each: an lstm layer's hidden state, then its cell state. Last,
-   * where layers make steps of their own (a strided convolution), how many steps have come. Assigning copies in; values below the smallest normal float32 become zero.
+   * where layers make steps of their own (a strided convolution), how many steps have come. Assigning copies in; values below the smallest normal float32 become zero, but for a convolution's past.
    *
    * @throws GruError `shape_mismatch`, `dtype_mismatch` on assigning; `disposed`.
    */

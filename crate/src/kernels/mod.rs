@@ -6,11 +6,15 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
+pub mod depthwise;
+pub mod elementary;
 pub mod gates;
 pub mod matmul;
 #[doc(hidden)]
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 pub mod reference;
+pub mod rows;
+pub mod softmax;
 
 static SELECTED: AtomicUsize = AtomicUsize::new(0);
 

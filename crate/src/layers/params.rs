@@ -17,7 +17,8 @@ impl<'a> Params<'a> {
     fn word(&mut self) -> Result<u32> {
         self.0.next().copied().ok_or(EngineError::InvalidArgument)
     }
-    fn choice(&mut self, count: u32) -> Result<u32> {
+    /// A word below `count`.
+    pub(crate) fn choice(&mut self, count: u32) -> Result<u32> {
         let word = self.word()?;
         ensure(word < count)?;
         Ok(word)
@@ -38,6 +39,15 @@ pub trait Param: Sized {
     fn describe(name: &'static str, into: &mut Vec<(&'static str, usize)>) {
         into.push((name, 1));
     }
+}
+
+/// No parameters.
+impl Param for () {
+    fn read(_: &mut Params) -> Result<Self> {
+        Ok(())
+    }
+    fn write(&self, _: &mut Vec<u32>) {}
+    fn describe(_: &'static str, _: &mut Vec<(&'static str, usize)>) {}
 }
 
 /// A size: from 1 to [`MAX_SIZE`].
@@ -96,6 +106,28 @@ impl Param for Activation {
 impl Param for Combine {
     fn read(params: &mut Params) -> Result<Self> {
         Ok([Combine::Concat, Combine::Sum, Combine::Mul, Combine::Ave][params.choice(4)? as usize])
+    }
+    fn write(&self, words: &mut Vec<u32>) {
+        words.push(*self as u32);
+    }
+}
+
+/// What a value is normalized by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Norm {
+    /// Less the mean, by the standard deviation.
+    Standard,
+    /// By the standard deviation.
+    Variance,
+    /// By the root of the mean of squares.
+    Rms,
+    /// By the root of the sum of squares.
+    Unit,
+}
+
+impl Param for Norm {
+    fn read(params: &mut Params) -> Result<Self> {
+        Ok([Norm::Standard, Norm::Variance, Norm::Rms, Norm::Unit][params.choice(4)? as usize])
     }
     fn write(&self, words: &mut Vec<u32>) {
         words.push(*self as u32);

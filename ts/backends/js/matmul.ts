@@ -10,21 +10,23 @@ export interface PackedMatrix {
   readonly columns: number;
   /** Length of each sum of products. */
   readonly depth: number;
+  /** Distance between the rows that are multiplied. */
+  readonly apart: number;
 }
 
-/** Packs an output-major (columns, depth) matrix. */
-export function packMatrix(weights: Float32Array, columns: number, depth: number): PackedMatrix {
+/** Packs an output-major (columns, depth) matrix, for rows that lie `apart` (less than their length: they overlap). */
+export function packMatrix(weights: Float32Array, columns: number, depth: number, apart = depth): PackedMatrix {
   const panels = new Float32Array(Math.ceil(columns / PANEL) * PANEL * depth);
   for (let column = 0; column < columns; column++) {
     const at = Math.floor(column / PANEL) * PANEL * depth + (column % PANEL);
     for (let k = 0; k < depth; k++) panels[at + k * PANEL] = weights[column * depth + k]!;
   }
-  return { panels, columns, depth };
+  return { panels, columns, depth, apart };
 }
 
 /**
  * For each i below `count`: row i of `out` = row i of `init` + matrix * (row `rows[from + i]` of `x`); k ascending, a rounding
- * after each operation. Rows of `x` are `depth` apart; row 0 of `x`, `init`, `out` is at `xAt`, `initAt`, `outAt`.
+ * after each operation. Row 0 of `x`, `init`, `out` is at `xAt`, `initAt`, `outAt`.
  *
  * V8 computes each float32 operation in float64 and converts: 4 conversions a product bound the speed, and 8 chains hide
  * their latency on any machine. Measured on an AMD EPYC (Node 20.20 and 24.9, depth 256, 768 columns, GFLOP/s): textbook loop
@@ -45,21 +47,21 @@ export function multiply(
   outAt: number,
   outStride: number,
 ): void {
-  const { panels, columns, depth } = matrix;
+  const { panels, columns, depth, apart } = matrix;
   const pairs = count & ~1;
   // Panels outside, rows inside: a panel stays in L1 for all rows.
   for (let column = 0; column < columns; column += PANEL) {
     const last = columns - column < PANEL ? columns - column : PANEL;
     const panel = column * depth;
     for (let i = 0; i < pairs; i += 2) {
-      const x0 = xAt + rows[from + i]! * depth;
-      const x1 = xAt + rows[from + i + 1]! * depth;
+      const x0 = xAt + rows[from + i]! * apart;
+      const x1 = xAt + rows[from + i + 1]! * apart;
       const init0 = initAt + i * initStride + column;
       const out0 = outAt + i * outStride + column;
       twoRows(panels, panel, x, x0, x1, depth, init, init0, init0 + initStride, out, out0, out0 + outStride, last);
     }
     if (pairs < count) {
-      const x0 = xAt + rows[from + pairs]! * depth;
+      const x0 = xAt + rows[from + pairs]! * apart;
       oneRow(
         panels,
         panel,

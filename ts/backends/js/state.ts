@@ -3,7 +3,7 @@ import { GruError } from '../../base/errors.ts';
 import { fill } from '../../base/foreign.ts';
 import type { Graph } from '../../spec/graph.ts';
 import { sizeOf } from '../../base/typed-array.ts';
-import { flush } from './activation.ts';
+import { flush } from './exp.ts';
 import { allocating, floats } from './buffer.ts';
 import type { Io, Layer, Workspace } from './layers/layer.ts';
 import { emptyPlan, fillPlan, makeLayout } from './plan.ts';
@@ -105,7 +105,8 @@ export class JsState implements BackendState {
 
   writeHidden(index: number, data: Float32Array, sequence?: number): void {
     const rows = this.#rows(index, data.length, sequence);
-    for (let i = 0; i < rows.length; i++) rows[i] = flush(data[i]!);
+    const flushes = this.#graph.states[index]!.slot !== 'past';
+    for (let i = 0; i < rows.length; i++) rows[i] = flushes ? flush(data[i]!) : data[i]!;
     // A masked first step has nothing to repeat.
     const slot = this.#states[index]!;
     for (const { directions } of this.#alive().workspaces) {

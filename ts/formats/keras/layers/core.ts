@@ -2,11 +2,12 @@ import type { MergeSpec, ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import { Fields } from '../fields.ts';
-import type { KerasLayer } from '../config.ts';
+import { isModelClass, type KerasLayer, readModelConfig } from '../config.ts';
 import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';
+import { NORMALIZATIONS } from './norm.ts';
 import { maskOfCondition, mergedMask, VERSION_TELLS } from './mask-ops.ts';
 
 /** Layers that do something in training only, and the fields that say what. */
@@ -163,7 +164,13 @@ function factors({ builder, fields }: Call, values: readonly Features[], mask: M
 }
 
 /** What TimeDistributed may hold: layers that treat each step alike anyway. */
-const STEPWISE = ['Dense', 'Activation', ...ACTIVATION_LAYERS, ...Object.keys(TRAINING_ONLY)];
+const STEPWISE = [
+  'Dense',
+  'Activation',
+  ...ACTIVATION_LAYERS,
+  ...Object.keys(TRAINING_ONLY),
+  ...Object.keys(NORMALIZATIONS),
+];
 
 const timeDistributed: Translate = (call) => {
   const { fields, weights } = call;
@@ -172,6 +179,7 @@ const timeDistributed: Translate = (call) => {
     throw fields.invalid('its layer is missing');
   }
   const { class_name: className, config } = inner as { class_name: string; config: Record<string, unknown> };
+  if (isModelClass(className)) return stepwiseModel(call, inner);
   if (!STEPWISE.includes(className)) {
     throw fields.unsupported(`around a layer of class ${className}; supported: ${STEPWISE.join(', ')}`);
   }
@@ -185,11 +193,34 @@ const timeDistributed: Translate = (call) => {
     ...call,
     layer,
     kwargs: new Map(),
+    perStep: true,
     args: [{ value: features }],
     fields: new Fields(`${fields.layer}: ${layerTitle({ ...layer, name })}`, config),
     weights: weights.part('layer', name),
   });
 };
+
+/** A model whose layers treat each step alike is one of sequences. */
+function stepwiseModel(call: Call, config: Record<string, unknown>): Value[] {
+  const { fields, weights } = call;
+  const model = readModelConfig(config);
+  const stray = model.layers.find(
+    ({ className }) => ![...STEPWISE, ...Object.keys(MERGES), 'InputLayer'].includes(className),
+  );
+  if (stray) throw fields.unsupported(`around a model with a ${layerTitle(stray)}; supported: ${STEPWISE.join(', ')}`);
+  fields.finish();
+  checkArguments(call, 'mask');
+  const features = onlyFeatures(call);
+  if (features.kind !== 'sequence') throw fields.invalid('reads a tensor without steps');
+  if (model.inputs.length !== 1 || model.outputs.length !== 1)
+    throw fields.unsupported('around a model of several inputs or outputs');
+  return call.evaluate(
+    model,
+    weights.part('layer', String(isRecord(config['config']) ? config['config']['name'] : '')),
+    [features],
+    true,
+  );
+}
 
 /** Layers that are not recurrent, by class. */
 export const CORE: Record<string, Translate> = {
@@ -198,6 +229,7 @@ export const CORE: Record<string, Translate> = {
   Dense: dense,
   Activation: activation,
   TimeDistributed: timeDistributed,
+  ...NORMALIZATIONS,
   ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),
   ...Object.fromEntries(Object.keys(TRAINING_ONLY).map((name) => [name, trainingOnly])),
   ...Object.fromEntries(Object.keys(MERGES).map((name) => [name, merge])),
@@ -209,10 +241,8 @@ export function maskOfCall(call: Call, features: Value): { used: Features['mask'
   let given = call.kwargs.get('mask');
   // TensorFlow 2 and Keras with initial states: a list of masks, one an input.
   while (Array.isArray(given)) given = given[0];
-  if (given === undefined || ('constant' in given && given.constant === null)) {
-    // Keras 3 writes null where it found no mask.
-    return { used: given && call.builder.dialect.framework === 'keras3' ? undefined : carried, carried };
-  }
+  // Keras 3 writes null where it found no mask when the model was made; one that comes with the input counts then.
+  if (given === undefined || ('constant' in given && given.constant === null)) return { used: carried, carried };
   if (!('value' in given)) throw call.fields.unsupported('its mask is a constant');
   if (given.value.is === 'features') {
     const { ref, kind, size } = given.value;
