@@ -46,7 +46,7 @@ describe('weight_norm and spectral_norm', () => {
     expect(computeNorms(dict)).toEqual([`'${name}' is computed from ${Object.keys(named).map((n) => `'${n}'`).join(', ')}`]);
     expect([...dict.keys()]).toEqual([name]);
     const values = await (dict.get(name) as SourceTensor).floats();
-    wanted.forEach((value, i) => expect(values[i]).toBeCloseTo(value, 5));
+    for (const [i, value] of wanted.entries()) expect(values[i]).toBeCloseTo(value, 5);
   }); // prettier-ignore
 
   test.each<[string, Named]>([

@@ -5,6 +5,7 @@ import type { ModelFormat } from './format.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { moduleKind } from './pytorch/modules.ts';
+import { isNpz, readNpz } from './pytorch/npz.ts';
 import { computeNorms } from './pytorch/norms.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
 import type { StateDict } from './pytorch/source.ts';
@@ -114,6 +115,10 @@ export async function readStateDict(
   }
   if (!isZip(bytes) && !isPickle(bytes)) {
     throw new GruError('invalid_file', `${what}: neither a zip file nor a pickle of torch.save`);
+  }
+  if (isZip(bytes) && isNpz(bytes)) {
+    if (options.stateDict !== undefined) throw new GruError('invalid_argument', 'pytorch.stateDict is for checkpoints');
+    return { dict: await readNpz(bytes, what, budget, unpacked), kind: 'NumPy', conventions: [] };
   }
   const file = isZip(bytes) ? await openTorchZip(bytes, what, unpacked) : openTorchLegacy(bytes, what);
   const { path, dict: found, module } = findStateDict(file.root, options.stateDict, what);
