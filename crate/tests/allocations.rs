@@ -2,6 +2,7 @@
 //! that leaves model and state as they were.
 
 use gru_wasm::error::{EngineError, Result};
+use gru_wasm::layers::attention::AttentionParams;
 use gru_wasm::layers::conv1d::ConvParams;
 use gru_wasm::layers::params::{Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
@@ -148,6 +149,15 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             let last = add("step", &[softmax], &[1], vec![], 1);
             let first = add("step", &[softmax], &[0], vec![], 1);
             add("merge", &[last, first], &[0], vec![], 1);
+            for reduction in 0..6 {
+                add("reduce", &[y, embedded + 1], &[reduction, 1], vec![], 1);
+            }
+            let flat = add("flatten", &[y], &[3], vec![], 1);
+            add("unflatten", &[flat, rows], &[3, 1, 0], vec![], 1);
+            add("repeat", &[last, rows], &[0], vec![], 1);
+            add("pool", &[y], &[1, 3, 1, 1, 1, 0, 0, 1, 0], vec![], 1);
+            add("upsample", &[y], &[2, 0], vec![], 1);
+            add("pad", &[y], &[1, 0, 0, 0, 1, 0], vec![], 1);
         }
     }
     // The hidden state of the last GRU, and what is given; a cell state that is left out.
@@ -161,6 +171,13 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let rnn = words(&RnnParams { sizes, ..RnnParams::default() });
     let tensors = [units * size, units * units, units].map(numbers).to_vec();
     add("rnn", &[scaled, -1, -1], &rnn, tensors, 3);
+    let weights = add("timeSoftmax", &[scaled, embedded + 1], &[], vec![], 1);
+    add("weightedSum", &[weights, scaled], &[], vec![], 1);
+    let attention = AttentionParams { input_size: size, causal: true, ..AttentionParams::default() };
+    add("attention", &[scaled, masked, scaled, embedded + 1, -1], &words(&attention), vec![], 1);
+    let last = add("step", &[masked], &[1], vec![], 1);
+    let attention = AttentionParams { input_size: size, additive: true, ..AttentionParams::default() };
+    add("attention", &[last, masked, scaled, -1, -1], &words(&attention), vec![numbers(size)], 1);
     calls
 }
 

@@ -2,7 +2,7 @@ import { GruError } from '../../base/errors.ts';
 import { inferAxes } from '../../spec/infer-axes.ts';
 import type { OutputSpec } from '../../spec/spec.ts';
 import type { ImportedModel } from '../report.ts';
-import { SpecBuilder } from './builder.ts';
+import { describeValue, SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Evaluation, Shared } from './evaluate.ts';
@@ -48,8 +48,12 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
   const names = new Map<string, number>();
   return model.outputs.map(({ tensor, name: key }) => {
     const value = look(tensor);
-    if (value.is !== 'features') {
-      throw new GruError('unsupported', `output '${tensor.layer}' holds ids or truth values; supported: numbers`);
+    const from = value.is === 'features' ? builder.exact(value) : value.is === 'transposed' && value.flat && value.ref;
+    if (!from) {
+      throw new GruError(
+        'unsupported',
+        `output '${tensor.layer}' holds ${describeValue(value)}; supported: numbers, a row a step or a sequence`,
+      );
     }
     const wanted =
       key ??
@@ -59,6 +63,6 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
     while (names.has(name)) name = `${wanted}_${next++}`;
     names.set(wanted, next);
     if (name !== wanted) names.set(name, 1);
-    return { name, from: builder.exact(value) };
+    return { name, from };
   });
 }

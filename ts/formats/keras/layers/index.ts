@@ -1,14 +1,32 @@
 import type { KerasLayer } from '../config.ts';
 import { UnknownClass } from '../problems.ts';
+import { attention } from './attention.ts';
 import { bidirectional } from './bidirectional.ts';
 import type { Call, Translate } from './call.ts';
 import { CORE } from './core.ts';
 import { MASK_OPERATIONS } from './mask-ops.ts';
+import { multiHeadAttention } from './multi-head.ts';
 import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from './operations.ts';
+import { activationOverSteps, dot, flatten, permute, repeatVector } from './over-steps.ts';
+import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
 
 /** What translates a layer, by its class. */
-export const LAYERS: Record<string, Translate> = { ...CORE, ...RECURRENT, Bidirectional: bidirectional };
+export const LAYERS: Record<string, Translate> = {
+  ...CORE,
+  ...OVER_TIME,
+  ...RECURRENT,
+  Bidirectional: bidirectional,
+  Attention: attention,
+  AdditiveAttention: attention,
+  MultiHeadAttention: multiHeadAttention,
+  Activation: activationOverSteps(CORE['Activation']!),
+  Softmax: activationOverSteps(CORE['Softmax']!),
+  Flatten: flatten(OVER_TIME['Flatten']!),
+  Permute: permute,
+  RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
+  Dot: dot,
+};
 
 /** What an unknown class is, and what to do about it. */
 const ADVICE: Record<string, string> = {

@@ -26,11 +26,11 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   if (isReadAsIds(layer, model)) {
     if (dimensions > 2) throw fields.unsupported(`ids of ${dimensions} dimensions; supported: (batch, steps), (batch)`);
     const kind = dimensions === 2 ? 'sequence' : 'vector';
-    builder.inputs.push({ name, dtype: 'int32', size: 1, kind });
+    builder.addInput({ name, dtype: 'int32', size: 1, kind }, shape[1]);
     return { is: 'ids', input: name, kind };
   }
   if (dtype === 'bool' && dimensions === 2) {
-    builder.inputs.push({ name, dtype: 'float32', size: 1, kind: 'sequence' });
+    builder.addInput({ name, dtype: 'float32', size: 1, kind: 'sequence' }, shape[1]);
     builder.note(`${fields.layer}: a mask, given as one number a step, 0 or 1`);
     return { is: 'condition', kind: 'steps', test: 'mask', mask: { key: name, ref: () => name } };
   }
@@ -41,7 +41,7 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
     throw fields.unsupported(`its last dimension is ${JSON.stringify(size)}; supported: a number`);
   }
   const kind = dimensions === 3 ? 'sequence' : 'vector';
-  builder.inputs.push({ name, dtype: 'float32', size, kind });
+  builder.addInput({ name, dtype: 'float32', size, kind }, shape[1]);
   return { is: 'features', ref: name, kind, size };
 }
 
