@@ -566,7 +566,9 @@ fn norm_takes_rows_their_groups_or_all_steps_together() {
     let ends = [-1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0];
     near(of(0, 0.0, 4, 1, &[2], none), ends);
     near(of(0, 1.0, 4, 1, &[1, 1], none), [0.0; 8]);
-    refused("norm", &[Shape::vector(4)], &[4, 0, 0, 1, 1], none);
+    // A vector is one row alone.
+    let vector = build("norm", &[Shape::vector(4)], &[4, 0, 0, 1, 1], none).unwrap();
+    near(run(vector, 1, &[0, 0], &[&x]).unwrap().remove(0), standard);
     refused("norm", &[Shape::sequence(4)], &[4, 0, 0, 3, 0], none);
     refused("norm", &[Shape::sequence(4)], &[4, 4, 0, 1, 0], none);
     refused("norm", &[Shape::sequence(2)], &[4, 0, 0, 1, 0], none);

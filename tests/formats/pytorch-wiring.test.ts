@@ -235,3 +235,55 @@ describe('the modules of a state dict', () => {
     expect(suggestLayers(modules({ 'x.y': [1] }))).toBe("{ pytorch: { layers: [{ gru: 'name' }] } }");
   });
 });
+
+describe('normalization', () => {
+  const rows = (...keys: string[]) => Object.fromEntries(keys.map((key) => [`n.${key}`, [3]]));
+  const statistics = rows('running_mean', 'running_var');
+  const layerOf = async (tensors: Sizes, line: PytorchLayer) =>
+    (await read(tensors, { layers: [line] })).spec.layers[0];
+  const affine = { scale: new Float32Array([1, 2, 3]), shift: new Float32Array([1, 2, 3]) };
+  const base = { name: 'n', inputSize: 3 };
+
+  test.each<[PytorchLayer, Sizes, object]>([
+    [{ layernorm: 'n', eps: 0.1 }, rows('weight', 'bias'), { norm: 'standard', epsilon: 0.1, weights: affine }],
+    [{ layernorm: 'n', size: 3 }, {}, { norm: 'standard', epsilon: 1e-5, weights: {} }],
+    [{ rmsnorm: 'n' }, rows('weight'), { norm: 'rms', epsilon: 2 ** -23, weights: { scale: affine.scale } }],
+    [
+      { groupnorm: 'n', groups: 3 },
+      rows('weight', 'bias'),
+      { norm: 'standard', epsilon: 1e-5, groups: 3, overTime: true, weights: affine },
+    ],
+    [
+      { instancenorm: 'n', size: 3, eps: 0 },
+      {},
+      { norm: 'standard', epsilon: 0, groups: 3, overTime: true, weights: {} },
+    ],
+  ])('%j', async (line, tensors, spec) => {
+    const other = Object.keys(tensors).length === 0 ? { 'x.weight': [1] } : {};
+    const options = { layers: [line], ignore: Object.keys(other) };
+    const [layer] = (await read({ ...tensors, ...other }, options)).spec.layers;
+    expect(layer).toEqual({ type: 'norm', ...base, ...spec });
+  });
+
+  test.each<PytorchLayer>([
+    { batchnorm: 'n', eps: 3 },
+    { instancenorm: 'n', eps: 3 },
+  ])('by running statistics: %j', async (line) => {
+    const tensors = { ...statistics, ...rows('weight', 'bias'), 'n.num_batches_tracked': [] };
+    // Statistics, weight and bias are 1, 2, 3 each.
+    const scale = Float32Array.from([1, 2, 3], (v) => v / Math.sqrt(v + 3));
+    const shift = Float32Array.from([1, 2, 3], (v) => v - (v * v) / Math.sqrt(v + 3));
+    expect(await layerOf(tensors, line)).toEqual({ type: 'scale', ...base, weights: { scale, shift } });
+  });
+
+  test.each<[PytorchLayer, Sizes, string]>([
+    [{ batchnorm: 'n' }, rows('weight', 'bias'), 'track_running_stats'],
+    [{ layernorm: 'n' }, { 'n.other': [3] }, 'size'],
+    [{ layernorm: 'n', size: 4 }, rows('weight'), 'n.weight'],
+    [{ layernorm: 'n' }, { 'n.weight': [2, 3] }, 'n.weight'],
+    [{ groupnorm: 'n' } as never, rows('weight'), 'groups'],
+    [{ layernorm: 'n', eps: -1 }, rows('weight'), 'eps'],
+  ])('%j: refused', async (line, tensors, why) => {
+    expect(await refusalOf(layerOf(tensors, line))).toContain(why);
+  });
+});

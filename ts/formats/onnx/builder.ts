@@ -10,6 +10,7 @@ import type {
   InputSpec,
   LayerSpec,
   LstmSpec,
+  NormSpec,
   RnnSpec,
   ValueKind,
   ValueRef,
@@ -160,15 +161,29 @@ export class SpecBuilder {
       if (alpha === 1 && beta === 0) return rows;
       return this.activation(rows, name, { name: 'affine', alpha, beta });
     }
-    this.#budget.spend(4 * size * size);
-    const kernel = new Float32Array(size * size);
-    for (let i = 0; i < size; i++) kernel[i * size + i] = scale?.[i] ?? 1;
-    return this.dense(
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const weights = { ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
+    const known = { kind: rows.kind, size };
+    return this.#result(
       rows,
-      name,
-      { inputSize: size, outputSize: size, weights: { kernel, ...(shift ? { bias: shift } : {}) } },
-      rows.axes,
+      this.#add({ type: 'scale', name: this.name(name), inputs, inputSize: size, weights }, known),
     );
+  }
+
+  /** Rows, their groups or all steps of them normalized; then scale x + shift. */
+  norm(
+    rows: Rows,
+    name: string,
+    spec: Pick<NormSpec, 'norm' | 'epsilon' | 'groups' | 'overTime'>,
+    scale?: Float32Array,
+    shift?: Float32Array,
+  ): Rows {
+    const size = width(rows);
+    this.#budget.spend(8 * size);
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const weights = { ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
+    const layer: NormSpec = { type: 'norm', name: this.name(name), inputs, inputSize: size, ...spec, weights };
+    return this.#result(rows, this.#add(layer, { kind: rows.kind, size }));
   }
 
   merge(x: Rows, y: Rows, name: string, merge: 'sum' | 'mul'): Rows {

@@ -4,6 +4,7 @@ import { CONSTANT_OPERATORS } from './constant.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
+import { NORM_OPERATORS } from './norm.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
 import { reverseSequence, slice } from './slice.ts';
@@ -12,6 +13,7 @@ import { reverseSequence, slice } from './slice.ts';
 export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(RECURRENT).map(([op, operator]) => [op, readRecurrent(operator)])),
   ...COMPUTE_OPERATORS,
+  ...NORM_OPERATORS,
   ...LAYOUT_OPERATORS,
   Slice: slice,
   Gather: gather,
@@ -34,6 +36,10 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Div: 2,
   PRelu: 2,
   BatchNormalization: 5,
+  LayerNormalization: 3,
+  RMSNormalization: 2,
+  InstanceNormalization: 3,
+  GroupNormalization: 3,
   Reshape: 2,
   Expand: 2,
   Tile: 2,
