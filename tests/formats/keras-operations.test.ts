@@ -8,7 +8,10 @@ import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from '../../ts/formats/keras/layer
 import { KERAS2, KERAS3, read, refusal } from './keras-made.ts';
 import { writeH5 } from './h5-writer.ts';
 
-type Node = { args: unknown[]; kwargs: Record<string, unknown> };
+interface Node {
+  args: unknown[];
+  kwargs: Record<string, unknown>;
+}
 const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
 const input = (name: string, ...shape: (number | null)[]) => ({
   class_name: 'InputLayer',

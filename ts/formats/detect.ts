@@ -61,13 +61,22 @@ export function otherFormat(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Protobuf: a SavedModel (version 1, then a meta graph), or a GraphDef, whose first node has a name and an operation. */
+/**
+ * Protobuf: a SavedModel (version 1, then a meta graph, which begins with a message), or a GraphDef (a node: its name, its
+ * operation).
+ */
 function isTensorFlowGraph(bytes: Uint8Array): boolean {
-  const start = ascii(bytes, 0, 512);
-  // lengths are varints: bytes from 128 on, and a last one
-  return /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\x0a|^\x0a[\x80-\xff]*[\0-\x7f]\x0a[\x01-\x7f][\w./-]+\x12[\x01-\x40][A-Z]\w+/.test(
-    start,
-  );
+  /** Behind the tag and the length of a field of bytes at a place; NaN where there is none. */
+  const inside = (at: number, tag: number): number => {
+    if (bytes[at] !== tag) return NaN;
+    let next = at + 1;
+    while (bytes[next]! >= 0x80) next++;
+    return next + 1;
+  };
+  if (bytes[0] === 0x08 && bytes[1] === 1) return bytes[inside(2, 0x12)] === 0x0a;
+  const name = inside(inside(0, 0x0a), 0x0a);
+  const operation = inside(name + bytes[name - 1]!, 0x12);
+  return /^[A-Z]\w/.test(ascii(bytes, operation, operation + 2));
 }
 
 /** A JSON object of audio effects: of RTNeural's exporter or GuitarML's trainer. Keys may stand in any order, weights among them. */

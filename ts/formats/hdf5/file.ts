@@ -28,7 +28,7 @@ export class Hdf5File {
     this.what = what;
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#left = 65_536 + 4 * bytes.length;
+    this.#left = 65_536 + 2 * bytes.length;
     this.#dataLeft = bytes.length;
   }
 
@@ -53,8 +53,11 @@ export class Hdf5File {
   /** The same behind four letters. */
   signed(signature: string, address: number | undefined): Cursor {
     const cursor = this.at(address);
-    const found = String.fromCharCode(...cursor.bytes(4));
-    if (found !== signature) throw damaged(this.what, `there is no ${signature} where it should be`);
+    // what it takes to begin a structure
+    this.spend(32);
+    const found = cursor.bytes(4);
+    for (let i = 0; i < 4; i++)
+      if (found[i] !== signature.charCodeAt(i)) throw damaged(this.what, `there is no ${signature} where it should be`);
     return cursor;
   }
 }
