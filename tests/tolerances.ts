@@ -19,6 +19,9 @@ export const FLOAT16_WEIGHTS: Tolerance = { atol: 5e-3, rtol: 0 };
 /** The recorded layers of the g2p model: float64 rounded to float32, against float32 over up to 13 steps; the bound. */
 export const G2P_RECORDED: Tolerance = { atol: 1e-5, rtol: 1e-5 };
 
+/** A scale layer in the weights of its neighbour against itself, of the largest value: the terms of a sum are rounded in another order. */
+export const FOLDED: Tolerance = { atol: 0, rtol: 1e-6 };
+
 /** One step against float64, on every backend: the promise of the relaxed build. */
 export const ONE_STEP: Tolerance = { atol: 1e-6, rtol: 0 };
 

@@ -61,6 +61,12 @@ impl Layout {
         self.lengths.len()
     }
 
+    /// Rows of the steps of a sequence.
+    pub fn rows_of(&self, sequence: usize) -> impl Iterator<Item = usize> + Clone {
+        let (start, stride) = (*self.starts.at(sequence), self.stride);
+        (0..*self.lengths.at(sequence)).map(move |step| (start + step * stride) as usize)
+    }
+
     /// Row of a step of a sequence.
     pub fn step(&self, sequence: usize, step: usize) -> usize {
         *self.starts.at(sequence) as usize + step * self.stride as usize

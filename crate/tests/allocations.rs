@@ -101,6 +101,10 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let embedded = add("embedding", &[ids], &[7, s, 1], vec![numbers(7 * size)], 2);
     let masked = add("masking", &[rows], &[0], vec![], 2);
     let sum = add("merge", &[embedded, masked, masked], &[3], vec![], 1);
+    let scale = add("scale", &[sum], &[s, 0], vec![numbers(size), None], 1);
+    add("scale", &[sum], &[s, 100], vec![None, numbers(100 * size)], 1);
+    let norm = add("norm", &[scale], &[s, 0, 0, 1, 0], vec![numbers(size), numbers(size)], 1);
+    add("norm", &[norm], &[s, 2, 0, 1, 1], vec![None, None], 1);
     let scaled = add("activation", &[sum], &[11, 1.5f32.to_bits(), 0], vec![], 1);
     for (groups, left) in [(1, 3), (size, 4)] {
         let params = ConvParams {

@@ -285,3 +285,60 @@ fn values_are_numbered_in_turn_and_kept_where_they_are_read() {
     assert_eq!(sizes, [10, 6, 10, 0, 0]);
     assert_eq!(state.value(5).err(), Some(EngineError::InvalidArgument));
 }
+
+#[test]
+fn scale_multiplies_and_adds_by_feature_and_by_step() {
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let (scale, shift) = ([2.0, -1.0], [0.5, 10.0]);
+    let of = |scale, shift| one("scale", &[Shape::sequence(2)], &[2, 0], &[scale, shift], &[&x]);
+    assert_eq!(of(Some(&scale), Some(&shift)), [2.5, 8.0, 6.5, 6.0, 10.5, 4.0]);
+    assert_eq!(of(None, Some(&shift)), [1.5, 12.0, 3.5, 14.0, 5.5, 16.0]);
+    assert_eq!(of(Some(&scale), None), [2.0, -2.0, 6.0, -4.0, 10.0, -6.0]);
+    // Sequences of two steps and of one.
+    let steps = [1.0, 10.0, 100.0, 1000.0];
+    let by_step = || build("scale", &[Shape::sequence(2)], &[2, 2], &[Some(&steps), None]).unwrap();
+    assert_eq!(run(by_step(), 1, &[2, 1], &[&x]).unwrap()[0], [1.0, 20.0, 300.0, 4000.0, 5.0, 60.0]);
+    assert_eq!(run(by_step(), 1, &[3], &[&x]).err(), Some(EngineError::InvalidArgument), "a step without weights");
+    refused("scale", &[Shape::vector(2)], &[2, 2], &[Some(&steps), None]);
+    refused("scale", &[Shape::sequence(3)], &[2, 0], &[Some(&scale), None]);
+    refused("scale", &[Shape::sequence(2)], &[2, 0], &[Some(&steps), None]);
+}
+
+#[test]
+fn norm_takes_rows_their_groups_or_all_steps_together() {
+    let x = [1.0, 2.0, 3.0, 6.0, 3.0, -4.0, 5.0, 2.0];
+    let of = |norm: u32, epsilon: f32, groups: u32, over_time: u32, lengths: &[u32], affine: Tensors| {
+        let params = [4, norm, epsilon.to_bits(), groups, over_time];
+        run(build("norm", &[Shape::sequence(4)], &params, affine).unwrap(), 1, lengths, &[&x]).unwrap().remove(0)
+    };
+    let near = |got: Vec<f32>, want: [f64; 8]| {
+        for (got, want) in got.iter().zip(want) {
+            assert!((f64::from(*got) - want).abs() <= 1e-7 * want.abs(), "{got} {want}");
+        }
+    };
+    let none: Tensors = &[None, None];
+    let [a, b] = [3.5f64.sqrt(), 11.25f64.sqrt()];
+    let standard = [-2.0 / a, -1.0 / a, 0.0, 3.0 / a, 1.5 / b, -5.5 / b, 3.5 / b, 0.5 / b];
+    near(of(0, 0.0, 1, 0, &[2], none), standard);
+    near(of(0, 0.0, 1, 0, &[1, 1], none), standard);
+    let (scale, shift) = ([1.0, 2.0, -1.0, 0.5], [0.0, 1.0, 0.0, -1.0]);
+    let affine = core::array::from_fn(|i| standard[i] * f64::from(scale[i % 4]) + f64::from(shift[i % 4]));
+    near(of(0, 0.0, 1, 0, &[2], &[Some(&scale), Some(&shift)]), affine);
+    let [a, b] = [(3.5 + 0.5f64).sqrt(), (11.25 + 0.5f64).sqrt()];
+    let variance = core::array::from_fn(|i| f64::from(x[i]) / if i < 4 { a } else { b });
+    near(of(1, 0.5, 1, 0, &[2], none), variance);
+    let [a, b] = [(12.5 + 0.5f64).sqrt(), (13.5 + 0.5f64).sqrt()];
+    near(of(2, 0.5, 1, 0, &[2], none), core::array::from_fn(|i| f64::from(x[i]) / if i < 4 { a } else { b }));
+    let roots = [5.0f64, 45.0, 25.0, 29.0].map(f64::sqrt);
+    near(of(3, 0.0, 2, 0, &[2], none), core::array::from_fn(|i| f64::from(x[i]) / roots[i / 2]));
+    near(of(3, 10.0, 1, 0, &[2], none), core::array::from_fn(|i| f64::from(x[i]) / 10.0));
+    // Of each feature over both steps.
+    let ends = [-1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0];
+    near(of(0, 0.0, 4, 1, &[2], none), ends);
+    near(of(0, 1.0, 4, 1, &[1, 1], none), [0.0; 8]);
+    refused("norm", &[Shape::vector(4)], &[4, 0, 0, 1, 1], none);
+    refused("norm", &[Shape::sequence(4)], &[4, 0, 0, 3, 0], none);
+    refused("norm", &[Shape::sequence(4)], &[4, 4, 0, 1, 0], none);
+    refused("norm", &[Shape::sequence(2)], &[4, 0, 0, 1, 0], none);
+    refused("norm", &[Shape::sequence(4)], &[4, 0, 0, 1, 0], &[Some(&scale[1..]), None]);
+}

@@ -1,5 +1,7 @@
-import { listModules, moduleKind } from '../../ts/formats/pytorch/modules.ts';
-import type { PytorchLayer, PytorchOptions } from '../../ts/formats/pytorch/options.ts';
+import type { PytorchLayer } from '../../ts/formats/pytorch/forms/index.ts';
+import { moduleKind } from '../../ts/formats/pytorch/modules.ts';
+import { listModules } from '../../ts/formats/pytorch/names.ts';
+import type { PytorchOptions } from '../../ts/formats/pytorch/options.ts';
 import type { StateDict } from '../../ts/formats/pytorch/source.ts';
 
 /**

@@ -35,6 +35,23 @@ describe.runIf(built)('with wasm', () => {
     expectClose(deterministic.run(x).output.data, plainGru.run(x).output.data, SAME_BITS);
   });
 
+  test('gru-wasm/static: without import(), the formats given', async () => {
+    const statically = await import('../../ts/static.ts');
+    expect(Object.keys(statically).sort()).toEqual(NAMES);
+    const { hasRelaxedSimd } = await import('../../ts/backends/wasm/index.ts');
+    const { keras } = await import('../../ts/formats/keras.ts');
+    using auto = await statically.createModel(oneGru(2, 3));
+    using plain = await statically.createModel(oneGru(2, 3), { backend: 'js' });
+    using deterministic = await statically.loadModel(auto.save(), { deterministic: true });
+    const best = hasRelaxedSimd() ? 'wasm-relaxed' : 'wasm-baseline';
+    expect([auto, plain, deterministic].map((m) => m.backend)).toEqual([best, 'js', 'wasm-baseline']);
+    const path = new URL('../fixtures/cases/k3_lstm_default/model.keras', import.meta.url);
+    using loaded = await statically.loadModel(path, { formats: [keras] });
+    expect(loaded.report!.format).toBe('keras');
+    await expectError(() => statically.loadModel(path), 'invalid_file', 'gru-wasm): its first bytes');
+    await expectError(() => statically.loadModel(path, { formats: ['keras'] as never }), 'invalid_argument', 'formats');
+  });
+
   test('gru-wasm/slim: bytes, a response, a function', async () => {
     const { createRuntime } = await import('../../ts/slim.ts');
     const bytes = new Uint8Array(readFileSync(wasm('baseline')));

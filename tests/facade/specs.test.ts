@@ -161,11 +161,13 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   },
   masking: { maskValue: 0 },
   merge: { merge: 'sum', inputs: ['x', 'x'] },
+  norm: { inputSize: 4, norm: 'standard', epsilon: 1e-5, weights: {} },
   rnn: {
     inputSize: 4,
     hiddenSize: 1,
     weights: { 'forward.input': new Float32Array(4), 'forward.recurrent': new Float32Array(1) },
   },
+  scale: { inputSize: 4, weights: { scale: new Float32Array(4) } },
   slice: { start: 0, size: 1 },
   step: { index: 0 },
 };

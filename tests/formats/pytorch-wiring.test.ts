@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
-import {
-  describeModules,
-  listModules,
-  moduleKind,
-  splitName,
-  suggestLayers,
-} from '../../ts/formats/pytorch/modules.ts';
+import { describeModules, moduleKind, suggestLayers } from '../../ts/formats/pytorch/modules.ts';
+import { listModules, splitName } from '../../ts/formats/pytorch/names.ts';
 import type { StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { refusalOf } from './refusal.ts';

@@ -6,7 +6,7 @@ import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
-import { CELLS, type CellType, convRun, graphRun, layerRun, randomLayer, wideRun } from './cases.ts';
+import { CELLS, type CellType, convRun, graphRun, layerRun, normRun, randomLayer, wideRun } from './cases.ts';
 import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
@@ -21,6 +21,7 @@ describe('the same bits', () => {
     ['layers', 300, layerRun],
     ['wide layers', 50, wideRun],
     ['graphs of layers', 60, graphRun],
+    ['normalization', 150, normRun],
     ['convolutions', 200, convRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {

@@ -98,6 +98,31 @@ export function layerRun(random: Choices, types = CELLS): Run {
   return runOf(random, inputSize, [layer], ['layer', 'layer:last'], random.chance(0.3));
 }
 
+/** Values normalized in each way: rows, groups, all steps together; and scaled, one row of weights a step too. */
+export function normRun(random: Choices): Run {
+  const groups = random.int(1, 5);
+  const inputSize = groups * random.int(1, 12);
+  const extreme = random.chance(0.2);
+  const row = (length = inputSize) => (random.chance(0.7) ? floats(random, length, 2, extreme) : undefined);
+  const affine = (length?: number) =>
+    Object.fromEntries([['scale', row(length)] as const, ['shift', row(length)] as const].filter(([, w]) => w));
+  const layers: LayerSpec[] = [
+    {
+      type: 'norm',
+      name: 'norm',
+      inputSize,
+      norm: random.pick(['standard', 'variance', 'rms', 'unit']),
+      epsilon: random.pick([1e-5, 0, 0.1, 1e-12]),
+      groups,
+      overTime: random.chance(0.5),
+      weights: affine(),
+    },
+    { type: 'scale', name: 'scale', inputSize, weights: affine() },
+    { type: 'scale', name: 'steps', inputs: ['x'], inputSize, steps: 40, weights: affine(40 * inputSize) },
+  ];
+  return runOf(random, inputSize, layers, ['norm', 'scale', 'steps'], extreme);
+}
+
 /** One layer and sequence, of about as many units as the core computes before it writes new hidden values over the old. */
 export function wideRun(random: Choices, types = CELLS): Run {
   const inputSize = random.int(1, 20);
@@ -180,13 +205,29 @@ export function graphRun(random: Choices, types = CELLS): Run {
       name: 'dense',
       inputSize: widthOf(first) + widthOf(second),
       outputSize,
-      activation: random.chance(0.3) ? 'softmax' : activation(random),
+      activation: random.chance(0.3) ? random.pick(['softmax', 'log_softmax'] as const) : activation(random),
       weights: {
         kernel: random.floats(outputSize * (widthOf(first) + widthOf(second)), 0.3),
         ...(random.chance(0.7) ? { bias: random.floats(outputSize) } : {}),
       },
     },
     { type: 'activation', name: 'activation', activation: activation(random) },
+    {
+      type: 'scale',
+      name: 'scaled',
+      inputs: ['dense'],
+      inputSize: outputSize,
+      weights: { shift: random.floats(outputSize) },
+    },
+    {
+      type: 'norm',
+      name: 'normal',
+      inputSize: outputSize,
+      norm: 'standard',
+      epsilon: 1e-3,
+      overTime: random.chance(0.5),
+      weights: { scale: random.floats(outputSize) },
+    },
     { type: 'merge', name: 'twice', inputs: ['dense', 'activation'], merge: random.pick(['sum', 'mul', 'ave']) },
     { type: 'masking', name: 'masking', inputs: ['embedding'], maskValue: 0 },
     { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
@@ -196,7 +237,18 @@ export function graphRun(random: Choices, types = CELLS): Run {
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
     layers,
-    outputs: ['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+    outputs: [
+      'twice',
+      'first',
+      'second:last',
+      'third',
+      'third:last',
+      'masking:mask',
+      'slice',
+      'start',
+      'end',
+      'normal',
+    ],
   });
   const { lengths, timeMajor } = lengthsOf(random);
   const rows = lengths.reduce((sum, length) => sum + length, 0);

@@ -6,6 +6,7 @@ import { type GruConfig, type GruLayout, gruSpec } from '../formats/layouts/gru.
 import { type LstmConfig, type LstmLayout, lstmSpec } from '../formats/layouts/lstm.ts';
 import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.ts';
 import { GruModel } from './model.ts';
+import { onDemand } from '../base/host.ts';
 import { rememberBackend } from './origin.ts';
 import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
@@ -53,45 +54,111 @@ export interface GruApi {
 const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
 const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'keras', 'pytorch', 'onnx'];
 
+/** Finds what computes. */
+export type FindBackend = (options: ModelOptions) => Promise<Backend>;
+
+/** Reads model files: what `loadModel` and `inspect` do. */
+export interface ReadFiles {
+  readonly read: (source: ModelSource, options: ReadOptions) => Promise<ImportedModel>;
+  readonly inspectSource: (source: ModelSource, options: ReadOptions) => Promise<Inspection>;
+}
+
+/** The reader of all formats: a chunk of its own, for a program that makes its models from arrays does without. */
+export const anyFile = (): Promise<ReadFiles> => onDemand(() => import('./read-any.ts'));
+
+/** `loadModel` over backends that `find` finds, `more` being its options beside those of all entries. */
+export async function modelFromFile(
+  find: FindBackend,
+  reader: () => ReadFiles | Promise<ReadFiles>,
+  source: ModelSource,
+  given: LoadOptions = {},
+  more: readonly string[] = [],
+): Promise<GruModel> {
+  const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS, ...more]);
+  // The backend starts while the file is read.
+  const reading = (async () => (await reader()).read(source, options))();
+  const [imported] = await Promise.all([reading, find(options)]);
+  return compile(find, imported, options);
+}
+
+/** `inspect`. */
+export async function inspectFile(
+  reader: () => ReadFiles | Promise<ReadFiles>,
+  source: ModelSource,
+  given: ReadOptions = {},
+  more: readonly string[] = [],
+): Promise<Inspection> {
+  const options = checkOptions('inspect', given, [...READ_OPTIONS, ...more]);
+  return (await reader()).inspectSource(source, options);
+}
+
+/** `createModel`. */
+export async function modelFromSpec(find: FindBackend, spec: ModelSpec, given: ModelOptions = {}): Promise<GruModel> {
+  const options = check('createModel', given, MODEL_OPTIONS);
+  if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
+  return compile(find, { spec: copySpec(spec) }, options);
+}
+
+/** `createGru` and its like. */
+async function modelFromArrays(
+  find: FindBackend,
+  name: string,
+  toSpec: () => ModelSpec,
+  given: ModelOptions = {},
+): Promise<GruModel> {
+  const options = check(name, given, MODEL_OPTIONS);
+  return compile(find, { spec: copySpec(toSpec()) }, options);
+}
+
+/** `createGru`. Apart from the others: a bundler leaves out what a program does not name. */
+export async function gruFromArrays(
+  find: FindBackend,
+  config: GruConfig,
+  weights: GruLayout,
+  options?: ModelOptions,
+): Promise<GruModel> {
+  return modelFromArrays(find, 'createGru', () => gruSpec(config, weights), options);
+}
+
+/** `createLstm`. */
+export async function lstmFromArrays(
+  find: FindBackend,
+  config: LstmConfig,
+  weights: LstmLayout,
+  options?: ModelOptions,
+): Promise<GruModel> {
+  return modelFromArrays(find, 'createLstm', () => lstmSpec(config, weights), options);
+}
+
+/** `createRnn`. */
+export async function rnnFromArrays(
+  find: FindBackend,
+  config: RnnConfig,
+  weights: RnnLayout,
+  options?: ModelOptions,
+): Promise<GruModel> {
+  return modelFromArrays(find, 'createRnn', () => rnnSpec(config, weights), options);
+}
+
+/** All of them: what a program does not name is in its bundle too. */
+export function createApi(find: FindBackend): GruApi {
+  return {
+    loadModel: (source, given) => modelFromFile(find, anyFile, source, given),
+    inspect: (source, given) => inspectFile(anyFile, source, given),
+    createModel: (spec, given) => modelFromSpec(find, spec, given),
+    createGru: (config, weights, given) => gruFromArrays(find, config, weights, given),
+    createLstm: (config, weights, given) => lstmFromArrays(find, config, weights, given),
+    createRnn: (config, weights, given) => rnnFromArrays(find, config, weights, given),
+  };
+}
+
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
 
-/** A chunk of its own: a program that makes its models from arrays does without. */
-const reading = () => import('./read.ts');
-
-/** The functions over backends that `resolve` finds. */
-export function createApi(resolve: (options: ModelOptions) => Promise<Backend>): GruApi {
-  async function compile(imported: CompileSource, options: ModelOptions): Promise<GruModel> {
-    const backend = await resolve(options);
-    // In one turn: weights that are checked are those that are packed.
-    const graph = imported.graph ?? resolveGraph(imported.spec);
-    return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);
-  }
-  function fromArrays<C, L>(name: string, toSpec: (config: C, weights: L) => ModelSpec) {
-    return async (config: C, weights: L, given: ModelOptions = {}) => {
-      const options = check(name, given, MODEL_OPTIONS);
-      return compile({ spec: copySpec(toSpec(config, weights)) }, options);
-    };
-  }
-  return {
-    async loadModel(source, given = {}) {
-      const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS]);
-      // The backend starts while the file is read.
-      const [imported] = await Promise.all([reading().then(({ read }) => read(source, options)), resolve(options)]);
-      return compile(imported, options);
-    },
-    async inspect(source, given = {}) {
-      const options = checkOptions('inspect', given, READ_OPTIONS);
-      return (await reading()).inspectSource(source, options);
-    },
-    async createModel(spec, given = {}) {
-      const options = check('createModel', given, MODEL_OPTIONS);
-      if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
-      return compile({ spec: copySpec(spec) }, options);
-    },
-    createGru: fromArrays('createGru', gruSpec),
-    createLstm: fromArrays('createLstm', lstmSpec),
-    createRnn: fromArrays('createRnn', rnnSpec),
-  };
+async function compile(find: FindBackend, imported: CompileSource, options: ModelOptions): Promise<GruModel> {
+  const backend = await find(options);
+  // In one turn: weights that are checked are those that are packed.
+  const graph = imported.graph ?? resolveGraph(imported.spec);
+  return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);
 }
 
 /** @returns A copy of the options, each read once. */

@@ -1,8 +1,20 @@
-import { createApi, type LoadOptions, type ModelOptions } from './api.ts';
+import {
+  anyFile,
+  type FindBackend,
+  gruFromArrays,
+  inspectFile,
+  type LoadOptions,
+  lstmFromArrays,
+  modelFromFile,
+  modelFromSpec,
+  type ModelOptions,
+  rnnFromArrays,
+} from './api.ts';
 import type { Backend } from '../backends/backend.ts';
 import { ownBinaries } from '../backends/wasm/binaries.ts';
 import { wasmBackend } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
+import { onDemand } from '../base/host.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
 import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
 import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
@@ -13,7 +25,11 @@ import type { ModelSource } from '../io/source.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
 /** The binaries and the JS backend are chunks that are loaded when they are needed. */
-const api = createApi(async ({ backend = 'auto', deterministic = false, revectorize = false }): Promise<Backend> => {
+const find: FindBackend = async ({
+  backend = 'auto',
+  deterministic = false,
+  revectorize = false,
+}): Promise<Backend> => {
   if (backend !== 'js') {
     try {
       return await wasmBackend({ deterministic, revectorize, binaries: ownBinaries });
@@ -22,8 +38,8 @@ const api = createApi(async ({ backend = 'auto', deterministic = false, revector
       if (backend === 'wasm' || !unavailable) throw error;
     }
   }
-  return (await import('../backends/js/index.ts')).jsBackend;
-});
+  return (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;
+};
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
@@ -39,7 +55,7 @@ const api = createApi(async ({ backend = 'auto', deterministic = false, revector
  * const { output, states } = model.run({ data, shape: [batch, steps, 64] });
  */
 export async function loadModel(source: ModelSource, options?: LoadOptions): Promise<GruModel> {
-  return api.loadModel(source, options);
+  return modelFromFile(find, anyFile, source, options);
 }
 
 /**
@@ -51,7 +67,7 @@ export async function loadModel(source: ModelSource, options?: LoadOptions): Pro
  * console.table((await inspect('speech.onnx')).tensors);
  */
 export async function inspect(source: ModelSource, options?: ReadOptions): Promise<Inspection> {
-  return api.inspect(source, options);
+  return inspectFile(anyFile, source, options);
 }
 
 /**
@@ -71,7 +87,7 @@ export async function inspect(source: ModelSource, options?: ReadOptions): Promi
  * });
  */
 export async function createModel(spec: ModelSpec, options?: ModelOptions): Promise<GruModel> {
-  return api.createModel(spec, options);
+  return modelFromSpec(find, spec, options);
 }
 
 /**
@@ -94,7 +110,7 @@ export async function createModel(spec: ModelSpec, options?: ModelOptions): Prom
  * const two = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: true }, { layout: 'pytorch', ...stateDict });
  */
 export async function createGru(config: GruConfig, weights: GruLayout, options?: ModelOptions): Promise<GruModel> {
-  return api.createGru(config, weights, options);
+  return gruFromArrays(find, config, weights, options);
 }
 
 /**
@@ -116,7 +132,7 @@ export async function createGru(config: GruConfig, weights: GruLayout, options?:
  * const { output, states } = lstm.run({ data, shape: [batch, steps, 4] }); // states.lstm is { hidden, cell }
  */
 export async function createLstm(config: LstmConfig, weights: LstmLayout, options?: ModelOptions): Promise<GruModel> {
-  return api.createLstm(config, weights, options);
+  return lstmFromArrays(find, config, weights, options);
 }
 
 /**
@@ -134,5 +150,5 @@ export async function createLstm(config: LstmConfig, weights: LstmLayout, option
  * const rnn = await createRnn({ inputSize: 4, hiddenSize: 8, activation: 'relu' }, { layout: 'pytorch', ...stateDict });
  */
 export async function createRnn(config: RnnConfig, weights: RnnLayout, options?: ModelOptions): Promise<GruModel> {
-  return api.createRnn(config, weights, options);
+  return rnnFromArrays(find, config, weights, options);
 }

@@ -1,23 +1,35 @@
-import { createApi, type GruApi } from './api.ts';
+import {
+  anyFile,
+  type FindBackend,
+  type GruApi,
+  gruFromArrays,
+  inspectFile,
+  lstmFromArrays,
+  modelFromFile,
+  modelFromSpec,
+  rnnFromArrays,
+} from './api.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import { GruError } from '../base/errors.ts';
 
-const api = createApi(({ backend }) =>
+const find: FindBackend = ({ backend }) =>
   backend === 'wasm'
     ? Promise.reject(new GruError('backend_unavailable', "gru-wasm/js has no wasm backend; import from 'gru-wasm'"))
-    : Promise.resolve(jsBackend),
-);
+    : Promise.resolve(jsBackend);
 
 /** `loadModel` of `gru-wasm` on the JS backend: no WebAssembly. */
-export const loadModel: GruApi['loadModel'] = api.loadModel;
+export const loadModel: GruApi['loadModel'] = (source, options) => modelFromFile(find, anyFile, source, options);
 
 /** `inspect` of `gru-wasm`. */
-export const inspect: GruApi['inspect'] = api.inspect;
+export const inspect: GruApi['inspect'] = (source, options) => inspectFile(anyFile, source, options);
 /** `createModel` of `gru-wasm` on the JS backend: no WebAssembly. */
-export const createModel: GruApi['createModel'] = api.createModel;
+export const createModel: GruApi['createModel'] = (spec, options) => modelFromSpec(find, spec, options);
 /** `createGru` of `gru-wasm` on the JS backend: no WebAssembly. */
-export const createGru: GruApi['createGru'] = api.createGru;
+export const createGru: GruApi['createGru'] = (config, weights, options) =>
+  gruFromArrays(find, config, weights, options);
 /** `createLstm` of `gru-wasm` on the JS backend: no WebAssembly. */
-export const createLstm: GruApi['createLstm'] = api.createLstm;
+export const createLstm: GruApi['createLstm'] = (config, weights, options) =>
+  lstmFromArrays(find, config, weights, options);
 /** `createRnn` of `gru-wasm` on the JS backend: no WebAssembly. */
-export const createRnn: GruApi['createRnn'] = api.createRnn;
+export const createRnn: GruApi['createRnn'] = (config, weights, options) =>
+  rnnFromArrays(find, config, weights, options);

@@ -1,8 +1,9 @@
 import { ReadBudget } from '../io/budget.ts';
 import { GruError } from '../base/errors.ts';
-import { findFormat, readModel } from '../formats/index.ts';
+import { findFormat, type ModelFormat, readModelOf } from '../formats/format.ts';
 import type { ImportedModel, ImportOptions } from '../formats/report.ts';
-import { inspectModel, type Inspection } from './inspect.ts';
+import type { ReadFiles } from './api.ts';
+import { inspectModel } from './inspect.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
 import { readKind } from '../io/source-kind.ts';
 import { copySpec } from '../spec/structure.ts';
@@ -21,8 +22,17 @@ export interface ReadOptions extends ImportOptions {
   maxBytes?: number | undefined;
 }
 
-/** Reads a model file of any known format. */
-export async function read(source: ModelSource, options: ReadOptions): Promise<ImportedModel> {
+/** Reads model files of these formats. */
+export function readerOf(formats: readonly ModelFormat[]): ReadFiles {
+  const readOne = (source: ModelSource, options: ReadOptions) => read(formats, source, options);
+  return { read: readOne, inspectSource: async (source, options) => inspectModel(await readOne(source, options)) };
+}
+
+async function read(
+  formats: readonly ModelFormat[],
+  source: ModelSource,
+  options: ReadOptions,
+): Promise<ImportedModel> {
   const { signal, maxBytes, keras, pytorch, onnx } = options;
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
@@ -34,9 +44,9 @@ export async function read(source: ModelSource, options: ReadOptions): Promise<I
   );
   const context = { budget, signal };
   const name = sourceName(source);
-  const { bytes, place } = await openSource(source, { ...context, checkStart: findFormat });
+  const { bytes, place } = await openSource(source, { ...context, checkStart: (start) => findFormat(start, formats) });
   const sidecar = filesBeside(place ?? bytes, files, context);
-  const imported = await readModel(bytes, {
+  const imported = await readModelOf(formats, bytes, {
     options: imports,
     sidecar,
     budget,
@@ -71,9 +81,4 @@ function readFiles(files: unknown): ModelFiles {
   }
   for (const [name, source] of Object.entries(copy)) readKind(source, `files['${name.slice(0, 80)}']`);
   return copy;
-}
-
-/** Says what a model file holds. */
-export async function inspectSource(source: ModelSource, options: ReadOptions): Promise<Inspection> {
-  return inspectModel(await read(source, options));
 }

@@ -1,4 +1,4 @@
-import { createApi, type GruApi } from './api.ts';
+import { createApi, type FindBackend, type GruApi } from './api.ts';
 import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
 import { checkOptions } from '../base/tensor.ts';
@@ -36,12 +36,13 @@ export function createRuntime(options: RuntimeOptions): GruApi {
     baseline: () => toModule('baseline', baseline),
     relaxed: () => toModule('relaxed', relaxed),
   };
-  return createApi(async ({ backend, deterministic = false, revectorize = false }) => {
+  const find: FindBackend = async ({ backend, deterministic = false, revectorize = false }) => {
     if (backend === 'js') {
       throw new GruError('backend_unavailable', "gru-wasm/slim has no JS backend; import from 'gru-wasm/js'");
     }
     return wasmBackend({ deterministic: deterministic || relaxed === undefined, revectorize, binaries });
-  });
+  };
+  return createApi(find);
 }
 
 async function toModule(name: string, source: WasmSource | undefined): Promise<WebAssembly.Module> {

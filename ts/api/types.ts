@@ -41,11 +41,13 @@ export type {
   MaskingSpec,
   MergeSpec,
   ModelSpec,
+  NormSpec,
   OutputSpec,
   RecurrentBase,
   RecurrentWeights,
   RnnSpec,
   RnnWeights,
+  ScaleSpec,
   ValueKind,
   ValueRef,
 } from '../spec/spec.ts';

@@ -1,3 +1,5 @@
+import { GruError } from './errors.ts';
+
 interface Builtins {
   'node:fs': typeof import('node:fs');
   'node:os': typeof import('node:os');
@@ -6,6 +8,24 @@ interface Builtins {
   'node:v8': typeof import('node:v8');
   'node:worker_threads': typeof import('node:worker_threads');
   'node:zlib': typeof import('node:zlib');
+}
+
+/**
+ * A chunk of the package, loaded when it is needed.
+ *
+ * @throws GruError `backend_unavailable` where chunks cannot be loaded, naming the entry that has none.
+ */
+export async function onDemand<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
+    throw new GruError(
+      'backend_unavailable',
+      `a part of gru-wasm could not be loaded by import(): ${text}. Service workers, and scripts of one file, import from 'gru-wasm/static'`,
+      { cause },
+    );
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
 /** What the first bytes of a file say, without the parsers of the formats. */
 
+import { isSafetensors } from '../io/safetensors.ts';
+
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return bytes.length >= magic.length && magic.every((byte, i) => bytes[i] === byte);
 }
@@ -25,9 +27,9 @@ export function isKeras(bytes: Uint8Array): boolean {
   );
 }
 
-/** What `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
-export function isTorchSave(bytes: Uint8Array): boolean {
-  return isZip(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5);
+/** A `.safetensors` file, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
+export function isPytorch(bytes: Uint8Array): boolean {
+  return isSafetensors(bytes) || isZip(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { isRecord } from '../base/tensor.ts';
-import { isZip } from './detect.ts';
+import { isKeras, isZip } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import type { Hdf5Group } from './hdf5.ts';
 import { openHdf5 } from './hdf5.ts';
 import { parseJson } from '../io/json.ts';
@@ -94,3 +95,6 @@ function dialectOf(config: Record<string, unknown>, version: unknown): Dialect {
   const masks = since === before ? undefined : since ? 'or' : 'lost';
   return kerasDialect(undefined, 'module' in config && !KERAS2_FIELDS.test(json), masks);
 }
+
+/** For `gru-wasm/static`. */
+export const keras: ModelFormat = { name: 'Keras', detect: isKeras, reader: () => Promise.resolve(readKeras) };

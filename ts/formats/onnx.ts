@@ -1,5 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { nameSegments } from '../io/paths.ts';
+import { isOnnx } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
 import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';
@@ -43,3 +45,6 @@ async function loadSidecars(model: OnnxModel, { sidecar }: ImportContext): Promi
   }
   return files;
 }
+
+/** For `gru-wasm/static`. */
+export const onnx: ModelFormat = { name: 'ONNX', detect: isOnnx, reader: () => Promise.resolve(readOnnx) };

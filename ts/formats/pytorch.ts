@@ -1,5 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { product } from '../base/tensor.ts';
+import { isPytorch } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
 import { checkPytorchOptions, type PytorchOptions } from './pytorch/options.ts';
@@ -12,19 +14,15 @@ import type { ImportContext, ImportedModel } from './report.ts';
 import { isSafetensors, parseSafetensors, type SafetensorsDtype } from '../io/safetensors.ts';
 import { isZip } from '../io/zip.ts';
 
-export type {
-  PytorchActivation,
-  PytorchEmbedding,
-  PytorchGru,
-  PytorchLayer,
-  PytorchLinear,
-  PytorchLstm,
-  PytorchMerge,
-  PytorchModule,
-  PytorchOptions,
-  PytorchRnn,
-  PytorchStep,
-} from './pytorch/options.ts';
+export type { PytorchActivation } from './pytorch/forms/activation.ts';
+export type { PytorchEmbedding } from './pytorch/forms/embedding.ts';
+export type { PytorchLayer } from './pytorch/forms/index.ts';
+export type { PytorchLinear } from './pytorch/forms/linear.ts';
+export type { PytorchMerge } from './pytorch/forms/merge.ts';
+export type { PytorchModule } from './pytorch/forms/module.ts';
+export type { PytorchGru, PytorchLstm, PytorchRnn } from './pytorch/forms/recurrent.ts';
+export type { PytorchStep } from './pytorch/forms/step.ts';
+export type { PytorchOptions } from './pytorch/options.ts';
 
 /**
  * Reads the state dict of a PyTorch module: a file of `torch.save` (zip or legacy; state dict or checkpoint) or a safetensors
@@ -112,3 +110,6 @@ function readSafetensorsDict(bytes: Uint8Array, budget: FloatBudget): StateDict 
   }
   return dict;
 }
+
+/** For `gru-wasm/static`. */
+export const pytorch: ModelFormat = { name: 'PyTorch', detect: isPytorch, reader: () => Promise.resolve(readPytorch) };

@@ -1,5 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { isRecord } from '../base/tensor.ts';
+import { isTfjs } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import { parseJson } from '../io/json.ts';
 import { readModelConfig } from './keras/config.ts';
 import { tfjsDialect } from './keras/dialect.ts';
@@ -31,3 +33,6 @@ export async function readTfjs(bytes: Uint8Array, context: ImportContext = {}): 
   const weights = new ManifestWeights(await readManifest(manifest, what, context));
   return translateKeras(readModelConfig(config), weights, dialect, 'tfjs');
 }
+
+/** For `gru-wasm/static`. */
+export const tfjs: ModelFormat = { name: 'TensorFlow.js', detect: isTfjs, reader: () => Promise.resolve(readTfjs) };

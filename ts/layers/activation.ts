@@ -1,12 +1,12 @@
 import { activationWords, checkActivation } from './activations.ts';
 import { onlyInput, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
-import type { Activation, LayerBase } from './spec.ts';
+import type { LayerBase, RowActivation } from './spec.ts';
 
-/** An elementwise function, or softmax over the row. */
+/** An elementwise function, or softmax or its logarithm over the row. */
 export interface ActivationSpec extends LayerBase {
   type: 'activation';
-  activation: Activation | 'softmax';
+  activation: RowActivation;
 }
 
 export const activation: LayerKind<ActivationSpec> = {

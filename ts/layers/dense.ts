@@ -1,15 +1,16 @@
 import { activationWords, checkActivation } from './activations.ts';
 import { checkSize, onlyInput } from './check.ts';
+import { type Affine, foldBefore, foldBehind } from './fold.ts';
 import type { LayerKind } from './kind.ts';
-import type { Activation, LayerBase } from './spec.ts';
+import type { LayerBase, RowActivation } from './spec.ts';
 
 /** (rows, inputSize) -> (rows, outputSize): activation(kernel x + bias). */
 export interface DenseSpec extends LayerBase {
   type: 'dense';
   inputSize: number;
   outputSize: number;
-  /** Default `linear`. `softmax` is over the row. */
-  activation?: Activation | 'softmax';
+  /** Default `linear`. `softmax` and `log_softmax` are over the row. */
+  activation?: RowActivation;
   /** kernel: (outputSize, inputSize), output-major; bias: (outputSize). */
   weights: { kernel: Float32Array; bias?: Float32Array };
 }
@@ -37,4 +38,12 @@ export const dense: LayerKind<DenseSpec> = {
     outputSize,
     activation: activationWords(activation),
   }),
+  foldInput: (spec, affine) => withWeights(spec, foldBefore, affine),
+  foldOutput: (spec, affine) =>
+    (spec.activation ?? 'linear') === 'linear' ? withWeights(spec, foldBehind, affine) : undefined,
 };
+
+function withWeights(spec: DenseSpec, fold: typeof foldBefore, affine: Affine): DenseSpec {
+  const { kernel, bias } = fold(spec.weights, affine, spec.outputSize);
+  return { ...spec, weights: { kernel, ...(bias ? { bias } : {}) } };
+}

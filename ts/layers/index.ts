@@ -7,7 +7,9 @@ import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import { norm, type NormSpec } from './norm.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
+import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
 
@@ -23,6 +25,8 @@ export type LayerSpec =
   | SliceSpec
   | LstmSpec
   | RnnSpec
+  | ScaleSpec
+  | NormSpec
   | Conv1dSpec;
 
 /** All kinds of layers, by type. */
@@ -37,6 +41,8 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   slice,
   lstm,
   rnn,
+  scale,
+  norm,
   conv1d,
 };
 

@@ -1,3 +1,4 @@
+import type { Affine } from './fold.ts';
 import type { AnyLayer, ValueKind, ValueRef } from './spec.ts';
 
 /** A value of the graph as a layer sees it. */
@@ -78,6 +79,12 @@ export interface LayerKind<S extends AnyLayer> {
   slots?(spec: S): StateSlot[];
   /** Number of ids that it takes, where it reads ids. */
   vocabularySize?(spec: S): number;
+  /** Steps that every sequence it reads must have, if it can take no other number. */
+  steps?(spec: S): number | undefined;
+  /** The layer with a scale layer of what it reads (its first input) in its weights; undefined: they cannot say that. */
+  foldInput?(spec: S, affine: Affine): S | undefined;
+  /** The same of what it gives, in its main value. */
+  foldOutput?(spec: S, affine: Affine): S | undefined;
   /** Why the layer cannot run step by step, if it cannot. */
   notStreamable?(spec: S): string | undefined;
 }

@@ -1,6 +1,7 @@
 import { describe } from '../base/tensor.ts';
 import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
+import { foldBefore } from './fold.ts';
 import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
 import { MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
@@ -124,6 +125,17 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
       ...cell.functions(spec),
     }),
     slots,
+    foldInput(spec, affine) {
+      const weights: Record<string, Float32Array> = { ...(spec as { weights?: Record<string, Float32Array> }).weights };
+      const [rows] = cell.tensors(spec).find(({ key }) => key === 'input')!.shape as [number];
+      for (const direction of directions(spec)) {
+        const [input, bias] = [`${direction}.input`, `${direction}.bias`];
+        const folded = foldBefore({ kernel: weights[input]!, bias: weights[bias] }, affine, rows);
+        weights[input] = folded.kernel;
+        if (folded.bias) weights[bias] = folded.bias;
+      }
+      return { ...spec, weights };
+    },
     notStreamable: (spec) => {
       if (directions(spec).includes('reverse')) return 'it reads the sequence from its end';
       if (spec.initialState) return 'the model computes its initial state, so each run begins anew';

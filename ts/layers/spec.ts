@@ -22,6 +22,9 @@ export interface AnyLayer extends LayerBase {
   type: string;
 }
 
+/** An elementwise function, or one of the whole row. */
+export type RowActivation = Activation | 'softmax' | 'log_softmax';
+
 /** An elementwise function; alpha and beta where it has such. Equations: ts/layers/activations.ts. */
 export type Activation = ActivationName | { name: ActivationName; alpha?: number; beta?: number };
 
@@ -37,4 +40,28 @@ export type ActivationName =
   | 'leaky_relu'
   | 'thresholded_relu'
   | 'scaled_tanh'
-  | 'affine';
+  | 'affine'
+  | 'swish'
+  | 'gelu'
+  | 'gelu_tanh'
+  | 'selu'
+  | 'celu'
+  | 'mish'
+  | 'hard_swish'
+  | 'clip'
+  | 'shrink'
+  | 'tanh_shrink'
+  | 'log_sigmoid'
+  | 'exp'
+  | 'log'
+  | 'erf'
+  | 'sqrt'
+  | 'square'
+  | 'abs'
+  | 'reciprocal'
+  | 'sign'
+  | 'round'
+  | 'floor'
+  | 'ceil'
+  | 'squareplus'
+  | 'sparse_plus';

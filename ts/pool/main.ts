@@ -41,7 +41,7 @@ async function receive(message: ToWorker): Promise<void> {
         });
       });
     }
-    runner = await Runner.start(message.start);
+    runner = Runner.start(message.start);
     port.postMessage({ ready: true }, []);
   } catch (error) {
     port.postMessage({ failure: toFailure(error) }, []);

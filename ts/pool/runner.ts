@@ -1,4 +1,5 @@
 import type { Backend } from '../backends/backend.ts';
+import { jsBackend } from '../backends/js/index.ts';
 import { backendFrom } from '../backends/wasm/core.ts';
 import { GruError } from '../base/errors.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
@@ -20,9 +21,9 @@ export class Runner {
   }
 
   /** @throws GruError `backend_unavailable`, `out_of_memory`. */
-  static async start({ backend, shared, spec }: Start): Promise<Runner> {
+  static start({ backend, shared, spec }: Start): Runner {
     const graph = resolveGraph(spec);
-    if (!shared) return new Runner(graph, (await import('../backends/js/index.ts')).jsBackend);
+    if (!shared) return new Runner(graph, jsBackend);
     const name = backend === 'wasm-relaxed' ? 'relaxed' : 'baseline';
     return new Runner(graph, backendFrom(name, shared.module, shared.kernels));
   }

@@ -18,6 +18,8 @@ export interface Graph {
   axes: string[];
   /** Those that layers make, numbered on behind {@link axes}. */
   derivedAxes: readonly DerivedAxis[];
+  /** By number of axis: how many steps its sequences must have, and the layer that says so; undefined: any. */
+  fixedSteps: (FixedSteps | undefined)[];
   /** `inputs[i]` is value i. */
   inputs: GraphInput[];
   nodes: GraphNode[];
@@ -26,6 +28,12 @@ export interface Graph {
   states: GraphState[];
   /** Why the model cannot run step by step; undefined if it can. */
   notStreamable: string | undefined;
+}
+
+export interface FixedSteps {
+  steps: number;
+  /** In words, for messages. */
+  reader: string;
 }
 
 /** What a model takes. */
@@ -136,6 +144,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   const states: GraphState[] = [];
   let width = 0;
   let notStreamable: string | undefined;
+  const fixedSteps: Graph['fixedSteps'] = [];
   let previous = (spec.inputs[0] as { name: string }).name;
   for (const layer of spec.layers) {
     const kind = layerKind(layer.type);
@@ -176,6 +185,12 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
     if (ids && kind.vocabularySize) ids.vocabularySize = Math.min(ids.vocabularySize, kind.vocabularySize(layer));
+    const steps = kind.steps?.(layer);
+    if (steps !== undefined) {
+      const other = (fixedSteps[axis] ??= { steps, reader: reader() });
+      if (other.steps !== steps)
+        throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
+    }
     const why = kind.notStreamable?.(layer);
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     const all = [...main, ...extra];
@@ -200,7 +215,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   for (const [i, { name }] of inputs.entries()) {
     if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
   }
-  return { spec, axes: axes.names, derivedAxes: axes.derived, values, inputs, nodes, outputs, states, notStreamable };
+  const { names, derived: derivedAxes } = axes;
+  return { spec, axes: names, derivedAxes, fixedSteps, values, inputs, nodes, outputs, states, notStreamable };
 }
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];

@@ -10,10 +10,12 @@ export type { GruSpec, GruWeights } from '../layers/gru.ts';
 export type { LstmSpec, LstmWeights } from '../layers/lstm.ts';
 export type { MaskingSpec } from '../layers/masking.ts';
 export type { MergeSpec } from '../layers/merge.ts';
+export type { NormSpec } from '../layers/norm.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
+export type { ScaleSpec } from '../layers/scale.ts';
 export type { SliceSpec } from '../layers/slice.ts';
-export type { Activation, ActivationName, LayerBase, ValueKind, ValueRef } from '../layers/spec.ts';
+export type { Activation, ActivationName, LayerBase, RowActivation, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
 
 /**

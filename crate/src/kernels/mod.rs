@@ -7,6 +7,7 @@ use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
 pub mod depthwise;
+pub mod elementary;
 pub mod gates;
 pub mod matmul;
 #[doc(hidden)]

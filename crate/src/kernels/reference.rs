@@ -35,26 +35,74 @@ fn sigmoid(x: f64) -> f64 {
 pub fn activate(activation: &Activation, x: f64) -> f64 {
     let (alpha, beta) = (f64::from(activation.alpha), f64::from(activation.beta));
     match activation.function {
-        Function::Linear | Function::Softmax => x,
+        Function::Linear | Function::Softmax | Function::LogSoftmax => x,
         Function::Sigmoid => sigmoid(x),
         Function::Tanh => x.tanh(),
         Function::Relu => x.max(0.0),
         Function::HardSigmoid => (alpha * x + beta).clamp(0.0, 1.0),
         Function::Softsign => x / (1.0 + x.abs()),
-        Function::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
-        Function::Elu if x < 0.0 => alpha * x.exp_m1(),
-        Function::LeakyRelu if x < 0.0 => alpha * x,
-        Function::Elu | Function::LeakyRelu => x,
-        Function::ThresholdedRelu => {
-            if x > alpha {
-                x
-            } else {
-                0.0
-            }
-        }
+        Function::Softplus => softplus(alpha * x) / alpha,
+        Function::Elu => elu(x, alpha),
+        Function::LeakyRelu if x <= beta => alpha * (x - beta),
+        Function::LeakyRelu => x,
+        Function::ThresholdedRelu if x <= alpha => beta,
+        Function::ThresholdedRelu => x,
         Function::ScaledTanh => alpha * (beta * x).tanh(),
         Function::Affine => alpha * x + beta,
+        Function::Swish => x * sigmoid(alpha * x),
+        Function::Gelu => 0.5 * x * (1.0 + erf(x * core::f64::consts::FRAC_1_SQRT_2)),
+        Function::GeluTanh => {
+            0.5 * x * (1.0 + (core::f64::consts::FRAC_2_PI.sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+        }
+        Function::Selu => beta * elu(x, alpha),
+        Function::Celu => x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0),
+        Function::Mish => x * softplus(x).tanh(),
+        Function::HardSwish => x * (alpha * x + beta).clamp(0.0, 1.0),
+        Function::Clip => x.min(beta).max(alpha),
+        Function::Shrink if x < -alpha => x + beta,
+        Function::Shrink if x > alpha => x - beta,
+        Function::Shrink => 0.0,
+        Function::TanhShrink => x - x.tanh(),
+        Function::LogSigmoid => -softplus(-x),
+        Function::Exp => x.exp(),
+        Function::Log => x.ln(),
+        Function::Erf => erf(x),
+        Function::Sqrt => x.sqrt(),
+        Function::Square => x * x,
+        Function::Abs => x.abs(),
+        Function::Reciprocal => 1.0 / x,
+        Function::Sign if x == 0.0 => 0.0,
+        Function::Sign => x.signum(),
+        Function::Round => x.round_ties_even(),
+        Function::Floor => x.floor(),
+        Function::Ceil => x.ceil(),
+        Function::Squareplus => 0.5 * (x + (x * x + alpha).sqrt()),
+        Function::SparsePlus if x <= -1.0 => 0.0,
+        Function::SparsePlus if x < 1.0 => 0.25 * (x + 1.0) * (x + 1.0),
+        Function::SparsePlus => x,
     }
+}
+
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn elu(x: f64, alpha: f64) -> f64 {
+    if x < 0.0 { alpha * x.exp_m1() } else { x }
+}
+
+/// By the series 2 / sqrt(pi) e^(-x^2) sum of 2^n x^(2n + 1) / (1 3 5 ... (2n + 1)), whose terms have one sign.
+pub fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let mut term = x;
+    let mut sum = x;
+    for n in 1..200 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+    }
+    core::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
 }
 
 /// One direction of a GRU.

@@ -6,8 +6,10 @@ pub mod dense;
 pub mod embedding;
 pub mod masking;
 pub mod merge;
+pub mod norm;
 pub mod params;
 pub mod recurrent;
+pub mod scale;
 pub mod slice;
 pub mod step;
 
@@ -44,7 +46,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 11] = [
+pub const LAYERS: [Kind; 13] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -55,6 +57,8 @@ pub const LAYERS: [Kind; 11] = [
     kind::<slice::SliceParams>("slice", slice::build),
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
+    kind::<scale::ScaleParams>("scale", scale::build),
+    kind::<norm::NormParams>("norm", norm::build),
     kind::<conv1d::ConvParams>("conv1d", conv1d::build),
 ];
 
@@ -247,6 +251,16 @@ fn optional_tensor<'a>(tensors: &[Option<&'a [f32]>], i: usize, length: usize) -
     let tensor = tensors.get(i).copied().flatten();
     ensure(tensor.is_none_or(|t| t.len() == length))?;
     Ok(tensor)
+}
+
+/// The tensor `i`, of `length` values; all of them `otherwise` where it is not given.
+fn row_or(tensors: &[Option<&[f32]>], i: usize, length: usize, otherwise: f32) -> Result<Buffer> {
+    let mut row = Buffer::zeroed(length)?;
+    match optional_tensor(tensors, i, length)? {
+        Some(tensor) => row.copy(tensor),
+        None => row.fill(otherwise),
+    }
+    Ok(row)
 }
 
 /// How two values become one: element by element, or side by side.

@@ -103,6 +103,28 @@ impl Param for Combine {
     }
 }
 
+/// What a value is normalized by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Norm {
+    /// Less the mean, by the standard deviation.
+    Standard,
+    /// By the standard deviation.
+    Variance,
+    /// By the root of the mean of squares.
+    Rms,
+    /// By the root of the sum of squares.
+    Unit,
+}
+
+impl Param for Norm {
+    fn read(params: &mut Params) -> Result<Self> {
+        Ok([Norm::Standard, Norm::Variance, Norm::Rms, Norm::Unit][params.choice(4)? as usize])
+    }
+    fn write(&self, words: &mut Vec<u32>) {
+        words.push(*self as u32);
+    }
+}
+
 /// Which ends of a sequence a recurrent layer starts from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {

@@ -1,16 +1,20 @@
 //! The few vector operations that the kernels use, and the type that stands for them on this target.
 
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use scalar::Scalar4 as Lanes;
+pub use scalar::{Scalar4 as Lanes, sqrt};
 #[cfg(target_arch = "wasm32")]
-pub use wasm::V128 as Lanes;
+pub use wasm::{V128 as Lanes, sqrt};
 
 /// Numbers in a vector.
 pub const LANES: usize = 4;
+
+/// The bits of sqrt(1/2): what [`Vector::split`] takes off, so that the exponent comes out rounded.
+const SQRT_HALF: u32 = core::f32::consts::FRAC_1_SQRT_2.to_bits();
 
 /// Four f32. Every operation rounds to nearest once; `madd` twice, but for relaxed SIMD.
 pub trait Vector: Copy {
@@ -54,6 +58,16 @@ pub trait Vector: Copy {
     fn pmax(self, b: Self) -> Self;
     /// The bits of each lane shifted left by 23: a biased exponent in the low bits becomes a power of two.
     fn exponent_from_low_bits(self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
+    /// The greatest whole number up to `self`.
+    fn floor(self) -> Self;
+    /// The least whole number from `self`.
+    fn ceil(self) -> Self;
+    /// The nearest whole number, the even one of two.
+    fn nearest(self) -> Self;
+    /// m and e of `self` = m 2^e, m from sqrt(1/2) to sqrt(2), for normal numbers above 0.
+    fn split(self) -> (Self, Self);
     /// `self < b`
     fn lt(self, b: Self) -> Self::Mask;
     /// `self <= b`

@@ -1,6 +1,8 @@
 //! `[f32; 4]` with the same results as plain wasm SIMD, bit for bit.
 
-use super::Vector;
+extern crate std;
+
+use super::{SQRT_HALF, Vector};
 
 /// Four f32 in an array. Lane by lane, without closures of core's: Miri takes ten times as long through those.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,12 @@ impl Scalar4 {
         let [a, b, c, d] = self.0;
         Scalar4([f(a), f(b), f(c), f(d)])
     }
+}
+
+/// The square root.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn sqrt(x: f64) -> f64 {
+    x.sqrt()
 }
 
 impl Vector for Scalar4 {
@@ -85,6 +93,28 @@ impl Vector for Scalar4 {
     #[inline(always)]
     fn exponent_from_low_bits(self) -> Self {
         self.map(|x| f32::from_bits(x.to_bits() << 23))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.map(f32::sqrt)
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        self.map(f32::floor)
+    }
+    #[inline(always)]
+    fn ceil(self) -> Self {
+        self.map(f32::ceil)
+    }
+    #[inline(always)]
+    fn nearest(self) -> Self {
+        self.map(f32::round_ties_even)
+    }
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let exponent = |x: f32| (x.to_bits().wrapping_sub(SQRT_HALF) as i32) >> 23;
+        let mantissa = |x: f32| f32::from_bits(x.to_bits().wrapping_sub((exponent(x) << 23) as u32));
+        (self.map(mantissa), self.map(|x| exponent(x) as f32))
     }
     #[inline(always)]
     fn lt(self, b: Self) -> [bool; 4] {

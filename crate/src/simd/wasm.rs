@@ -1,11 +1,16 @@
 //! WebAssembly SIMD. With relaxed SIMD one operation differs: the multiply-add may round once.
 
-use super::Vector;
+use super::{SQRT_HALF, Vector};
 use core::arch::wasm32::*;
 
 /// A 128-bit vector register.
 #[derive(Clone, Copy)]
 pub struct V128(v128);
+
+/// The square root.
+pub fn sqrt(x: f64) -> f64 {
+    f64x2_extract_lane::<0>(f64x2_sqrt(f64x2_splat(x)))
+}
 
 impl Vector for V128 {
     type Mask = v128;
@@ -86,6 +91,27 @@ impl Vector for V128 {
     #[inline(always)]
     fn exponent_from_low_bits(self) -> Self {
         V128(i32x4_shl(self.0, 23))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        V128(f32x4_sqrt(self.0))
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        V128(f32x4_floor(self.0))
+    }
+    #[inline(always)]
+    fn ceil(self) -> Self {
+        V128(f32x4_ceil(self.0))
+    }
+    #[inline(always)]
+    fn nearest(self) -> Self {
+        V128(f32x4_nearest(self.0))
+    }
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let exponent = i32x4_shr(i32x4_sub(self.0, i32x4_splat(SQRT_HALF as i32)), 23);
+        (V128(i32x4_sub(self.0, i32x4_shl(exponent, 23))), V128(f32x4_convert_i32x4(exponent)))
     }
     #[inline(always)]
     fn lt(self, b: Self) -> v128 {

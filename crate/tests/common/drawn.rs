@@ -6,11 +6,13 @@ use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::embedding::EmbeddingParams;
 use gru_wasm::layers::masking::MaskingParams;
 use gru_wasm::layers::merge::MergeParams;
-use gru_wasm::layers::params::{Direction, words};
+use gru_wasm::layers::norm::NormParams;
+use gru_wasm::layers::params::{Direction, Norm, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::scale::ScaleParams;
 use gru_wasm::layers::slice::SliceParams;
 use gru_wasm::layers::step::StepParams;
 use gru_wasm::layers::{Combine, LAYERS};
@@ -56,6 +58,16 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             (words(&params), of_gates(4, &[3 * h]))
         }
         "rnn" => (words(&RnnParams { sizes, options, activation }), of_gates(1, &[])),
+        "scale" => {
+            let steps = if flag(0) { h as u32 } else { 0 };
+            (words(&ScaleParams { input_size: i, steps }), vec![i * h.min(steps.max(1) as usize); 2])
+        }
+        "norm" => {
+            let norm = [Norm::Standard, Norm::Variance, Norm::Rms, Norm::Unit][first as usize % 4];
+            let groups = 1 + second as usize % 3;
+            let epsilon = f32::from_bits(beta);
+            (words(&NormParams { input_size: i, norm, epsilon, groups, over_time: flag(0) }), vec![i; 2])
+        }
         other => unreachable!("layers of kind {other} are not drawn"),
     };
     (params, tensors.into_iter().map(|length| length as u32).collect())

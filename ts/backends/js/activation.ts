@@ -1,75 +1,15 @@
-import { SOFTMAX, resolveActivation } from '../../layers/activations.ts';
-import type { Activation } from '../../spec/spec.ts';
+import { isOfRows, resolveActivation } from '../../layers/activations.ts';
+import type { RowActivation } from '../../spec/spec.ts';
+import { erfcAbs, exponential, log, nearest, softplus } from './elementary.ts';
+import { exp, sigmoid, tanh } from './exp.ts';
 
-// exp and the functions made of it; equations in docs/arithmetic.md.
+// Loops over values; equations in docs/arithmetic.md.
 
 const fround = Math.fround;
-const LOG2E = fround(1.44269504);
-/** 1.5 * 2^23: adding it rounds to a whole number, taking it away again gives that number. */
-const ROUND = 12582912;
-const MAGIC = ROUND + 127;
-const C5 = fround(0.001327647129073739);
-const C4 = fround(0.009675540961325169);
-const C3 = fround(0.05550713092088699);
-const C2 = fround(0.24022120237350464);
-const C1 = fround(0.6931469440460205);
-const C0 = fround(1.0000001192092896);
-const MIN_NORMAL = 2 ** -126;
-
-/** `POWERS[n]` has the exponent bits n: 2^(n - 127). */
-const POWERS = new Float32Array(Int32Array.from({ length: 256 }, (_, n) => n << 23).buffer);
-
-/** e^x, x clamped to [lo, hi]. */
-export function exp(v: number, lo: number, hi: number): number {
-  let x = hi < v ? hi : v;
-  x = x < lo ? lo : x;
-  const y = fround(x * LOG2E);
-  const t = fround(y + MAGIC);
-  const f = fround(y + (MAGIC - t));
-  let p = fround(fround(f * C5) + C4);
-  p = fround(fround(p * f) + C3);
-  p = fround(fround(p * f) + C2);
-  p = fround(fround(p * f) + C1);
-  p = fround(fround(p * f) + C0);
-  return fround(p * POWERS[(t - ROUND) & 255]!);
-}
-
-/**
- * e^x of `values[from .. to - 1]` in place. The gates take their exponentials row by row: three of them in one loop exceed
- * what V8 inlines into it, each call then allocates its result, and the chain r, n, h' of an element fills the reorder
- * buffer (Node 20, AMD EPYC, all gates of a unit: 92 ns against 39).
- */
-export function expRange(values: Float32Array, from: number, to: number, lo: number, hi: number): void {
-  for (let i = from; i < to; i++) values[i] = exp(values[i]!, lo, hi);
-}
-
-/** 1 / (1 + e^-x) */
-export function sigmoid(x: number): number {
-  return fround(1 / fround(1 + exp(-x, -40, 40)));
-}
-
-/** (e^2x - 1) / (e^2x + 1) */
-export function tanh(x: number): number {
-  const b = exp(fround(x + x), -20, 20);
-  return fround(fround(b - 1) / fround(b + 1));
-}
-
-/** 0 where |x| is below the smallest normal number. */
-export function flush(x: number): number {
-  return x < MIN_NORMAL && x > -MIN_NORMAL ? 0 : x;
-}
-
-/** log(1 + u) for 0 <= u <= 1, by the series of atanh. */
-function log1p(u: number): number {
-  const s = fround(u / fround(2 + u));
-  const v = fround(s * s);
-  let q = fround(fround(fround(2 / 11) * v) + fround(2 / 9));
-  q = fround(fround(q * v) + fround(2 / 7));
-  q = fround(fround(q * v) + fround(2 / 5));
-  q = fround(fround(q * v) + fround(2 / 3));
-  q = fround(fround(q * v) + 2);
-  return fround(s * q);
-}
+const SQRT_HALF = fround(Math.SQRT1_2);
+/** 2 sqrt(2 / pi), and that times 0.044715. */
+const GELU_LINEAR = fround(1.5957691);
+const GELU_CUBE = fround(0.071354814);
 
 /** An activation ready to run over `values[from .. to - 1]`. */
 export interface RowFunction {
@@ -81,6 +21,13 @@ export interface RowFunction {
 
 /** Own loops, not one with a callback: that call would not be inlined, and each of its results would be allocated. */
 type Loop = (values: Float32Array, from: number, to: number, f: RowFunction) => void;
+
+/** The greatest of a row. */
+function greatest(v: Float32Array, from: number, to: number): number {
+  let max = v[from]!;
+  for (let i = from + 1; i < to; i++) max = max < v[i]! ? v[i]! : max;
+  return max;
+}
 
 /** By the numbers of ts/layers/activations.ts. */
 const LOOPS: readonly Loop[] = [
@@ -106,20 +53,17 @@ const LOOPS: readonly Loop[] = [
   function softsign(v, from, to) {
     for (let i = from; i < to; i++) v[i] = v[i]! / fround(1 + Math.abs(v[i]!));
   },
-  function softplus(v, from, to) {
-    for (let i = from; i < to; i++) {
-      const x = v[i]!;
-      v[i] = (x < 0 ? 0 : x) + log1p(exp(-Math.abs(x), -87, 0));
-    }
+  function softplusLoop(v, from, to, { alpha }) {
+    for (let i = from; i < to; i++) v[i] = softplus(fround(v[i]! * alpha)) / alpha;
   },
   function elu(v, from, to, { alpha }) {
     for (let i = from; i < to; i++) if (v[i]! < 0) v[i] = alpha * fround(exp(v[i]!, -87, 0) - 1);
   },
-  function leakyRelu(v, from, to, { alpha }) {
-    for (let i = from; i < to; i++) if (v[i]! < 0) v[i] = alpha * v[i]!;
+  function leakyRelu(v, from, to, { alpha, beta }) {
+    for (let i = from; i < to; i++) if (v[i]! <= beta) v[i] = alpha * fround(v[i]! - beta);
   },
-  function thresholdedRelu(v, from, to, { alpha }) {
-    for (let i = from; i < to; i++) if (v[i]! <= alpha) v[i] = 0;
+  function thresholdedRelu(v, from, to, { alpha, beta }) {
+    for (let i = from; i < to; i++) if (v[i]! <= alpha) v[i] = beta;
   },
   function scaledTanh(v, from, to, { alpha, beta }) {
     for (let i = from; i < to; i++) v[i] = alpha * tanh(fround(beta * v[i]!));
@@ -128,23 +72,139 @@ const LOOPS: readonly Loop[] = [
     for (let i = from; i < to; i++) v[i] = fround(v[i]! * alpha) + beta;
   },
   function softmax(v, from, to) {
-    let max = v[from]!;
-    for (let i = from + 1; i < to; i++) max = max < v[i]! ? v[i]! : max;
+    const max = greatest(v, from, to);
     for (let i = from; i < to; i++) v[i] = exp(fround(v[i]! - max), -87, 0);
     let sum = 0;
     for (let i = from; i < to; i++) sum = fround(sum + v[i]!);
     for (let i = from; i < to; i++) v[i] = v[i]! / sum;
   },
+  function logSoftmax(v, from, to) {
+    const max = greatest(v, from, to);
+    for (let i = from; i < to; i++) v[i] = v[i]! - max;
+    let sum = 0;
+    for (let i = from; i < to; i++) sum = fround(sum + exp(v[i]!, -87, 0));
+    const rest = log(sum);
+    for (let i = from; i < to; i++) v[i] = v[i]! - rest;
+  },
+  function swish(v, from, to, { alpha }) {
+    for (let i = from; i < to; i++) v[i] = v[i]! / fround(1 + exponential(-fround(alpha * v[i]!)));
+  },
+  function gelu(v, from, to) {
+    for (let i = from; i < to; i++) {
+      const x = v[i]!;
+      const tail = erfcAbs(fround(x * SQRT_HALF));
+      v[i] = fround(0.5 * x) * (x < 0 ? tail : fround(2 - tail));
+    }
+  },
+  function geluTanh(v, from, to) {
+    for (let i = from; i < to; i++) {
+      const x = v[i]!;
+      const cubic = fround(fround(fround(x * x) * GELU_CUBE) + GELU_LINEAR);
+      v[i] = x / fround(1 + exponential(-fround(x * cubic)));
+    }
+  },
+  function selu(v, from, to, { alpha, beta }) {
+    for (let i = from; i < to; i++) {
+      const x = v[i]!;
+      v[i] = beta * (x < 0 ? fround(alpha * fround(exp(x, -87, 0) - 1)) : x);
+    }
+  },
+  function celu(v, from, to, { alpha }) {
+    for (let i = from; i < to; i++) {
+      if (v[i]! < 0) v[i] = alpha * fround(exp(fround(v[i]! / alpha), -87, 0) - 1);
+    }
+  },
+  function mish(v, from, to) {
+    for (let i = from; i < to; i++) {
+      const w = exponential(40 < v[i]! ? 40 : v[i]!);
+      const n = fround(w * fround(w + 2));
+      v[i] = v[i]! * fround(n / fround(n + 2));
+    }
+  },
+  function hardSwish(v, from, to, { alpha, beta }) {
+    for (let i = from; i < to; i++) {
+      let gate = fround(fround(v[i]! * alpha) + beta);
+      gate = 1 < gate ? 1 : gate;
+      v[i] = v[i]! * (gate < 0 ? 0 : gate);
+    }
+  },
+  function clip(v, from, to, { alpha, beta }) {
+    for (let i = from; i < to; i++) {
+      const x = beta < v[i]! ? beta : v[i]!;
+      v[i] = x < alpha ? alpha : x;
+    }
+  },
+  function shrink(v, from, to, { alpha, beta }) {
+    for (let i = from; i < to; i++) {
+      const x = v[i]!;
+      v[i] = Math.abs(x) <= alpha ? 0 : x < 0 ? x + beta : x - beta;
+    }
+  },
+  function tanhShrink(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = v[i]! - tanh(v[i]!);
+  },
+  function logSigmoid(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = -softplus(-v[i]!);
+  },
+  function expLoop(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = exponential(v[i]!);
+  },
+  function logLoop(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = log(v[i]!);
+  },
+  function erf(v, from, to) {
+    for (let i = from; i < to; i++) {
+      const y = fround(1 - erfcAbs(v[i]!));
+      v[i] = v[i]! < 0 ? -y : y;
+    }
+  },
+  function sqrt(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = Math.sqrt(v[i]!);
+  },
+  function square(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = v[i]! * v[i]!;
+  },
+  function abs(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = Math.abs(v[i]!);
+  },
+  function reciprocal(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = 1 / v[i]!;
+  },
+  function sign(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = Math.sign(v[i]!);
+  },
+  function round(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = nearest(v[i]!);
+  },
+  function floor(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = Math.floor(v[i]!);
+  },
+  function ceil(v, from, to) {
+    for (let i = from; i < to; i++) v[i] = Math.ceil(v[i]!);
+  },
+  function squareplus(v, from, to, { alpha }) {
+    for (let i = from; i < to; i++) {
+      const x = v[i]!;
+      v[i] = 0.5 * fround(x + fround(Math.sqrt(fround(fround(x * x) + alpha))));
+    }
+  },
+  function sparsePlus(v, from, to) {
+    for (let i = from; i < to; i++) {
+      const x = v[i]!;
+      const half = fround(0.5 * fround(x + 1));
+      v[i] = x <= -1 ? 0 : x < 1 ? half * half : x;
+    }
+  },
 ];
 
 /** The function that a spec names, with its parameters rounded to float32. */
-export function rowFunction(activation: Activation | 'softmax'): RowFunction {
+export function rowFunction(activation: RowActivation): RowFunction {
   const { code, alpha, beta } = resolveActivation(activation);
   return { code, alpha: fround(alpha), beta: fround(beta), apply: LOOPS[code]! };
 }
 
 /** Applies the function to rows of `size` values. */
 export function applyRows(f: RowFunction, values: Float32Array, size: number): void {
-  if (f.code !== SOFTMAX) f.apply(values, 0, values.length, f);
+  if (!isOfRows(f.code)) f.apply(values, 0, values.length, f);
   else for (let at = 0; at < values.length; at += size) f.apply(values, at, at + size, f);
 }

@@ -3,7 +3,7 @@ import { GruError } from '../../base/errors.ts';
 import { fill } from '../../base/foreign.ts';
 import type { Graph } from '../../spec/graph.ts';
 import { sizeOf } from '../../base/typed-array.ts';
-import { flush } from './activation.ts';
+import { flush } from './exp.ts';
 import { allocating, floats } from './buffer.ts';
 import type { Io, Layer, Workspace } from './layers/layer.ts';
 import { emptyPlan, fillPlan, makeLayout } from './plan.ts';

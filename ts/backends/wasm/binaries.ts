@@ -1,4 +1,4 @@
-import { builtin, folderOf } from '../../base/host.ts';
+import { builtin, folderOf, onDemand } from '../../base/host.ts';
 import type { BuildName } from './core.ts';
 import type { WasmBinaries } from './index.ts';
 
@@ -29,5 +29,5 @@ function readFile(fs: typeof import('node:fs'), name: BuildName): Uint8Array<Arr
 }
 
 async function inlined(name: BuildName): Promise<Uint8Array<ArrayBuffer>> {
-  return (await import('./packed.ts')).unpack(name);
+  return (await onDemand(() => import('./packed.ts'))).unpack(name);
 }

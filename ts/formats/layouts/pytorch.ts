@@ -65,6 +65,12 @@ function toZrn(data: Float32Array): Float32Array {
 /** A tensor of nn.GRU and its like or, without `_lk`, of nn.GRUCell. */
 export const RECURRENT_TENSOR = /^(?:weight|bias)_(?:ih|hh)(?:(_l\d+)(?:_reverse)?)?$/;
 
+/** The type of recurrent module with such a weight_hh. */
+export function typeByShape([rows, columns, ...more]: readonly number[]): RecurrentType | undefined {
+  if (rows === undefined || columns === undefined || more.length > 0) return undefined;
+  return (Object.keys(MODULES) as RecurrentType[]).find((type) => rows === MODULES[type].gates * columns);
+}
+
 /** What nn.LSTM has with `proj_size`: the matrix that makes its hidden states smaller than its cells. */
 export const PROJECTION = /^weight_hr_l\d+(?:_reverse)?$/;
 

@@ -225,7 +225,10 @@ export class SpecBuilder {
     const ref = this.#add(layer, { kind: 'sequence', size });
     const states = new Map<string, Segment[]>();
     for (const { slot, direction } of layerKind(layer.type)!.slots!(layer)) {
-      const port = this.#value(`${layer.name}:${direction}${STATE_PORTS[slot as RecurrentSlot]}`, { kind: 'vector', size: hiddenSize });
+      const port = this.#value(`${layer.name}:${direction}${STATE_PORTS[slot as RecurrentSlot]}`, {
+        kind: 'vector',
+        size: hiddenSize,
+      });
       states.set(slot, [...(states.get(slot) ?? []), ...port]);
     }
     return { sequence: [{ ref, start: 0, length: size }], states: [...states.values()] };

@@ -1,88 +1,27 @@
 import { shapeText } from '../../base/tensor.ts';
-import { MODULES, PROJECTION, RECURRENT_TENSOR, type RecurrentType } from '../layouts/pytorch.ts';
-import type { StateDict } from './source.ts';
-
-/** What the tensors of a module look like. */
-export type ModuleKind =
-  | 'GRU'
-  | 'GRUCell'
-  | 'LSTM'
-  | 'LSTMCell'
-  | 'LSTM with proj_size'
-  | 'RNN'
-  | 'RNNCell'
-  | 'Linear'
-  | 'Embedding or Linear without bias'
-  | 'other';
-
-/** Tensors of one module by the last part of their names. */
-export interface ModuleTensors {
-  /** '' for tensors without a prefix. */
-  name: string;
-  tensors: Map<string, readonly number[] | string>;
-}
+import { MODULES, RECURRENT_TENSOR } from '../layouts/pytorch.ts';
+import { formOf, KINDS, type PytorchKind } from './forms/index.ts';
+import type { ModuleTensors } from './names.ts';
 
 /** Modules that a message shows. */
 const MAX_SHOWN = 20;
-
-/** The part of a tensor's name before its last dot, and the part after it. */
-export function splitName(name: string): [module: string, tensor: string] {
-  const dot = name.lastIndexOf('.');
-  return dot < 0 ? ['', name] : [name.slice(0, dot), name.slice(dot + 1)];
-}
-
-/** The modules that hold tensors themselves, by name, in the order of the file. */
-export function listModules(dict: StateDict): Map<string, ModuleTensors> {
-  const modules = new Map<string, ModuleTensors>();
-  for (const [name, entry] of dict) {
-    const [module, tensor] = splitName(name);
-    let found = modules.get(module);
-    if (!found) modules.set(module, (found = { name: module, tensors: new Map() }));
-    found.tensors.set(tensor, typeof entry === 'string' ? entry : entry.shape);
-  }
-  return modules;
-}
-
-/** The type of recurrent module with such a weight_hh. */
-export function typeByShape([rows, columns, ...more]: readonly number[]): RecurrentType | undefined {
-  if (rows === undefined || columns === undefined || more.length > 0) return undefined;
-  return (Object.keys(MODULES) as RecurrentType[]).find((type) => rows === MODULES[type].gates * columns);
-}
-
-/** The layer that a module becomes, if it is a recurrent one that is supported. */
-export function recurrentType(kind: ModuleKind): RecurrentType | undefined {
-  return RECURRENT_KINDS[kind];
-}
-
-const RECURRENT_KINDS: Partial<Record<ModuleKind, RecurrentType>> = {
-  GRU: 'gru',
-  GRUCell: 'gru',
-  LSTM: 'lstm',
-  LSTMCell: 'lstm',
-  RNN: 'rnn',
-  RNNCell: 'rnn',
-};
 
 /** Whether the tensors are named as those of a recurrent module, whatever their shapes. */
 export function looksRecurrent({ tensors }: ModuleTensors): boolean {
   return tensors.has('weight_hh_l0') || tensors.has('weight_hh');
 }
 
-export function moduleKind({ tensors }: ModuleTensors): ModuleKind {
-  const names = [...tensors.keys()];
-  const recurrent = tensors.get('weight_hh_l0') ?? tensors.get('weight_hh');
-  if (recurrent && typeof recurrent !== 'string' && recurrent.length === 2) {
-    if (names.some((name) => PROJECTION.test(name))) return 'LSTM with proj_size';
-    const type = typeByShape(recurrent);
-    if (!type || !names.every((name) => RECURRENT_TENSOR.test(name))) return 'other';
-    const module = type.toUpperCase() as Uppercase<RecurrentType>;
-    return tensors.has('weight_hh') ? `${module}Cell` : module;
-  }
-  const weight = tensors.get('weight');
-  const bias = tensors.get('bias');
-  if (typeof weight === 'string' || weight?.length !== 2) return 'other';
-  if (names.length === 1) return 'Embedding or Linear without bias';
-  return names.length === 2 && bias && typeof bias !== 'string' && bias[0] === weight[0] ? 'Linear' : 'other';
+/** The forms that read such a module, with PyTorch's name for it. */
+export function formsOfModule({ tensors }: ModuleTensors): [kind: PytorchKind, name: string][] {
+  return KINDS.flatMap((kind): [PytorchKind, string][] => {
+    const name = formOf(kind).looks?.(tensors);
+    return name === undefined ? [] : [[kind, name]];
+  });
+}
+
+/** What the tensors of a module look like, in PyTorch's words. */
+export function moduleKind(module: ModuleTensors): string {
+  return formsOfModule(module)[0]?.[1] ?? 'other';
 }
 
 /** The modules of a state dict in words: `'fc' (Linear)`. */
@@ -106,14 +45,13 @@ export function suggestLayers(modules: ReadonlyMap<string, ModuleTensors>): stri
   let recurrentSeen = false;
   const known: string[] = [];
   for (const module of modules.values()) {
-    const kind = moduleKind(module);
-    const name = JSON.stringify(module.name).replaceAll('"', "'");
-    const type = recurrentType(kind);
-    if (type) {
-      recurrentSeen = true;
-      known.push(`{ ${type}: ${name} }`);
-    } else if (kind === 'Linear' || (kind.startsWith('Embedding') && recurrentSeen)) known.push(`{ linear: ${name} }`);
-    else if (kind.startsWith('Embedding')) known.push(`{ embedding: ${name} }`);
+    const forms = formsOfModule(module);
+    // A matrix alone is an embedding before the recurrent layers, a linear layer after.
+    const form = recurrentSeen ? forms.at(-1) : forms[0];
+    if (!form) continue;
+    const [kind] = form;
+    recurrentSeen ||= Object.hasOwn(MODULES, kind);
+    known.push(`{ ${kind}: ${JSON.stringify(module.name).replaceAll('"', "'")} }`);
     if (known.length === MAX_SHOWN) break;
   }
   return `{ pytorch: { layers: [${known.join(', ') || "{ gru: 'name' }"}] } }`;

@@ -8,21 +8,16 @@ import {
   pytorchLayers,
   RECURRENT_TENSOR,
   type RecurrentType,
+  typeByShape,
 } from '../layouts/pytorch.ts';
-import type { GruSpec, LayerSpec, LstmSpec, RnnSpec, ValueRef } from '../../spec/spec.ts';
-import { splitName, typeByShape } from './modules.ts';
-import type { PytorchModule, PytorchRnn } from './options.ts';
+import type { GruSpec, LayerSpec, LstmSpec, RnnSpec } from '../../spec/spec.ts';
+import type { PytorchModule } from './forms/module.ts';
+import type { PytorchRnn } from './forms/recurrent.ts';
+import { splitName } from './names.ts';
 import type { TakenTensor, Tensors } from './tensors.ts';
 
-/** A layer of the spec whose weights are still in the file. */
-export interface Pending {
-  name: string;
-  inputs?: ValueRef[];
-  load: () => Promise<LayerSpec>;
-}
-
-/** A recurrent layer of the spec whose weights are still in the file. */
-export interface PendingRecurrent {
+/** A layer of a recurrent module whose weights are still in the file. */
+export interface StackLayer {
   spec: Omit<GruSpec, 'weights'> | Omit<LstmSpec, 'weights'> | Omit<RnnSpec, 'weights'>;
   load: () => Promise<LayerSpec>;
 }
@@ -72,7 +67,7 @@ export function readRecurrent(
   names: Record<string, string>,
   tensors: Tensors,
   nonlinearity: PytorchRnn['nonlinearity'] = 'tanh',
-): PendingRecurrent[] {
+): StackLayer[] {
   const what = `${MODULES[type].module} '${label}'`;
   const layers = sortLayers(type, what, names);
   const [first] = layers as [(typeof layers)[0]];
@@ -82,7 +77,7 @@ export function readRecurrent(
   const bidirectional = first.reverse !== undefined;
   const numbered = layers.length > 1 || type !== 'gru';
   let inputSize = tensors.shape(first.forward.weightIh as string)?.[1] ?? -1;
-  return layers.map(({ suffix, forward, reverse }, k): PendingRecurrent => {
+  return layers.map(({ suffix, forward, reverse }, k): StackLayer => {
     const name = numbered ? label + suffix : label;
     if (k > 0) inputSize = (bidirectional ? 2 : 1) * hiddenSize;
     const sizes = { inputSize, hiddenSize };
@@ -119,7 +114,7 @@ export function readRecurrent(
       ...(type === 'gru' ? { resetAfter: true } : {}),
       ...(type === 'rnn' && nonlinearity !== 'tanh' ? { activation: nonlinearity } : {}),
       ...(bidirectional ? { direction: 'bidirectional' } : {}),
-    } as PendingRecurrent['spec'];
+    } as StackLayer['spec'];
     return {
       spec,
       load: async () => ({

@@ -1,7 +1,8 @@
 import { GruError } from '../../base/errors.ts';
 import { shapeText } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
-import { describeModules, listModules, type ModuleTensors } from './modules.ts';
+import { describeModules } from './modules.ts';
+import { listModules, type ModuleTensors } from './names.ts';
 import type { StateDict } from './source.ts';
 
 /** A tensor that a layer takes. */

@@ -6,9 +6,11 @@ import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
 import { masking } from './masking.ts';
 import { merge } from './merge.ts';
+import { norm } from './norm.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
+import { scale } from './scale.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
 
@@ -24,5 +26,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   slice,
   lstm,
   rnn,
+  scale,
+  norm,
   conv1d,
 };

@@ -20,6 +20,8 @@ export interface Call {
   fields: Fields;
   weights: WeightGroup;
   builder: SpecBuilder;
+  /** Inside of TimeDistributed: the layer sees one step, (batch, features). */
+  perStep?: true;
 }
 
 /** Translates a call into layers of the spec: the values of its outputs. */

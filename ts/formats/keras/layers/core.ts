@@ -7,6 +7,7 @@ import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';
+import { NORMALIZATIONS } from './norm.ts';
 import { maskOfCondition, mergedMask, VERSION_TELLS } from './mask-ops.ts';
 
 /** Layers that do something in training only, and the fields that say what. */
@@ -163,7 +164,13 @@ function factors({ builder, fields }: Call, values: readonly Features[], mask: M
 }
 
 /** What TimeDistributed may hold: layers that treat each step alike anyway. */
-const STEPWISE = ['Dense', 'Activation', ...ACTIVATION_LAYERS, ...Object.keys(TRAINING_ONLY)];
+const STEPWISE = [
+  'Dense',
+  'Activation',
+  ...ACTIVATION_LAYERS,
+  ...Object.keys(TRAINING_ONLY),
+  ...Object.keys(NORMALIZATIONS),
+];
 
 const timeDistributed: Translate = (call) => {
   const { fields, weights } = call;
@@ -185,6 +192,7 @@ const timeDistributed: Translate = (call) => {
     ...call,
     layer,
     kwargs: new Map(),
+    perStep: true,
     args: [{ value: features }],
     fields: new Fields(`${fields.layer}: ${layerTitle({ ...layer, name })}`, config),
     weights: weights.part('layer', name),
@@ -198,6 +206,7 @@ export const CORE: Record<string, Translate> = {
   Dense: dense,
   Activation: activation,
   TimeDistributed: timeDistributed,
+  ...NORMALIZATIONS,
   ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),
   ...Object.fromEntries(Object.keys(TRAINING_ONLY).map((name) => [name, trainingOnly])),
   ...Object.fromEntries(Object.keys(MERGES).map((name) => [name, merge])),

@@ -1,5 +1,5 @@
 import type { GruSpec } from '../../../../spec/spec.ts';
-import { expRange, flush } from '../../activation.ts';
+import { expRange, flush } from '../../exp.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, negate } from './cell.ts';
 import type { Cell, GateFunctions, Weights } from './cell.ts';

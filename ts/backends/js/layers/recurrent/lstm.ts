@@ -1,6 +1,7 @@
 import type { LstmSpec } from '../../../../spec/spec.ts';
-import { expRange, flush, rowFunction } from '../../activation.ts';
+import { rowFunction } from '../../activation.ts';
 import type { RowFunction } from '../../activation.ts';
+import { expRange, flush } from '../../exp.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, isTanh, negate } from './cell.ts';
 import type { GateFunctions } from './cell.ts';

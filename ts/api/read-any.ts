@@ -1,0 +1,6 @@
+import { FORMATS } from '../formats/index.ts';
+import type { ReadFiles } from './api.ts';
+import { readerOf } from './read.ts';
+
+/** Files of all formats. */
+export const { read, inspectSource }: ReadFiles = readerOf(FORMATS);

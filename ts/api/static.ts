@@ -1,0 +1,90 @@
+import {
+  type FindBackend,
+  type GruApi,
+  gruFromArrays,
+  inspectFile,
+  type LoadOptions,
+  lstmFromArrays,
+  modelFromFile,
+  modelFromSpec,
+  type ReadFiles,
+  rnnFromArrays,
+} from './api.ts';
+import { jsBackend } from '../backends/js/index.ts';
+import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
+import { unpack } from '../backends/wasm/packed.ts';
+import { GruError } from '../base/errors.ts';
+import { describe } from '../base/tensor.ts';
+import { type ModelFormat, native } from '../formats/format.ts';
+import type { ModelSource } from '../io/source.ts';
+import type { Inspection } from './inspect.ts';
+import type { GruModel } from './model.ts';
+import { type ReadOptions, readerOf } from './read.ts';
+
+/** Which files can be read: nothing is loaded on demand here. */
+export interface StaticFormats {
+  /**
+   * Formats of files beside gru-wasm's own: `keras`, `onnx`, `pytorch`, `tfjs`, each from `gru-wasm/formats/<name>`. Default none.
+   */
+  formats?: readonly ModelFormat[] | undefined;
+}
+
+const binaries: WasmBinaries = {
+  baseline: async () => WebAssembly.compile(await unpack('baseline')),
+  relaxed: async () => WebAssembly.compile(await unpack('relaxed')),
+};
+
+const find: FindBackend = async ({ backend = 'auto', deterministic = false, revectorize = false }) => {
+  if (backend === 'js') return jsBackend;
+  try {
+    return await wasmBackend({ deterministic, revectorize, binaries });
+  } catch (error) {
+    const unavailable = error instanceof GruError && error.code === 'backend_unavailable';
+    if (backend === 'wasm' || !unavailable) throw error;
+    return jsBackend;
+  }
+};
+
+/** The reader of the formats given, which the other options do without. */
+function reader({ formats = [] }: StaticFormats = {}): ReadFiles {
+  if (!Array.isArray(formats) || !formats.every(isFormat)) {
+    throw new GruError('invalid_argument', `formats must be an array of formats, got ${describe(formats)}`);
+  }
+  return readerOf([native, ...formats]);
+}
+
+function isFormat(value: unknown): value is ModelFormat {
+  const { detect, reader } = (value ?? {}) as Partial<ModelFormat>;
+  return typeof detect === 'function' && typeof reader === 'function';
+}
+
+/**
+ * `loadModel` of `gru-wasm`, without `import()`: for service workers and extensions, where that is forbidden, and scripts of one file.
+ *
+ * @throws GruError as `loadModel` of `gru-wasm`; `invalid_file` for a format that is not among `options.formats`.
+ *
+ * @example
+ * import { loadModel } from 'gru-wasm/static';
+ * import { keras } from 'gru-wasm/formats/keras';
+ * const model = await loadModel('speech.keras', { formats: [keras] });
+ */
+export async function loadModel(source: ModelSource, options?: LoadOptions & StaticFormats): Promise<GruModel> {
+  return modelFromFile(find, () => reader(options), source, options, ['formats']);
+}
+
+/** `inspect` of `gru-wasm`, without `import()`: see {@link loadModel}. */
+export async function inspect(source: ModelSource, options?: ReadOptions & StaticFormats): Promise<Inspection> {
+  return inspectFile(() => reader(options), source, options, ['formats']);
+}
+
+/** `createModel` of `gru-wasm`, without `import()`. */
+export const createModel: GruApi['createModel'] = (spec, options) => modelFromSpec(find, spec, options);
+/** `createGru` of `gru-wasm`, without `import()`. */
+export const createGru: GruApi['createGru'] = (config, weights, options) =>
+  gruFromArrays(find, config, weights, options);
+/** `createLstm` of `gru-wasm`, without `import()`. */
+export const createLstm: GruApi['createLstm'] = (config, weights, options) =>
+  lstmFromArrays(find, config, weights, options);
+/** `createRnn` of `gru-wasm`, without `import()`. */
+export const createRnn: GruApi['createRnn'] = (config, weights, options) =>
+  rnnFromArrays(find, config, weights, options);

@@ -1,0 +1,59 @@
+import { GruError } from '../base/errors.ts';
+import { fold } from './fold.ts';
+import { hasSpec, readNative } from './native.ts';
+import type { ImportContext, ImportedModel } from './report.ts';
+
+type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Promise<ImportedModel>;
+
+/** A model-file format: how its files begin, and what reads them. */
+export interface ModelFormat {
+  readonly name: string;
+  readonly detect: (bytes: Uint8Array) => boolean;
+  /** Gives the reader; where it is a chunk of its own, a program carries only the formats that it meets. */
+  readonly reader: () => Promise<Reader>;
+}
+
+/** What `model.save()` writes. */
+export const native: ModelFormat = { name: 'gru-wasm', detect: hasSpec, reader: () => Promise.resolve(readNative) };
+
+/**
+ * The format of a file, by its bytes or the first 4096 of them: the first that detects it.
+ *
+ * @throws GruError `invalid_file` when no format fits.
+ */
+export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[]): ModelFormat {
+  const format = formats.find(({ detect }) => detect(bytes));
+  if (format) return format;
+  const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const known = formats.map(({ name }) => name).join(', ');
+  throw new GruError(
+    'invalid_file',
+    `not a model file of a known format (${known}): ${start ? `its first bytes are ${start}` : '0 bytes'}`,
+  );
+}
+
+/**
+ * Reads a model file of one of these formats.
+ *
+ * @throws GruError `invalid_file` when no format fits; what the reader throws.
+ */
+export async function readModelOf(
+  formats: readonly ModelFormat[],
+  bytes: Uint8Array,
+  context: ImportContext,
+): Promise<ImportedModel> {
+  const format = findFormat(bytes, formats);
+  checkOptions(format.name, context);
+  const imported = await (await format.reader())(bytes, context);
+  // What was saved is as it was made.
+  return format === native ? imported : fold(imported);
+}
+
+/** Options for another format than the file's would be ignored: they are refused. */
+function checkOptions(format: string, { options = {} }: ImportContext): void {
+  const key = format.toLowerCase();
+  const stray = Object.entries(options).find(([name, value]) => value !== undefined && name !== key)?.[0];
+  if (stray !== undefined) {
+    throw new GruError('invalid_argument', `the option ${stray} is not for this file, which is one of ${format}`);
+  }
+}

@@ -1,0 +1,36 @@
+import { isRecord } from '../../../base/tensor.ts';
+
+/** A test of a field, and what the field must be. */
+export interface Check {
+  is: (value: unknown) => boolean;
+  text: string;
+}
+
+export const STRING: Check = { is: (value) => typeof value === 'string', text: 'a string' };
+
+export const NAMES: Check = { is: isStrings, text: 'an array of names' };
+
+export const NAME_OR_NAMES: Check = {
+  is: (value) => typeof value === 'string' || isStrings(value),
+  text: 'a name or an array of names',
+};
+
+/** A module of the state dict. */
+export const MODULE: Check = {
+  is: (value) => typeof value === 'string' || (isRecord(value) && isStrings(Object.values(value))),
+  text: 'the name of a module or names of tensors',
+};
+
+/** What is checked with the layer that it becomes. */
+export const ANY: Check = { is: () => true, text: 'given' };
+
+export function oneOf(...values: readonly (string | number)[]): Check {
+  return { is: (value) => values.includes(value as string), text: values.join(' or ') };
+}
+
+/** The fields of most lines. */
+export const BASE = { name: STRING, from: STRING };
+
+export function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

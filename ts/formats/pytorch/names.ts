@@ -1,0 +1,35 @@
+import type { StateDict } from './source.ts';
+
+/** Shapes of a module's tensors by the last part of their names; what is no tensor, in Python's words. */
+export type Shapes = ReadonlyMap<string, readonly number[] | string>;
+
+/** The shape of a module's tensor; undefined where it has none of this name. */
+export function shapeOf(tensors: Shapes, name: string): readonly number[] | undefined {
+  const shape = tensors.get(name);
+  return typeof shape === 'string' ? undefined : shape;
+}
+
+/** Tensors of one module. */
+export interface ModuleTensors {
+  /** '' for tensors without a prefix. */
+  name: string;
+  tensors: Map<string, readonly number[] | string>;
+}
+
+/** The part of a tensor's name before its last dot, and the part after it. */
+export function splitName(name: string): [module: string, tensor: string] {
+  const dot = name.lastIndexOf('.');
+  return dot < 0 ? ['', name] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+/** The modules that hold tensors themselves, by name, in the order of the file. */
+export function listModules(dict: StateDict): Map<string, ModuleTensors> {
+  const modules = new Map<string, ModuleTensors>();
+  for (const [name, entry] of dict) {
+    const [module, tensor] = splitName(name);
+    let found = modules.get(module);
+    if (!found) modules.set(module, (found = { name: module, tensors: new Map() }));
+    found.tensors.set(tensor, typeof entry === 'string' ? entry : entry.shape);
+  }
+  return modules;
+}
