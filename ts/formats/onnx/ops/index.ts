@@ -1,6 +1,7 @@
 import type { Operator } from '../context.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
+import { conv } from './conv.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
@@ -13,6 +14,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(RECURRENT).map(([op, operator]) => [op, readRecurrent(operator)])),
   ...COMPUTE_OPERATORS,
   ...LAYOUT_OPERATORS,
+  Conv: conv,
   Slice: slice,
   Gather: gather,
   Split: split,
@@ -26,6 +28,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   GRU: 6,
   RNN: 6,
   LSTM: 8,
+  Conv: 3,
   MatMul: 2,
   Gemm: 3,
   Add: 2,
