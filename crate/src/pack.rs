@@ -33,6 +33,7 @@ pub struct Panel {
 /// panels of 12 + 12 + 12, where 16 + 16 + 4 would leave the last one waiting on the latency of its 3 accumulators. Where they
 /// can, all panels are whole tiles: with 2 gates 128 units make 2 panels of 16 and 4 of 24; of 4 of 20 and 2 of 24 the
 /// revectorized tile of 4 vectors would not take all (2.84 ms became 2.95 for 100 steps of 16 sequences, reset before).
+#[derive(Default)]
 pub struct PackedMatrix {
     gates: usize,
     k: usize,
@@ -67,6 +68,43 @@ impl PackedMatrix {
         let n = gates.len();
         let length = product(&[units, k])?;
         ensure((1..=MAX_VECTORS).contains(&n) && units > 0 && k > 0 && gates.iter().all(|g| g.len() == length))?;
+        let mut matrix = PackedMatrix { gates: n, ..Default::default() };
+        matrix.reserve(units, k)?;
+        matrix.lay_out(units, k);
+        for panel in &matrix.panels {
+            let stride = n * panel.vectors * LANES;
+            for (g, gate) in gates.iter().enumerate() {
+                for j in 0..(panel.vectors * LANES).min(units - panel.unit) {
+                    // Little work a weight: it is the first thing that a program runs, in V8's baseline code.
+                    let mut at = panel.offset + g * panel.vectors * LANES + j;
+                    for &weight in gate.row(panel.unit + j, k) {
+                        *matrix.data.at_mut(at) = weight;
+                        at += stride;
+                    }
+                }
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// Room for values of a run: a matrix of up to `units` rows of up to `k`.
+    pub fn room(units: usize, k: usize) -> Result<Self> {
+        let mut matrix = PackedMatrix { gates: 1, ..Default::default() };
+        matrix.reserve(units, k)?;
+        Ok(matrix)
+    }
+
+    /// Makes room for `units` rows of `k`.
+    pub fn reserve(&mut self, units: usize, k: usize) -> Result<()> {
+        let vectors = units.div_ceil(LANES);
+        let panels = vectors.div_ceil(MAX_VECTORS / self.gates);
+        self.panels.try_reserve_exact(panels.saturating_sub(self.panels.len()))?;
+        self.data.reserve(product(&[self.gates, vectors * LANES, k])?)
+    }
+
+    /// Spreads the units over panels, within what was [`reserve`](Self::reserve)d.
+    fn lay_out(&mut self, units: usize, k: usize) {
+        let n = self.gates;
         let vectors = units.div_ceil(LANES);
         let most = MAX_VECTORS / n;
         // Where all panels can be whole tiles, they are: a multiple of 4 vectors of all gates.
@@ -74,29 +112,39 @@ impl PackedMatrix {
         let tile = if vectors.is_multiple_of(tile) && tile <= most { tile } else { 1 };
         let (tiles, most) = (vectors / tile, most / tile);
         let count = tiles.div_ceil(most);
-        let mut panels = Vec::new();
-        panels.try_reserve_exact(count)?;
-        let mut data = Buffer::zeroed(product(&[n, vectors * LANES, k])?)?;
-        let (mut first, mut offset) = (0, 0);
+        let mut first = 0;
+        self.k = k;
+        self.data.set_len(n * vectors * LANES * k);
+        self.panels.clear();
         for p in 0..count {
             let width = (tiles + p) / count * tile;
             let unit = first * LANES;
-            panels.push(Panel { unit, vectors: width, column: n * unit, offset });
-            let stride = n * width * LANES;
-            for (g, gate) in gates.iter().enumerate() {
-                for j in 0..(width * LANES).min(units - unit) {
-                    // Little work a weight: it is the first thing that a program runs, in V8's baseline code.
-                    let mut at = offset + g * width * LANES + j;
-                    for &weight in gate.row(unit + j, k) {
-                        *data.at_mut(at) = weight;
-                        at += stride;
-                    }
-                }
-            }
+            self.panels.push(Panel { unit, vectors: width, column: n * unit, offset: n * unit * k });
             first += width;
-            offset += n * width * LANES * k;
         }
-        Ok(PackedMatrix { gates: n, k, panels, data })
+    }
+
+    /// Packs values of a run: weight `k` of unit `u` is `values[u * unit_stride + k * k_stride]`. Within what was
+    /// [`reserve`](Self::reserve)d, of one gate.
+    pub fn fill(&mut self, units: usize, k: usize, values: &[f32], unit_stride: usize, k_stride: usize) {
+        self.lay_out(units, k);
+        for panel in &self.panels {
+            let width = panel.vectors * LANES;
+            let known = width.min(units - panel.unit);
+            for (k, row) in self.data.at_mut(panel.offset..).rows_mut(width).take(k).enumerate() {
+                let mut at = panel.unit * unit_stride + k * k_stride;
+                for weight in row.at_mut(..known) {
+                    *weight = *values.at(at);
+                    at += unit_stride;
+                }
+                row.at_mut(known..).fill(0.0);
+            }
+        }
+    }
+
+    /// The weights of a panel: `[k][4 vectors]`, of all gates.
+    pub fn weights(&self, panel: &Panel) -> &[f32] {
+        self.data.at(panel.offset..).at(..self.gates * panel.vectors * LANES * self.k)
     }
 
     /// Numbers in a row of sums: all gates of all units, padded.
@@ -334,6 +382,26 @@ mod tests {
         assert_eq!(widths(1, 128), [8, 12, 12]);
         assert_eq!(widths(2, 36), [4, 5]);
         assert_eq!(widths(1, 36), [9]);
+    }
+
+    #[test]
+    fn values_of_a_run_are_packed_as_weights_are() {
+        let mut random = Random(2);
+        let mut room = PackedMatrix::room(70, 9).unwrap();
+        for (units, k) in [(70, 9), (5, 3), (48, 9), (1, 1), (64, 2)] {
+            let values = random.take(units * k, 1.0);
+            let packed = PackedMatrix::pack(&[&values], units, k).unwrap();
+            let transposed: Vec<f32> = (0..units * k).map(|i| values[i % units * k + i / units]).collect();
+            for (values, unit_stride, k_stride) in [(&values, k, 1), (&transposed, 1, units)] {
+                room.fill(units, k, values, unit_stride, k_stride);
+                assert_eq!(room.data[..], packed.data[..]);
+                assert_eq!(room.columns(), packed.columns());
+                for (a, b) in room.panels.iter().zip(&packed.panels) {
+                    assert_eq!((a.unit, a.vectors, a.column), (b.unit, b.vectors, b.column));
+                    assert_eq!(room.weights(a), packed.weights(b));
+                }
+            }
+        }
     }
 
     #[test]

@@ -61,6 +61,17 @@ impl Layout {
         self.lengths.len()
     }
 
+    /// Where the rows of a sequence are.
+    pub fn steps(&self, sequence: usize) -> Steps {
+        let first = *self.starts.at(sequence) as usize;
+        Steps { first, stride: self.stride as usize, count: *self.lengths.at(sequence) as usize }
+    }
+
+    /// Steps of the longest sequence.
+    pub fn longest(&self) -> usize {
+        self.order.first().map_or(0, |&b| *self.lengths.at(b as usize) as usize)
+    }
+
     /// Rows of the steps of a sequence.
     pub fn rows_of(&self, sequence: usize) -> impl Iterator<Item = usize> + Clone {
         let (start, stride) = (*self.starts.at(sequence), self.stride);
@@ -81,6 +92,24 @@ impl Layout {
     pub fn row(&self, sequence: usize, last: bool) -> Option<usize> {
         let step = if last { self.lengths.at(sequence).checked_sub(1)? } else { 0 };
         (step < *self.lengths.at(sequence)).then(|| (self.starts.at(sequence) + step * self.stride) as usize)
+    }
+}
+
+/// The rows of one sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Steps {
+    /// That of the first step.
+    pub first: usize,
+    /// Distance between them.
+    pub stride: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Steps {
+    /// The row of one step.
+    pub fn row(&self, step: usize) -> usize {
+        self.first + step * self.stride
     }
 }
 
@@ -283,9 +312,12 @@ mod tests {
         assert_eq!(rows(&layout, false), [Some(0), None, Some(2)]);
         assert_eq!(rows(&layout, true), [Some(1), None, Some(4)]);
         assert_eq!((layout.rows, layout.batch(), layout.steps), (5, 3, 3));
+        assert_eq!(layout.longest(), 3);
+        assert_eq!(layout.steps(2), Steps { first: 2, stride: 1, count: 3 });
         let layout = Layout::new(vec![0, 1], vec![3, 3], true).unwrap();
         assert_eq!(rows(&layout, false), [Some(0), Some(1)]);
         assert_eq!(rows(&layout, true), [Some(4), Some(5)]);
+        assert_eq!([0, 1, 2].map(|step| layout.steps(1).row(step)), [1, 3, 5]);
     }
 
     #[test]

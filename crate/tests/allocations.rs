@@ -2,6 +2,7 @@
 //! that leaves model and state as they were.
 
 use gru_wasm::error::{EngineError, Result};
+use gru_wasm::layers::attention::AttentionParams;
 use gru_wasm::layers::conv1d::ConvParams;
 use gru_wasm::layers::params::{Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
@@ -161,6 +162,13 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
     let rnn = words(&RnnParams { sizes, ..RnnParams::default() });
     let tensors = [units * size, units * units, units].map(numbers).to_vec();
     add("rnn", &[scaled, -1, -1], &rnn, tensors, 3);
+    let weights = add("timeSoftmax", &[scaled, embedded + 1], &[], vec![], 1);
+    add("weightedSum", &[weights, scaled], &[], vec![], 1);
+    let attention = AttentionParams { input_size: size, causal: true, ..AttentionParams::default() };
+    add("attention", &[scaled, masked, scaled, embedded + 1, -1], &words(&attention), vec![], 1);
+    let last = add("step", &[masked], &[1], vec![], 1);
+    let attention = AttentionParams { input_size: size, additive: true, ..AttentionParams::default() };
+    add("attention", &[last, masked, scaled, -1, -1], &words(&attention), vec![numbers(size)], 1);
     calls
 }
 

@@ -5,6 +5,7 @@ mod common;
 use common::{Tensors, build, kind, refused};
 use gru_wasm::error::{EngineError, Result};
 use gru_wasm::kernels::reference::Random;
+use gru_wasm::layers::attention::AttentionParams;
 use gru_wasm::layers::conv1d::{ConvParams, Padding};
 use gru_wasm::layers::params::{self, Direction, words};
 use gru_wasm::layers::recurrent::gru::GruParams;
@@ -267,6 +268,58 @@ fn bytes_are_those_of_the_packed_weights() {
     };
     assert_eq!([conv(1), conv(n)], [dense, 4 * 2 * 80]);
     assert_eq!(of("masking", &[0], &[], n), 0);
+}
+
+#[test]
+fn softmax_over_time_is_by_column_and_leaves_out_masked_steps() {
+    let e = std::f32::consts::E;
+    let rows = [1.0, 5.0, 2.0, 5.0, 7.0, 8.0];
+    let weights = one("timeSoftmax", &[Shape::sequence(2)], &[], &[], &[&rows]);
+    let want = [1.0 / (1.0 + e), 0.5, e / (1.0 + e), 0.5, 1.0, 1.0];
+    assert!(weights.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{weights:?}");
+    let inputs = [Shape::sequence(2), Shape::sequence(1)];
+    assert_eq!(one("timeSoftmax", &inputs, &[], &[], &[&rows, &[0.0, 2.0, 0.0]]), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    refused("timeSoftmax", &[Shape::vector(2)], &[], &[]);
+    refused("timeSoftmax", &[Shape::sequence(2), Shape::sequence(2)], &[], &[]);
+    refused("timeSoftmax", &[Shape::sequence(2), Shape::vector(1)], &[], &[]);
+    refused("timeSoftmax", &[Shape::sequence(2)], &[1], &[]);
+}
+
+#[test]
+fn weighted_sums_are_one_a_weight() {
+    let (weights, values) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 10.0, 100.0, 2.0, 20.0, 200.0, 3.0, 30.0, 300.0]);
+    let sums = one("weightedSum", &[Shape::sequence(2), Shape::sequence(3)], &[], &[], &[&weights, &values]);
+    assert_eq!(sums, [7.0, 70.0, 700.0, 10.0, 100.0, 1000.0, 15.0, 150.0, 1500.0, 18.0, 180.0, 1800.0]);
+    refused("weightedSum", &[Shape::sequence(2), Shape::vector(3)], &[], &[]);
+    refused("weightedSum", &[Shape::sequence(2)], &[], &[]);
+    refused("weightedSum", &[Shape::sequence(MAX_SIZE), Shape::sequence(2)], &[], &[]);
+}
+
+#[test]
+fn attention_is_refused_where_rows_do_not_fit() {
+    let params = |input_size, heads, additive, causal| {
+        words(&AttentionParams { input_size, heads, additive, causal, ..AttentionParams::default() })
+    };
+    let (rows, vector, mask) = (Shape::sequence(4), Shape::vector(4), Shape::sequence(1));
+    build("attention", &[rows, rows, Shape::sequence(6), mask, mask], &params(4, 2, false, true), &[]).unwrap();
+    build("attention", &[vector, rows, rows, mask, Shape::vector(1)], &params(4, 1, true, false), &[Some(&[1.0; 4])])
+        .unwrap();
+    for (inputs, params) in [
+        (&[rows, rows][..], params(4, 1, false, false)),
+        (&[rows, vector, rows], params(4, 1, false, false)),
+        (&[rows, rows, vector], params(4, 1, false, false)),
+        (&[rows, rows, rows], params(3, 1, false, false)),
+        (&[rows, Shape::sequence(3), rows], params(4, 1, false, false)),
+        (&[rows, rows, rows], params(4, 3, false, false)),
+        (&[rows, rows, Shape::sequence(5)], params(4, 2, false, false)),
+        (&[rows, rows, rows, rows], params(4, 1, false, false)),
+        (&[vector, rows, rows, mask, mask], params(4, 1, false, false)),
+        (&[vector, rows, rows], params(4, 1, false, true)),
+    ] {
+        refused("attention", inputs, &params, &[]);
+    }
+    refused("attention", &[rows; 3], &params(4, 1, false, false), &[Some(&[1.0; 4])]);
+    refused("attention", &[rows; 3], &params(4, 1, true, false), &[Some(&[1.0; 3])]);
 }
 
 #[test]

@@ -170,6 +170,9 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   scale: { inputSize: 4, weights: { scale: new Float32Array(4) } },
   slice: { start: 0, size: 1 },
   step: { index: 0 },
+  timeSoftmax: {},
+  weightedSum: { inputs: ['x', 'x'] },
+  attention: { inputs: ['x', 'x', 'x'], inputSize: 4 },
 };
 
 test('parameters of layers are those that the core reads, in its order', async () => {

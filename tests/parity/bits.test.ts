@@ -6,7 +6,18 @@ import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
-import { CELLS, type CellType, convRun, graphRun, layerRun, normRun, randomLayer, wideRun } from './cases.ts';
+import {
+  attentionRun,
+  CELLS,
+  type CellType,
+  convRun,
+  crossAttentionRun,
+  graphRun,
+  layerRun,
+  normRun,
+  randomLayer,
+  wideRun,
+} from './cases.ts';
 import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
 import { runNative, type Run } from './native.ts';
@@ -23,6 +34,8 @@ describe('the same bits', () => {
     ['graphs of layers', 60, graphRun],
     ['normalization', 150, normRun],
     ['convolutions', 200, convRun],
+    ['attention', 120, attentionRun],
+    ['attention to another axis', 120, crossAttentionRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
     const runs: Run[] = [];
@@ -94,10 +107,13 @@ describe('the same bits', () => {
     }
   });
 
-  test('graphs of layers: a sequence does not depend on the batch around it', () => {
+  test.each([
+    ['graphs of layers', graphRun],
+    ['attention', attentionRun],
+  ])('%s: a sequence does not depend on the batch around it', (_, make) => {
     fc.assert(
       fc.property(fc.gen(), (draw) => {
-        const run = { ...graphRun(choices(draw)), timeMajor: false };
+        const run = { ...make(choices(draw)), timeMajor: false };
         const starts = run.lengths.map((_, b) => run.lengths.slice(0, b).reduce((sum, length) => sum + length, 0));
         const together = runOn(jsBackend, run);
         for (const [b, length] of run.lengths.entries()) {
@@ -109,7 +125,10 @@ describe('the same bits', () => {
           const alone = runOn(jsBackend, {
             ...run,
             lengths: [length],
-            inputs: run.inputs.map((ids) => ids.slice(starts[b], starts[b]! + length)),
+            inputs: run.inputs.map((values, i) => {
+              const { size } = run.graph.inputs[i]!;
+              return values.slice(starts[b]! * size, (starts[b]! + length) * size);
+            }),
             hidden: run.graph.states.map(({ size }, i) => own(run.hidden[i]!, 'vector', size)),
           });
           const want = together.map((values, i) => own(values, shapes[i]!.kind, shapes[i]!.size));

@@ -1,7 +1,7 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
-import type { Activation, ActivationName, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
+import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 
@@ -256,4 +256,97 @@ export function graphRun(random: Choices, types = CELLS): Run {
   const ids = Int32Array.from({ length: rows }, () => (own.chance(0.3) ? 0 : own.int(0, 6)));
   const hidden = graph.states.map(({ size }) => random.floats(lengths.length * size));
   return { graph, lengths, timeMajor, inputs: [ids], hidden };
+}
+
+/** An attention layer with random options. */
+function randomAttention(
+  random: Choices,
+  name: string,
+  inputs: [string, string, string],
+  inputSize: number,
+  heads: number,
+) {
+  const additive = random.chance(0.4);
+  return {
+    type: 'attention',
+    name,
+    inputs,
+    inputSize,
+    heads,
+    ...(additive ? { score: 'additive' } : {}),
+    ...(additive && random.chance(0.5) ? { weights: { factors: random.floats(inputSize) } } : {}),
+    ...(random.chance(0.5) ? { scale: random.next() } : {}),
+    ...(random.chance(0.5) ? { withoutKeys: random.pick(['zero', 'average']) } : {}),
+  } as AttentionSpec;
+}
+
+/** Attention over the steps of a sequence in all its forms, softmax over them and weighted sums, of masked rows too. */
+export function attentionRun(random: Choices): Run {
+  const heads = random.pick([1, 1, 2, 3]);
+  const [inputSize, valueSize] = [heads * random.int(1, 30), heads * random.int(1, 30)];
+  const size = random.int(1, 8);
+  const extreme = random.chance(0.2);
+  const dense = (name: string, outputSize: number): LayerSpec => ({
+    type: 'dense',
+    name,
+    inputs: ['x'],
+    inputSize: size,
+    outputSize,
+    weights: { kernel: floats(random, outputSize * size, random.pick([0.1, 1, 10]), extreme) },
+  });
+  const mask = random.chance(0.5) ? { mask: 'masking:mask' } : {};
+  const layers: LayerSpec[] = [
+    { type: 'masking', name: 'masking', inputs: ['x'], maskValue: 0 },
+    dense('query', inputSize),
+    dense('key', inputSize),
+    dense('value', valueSize),
+    dense('scores', heads),
+    { type: 'step', name: 'last', inputs: ['query'], index: -1 },
+    {
+      ...randomAttention(random, 'by_step', ['query', 'key', 'value'], inputSize, heads),
+      ...mask,
+      ...(random.chance(0.5) ? { causal: true } : {}),
+      ...(random.chance(0.3) ? { queryMask: 'masking:mask' } : {}),
+    },
+    { ...randomAttention(random, 'by_last', ['last', 'key', 'value'], inputSize, heads), ...mask },
+    { type: 'timeSoftmax', name: 'weights', inputs: ['scores'], ...mask },
+    { type: 'weightedSum', name: 'pooled', inputs: ['weights', 'value'] },
+  ];
+  const run = runOf(random, size, layers, ['by_step', 'by_last', 'weights', 'pooled'], extreme);
+  const [x] = run.inputs as [Float32Array];
+  const own = random.fork();
+  for (let row = 0; row < x.length; row += size) if (own.chance(0.3)) x.fill(0, row, row + size);
+  return run;
+}
+
+/** Attention of the steps of one axis to those of another. */
+export function crossAttentionRun(random: Choices): Run {
+  const heads = random.pick([1, 2]);
+  const sizes = [heads * random.int(1, 20), heads * random.int(1, 20)] as const;
+  const layer = {
+    ...randomAttention(random, 'attention', ['query', 'key', 'value'], sizes[0], heads),
+    mask: 'mask',
+    ...(random.chance(0.3) ? { causal: true } : {}),
+    ...(random.chance(0.3) ? { queryMask: 'queries' } : {}),
+  };
+  const input = (name: string, size: number, axis: string) => ({ name, dtype: 'float32' as const, size, axis });
+  const inputs = [
+    input('query', sizes[0], 'time'),
+    input('queries', 1, 'time'),
+    input('key', sizes[0], 'source'),
+    input('value', sizes[1], 'source'),
+    input('mask', 1, 'source'),
+  ];
+  // Each input is read by a layer.
+  const layers: LayerSpec[] = [layer, { type: 'activation', name: 'read', inputs: ['queries'], activation: 'tanh' }];
+  const graph = resolveGraph({ inputs, layers, outputs: ['attention', 'read'] });
+  const { lengths, timeMajor } = lengthsOf(random);
+  const steps = random.int(0, 60);
+  const sourceLengths = lengths.map(() => (timeMajor ? steps : random.int(0, 60)));
+  const rowsOf = (all: number[]) => all.reduce((sum, length) => sum + length, 0);
+  const data = inputs.map(({ name, size, axis }) => {
+    const values = floats(random, rowsOf(axis === 'time' ? lengths : sourceLengths) * size, 1, false);
+    return name === 'queries' || name === 'mask' ? values.map((value) => Number(value > -0.5)) : values;
+  });
+  return { graph, lengths, sourceLengths, timeMajor, inputs: data, hidden: [] };
 }

@@ -7,6 +7,8 @@ import { paramWords } from '../../ts/layers/kind.ts';
 export interface Run {
   graph: Graph;
   lengths: number[];
+  /** On the second axis, where they differ from those on the first. */
+  sourceLengths?: number[];
   timeMajor: boolean;
   /** Data of each input, in the layout of `BackendState`. */
   inputs: (Float32Array | Int32Array)[];
@@ -18,8 +20,8 @@ export interface Run {
 export type RunResult = Float32Array[];
 
 /** The lengths of each axis: those of the run, and those that layers make of them. */
-export function axisLengths({ graph, lengths }: Pick<Run, 'graph' | 'lengths'>): number[][] {
-  const all = graph.axes.map(() => lengths);
+export function axisLengths({ graph, lengths, sourceLengths = lengths }: Omit<Run, 'inputs' | 'hidden'>): number[][] {
+  const all = graph.axes.map((_, axis) => (axis === 1 ? sourceLengths : lengths));
   for (const axis of graph.derivedAxes) {
     all.push(lengths.map((_, b) => stepsOf(axis, axis.from === NO_AXIS ? 0 : all[axis.from]![b]!)));
   }

@@ -29,6 +29,7 @@ export type {
   ActivationSpec,
   Conv1dSpec,
   ConvPadding,
+  AttentionSpec,
   DenseSpec,
   EmbeddingSpec,
   GruSpec,
@@ -48,8 +49,10 @@ export type {
   RnnSpec,
   RnnWeights,
   ScaleSpec,
+  TimeSoftmaxSpec,
   ValueKind,
   ValueRef,
+  WeightedSumSpec,
 } from '../spec/spec.ts';
 export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';

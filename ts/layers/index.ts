@@ -1,5 +1,6 @@
 import { activation, type ActivationSpec } from './activation.ts';
 import { conv1d, type Conv1dSpec } from './conv1d.ts';
+import { attention, type AttentionSpec } from './attention.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import { gru, type GruSpec } from './gru.ts';
@@ -12,6 +13,8 @@ import { rnn, type RnnSpec } from './rnn.ts';
 import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
+import { timeSoftmax, type TimeSoftmaxSpec } from './time-softmax.ts';
+import { weightedSum, type WeightedSumSpec } from './weighted-sum.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -27,7 +30,10 @@ export type LayerSpec =
   | RnnSpec
   | ScaleSpec
   | NormSpec
-  | Conv1dSpec;
+  | Conv1dSpec
+  | TimeSoftmaxSpec
+  | WeightedSumSpec
+  | AttentionSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -44,6 +50,9 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   scale,
   norm,
   conv1d,
+  timeSoftmax,
+  weightedSum,
+  attention,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

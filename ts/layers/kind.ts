@@ -67,8 +67,11 @@ export interface LayerKind<S extends AnyLayer> {
   tensors(spec: S): TensorSlot[];
   /** The axis that its sequences lie on, where it is not the one that it reads. */
   axis?(spec: S): AxisRule | undefined;
-  /** It may read sequences of several axes; its own is that of the first. */
-  readonly crossesAxes?: boolean;
+  /**
+   * It may read sequences of several axes: the places, among its inputs and extra inputs, of those that lie on one; its own axis is that
+   * of the first sequence.
+   */
+  readonly crossesAxes?: readonly (readonly number[])[];
   /**
    * Parameters for the core by name, in its order: u32 words (floats as their bits). The core's names are in
    * crate/src/layers/params.json, and a test compares. Tensors follow in the order of {@link tensors}. `axis`: the number of the axis

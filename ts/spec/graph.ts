@@ -164,8 +164,10 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       main.map((v) => values[v]!),
       extra.map((v) => values[v]),
     );
-    const read = [...main, ...extra].map((v) => values[v]).filter(isSequence);
-    const axis = axes.common(kind.crossesAxes ? read.slice(0, 1) : read, reader);
+    const read = [...main, ...extra].map((v) => values[v]);
+    const groups = kind.crossesAxes?.map((places) => places.map((place) => read[place])) ?? [read];
+    const sequences = groups.map((group) => group.filter(isSequence)).filter(({ length }) => length > 0);
+    const [axis = 0] = sequences.map((group) => axes.common(group, reader));
     const rule = kind.axis?.(layer);
     const outputAxis = rule ? axes.derive(rule.mul === 0 ? NO_AXIS : axis, rule, reader) : axis;
     const firstOutput = values.length;

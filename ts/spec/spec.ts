@@ -4,6 +4,7 @@ import type { ValueKind, ValueRef } from '../layers/spec.ts';
 export type { LayerSpec };
 export type { ActivationSpec } from '../layers/activation.ts';
 export type { Conv1dSpec, ConvPadding } from '../layers/conv1d.ts';
+export type { AttentionSpec } from '../layers/attention.ts';
 export type { DenseSpec } from '../layers/dense.ts';
 export type { EmbeddingSpec } from '../layers/embedding.ts';
 export type { GruSpec, GruWeights } from '../layers/gru.ts';
@@ -17,6 +18,8 @@ export type { ScaleSpec } from '../layers/scale.ts';
 export type { SliceSpec } from '../layers/slice.ts';
 export type { Activation, ActivationName, LayerBase, RowActivation, ValueKind, ValueRef } from '../layers/spec.ts';
 export type { StepSpec } from '../layers/step.ts';
+export type { TimeSoftmaxSpec } from '../layers/time-softmax.ts';
+export type { WeightedSumSpec } from '../layers/weighted-sum.ts';
 
 /**
  * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`

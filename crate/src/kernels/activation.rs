@@ -355,7 +355,7 @@ impl Activation {
 }
 
 /// Applies `f` to every value.
-fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
+pub fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
     for chunk in values.chunks_mut(LANES) {
         let mut part = [0.0; LANES];
         let whole = chunk.len() == LANES;
@@ -374,11 +374,11 @@ fn map<V: Vector>(values: &mut [f32], f: impl Fn(V) -> V) {
     }
 }
 
-fn greatest(row: &[f32]) -> f32 {
+pub(super) fn greatest(row: &[f32]) -> f32 {
     row.iter().copied().reduce(|m, x| if m < x { x } else { m }).unwrap_or_default()
 }
 
-fn sum(row: &[f32]) -> f32 {
+pub(super) fn sum(row: &[f32]) -> f32 {
     row.iter().fold(0.0, |s, &x| s + x)
 }
 

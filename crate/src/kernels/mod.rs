@@ -13,6 +13,8 @@ pub mod matmul;
 #[doc(hidden)]
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 pub mod reference;
+pub mod rows;
+pub mod softmax;
 
 static SELECTED: AtomicUsize = AtomicUsize::new(0);
 

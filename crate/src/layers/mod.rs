@@ -1,6 +1,7 @@
 //! The kinds of layers. Each has its twin in ts/backends/js/layers/ (the same bits) and ts/layers/ (the spec).
 
 pub mod activation;
+pub mod attention;
 pub mod conv1d;
 pub mod dense;
 pub mod embedding;
@@ -12,12 +13,15 @@ pub mod recurrent;
 pub mod scale;
 pub mod slice;
 pub mod step;
+pub mod time_softmax;
+pub mod weighted_sum;
 
 pub(crate) use recurrent::flush_all as flush_state;
 
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
+use crate::pack::PackedMatrix;
 use crate::plan::{Layout, Order, Plan};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -46,7 +50,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 13] = [
+pub const LAYERS: [Kind; 16] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -60,6 +64,9 @@ pub const LAYERS: [Kind; 13] = [
     kind::<scale::ScaleParams>("scale", scale::build),
     kind::<norm::NormParams>("norm", norm::build),
     kind::<conv1d::ConvParams>("conv1d", conv1d::build),
+    kind::<()>("timeSoftmax", time_softmax::build),
+    kind::<()>("weightedSum", weighted_sum::build),
+    kind::<attention::AttentionParams>("attention", attention::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
@@ -146,6 +153,8 @@ pub struct Workspace {
     pub stride: usize,
     /// Intermediate values.
     pub scratch: Vec<Buffer>,
+    /// Intermediate values by which others are multiplied.
+    pub packed: Vec<PackedMatrix>,
     /// Entries that are not masked.
     pub unmasked: Plan,
     /// Rows that a block of scratch reads and writes.
@@ -239,6 +248,11 @@ fn input_shape(inputs: &[Option<Shape>], i: usize, size: Option<usize>) -> Resul
     let shape = inputs.get(i).copied().flatten().ok_or(EngineError::InvalidArgument)?;
     ensure(size.is_none_or(|size| size == shape.size))?;
     Ok(shape)
+}
+
+/// Checks that the input `i`, if it is given, is a mask of that axis.
+fn mask_shape(inputs: &[Option<Shape>], i: usize, axis: Option<usize>) -> Result<()> {
+    ensure(inputs.get(i).copied().flatten().is_none_or(|mask| mask == Shape { axis, size: 1 }))
 }
 
 /// The tensor `i`, of `length` values.

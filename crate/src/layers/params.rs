@@ -41,6 +41,15 @@ pub trait Param: Sized {
     }
 }
 
+/// No parameters.
+impl Param for () {
+    fn read(_: &mut Params) -> Result<Self> {
+        Ok(())
+    }
+    fn write(&self, _: &mut Vec<u32>) {}
+    fn describe(_: &'static str, _: &mut Vec<(&'static str, usize)>) {}
+}
+
 /// A size: from 1 to [`MAX_SIZE`].
 impl Param for usize {
     fn read(params: &mut Params) -> Result<Self> {

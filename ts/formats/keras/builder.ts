@@ -97,13 +97,13 @@ export class SpecBuilder {
     if (maskValue !== 0) {
       const found = mask;
       let zeroed: ValueRef | undefined;
-      features.exact = () => (zeroed ??= this.#zeroMasked(ref, size, found));
+      features.exact = () => (zeroed ??= this.zeroMasked(ref, size, found));
     }
     return { mask, features };
   }
 
   /** x * mask. */
-  #zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
+  zeroMasked(ref: ValueRef, size: number, mask: Mask): ValueRef {
     const inputs = [ref, this.wideMask(mask, size, true)];
     return this.add({ type: 'merge', name: this.name(`${ref}_masked`), inputs, merge: 'mul' });
   }
@@ -111,8 +111,20 @@ export class SpecBuilder {
   /** x where the mask holds and 1 elsewhere: x * mask + (1 - mask). */
   onesWhereMasked(features: Features, mask: Mask): ValueRef {
     const { ref, size } = features;
-    const inputs = [this.#zeroMasked(this.exact(features), size, mask), this.wideMask(mask, size, false)];
+    const inputs = [this.zeroMasked(this.exact(features), size, mask), this.wideMask(mask, size, false)];
     return this.add({ type: 'merge', name: this.name(`${ref}_or_one`), inputs, merge: 'sum' });
+  }
+
+  /** One number of a row as wide as features: by a matrix of ones. */
+  widen(ref: ValueRef, name: string, size: number): ValueRef {
+    if (size > MAX_ZEROED) throw new GruError('unsupported', `'${name}' of ${size} features is not supported`);
+    const weights = { kernel: this.#onesOf(size) };
+    return this.add({ type: 'dense', name, inputs: [ref], inputSize: 1, outputSize: size, weights });
+  }
+
+  #onesOf(size: number): Float32Array {
+    if (this.#ones.length < size) this.#ones = new Float32Array(size).fill(1);
+    return this.#ones.subarray(0, size);
   }
 
   /**
@@ -124,8 +136,7 @@ export class SpecBuilder {
     const key = `${mask.key}\n${size} ${holds}`;
     const known = this.#wide.get(key);
     if (known !== undefined) return known;
-    if (this.#ones.length < size) this.#ones = new Float32Array(size).fill(1);
-    const ones = this.#ones.subarray(0, size);
+    const ones = this.#onesOf(size);
     const wide = this.add({
       type: 'dense',
       name: this.name(holds ? 'mask_wide' : 'mask_wide_not'),
@@ -181,5 +192,8 @@ export class SpecBuilder {
 export function describeValue(value: Value): string {
   if (value.is === 'ids') return 'ids';
   if (value.is === 'condition') return 'truth values';
+  if (value.is === 'transposed') return value.flat ? 'one number a step as a row' : 'features of steps, transposed';
+  if (value.is === 'scores') return 'scores of steps by steps';
+  if (value.is === 'stacked') return `${value.count} vectors of ${value.size} a sequence`;
   return value.kind === 'sequence' ? `steps of ${value.size} features` : `vectors of ${value.size}`;
 }

@@ -2,23 +2,39 @@ import { GruError } from '../../base/errors.ts';
 import { inferAxes } from '../../spec/infer-axes.ts';
 import type { OutputSpec } from '../../spec/spec.ts';
 import type { ImportedModel } from '../report.ts';
-import { SpecBuilder } from './builder.ts';
+import { describeValue, SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';
 import { invalidConfig, isModelClass } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Fields, mixedPolicy } from './fields.ts';
+import { attention } from './layers/attention.ts';
 import { bidirectional } from './layers/bidirectional.ts';
 import type { Call, Translate } from './layers/call.ts';
 import { layerTitle, resolveArgument } from './layers/call.ts';
 import { CORE } from './layers/core.ts';
 import { readInput } from './layers/input.ts';
+import { multiHeadAttention } from './layers/multi-head.ts';
 import { MASK_OPERATIONS } from './layers/mask-ops.ts';
+import { activationOverSteps, dot, flatten, permute, repeatVector } from './layers/over-steps.ts';
 import { RECURRENT } from './layers/recurrent.ts';
 import type { KerasTensor } from './nodes.ts';
 import type { Value } from './values.ts';
 import type { WeightSource } from './weights.ts';
 
-const LAYERS: Record<string, Translate> = { ...CORE, ...RECURRENT, Bidirectional: bidirectional };
+const LAYERS: Record<string, Translate> = {
+  ...CORE,
+  ...RECURRENT,
+  Bidirectional: bidirectional,
+  Attention: attention,
+  AdditiveAttention: attention,
+  MultiHeadAttention: multiHeadAttention,
+  Activation: activationOverSteps(CORE['Activation']!),
+  Softmax: activationOverSteps(CORE['Softmax']!),
+  Flatten: flatten,
+  Permute: permute,
+  RepeatVector: repeatVector,
+  Dot: dot,
+};
 
 /** Longest chain of layers that is followed. */
 const MAX_CHAIN = 1000;
@@ -121,8 +137,12 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
   const names = new Map<string, number>();
   return model.outputs.map(({ tensor, name: key }) => {
     const value = look(tensor);
-    if (value.is !== 'features') {
-      throw new GruError('unsupported', `output '${tensor.layer}' holds ids or truth values; supported: numbers`);
+    const from = value.is === 'features' ? builder.exact(value) : value.is === 'transposed' && value.flat && value.ref;
+    if (!from) {
+      throw new GruError(
+        'unsupported',
+        `output '${tensor.layer}' holds ${describeValue(value)}; supported: numbers, a row a step or a sequence`,
+      );
     }
     const wanted =
       key ??
@@ -132,6 +152,6 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
     while (names.has(name)) name = `${wanted}_${next++}`;
     names.set(wanted, next);
     if (name !== wanted) names.set(name, 1);
-    return { name, from: builder.exact(value) };
+    return { name, from };
   });
 }

@@ -1,7 +1,7 @@
 import type { ValueRef } from '../../spec/spec.ts';
 
 /** A tensor of a Keras model, as the translation knows it. */
-export type Value = Features | Ids | Condition;
+export type Value = Features | Ids | Condition | Transposed | Scores | Stacked;
 
 /** Numbers: (batch, steps, size) or (batch, size). */
 export interface Features {
@@ -16,6 +16,31 @@ export interface Features {
    * the very tensor. Readers that skip masked steps need not ask for it.
    */
   exact?: () => ValueRef;
+}
+
+/** Steps as the last axis: (batch, size, steps), or (batch, steps) of one number a step. */
+export interface Transposed {
+  is: 'transposed';
+  ref: ValueRef;
+  size: number;
+  flat: boolean;
+}
+
+/** What the rows of two values score, as products: (batch, steps of x, steps of y), or (batch, steps of y) where x is a vector. */
+export interface Scores {
+  is: 'scores';
+  x: Features;
+  y: Features;
+  /** Softmax was taken over the steps of this one: the keys. */
+  keys?: 'x' | 'y';
+}
+
+/** Several vectors a sequence: (batch, count, size). */
+export interface Stacked {
+  is: 'stacked';
+  ref: ValueRef;
+  count: number;
+  size: number;
 }
 
 /** Ids: (batch, steps) or (batch). */

@@ -1,6 +1,7 @@
 import type { LayerSpec } from '../../../spec/spec.ts';
 import { activation } from './activation.ts';
 import { conv1d } from './conv1d.ts';
+import { attention } from './attention.ts';
 import { dense } from './dense.ts';
 import { embedding } from './embedding.ts';
 import type { Build } from './layer.ts';
@@ -13,6 +14,8 @@ import { rnn } from './recurrent/rnn.ts';
 import { scale } from './scale.ts';
 import { slice } from './slice.ts';
 import { step } from './step.ts';
+import { timeSoftmax } from './time-softmax.ts';
+import { weightedSum } from './weighted-sum.ts';
 
 /** All kinds of layers, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
 export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { type: T }>> } = {
@@ -29,4 +32,7 @@ export const JS_LAYERS: { [T in LayerSpec['type']]: Build<Extract<LayerSpec, { t
   scale,
   norm,
   conv1d,
+  timeSoftmax,
+  weightedSum,
+  attention,
 };

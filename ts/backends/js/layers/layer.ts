@@ -1,5 +1,6 @@
 import type { GraphValue } from '../../../spec/graph.ts';
 import type { LayerSpec } from '../../../spec/spec.ts';
+import { floats } from '../buffer.ts';
 import type { Layout, Order, Plan } from '../plan.ts';
 
 /** A value as the layer that reads it is built: its shape, and the number of its axis. */
@@ -80,4 +81,17 @@ export const nothing: Workspace = {
 /** A layer without a state. */
 export function stateless(bytes: number, run: (io: Io) => void): Layer {
   return { bytes, orders: [], workspace: () => nothing, reserve: () => nothing, run };
+}
+
+/** A layer without a state that computes in buffers as long as `sizes` says for a layout. */
+export function withScratch(
+  bytes: number,
+  sizes: (layout: Layout, layouts: readonly Layout[]) => number[],
+  run: (io: Io, workspace: Workspace) => void,
+): Layer {
+  const reserve: Layer['reserve'] = ({ scratch }, layout, layouts) => ({
+    ...nothing,
+    scratch: sizes(layout, layouts).map((size, i) => floats(size, scratch[i])),
+  });
+  return { bytes, orders: [], workspace: () => nothing, reserve, run };
 }

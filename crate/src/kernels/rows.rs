@@ -1,0 +1,41 @@
+//! What is done with a row as a whole.
+
+use crate::checked::{Checked, stop};
+use crate::simd::{LANES, Vector};
+
+/// `sums[i] = factor * row[i] + sums[i]`
+pub fn accumulate<V: Vector>(sums: &mut [f32], factor: f32, row: &[f32]) {
+    if sums.len() != row.len() {
+        stop();
+    }
+    let f = V::splat(factor);
+    let mut whole = sums.chunks_exact_mut(LANES);
+    for (sums, row) in whole.by_ref().zip(row.chunks_exact(LANES)) {
+        let sum = sums.as_mut_ptr();
+        // SAFETY: both hold LANES numbers.
+        unsafe { f.madd(V::load(row.as_ptr()), V::load(sum)).store(sum) }
+    }
+    let rest = whole.into_remainder();
+    let from = row.len() - rest.len();
+    for (sum, value) in rest.iter_mut().zip(row.at(from..)) {
+        *sum += factor * value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::scalar::Scalar4;
+
+    #[test]
+    fn rows_of_any_length_are_added() {
+        for len in 0..=9 {
+            let row: [f32; 9] = core::array::from_fn(|i| i as f32);
+            let mut sums = [1.0; 10];
+            accumulate::<Scalar4>(&mut sums[..len], 0.5, &row[..len]);
+            for (i, &sum) in sums.iter().enumerate() {
+                assert_eq!(sum, if i < len { 1.0 + 0.5 * i as f32 } else { 1.0 });
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import type { Activation, ValueRef } from '../../../spec/spec.ts';
+import { activationLayer, readActivation } from '../activation.ts';
+import type { Features, Scores, Transposed, Value } from '../values.ts';
+import type { Call, Translate } from './call.ts';
+import { checkArguments, firstArgument, onlyValue } from './call.ts';
+
+/**
+ * Layers that treat steps as features: what attention is made of where a model writes it out.
+ *
+ *     Flatten, softmax, RepeatVector, Permute, Multiply     weights of one number a step, beside the features
+ *     Dot, softmax, Dot                                     scores, weights, weighted sums
+ */
+
+function softmaxOverTime({ builder, name }: Call, ref: ValueRef): ValueRef {
+  return builder.add({ type: 'timeSoftmax', name, inputs: [ref] });
+}
+
+/** An activation or a Softmax layer: over steps where these are the last axis, or axis 1 of features is asked for. */
+export function activationOverSteps(inner: Translate): Translate {
+  return (call) => {
+    const value = onlyValue(call);
+    if (value.is === 'features') return (isOverTime(call, value) && featuresOverTime(call, value)) || inner(call);
+    if (value.is !== 'transposed' && value.is !== 'scores') return inner(call);
+    const { fields, layer, builder } = call;
+    const axis = layer.className === 'Softmax' && value.is === 'scores' ? axisOfScores(call, value) : undefined;
+    const rank = value.is === 'transposed' && value.flat ? 2 : 3;
+    const found = axis
+      ? 'softmax'
+      : layer.className === 'Activation'
+        ? readActivation(fields, 'activation', builder.dialect)
+        : activationLayer(layer.className, fields, rank);
+    fields.finish();
+    checkArguments(call);
+    return value.is === 'scores' ? [weigh(call, value, found, axis ?? 'y')] : [activate(call, value, found)];
+  };
+}
+
+function isOverTime({ layer, fields }: Call, { kind }: Features): boolean {
+  return layer.className === 'Softmax' && kind === 'sequence' && [1, -2].includes(fields.number('axis', -1));
+}
+
+function featuresOverTime(call: Call, features: Features): Value[] {
+  const { fields, builder } = call;
+  fields.finish();
+  checkArguments(call);
+  if (features.mask && builder.dialect.framework !== 'tfjs') {
+    throw fields.unsupported('takes a mask, which Keras applies to features');
+  }
+  const { kind, size, mask } = features;
+  return [{ is: 'features', ref: softmaxOverTime(call, builder.exact(features)), kind, size, mask }];
+}
+
+/** Whose steps the axis of a Softmax layer names. */
+function axisOfScores({ fields }: Call, { x }: Scores): 'x' | 'y' {
+  const axis = fields.number('axis', -1);
+  if (axis === -1 || axis === (x.kind === 'vector' ? 1 : 2)) return 'y';
+  if (x.kind === 'sequence' && (axis === 1 || axis === -2)) return 'x';
+  throw fields.unsupported(`axis ${axis} is not supported; supported: the steps of one of the two`);
+}
+
+function weigh({ fields }: Call, scores: Scores, activation: Activation | 'softmax', keys: 'x' | 'y'): Scores {
+  if (activation === 'linear') return scores;
+  if (activation !== 'softmax' || scores.keys) {
+    throw fields.unsupported('of scores of steps by steps; supported: one softmax, before they weigh values');
+  }
+  return { ...scores, keys };
+}
+
+function activate(call: Call, value: Transposed, activation: Activation | 'softmax'): Transposed {
+  const { builder, name } = call;
+  const { ref } = value;
+  const made =
+    activation === 'softmax'
+      ? softmaxOverTime(call, ref)
+      : builder.add({ type: 'activation', name, inputs: [ref], activation });
+  return { ...value, ref: made };
+}
+
+/** Flatten of one number a step, and of vectors. */
+export const flatten: Translate = (call) => {
+  const { fields, builder } = call;
+  fields.expect('data_format', ['channels_last', null], 'features come last');
+  fields.finish();
+  checkArguments(call);
+  const value = onlyValue(call);
+  if (value.is === 'features') {
+    if (value.kind === 'vector') return [value];
+    if (value.size === 1) return [{ is: 'transposed', ref: builder.exact(value), size: 1, flat: true }];
+    throw fields.unsupported('puts the features of all steps into one row');
+  }
+  if (value.is === 'transposed' && value.flat) return [value];
+  if (value.is === 'stacked')
+    return [{ is: 'features', ref: value.ref, kind: 'vector', size: value.count * value.size }];
+  throw fields.unsupported('puts the features of all steps into one row');
+};
+
+/** Permute((2, 1)): steps and features change places. */
+export const permute: Translate = (call) => {
+  const { fields, builder } = call;
+  const dims = JSON.stringify(fields.take('dims'));
+  fields.finish();
+  checkArguments(call);
+  const value = onlyValue(call);
+  if (dims === '[1,2]') return [value];
+  if (dims !== '[2,1]') throw fields.unsupported(`dims ${dims} is not supported; supported: (2, 1)`);
+  if (value.is === 'transposed' && !value.flat) {
+    return [{ is: 'features', ref: value.ref, kind: 'sequence', size: value.size }];
+  }
+  if (value.is === 'features' && value.kind === 'sequence') {
+    return [{ is: 'transposed', ref: builder.exact(value), size: value.size, flat: false }];
+  }
+  if (value.is === 'scores' && value.x.kind === 'sequence') {
+    const { x, y, keys } = value;
+    return [{ is: 'scores', x: y, y: x, ...(keys && { keys: keys === 'x' ? 'y' : 'x' }) }];
+  }
+  throw fields.unsupported('supported: of steps of features, and of steps by steps');
+};
+
+/** RepeatVector of one number a step: it stands beside each feature. */
+export const repeatVector: Translate = (call) => {
+  const { fields, builder, name } = call;
+  const size = fields.size('n');
+  fields.finish();
+  checkArguments(call);
+  const value = onlyValue(call);
+  if (value.is !== 'transposed' || !value.flat) throw fields.unsupported('supported: of one number a step, flattened');
+  return [{ is: 'transposed', ref: builder.widen(value.ref, name, size), size, flat: false }];
+};
+
+/** Dot over two axes of which each is steps or features. */
+export const dot: Translate = (call) => {
+  const { fields } = call;
+  const axes = fields.take('axes');
+  fields.expect('normalize', [false], 'rows are multiplied as they are');
+  fields.finish();
+  checkArguments(call);
+  const list = firstArgument(call);
+  const [x, y] = (Array.isArray(list) ? list : []).map((item) =>
+    !Array.isArray(item) && 'value' in item ? item.value : undefined,
+  );
+  if (!x || !y || (list as unknown[]).length !== 2) throw fields.unsupported('takes two tensors');
+  const [a, b] = (Array.isArray(axes) ? axes : [axes, axes]) as unknown[];
+  const first = axisOf(call, x, a);
+  const second = axisOf(call, y, b);
+  const made = dotOf(call, x, first, y, second) ?? flipped(dotOf(call, y, second, x, first));
+  if (made) return [made];
+  throw fields.unsupported(`axes ${JSON.stringify(axes)} is not supported: it multiplies ${first} by ${second}`);
+};
+
+/** What an axis of a tensor runs over. */
+function axisOf({ fields }: Call, value: Value, axis: unknown): string {
+  const names = axesOf(value);
+  const at = typeof axis === 'number' && axis < 0 ? axis + names.length : axis;
+  const found = typeof at === 'number' ? names[at] : undefined;
+  if (found === undefined || at === 0) throw fields.unsupported(`axes ${JSON.stringify(axis)} is not supported`);
+  return found;
+}
+
+function axesOf(value: Value): string[] {
+  switch (value.is) {
+    case 'features':
+      return value.kind === 'sequence' ? ['batch', 'steps', 'features'] : ['batch', 'features'];
+    case 'transposed':
+      return value.flat ? ['batch', 'steps'] : ['batch', 'features', 'steps'];
+    case 'scores':
+      return value.x.kind === 'vector' ? ['batch', 'steps of y'] : ['batch', 'steps of x', 'steps of y'];
+    default:
+      return [];
+  }
+}
+
+/** The product where the first one is what weighs the second, or asks it. */
+function dotOf(call: Call, x: Value, first: string, y: Value, second: string): Value | undefined {
+  const { builder, name } = call;
+  if (y.is !== 'features') return undefined;
+  if (x.is === 'scores' && y.kind === 'sequence' && second === 'steps') {
+    return x.keys && first === `steps of ${x.keys}` ? attend(call, x, y) : undefined;
+  }
+  if (second === 'steps' && first === 'steps' && (x.is === 'transposed' || x.is === 'features')) {
+    const inputs = [x.is === 'features' ? builder.exact(x) : x.ref, builder.exact(y)];
+    builder.add({ type: 'weightedSum', name, inputs });
+    const flat = x.is === 'transposed' && x.flat;
+    return flat
+      ? { is: 'features', ref: name, kind: 'vector', size: y.size }
+      : { is: 'stacked', ref: name, count: x.size, size: y.size };
+  }
+  const bothFeatures = x.is === 'features' && first === 'features' && second === 'features';
+  return bothFeatures && y.kind === 'sequence' && x.size === y.size ? { is: 'scores', x, y } : undefined;
+}
+
+/** The product with its factors in the other order: of what is not a row a sequence steps and columns change places. */
+function flipped(value: Value | undefined): Value | undefined {
+  return value?.is === 'features' && value.kind === 'vector' ? value : value?.is === 'scores' ? value : undefined;
+}
+
+/** Weights by values: an attention layer. Masks that came with the tensors Dot does not see. */
+function attend({ builder, name }: Call, { x, y, keys }: Scores, values: Features): Value {
+  const [query, key] = keys === 'y' ? [x, y] : [y, x];
+  const inputs = [query, key, values].map((features) => builder.exact(features));
+  builder.add({ type: 'attention', name, inputs, inputSize: query.size });
+  return { is: 'features', ref: name, kind: query.kind, size: values.size };
+}
