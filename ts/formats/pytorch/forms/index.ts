@@ -1,5 +1,6 @@
 import { activation } from './activation.ts';
 import type { Check } from './checks.ts';
+import { conv1d } from './conv1d.ts';
 import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
 import type { Shapes } from '../names.ts';
@@ -9,7 +10,7 @@ import { gru, lstm, rnn } from './recurrent.ts';
 import { step } from './step.ts';
 
 /** The forms of a line of the wiring, by the field that names them. */
-const FORMS = { embedding, gru, lstm, rnn, linear, activation, step, concat, sum, mul };
+const FORMS = { embedding, gru, lstm, rnn, linear, activation, conv1d, step, concat, sum, mul };
 
 export type PytorchKind = keyof typeof FORMS;
 
