@@ -2,9 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { at, output } from './lib.mjs';
 
-/** Packages that others bundle inside their own files, where rollup does not see them. */
-const WITHIN = { jsfive: ['pako'] };
-
 /** Texts for packages that ship none. */
 const TEXTS = { '@bufbuild/protobuf': ['apache-2.0.txt', 'protobuf-bsd-3-clause.txt'] };
 
@@ -45,7 +42,7 @@ export function crates() {
 
 /** What dist/THIRD-PARTY-LICENSES.txt holds: the npm packages that rollup found, what is inside them, and the crates. */
 export function thirdPartyLicences(dependencies) {
-  const names = dependencies.flatMap(({ name }) => [name, ...(WITHIN[name] ?? [])]);
+  const names = dependencies.map(({ name }) => name);
   const all = [...[...new Set(names)].sort().map(npmPackage), ...crates().sort((a, b) => (a.name < b.name ? -1 : 1))];
   for (const { name, text } of all) if (!text) throw new Error(`${name} has no licence text: see scripts/licences.mjs`);
   return all

@@ -149,6 +149,15 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             let last = add("step", &[softmax], &[1], vec![], 1);
             let first = add("step", &[softmax], &[0], vec![], 1);
             add("merge", &[last, first], &[0], vec![], 1);
+            for reduction in 0..6 {
+                add("reduce", &[y, embedded + 1], &[reduction, 1], vec![], 1);
+            }
+            let flat = add("flatten", &[y], &[3], vec![], 1);
+            add("unflatten", &[flat, rows], &[3, 1, 0], vec![], 1);
+            add("repeat", &[last, rows], &[0], vec![], 1);
+            add("pool", &[y], &[1, 3, 1, 1, 1, 0, 0, 1, 0], vec![], 1);
+            add("upsample", &[y], &[2, 0], vec![], 1);
+            add("pad", &[y], &[1, 0, 0, 0, 1, 0], vec![], 1);
         }
     }
     // The hidden state of the last GRU, and what is given; a cell state that is left out.

@@ -72,6 +72,183 @@ fn step_takes_the_first_or_the_last_row() {
 }
 
 #[test]
+fn reduce_makes_one_row_of_all_steps() {
+    let rows = [1.0, -2.0, 5.0, 0.5, 3.0, 1.5, 4.0, -3.0];
+    let mask = [1.0, 0.0, 1.0, 1.0];
+    let of = |reduction, correction, mask: Option<&[f32]>| {
+        let shapes = [Shape::sequence(2), Shape::sequence(1)];
+        let layer = build("reduce", &shapes[..1 + mask.map_or(0, |_| 1)], &[reduction, correction], &[]).unwrap();
+        let values = [&rows[..], mask.unwrap_or_default()];
+        run(layer, 1, &[3, 0, 1], &values[..1 + mask.map_or(0, |_| 1)]).unwrap().remove(0)
+    };
+    let root = |x: f32| x.sqrt();
+    assert_eq!(of(0, 0, None), [9.0, 0.0, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(1, 0, None), [3.0, 0.0, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(2, 0, None), [5.0, 1.5, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(3, 0, None), [1.0, -2.0, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(4, 0, None), [root(35.0), root(6.5), 0.0, 0.0, 4.0, 3.0]);
+    assert_eq!(of(5, 0, None), [root(8.0 / 3.0), root(6.5 / 3.0), 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(of(5, 1, None)[..4], [2.0, root(3.25), 0.0, 0.0]);
+    assert!(of(5, 1, None)[4].is_nan(), "of one step");
+    assert_eq!(of(0, 0, Some(&mask)), [4.0, -0.5, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(1, 0, Some(&mask)), [2.0, -0.25, 0.0, 0.0, 4.0, -3.0]);
+    assert_eq!(of(2, 0, Some(&mask)), [3.0, 1.5, 0.0, 0.0, 4.0, -3.0]);
+    let none = [0.0; 4];
+    assert_eq!(of(0, 0, Some(&none)), [0.0; 6]);
+    assert_eq!(of(3, 0, Some(&none)), [f32::INFINITY, f32::INFINITY, 0.0, 0.0, f32::INFINITY, f32::INFINITY]);
+    assert!(of(1, 0, Some(&none))[0].is_nan() && of(1, 0, Some(&none))[2] == 0.0);
+    for reduction in [2, 3] {
+        for (at, rows) in [[f32::NAN, 1.0, 2.0], [1.0, f32::NAN, 2.0], [1.0, 2.0, f32::NAN]].iter().enumerate() {
+            let layer = build("reduce", &[Shape::sequence(1)], &[reduction, 0], &[]).unwrap();
+            assert!(run(layer, 1, &[3], &[rows]).unwrap()[0][0].is_nan(), "{reduction} {at}");
+        }
+    }
+    refused("reduce", &[Shape::vector(2)], &[0, 0], &[]);
+    refused("reduce", &[Shape::sequence(2), Shape::sequence(2)], &[0, 0], &[]);
+    refused("reduce", &[Shape::sequence(2), Shape::vector(1)], &[0, 0], &[]);
+    refused("reduce", &[Shape::sequence(2)], &[6, 0], &[]);
+    refused("reduce", &[Shape::sequence(2)], &[0, 2], &[]);
+}
+
+#[test]
+fn flatten_puts_steps_side_by_side_and_unflatten_cuts_them_again() {
+    let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    let flat = build("flatten", &[Shape::sequence(2)], &[2], &[]).unwrap();
+    let flat = run(flat, 1, &[1, 0, 3], &[&rows]).unwrap().remove(0);
+    assert_eq!(flat, [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
+    let cut = |transposed| {
+        let layer = build("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[2, transposed, 0], &[]).unwrap();
+        let x = [1.0, 2.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 5.0, 6.0, 7.0, 8.0];
+        run(layer, 1, &[1, 0, 3], &[&x, &[0.0; 4]]).unwrap().remove(0)
+    };
+    assert_eq!(cut(0), [1.0, 2.0, 5.0, 6.0, 7.0, 8.0, 0.0, 0.0]);
+    assert_eq!(cut(1), [1.0, 3.0, 5.0, 7.0, 6.0, 8.0, 0.0, 0.0]);
+    refused("flatten", &[Shape::vector(2)], &[2], &[]);
+    refused("flatten", &[Shape::sequence(2)], &[0], &[]);
+    let huge = build("flatten", &[Shape::sequence(MAX_SIZE)], &[MAX_SIZE as u32], &[]);
+    assert_eq!(huge.err(), Some(EngineError::OutOfMemory));
+    refused("flatten", &[Shape::sequence(MAX_SIZE / 2 + 1)], &[2], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[3, 0, 0], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[8, 0, 0], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::vector(1)], &[2, 0, 0], &[]);
+    refused("unflatten", &[Shape::sequence(4), Shape::sequence(1)], &[2, 0, 0], &[]);
+    refused("unflatten", &[Shape::vector(4), Shape::sequence(1)], &[2, 0, 1], &[]);
+    refused("unflatten", &[Shape::vector(4)], &[2, 0, 31], &[]);
+}
+
+#[test]
+fn repeat_gives_a_row_at_every_step() {
+    let layer = build("repeat", &[Shape::vector(2), Shape::sequence(1)], &[0], &[]).unwrap();
+    let y = run(layer, 1, &[2, 0, 1], &[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[0.0; 3]]).unwrap().remove(0);
+    assert_eq!(y, [1.0, 2.0, 1.0, 2.0, 5.0, 6.0]);
+    // Of an axis that no input lies on.
+    let (mut model, first) = build("repeat", &[Shape::vector(2)], &[1], &[]).unwrap();
+    model.add_output(first).unwrap();
+    let mut state = State::new(&Shared::new(model).unwrap(), 2).unwrap();
+    state.set_lengths(&[0, 0, 1, 2], false).unwrap();
+    state.value(0).unwrap().copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+    state.run().unwrap();
+    assert_eq!(state.value(first).unwrap()[..], [1.0, 2.0, 3.0, 4.0, 3.0, 4.0]);
+    refused("repeat", &[Shape::sequence(2), Shape::sequence(1)], &[0], &[]);
+    refused("repeat", &[Shape::vector(2), Shape::vector(1)], &[0], &[]);
+    refused("repeat", &[Shape::vector(2)], &[31], &[]);
+}
+
+/// What a layer gives on an axis of its own, for sequences of these lengths.
+fn derived(name: &str, params: &[u32], x: &[f32], lengths: &[u32], given: &[u32]) -> Vec<f32> {
+    let (mut model, first) = build(name, &[Shape::sequence(1)], params, &[]).unwrap();
+    model.add_output(first).unwrap();
+    let mut state = State::new(&Shared::new(model).unwrap(), lengths.len()).unwrap();
+    state.set_lengths(&[lengths, given].concat(), false).unwrap();
+    state.value(0).unwrap().copy_from_slice(x);
+    state.run().unwrap();
+    state.value(first).unwrap().to_vec()
+}
+
+#[test]
+fn pool_makes_one_row_of_each_window() {
+    let x = [1.0, 5.0, 2.0, -3.0, 4.0, -7.0];
+    let of = |[mean, window, stride, dilation]: [u32; 4], [sides, left, right, count]: [u32; 4], given: &[u32]| {
+        let params = [mean, window, stride, dilation, sides, left, right, count, 1];
+        derived("pool", &params, &x, &[5, 0, 1], given)
+    };
+    assert_eq!(of([0, 2, 2, 1], [0; 4], &[2, 0, 0]), [5.0, 2.0]);
+    assert_eq!(of([0, 2, 1, 2], [0; 4], &[3, 0, 0]), [2.0, 5.0, 4.0]);
+    assert_eq!(of([1, 2, 2, 1], [0; 4], &[2, 0, 0]), [3.0, -0.5]);
+    assert_eq!(of([0, 3, 2, 1], [1, 0, 0, 0], &[3, 0, 1]), [5.0, 5.0, 4.0, -7.0]);
+    assert_eq!(of([0, 4, 2, 1], [1, 0, 0, 0], &[3, 0, 1]), [5.0, 5.0, 4.0, -7.0]);
+    assert_eq!(of([1, 4, 2, 1], [1, 0, 0, 0], &[3, 0, 1]), [8.0 / 3.0, 2.0, 0.5, -7.0]);
+    assert_eq!(of([1, 4, 2, 1], [2, 0, 0, 0], &[3, 0, 1]), [3.0, 1.25, 1.0, -7.0]);
+    assert_eq!(of([1, 3, 2, 1], [0, 1, 1, 1], &[3, 0, 1]), [2.0, 4.0 / 3.0, 1.0 / 3.0, -7.0 / 3.0]);
+    assert_eq!(of([1, 3, 2, 1], [0, 1, 1, 0], &[3, 0, 1]), [3.0, 4.0 / 3.0, 0.5, -7.0]);
+    // The last window reaches beyond the padding; one has no step.
+    assert_eq!(of([1, 4, 2, 1], [0, 1, 1, 1], &[3, 1, 1]), [2.0, 2.0, 1.0 / 3.0, 0.0, -7.0 / 3.0]);
+    assert_eq!(of([0, 3, 2, 1], [0, 1, 0, 0], &[1, 1, 0]), [5.0, 0.0]);
+    for bad in [[2, 1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0, 0, 0, 0], [0, 1, 1, 1, 3, 0, 0, 0, 0]] {
+        refused("pool", &[Shape::sequence(1)], &bad, &[]);
+    }
+    let huge = MAX_SIZE as u32;
+    refused("pool", &[Shape::sequence(1)], &[0, 2, 1, huge, 0, 0, 0, 0, 0], &[]);
+    refused("pool", &[Shape::sequence(1)], &[0, 1, 1, 1, 0, huge + 1, 0, 0, 0], &[]);
+    refused("pool", &[Shape::sequence(1)], &[0, 1, 1, 1, 0, 0, 0, 0, 31], &[]);
+    refused("pool", &[Shape::vector(1)], &[0, 1, 1, 1, 0, 0, 0, 0, 0], &[]);
+    assert_eq!(derived("pool", &[0, 1, huge, 1, 1, 0, 0, 0, 1], &[3.0], &[1], &[3]), [0.0, 3.0, 0.0]);
+    let nan = derived("pool", &[0, 2, 1, 1, 0, 0, 0, 0, 1], &[f32::NAN, 1.0, f32::NAN], &[3], &[2]);
+    assert!(nan.iter().all(|value| value.is_nan()));
+}
+
+#[test]
+fn upsample_gives_each_step_several_times() {
+    let of = |factor, given| derived("upsample", &[factor, 1], &[1.0, 2.0, 3.0], &[2, 1], given);
+    assert_eq!(of(2, &[4, 2]), [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);
+    assert_eq!(of(3, &[6, 4]), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 0.0]);
+    refused("upsample", &[Shape::sequence(1)], &[0, 0], &[]);
+    refused("upsample", &[Shape::vector(1)], &[1, 0], &[]);
+}
+
+#[test]
+fn pad_puts_steps_around_a_sequence_or_takes_them_away() {
+    let of = |before, skipped, outside, given: &[u32]| {
+        let params = [before, skipped, outside, 9f32.to_bits(), 0, 1];
+        derived("pad", &params, &[1.0, 2.0, 3.0, 4.0, 5.0], &[3, 0, 1, 1], &[given, &[0]].concat())
+    };
+    assert_eq!(of(1, 0, 0, &[5, 2, 2]), [9.0, 1.0, 2.0, 3.0, 9.0, 9.0, 9.0, 9.0, 4.0]);
+    assert_eq!(of(2, 0, 1, &[6, 1, 4]), [1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 0.0, 4.0, 4.0, 4.0, 4.0]);
+    assert_eq!(of(3, 0, 2, &[8, 1, 4]), [2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 0.0, 4.0, 4.0, 4.0, 4.0]);
+    assert_eq!(of(0, 1, 0, &[2, 0, 0]), [2.0, 3.0]);
+    assert_eq!(of(0, 2, 0, &[2, 0, 0]), [3.0, 9.0]);
+    refused("pad", &[Shape::sequence(1)], &[MAX_SIZE as u32 + 1, 0, 0, 0, 0, 0], &[]);
+    refused("pad", &[Shape::sequence(1)], &[0, 0, 3, 0, 0, 0], &[]);
+    refused("pad", &[Shape::vector(1)], &[0, 0, 0, 0, 0, 0], &[]);
+}
+
+/// What was put before a sequence, or is still to be taken away, is known to the next run; of each sequence.
+#[test]
+fn pad_goes_on_where_the_last_run_ended() {
+    for (before, skipped, given) in [(2, 0, [[3, 0], [1, 4]]), (0, 2, [[0, 0], [0, 0]])] {
+        let params = [before, skipped, 0, 9f32.to_bits(), 1, 1];
+        let (mut model, first) = build("pad", &[Shape::sequence(1)], &params, &[]).unwrap();
+        model.add_output(first).unwrap();
+        let mut state = State::new(&Shared::new(model).unwrap(), 2).unwrap();
+        let mut all = Vec::new();
+        for (lengths, given) in [[1, 0], [1, 2]].iter().zip(given) {
+            state.set_lengths(&[*lengths, given].concat(), false).unwrap();
+            let rows = lengths.iter().sum::<u32>();
+            let x: Vec<f32> = (0..rows).map(|i| i as f32 + 1.0).collect();
+            state.value(0).unwrap().copy_from_slice(&x);
+            state.run().unwrap();
+            all.push(state.value(first).unwrap().to_vec());
+        }
+        if before > 0 {
+            assert_eq!(all, [vec![9.0, 9.0, 1.0], vec![1.0, 9.0, 9.0, 2.0, 3.0]]);
+        }
+        assert_eq!(state.hidden(0).unwrap().0[..], if before > 0 { [1.0, 1.0] } else { [2.0, 2.0] });
+        state.reset();
+        assert_eq!(state.hidden(0).unwrap().0[..], [0.0, 0.0]);
+    }
+}
+
+#[test]
 fn masking_marks_rows_in_which_some_value_differs() {
     let rows = [2.0, 2.0, 2.0, 1.0, 1.0, 2.0];
     let layer = build("masking", &[Shape::sequence(2)], &[2f32.to_bits()], &[]).unwrap();
@@ -389,7 +566,9 @@ fn norm_takes_rows_their_groups_or_all_steps_together() {
     let ends = [-1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0];
     near(of(0, 0.0, 4, 1, &[2], none), ends);
     near(of(0, 1.0, 4, 1, &[1, 1], none), [0.0; 8]);
-    refused("norm", &[Shape::vector(4)], &[4, 0, 0, 1, 1], none);
+    // A vector is one row alone.
+    let vector = build("norm", &[Shape::vector(4)], &[4, 0, 0, 1, 1], none).unwrap();
+    near(run(vector, 1, &[0, 0], &[&x]).unwrap().remove(0), standard);
     refused("norm", &[Shape::sequence(4)], &[4, 0, 0, 3, 0], none);
     refused("norm", &[Shape::sequence(4)], &[4, 4, 0, 1, 0], none);
     refused("norm", &[Shape::sequence(2)], &[4, 0, 0, 1, 0], none);

@@ -148,6 +148,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   },
   dense: { inputSize: 4, outputSize: 1, weights: { kernel: new Float32Array(4) } },
   embedding: { inputs: ['ids'], vocabularySize: 2, outputSize: 1, weights: { embeddings: new Float32Array(2) } },
+  flatten: { steps: 1 },
   gru: {
     inputSize: 4,
     hiddenSize: 1,
@@ -162,6 +163,10 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   masking: { maskValue: 0 },
   merge: { merge: 'sum', inputs: ['x', 'x'] },
   norm: { inputSize: 4, norm: 'standard', epsilon: 1e-5, weights: {} },
+  pad: { before: 1 },
+  pool: { pool: 'max', window: 1 },
+  reduce: { reduce: 'mean' },
+  repeat: { inputs: ['v'], like: 'x' },
   rnn: {
     inputSize: 4,
     hiddenSize: 1,
@@ -173,6 +178,8 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   timeSoftmax: {},
   weightedSum: { inputs: ['x', 'x'] },
   attention: { inputs: ['x', 'x', 'x'], inputSize: 4 },
+  unflatten: { inputs: ['v'], like: 'x', steps: 1 },
+  upsample: { factor: 2 },
 };
 
 test('parameters of layers are those that the core reads, in its order', async () => {
@@ -193,20 +200,27 @@ describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) 
   const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
   const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
   const usesIds = type === 'embedding';
-  const valid = { inputs: [usesIds ? ids : input('x', 4)], layers: [base] } as unknown as ModelSpec;
+  const before = { name: 'v', type: 'step', inputs: ['x'], index: 0 };
+  const layers = 'like' in base ? [before, base] : [base];
+  const valid = { inputs: [usesIds ? ids : input('x', 4)], layers } as unknown as ModelSpec;
 
   test('is checked: a model is made, or a GruError is thrown', async () => {
     for (const backend of ['js', 'wasm'] as const) {
       (await createModel(valid, { backend })).dispose();
       for (const [field, value] of fields.flatMap((name) => odd.map((o) => [name, o] as const))) {
-        const given = { ...valid, layers: [{ ...base, [field]: value }] } as unknown as ModelSpec;
+        const given = {
+          ...valid,
+          layers: [...layers.slice(0, -1), { ...base, [field]: value }],
+        } as unknown as ModelSpec;
         try {
           const model = await createModel(given, { backend });
           model.run(usesIds ? new Int32Array(1) : new Float32Array(4));
           model.dispose();
         } catch (error) {
           expect(error, `${field}: ${describeValue(value)}`).toBeInstanceOf(GruError);
-          expect((error as GruError).code, `${field}: ${describeValue(value)}`).toMatch(/^(invalid_spec|unsupported)$/);
+          expect((error as GruError).code, `${field}: ${describeValue(value)}`).toMatch(
+            /^(invalid_spec|unsupported|shape_mismatch)$/,
+          );
         }
       }
     }

@@ -107,7 +107,8 @@ describe('hostile HDF5', () => {
 
   test.each([
     ['superblock version', 8, 2],
-    ['user block', 24, 1],
+    ['superblock version', 8, 4],
+    ['size of addresses', 13, 5],
   ])('%s', async (_, offset, value) => {
     const bytes = h5.slice();
     bytes[offset] = value;

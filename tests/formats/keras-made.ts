@@ -51,6 +51,7 @@ function weightsOf({ shapes = {}, parts = [] }: Setting): WeightSource {
     take: (_, role) => tensor(role),
     peek: (_, role) => tensor(role),
     has: () => false,
+    inner: () => weightsOf({ shapes, parts }),
   });
   return { layer: () => group(''), unused: () => [] };
 }

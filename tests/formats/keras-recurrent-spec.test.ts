@@ -99,7 +99,6 @@ describe('a recurrent layer', () => {
     ['softmax', [X, gru({ activation: 'softmax' }, from('x'))], /activation softmax is not supported in a recurrent layer/],
     ['softmax of its gates', [X, gru({ recurrent_activation: 'softmax' }, from('x'))], /recurrent_activation softmax is not supported/],
     ['no reset_after in Keras 3', [X, gru({ reset_after: null }, from('x'))], /reset_after must be true or false/],
-    ['reset_after in TensorFlow.js', [X, gru({}, from('x'))], /reset_after true is refused by TensorFlow\.js itself/, TFJS],
     ['no cell', [X, rnn(undefined, {}, from('x'))], /its cell is missing/],
     ['a cell of no config', [X, rnn({ class_name: 'GRUCell' }, {}, from('x'))], /its cell is missing/],
     ['no cells', [X, rnn([], {}, from('x'))], /its cells are missing/],

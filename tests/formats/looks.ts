@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/unbound-method -- the originals are called on the spied object */
 import { vi } from 'vitest';
-import { GuardedBuffer } from '../../ts/formats/hdf5/guard.ts';
+import { Hdf5File } from '../../ts/formats/hdf5/file.ts';
 
 /** Looks into lists, maps, sets and texts while something runs: each compares at least once. A walk counts its steps. */
 export async function looks(run: () => unknown): Promise<number> {
@@ -33,7 +33,7 @@ export async function looks(run: () => unknown): Promise<number> {
       counted(Array.prototype, name, (self: unknown[]) => self.length),
     ),
     ...['startsWith', 'endsWith', 'slice'].map((name) => counted(String.prototype, name, () => 1)),
-    counted(GuardedBuffer.prototype, 'slice', () => 1),
+    counted(Hdf5File.prototype, 'spend', (_, bytes) => bytes),
   ];
   try {
     await run();

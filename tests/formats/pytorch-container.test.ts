@@ -27,6 +27,8 @@ const zip = (pickle: string, more: Files = {}) =>
       data: typeof data === 'string' ? bytes(data) : data,
     })),
   );
+/** A module without attributes. */
+const frozen = '\x80\x02c__torch__.M\nM\n)\x81}b.';
 const W = dict({ w: tensor([3, 4], [4, 1]) });
 
 async function values(file: Uint8Array, name = 'w'): Promise<number[]> {
@@ -53,8 +55,10 @@ describe('a zip file', () => {
   });
 
   test.each<[string, Uint8Array, RegExp]>([
-    ['a program, by its code', zip(W, { 'm/code/x.py': '' }), /unsupported: .*TorchScript/],
-    ['a program, by its constants', zip(W, { 'm/constants.pkl': '' }), /unsupported: .*TorchScript/],
+    ['a program without weights', zip(frozen, { 'm/code/x.py': '' }), /unsupported: .*TorchScript .*torch\.jit\.freeze/],
+    ['a program without weights, by its constants', zip(frozen, { 'm/constants.pkl': '' }), /unsupported: .*TorchScript/],
+    ['a program of torch.export', writeZip([{ name: 'm/models/model.json', data: bytes('{}') }]), /unsupported: .*torch\.export/],
+    ['a program of torch.export, as before', writeZip([{ name: 'serialized_exported_program.json', data: bytes('{}') }]), /unsupported: .*torch\.export/],
     ['another byte order', zip(W, { 'm/byteorder': 'big' }), /unsupported: .*'big'/],
     ['a byte order of 16 letters', zip(W, { 'm/byteorder': 'x'.repeat(16) }), /unsupported: .*'x{16}'/],
     ['a byte order of 17 letters', zip(W, { 'm/byteorder': 'x'.repeat(17) }), /invalid_file: .*is not a byte order/],

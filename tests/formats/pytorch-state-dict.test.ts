@@ -3,7 +3,7 @@ import { findStateDict, wrapperPrefix } from '../../ts/formats/pytorch/checkpoin
 import { checkPytorchOptions } from '../../ts/formats/pytorch/options.ts';
 import type { StateDict, StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { TorchTensor } from '../../ts/formats/pytorch/tensor.ts';
-import { leaveOut, Tensors } from '../../ts/formats/pytorch/tensors.ts';
+import { ignoredNames, Tensors } from '../../ts/formats/pytorch/tensors.ts';
 import { type PickleValue, StorageRef } from '../../ts/formats/pytorch/values.ts';
 import { refusal } from './refusal.ts';
 
@@ -111,18 +111,17 @@ describe('what is left out', () => {
     ['*c*c', []],
   ])('by %s', (pattern, wanted) => {
     if (wanted.length === 0) {
-      expect(refusal(() => leaveOut(dictOf(...names), [pattern], ''))).toMatch(/invalid_argument: .*is called '/);
+      expect(refusal(() => ignoredNames(dictOf(...names), [pattern], ''))).toMatch(/invalid_argument: .*is called '/);
       return;
     }
-    const kept = leaveOut(dictOf(...names), [pattern], '');
-    expect(names.filter((name) => !kept.has(name))).toEqual(wanted);
+    expect([...ignoredNames(dictOf(...names), [pattern], '')]).toEqual(wanted);
   });
 
   test('is named with the prefix of a wrapper or without it', () => {
     for (const given of ['a', 'module.a']) {
-      expect([...leaveOut(dictOf(...names), [given, 'xx'], 'module.').keys()]).toEqual(['ab', 'head.0.w', 'head.1.w', 'head.1.bias']); // prettier-ignore
+      expect([...ignoredNames(dictOf(...names), [given, 'xx'], 'module.')]).toEqual(['a', 'a.b', 'a.b.c', 'xx']);
     }
-    expect(refusal(() => leaveOut(dictOf(...names), ['modula.a'], 'module.'))).toMatch(/'modula\.a'/);
+    expect(refusal(() => ignoredNames(dictOf(...names), ['modula.a'], 'module.'))).toMatch(/'modula\.a'/);
   });
 });
 
@@ -133,7 +132,6 @@ describe('a tensor taken', () => {
     const all = tensors();
     expect(all.take('w', 'd/kernel', [-1, 2])).toMatchObject({ name: 'w', shape: [3, 2] });
     expect(all.table).toEqual([{ source: 'module.w', shape: [3, 2], dtype: 'float32', target: 'd/kernel' }]);
-    expect(all.names).toEqual(['w', 'empty', 'n', 'p.x']);
     expect([all.has('w'), all.has('v'), all.local('module.w'), all.local('w')]).toEqual([true, false, 'w', 'w']);
     expect([all.shape('w'), all.shape('n'), all.shape('v')]).toEqual([[3, 2], undefined, undefined]);
     expect([...all.module('p')!.tensors.keys()]).toEqual(['x']);
@@ -150,6 +148,24 @@ describe('a tensor taken', () => {
     ['empty', [3, -1], /'empty' has shape \[3, 0\]/],
   ])('is refused: %s as %j', (name, shape, message) => {
     expect(refusal(() => tensors().take(name, 'd/kernel', shape))).toMatch(message);
+  });
+
+  test('may be one that is ignored, or named without what all names begin with', () => {
+    const dict = dictOf('model.net.a.w', 'model.net.b', 'loss.w');
+    const all = new Tensors(dict, '', new Set(['loss.w']));
+    expect(all.modules.has('loss')).toBe(false);
+    expect(all.module('loss')).toBeDefined();
+    expect(['a', 'a.w', 'b', 'loss', 'c', 'model.net.a', ''].map((name) => all.local(name))).toEqual(['model.net.a', 'model.net.a.w', 'model.net.b', 'loss', 'c', 'model.net.a', 'model.net']); // prettier-ignore
+    const prefixes = [
+      ['a.b.c', 'a.bd'],
+      ['a.b.c', 'a.b.d'],
+      ['ab', 'b'],
+      ['a.b', 'ab.b'],
+      ['a.b.c', 'x'],
+      ['.a', 'a'],
+    ];
+    expect(prefixes.map((names) => new Tensors(dictOf(...names), '').local('q'))).toEqual(prefixes.map(() => 'q'));
+    expect(prefixes.map((names) => new Tensors(dictOf(...names), '').local(names[0]!.slice(2)))).toEqual(['a.b.c', 'b.c', '', 'b', 'b.c', '']); // prettier-ignore
   });
 
   test('leaves the others to be named', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
-import { describeModules, moduleKind, suggestLayers } from '../../ts/formats/pytorch/modules.ts';
+import { describeModules, moduleKind } from '../../ts/formats/pytorch/modules.ts';
+import { suggestLayers } from '../../ts/formats/pytorch/suggest.ts';
 import { listModules, splitName } from '../../ts/formats/pytorch/names.ts';
 import type { StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { writeSafetensors } from '../../ts/formats/safetensors.ts';
@@ -229,9 +230,68 @@ describe('the modules of a state dict', () => {
     expect(suggestLayers(many(22))).toMatch(/\{ embedding: 'm19' \}\] \} \}$/);
   }); // prettier-ignore
 
-  test('as the layers they may be', () => {
-    const all = { 'e.weight': [7, 2], ...under('c.', { weight_ih: [9, 2], weight_hh: [9, 3] }), 'p.weight': [4, 3], 'l.weight': [4, 3], 'l.bias': [4], 'x.y': [1] }; // prettier-ignore
-    expect(suggestLayers(modules(all))).toBe("{ pytorch: { layers: [{ embedding: 'e' }, { gru: 'c' }, { linear: 'p' }, { linear: 'l' }] } }"); // prettier-ignore
-    expect(suggestLayers(modules({ 'x.y': [1] }))).toBe("{ pytorch: { layers: [{ gru: 'name' }] } }");
+  test.each<[string, Record<string, number[]>, string]>([
+    ['one after the other', { 'e.weight': [7, 2], ...under('c.', { weight_ih: [9, 2], weight_hh: [9, 3] }), 'p.weight': [4, 3], 'l.weight': [4, 3], 'l.bias': [4] }, "{ embedding: 'e' }, { gru: 'c' }, { step: -1 }, { linear: 'p' }, { linear: 'l' }"],
+    ['by their sizes', { 'out.weight': [5, 6], 'out.bias': [5], 'proj.weight': [2, 4], 'proj.bias': [2], 'e.weight': [7, 4], ...under('r.', gru(1, 2)) }, "{ embedding: 'e' }, { linear: 'proj' }, { gru: 'r' }, { step: -1 }, { linear: 'out' }"],
+    ['an embedding behind what reads it', { ...under('r.', gru()), 'e.weight': [7, 2] }, "{ embedding: 'e' }, { gru: 'r' }"],
+    ['an LSTM', { ...under('r.', { weight_ih_l0: [12, 2], weight_hh_l0: [12, 3] }), 'x.y': [1] }, "{ lstm: 'r' }"],
+    ['two recurrent ones', { ...under('a.', gru()), 'h.weight': [9, 5], 'h.bias': [9], ...under('b.', { weight_ih_l0: [5, 3], weight_hh_l0: [5, 5] }) }, "{ gru: 'a' }, { rnn: 'b' }, { step: -1 }, { linear: 'h' }"],
+    ['none that is known', { 'x.y': [1] }, "{ gru: 'name' }"],
+  ])('as the layers they may be: %s', (_, tensors, wanted) => {
+    const [layers, note] = suggestLayers(modules(tensors)).split(' (without ');
+    expect(layers).toBe(`{ pytorch: { layers: [${wanted}] } }`);
+    expect(note !== undefined).toBe(wanted.includes('step'));
+  }); // prettier-ignore
+});
+
+describe('normalization', () => {
+  const rows = (...keys: string[]) => Object.fromEntries(keys.map((key) => [`n.${key}`, [3]]));
+  const statistics = rows('running_mean', 'running_var');
+  const layerOf = async (tensors: Sizes, line: PytorchLayer) =>
+    (await read(tensors, { layers: [line] })).spec.layers[0];
+  const affine = { scale: new Float32Array([1, 2, 3]), shift: new Float32Array([1, 2, 3]) };
+  const base = { name: 'n', inputSize: 3 };
+
+  test.each<[PytorchLayer, Sizes, object]>([
+    [{ layernorm: 'n', eps: 0.1 }, rows('weight', 'bias'), { norm: 'standard', epsilon: 0.1, weights: affine }],
+    [{ layernorm: 'n', size: 3 }, {}, { norm: 'standard', epsilon: 1e-5, weights: {} }],
+    [{ rmsnorm: 'n' }, rows('weight'), { norm: 'rms', epsilon: 2 ** -23, weights: { scale: affine.scale } }],
+    [
+      { groupnorm: 'n', groups: 3 },
+      rows('weight', 'bias'),
+      { norm: 'standard', epsilon: 1e-5, groups: 3, overTime: true, weights: affine },
+    ],
+    [
+      { instancenorm: 'n', size: 3, eps: 0 },
+      {},
+      { norm: 'standard', epsilon: 0, groups: 3, overTime: true, weights: {} },
+    ],
+  ])('%j', async (line, tensors, spec) => {
+    const other = Object.keys(tensors).length === 0 ? { 'x.weight': [1] } : {};
+    const options = { layers: [line], ignore: Object.keys(other) };
+    const [layer] = (await read({ ...tensors, ...other }, options)).spec.layers;
+    expect(layer).toEqual({ type: 'norm', ...base, ...spec });
+  });
+
+  test.each<PytorchLayer>([
+    { batchnorm: 'n', eps: 3 },
+    { instancenorm: 'n', eps: 3 },
+  ])('by running statistics: %j', async (line) => {
+    const tensors = { ...statistics, ...rows('weight', 'bias'), 'n.num_batches_tracked': [] };
+    // Statistics, weight and bias are 1, 2, 3 each.
+    const scale = Float32Array.from([1, 2, 3], (v) => v / Math.sqrt(v + 3));
+    const shift = Float32Array.from([1, 2, 3], (v) => v - (v * v) / Math.sqrt(v + 3));
+    expect(await layerOf(tensors, line)).toEqual({ type: 'scale', ...base, weights: { scale, shift } });
+  });
+
+  test.each<[PytorchLayer, Sizes, string]>([
+    [{ batchnorm: 'n' }, rows('weight', 'bias'), 'track_running_stats'],
+    [{ layernorm: 'n' }, { 'n.other': [3] }, 'size'],
+    [{ layernorm: 'n', size: 4 }, rows('weight'), 'n.weight'],
+    [{ layernorm: 'n' }, { 'n.weight': [2, 3] }, 'n.weight'],
+    [{ groupnorm: 'n' } as never, rows('weight'), 'groups'],
+    [{ layernorm: 'n', eps: -1 }, rows('weight'), 'eps'],
+  ])('%j: refused', async (line, tensors, why) => {
+    expect(await refusalOf(layerOf(tensors, line))).toContain(why);
   });
 });

@@ -105,7 +105,7 @@ describe('the state dict of a file', () => {
 
 describe('refused', () => {
   test.each<[string, string, PytorchOptions | undefined, RegExp]>([
-    ['wiring that is not said', 'checkpoint_p2.pt', undefined, /unsupported: .*'rnn' \(GRU\), 'head' \(Linear\).*layers: \[\{ gru: 'rnn' \}, \{ linear: 'head' \}\]/],
+    ['wiring that is not said', 'checkpoint_p2.pt', undefined, /unsupported: .*'rnn' \(GRU\), 'head' \(Linear\).*layers: \[\{ gru: 'rnn' \}, \{ step: -1 \}, \{ linear: 'head' \}\]/],
     ['tensors that no layer uses', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn' }] }, /unsupported: .*'head\.weight' \[3, 10\], 'head\.bias' \[3\].*ignore/],
     ['a module that is not there', 'checkpoint_p2.pt', { layers: [{ gru: 'gru' }] }, /invalid_argument: .*'gru'.*'rnn' \(GRU\)/],
     ['a linear module as a GRU', 'checkpoint_p2.pt', { layers: [{ gru: 'head' }] }, /'head'/],
@@ -123,7 +123,6 @@ describe('refused', () => {
     ['a cell state of a GRU', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn', initialCell: 'x' }] }, /'gru' has no field 'initialCell'/],
     ['a cell state of a strange type', 'lstm.pt', { layers: [{ lstm: '', initialCell: 3 as unknown as string }] }, /layers\[0\]\.initialCell/],
     ['learned states of another size', 'lstm.pt', { layers: [{ lstm: '', initialState: 'bias_ih_l0' }] }, /unsupported: lstm 'lstm': initialState: tensor 'bias_ih_l0' has shape \[12\], it takes \[1, 1, 3\]/],
-    ['weight_norm', 'weight_norm.pt', undefined, /parametrizations/],
     ['a float8 tensor', 'float8.pt', { layers: [{ linear: { weight: 'w' } }] }, /'w' is float8_e4m3fn; supported: float32/],
     ['an unknown option', 'checkpoint_p2.pt', { layer: [] } as PytorchOptions, /unknown option 'layer'/],
     ['an unknown field', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn', batchFirst: true } as PytorchLayer] }, /layers\[0\].*'batchFirst'/],

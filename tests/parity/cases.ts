@@ -2,6 +2,7 @@ import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/index.ts';
 import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
+import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
 
@@ -187,6 +188,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
   third.initialState = LAYERS[third.type].slots!(third as never).map(() => 'first:last');
   const outputSize = random.int(1, 50);
   const start = random.int(0, outputSize - 1);
+  const steps = random.int(1, 9);
   const layers: LayerSpec[] = [
     {
       type: 'embedding',
@@ -233,6 +235,38 @@ export function graphRun(random: Choices, types = CELLS): Run {
     { type: 'slice', name: 'slice', inputs: ['twice'], start, size: random.int(1, outputSize - start) },
     { type: 'step', name: 'start', inputs: ['slice'], index: 0 },
     { type: 'step', name: 'end', inputs: ['slice'], index: -1 },
+    ...REDUCTIONS.map((reduce): LayerSpec => ({
+      type: 'reduce',
+      name: reduce,
+      inputs: ['twice'],
+      reduce,
+      ...(reduce === 'std' && random.chance(0.5) ? { correction: 0 } : {}),
+      ...(random.chance(0.5) ? { mask: 'masking:mask' } : {}),
+    })),
+    { type: 'flatten', name: 'flat', inputs: ['twice'], steps },
+    ...[{ like: 'ids' }, { steps }].flatMap((on, i): LayerSpec[] => [
+      { type: 'unflatten', name: `cut${i}`, inputs: ['flat'], transposed: random.chance(0.5), ...on, steps },
+      { type: 'repeat', name: `repeated${i}`, inputs: ['mean'], ...on },
+    ]),
+    {
+      type: 'pool',
+      name: 'pooled',
+      inputs: ['twice'],
+      ...(random.chance(0.5) ? { pool: 'max' } : { pool: 'mean', countPadding: random.chance(0.5) }),
+      window: random.int(1, 5),
+      stride: random.int(1, 4),
+      dilation: random.int(1, 3),
+      padding: random.pick(['same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
+    },
+    { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
+    {
+      type: 'pad',
+      name: 'padded',
+      inputs: ['twice'],
+      before: random.int(-3, 3),
+      after: random.int(-3, 3),
+      ...random.pick([{ mode: 'edge' }, { mode: 'reflect' }, { value: random.next() }]),
+    },
   ];
   const graph = resolveGraph({
     inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],
@@ -248,6 +282,8 @@ export function graphRun(random: Choices, types = CELLS): Run {
       'start',
       'end',
       'normal',
+      ...['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
+      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded'],
     ],
   });
   const { lengths, timeMajor } = lengthsOf(random);

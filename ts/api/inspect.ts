@@ -10,6 +10,9 @@ export interface Inspection extends ModelInfo, ImportReport {
   parametersByLayer: Record<string, number>;
 }
 
+/** Of a file that does not say what its model is. */
+const NOTHING: ModelInfo = { inputs: [], outputs: [], layers: [], states: [], streamable: false };
+
 /** Describes what a reader returned. @throws GruError `invalid_spec`. */
 export function inspectModel({ spec, graph, report }: ImportedModel): Inspection {
   const parametersByLayer = Object.fromEntries(
@@ -20,5 +23,6 @@ export function inspectModel({ spec, graph, report }: ImportedModel): Inspection
     }),
   );
   const parameters = Object.values(parametersByLayer).reduce((sum, count) => sum + count, 0);
-  return { ...report, ...describeModel(graph ?? resolveGraph(spec)), parameters, parametersByLayer };
+  const info = spec.layers.length === 0 ? NOTHING : describeModel(graph ?? resolveGraph(spec));
+  return { ...report, ...info, parameters, parametersByLayer };
 }

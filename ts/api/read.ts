@@ -24,14 +24,17 @@ export interface ReadOptions extends ImportOptions {
 
 /** Reads model files of these formats. */
 export function readerOf(formats: readonly ModelFormat[]): ReadFiles {
-  const readOne = (source: ModelSource, options: ReadOptions) => read(formats, source, options);
-  return { read: readOne, inspectSource: async (source, options) => inspectModel(await readOne(source, options)) };
+  return {
+    read: (source, options) => read(formats, source, options, false),
+    inspectSource: async (source, options) => inspectModel(await read(formats, source, options, true)),
+  };
 }
 
 async function read(
   formats: readonly ModelFormat[],
   source: ModelSource,
   options: ReadOptions,
+  describing: boolean,
 ): Promise<ImportedModel> {
   const { signal, maxBytes, keras, pytorch, onnx } = options;
   if (signal !== undefined && !isSignal(signal)) {
@@ -50,10 +53,13 @@ async function read(
     options: imports,
     sidecar,
     budget,
+    describing,
     ...(name === undefined ? {} : { name }),
   });
   // What an option says of the wiring is the caller's.
-  return imported.graph ? imported : { ...imported, spec: copySpec(imported.spec) };
+  return imported.graph || imported.spec.layers.length === 0
+    ? imported
+    : { ...imported, spec: copySpec(imported.spec) };
 }
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */

@@ -10,9 +10,13 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to));
 }
 
-/** Version 3.0 of the HDF5 format specification, II.A: the signature of a superblock at the start of the file. */
-export function isHdf5(bytes: Uint8Array): boolean {
-  return startsWith(bytes, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
+const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Where HDF5 begins (version 3.0 of its specification, II.A): at the start, or behind a user block of 512, 1024, 2048, ... bytes. */
+export function findHdf5(bytes: Uint8Array): number | undefined {
+  for (let at = 0; at + HDF5.length <= bytes.length; at = at === 0 ? 512 : 2 * at)
+    if (startsWith(bytes.subarray(at, at + HDF5.length), HDF5)) return at;
+  return undefined;
 }
 
 /** A zip file with an entry, or (the end record alone) without. */
@@ -23,13 +27,16 @@ export function isZip(bytes: Uint8Array): boolean {
 /** HDF5, or a zip file whose first entry is one of a `.keras` file. */
 export function isKeras(bytes: Uint8Array): boolean {
   return (
-    isHdf5(bytes) || (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
+    findHdf5(bytes) !== undefined ||
+    (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
   );
 }
 
-/** A `.safetensors` file, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
+/** A state dict: a `.safetensors` file, JSON, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
 export function isPytorch(bytes: Uint8Array): boolean {
-  return isSafetensors(bytes) || isZip(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5);
+  return (
+    isSafetensors(bytes) || isZip(bytes) || isJsonDict(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)
+  );
 }
 
 /**
@@ -39,6 +46,37 @@ export function isPytorch(bytes: Uint8Array): boolean {
 export function isOnnx(bytes: Uint8Array): boolean {
   const next = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
   return bytes.length > 8 && bytes[0] === 0x08 && bytes[1]! >= 1 && bytes[1]! < 32 && next.includes(bytes[2]!);
+}
+
+/** What to do with a file of a format that is known and not read. */
+export function otherFormat(bytes: Uint8Array): string | undefined {
+  if (ascii(bytes, 4, 8) === 'TFL3')
+    return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
+  if (isTensorFlowGraph(bytes))
+    return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
+  return undefined;
+}
+
+/** Protobuf: a SavedModel (version 1, then a meta graph), or a GraphDef, whose first node has a name and an operation. */
+function isTensorFlowGraph(bytes: Uint8Array): boolean {
+  const start = ascii(bytes, 0, 512);
+  // lengths are varints: bytes from 128 on, and a last one
+  return /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\x0a|^\x0a[\x80-\xff]*[\0-\x7f]\x0a[\x01-\x7f][\w./-]+\x12[\x01-\x40][A-Z]\w+/.test(
+    start,
+  );
+}
+
+/** A JSON object of audio effects: of RTNeural's exporter or GuitarML's trainer. Keys may stand in any order, weights among them. */
+export function isRtneural(bytes: Uint8Array): boolean {
+  const start = ascii(bytes, 0, 4096);
+  if (!/^\s*\{/.test(start) || /"(modelTopology|weightsManifest)"/.test(start)) return false;
+  const first = /^\s*\{\s*"(layers|state_dict|in_skip|in_gain|out_gain|samplerate|metadata|input_batch|output_batch)"/;
+  return /"(in_shape|model_data)"/.test(start) || first.test(start);
+}
+
+/** A state dict as JSON: names to lists of numbers. */
+export function isJsonDict(bytes: Uint8Array): boolean {
+  return /^\s*\{\s*"[^"]{1,1024}"\s*:\s*\[[\s[\]]*-?\d/.test(ascii(bytes, 0, 4096));
 }
 
 /** The model.json of TensorFlow.js. */

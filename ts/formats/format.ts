@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { otherFormat } from './detect.ts';
 import { fold } from './fold.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
@@ -19,9 +20,11 @@ export const native: ModelFormat = { name: 'gru-wasm', detect: hasSpec, reader: 
 /**
  * The format of a file, by its bytes or the first 4096 of them: the first that detects it.
  *
- * @throws GruError `invalid_file` when no format fits.
+ * @throws GruError `invalid_file` when no format fits; `unsupported` for one that is known not to be read.
  */
 export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[]): ModelFormat {
+  const advice = otherFormat(bytes);
+  if (advice !== undefined) throw new GruError('unsupported', advice);
   const format = formats.find(({ detect }) => detect(bytes));
   if (format) return format;
   const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
@@ -44,9 +47,20 @@ export async function readModelOf(
 ): Promise<ImportedModel> {
   const format = findFormat(bytes, formats);
   checkOptions(format.name, context);
-  const imported = await (await format.reader())(bytes, context);
-  // What was saved is as it was made.
-  return format === native ? imported : fold(imported);
+  const read = await format.reader();
+  try {
+    const imported = await read(bytes, context);
+    // What was saved is as it was made.
+    return format === native ? imported : fold(imported);
+  } catch (error) {
+    throw withName(error, context.name);
+  }
+}
+
+/** An error of a reader, with the file's name first where it says none. */
+function withName(error: unknown, name: string | undefined): unknown {
+  if (!(error instanceof GruError) || name === undefined || error.message.includes(name)) return error;
+  return new GruError(error.code, `${name}: ${error.message}`, { cause: error });
 }
 
 /** Options for another format than the file's would be ignored: they are refused. */

@@ -1,125 +1,98 @@
-import { Dataset, File, Group } from 'jsfive';
-import type { DataObjects } from 'jsfive';
 import { GruError } from '../base/errors.ts';
-import { product, shapeText } from '../base/tensor.ts';
-import { isHdf5 } from './detect.ts';
 import { halvesToFloats } from '../io/half.ts';
-import { GuardedBuffer } from './hdf5/guard.ts';
-import { checkAttribute, damaged, dataRange, isIeeeFloat } from './hdf5/messages.ts';
-
-const DATATYPE = 3;
-const LAYOUT = 8;
-const ATTRIBUTE = 12;
+import { findHdf5 } from './detect.ts';
+import { findAttributes } from './hdf5/attributes.ts';
+import type { Unpacked } from './hdf5/data.ts';
+import { readData } from './hdf5/data.ts';
+import { damaged, Hdf5File, unsupported } from './hdf5/file.ts';
+import { DATASPACE, DATATYPE, type Message, readHeader, sharedBody } from './hdf5/header.ts';
+import { GlobalHeap } from './hdf5/heaps.ts';
+import { findLinks, type Target } from './hdf5/links.ts';
+import { type Dataspace, type Datatype, readDataspace, readDatatype } from './hdf5/types.ts';
 
 /**
- * Opens an HDF5 file of the kind that Keras writes: superblock version 0, contiguous data.
+ * Opens an HDF5 file: any superblock, old and new groups, attributes, and data in one piece or in chunks, plain or under gzip,
+ * lzf, shuffle and fletcher32.
  *
- * jsfive reads the structures; data are read here, as bytes. It is guarded (see ./hdf5/guard.ts) so that a hostile file
- * neither hangs it nor makes it allocate more than a small multiple of the file.
+ * Time and memory are in proportion to the file's bytes, whatever it says (see ./hdf5/file.ts).
  *
  * @param what Names the file in errors.
- * @throws GruError `invalid_file` when damaged, `unsupported` for features of HDF5 beyond those above.
+ * @param unpacked What compressed data may unpack to.
+ * @throws GruError `invalid_file` when damaged, `unsupported` for other features of HDF5.
  */
-export function openHdf5(bytes: Uint8Array, what: string): Hdf5Group {
-  if (!isHdf5(bytes)) throw new GruError('invalid_file', `${what}: not an HDF5 file`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 96) throw damaged(what, `it ends after ${bytes.length} bytes`);
-  if (bytes[8] !== 0) {
-    throw new GruError(
-      'unsupported',
-      `${what}: HDF5 superblock version ${bytes[8]!}; supported: 0, the earliest, which h5py and Keras write by default`,
-    );
-  }
-  if (view.getBigUint64(24, true) !== 0n) throw new GruError('unsupported', `${what}: HDF5 file with a user block`);
-  const source: Source = { what, view, buffer: GuardedBuffer.of(bytes, what), bytesRead: 0 };
-  return new Hdf5Group(
-    source,
-    '/',
-    guarded(source, '/', () => new File(source.buffer)),
-  );
+export function openHdf5(bytes: Uint8Array, what: string, unpacked?: Unpacked): Hdf5Group {
+  const start = findHdf5(bytes);
+  if (start === undefined) throw new GruError('invalid_file', `${what}: not an HDF5 file`);
+  // before it is what the user put there; addresses count from the signature
+  const file = new Hdf5File(bytes.subarray(start), what);
+  const source: Source = { file, heap: new GlobalHeap(file), unpacked };
+  const messages = readHeader(file, rootOf(file));
+  const links = findLinks(file, messages);
+  if (!links) throw damaged(what, 'it has no root group');
+  return new Hdf5Group(source, '/', messages, links);
+}
+
+/** Where the root group's header is: a superblock of any version (II.A). */
+function rootOf(file: Hdf5File): number | undefined {
+  const cursor = file.at(8);
+  const version = cursor.u8();
+  if (version > 3) throw unsupported(file.what, `HDF5 superblock version ${version}; supported: 0 to 3`);
+  if (version <= 1) cursor.skip(4);
+  file.offsetSize = cursor.u8();
+  file.lengthSize = cursor.u8();
+  for (const size of [file.offsetSize, file.lengthSize])
+    if (![2, 4, 8].includes(size)) throw damaged(file.what, `addresses or lengths of ${size} bytes`);
+  if (version >= 2) return cursor.skip(1 + 3 * file.offsetSize).address();
+  // four addresses, and the offset of the root's name
+  return cursor.skip((version === 0 ? 9 : 13) + 5 * file.offsetSize).address();
 }
 
 interface Source {
-  what: string;
-  view: DataView;
-  buffer: GuardedBuffer;
-  /** Bytes of datasets read so far. Datasets do not overlap, so more than the file has means a hostile file. */
-  bytesRead: number;
-}
-
-/** jsfive throws strings, TypeErrors (its `assert`) and RangeErrors (reads beyond the end). */
-function guarded<T>(source: Source, path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (cause instanceof GruError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new GruError('invalid_file', `${source.what}: damaged HDF5 file at '${path}': ${why}`, { cause });
-  }
+  file: Hdf5File;
+  heap: GlobalHeap;
+  unpacked: Unpacked;
 }
 
 abstract class Hdf5Object {
   readonly path: string;
   protected readonly source: Source;
+  protected readonly messages: readonly Message[];
+  #attributes: Map<string, () => unknown> | undefined;
+  readonly #values = new Map<string, unknown>();
 
-  constructor(source: Source, path: string) {
+  constructor(source: Source, path: string, messages: readonly Message[]) {
     this.source = source;
     this.path = path;
+    this.messages = messages;
   }
 
-  protected abstract readonly objects: DataObjects;
-
-  /** Where attributes lie, by name: an object may have 65535, and a list of layers asks for as many. */
-  #attributes: Map<string, { offset: number; readable: boolean }> | undefined;
-
-  #findAttributes(): Map<string, { offset: number; readable: boolean }> {
-    const { view, what } = this.source;
-    const found = new Map<string, { offset: number; readable: boolean }>();
-    for (const message of this.objects.msgs) {
-      if (message.get('type') !== ATTRIBUTE) continue;
-      const offset = message.get('offset_to_message') ?? 0;
-      const size = message.get('size') ?? 0;
-      const { name, readable } = checkAttribute(view, offset, size, `${what}: '${this.path}'`);
-      if (!found.has(name)) found.set(name, { offset, readable });
-    }
-    return found;
-  }
-
-  /** An attribute: numbers or strings, an array of them unless it is a scalar; undefined when there is none. */
+  /** An attribute: a number or a text, an array of them unless it is a scalar; undefined when there is none. */
   attribute(name: string): unknown {
-    const found = (this.#attributes ??= this.#findAttributes()).get(name);
-    if (!found) return undefined;
-    if (!found.readable) {
-      throw new GruError(
-        'unsupported',
-        `${this.source.what}: attribute '${name}' of '${this.path}' is no number or text`,
-      );
+    const { file, heap } = this.source;
+    if (!this.#values.has(name)) {
+      this.#attributes ??= findAttributes(file, this.messages, heap);
+      try {
+        this.#values.set(name, this.#attributes.get(name)?.());
+      } catch (cause) {
+        if (!(cause instanceof GruError)) throw cause;
+        const message = cause.message.replace(file.what, `${file.what}: attribute '${name}' of '${this.path}'`);
+        throw new GruError(cause.code, message, { cause });
+      }
     }
-    return trim(guarded(this.source, this.path, () => this.objects.unpack_attribute(found.offset)[1]));
+    return this.#values.get(name);
   }
-}
-
-/** Fixed-size strings are padded with zeros. */
-function trim(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(trim);
-  return typeof value === 'string' ? value.replace(/\0+$/, '') : value;
 }
 
 /** A group of an HDF5 file. */
 export class Hdf5Group extends Hdf5Object {
-  readonly #group: Group;
+  readonly #links: ReadonlyMap<string, Target>;
   readonly #members = new Map<string, Hdf5Group | Hdf5Dataset>();
   readonly names: ReadonlySet<string>;
 
-  constructor(source: Source, path: string, group: Group) {
-    super(source, path);
-    this.#group = group;
-    const names = group.keys.filter((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('/'));
-    this.names = new Set(names);
-  }
-
-  protected override get objects(): DataObjects {
-    return this.#group._dataobjects;
+  constructor(source: Source, path: string, messages: readonly Message[], links: ReadonlyMap<string, Target>) {
+    super(source, path, messages);
+    this.#links = links;
+    this.names = new Set(links.keys());
   }
 
   /** A member, or a member of a member: `a/b/c`. undefined when there is none. */
@@ -129,16 +102,16 @@ export class Hdf5Group extends Hdf5Object {
       const group = this.get(path.slice(0, slash));
       return group instanceof Hdf5Group ? group.get(path.slice(slash + 1)) : undefined;
     }
-    if (!this.names.has(path)) return undefined;
+    if (!this.#links.has(path)) return undefined;
     let member = this.#members.get(path);
     if (!member) {
-      const { source } = this;
+      const { file } = this.source;
       const full = `${this.path === '/' ? '' : this.path}/${path}`;
-      if (typeof this.#group._links[path] === 'string') {
-        throw new GruError('unsupported', `${source.what}: '${full}' is a soft link`);
-      }
-      const object = guarded(source, full, () => this.#group.get(path));
-      member = object instanceof Group ? new Hdf5Group(source, full, object) : new Hdf5Dataset(source, full, object);
+      const target = this.#links.get(path);
+      if (typeof target === 'string') throw unsupported(file.what, `'${full}' is a ${target}`);
+      const messages = readHeader(file, target);
+      const links = findLinks(file, messages);
+      member = links ? new Hdf5Group(this.source, full, messages, links) : new Hdf5Dataset(this.source, full, messages);
       this.#members.set(path, member);
     }
     return member;
@@ -160,55 +133,42 @@ export class Hdf5Dataset extends Hdf5Object {
   readonly shape: number[];
   /** As NumPy writes it: `<f4`. */
   readonly dtype: string;
-  readonly #dataset: Dataset;
+  readonly #what: string;
+  readonly #space: Dataspace;
+  readonly #type: Datatype;
 
-  constructor(source: Source, path: string, dataset: Dataset) {
-    super(source, path);
-    this.#dataset = dataset;
-    [this.shape, this.dtype] = guarded(source, path, () => [dataset.shape, String(dataset.dtype)] as const);
-  }
-
-  protected override get objects(): DataObjects {
-    return this.#dataset._dataobjects;
-  }
-
-  #message(type: number): number {
-    const message = this.objects.msgs.find((m) => m.get('type') === type);
-    if (!message) throw damaged(`${this.source.what}: '${this.path}'`, `it has no message of type ${type}`);
-    return message.get('offset_to_message') ?? 0;
+  constructor(source: Source, path: string, messages: readonly Message[]) {
+    super(source, path, messages);
+    this.#what = `${source.file.what}: '${path}'`;
+    const body = (type: number) => {
+      const message = messages.find((m) => m.type === type);
+      if (!message) throw damaged(this.#what, 'it is neither a group nor a tensor');
+      return message.shared ? sharedBody(message.body(), type) : message.body();
+    };
+    this.#space = readDataspace(body(DATASPACE)) ?? { dims: [0], most: [0] };
+    this.#type = readDatatype(body(DATATYPE));
+    this.shape = this.#space.dims;
+    this.dtype = this.#type.name;
   }
 
   /** The values as float32, float64 rounded; with `shared` perhaps a view of the opened file. @throws GruError `unsupported` for another type than floats. */
   floats(shared = false): Float32Array {
-    const { source, path, dtype, shape } = this;
-    const what = `${source.what}: '${path}'`;
-    const match = /^([<>])f([248])$/.exec(dtype);
-    if (!match || !isIeeeFloat(source.view, this.#message(DATATYPE))) {
-      throw new GruError('unsupported', `${what} has the type ${dtype}; supported: float16, float32 and float64`);
-    }
-    const itemSize = Number(match[2]);
-    const count = product(shape);
-    const [start, size] = dataRange(source.view, this.#message(LAYOUT), what) ?? [0, 0];
-    if (size !== count * itemSize) {
-      throw damaged(what, `a ${dtype} tensor of shape ${shapeText(shape)} has ${size} bytes`);
-    }
-    if (start + size > source.view.byteLength) throw damaged(what, 'its data reach beyond the end of the file');
-    source.bytesRead += size;
-    if (source.bytesRead > source.view.byteLength) throw damaged(source.what, 'its tensors overlap');
-    const { view } = source;
-    if (shared && itemSize === 4 && match[1] === '<' && start % 4 === 0)
-      return new Float32Array(source.buffer, start, count);
-    const bytes = view.buffer.slice(view.byteOffset + start, view.byteOffset + start + size) as ArrayBuffer;
-    return decodeFloats(bytes, itemSize, match[1] === '<');
+    const { kind, size, littleEndian, name } = this.#type;
+    if (kind !== 'float')
+      throw unsupported(this.#what, `it has the type ${name}; supported: float16, float32 and float64`);
+    const { file, unpacked } = this.source;
+    const { bytes, isView } = readData(file, this.messages, this.#space, size, this.#what, unpacked);
+    const isFree = littleEndian && bytes.byteOffset % size === 0 && (!isView || (shared && size === 4));
+    return decodeFloats(isFree ? bytes : new Uint8Array(bytes), size, littleEndian);
   }
 }
 
-function decodeFloats(bytes: ArrayBuffer, itemSize: number, littleEndian: boolean): Float32Array {
-  if (!littleEndian) {
-    const all = new Uint8Array(bytes);
-    for (let i = 0; i < all.length; i += itemSize) all.subarray(i, i + itemSize).reverse();
-  }
-  if (itemSize === 4) return new Float32Array(bytes);
-  if (itemSize === 8) return new Float32Array(new Float64Array(bytes));
-  return halvesToFloats(new Uint16Array(bytes));
+/** Bytes that are aligned, and free to be changed unless they are floats as they are. */
+function decodeFloats(bytes: Uint8Array, size: number, littleEndian: boolean): Float32Array {
+  if (!littleEndian) for (let i = 0; i < bytes.length; i += size) bytes.subarray(i, i + size).reverse();
+  const { buffer, byteOffset } = bytes;
+  const count = bytes.length / size;
+  if (size === 4) return new Float32Array(buffer as ArrayBuffer, byteOffset, count);
+  if (size === 8) return new Float32Array(new Float64Array(buffer, byteOffset, count));
+  return halvesToFloats(new Uint16Array(buffer, byteOffset, count));
 }

@@ -1,5 +1,5 @@
 import { onDemand } from '../base/host.ts';
-import { isKeras, isOnnx, isPytorch, isTfjs } from './detect.ts';
+import { isKeras, isOnnx, isPytorch, isRtneural, isTfjs } from './detect.ts';
 import { type ModelFormat, native, readModelOf } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { headerNames, isSafetensors } from '../io/safetensors.ts';
@@ -21,6 +21,11 @@ export const FORMATS: readonly ModelFormat[] = [
     name: 'PyTorch',
     detect: isPytorch,
     reader: async () => (await onDemand(() => import('./pytorch.ts'))).readPytorch,
+  },
+  {
+    name: 'RTNeural',
+    detect: isRtneural,
+    reader: async () => (await onDemand(() => import('./rtneural.ts'))).readRtneural,
   },
   { name: 'ONNX', detect: isOnnx, reader: async () => (await onDemand(() => import('./onnx.ts'))).readOnnx },
   { name: 'TensorFlow.js', detect: isTfjs, reader: async () => (await onDemand(() => import('./tfjs.ts'))).readTfjs },

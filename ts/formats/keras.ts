@@ -34,13 +34,13 @@ async function readArchive(
   const stray = zip.names.find((file) => !['metadata.json', 'config.json', 'model.weights.h5'].includes(file));
   if (stray !== undefined)
     throw new GruError('unsupported', `${name}: '${stray}' has no known meaning (assets of layers)`);
-  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`);
+  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`, budget);
   return translate(config, root, dialectOf(config, version), 'keras');
 }
 
 async function readH5(bytes: Uint8Array, context: ImportContext): Promise<ImportedModel> {
   const what = context.name ?? 'the HDF5 file';
-  const root = openHdf5(bytes, what);
+  const root = openHdf5(bytes, what, context.budget);
   const own = root.attribute('model_config');
   const version = root.attribute('keras_version');
   if (own !== undefined) {

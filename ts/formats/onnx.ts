@@ -5,6 +5,7 @@ import type { ModelFormat } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
 import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';
+import { allNodes, subgraphs } from './onnx/nodes.ts';
 import { parseModel } from './onnx/protobuf.ts';
 import { Source } from './onnx/source.ts';
 
@@ -28,11 +29,11 @@ export async function readOnnx(bytes: Uint8Array, context: ImportContext = {}): 
 
 /** Loads the files of external data that the model names. */
 async function loadSidecars(model: OnnxModel, { sidecar }: ImportContext): Promise<Map<string, Uint8Array>> {
+  const nodes = allNodes(model.graph.nodes);
   const tensors = [
     ...model.graph.initializers,
-    ...model.graph.nodes.flatMap((node) =>
-      node.attributes.map(({ t }) => t).filter((t): t is OnnxTensor => t !== undefined),
-    ),
+    ...nodes.flatMap((node) => subgraphs(node).flatMap(({ initializers }) => initializers)),
+    ...nodes.flatMap((node) => node.attributes.map(({ t }) => t).filter((t): t is OnnxTensor => t !== undefined)),
   ];
   const locations = new Set(tensors.flatMap(({ external }) => (external ? [external.location] : [])));
   if (locations.size > 1000)

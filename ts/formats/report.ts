@@ -16,6 +16,8 @@ export interface ImportReport {
   conventions: string[];
   /** Where each tensor went. */
   tensors: ImportedTensor[];
+  /** PyTorch, where `layers` are not given and needed: the modules of the state dict, and what their tensors look like (`GRU`, `Linear`). */
+  modules?: { name: string; kind: string }[];
   /** ONNX: how the graph's own tensors, in its own axes, are given to the model and read from it. */
   graph?: GraphBinding;
 }
@@ -49,6 +51,8 @@ export interface ImportContext {
   budget?: Pick<ReadBudget, 'spend'>;
   /** Options of the user, by format. */
   options?: ImportOptions;
+  /** The file is only described: a model that cannot be made of it for want of options may be one without layers. */
+  describing?: boolean;
 }
 
 /** Options of the user for importers. */

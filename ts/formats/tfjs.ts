@@ -6,8 +6,9 @@ import { parseJson } from '../io/json.ts';
 import { readModelConfig } from './keras/config.ts';
 import { tfjsDialect } from './keras/dialect.ts';
 import { translateKeras } from './keras/translate.ts';
+import { FlatWeights, flatWeight } from './keras/weights.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { ManifestWeights, readManifest } from './tfjs/manifest.ts';
+import { readManifest } from './tfjs/manifest.ts';
 
 /**
  * Reads a layers model of TensorFlow.js: model.json, whose weight shards are sidecar files.
@@ -30,7 +31,8 @@ export async function readTfjs(bytes: Uint8Array, context: ImportContext = {}): 
   const config = isRecord(topology['model_config']) ? topology['model_config'] : topology;
   const version = /\d[\d.]*/.exec(typeof root['generatedBy'] === 'string' ? root['generatedBy'] : '')?.[0];
   const dialect = tfjsDialect(/^TensorFlow\.js/i.test(String(root['generatedBy'])) ? version : undefined);
-  const weights = new ManifestWeights(await readManifest(manifest, what, context));
+  const tensors = await readManifest(manifest, what, context);
+  const weights = new FlatWeights(tensors.map((tensor) => flatWeight(tensor, tensor.name)));
   return translateKeras(readModelConfig(config), weights, dialect, 'tfjs');
 }
 

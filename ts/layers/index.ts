@@ -3,18 +3,25 @@ import { conv1d, type Conv1dSpec } from './conv1d.ts';
 import { attention, type AttentionSpec } from './attention.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
+import { flatten, type FlattenSpec } from './flatten.ts';
 import { gru, type GruSpec } from './gru.ts';
 import type { LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
 import { norm, type NormSpec } from './norm.ts';
+import { pad, type PadSpec } from './pad.ts';
+import { pool, type PoolSpec } from './pool.ts';
+import { reduce, type ReduceSpec } from './reduce.ts';
+import { repeat, type RepeatSpec } from './repeat.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
 import { timeSoftmax, type TimeSoftmaxSpec } from './time-softmax.ts';
 import { weightedSum, type WeightedSumSpec } from './weighted-sum.ts';
+import { unflatten, type UnflattenSpec } from './unflatten.ts';
+import { upsample, type UpsampleSpec } from './upsample.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -33,7 +40,14 @@ export type LayerSpec =
   | Conv1dSpec
   | TimeSoftmaxSpec
   | WeightedSumSpec
-  | AttentionSpec;
+  | AttentionSpec
+  | ReduceSpec
+  | FlattenSpec
+  | UnflattenSpec
+  | RepeatSpec
+  | PoolSpec
+  | UpsampleSpec
+  | PadSpec;
 
 /** All kinds of layers, by type. */
 export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
@@ -53,6 +67,13 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   timeSoftmax,
   weightedSum,
   attention,
+  reduce,
+  flatten,
+  unflatten,
+  repeat,
+  pool,
+  upsample,
+  pad,
 };
 
 /** The kind of a layer, undefined for an unknown type. */

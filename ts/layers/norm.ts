@@ -21,7 +21,7 @@ export interface NormSpec extends LayerBase {
   epsilon: number;
   /** Equal parts of the row, of neighbouring features. Default 1. */
   groups?: number;
-  /** m and s are of all steps of a sequence together. Default false: each step has its own. */
+  /** m and s are of all steps of a sequence together (a vector has one row alone). Default false: each step has its own. */
   overTime?: boolean;
   /** scale (left out: 1), shift (left out: 0): (inputSize). */
   weights: { scale?: Float32Array; shift?: Float32Array };
@@ -50,9 +50,6 @@ export const norm: LayerKind<NormSpec> = {
   },
   ports(spec, inputs) {
     const { kind, size } = onlyInput(spec, inputs, spec.inputSize);
-    if (spec.overTime && kind !== 'sequence') {
-      throw specError(spec, 'overTime is for a value of steps, its input has one row a sequence');
-    }
     return [{ port: 'output', kind, dtype: 'float32', size }];
   },
   tensors: ({ inputSize }) => ['scale', 'shift'].map((key) => ({ key, shape: [inputSize], optional: true })),

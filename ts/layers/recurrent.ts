@@ -3,6 +3,7 @@ import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
 import { foldBefore } from './fold.ts';
 import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
+import { checkMask } from './mask.ts';
 import { MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
@@ -84,7 +85,7 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
     ports(spec, inputs, [mask, ...initial]) {
       const input = onlyInput(spec, inputs, spec.inputSize);
       if (input.kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
-      if (mask && (mask.kind !== 'sequence' || mask.size !== 1)) throw specError(spec, `'${spec.mask}' is no mask`);
+      checkMask(spec, spec.mask, mask);
       for (const state of initial) {
         if (state && (state.kind !== 'vector' || state.size !== spec.hiddenSize || state.dtype !== 'float32')) {
           throw specError(

@@ -7,12 +7,17 @@ export type { Conv1dSpec, ConvPadding } from '../layers/conv1d.ts';
 export type { AttentionSpec } from '../layers/attention.ts';
 export type { DenseSpec } from '../layers/dense.ts';
 export type { EmbeddingSpec } from '../layers/embedding.ts';
+export type { FlattenSpec } from '../layers/flatten.ts';
 export type { GruSpec, GruWeights } from '../layers/gru.ts';
 export type { LstmSpec, LstmWeights } from '../layers/lstm.ts';
 export type { MaskingSpec } from '../layers/masking.ts';
 export type { MergeSpec } from '../layers/merge.ts';
 export type { NormSpec } from '../layers/norm.ts';
 export type { RecurrentBase, RecurrentWeights } from '../layers/recurrent.ts';
+export type { PadSpec } from '../layers/pad.ts';
+export type { PoolSpec } from '../layers/pool.ts';
+export type { ReduceSpec } from '../layers/reduce.ts';
+export type { RepeatSpec } from '../layers/repeat.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { ScaleSpec } from '../layers/scale.ts';
 export type { SliceSpec } from '../layers/slice.ts';
@@ -20,6 +25,8 @@ export type { Activation, ActivationName, LayerBase, RowActivation, ValueKind, V
 export type { StepSpec } from '../layers/step.ts';
 export type { TimeSoftmaxSpec } from '../layers/time-softmax.ts';
 export type { WeightedSumSpec } from '../layers/weighted-sum.ts';
+export type { UnflattenSpec } from '../layers/unflatten.ts';
+export type { UpsampleSpec } from '../layers/upsample.ts';
 
 /**
  * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`

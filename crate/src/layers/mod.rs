@@ -5,15 +5,22 @@ pub mod attention;
 pub mod conv1d;
 pub mod dense;
 pub mod embedding;
+pub mod flatten;
 pub mod masking;
 pub mod merge;
 pub mod norm;
+pub mod pad;
 pub mod params;
+pub mod pool;
 pub mod recurrent;
+pub mod reduce;
+pub mod repeat;
 pub mod scale;
 pub mod slice;
 pub mod step;
 pub mod time_softmax;
+pub mod unflatten;
+pub mod upsample;
 pub mod weighted_sum;
 
 pub(crate) use recurrent::flush_all as flush_state;
@@ -50,7 +57,7 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 16] = [
+pub const LAYERS: [Kind; 23] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -67,6 +74,13 @@ pub const LAYERS: [Kind; 16] = [
     kind::<()>("timeSoftmax", time_softmax::build),
     kind::<()>("weightedSum", weighted_sum::build),
     kind::<attention::AttentionParams>("attention", attention::build),
+    kind::<reduce::ReduceParams>("reduce", reduce::build),
+    kind::<flatten::FlattenParams>("flatten", flatten::build),
+    kind::<unflatten::UnflattenParams>("unflatten", unflatten::build),
+    kind::<repeat::RepeatParams>("repeat", repeat::build),
+    kind::<pool::PoolParams>("pool", pool::build),
+    kind::<upsample::UpsampleParams>("upsample", upsample::build),
+    kind::<pad::PadParams>("pad", pad::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
@@ -253,6 +267,13 @@ fn input_shape(inputs: &[Option<Shape>], i: usize, size: Option<usize>) -> Resul
 /// Checks that the input `i`, if it is given, is a mask of that axis.
 fn mask_shape(inputs: &[Option<Shape>], i: usize, axis: Option<usize>) -> Result<()> {
     ensure(inputs.get(i).copied().flatten().is_none_or(|mask| mask == Shape { axis, size: 1 }))
+}
+
+/// The axis of a layer's sequences: the one that was numbered for it, which is that of input `i` where one is given.
+fn given_axis(inputs: &[Option<Shape>], i: usize, axis: u32) -> Result<usize> {
+    let like = inputs.get(i).copied().flatten();
+    ensure((axis as usize) < MAX_AXES && like.is_none_or(|like| like.axis == Some(axis as usize)))?;
+    Ok(axis as usize)
 }
 
 /// The tensor `i`, of `length` values.

@@ -39,7 +39,7 @@ struct Normalization {
 pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
     let NormParams { input_size: size, norm, epsilon, groups, over_time } = NormParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(size))?;
-    ensure(size.is_multiple_of(groups) && (!over_time || shape.axis.is_some()))?;
+    ensure(size.is_multiple_of(groups))?;
     let layer = boxed(Normalization {
         scale: row_or(tensors, 0, size, 1.0)?,
         shift: row_or(tensors, 1, size, 0.0)?,
@@ -47,7 +47,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
         epsilon: f64::from(epsilon),
         size,
         width: size / groups,
-        over_time,
+        over_time: over_time && shape.axis.is_some(),
     })?;
     Ok(Built { layer, ports: copied(&[shape])? })
 }

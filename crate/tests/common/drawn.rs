@@ -4,17 +4,24 @@ use gru_wasm::kernels::activation::Activation;
 use gru_wasm::layers::activation::ActivationParams;
 use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::embedding::EmbeddingParams;
+use gru_wasm::layers::flatten::FlattenParams;
 use gru_wasm::layers::masking::MaskingParams;
 use gru_wasm::layers::merge::MergeParams;
 use gru_wasm::layers::norm::NormParams;
+use gru_wasm::layers::pad::{Outside, PadParams};
 use gru_wasm::layers::params::{Direction, Norm, words};
+use gru_wasm::layers::pool::{PoolParams, Sides};
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::reduce::{ReduceParams, Reduction};
+use gru_wasm::layers::repeat::RepeatParams;
 use gru_wasm::layers::scale::ScaleParams;
 use gru_wasm::layers::slice::SliceParams;
 use gru_wasm::layers::step::StepParams;
+use gru_wasm::layers::unflatten::UnflattenParams;
+use gru_wasm::layers::upsample::UpsampleParams;
 use gru_wasm::layers::{Combine, LAYERS};
 
 /// Parameters of a layer of `i` inputs and `h` outputs or units, and how long its tensors are. Each of `drawn` chooses an option.
@@ -67,6 +74,30 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             let groups = 1 + second as usize % 3;
             let epsilon = f32::from_bits(beta);
             (words(&NormParams { input_size: i, norm, epsilon, groups, over_time: flag(0) }), vec![i; 2])
+        }
+        "reduce" => {
+            use Reduction::{L2, Max, Mean, Min, Std, Sum};
+            let reduce = [Sum, Mean, Max, Min, L2, Std][first as usize % 6];
+            (words(&ReduceParams { reduce, correction: flag(0) }), vec![])
+        }
+        "flatten" => (words(&FlattenParams { steps: h }), vec![]),
+        "unflatten" => (words(&UnflattenParams { steps: h, transposed: flag(0), axis: second % 3 }), vec![]),
+        "repeat" => (words(&RepeatParams { axis: second % 3 }), vec![]),
+        "pool" => {
+            use Sides::{Fixed, Same, SameLower};
+            let sides = [Fixed, Same, SameLower][second as usize % 3];
+            let [left, right, axis] = [first, second, third].map(|word| word % 3);
+            let (mean, count_padding, stride) = (flag(0), flag(1), 1 + direction as usize % 3);
+            let params = PoolParams { mean, window: h, stride, dilation: i, sides, left, right, count_padding, axis };
+            (words(&params), vec![])
+        }
+        "upsample" => (words(&UpsampleParams { factor: h, axis: first % 3 }), vec![]),
+        "pad" => {
+            use Outside::{Constant, Edge, Reflect};
+            let outside = [Constant, Edge, Reflect][second as usize % 3];
+            let [before, skipped, axis] = [first, second, third].map(|word| word % 3);
+            let params = PadParams { before, skipped, outside, value: f32::from_bits(alpha), streams: flag(0), axis };
+            (words(&params), vec![])
         }
         other => unreachable!("layers of kind {other} are not drawn"),
     };

@@ -3,7 +3,14 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 /** Writes ONNX models for tests: the messages of onnx.proto, as far as tests need them. */
 
 export type Attribute =
-  number | string | number[] | string[] | { float: number } | { floats: number[] } | { tensor: Uint8Array };
+  | number
+  | string
+  | number[]
+  | string[]
+  | { float: number }
+  | { floats: number[] }
+  | { tensor: Uint8Array }
+  | { graph: Graph };
 
 export interface Node {
   op: string;
@@ -21,12 +28,15 @@ export interface Info {
   shape: (number | string)[];
 }
 
-export interface Model {
-  opset?: number;
+export interface Graph {
   nodes: Node[];
   inputs: Info[];
   outputs: string[];
   initializers?: Uint8Array[];
+}
+
+export interface Model extends Graph {
+  opset?: number;
 }
 
 const LENGTH = WireType.LengthDelimited;
@@ -73,6 +83,9 @@ function attribute(name: string, value: Attribute): Uint8Array {
     } else if ('floats' in value) {
       for (const item of value.floats) w.tag(7, WireType.Bit32).float(item);
       type(6);
+    } else if ('graph' in value) {
+      put(w, 6, graph(value.graph));
+      type(5);
     } else {
       put(w, 5, value.tensor);
       type(4);
@@ -115,17 +128,20 @@ function info({ name, dtype = 1, shape }: Info): Uint8Array {
   });
 }
 
-export function onnxModel({ opset = 17, nodes, inputs, outputs, initializers = [] }: Model): Uint8Array {
-  const graph = message((w) => {
+function graph({ nodes, inputs, outputs, initializers = [] }: Graph): Uint8Array {
+  return message((w) => {
     for (const item of nodes) put(w, 1, node(item));
     w.tag(2, LENGTH).string('g');
     for (const item of initializers) put(w, 5, item);
     for (const item of inputs) put(w, 11, info(item));
     for (const name of outputs) put(w, 12, info({ name, shape: [] }));
   });
+}
+
+export function onnxModel({ opset = 17, ...whole }: Model): Uint8Array {
   return message((w) => {
     w.tag(1, WireType.Varint).int64(8).tag(2, LENGTH).string('test');
-    put(w, 7, graph);
+    put(w, 7, graph(whole));
     put(
       w,
       8,

@@ -27,6 +27,8 @@ describe.each([
   'onnx_weights_constant_nodes',
   'onnxop_lstm_bidirectional_peephole',
   'onnxop_rnn_layout1_bidirectional',
+  'onnx_scan_lstm_peephole',
+  'onnx_loop_gru_slice',
 ])('%s', (name) => {
   test('damaged', async () => {
     const bytes = file(name);

@@ -31,25 +31,26 @@ export function readActivation(fields: Fields, name: string, dialect: Dialect): 
   const value = fields.take(name);
   if (value === undefined) throw fields.invalid(`${name} is missing`);
   if (value === null) return 'linear';
-  if (typeof value === 'string') return byName(fields, name, value, dialect);
+  if (typeof value === 'string') return activationNamed(fields, name, value, dialect);
   if (isRecord(value)) {
     const { class_name: className, config, registered_name: registered } = value;
     if (className === 'function') {
       const custom = typeof registered === 'string' && registered !== config;
       const found = custom ? registered : config;
-      if (typeof found === 'string') return byName(fields, name, found, dialect);
+      if (typeof found === 'string') return activationNamed(fields, name, found, dialect);
     } else if (typeof className === 'string') {
       if (isRecord(config) && (ACTIVATION_LAYERS as readonly string[]).includes(className)) {
         const inner = new Fields(`${fields.layer}: ${name} ${className}`, config);
         return activationLayer(className, inner, undefined);
       }
-      return byName(fields, name, className, dialect);
+      return activationNamed(fields, name, className, dialect);
     }
   }
   throw fields.invalid(`${name} must be the name of a function, got ${JSON.stringify(value).slice(0, 100)}`);
 }
 
-function byName(fields: Fields, field: string, name: string, dialect: Dialect): Activation | 'softmax' {
+/** One of Keras's functions, without parameters. @throws GruError `unsupported` */
+export function activationNamed(fields: Fields, field: string, name: string, dialect: Dialect): Activation | 'softmax' {
   const plain = name === 'hardSigmoid' ? 'hard_sigmoid' : name;
   if (plain === 'hard_sigmoid') return { name: 'hard_sigmoid', alpha: dialect.hardSigmoidSlope, beta: 0.5 };
   if (Object.hasOwn(PLAIN, plain)) return PLAIN[plain]!;

@@ -4,6 +4,7 @@ import type { ImportedTensor } from '../report.ts';
 import type { Dialect } from './dialect.ts';
 import type { Features, Mask, Value } from './values.ts';
 import type { WeightTensor } from './weights.ts';
+import { FixedSteps } from './fixed-steps.ts';
 import { expectShape } from './weights.ts';
 
 /** Largest number of features for which zeros of masked steps are computed. */
@@ -24,6 +25,7 @@ export class SpecBuilder {
   readonly #masks = new Map<string, Mask>();
   readonly #wide = new Map<string, ValueRef>();
   #ones = new Float32Array(0);
+  readonly #steps = new FixedSteps();
 
   constructor(dialect: Dialect) {
     this.dialect = dialect;
@@ -49,10 +51,27 @@ export class SpecBuilder {
   /** Adds a layer. The name must come from {@link name}. */
   add(layer: LayerSpec): ValueRef {
     this.layers.push(layer);
+    this.#steps.add(layer);
     const [input] = layer.inputs ?? [];
     if (layer.type === 'embedding' && input !== undefined && !this.#embeddings.has(input))
       this.#embeddings.set(input, layer);
     return layer.name;
+  }
+
+  addInput(input: InputSpec, steps?: unknown): void {
+    this.inputs.push(input);
+    if (input.kind === 'sequence') this.#steps.addInput(input.name, steps);
+  }
+
+  /** How many steps every sequence of a value has, where the shapes of the file's inputs tell. */
+  stepsOf(ref: ValueRef): number | undefined {
+    return this.#steps.of(ref);
+  }
+
+  /** Where a layer that makes so many steps finds their axis: beside a value that has as many, which it may meet. */
+  like(steps: number): { like?: ValueRef } {
+    const like = this.#steps.valueOf(steps);
+    return like === undefined ? {} : { like };
   }
 
   note(convention: string): void {

@@ -13,6 +13,8 @@ export interface KerasLayer {
   /** Registered by the user under this name: not one of Keras's own. */
   customName: string | undefined;
   calls: KerasCall[];
+  /** A model inside the model. */
+  inner: KerasModel | undefined;
 }
 
 /** A model's config, Sequential or functional, in one form. */
@@ -23,6 +25,9 @@ export interface KerasModel {
   /** Shape of the input of a Sequential model that has no InputLayer, where the config says it. */
   buildShape: unknown;
 }
+
+/** Models inside each other. */
+const MAX_DEPTH = 8;
 
 const MODEL_CLASSES = ['Sequential', 'Functional', 'Model'];
 
@@ -39,7 +44,9 @@ export function invalidConfig(message: string): GruError {
  *
  * @throws GruError `invalid_file`; `unsupported` for a class of models of the user's own.
  */
-export function readModelConfig(root: Record<string, unknown>): KerasModel {
+export function readModelConfig(root: Record<string, unknown>, depth = 0): KerasModel {
+  if (depth > MAX_DEPTH) throw new GruError('unsupported', `more than ${MAX_DEPTH} models inside each other`);
+  const readLayer = (value: unknown) => readLayerConfig(value, depth);
   const { class_name: className, config, build_config: build, registered_name: registered } = root;
   if (typeof className !== 'string') throw invalidConfig('class_name is missing');
   if (!isModelClass(className) || (typeof registered === 'string' && registered.includes('>'))) {
@@ -72,10 +79,14 @@ function list(config: Record<string, unknown>, name: string): unknown[] {
   return value as unknown[];
 }
 
-function readLayer(value: unknown): KerasLayer {
+function readLayerConfig(value: unknown, depth: number): KerasLayer {
   if (!isRecord(value)) throw invalidConfig('a layer is no object');
-  const { class_name: className, config, module, inbound_nodes: nodes } = value;
+  const { class_name: className, module, inbound_nodes: nodes } = value;
   if (typeof className !== 'string') throw invalidConfig('a layer has no class_name');
+  const customName = customNameOf(value, className);
+  const inner = isModelClass(className) && customName === undefined ? readModelConfig(value, depth + 1) : undefined;
+  // Up to Keras 2.2 the config of a Sequential model was the list of its layers.
+  const config = inner && Array.isArray(value['config']) ? {} : value['config'];
   if (!isRecord(config)) throw invalidConfig(`a layer of class ${className} has no config`);
   const name = value['name'] ?? config['name'];
   if (typeof name !== 'string' || name === '') throw invalidConfig(`a layer of class ${className} has no name`);
@@ -84,8 +95,9 @@ function readLayer(value: unknown): KerasLayer {
     name,
     config,
     isOperation: typeof module === 'string' ? /^keras\.src\.ops\b/.test(module) : isBareOperation(nodes, config),
-    customName: customNameOf(value, className),
+    customName,
     calls: nodes === undefined ? [] : readCalls(nodes, `layer '${name}'`),
+    inner,
   };
 }
 
@@ -154,6 +166,7 @@ function readSequential(layers: KerasLayer[], buildShape: unknown): KerasModel {
     isOperation: false,
     customName: undefined,
     calls: [],
+    inner: undefined,
   };
   first.calls = [{ args: [{ tensor: tensorOf(input) }], kwargs: {} }];
   return {

@@ -71,6 +71,24 @@ export class Fields {
     throw this.invalid(`${name} must be a whole number from 1, got ${JSON.stringify(value)}`);
   }
 
+  /** `count` whole numbers from `least` on, as a list or, all the same, as one number. */
+  numbers(name: string, count: number, least: number): number[] {
+    const value = this.take(name);
+    const list: unknown[] = Array.isArray(value) ? value : Array<unknown>(count).fill(value);
+    if (list.length === count && list.every((n) => Number.isSafeInteger(n) && (n as number) >= least)) {
+      return list as number[];
+    }
+    const what = count === 1 ? `a whole number from ${least}` : `${count} whole numbers from ${least}`;
+    throw this.invalid(`${name} must be ${what}, got ${JSON.stringify(value)}`);
+  }
+
+  /** One of some words; the first of them when it is missing. */
+  choice(name: string, words: readonly string[]): string {
+    const value = this.take(name) ?? words[0];
+    if (typeof value === 'string' && words.includes(value)) return value;
+    throw this.unsupported(`${name} ${JSON.stringify(value)} is not supported; supported: ${words.join(', ')}`);
+  }
+
   number(name: string, fallback?: number): number {
     const value = this.take(name) ?? fallback;
     if (typeof value === 'number' && Number.isFinite(value)) return value;

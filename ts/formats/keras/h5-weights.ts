@@ -52,19 +52,60 @@ class Walk {
 /** The folder of the layers up to Keras 2.14. */
 const OLD_LAYERS = '_layer_checkpoint_dependencies';
 
+/**
+ * Groups by path. Keras 2.12 and 2.13 on Windows write a group for each layer whose name is all its path, with backslashes.
+ */
+class Folders {
+  readonly root: Hdf5Group;
+  /** Names of such groups by path. */
+  readonly #flat = new Map<string, string>();
+
+  constructor(root: Hdf5Group) {
+    this.root = root;
+    for (const name of root.names) if (name.includes('\\')) this.#flat.set(name.replaceAll('\\', '/'), name);
+  }
+
+  get(path: string): Hdf5Group | Hdf5Dataset | undefined {
+    const found = this.root.get(path);
+    if (found || this.#flat.size === 0) return found;
+    for (let at = path.length; at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const group = this.#flat.get(path.slice(0, at));
+      if (group !== undefined)
+        return at === path.length ? this.root.get(group) : this.root.get(`${group}${path.slice(at)}`);
+    }
+    return undefined;
+  }
+
+  /** The members of a group. */
+  names(path: string): Set<string> {
+    const group = this.root.group(path);
+    const under = [...this.#flat.keys()].filter((name) => name.startsWith(`${path}/`));
+    return new Set([...(group?.names ?? []), ...under.map((name) => name.slice(path.length + 1).replace(/\/.*/, ''))]);
+  }
+
+  hasTensors(path: string): boolean {
+    const walk = new Walk();
+    const group = this.root.group(path);
+    const flat = [...this.#flat].filter(([name]) => name === path || name.startsWith(`${path}/`));
+    const groups = [group, ...flat.map(([, name]) => this.root.group(name))];
+    return groups.some((one) => one && !walk.tensors(one).next().done);
+  }
+}
+
 /** `.weights.h5` (and `.keras`): /layers/<class>[_n]/<part>/vars/<place>. */
 export class PathWeights implements WeightSource {
-  readonly #root: Hdf5Group;
+  readonly #files: Folders;
   readonly #folders = new Map<KerasLayer, string>();
-  readonly #taken = new Set<string>();
+  readonly #taken: Set<string>;
 
-  constructor(root: Hdf5Group, layers: readonly KerasLayer[]) {
-    this.#root = root;
+  constructor(root: Hdf5Group | Folders, layers: readonly KerasLayer[], path = '', taken = new Set<string>()) {
+    this.#files = root instanceof Folders ? root : new Folders(root);
+    this.#taken = taken;
     const real = layers.filter(({ isOperation }) => !isOperation);
     const classes = real.map(({ className }) => className.replace(/^.*>/, ''));
-    const old = root.group(OLD_LAYERS);
-    const container = old ? OLD_LAYERS : 'layers';
-    const folders = old ? oldFolders(old, classes) : uniqueNames(classes);
+    const old = this.#files.names(path + OLD_LAYERS);
+    const container = path + (old.size > 0 ? OLD_LAYERS : 'layers');
+    const folders = old.size > 0 ? oldFolders(this.#files, container, old, classes) : uniqueNames(classes);
     real.forEach((layer, i) => this.#folders.set(layer, `${container}/${folders[i]!}`));
   }
 
@@ -75,18 +116,19 @@ export class PathWeights implements WeightSource {
   #group(path: string): WeightGroup {
     return {
       part: (attribute) => this.#group(`${path}/${attribute}`),
-      has: (attribute) => this.#root.get(`${path}/${attribute}`) !== undefined,
+      has: (attribute) => this.#files.names(path).has(attribute),
       take: (place) => {
         const tensor = this.#tensor(`${path}/vars/${place}`);
         if (tensor) this.#taken.add(tensor.name);
         return tensor;
       },
       peek: (place) => this.#tensor(`${path}/vars/${place}`),
+      inner: (layers) => new PathWeights(this.#files, layers, `${path}/`, this.#taken),
     };
   }
 
   #tensor(path: string): WeightTensor | undefined {
-    const dataset = this.#root.get(path);
+    const dataset = this.#files.get(path);
     if (!(dataset instanceof Hdf5Dataset)) return undefined;
     return {
       name: dataset.path,
@@ -97,20 +139,21 @@ export class PathWeights implements WeightSource {
   }
 
   unused(): string[] {
-    const all = Array.from(new Walk().tensors(this.#root), ({ path }) => path);
+    const all = Array.from(new Walk().tensors(this.#files.root), ({ path }) => path);
     return all.filter((path) => !this.#taken.has(path));
   }
 }
 
 /** Keras 2.13 lists a layer with weights twice, so it takes two numbers; 2.14 does not. */
-function oldFolders(group: Hdf5Group, classes: readonly string[]): string[] {
+function oldFolders(
+  files: Folders,
+  container: string,
+  found: ReadonlySet<string>,
+  classes: readonly string[],
+): string[] {
   const names = uniqueNames(classes);
-  if ([...group.names].every((name) => names.includes(name))) return names;
-  const walk = new Walk();
-  return uniqueNames(classes, (name) => {
-    const folder = group.group(name);
-    return folder && !walk.tensors(folder).next().done ? 2 : 1;
-  });
+  if ([...found].every((name) => names.includes(name))) return names;
+  return uniqueNames(classes, (name) => (files.hasTensors(`${container}/${name}`) ? 2 : 1));
 }
 
 /** A list that is an attribute; lists beyond 64 KB are cut into `name0`, `name1`, ... */

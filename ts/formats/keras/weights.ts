@@ -20,6 +20,8 @@ export interface WeightGroup {
   peek(place: number, role: string): WeightTensor | undefined;
   /** Whether there are weights of a part. */
   has(attribute: string, name: string): boolean;
+  /** The weights of a model that the layer is: by its layers. */
+  inner(layers: readonly KerasLayer[]): WeightSource;
 }
 
 /** The weights of a model. */
@@ -83,6 +85,42 @@ export class FlatGroup implements WeightGroup {
 
   peek(_place: number, role: string): FlatWeight | undefined {
     return this.#weights.find((w) => !w.taken && w.role === role);
+  }
+
+  inner(): WeightSource {
+    return new FlatWeights(this.#weights);
+  }
+}
+
+/** Parts of a weight's name in which a layer's name is looked for: models inside each other write theirs before it. */
+const MAX_PARTS = 8;
+
+/** The weights of a model as a list. */
+export class FlatWeights implements WeightSource {
+  readonly #all: readonly FlatWeight[];
+  /** By a part of their names: of each place of a part. */
+  readonly #byPart: Map<string, FlatWeight[]>[] = [];
+
+  constructor(weights: readonly FlatWeight[]) {
+    this.#all = weights;
+    for (const weight of weights) {
+      weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1)).forEach((part, i) => {
+        const map = (this.#byPart[i] ??= new Map<string, FlatWeight[]>());
+        const list = map.get(part);
+        if (list) list.push(weight);
+        else map.set(part, [weight]);
+      });
+    }
+  }
+
+  /** Those whose name has the layer's in it, the earlier the better. A model's name may be missing: then it is any of the list. */
+  layer({ name, inner }: KerasLayer): WeightGroup {
+    const found = this.#byPart.find((map) => map.has(name))?.get(name);
+    return new FlatGroup(found ?? (inner ? this.#all : []));
+  }
+
+  unused(): string[] {
+    return this.#all.filter(({ taken }) => !taken).map(({ name }) => name);
   }
 }
 

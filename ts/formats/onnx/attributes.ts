@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from './messages.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from './messages.ts';
 
 /** The attributes of a node. Each one has to be asked for: {@link finish} refuses those that were not. */
 export class Attributes {
@@ -71,6 +71,10 @@ export class Attributes {
 
   tensor(name: string): OnnxTensor | undefined {
     return this.#value(name, 4, 'tensor', ({ t }) => t);
+  }
+
+  graph(name: string): OnnxGraph | undefined {
+    return this.#value(name, 5, 'graph', ({ g }) => g);
   }
 
   /** @throws GruError `unsupported` naming an attribute that nobody asked for. */

@@ -11,6 +11,7 @@ import type {
   InputSpec,
   LayerSpec,
   LstmSpec,
+  NormSpec,
   RnnSpec,
   ValueKind,
   ValueRef,
@@ -180,15 +181,29 @@ export class SpecBuilder {
       if (alpha === 1 && beta === 0) return rows;
       return this.activation(rows, name, { name: 'affine', alpha, beta });
     }
-    this.#budget.spend(4 * size * size);
-    const kernel = new Float32Array(size * size);
-    for (let i = 0; i < size; i++) kernel[i * size + i] = scale?.[i] ?? 1;
-    return this.dense(
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const weights = { ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
+    const known = { kind: rows.kind, size };
+    return this.#result(
       rows,
-      name,
-      { inputSize: size, outputSize: size, weights: { kernel, ...(shift ? { bias: shift } : {}) } },
-      rows.axes,
+      this.#add({ type: 'scale', name: this.name(name), inputs, inputSize: size, weights }, known),
     );
+  }
+
+  /** Rows, their groups or all steps of them normalized; then scale x + shift. */
+  norm(
+    rows: Rows,
+    name: string,
+    spec: Pick<NormSpec, 'norm' | 'epsilon' | 'groups' | 'overTime'>,
+    scale?: Float32Array,
+    shift?: Float32Array,
+  ): Rows {
+    const size = width(rows);
+    this.#budget.spend(8 * size);
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const weights = { ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
+    const layer: NormSpec = { type: 'norm', name: this.name(name), inputs, inputSize: size, ...spec, weights };
+    return this.#result(rows, this.#add(layer, { kind: rows.kind, size }));
   }
 
   merge(x: Rows, y: Rows, name: string, merge: 'sum' | 'mul'): Rows {
@@ -254,15 +269,37 @@ export class SpecBuilder {
     return { sequence: [{ ref, start: 0, length: size }], states: [...states.values()] };
   }
 
-  /** Leaves the output of a reverse recurrent layer in the order of processing; false if it is no such layer or others read it. */
+  /**
+   * Leaves steps in the order of processing: those of reverse recurrent layers, from which this value is computed step by step.
+   * False if it is computed from something else too, or others read a part of it.
+   */
   reverseOutput(ref: ValueRef): boolean {
-    const layer = this.layers.find(({ name }) => name === ref);
-    if (!layer || !isRecurrent(layer) || layer.direction !== 'reverse' || layer.reversedOutput) return false;
-    if (this.layers.some((other) => other.inputs?.includes(ref))) return false;
-    layer.reversedOutput = true;
+    const layers = new Map(this.layers.map((layer) => [layer.name, layer]));
+    const part = new Set<LayerSpec>();
+    const pending = [ref];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const layer = layers.get(next);
+      if (!layer) return false;
+      if (part.has(layer)) continue;
+      part.add(layer);
+      if (isRecurrent(layer)) {
+        if (layer.direction !== 'reverse' || layer.reversedOutput) return false;
+      } else if (STEPWISE.includes(layer.type)) {
+        pending.push(...(layer.inputs ?? []));
+      } else {
+        return false;
+      }
+    }
+    const names = new Set([...part].map((layer) => layer.name));
+    const others = this.layers.filter((layer) => !part.has(layer) || isRecurrent(layer));
+    if (others.some((layer) => layer.inputs?.some((input) => names.has(input)))) return false;
+    for (const layer of part) if (isRecurrent(layer)) layer.reversedOutput = true;
     return true;
   }
 }
+
+/** Layers of which a step depends on the same step alone. */
+const STEPWISE: readonly string[] = ['dense', 'activation', 'merge', 'slice'];
 
 /** A layer with states. */
 export type RecurrentSpec = GruSpec | LstmSpec | RnnSpec;

@@ -2,6 +2,7 @@ import type { OnnxNode, OnnxTensor } from './messages.ts';
 import type { Attributes } from './attributes.ts';
 import type { SpecBuilder } from './builder.ts';
 import type { Budget } from './limits.ts';
+import type { Scope } from './scope.ts';
 import type { Baked } from './size.ts';
 import type { Constant, Factor, Rows, Segment, Value } from './value.ts';
 
@@ -13,6 +14,8 @@ export interface NodeContext {
   /** One an input of the node; undefined for those left out. */
   inputs: (Value | undefined)[];
   graph: GraphContext;
+  /** Names that the graphs inside of the node may read; undefined where one node is taken out. */
+  scope?: Scope;
 }
 
 /** What is known of the graph as a whole. */

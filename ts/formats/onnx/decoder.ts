@@ -4,6 +4,8 @@ import { GruError } from '../../base/errors.ts';
 /** Objects that a file may hold: more is no model but an attack on memory. */
 const MAX_OBJECTS = 200_000;
 export const MAX_RANK = 16;
+/** Graphs inside of graphs: a cell's loop takes one, a branch in it two. */
+const MAX_DEPTH = 8;
 
 /**
  * A reader that refuses varints of more bits than their type has. The one of the library drops the bits above the 32nd of a
@@ -42,6 +44,7 @@ export type Field = (reader: BinaryReader, wire: WireType) => void;
 /** Reads messages, and counts what they make. */
 export class Decoder {
   #left: number;
+  #depth = 0;
 
   constructor(size: number) {
     this.#left = MAX_OBJECTS + Math.floor(size / 64);
@@ -49,6 +52,15 @@ export class Decoder {
 
   count(): void {
     if (--this.#left < 0) throw new GruError('unsupported', 'the ONNX file holds too many nodes, tensors or names');
+  }
+
+  /** Reads a graph that is a part of another one. */
+  nested<T>(read: () => T): T {
+    if (++this.#depth > MAX_DEPTH)
+      throw new GruError('unsupported', `the ONNX file nests graphs more than ${MAX_DEPTH} deep`);
+    const result = read();
+    this.#depth--;
+    return result;
   }
 
   /** Calls the field's reader; fields not listed are an error, those in `harmless` cannot change the result. */

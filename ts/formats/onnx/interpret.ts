@@ -5,25 +5,28 @@ import { type Graph, resolveGraph } from '../../spec/graph.ts';
 import { inferAxes } from '../../spec/infer-axes.ts';
 import type { ModelSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
-import { Attributes, nodeError, nodeName } from './attributes.ts';
+import { nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { extractNode, recurrentNodes } from './extract.ts';
 import { Budget } from './limits.ts';
-import { OPERATORS, maxInputs } from './ops/index.ts';
+import { countReaders, neededNodes, subgraphs } from './nodes.ts';
+import { BODY_OPERATORS, OPERATORS } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
+import { reroll } from './reroll.ts';
+import { Scope } from './scope.ts';
 import { Source } from './source.ts';
 import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
 import { dtypeClass } from './tensor.ts';
-import { RolesChanged, axesText, boundAxes, type Factor, type Value } from './value.ts';
+import { RolesChanged, axesText, boundAxes, type Factor } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
 export function interpret(source: Source): ImportedModel {
   try {
     const node = source.options.node;
-    return node === undefined ? readWhole(source) : extractNode(source, node);
+    return node === undefined ? readRolled(source) : extractNode(source, node);
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
     const names = recurrentNodes(source).map((node) => `'${nodeName(node)}'`);
@@ -37,42 +40,40 @@ export function interpret(source: Source): ImportedModel {
   }
 }
 
-/** The nodes that the outputs need, in the file's order. */
-function neededNodes(source: Source, outputs: readonly string[]): OnnxNode[] {
-  const wanted = new Set(outputs);
-  const needed: OnnxNode[] = [];
-  for (const node of [...source.graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => name !== '' && wanted.has(name))) continue;
-    needed.push(node);
-    for (const name of node.inputs) wanted.add(name);
+/** Reads the graph; where that fails, with the cells that are written out step by step as loops. */
+function readRolled(source: Source): ImportedModel {
+  try {
+    return readWhole(source, source.graph.nodes);
+  } catch (cause) {
+    if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
+    const { nodes } = reroll(source.graph);
+    if (nodes === source.graph.nodes) throw cause;
+    return readWhole(source, nodes);
   }
-  return needed.reverse();
 }
 
 /**
  * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
  * said otherwise, with the batch first.
  */
-function readWhole(source: Source): ImportedModel {
+function readWhole(source: Source, nodes: readonly OnnxNode[]): ImportedModel {
   try {
-    return readAssuming(source, 'time');
+    return readAssuming(source, nodes, 'time');
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code === 'invalid_argument' || cause.code === 'io') throw cause;
     try {
-      return readAssuming(source, 'batch');
+      return readAssuming(source, nodes, 'batch');
     } catch (second) {
       throw second instanceof GruError ? cause : second;
     }
   }
 }
 
-function readAssuming(source: Source, first: 'time' | 'batch'): ImportedModel {
+function readAssuming(source: Source, all: readonly OnnxNode[], first: 'time' | 'batch'): ImportedModel {
   const outputs = source.outputNames();
-  const nodes = neededNodes(source, outputs);
+  const nodes = neededNodes(all, outputs);
   checkOperators(nodes, source.functions);
-  const readers = new Map<string, number>();
-  for (const name of [...nodes.flatMap((node) => node.inputs), ...outputs])
-    readers.set(name, (readers.get(name) ?? 0) + 1);
+  const readers = countReaders(nodes, outputs);
   const roles = new InputRoles(
     source.freeInputs().filter(({ name }) => readers.has(name)),
     first,
@@ -92,11 +93,13 @@ function readAssuming(source: Source, first: 'time' | 'batch'): ImportedModel {
 /** @throws GruError `unsupported` listing the operators of these nodes that are not read. */
 function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<string>): void {
   const unknown = new Map<string, OnnxNode>();
-  for (const node of nodes) {
+  const check = (node: OnnxNode, isBody: boolean) => {
     const name = isStandard(node.domain) ? node.op : `${node.domain}.${node.op}`;
-    if (!Object.hasOwn(OPERATORS, name) || functions.has(`ai.onnx.${name}`))
-      unknown.set(name, unknown.get(name) ?? node);
-  }
+    const isKnown = Object.hasOwn(OPERATORS, name) || (isBody && BODY_OPERATORS.includes(name));
+    if (!isKnown || functions.has(`ai.onnx.${name}`)) unknown.set(name, unknown.get(name) ?? node);
+    for (const graph of subgraphs(node)) for (const inner of graph.nodes) check(inner, true);
+  };
+  for (const node of nodes) check(node, false);
   if (unknown.size === 0) return;
   const found = [...unknown].slice(0, 20).map(([name, node]) => `${name} (node '${nodeName(node)}')`);
   const hint = UNROLLED.find(({ operators }) => operators.some((name) => unknown.has(name)))?.hint ?? '';
@@ -108,10 +111,6 @@ function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<strin
 
 /** What exporters write instead of a recurrent node, and what can be done. */
 const UNROLLED = [
-  {
-    operators: ['Loop', 'Scan', 'If'],
-    hint: '. A recurrent layer that its exporter wrote as a loop over its steps is not recognized: load the model in its own format',
-  },
   {
     // torch's dynamo exporter on nn.RNN
     operators: ['SplitToSequence', 'SequenceAt'],
@@ -126,10 +125,9 @@ class Attempt {
   readonly #source: Source;
   readonly #roles: InputRoles;
   readonly #nodes: OnnxNode[];
-  readonly #readers: Map<string, number>;
-  readonly #values = new Map<string, Value>();
   readonly #bound: BoundTensor[] = [];
   readonly #context: GraphContext;
+  readonly #scope: Scope;
   readonly #builder: SpecBuilder;
   readonly #report: ImportReport['tensors'] = [];
 
@@ -137,7 +135,6 @@ class Attempt {
     this.#source = source;
     this.#roles = roles;
     this.#nodes = nodes;
-    this.#readers = readers;
     const budget = new Budget(source.size);
     this.#builder = new SpecBuilder(budget);
     const used = (i: number) => readers.has(roles.inputs[i]!.info.name);
@@ -160,15 +157,16 @@ class Attempt {
         this.#report.push(...source.placed(constant, target));
       },
     };
+    this.#scope = new Scope({ source, graph: this.#context, readers });
   }
 
   run(outputs: readonly string[]): ImportedModel {
     for (const [index, input] of this.#roles.inputs.entries()) this.#addInput(index, input);
-    for (const node of this.#nodes) this.#read(node);
+    for (const node of this.#nodes) this.#scope.read(node);
     const lengths = this.#checkLengths();
     const results = new SpecOutputs(this.#builder);
     for (const name of outputs) {
-      const value = this.#value(name);
+      const value = this.#scope.value(name);
       if (value.type !== 'rows' || value.dtype !== 'float32')
         throw new GruError(
           'unsupported',
@@ -220,15 +218,6 @@ class Attempt {
     return { spec, report };
   }
 
-  #value(name: string, reader?: OnnxNode): Value {
-    const value = this.#values.get(name) ?? this.#source.initializer(name);
-    if (value) return value;
-    const message = `reads '${name}', which no earlier node gives`;
-    throw reader
-      ? nodeError(reader, message, 'invalid_file')
-      : new GruError('invalid_file', `output '${name}' of the graph is given by no node`);
-  }
-
   #addInput(index: number, input: GraphInput): void {
     const { info, shape, roles, dtype, isStep } = input;
     const axes = roles.map<Factor[]>((role, axis) => [
@@ -246,7 +235,7 @@ class Attempt {
     const base = this.#builder.name(info.name);
     const names = parts === 1 ? [base] : Array.from({ length: parts }, (_, i) => this.#builder.name(`${base}.${i}`));
     const columns = names.flatMap((name) => this.#builder.addInput({ name, dtype, size: size / parts, kind }));
-    this.#values.set(info.name, {
+    this.#scope.set(info.name, {
       type: 'rows',
       dtype,
       kind,
@@ -257,35 +246,6 @@ class Attempt {
       exclusive: false,
     });
     this.#bound.push({ name: info.name, use: 'values', dtype, axes: boundAxes(axes), values: names, kind });
-  }
-
-  #read(node: OnnxNode): void {
-    const operator = OPERATORS[node.op]!;
-    const most = maxInputs(node.op, this.#source.opset);
-    if (node.inputs.length > most) {
-      throw nodeError(
-        node,
-        `has ${node.inputs.length} inputs; opset ${this.#source.opset} has at most ${most}`,
-        'invalid_file',
-      );
-    }
-    const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#value(name, node)));
-    const attributes = new Attributes(node);
-    this.#context.budget.spend(200 + 8 * inputs.length);
-    const results = operator({ node, opset: this.#source.opset, attributes, inputs, graph: this.#context });
-    attributes.finish();
-    for (const [i, name] of node.outputs.entries()) {
-      if (name === '') continue;
-      if (this.#values.has(name) || this.#source.hasInitializer(name))
-        throw nodeError(node, `gives '${name}', which is given already`, 'invalid_file');
-      const result = results[i];
-      if (!result) {
-        if (this.#readers.has(name)) throw nodeError(node, `its output ${i} ('${name}') is not supported`);
-        continue;
-      }
-      const isShared = (this.#readers.get(name) ?? 0) > 1;
-      this.#values.set(name, result.type === 'rows' && isShared ? { ...result, exclusive: false } : result);
-    }
   }
 
   /** All recurrent layers take the same lengths, and no step is picked from the end of padded sequences. */

@@ -35,7 +35,9 @@ export interface OnnxAttribute {
   floats?: number[];
   ints?: number[];
   strings?: string[];
-  /** Holds something that no supported operator takes: a graph, a sparse tensor, a type, a reference. */
+  /** The body of a loop, a branch. */
+  g?: OnnxGraph;
+  /** Holds something that no supported operator takes: a list of graphs, a sparse tensor, a type, a reference. */
   other?: string;
 }
 

@@ -50,7 +50,7 @@ export class SpecOutputs {
       return;
     throw new GruError(
       'unsupported',
-      `output '${name}' of the graph is in reversed time; supported: the states of a recurrent node that runs backwards`,
+      `output '${name}' of the graph is in reversed time; supported: the states of recurrent nodes that run backwards, and what is computed from them step by step`,
     );
   }
 

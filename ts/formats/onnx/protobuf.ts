@@ -110,7 +110,7 @@ function readAttribute(decoder: Decoder, data: Uint8Array): OnnxAttribute {
       3: (r, w) => (attribute.i = integer(r, w)),
       4: (r, w) => (attribute.s = string(r, w)),
       5: (r, w) => (attribute.t = readTensor(decoder, bytes(r, w))),
-      6: other('a graph'),
+      6: (r, w) => (attribute.g = decoder.nested(() => readGraph(decoder, bytes(r, w)))),
       7: numbers(floats, decoder, oneFloat, WireType.Bit32),
       8: numbers(ints, decoder, oneInteger, WireType.Varint),
       9: (r, w) => {

@@ -1,5 +1,5 @@
 import type { Baked, Size } from './size.ts';
-import { bakedFactor, feature, type Factor } from './value.ts';
+import { bakedFactor, feature, featureSize, isFeature, type Factor } from './value.ts';
 
 /**
  * Groups the factors of a tensor into axes of other sizes, without changing their order; splits features where an axis
@@ -23,7 +23,7 @@ export function regroup(
   }
   if (open < 0) {
     const rest = factors.filter((factor) => bakedFactor(factor, baked) !== 1);
-    return rest.length === 0 ? head : undefined;
+    return rest.length === 0 ? settle(head, baked) : undefined;
   }
   const tail: Factor[][] = [];
   for (const size of target.slice(open + 1).reverse()) {
@@ -31,7 +31,32 @@ export function regroup(
     if (!axis) return undefined;
     tail.unshift(axis);
   }
-  return [...head, factors, ...tail];
+  return settle([...head, factors, ...tail], baked);
+}
+
+/**
+ * A batch, or steps, of which the file says that they are 1 may be anywhere: among features they would be no axis of rows. Tools
+ * that slim a graph put [time, directions, 1, features] into [time, 1, all features] so.
+ */
+function settle(axes: Factor[][], baked: Baked): Factor[][] {
+  let settled = axes;
+  for (const role of ['batch', 'time'] as const) {
+    if (baked[role] !== 1) continue;
+    const isRole = (factor: Factor) => factor.role === role;
+    const from = settled.findIndex((axis) => axis.some(isRole) && axis.some((factor) => factor.role === 'feature'));
+    const empty = settled.findIndex((axis) => isFeature(axis) && featureSize(axis) === 1);
+    const to = empty >= 0 ? empty : settled.findIndex((axis) => axis.every((factor) => factor.role !== 'feature'));
+    if (from < 0 || to < 0) continue;
+    const moved = settled[from]!.filter(isRole);
+    settled = settled.map((axis, i) =>
+      i === from
+        ? axis.filter((factor) => !isRole(factor))
+        : i === to
+          ? [...(i === empty ? [] : axis), ...moved]
+          : axis,
+    );
+  }
+  return settled;
 }
 
 /** Takes factors whose product is `size` from the start, or the end, of the list. */

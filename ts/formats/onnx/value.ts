@@ -59,7 +59,26 @@ export interface Unknown {
   type: 'unknown';
 }
 
-export type Value = Rows | Constant | Zeros | Unknown;
+/** Inside of a loop: the number of the step, counted from the first or from the last. */
+export interface Index {
+  type: 'index';
+  offset: number;
+  fromEnd: boolean;
+}
+
+/** Inside of a loop: whether it goes on. `exact`: it ends with the last step by itself. */
+export interface Continues {
+  type: 'continues';
+  exact: boolean;
+}
+
+/** Inside of a loop: a computed value of the graph around it. */
+export interface Outer {
+  type: 'outer';
+  rows: Rows;
+}
+
+export type Value = Rows | Constant | Zeros | Unknown | Index | Continues | Outer;
 
 /** The roles that the axes of a graph input turned out to have are not those assumed: the graph is to be read again. */
 export class RolesChanged extends Error {}

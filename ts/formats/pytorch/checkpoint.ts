@@ -1,12 +1,15 @@
 import { GruError } from '../../base/errors.ts';
+import { moduleDict } from './module-dict.ts';
 import { TorchTensor } from './tensor.ts';
-import { type PickleValue, pythonType } from './values.ts';
+import { Inert, type PickleValue, pythonType } from './values.ts';
 
 /** A dict of a checkpoint that holds tensors by name. */
 export interface Candidate {
   /** Keys that lead to it, joined by dots; empty for the file's object itself. */
   path: string;
   dict: Map<string, PickleValue>;
+  /** The class, where it is what a whole pickled module holds. */
+  module?: string;
 }
 
 const MAX_DEPTH = 16;
@@ -21,6 +24,8 @@ const MAX_SHOWN = 20;
  * @throws GruError `unsupported` when there is none or more than one, `invalid_argument` when the one wanted is not there.
  */
 export function findStateDict(root: PickleValue, wanted: string | undefined, what: string): Candidate {
+  const whole = moduleDict(root);
+  if (whole && wanted === undefined) return { path: '', dict: whole, module: (root as Inert).name };
   if (!(root instanceof Map)) {
     throw new GruError(
       'unsupported',
@@ -28,9 +33,14 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
     );
   }
   // Keys are joined only where they are shown: one long key may stand in many dicts.
-  const all: { keys: string[]; dict: Candidate['dict'] }[] = [];
+  const all: { keys: string[]; dict: Candidate['dict']; module?: string }[] = [];
   const seen = new Set<PickleValue>();
   const search = (value: PickleValue, path: string[]) => {
+    if (value instanceof Inert && !seen.has(value)) {
+      seen.add(value);
+      const dict = moduleDict(value);
+      if (dict) all.push({ keys: path, dict, module: value.name });
+    }
     if (!(value instanceof Map) || seen.has(value) || path.length > MAX_DEPTH) return;
     seen.add(value);
     const keys = [...value.keys()];
@@ -52,7 +62,7 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
   if (wanted !== undefined) {
     const length = (keys: string[]) => keys.reduce((n, key) => n + key.length, keys.length - 1);
     const found = all.find((one) => Math.max(length(one.keys), 0) === wanted.length && pathOf(one) === wanted);
-    if (found) return { path: wanted, dict: found.dict };
+    if (found) return { path: wanted, ...withoutKeys(found) };
     const known = names(all) || 'none';
     throw new GruError('invalid_argument', `stateDict: ${what} has no dict of tensors '${wanted}'; it has ${known}`);
   }
@@ -67,7 +77,11 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
       `${what} holds several state dicts: ${names(candidates)}; name one: { pytorch: { stateDict: ${names([first])} } }`,
     );
   }
-  return { path: pathOf(first), dict: first.dict };
+  return { path: pathOf(first), ...withoutKeys(first) };
+}
+
+function withoutKeys({ dict, module }: Omit<Candidate, 'path'>): Omit<Candidate, 'path'> {
+  return { dict, ...(module === undefined ? {} : { module }) };
 }
 
 /** Names under which wrappers keep the model: DataParallel and DistributedDataParallel, torch.compile. */

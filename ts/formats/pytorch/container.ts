@@ -43,16 +43,20 @@ export async function openTorchZip(
 ): Promise<TorchFile> {
   const zip = await openZip(bytes, what, budget);
   const pickle = findPickle(zip.names);
+  if (
+    !pickle &&
+    zip.names.some((name) => /^(?:[^/]*\/)?(?:serialized_exported_program|models\/[^/]*)\.json$/.test(name))
+  ) {
+    throw new GruError(
+      'unsupported',
+      `${what}: a program of torch.export; save its weights alone, with torch.save(program.state_dict, 'model.pt')`,
+    );
+  }
   if (!pickle) {
     throw new GruError('invalid_file', `${what}: a zip file without a data.pkl is not written by torch.save`);
   }
   const folder = pickle.slice(0, -'data.pkl'.length);
-  if (zip.names.some((name) => name === `${folder}constants.pkl` || name.startsWith(`${folder}code/`))) {
-    throw new GruError(
-      'unsupported',
-      `${what}: this is a TorchScript program; save its weights alone, with torch.save(model.state_dict(), 'model.pt')`,
-    );
-  }
+  const isProgram = zip.names.some((name) => name === `${folder}constants.pkl` || name.startsWith(`${folder}code/`));
   await checkByteOrder(zip, folder, what);
   const data = await zip.read(pickle);
   const { value, end } = unpickle(data, 0, TORCH, pickleLimit(bytes.length));
@@ -60,7 +64,7 @@ export async function openTorchZip(
   const read = new Map<string, Promise<Uint8Array>>();
   return {
     root: value,
-    kind: 'zip',
+    kind: isProgram ? 'TorchScript' : 'zip',
     storage({ key }) {
       let found = read.get(key);
       if (!found) read.set(key, (found = zip.read(`${folder}data/${key}`)));

@@ -95,6 +95,8 @@ function encode([text, encoding]: readonly PickleValue[]): Uint8Array {
 const CALLS: Record<string, Call> = {
   'collections.OrderedDict': ([pairs]) => fromPairs(pairs),
   'collections.Counter': ([pairs]) => fromPairs(pairs),
+  // Its first argument makes what is missing.
+  'collections.defaultdict': ([, pairs]) => fromPairs(pairs),
   'torch._utils._rebuild_tensor': (args) => rebuildTensor(args),
   'torch._utils._rebuild_tensor_v2': (args) => {
     checkFlags(args[6]);
@@ -121,6 +123,11 @@ const CALLS: Record<string, Call> = {
   'torch.device': () => new Inert('torch.device'),
   'torch.serialization._get_layout': () => new Inert('torch.layout'),
   '_codecs.encode': encode,
+  // Objects as protocols 0 and 1 write them: class, base class, state of the base.
+  'copyreg._reconstructor': ([type]) => new Inert(label(type)),
+  'copy_reg._reconstructor': ([type]) => new Inert(label(type)),
+  // Lists of TorchScript, with their type or of one type.
+  'torch.jit._pickle.restore_type_tag': ([value]) => value ?? null,
   'builtins.set': makeSet,
   '__builtin__.set': makeSet,
   'builtins.frozenset': makeSet,
@@ -140,8 +147,8 @@ const STORAGES: Record<string, string> = {
 };
 
 /**
- * The names that a pickle may refer to; all stand for plain data, none is looked up in Python or JavaScript. They are what
- * state dicts and checkpoints need of the names that `torch.load(weights_only=True)` allows.
+ * The names that mean something here; all stand for plain data, none is looked up in Python or JavaScript. They are what
+ * state dicts and checkpoints need of the names that `torch.load(weights_only=True)` allows. Any other is the name of an object.
  */
 const GLOBALS: ReadonlyMap<string, Global> = new Map(
   [
@@ -153,10 +160,11 @@ const GLOBALS: ReadonlyMap<string, Global> = new Map(
 );
 
 /** The storage that a persistent id means: `('storage', type, key, location, elements)`, in legacy files also a view of it. */
-function readPersistent(id: PickleValue): StorageRef {
+function readPersistent(id: PickleValue): StorageRef | Global {
   if (!(id instanceof Tuple)) throw damaged(`a persistent id is ${pythonType(id)}`);
   const [kind, type, key, , elements, view] = id.items;
-  if (kind === 'module') throw new GruError('unsupported', `the file holds a whole pickled module; ${SAVE_STATE_DICT}`);
+  // A class of a whole module, with its source, as torch.save wrote before PyTorch 1.6.
+  if (kind === 'module' && type instanceof Global) return type;
   if (kind !== 'storage') throw damaged(`a persistent id means ${typeof kind === 'string' ? kind : pythonType(kind)}`);
   const dtype = type instanceof Global ? STORAGES[type.name] : undefined;
   if (dtype === undefined) throw damaged(`a storage's type is ${pythonType(type)}`);
@@ -170,22 +178,43 @@ function readPersistent(id: PickleValue): StorageRef {
   return new StorageRef(key, dtype, viewed, start);
 }
 
+/** Modules of Python that run what they are given: only an attack on whoever loads the file in Python names them. */
+const RUNS =
+  /^(?:os|nt|posix|posixpath|ntpath|sys|subprocess|socket|shutil|pty|ctypes|importlib|runpy|code|codeop|pip|webbrowser|asyncio|multiprocessing|pickle|marshal|types|operator|functools|builtins|__builtin__)$/;
+/** Of those, names that are classes of plain values. */
+const PLAIN =
+  /^(?:(?:builtins|__builtin__)\.(?:object|list|dict|tuple|set|frozenset|int|long|float|bool|str|unicode|bytes|bytearray|complex|slice|range|xrange|getattr|type)|types\.SimpleNamespace|functools\.partial)$/;
+/** Where PyTorch's functions that rebuild tensors are: one that is not known makes a tensor of a kind that is not known. */
+const TENSORS = /^torch(?:\.storage|\._.*|\.sparse.*|\.distributed.*)?$/;
+
 /** What {@link unpickle} asks about the names in a file of `torch.save`. */
 export const TORCH: PickleHost = {
   global(module, name) {
     const full = `${module}.${name}`;
     const found = GLOBALS.get(full);
     if (found) return found;
-    const isModule = module === '__main__' || module.startsWith('torch.nn.modules') || module.startsWith('__torch__');
-    throw new GruError(
-      'unsupported',
-      isModule
-        ? `the file holds a whole pickled module ('${full}'), which only Python code can rebuild; ${SAVE_STATE_DICT}`
-        : `the file refers to '${full}', and only tensors and plain values are read; ${SAVE_STATE_DICT}`,
-    );
+    if (TENSORS.test(module)) {
+      throw new GruError(
+        'unsupported',
+        `the file refers to '${full}', and tensors of that kind are not read; ${SAVE_STATE_DICT}`,
+      );
+    }
+    if (RUNS.test(module) && !PLAIN.test(full)) {
+      throw new GruError(
+        'unsupported',
+        `the file refers to '${full}', which runs code in Python: do not load it there, and do not trust its source`,
+      );
+    }
+    return new Global(full, () => new Inert(full));
   },
   persistent: readPersistent,
   build(target, state) {
+    if (target instanceof Inert) {
+      // Of a class with __slots__ the state is a pair: attributes, slots.
+      const attributes = state instanceof Tuple ? state.items[0] : state;
+      target.attributes = attributes instanceof Map ? attributes : undefined;
+      return;
+    }
     // state_dict() keeps version numbers of the modules in an attribute of its OrderedDict.
     const keys = state instanceof Map ? [...state.keys()] : [pythonType(state)];
     const stray = keys.find((key) => key !== '_metadata');

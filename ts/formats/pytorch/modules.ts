@@ -1,5 +1,5 @@
 import { shapeText } from '../../base/tensor.ts';
-import { MODULES, RECURRENT_TENSOR } from '../layouts/pytorch.ts';
+import { RECURRENT_TENSOR } from '../layouts/pytorch.ts';
 import { formOf, KINDS, type PytorchKind } from './forms/index.ts';
 import type { ModuleTensors } from './names.ts';
 
@@ -38,21 +38,4 @@ export function describeModules(modules: ReadonlyMap<string, ModuleTensors>): st
     return `${module.name === '' ? 'without a prefix' : `'${module.name}'`} (${what})`;
   });
   return (shown.join(', ') || 'none') + (modules.size > MAX_SHOWN ? `, and ${modules.size - MAX_SHOWN} more` : '');
-}
-
-/** A guess at `layers` for an error message: the modules in the order of the file. */
-export function suggestLayers(modules: ReadonlyMap<string, ModuleTensors>): string {
-  let recurrentSeen = false;
-  const known: string[] = [];
-  for (const module of modules.values()) {
-    const forms = formsOfModule(module);
-    // A matrix alone is an embedding before the recurrent layers, a linear layer after.
-    const form = recurrentSeen ? forms.at(-1) : forms[0];
-    if (!form) continue;
-    const [kind] = form;
-    recurrentSeen ||= Object.hasOwn(MODULES, kind);
-    known.push(`{ ${kind}: ${JSON.stringify(module.name).replaceAll('"', "'")} }`);
-    if (known.length === MAX_SHOWN) break;
-  }
-  return `{ pytorch: { layers: [${known.join(', ') || "{ gru: 'name' }"}] } }`;
 }

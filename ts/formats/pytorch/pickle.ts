@@ -1,6 +1,6 @@
 import { GruError } from '../../base/errors.ts';
 import { Cursor } from './cursor.ts';
-import { Global, type PickleValue, pythonType, Tuple } from './values.ts';
+import { Global, Inert, type PickleValue, pythonType, Tuple } from './values.ts';
 
 /** What decides over the names and storages that a pickle refers to. */
 export interface PickleHost {
@@ -100,12 +100,15 @@ export function unpickle(
     if (value === undefined) throw invalid(`nothing was kept as number ${index}`);
     return value;
   };
+  /** What items are added to. Of an object that stands for a list of some class, they are not kept. */
   const list = (): PickleValue[] => {
     const target = peek();
+    if (target instanceof Inert) return [];
     if (!Array.isArray(target)) throw invalid(`an item is added to ${pythonType(target)}`);
     return target;
   };
   const setItems = (target: PickleValue, items: PickleValue[]) => {
+    if (target instanceof Inert) return;
     if (!(target instanceof Map)) throw invalid(`an item is set in ${pythonType(target)}`);
     if (items.length % 2 !== 0) throw invalid('a dict has a key without a value');
     spend(COST.memo * items.length);
@@ -119,6 +122,10 @@ export function unpickle(
     const args = pop();
     const callee = pop();
     if (!(args instanceof Tuple)) throw invalid(`${what}: the arguments are ${pythonType(args)}`);
+    if (callee instanceof Inert) {
+      push(new Inert(callee.name), COST.object);
+      return;
+    }
     if (!(callee instanceof Global)) throw invalid(`${what}: ${pythonType(callee)} cannot be called`);
     if (!callee.call) throw new GruError('unsupported', `the pickle calls ${callee.name}, which is not read`);
     // A call may go through what it is given, again and again, and copy it.

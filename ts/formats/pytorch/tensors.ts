@@ -21,20 +21,39 @@ export class Tensors {
   private readonly prefix: string;
   private readonly dict: StateDict;
   private readonly used = new Set<string>();
-  private listed: Map<string, ModuleTensors> | undefined;
+  /** Names that no layer has to use. */
+  private readonly ignored: ReadonlySet<string>;
+  private readonly optional: ReadonlySet<string>;
+  private listed: { needed: Map<string, ModuleTensors>; all: Map<string, ModuleTensors>; common: string } | undefined;
 
-  constructor(dict: StateDict, prefix: string) {
+  /**
+   * @param ignored Names that the user wants ignored: they are there for layers that name them all the same.
+   * @param optional Names that need not be used, for their tensors have others too.
+   */
+  constructor(
+    dict: StateDict,
+    prefix: string,
+    ignored: ReadonlySet<string> = new Set(),
+    optional: ReadonlySet<string> = new Set(),
+  ) {
     this.dict = dict;
     this.prefix = prefix;
-  }
-
-  get names(): string[] {
-    return [...this.dict.keys()];
+    this.ignored = ignored;
+    this.optional = optional;
   }
 
   /** A name as the user gave it, without the wrapper's prefix. */
-  local(name: string): string {
+  short(name: string): string {
     return name.startsWith(this.prefix) && !this.dict.has(name) ? name.slice(this.prefix.length) : name;
+  }
+
+  /** The name in the state dict of what the user named: without the wrapper's prefix, or with what all names begin with left out. */
+  local(name: string): string {
+    const short = this.short(name);
+    const { all, common } = this.lists;
+    const isKnown = (n: string) => this.dict.has(n) || all.has(n);
+    const full = short === '' ? common.slice(0, -1) : common + short;
+    return !isKnown(short) && isKnown(full) ? full : short;
   }
 
   has(name: string): boolean {
@@ -43,12 +62,25 @@ export class Tensors {
 
   /** A module that holds tensors itself. */
   module(name: string): ModuleTensors | undefined {
-    return this.modules.get(name);
+    return this.lists.all.get(name);
   }
 
-  /** The modules that hold tensors themselves. They are listed once: a model may have many. */
+  /** The modules that hold tensors themselves, without what is ignored. */
   get modules(): Map<string, ModuleTensors> {
-    return (this.listed ??= listModules(this.dict));
+    return this.lists.needed;
+  }
+
+  /** Made once: a model may have many. */
+  private get lists() {
+    if (!this.listed) {
+      const needed = new Map([...this.dict].filter(([name]) => !this.ignored.has(name)));
+      this.listed = {
+        needed: listModules(needed),
+        all: listModules(this.dict),
+        common: commonPrefix([...needed.keys()]),
+      };
+    }
+    return this.listed;
   }
 
   /** The shape of a tensor; undefined when there is none of this name. */
@@ -91,7 +123,8 @@ export class Tensors {
 
   /** @throws GruError `unsupported` naming the tensors that no layer took. */
   checkAllUsed(): void {
-    const left = this.names.filter((name) => !this.used.has(name));
+    const spare = (name: string) => this.used.has(name) || this.ignored.has(name) || this.optional.has(name);
+    const left = [...this.dict.keys()].filter((name) => !spare(name));
     if (left.length === 0) return;
     const shown = left.slice(0, 10).map((name) => {
       const entry = this.dict.get(name)!;
@@ -106,19 +139,30 @@ export class Tensors {
   }
 }
 
-/** Leaves out what the user wants ignored. @throws GruError `invalid_argument` for a name that nothing has. */
-export function leaveOut(dict: StateDict, ignore: readonly string[], prefix: string): StateDict {
-  if (ignore.length === 0) return dict;
-  const kept = new Map(dict);
+/** The modules' names that all names begin with, with a dot at the end: `model.`. */
+function commonPrefix([first = '', ...names]: readonly string[]): string {
+  let length = first.lastIndexOf('.') + 1;
+  for (const name of names) {
+    let same = 0;
+    while (same < length && name[same] === first[same]) same++;
+    if (same < length) length = first.lastIndexOf('.', same - 1) + 1;
+    if (same === 0) length = 0;
+  }
+  return first.slice(0, length);
+}
+
+/** The names that the user wants ignored. @throws GruError `invalid_argument` for one that nothing has. */
+export function ignoredNames(dict: StateDict, ignore: readonly string[], prefix: string): Set<string> {
+  const ignored = new Set<string>();
   for (const given of ignore) {
     const pattern = prefix !== '' && given.startsWith(prefix) ? given.slice(prefix.length) : given;
     const matches = [...dict.keys()].filter((name) => matchesPattern(name, pattern));
     if (matches.length === 0) {
       throw new GruError('invalid_argument', `pytorch.ignore: nothing in the state dict is called '${given}'`);
     }
-    for (const name of matches) kept.delete(name);
+    for (const name of matches) ignored.add(name);
   }
-  return kept;
+  return ignored;
 }
 
 /** A tensor's name against a tensor's or module's, where `*` stands for any characters. */

@@ -22,9 +22,11 @@ export class Global {
   }
 }
 
-/** A value that no model needs (a `torch.device`, ...): kept by name only. */
+/** An object of any class (a `torch.device`, a `numpy` scalar, a module): its name and attributes. Nothing of the class is looked up. */
 export class Inert {
   readonly name: string;
+  /** What `BUILD` set; undefined for no attributes by name. */
+  attributes: Map<PickleValue, PickleValue> | undefined;
 
   constructor(name: string) {
     this.name = name;

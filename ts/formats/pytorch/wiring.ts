@@ -5,10 +5,11 @@ import { MODULES, PROJECTION, projectionError, RECURRENT_TENSOR } from '../layou
 import { MODULE } from './forms/checks.ts';
 import type { Pending, Place } from './forms/form.ts';
 import { formOf, kindOf, type PytorchKind, type PytorchLayer } from './forms/index.ts';
-import { describeModules, formsOfModule, looksRecurrent, suggestLayers } from './modules.ts';
+import { describeModules, formsOfModule, looksRecurrent } from './modules.ts';
 import type { ModuleTensors } from './names.ts';
 import type { PytorchOptions } from './options.ts';
 import type { StackLayer } from './recurrent.ts';
+import { suggestLayers } from './suggest.ts';
 import type { Tensors } from './tensors.ts';
 
 /** Makes a spec of the modules of a state dict, wired as `layers` says. */
@@ -25,11 +26,17 @@ export async function wire(tensors: Tensors, options: PytorchOptions, convention
   };
 }
 
+/** Whether a state dict is more than a recurrent module, so that `layers` have to say how its modules are connected. */
+export function needsLayers({ modules }: Tensors): boolean {
+  const [first] = modules.values();
+  return !(first && modules.size === 1 && looksRecurrent(first));
+}
+
 /** The only module, if that is a recurrent one. @throws GruError `unsupported` saying how to wire the modules. */
 function loneModule(tensors: Tensors): PytorchLayer[] {
   const { modules } = tensors;
   const [first] = modules.values();
-  if (first && modules.size === 1 && looksRecurrent(first)) {
+  if (first && !needsLayers(tensors)) {
     const [form] = formsOfModule(first);
     if (form && !hasProjection(first)) return [{ [form[0]]: first.name } as unknown as PytorchLayer];
     throw notRecurrent(first);
@@ -156,7 +163,7 @@ class Wiring {
   private defaultName(kind: PytorchKind, layer: PytorchLayer): string {
     if (formOf(kind).value !== MODULE) return this.unique(kind);
     const module: unknown = (layer as unknown as Record<string, unknown>)[kind];
-    return typeof module === 'string' && module !== '' ? this.tensors.local(module) : kind;
+    return typeof module === 'string' && module !== '' ? this.tensors.short(module) : kind;
   }
 
   private unique(name: string): string {

@@ -1,9 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import { isRecord, product } from '../../base/tensor.ts';
 import { halvesToFloats } from '../../io/half.ts';
-import type { KerasLayer } from '../keras/config.ts';
-import { FlatGroup, flatWeight } from '../keras/weights.ts';
-import type { FlatWeight, WeightGroup, WeightSource, WeightTensor } from '../keras/weights.ts';
+import type { WeightTensor } from '../keras/weights.ts';
 import type { ImportContext } from '../report.ts';
 
 /** Bytes a value, by type: of the weights, and of quantized ones. */
@@ -18,37 +16,6 @@ interface Entry {
   shape: number[];
   dtype: string;
   quantization: { dtype: string; min: number; scale: number } | undefined;
-}
-
-/** The weights of a TensorFlow.js model, under the names that Keras gives them. */
-export class ManifestWeights implements WeightSource {
-  readonly #all: FlatWeight[];
-  /** By the first part of their names, and by the second. */
-  readonly #first = new Map<string, FlatWeight[]>();
-  readonly #second = new Map<string, FlatWeight[]>();
-
-  constructor(tensors: readonly WeightTensor[]) {
-    this.#all = tensors.map((tensor) => flatWeight(tensor, tensor.name));
-    for (const weight of this.#all) {
-      add(this.#first, weight.parts[0]!, weight);
-      if (weight.parts.length > 2) add(this.#second, weight.parts[1]!, weight);
-    }
-  }
-
-  /** The layer's name comes first; Keras 3 puts the model's before it. */
-  layer({ name }: KerasLayer): WeightGroup {
-    return new FlatGroup(this.#first.get(name) ?? this.#second.get(name) ?? []);
-  }
-
-  unused(): string[] {
-    return this.#all.filter(({ taken }) => !taken).map(({ name }) => name);
-  }
-}
-
-function add(map: Map<string, FlatWeight[]>, key: string, weight: FlatWeight): void {
-  const list = map.get(key);
-  if (list) list.push(weight);
-  else map.set(key, [weight]);
 }
 
 /** Reads `weightsManifest`: groups of weights that follow each other in the bytes of the group's shards. */

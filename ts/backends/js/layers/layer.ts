@@ -95,3 +95,13 @@ export function withScratch(
   });
   return { bytes, orders: [], workspace: () => nothing, reserve, run };
 }
+
+/** Row of a step of a sequence. */
+export function rowOf({ starts, stride }: Layout, sequence: number, step: number): number {
+  return starts[sequence]! + step * stride;
+}
+
+/** Rows of the steps of a sequence. */
+export function rowsOf(layout: Layout, sequence: number): number[] {
+  return Array.from({ length: layout.lengths[sequence]! }, (_, step) => rowOf(layout, sequence, step));
+}

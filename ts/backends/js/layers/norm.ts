@@ -3,8 +3,9 @@ import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 
 /** (x - m) / s * scale + shift, in float64 and rounded once. */
-export const norm: Build<NormSpec> = (spec) => {
-  const { inputSize: size, norm: by, groups = 1, overTime } = spec;
+export const norm: Build<NormSpec> = (spec, [input]) => {
+  const { inputSize: size, norm: by, groups = 1 } = spec;
+  const overTime = spec.overTime && input!.kind === 'sequence';
   const width = size / groups;
   const epsilon = Math.fround(spec.epsilon);
   const scale = Float32Array.from(spec.weights.scale ?? new Float32Array(size).fill(1));

@@ -1,10 +1,10 @@
 import { GruError } from '../../../base/errors.ts';
 import type { SpecBuilder } from '../builder.ts';
 import { describeValue } from '../builder.ts';
-import type { KerasLayer } from '../config.ts';
+import type { KerasLayer, KerasModel } from '../config.ts';
 import { Fields } from '../fields.ts';
 import type { KerasArgument } from '../nodes.ts';
-import type { Features, Mask, Value } from '../values.ts';
+import type { Features, Mask, Transposed, Value } from '../values.ts';
 import type { WeightGroup } from '../weights.ts';
 
 /** A resolved argument: a value, a constant, or a list of such. */
@@ -20,6 +20,8 @@ export interface Call {
   fields: Fields;
   weights: WeightGroup;
   builder: SpecBuilder;
+  /** Calls a model that the layer is or holds. */
+  evaluate: (model: KerasModel, weights: WeightGroup, inputs: readonly Value[], perStep?: true) => Value[];
   /** Inside of TimeDistributed: the layer sees one step, (batch, features). */
   perStep?: true;
 }
@@ -53,7 +55,19 @@ export function onlyValue(call: Call): Value {
 
 /** The one tensor of numbers that the layer reads. */
 export function onlyFeatures(call: Call): Features {
-  return asFeatures(call, onlyValue(call));
+  const value = onlyValue(call);
+  return (value.is === 'transposed' ? stepsAsFeatures(call, value) : undefined) ?? asFeatures(call, value);
+}
+
+/** Steps as the last axis, made rows of so many features where the file fixes their number. */
+function stepsAsFeatures({ builder, name }: Call, { ref, size, flat }: Transposed): Features | undefined {
+  const steps = builder.stepsOf(ref);
+  if (steps === undefined) return undefined;
+  const row = builder.add({ type: 'flatten', name: builder.name(`${name}_flat`), inputs: [ref], steps });
+  if (flat) return { is: 'features', ref: row, kind: 'vector', size: steps };
+  const turned = { name: builder.name(`${name}_turned`), inputs: [row], steps: size, transposed: true };
+  const made = builder.add({ type: 'unflatten', ...turned, ...builder.like(size) });
+  return { is: 'features', ref: made, kind: 'sequence', size: steps };
 }
 
 export function asFeatures({ fields }: Pick<Call, 'fields'>, value: Value): Features {

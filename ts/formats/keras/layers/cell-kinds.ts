@@ -41,9 +41,6 @@ export const CELLS: Record<string, ReadCell> = {
     const { dialect } = builder;
     // Keras 2 had no reset_after before 2.1.
     const resetAfter = fields.flag('reset_after', dialect.framework === 'keras3' ? undefined : false);
-    if (resetAfter && dialect.framework === 'tfjs') {
-      throw fields.unsupported('reset_after true is refused by TensorFlow.js itself; load the Keras file instead');
-    }
     noteReset(fields, builder, resetAfter);
     return plainCell(fields, builder, weights, {
       type: 'gru',

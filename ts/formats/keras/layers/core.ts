@@ -2,7 +2,7 @@ import type { MergeSpec, ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import { Fields } from '../fields.ts';
-import type { KerasLayer } from '../config.ts';
+import { isModelClass, type KerasLayer, readModelConfig } from '../config.ts';
 import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
@@ -180,6 +180,7 @@ const timeDistributed: Translate = (call) => {
     throw fields.invalid('its layer is missing');
   }
   const { class_name: className, config } = inner as { class_name: string; config: Record<string, unknown> };
+  if (isModelClass(className)) return stepwiseModel(call, inner);
   if (!STEPWISE.includes(className)) {
     throw fields.unsupported(`around a layer of class ${className}; supported: ${STEPWISE.join(', ')}`);
   }
@@ -199,6 +200,28 @@ const timeDistributed: Translate = (call) => {
     weights: weights.part('layer', name),
   });
 };
+
+/** A model whose layers treat each step alike is one of sequences. */
+function stepwiseModel(call: Call, config: Record<string, unknown>): Value[] {
+  const { fields, weights } = call;
+  const model = readModelConfig(config);
+  const stray = model.layers.find(
+    ({ className }) => ![...STEPWISE, ...Object.keys(MERGES), 'InputLayer'].includes(className),
+  );
+  if (stray) throw fields.unsupported(`around a model with a ${layerTitle(stray)}; supported: ${STEPWISE.join(', ')}`);
+  fields.finish();
+  checkArguments(call, 'mask');
+  const features = onlyFeatures(call);
+  if (features.kind !== 'sequence') throw fields.invalid('reads a tensor without steps');
+  if (model.inputs.length !== 1 || model.outputs.length !== 1)
+    throw fields.unsupported('around a model of several inputs or outputs');
+  return call.evaluate(
+    model,
+    weights.part('layer', String(isRecord(config['config']) ? config['config']['name'] : '')),
+    [features],
+    true,
+  );
+}
 
 /** Layers that are not recurrent, by class. */
 export const CORE: Record<string, Translate> = {
@@ -220,10 +243,8 @@ export function maskOfCall(call: Call, features: Value): { used: Features['mask'
   let given = call.kwargs.get('mask');
   // TensorFlow 2 and Keras with initial states: a list of masks, one an input.
   while (Array.isArray(given)) given = given[0];
-  if (given === undefined || ('constant' in given && given.constant === null)) {
-    // Keras 3 writes null where it found no mask.
-    return { used: given && call.builder.dialect.framework === 'keras3' ? undefined : carried, carried };
-  }
+  // Keras 3 writes null where it found no mask when the model was made; one that comes with the input counts then.
+  if (given === undefined || ('constant' in given && given.constant === null)) return { used: carried, carried };
   if (!('value' in given)) throw call.fields.unsupported('its mask is a constant');
   if (given.value.is === 'features') {
     const { ref, kind, size } = given.value;

@@ -23,14 +23,14 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   const name = builder.name(layer.name);
   const dimensions = shape.length;
   const size: unknown = shape[dimensions - 1];
-  if (readers(layer, model).some(({ className }) => className === 'Embedding')) {
+  if (isReadAsIds(layer, model)) {
     if (dimensions > 2) throw fields.unsupported(`ids of ${dimensions} dimensions; supported: (batch, steps), (batch)`);
     const kind = dimensions === 2 ? 'sequence' : 'vector';
-    builder.inputs.push({ name, dtype: 'int32', size: 1, kind });
+    builder.addInput({ name, dtype: 'int32', size: 1, kind }, shape[1]);
     return { is: 'ids', input: name, kind };
   }
   if (dtype === 'bool' && dimensions === 2) {
-    builder.inputs.push({ name, dtype: 'float32', size: 1, kind: 'sequence' });
+    builder.addInput({ name, dtype: 'float32', size: 1, kind: 'sequence' }, shape[1]);
     builder.note(`${fields.layer}: a mask, given as one number a step, 0 or 1`);
     return { is: 'condition', kind: 'steps', test: 'mask', mask: { key: name, ref: () => name } };
   }
@@ -41,8 +41,27 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
     throw fields.unsupported(`its last dimension is ${JSON.stringify(size)}; supported: a number`);
   }
   const kind = dimensions === 3 ? 'sequence' : 'vector';
-  builder.inputs.push({ name, dtype: 'float32', size, kind });
+  builder.addInput({ name, dtype: 'float32', size, kind }, shape[1]);
   return { is: 'features', ref: name, kind, size };
+}
+
+/** Whether an Embedding reads an input, itself or in a model inside. */
+function isReadAsIds(layer: KerasLayer, model: KerasModel): boolean {
+  return readers(layer, model).some((reader) => {
+    if (!reader.inner) return reader.className === 'Embedding';
+    const { inner } = reader;
+    const places = reader.calls.flatMap(({ args }) =>
+      args.flat().flatMap((argument, i) => (isTensorOf(argument, layer.name) ? [i] : [])),
+    );
+    return places.some((i) => {
+      const input = inner.layers.find(({ name }) => name === inner.inputs[i]?.layer);
+      return input !== undefined && isReadAsIds(input, inner);
+    });
+  });
+}
+
+function isTensorOf(argument: KerasArgument, name: string): boolean {
+  return !Array.isArray(argument) && 'tensor' in argument && argument.tensor.layer === name;
 }
 
 const readersOf = new WeakMap<KerasModel, Map<string, Set<KerasLayer>>>();

@@ -76,17 +76,23 @@ function activate(call: Call, value: Transposed, activation: Activation | 'softm
   return { ...value, ref: made };
 }
 
-/** Flatten of one number a step, and of vectors. */
-export const flatten: Translate = (call) => {
+/** Flatten: of one number a step, which may come to weigh features; `inner` flattens what else there is. */
+export const flatten =
+  (inner: Translate): Translate =>
+  (call) => {
+    const value = onlyValue(call);
+    const plain = value.is === 'features' && (value.kind === 'vector' || value.size !== 1);
+    return plain ? inner(call) : flattenOne(call);
+  };
+
+const flattenOne: Translate = (call) => {
   const { fields, builder } = call;
   fields.expect('data_format', ['channels_last', null], 'features come last');
   fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
   if (value.is === 'features') {
-    if (value.kind === 'vector') return [value];
-    if (value.size === 1) return [{ is: 'transposed', ref: builder.exact(value), size: 1, flat: true }];
-    throw fields.unsupported('puts the features of all steps into one row');
+    return [{ is: 'transposed', ref: builder.exact(value), size: 1, flat: true }];
   }
   if (value.is === 'transposed' && value.flat) return [value];
   if (value.is === 'stacked')
@@ -116,8 +122,13 @@ export const permute: Translate = (call) => {
   throw fields.unsupported('supported: of steps of features, and of steps by steps');
 };
 
-/** RepeatVector of one number a step: it stands beside each feature. */
-export const repeatVector: Translate = (call) => {
+/** RepeatVector: of one number a step, which then stands beside each feature; `inner` makes steps of a vector. */
+export const repeatVector =
+  (inner: Translate): Translate =>
+  (call) =>
+    onlyValue(call).is === 'transposed' ? widen(call) : inner(call);
+
+const widen: Translate = (call) => {
   const { fields, builder, name } = call;
   const size = fields.size('n');
   fields.finish();

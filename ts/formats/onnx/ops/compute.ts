@@ -9,11 +9,11 @@ import { sameKind } from './join.ts';
 
 /** Operators that compute: products with constants, sums, activations. */
 
-function layerName({ node }: NodeContext): string {
+export function layerName({ node }: NodeContext): string {
   return node.name || (node.outputs[0] ?? '');
 }
 
-function floatRows(context: NodeContext, index: number): Rows {
+export function floatRows(context: NodeContext, index: number): Rows {
   const value = requireInput(context, index);
   if (value.type === 'rows' && value.dtype === 'float32') return value;
   const what = value.type === 'rows' ? 'whole numbers' : 'a constant';
@@ -84,7 +84,7 @@ const gemm: Operator = (context) => {
 };
 
 /** One value a column of a constant that is broadcast over rows. */
-function columnValues(context: NodeContext, rows: Rows, constant: Constant): Float32Array {
+export function columnValues(context: NodeContext, rows: Rows, constant: Constant): Float32Array {
   const { data } = numbersOf(context, { ...constant, shape: constant.base }, 'the constant');
   const rank = rows.axes.length;
   const base = [...Array<number>(Math.max(rank - constant.base.length, 0)).fill(1), ...constant.base];

@@ -5,6 +5,8 @@ import { conv } from './conv.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
+import { NORM_OPERATORS } from './norm.ts';
+import { LOOP_OPERATORS } from './loop/index.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
 import { reverseSequence, slice } from './slice.ts';
@@ -13,6 +15,7 @@ import { reverseSequence, slice } from './slice.ts';
 export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(RECURRENT).map(([op, operator]) => [op, readRecurrent(operator)])),
   ...COMPUTE_OPERATORS,
+  ...NORM_OPERATORS,
   ...LAYOUT_OPERATORS,
   Conv: conv,
   Slice: slice,
@@ -20,8 +23,12 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Split: split,
   Concat: concat,
   ReverseSequence: reverseSequence,
+  ...LOOP_OPERATORS,
   ...CONSTANT_OPERATORS,
 };
+
+/** Operators that are read in the body of a loop, beside the others. */
+export const BODY_OPERATORS: readonly string[] = ['Clip', 'Min', 'Max', 'LessOrEqual', 'GreaterOrEqual'];
 
 /** Inputs that an operator takes, where it is not one; since an opset, where that is said. */
 const INPUTS: Record<string, number | { since: number; count: number }[]> = {
@@ -37,6 +44,10 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Div: 2,
   PRelu: 2,
   BatchNormalization: 5,
+  LayerNormalization: 3,
+  RMSNormalization: 2,
+  InstanceNormalization: 3,
+  GroupNormalization: 3,
   Reshape: 2,
   Expand: 2,
   Tile: 2,
@@ -51,6 +62,13 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   And: 2,
   Or: 2,
   Concat: Infinity,
+  Loop: Infinity,
+  Min: Infinity,
+  Max: Infinity,
+  Clip: [{ since: 11, count: 3 }],
+  LessOrEqual: 2,
+  GreaterOrEqual: 2,
+  Scan: Infinity,
   Squeeze: [{ since: 13, count: 2 }],
   Unsqueeze: [{ since: 13, count: 2 }],
   Split: [{ since: 13, count: 2 }],

@@ -28,6 +28,17 @@ export function oneOf(...values: readonly (string | number)[]): Check {
   return { is: (value) => values.includes(value as string), text: values.join(' or ') };
 }
 
+/** A small number that is added. */
+export const AMOUNT: Check = {
+  is: (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+  text: 'a number from 0',
+};
+
+export const COUNT: Check = {
+  is: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+  text: 'a whole number from 1',
+};
+
 /** The fields of most lines. */
 export const BASE = { name: STRING, from: STRING };
 

@@ -6,11 +6,29 @@ import type { Form, Pending, Place } from './form.ts';
 import type { Shapes } from '../names.ts';
 import { linear } from './linear.ts';
 import { concat, mul, sum } from './merge.ts';
+import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from './norm.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { step } from './step.ts';
 
 /** The forms of a line of the wiring, by the field that names them. */
-const FORMS = { embedding, gru, lstm, rnn, linear, activation, conv1d, step, concat, sum, mul };
+const FORMS = {
+  embedding,
+  gru,
+  lstm,
+  rnn,
+  linear,
+  activation,
+  conv1d,
+  step,
+  concat,
+  sum,
+  mul,
+  batchnorm,
+  layernorm,
+  rmsnorm,
+  groupnorm,
+  instancenorm,
+};
 
 export type PytorchKind = keyof typeof FORMS;
 

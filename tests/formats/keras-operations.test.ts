@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import { findFormat } from '../../ts/formats/format.ts';
+import { FORMATS, readModel } from '../../ts/formats/index.ts';
+import { PathWeights } from '../../ts/formats/keras/h5-weights.ts';
+import type { KerasLayer } from '../../ts/formats/keras/config.ts';
+import { openHdf5 } from '../../ts/formats/hdf5.ts';
+import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from '../../ts/formats/keras/layers/operations.ts';
+import { KERAS2, KERAS3, read, refusal } from './keras-made.ts';
+import { writeH5 } from './h5-writer.ts';
+
+type Node = { args: unknown[]; kwargs: Record<string, unknown> };
+const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
+const input = (name: string, ...shape: (number | null)[]) => ({
+  class_name: 'InputLayer',
+  name,
+  config: { name, batch_shape: [null, ...shape] },
+  inbound_nodes: [],
+});
+const x = input('x', null, 4);
+const v = input('v', 4);
+const operation = (className: string, args: unknown[], kwargs: Record<string, unknown> = {}, config = {}) => ({
+  module: 'keras.src.ops.numpy',
+  class_name: className,
+  name: 'g',
+  config: { name: 'g', ...config },
+  inbound_nodes: [{ args, kwargs } satisfies Node],
+});
+const old = (className: string, config: object, inputs: string[], kwargs: object = {}) => ({
+  class_name: className,
+  name: 'g',
+  config: { name: 'g', trainable: true, dtype: 'float32', ...config },
+  inbound_nodes: [inputs.map((name) => [name, 0, 0, kwargs])],
+});
+const lastOf = (layers: object[], dialect = KERAS3) => read(layers, { dialect }).spec.layers.at(-1);
+const slice = (start: number | null, stop: number | null, step: number | null = null) => ({
+  class_name: '__slice__',
+  config: { start, stop, step },
+});
+const ALL = slice(null, null);
+
+test('the tables of TensorFlow name operations that there are', () => {
+  for (const name of [...Object.values(TF_FUNCTIONS), ...Object.values(TF_NODES)])
+    expect(OPERATIONS).toHaveProperty(name);
+});
+
+describe('forms of Keras 2', () => {
+  test.each<[string, object, object]>([
+    [
+      'x + constant',
+      old('TFOpLambda', { function: '__operators__.add' }, ['x'], { y: 2, name: null }),
+      { type: 'activation', activation: { name: 'affine', alpha: 1, beta: 2 } },
+    ],
+    [
+      'a node of TensorFlow 2.3',
+      old('TensorFlowOpLayer', { node_def: { op: 'Sub' }, constants: { 0: 1 } }, ['x']),
+      { type: 'activation', activation: { name: 'affine', alpha: -1, beta: 1 } },
+    ],
+    [
+      'tf.concat',
+      old('TFOpLambda', { function: 'concat' }, ['x', 'x'], { axis: 2 }),
+      { type: 'merge', merge: 'concat' },
+    ],
+    ['tf.nn.relu', old('TFOpLambda', { function: 'nn.relu' }, ['x'], { name: null }), { type: 'activation' }],
+    [
+      'x[..., 1:3]',
+      old('SlicingOpLambda', { function: '__operators__.getitem' }, ['x'], {
+        slice_spec: [{ class_name: '__ellipsis__' }, { start: 1, stop: 3, step: null }],
+      }),
+      { type: 'slice', start: 1, size: 2 },
+    ],
+  ])('%s', (_, layer, expected) => {
+    expect(lastOf([x, layer], KERAS2)).toMatchObject(expected);
+  });
+});
+
+describe('refused, with what is supported', () => {
+  test.each<[string, object[], RegExp]>([
+    ['x[:, 2]', [x, operation('GetItem', [tensor('x'), [ALL, 2]])], /takes other parts than x\[:, -1\]/],
+    ['x[1:]', [x, operation('GetItem', [tensor('x'), [slice(1, null)]])], /takes other parts/],
+    ['x[:, ::2]', [x, operation('GetItem', [tensor('x'), [ALL, slice(null, null, 2)]])], /"step":2/],
+    ['x[:, :, 1]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, 1]])], /takes other parts/],
+    ['x[:, :, 3:2]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, slice(3, 2)]])], /takes no features/],
+    ['x + v', [x, v, operation('Add', [tensor('x'), tensor('v')])], /differing shapes/],
+    ['1 / x', [x, operation('TrueDivide', [1, tensor('x')])], /divides by a tensor/],
+    ['x + "a"', [x, operation('Add', [tensor('x'), 'a'])], /a constant that is no number/],
+    ['concat over time', [x, operation('Concatenate', [[tensor('x'), tensor('x')]], {}, { axis: 1 })], /axis 1/],
+    ['softmax over time', [x, operation('Softmax', [tensor('x')], {}, { axis: 1 })], /axis 1/],
+    ['a keyword', [x, operation('Add', [tensor('x'), 1], { out: 3 })], /called with out/],
+    ['a field', [x, operation('Add', [tensor('x'), 1], {}, { scale: 3 })], /unknown field 'scale'/],
+    ['an operation', [x, operation('Einsum', [tensor('x')])], /'g' is of class Einsum, an operation; supported: Add/],
+    [
+      'a function',
+      [x, old('TFOpLambda', { function: 'signal.fft' }, ['x'])],
+      /\(signal\.fft\); supported: .*math\.add/,
+    ],
+    ['a node', [x, old('TensorFlowOpLayer', { node_def: { op: 'Fft' } }, ['x'])], /\(Fft\); supported: AddV2/],
+  ])('%s', (_, layers, message) => {
+    expect(refusal(layers)).toMatch(message);
+  });
+});
+
+test('all that is not supported is told at once', () => {
+  const layer = (className: string, name: string, reads: string, config = {}) => ({
+    class_name: className,
+    name,
+    config: { name, trainable: true, ...config },
+    inbound_nodes: [{ args: [tensor(reads)], kwargs: {} }],
+  });
+  const layers = [
+    x,
+    layer('Mystery', 'm1', 'x'),
+    layer('Dense', 'd', 'm1', { units: 2 }),
+    layer('Mystery', 'm2', 'd'),
+    layer('ReLU', 'r', 'x', { threshold: -1 }),
+    layer('Lambda', 'g', 'm2'),
+  ];
+  const message = refusal(layers);
+  expect(message).toMatch(
+    /replace 4 layers or settings .*: Mystery \('m1', 'm2'\); Lambda: its code is Python.*\('g'\); ReLU layer 'r': threshold -1.*Supported: InputLayer.*GRU/,
+  );
+  const many = Array.from({ length: 50 }, (_, i) => layer(`Mystery${i}`, i === 49 ? 'g' : `m${i}`, 'x'));
+  expect(refusal([x, ...many])).toMatch(/replace 50 .*Mystery19 \('m19'\); and 30 more\. Supported/);
+});
+
+test('errors of a file have its name first', async () => {
+  const bytes = new TextEncoder().encode('{"format": "layers-model", "modelTopology": {}, "weightsManifest": []}');
+  await expect(readModel(bytes, { name: 'my.json' })).rejects.toThrow(/^my\.json: /);
+});
+
+test.each([
+  ['.tflite', Uint8Array.of(28, 0, 0, 0, 84, 70, 76, 51, 0, 0), /\.tflite file is not read.*Load the Keras model/],
+  ['SavedModel', Uint8Array.of(8, 1, 18, 0x96, 1, 10, 5, 34, 5), /graph \(\.pb\) is not read.*tf2onnx/],
+  ['GraphDef', new TextEncoder().encode('\n\x1b\n\x05input\x12\x0bPlaceholder*\x00'), /graph \(\.pb\) is not read/],
+])('%s is refused with what to do', (_, bytes, message) => {
+  expect(() => findFormat(bytes, FORMATS)).toThrow(expect.objectContaining({ code: 'unsupported' }) as Error);
+  expect(() => findFormat(bytes, FORMATS)).toThrow(message);
+});
+
+test('files of Keras 2.13 on Windows: the names of groups are paths with backslashes', () => {
+  const one = (value: number) => ({
+    members: { vars: { members: { 0: { shape: [1], data: Float32Array.of(value) } } } },
+  });
+  const O = '_layer_checkpoint_dependencies';
+  const root = openHdf5(
+    writeH5({
+      members: {
+        [`${O}\\dense`]: one(1),
+        [`${O}\\dense_2`]: one(2),
+        [`${O}\\sequential\\${O}\\gru\\cell`]: one(3),
+      },
+    }),
+    'file',
+  );
+  const layer = (className: string): KerasLayer => ({
+    ...{ className, name: className, config: {}, isOperation: false },
+    ...{ customName: undefined, calls: [], inner: undefined },
+  });
+  const layers = ['Dense', 'Dense', 'Sequential'].map(layer);
+  const weights = new PathWeights(root, layers);
+  const inner = layer('GRU');
+  const first = (place: number) => weights.layer(layers[place]!).take(0, 'kernel')!.floats()[0];
+  expect([first(0), first(1)]).toEqual([1, 2]);
+  expect(weights.unused()).toHaveLength(1);
+  const nested = weights.layer(layers[2]!).inner([inner]);
+  expect(nested.layer(inner).has('cell', '')).toBe(true);
+  expect(nested.layer(inner).part('cell', '').take(0, 'kernel')!.floats()[0]).toBe(3);
+  expect(weights.unused()).toEqual([]);
+});
+
+test('models inside models, each called twelve times, do not take time without end', () => {
+  const functional = (name: string, layers: object[], last: string) => ({
+    class_name: 'Functional',
+    name,
+    config: {
+      name,
+      layers: [x, ...layers],
+      input_layers: [['x', 0, 0]],
+      output_layers: [[last, last === 'd' ? 0 : 1, 0]],
+    },
+  });
+  const calls = (count: number) => Array.from({ length: count }, () => ({ args: [tensor('x')], kwargs: {} }));
+  const drop = { class_name: 'Dropout', name: 'd', config: { name: 'd', trainable: true, rate: 0 } };
+  let model: { name: string } = functional('m0', [{ ...drop, inbound_nodes: calls(1) }], 'd');
+  for (let i = 1; i < 6; i++) model = functional(`m${i}`, [{ ...model, inbound_nodes: calls(12) }], model.name);
+  expect(refusal([x, { ...model, name: 'g', inbound_nodes: calls(1) }], { outputs: [['g', 1, 0]] })).toMatch(
+    /models inside the model call more than 10000 layers/,
+  );
+});

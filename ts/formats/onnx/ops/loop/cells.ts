@@ -1,0 +1,266 @@
+import type { Activation, LayerBase, RecurrentBase } from '../../../../spec/spec.ts';
+import { sameActivation, type RecurrentSpec } from '../../builder.ts';
+import { filled, isSource, readLinear, scaledRows, stackGates, type CellSources, type Linear } from './linear.ts';
+import { isNumber, NotTerms, type Factor, type FunctionFactor, type Term } from './terms.ts';
+
+/** A recurrent layer that a cell's equations are those of. */
+export interface Cell {
+  type: RecurrentSpec['type'];
+  /** Inputs that it reads side by side, by name. */
+  inputs: string[];
+  inputSize: number;
+  hiddenSize: number;
+  /** @param direction of the weights' keys */
+  layer: (base: RecurrentBase & LayerBase, direction: 'forward' | 'reverse') => RecurrentSpec;
+}
+
+/** What a kind of layer has beside its sizes and weights. */
+interface Fields {
+  type: RecurrentSpec['type'];
+  activation: Activation;
+  recurrentActivation?: Activation;
+  outputActivation?: Activation;
+  resetAfter?: boolean;
+  inputForget?: boolean;
+}
+
+const keyed = (direction: string, weights: Record<string, Float32Array | undefined>) =>
+  Object.fromEntries(Object.entries(weights).flatMap(([key, data]) => (data ? [[`${direction}.${key}`, data]] : [])));
+
+function cell(
+  { hiddenSize }: CellSources,
+  { names, inputSize, input, recurrent, bias }: ReturnType<typeof stackGates>,
+  fields: Fields,
+  more: Record<string, Float32Array | undefined> = {},
+): Cell {
+  return {
+    type: fields.type,
+    inputs: names,
+    inputSize,
+    hiddenSize,
+    layer: (base, direction) =>
+      ({
+        ...base,
+        ...fields,
+        weights: keyed(direction, { input, recurrent, bias, ...more }),
+      }) as unknown as RecurrentSpec,
+  };
+}
+
+/** A product of these factors, in any order, with this coefficient: the factor left over. */
+function partner(
+  terms: readonly Term[],
+  coefficient: number,
+  known: (factor: Factor) => boolean,
+): Factor[] | undefined {
+  const found = terms.filter(
+    (term) => isNumber(term.coefficient, coefficient) && term.factors.length === 2 && term.factors.some(known),
+  );
+  return found.length === 1 ? found[0]!.factors.filter((factor) => !known(factor)) : undefined;
+}
+
+function requireFunction(factor: Factor | undefined, what: string): FunctionFactor {
+  if (factor?.kind !== 'function') throw new NotTerms(`${what} that is no function of a sum`);
+  return factor;
+}
+
+function requirePlain(linear: Linear, what: string): Linear {
+  if (linear.rest.length > 0) throw new NotTerms(`${what} that is more than W x + U h + b`);
+  return linear;
+}
+
+/** 1 - f(x) = f(-x), for the functions of which that is true (terms say hard_sigmoid with beta 0.5). */
+function complement(gate: FunctionFactor): Term[] {
+  const { name } = typeof gate.activation === 'string' ? { name: gate.activation } : gate.activation;
+  if (name !== 'sigmoid' && name !== 'hard_sigmoid') throw new NotTerms(`1 - ${name} as a gate`);
+  return gate.of.map(({ coefficient, factors }) => ({
+    factors,
+    coefficient: typeof coefficient === 'number' ? -coefficient : coefficient.map((c) => -c),
+  }));
+}
+
+const has = ({ factors }: Term, factor: Factor) => factors.some(({ id }) => id === factor.id);
+
+/**
+ * A GRU: h' = z h + (1 - z) n, as three terms; or, with the gates' roles changed, (1 - z) h + z n.
+ */
+export function readGru(terms: readonly Term[], sources: CellSources): Cell | undefined {
+  if (terms.length !== 3) return undefined;
+  const isState = (factor: Factor) => isSource(factor, sources.state);
+  const kept = partner(terms, 1, isState);
+  const taken = partner(terms, -1, isState);
+  const [gate] = kept ?? taken ?? [];
+  if (gate?.kind !== 'function') return undefined;
+  const others = terms.filter(({ factors }) => !(factors.length === 2 && factors.some(isState)));
+  const single = others.find(({ factors, coefficient }) => factors.length === 1 && isNumber(coefficient, 1));
+  const pair = others.find(({ factors, coefficient }) => factors.length === 2 && isNumber(coefficient, kept ? -1 : 1));
+  const candidate = pair?.factors.find((factor) => factor.id !== gate.id);
+  if (!single || candidate?.kind !== 'function' || !has(pair!, gate)) return undefined;
+  if (kept ? single.factors[0]!.id !== candidate.id : !isState(single.factors[0]!)) return undefined;
+
+  const z = requirePlain(readLinear(kept ? gate.of : complement(gate), sources), 'an update gate');
+  const n = readLinear(candidate.of, sources);
+  const { reset, ...form } = readReset(n, sources);
+  const r = requirePlain(readLinear(reset.of, sources), 'a reset gate');
+  if (!sameActivation(gate.activation, reset.activation)) throw new NotTerms('gates of differing functions');
+  const gates = stackGates([z, r, { ...n, recurrent: form.recurrent }], sources);
+  return cell(
+    sources,
+    gates,
+    {
+      type: 'gru',
+      resetAfter: form.resetAfter,
+      recurrentActivation: gate.activation,
+      activation: candidate.activation,
+    },
+    { recurrentBias: form.recurrentBias },
+  );
+}
+
+/** How the candidate has the reset gate in it: U (r h), or r (U h + b). */
+function readReset({ recurrent, rest }: Linear, { state, hiddenSize }: CellSources) {
+  if (recurrent) throw new NotTerms('a candidate whose state no gate resets');
+  const isState = (factor: Factor) => isSource(factor, state);
+  let before: Float32Array | undefined;
+  let after: Float32Array | undefined;
+  /** r h row by row, which is both. */
+  let either: Float32Array | undefined;
+  let recurrentBias: Float32Array | undefined;
+  const gates: Factor[] = [];
+  for (const { coefficient, factors } of rest) {
+    const [only] = factors;
+    if (factors.length === 1 && only?.kind === 'product' && only.of.length === 2 && only.of.some(isState)) {
+      before = scaledRows(only.matrix, coefficient, hiddenSize);
+      gates.push(...only.of.filter((factor) => !isState(factor)));
+      continue;
+    }
+    gates.push(...factors.filter(({ kind }) => kind === 'function'));
+    const other = factors.find(({ kind }) => kind !== 'function');
+    if (factors.length === 1) recurrentBias = filled(coefficient, hiddenSize);
+    else if (other?.kind === 'product' && other.of.length === 1 && isState(other.of[0]!))
+      after = scaledRows(other.matrix, coefficient, hiddenSize);
+    else if (other && isState(other)) either = diagonal(filled(coefficient, hiddenSize));
+    else throw new NotTerms('a candidate that is more than W x + b and the reset state');
+    if (factors.length > 2) throw new NotTerms('a candidate with a product of three');
+  }
+  const [gate] = gates;
+  if (gate?.kind !== 'function' || gates.some(({ id }) => id !== gate.id))
+    throw new NotTerms('a candidate without one reset gate');
+  const resetAfter = after !== undefined || recurrentBias !== undefined;
+  if (before && (resetAfter || either)) throw new NotTerms('a state that is reset twice');
+  return { reset: gate, resetAfter, recurrent: before ?? after ?? either, recurrentBias };
+}
+
+function diagonal(values: Float32Array): Float32Array {
+  const matrix = new Float32Array(values.length ** 2);
+  values.forEach((value, i) => (matrix[i * (values.length + 1)] = value));
+  return matrix;
+}
+
+/** A simple RNN: h' = f(W x + U h + b). */
+export function readRnn(terms: readonly Term[], sources: CellSources): Cell | undefined {
+  const [term] = terms;
+  const [factor] = term?.factors ?? [];
+  const isFunction = terms.length === 1 && term!.factors.length === 1 && factor?.kind === 'function';
+  if (isFunction && !isNumber(term!.coefficient, 1)) return undefined;
+  const isProduct = ({ factors: [one] }: Term) => one?.kind === 'product' && isSource(one.of[0], sources.state);
+  // without a function it is a layer if it has a matrix: a running sum is none
+  if (!isFunction && !terms.some(isProduct)) return undefined;
+  const linear = readLinear(isFunction ? factor.of : terms, sources);
+  if (linear.rest.length > 0) return undefined;
+  const activation = isFunction ? factor.activation : 'linear';
+  return cell(sources, stackGates([linear], sources), { type: 'rnn', activation });
+}
+
+/**
+ * An LSTM: c' = f c + i g, h' = o k(c'), with peepholes p c of i and f and p c' of o.
+ *
+ * @param terms of h' and of c'
+ */
+export function readLstm(
+  hidden: readonly Term[],
+  cellTerms: readonly Term[],
+  sources: CellSources & { cell: string },
+  key: (terms: readonly Term[]) => string,
+): Cell | undefined {
+  const isCell = (factor: Factor) => isSource(factor, sources.cell);
+  const [product, ...more] = hidden;
+  if (more.length > 0 || product?.factors.length !== 2 || !isNumber(product.coefficient, 1)) return undefined;
+  const output = product.factors.find((factor) => factor.kind === 'function' && key(factor.of) === key(cellTerms));
+  const [o] = product.factors.filter((factor) => factor !== output);
+  if (output?.kind !== 'function' || o?.kind !== 'function') return undefined;
+  const outputActivation = output.activation;
+
+  const { f, i, g, inputForget } = readGates(cellTerms, isCell);
+  const peephole = ({ rest }: Linear, what: string): Float32Array | undefined => {
+    const [term, ...others] = rest;
+    if (!term) return undefined;
+    if (others.length > 0 || term.factors.length !== 1 || !isCell(term.factors[0]!))
+      throw new NotTerms(`${what} that is more than W x + U h + p c + b`);
+    return filled(term.coefficient, sources.hiddenSize);
+  };
+  const [input, candidate, out] = [i, g, o].map(({ of }) => readLinear(of, sources)) as [Linear, Linear, Linear];
+  const forget = f && readLinear(f.of, sources);
+  const peepholes = [peephole(input, 'an input gate'), forget && peephole(forget, 'a forget gate'), newPeephole(out)];
+  requirePlain(candidate, 'a candidate');
+  if ([o, ...(f ? [f] : [])].some((gate) => !sameActivation(gate.activation, i.activation)))
+    throw new NotTerms('gates of differing functions');
+  // a coupled forget gate has rows, which nothing reads
+  const gates = [
+    input,
+    forget ?? { ...input, inputs: new Map(), recurrent: undefined, bias: undefined },
+    candidate,
+    out,
+  ];
+  const p = peepholes.some(Boolean) ? new Float32Array(3 * sources.hiddenSize) : undefined;
+  for (const [k, values] of peepholes.entries()) if (values) p!.set(values, k * sources.hiddenSize);
+  return cell(
+    sources,
+    stackGates(gates, sources),
+    {
+      type: 'lstm',
+      ...(inputForget && { inputForget }),
+      recurrentActivation: i.activation,
+      activation: g.activation,
+      outputActivation,
+    },
+    { peepholes: p },
+  );
+
+  /** p c', of which the terms are those of c', each p times. */
+  function newPeephole({ rest }: Linear): Float32Array | undefined {
+    if (rest.length === 0) return undefined;
+    const values = filled(rest[0]!.coefficient, sources.hiddenSize);
+    const once = rest.map((term) => ({ ...term, coefficient: 1 }));
+    const same = rest.every((term) => filled(term.coefficient, values.length).every((c, j) => c === values[j]));
+    if (!same || key(once) !== key(cellTerms))
+      throw new NotTerms("an output gate that is more than W x + U h + p c' + b");
+    return values;
+  }
+}
+
+/** f, i and g of c' = f c + i g, or of c' = (1 - i) c + i g. */
+function readGates(terms: readonly Term[], isCell: (factor: Factor) => boolean) {
+  const [forget] = partner(terms, 1, isCell) ?? [];
+  if (forget && terms.length === 2) {
+    const f = requireFunction(forget, 'a forget gate');
+    const rest = terms.find(({ factors }) => !factors.some(isCell))!;
+    if (!isNumber(rest.coefficient, 1) || rest.factors.length !== 2) throw new NotTerms('a cell state');
+    const [x, y] = rest.factors.map((factor) => requireFunction(factor, 'an input gate')) as [
+      FunctionFactor,
+      FunctionFactor,
+    ];
+    // of two functions that are the same it does not matter which is called the gate
+    const [i, g] = sameActivation(x.activation, f.activation) ? [x, y] : [y, x];
+    return { f, i, g, inputForget: false };
+  }
+  const [coupled] = partner(terms, -1, isCell) ?? [];
+  const single = terms.find(({ factors, coefficient }) => factors.length === 1 && isNumber(coefficient, 1));
+  const pair = terms.find(({ factors }) => factors.length === 2 && !factors.some(isCell));
+  if (!coupled || terms.length !== 3 || !single || !isCell(single.factors[0]!) || !pair || !has(pair, coupled))
+    throw new NotTerms('a cell state');
+  const i = requireFunction(coupled, 'an input gate');
+  const [g] = pair.factors.filter((factor) => factor.id !== i.id);
+  if (!isNumber(pair.coefficient, 1)) throw new NotTerms('a cell state');
+  return { f: undefined, i, g: requireFunction(g, 'a candidate'), inputForget: true };
+}

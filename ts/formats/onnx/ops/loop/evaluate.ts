@@ -1,0 +1,137 @@
+import type { Activation, LayerSpec, ValueRef } from '../../../../spec/spec.ts';
+import { NotTerms, type Piece, type Term, Terms } from './terms.ts';
+
+/** Evaluates the layers that a cell's nodes were read as. */
+export class Evaluator {
+  readonly terms: Terms;
+  readonly #layers: Map<string, LayerSpec>;
+  readonly #given = new Map<ValueRef, Piece[]>();
+  #known = new Map<ValueRef, Piece[]>();
+
+  readonly #refused: ReadonlyMap<ValueRef, string>;
+
+  /** @param refused values that are no terms, and why */
+  constructor(terms: Terms, layers: readonly LayerSpec[], refused: ReadonlyMap<ValueRef, string> = new Map()) {
+    this.terms = terms;
+    this.#refused = refused;
+    this.#layers = new Map(layers.map((layer) => [layer.name, layer]));
+  }
+
+  /** A value that is given: of so many columns. What was evaluated before is forgotten, for it may be written by this one. */
+  give(ref: ValueRef, size: number): void {
+    this.#given.set(ref, [{ size, terms: [{ coefficient: 1, factors: [this.terms.source(ref, 0, size)] }] }]);
+    this.#known = new Map(this.#given);
+  }
+
+  /** The terms of a value that is one sum. */
+  whole(ref: ValueRef): Term[] {
+    const pieces = this.value(ref);
+    if (pieces.length !== 1) throw new NotTerms('a state in several parts');
+    return pieces[0]!.terms;
+  }
+
+  value(ref: ValueRef): Piece[] {
+    // a chain of layers may be longer than the stack is deep
+    const pending = [ref];
+    for (let next = pending.at(-1); next !== undefined; next = pending.at(-1)) {
+      if (this.#known.has(next)) {
+        pending.pop();
+        continue;
+      }
+      const layer = this.#layers.get(next);
+      const why = layer ? this.#refused.get(next) : `'${next}'`;
+      if (!layer || why !== undefined) throw new NotTerms(why);
+      const missing = (layer.inputs ?? []).filter((input) => !this.#known.has(input));
+      if (missing.length > 0) pending.push(...missing);
+      else this.#known.set(next, this.#layer(layer));
+    }
+    return this.#known.get(ref)!;
+  }
+
+  #layer(layer: LayerSpec): Piece[] {
+    const inputs = (layer.inputs ?? []).map((input) => this.#known.get(input)!);
+    const first = inputs[0] ?? [];
+    switch (layer.type) {
+      case 'slice':
+        return this.#slice(first, layer.start, layer.size);
+      case 'merge':
+        if (layer.merge === 'concat') return inputs.flat();
+        if (layer.merge === 'ave') break;
+        return inputs.slice(1).reduce((x, y) => this.#combine(x, y, layer.merge === 'mul'), first);
+      case 'dense': {
+        const linear = this.#dense(first, layer.outputSize, layer.weights);
+        return layer.activation === undefined ? linear : this.#activate(linear, layer.activation);
+      }
+      case 'activation':
+        return this.#activate(first, layer.activation);
+    }
+    throw new NotTerms(`layer '${layer.name}' of type ${layer.type}`);
+  }
+
+  #slice(pieces: readonly Piece[], start: number, size: number): Piece[] {
+    let at = 0;
+    return pieces.flatMap((piece) => {
+      const from = Math.max(start - at, 0);
+      const to = Math.min(start + size - at, piece.size);
+      at += piece.size;
+      if (from >= to) return [];
+      if (from === 0 && to === piece.size) return [piece];
+      return [{ size: to - from, terms: this.terms.slice(piece.terms, from, to - from) }];
+    });
+  }
+
+  #combine(x: readonly Piece[], y: readonly Piece[], isProduct: boolean): Piece[] {
+    const ends = new Set<number>();
+    for (const pieces of [x, y]) {
+      let end = 0;
+      for (const { size } of pieces) ends.add((end += size));
+    }
+    let start = 0;
+    return [...ends]
+      .sort((a, b) => a - b)
+      .map((end) => {
+        const size = end - start;
+        const [a, b] = [x, y].map((pieces) => this.#slice(pieces, start, size)[0]!.terms) as [Term[], Term[]];
+        start = end;
+        return { size, terms: isProduct ? this.terms.multiply(size, a, b) : this.terms.sum(size, [...a, ...b]) };
+      });
+  }
+
+  #dense(
+    pieces: readonly Piece[],
+    rows: number,
+    { kernel, bias }: { kernel: Float32Array; bias?: Float32Array },
+  ): Piece[] {
+    const diagonal = diagonalOf(kernel, rows);
+    if (!diagonal) return [{ size: rows, terms: this.terms.matrix(rows, kernel, pieces, bias) }];
+    const scaled = this.#combine(pieces, [{ size: rows, terms: [{ coefficient: diagonal, factors: [] }] }], true);
+    return bias ? this.#combine(scaled, [{ size: rows, terms: [{ coefficient: bias, factors: [] }] }], false) : scaled;
+  }
+
+  #activate(pieces: readonly Piece[], activation: Activation | 'softmax'): Piece[] {
+    if (activation === 'softmax') throw new NotTerms('softmax');
+    const { name, alpha = 1, beta = 0 } = typeof activation === 'string' ? { name: activation } : activation;
+    if (name === 'linear') return [...pieces];
+    return pieces.map(({ size, terms }) => {
+      if (name === 'affine') {
+        const scaled = this.terms.multiply(size, terms, [{ coefficient: alpha, factors: [] }]);
+        return { size, terms: this.terms.sum(size, [...scaled, { coefficient: beta, factors: [] }]) };
+      }
+      if (name !== 'hard_sigmoid')
+        return { size, terms: [{ coefficient: 1, factors: [this.terms.function(activation, terms)] }] };
+      // max(0, min(1, alpha x + beta)) with beta 0.5, as all who say it by its bounds then are the same function
+      const { alpha: slope = 0.2, beta: shift = 0.5 } = typeof activation === 'string' ? {} : activation;
+      const moved =
+        shift === 0.5 ? terms : this.terms.sum(size, [...terms, { coefficient: (shift - 0.5) / slope, factors: [] }]);
+      const factor = this.terms.function({ name, alpha: slope, beta: 0.5 }, moved);
+      return { size, terms: [{ coefficient: 1, factors: [factor] }] };
+    });
+  }
+}
+
+/** The diagonal of a matrix that has nothing beside it. */
+function diagonalOf(kernel: Float32Array, rows: number): Float32Array | undefined {
+  if (kernel.length !== rows * rows) return undefined;
+  if (kernel.some((value, i) => value !== 0 && i % (rows + 1) !== 0)) return undefined;
+  return Float32Array.from({ length: rows }, (_, i) => kernel[i * (rows + 1)]!);
+}

@@ -1,0 +1,351 @@
+import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from './messages.ts';
+import { readTensorData } from './tensor.ts';
+
+/**
+ * Cells that an exporter wrote out step by step, for one number of steps, become a Scan over the sequence again: the steps are taken
+ * one by one from one value, each step's nodes are those of the step before, and states go from one to the next.
+ */
+export function reroll(graph: OnnxGraph): OnnxGraph {
+  let nodes = graph.nodes;
+  for (const sequence of stepsTaken(graph).slice(0, MOST_CHAINS)) {
+    const chain = new Chain(graph, nodes, sequence);
+    nodes = chain.replaced() ?? nodes;
+  }
+  return nodes === graph.nodes ? graph : { ...graph, nodes };
+}
+
+/** A value of which all steps are taken: names of the steps, first to last. */
+interface StepsTaken {
+  data: string;
+  axis: number;
+  steps: string[];
+}
+
+/** More are no cells that were written out. */
+const MOST_STEPS = 4096;
+const MOST_CHAINS = 64;
+
+function attribute(node: OnnxNode, name: string): OnnxAttribute | undefined {
+  return node.attributes.find((one) => one.name === name);
+}
+
+/** Constants of one whole number, by name. */
+function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
+  const tensors = new Map<string, OnnxTensor>(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  for (const node of graph.nodes) {
+    const tensor = node.op === 'Constant' ? attribute(node, 'value')?.t : undefined;
+    if (tensor) tensors.set(node.outputs[0] ?? '', tensor);
+  }
+  return (name) => {
+    const tensor = tensors.get(name ?? '');
+    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) !== 1) return undefined;
+    const value = readTensorData(tensor, new Map()).data[0];
+    return typeof value === 'number' && Number.isInteger(value) ? value : undefined;
+  };
+}
+
+function stepsTaken(graph: OnnxGraph): StepsTaken[] {
+  const number = numberReader(graph);
+  const makers = new Map<string, OnnxNode>();
+  for (const node of graph.nodes) for (const name of node.outputs) makers.set(name, node);
+  const found = new Map<string, { data: string; axis: number; steps: Map<number, string> }>();
+  const add = (data: string, axis: number, step: number, name: string) => {
+    const key = `${axis} ${data}`;
+    const taken = found.get(key) ?? { data, axis, steps: new Map<number, string>() };
+    taken.steps.set(step, name);
+    found.set(key, taken);
+  };
+  for (const node of graph.nodes) {
+    const [from = '', at] = node.inputs;
+    const output = node.outputs[0] ?? '';
+    const maker = makers.get(from);
+    if (node.op === 'Gather') {
+      const step = number(at);
+      if (step !== undefined) add(from, attribute(node, 'axis')?.i ?? 0, step, output);
+    } else if (node.op === 'SequenceAt' && maker?.op === 'SplitToSequence' && maker.inputs.length === 1) {
+      const step = number(at);
+      const axis = attribute(maker, 'axis')?.i ?? 0;
+      if (step !== undefined && attribute(maker, 'keepdims')?.i === 0) add(maker.inputs[0]!, axis, step, output);
+    } else if (node.op === 'Squeeze' && maker?.op === 'Split') {
+      const axis = attribute(maker, 'axis')?.i ?? 0;
+      const dropped = number(at) ?? attribute(node, 'axes')?.ints?.[0];
+      if (dropped === axis && maker.inputs.length === 1)
+        add(maker.inputs[0]!, axis, maker.outputs.indexOf(from), output);
+    } else if (node.op === 'Squeeze' && maker?.op === 'Slice') {
+      const [start, end, axis] = [1, 2, 3].map((i) => number(maker.inputs[i]));
+      const dropped = number(at) ?? attribute(node, 'axes')?.ints?.[0];
+      if (start !== undefined && end === start + 1 && axis !== undefined && dropped === axis)
+        add(maker.inputs[0]!, axis, start, output);
+    }
+  }
+  return [...found.values()].flatMap(({ data, axis, steps }) => {
+    const list = Array.from({ length: steps.size }, (_, t) => steps.get(t)).filter((name) => name !== undefined);
+    const isWhole = list.length === steps.size && list.length >= 2 && list.length <= MOST_STEPS;
+    return isWhole ? [{ data, axis, steps: list }] : [];
+  });
+}
+
+/** Whether two nodes do the same, and give two values at the same place. */
+function isAlike(p: OnnxNode, x: string, q: OnnxNode, y: string): boolean {
+  return (
+    p.op === q.op &&
+    p.inputs.length === q.inputs.length &&
+    p.outputs.indexOf(x) === q.outputs.indexOf(y) &&
+    JSON.stringify(p.attributes) === JSON.stringify(q.attributes)
+  );
+}
+
+/** All steps of a state, put together again. */
+interface Stack {
+  track: Track;
+  axis: number;
+  isBackward: boolean;
+  /** What the Scan gives, and the nodes that it replaces. */
+  output: string;
+  nodes: OnnxNode[];
+  /** Drops an axis of 1 that the states have already. */
+  squeeze: OnnxNode | undefined;
+}
+
+/** One value of each step. */
+type Track = string[];
+
+class Chain {
+  readonly #nodes: readonly OnnxNode[];
+  readonly #sequence: StepsTaken;
+  readonly #makers = new Map<string, OnnxNode>();
+  /** By name: the last step that a value depends on. */
+  readonly #levels = new Map<string, number>();
+  readonly #outputs: Set<string>;
+  readonly #tensors: Map<string, OnnxTensor>;
+  /** Pairs of values that may still be compared. */
+  #left: number;
+  /** By value of step 1 and later: that of the step before. */
+  readonly #before = new Map<string, string>();
+  readonly #initial = new Map<string, string>();
+
+  constructor(graph: OnnxGraph, nodes: readonly OnnxNode[], sequence: StepsTaken) {
+    this.#nodes = nodes;
+    this.#sequence = sequence;
+    this.#tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+    this.#left = 1000 + 64 * nodes.length;
+    this.#outputs = new Set(graph.outputs.map(({ name }) => name));
+    for (const node of nodes) for (const name of node.outputs) this.#makers.set(name, node);
+    sequence.steps.forEach((name, t) => this.#levels.set(name, t));
+    for (const node of nodes) {
+      const levels = node.inputs.flatMap((name) => this.#levels.get(name) ?? []);
+      for (const name of node.outputs) {
+        if (levels.length > 0 && !this.#levels.has(name)) this.#levels.set(name, Math.max(...levels));
+      }
+    }
+  }
+
+  /** The nodes with a Scan in the place of the steps; undefined if they are no chain. */
+  replaced(): OnnxNode[] | undefined {
+    const tracks = this.#tracks();
+    if (!tracks) return undefined;
+    const initial = tracks.map((track) => this.#initial.get(track[0]!));
+    const firsts = new Set(tracks.map(([first]) => first!));
+    // what starts otherwise than by a state's initial value is another computation
+    if (initial.includes(undefined) || [...this.#initial.keys()].some((name) => !firsts.has(name))) return undefined;
+    const body = this.#body(tracks);
+    const all = new Set(tracks.flat());
+    const inside = new Set(tracks.flat().flatMap((name) => [...this.#cone(name, all)]));
+    const stacks = tracks.flatMap((track) => this.#stacks(track));
+    const last = tracks.map((track) => track.at(-1)!);
+    // whatever else reads a step would have nothing to read
+    const gone = new Set([...inside].flatMap((node) => node.outputs).filter((name) => !last.includes(name)));
+    const dropped = new Set([...inside, ...stacks.flatMap(({ nodes }) => nodes)]);
+    const isRead = (name: string) => gone.has(name);
+    if ([...this.#outputs].some(isRead) || this.#nodes.some((node) => !dropped.has(node) && node.inputs.some(isRead)))
+      return undefined;
+    const { data, axis } = this.#sequence;
+    const name = this.#makers.get(last[0]!)?.name ?? '';
+    const scan: OnnxNode = {
+      op: 'Scan',
+      name: name || last[0]!,
+      domain: '',
+      inputs: [...(initial as string[]), data],
+      outputs: [...last, ...stacks.map(({ output }) => output)],
+      attributes: [
+        {
+          name: 'body',
+          type: 5,
+          g: { ...body, outputs: [...body.outputs, ...stacks.map(({ track }) => info(track[1]!))] },
+        },
+        { name: 'num_scan_inputs', type: 2, i: 1 },
+        { name: 'scan_input_axes', type: 7, ints: [axis] },
+        { name: 'scan_output_axes', type: 7, ints: stacks.map((stack) => stack.axis) },
+        { name: 'scan_output_directions', type: 7, ints: stacks.map((stack) => Number(stack.isBackward)) },
+      ],
+    };
+    const squeezes = stacks.flatMap(({ squeeze }) => (squeeze ? [squeeze] : []));
+    // by then all that the body reads is there
+    const at = this.#nodes.findLastIndex((node) => inside.has(node)) + 1;
+    const kept = (list: readonly OnnxNode[]) => list.filter((node) => !dropped.has(node));
+    return [...kept(this.#nodes.slice(0, at)), scan, ...squeezes, ...kept(this.#nodes.slice(at))];
+  }
+
+  /** The states: values of one step that the next one reads. */
+  #tracks(): Track[] | undefined {
+    const count = this.#sequence.steps.length;
+    const wanted = new Set<string>();
+    for (const node of this.#nodes) {
+      const isLast = node.outputs.some((name) => this.#levels.get(name) === count - 1);
+      const isOfStep = isLast && this.#levels.has(node.outputs[0] ?? '');
+      if (!isOfStep || this.#isStack(node)) continue;
+      for (const name of node.inputs) if (this.#levels.get(name) === count - 2) wanted.add(name);
+    }
+    const tracks: Track[] = [];
+    // a Set gives what is added while it is gone through, too
+    for (const name of wanted) {
+      if (wanted.size > 256 || tracks.length > 16) return undefined;
+      const maker = this.#makers.get(name);
+      const port = maker?.outputs.indexOf(name) ?? 0;
+      const next = this.#nodes.find(
+        (node) =>
+          node.op === maker?.op &&
+          this.#levels.get(node.outputs[port] ?? '') === count - 1 &&
+          this.#same(name, node.outputs[port]!),
+      );
+      if (!next) {
+        // computed for the next step already, from a state
+        for (const from of maker?.inputs ?? []) if (this.#levels.get(from) === count - 2) wanted.add(from);
+        continue;
+      }
+      const track = [next.outputs[port]!];
+      for (let value = this.#before.get(track[0]!); value !== undefined; value = this.#before.get(track[0]!))
+        track.unshift(value);
+      if (track.length !== count) return undefined;
+      tracks.push(track);
+    }
+    return tracks.length > 0 ? tracks : undefined;
+  }
+
+  #isStack(node: OnnxNode): boolean {
+    return node.op === 'Concat' && node.inputs.length === this.#sequence.steps.length;
+  }
+
+  /** Whether a value is computed as the one of the next step is, from the step before. */
+  #same(a: string, b: string): boolean {
+    const tried = new Map<string, string>();
+    const pending: [string, string][] = [[a, b]];
+    for (let pair = pending.pop(); pair; pair = pending.pop()) {
+      const [x, y] = pair;
+      if (x === y && !this.#levels.has(x)) continue;
+      const level = this.#levels.get(y);
+      if (--this.#left < 0) return false;
+      if (level === undefined) {
+        if (this.#levels.has(x) || !this.#isSameConstant(x, y)) return false;
+        continue;
+      }
+      if (this.#levels.get(x) === undefined) {
+        if (level !== 0) return false;
+        const [p, q] = [this.#makers.get(x), this.#makers.get(y)];
+        // computed from the initial value of a state, or that value itself
+        if (p && q && isAlike(p, x, q, y)) {
+          p.inputs.forEach((name, i) => pending.push([name, q.inputs[i]!]));
+          continue;
+        }
+        const before = tried.get(`initial ${y}`);
+        if (before !== undefined && before !== x) return false;
+        tried.set(`initial ${y}`, x);
+        continue;
+      }
+      if (this.#levels.get(x) !== level - 1) return false;
+      if (tried.has(y)) {
+        if (tried.get(y) !== x) return false;
+        continue;
+      }
+      tried.set(y, x);
+      const { steps } = this.#sequence;
+      if (y === steps[level] || x === steps[level - 1]) {
+        if (y !== steps[level] || x !== steps[level - 1]) return false;
+        continue;
+      }
+      const [p, q] = [this.#makers.get(x), this.#makers.get(y)];
+      if (!p || !q || !isAlike(p, x, q, y)) return false;
+      p.inputs.forEach((name, i) => pending.push([name, q.inputs[i]!]));
+    }
+    for (const [y, x] of tried) {
+      if (y.startsWith('initial ')) this.#initial.set(y.slice('initial '.length), x);
+      else this.#before.set(y, x);
+    }
+    return true;
+  }
+
+  /** Small constants that an exporter wrote for each step. */
+  #isSameConstant(x: string, y: string): boolean {
+    const of = (name: string) => {
+      const node = this.#makers.get(name);
+      const value = node?.op === 'Constant' ? attribute(node, 'value')?.t : this.#tensors.get(name);
+      return value && (value.raw?.length ?? 0) <= 1024 ? JSON.stringify({ ...value, name: '' }) : undefined;
+    };
+    return of(x) !== undefined && of(x) === of(y);
+  }
+
+  /** The nodes of one step that a state needs: as far as the states of the step before. */
+  #cone(name: string, states: ReadonlySet<string>): Set<OnnxNode> {
+    const nodes = new Set<OnnxNode>();
+    const pending = [name];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const node = this.#makers.get(next);
+      const isTaken = this.#sequence.steps[this.#levels.get(next) ?? -1] === next;
+      if (!node || !this.#levels.has(next) || isTaken || nodes.has(node)) continue;
+      nodes.add(node);
+      for (const from of node.inputs) if (!states.has(from)) pending.push(from);
+    }
+    return nodes;
+  }
+
+  /** Step 1: the first that reads states of a step before it. */
+  #body(tracks: Track[]): OnnxGraph {
+    const cone = new Set(
+      tracks.flatMap((track) => [...this.#cone(track[1]!, new Set(tracks.map(([before]) => before!)))]),
+    );
+    // a name of its own: the graph has a value of that name, which nothing is to read
+    const step = this.#sequence.steps[1]!;
+    const renamed = (name: string) => (name === step ? `${step} (of the loop)` : name);
+    return {
+      nodes: this.#nodes
+        .filter((node) => cone.has(node))
+        .map((node) => ({ ...node, inputs: node.inputs.map(renamed) })),
+      initializers: [],
+      inputs: [...tracks.map((track) => info(track[0]!)), info(renamed(step))],
+      outputs: tracks.map((track) => info(track[1]!)),
+    };
+  }
+
+  /** All steps of a state as one value again. */
+  #stacks(track: Track): Stack[] {
+    return this.#nodes.flatMap<Stack>((node) => {
+      if (!this.#isStack(node)) return [];
+      const axis = attribute(node, 'axis')?.i ?? 0;
+      const parts = node.inputs.map((name) => this.#makers.get(name));
+      const isUnsqueezed = parts.every(
+        (part, i) => part?.op === 'Unsqueeze' && track.includes(part.inputs[0]!) && !track.includes(node.inputs[i]!),
+      );
+      const names = isUnsqueezed ? parts.map((part) => part!.inputs[0]!) : node.inputs;
+      const isBackward = names[0] === track.at(-1);
+      const wanted = isBackward ? [...track].reverse() : track;
+      if (names.some((name, i) => name !== wanted[i]) || axis < 0) return [];
+      const output = node.outputs[0]!;
+      const stack = { track, axis, isBackward };
+      if (isUnsqueezed) return [{ ...stack, output, nodes: [node, ...(parts as OnnxNode[])], squeeze: undefined }];
+      const inner = `${output} (steps)`;
+      const squeeze: OnnxNode = {
+        op: 'Squeeze',
+        name: node.name,
+        domain: '',
+        inputs: [inner],
+        outputs: [output],
+        attributes: [],
+      };
+      return [{ ...stack, output: inner, nodes: [node], squeeze }];
+    });
+  }
+}
+
+function info(name: string) {
+  return { name, dtype: 1 };
+}
