@@ -11,6 +11,7 @@ import { Source } from './onnx/source.ts';
 
 export { bindInputs, bindOutput, type BoundRun, type BoundTensor, type GraphBinding } from './onnx/binding.ts';
 export { runOnnx } from './onnx/run.ts';
+export type { Values } from '../base/typed-array.ts';
 export type { OnnxOptions } from './onnx/source.ts';
 
 /**

@@ -2,7 +2,7 @@ import { describe, isArrayLike } from '../base/tensor.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkChoice, checkSize, MAX_SIZE, onlyInput, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
-import type { Activation, LayerBase } from './spec.ts';
+import type { LayerBase, RowActivation } from './spec.ts';
 
 /**
  * A convolution over the steps of a sequence: y[t] = activation(bias + sum over taps j of kernel[j] x[t stride + j dilation - left]).
@@ -29,7 +29,7 @@ export interface Conv1dSpec extends LayerBase {
    */
   padding?: ConvPadding;
   /** Default `linear`. `softmax` is over the row. */
-  activation?: Activation | 'softmax';
+  activation?: RowActivation;
   /** kernel: (outputSize, kernelSize, inputSize / groups), output-major; bias: (outputSize). */
   weights: { kernel: Float32Array; bias?: Float32Array };
 }

@@ -4,6 +4,8 @@ use gru_wasm::kernels::activation::Activation;
 use gru_wasm::kernels::elementwise::OPERATIONS;
 use gru_wasm::layers::activation::ActivationParams;
 use gru_wasm::layers::argmax::ArgmaxParams;
+use gru_wasm::layers::attention::AttentionParams;
+use gru_wasm::layers::conv1d::{ConvParams, Padding};
 use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::embedding::EmbeddingParams;
 use gru_wasm::layers::flatten::FlattenParams;
@@ -116,6 +118,34 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             let params = PadParams { before, skipped, outside, value: f32::from_bits(alpha), streams: flag(0), axis };
             (words(&params), vec![])
         }
+        "conv1d" => {
+            let padding = [Padding::Fixed, Padding::Same, Padding::SameLower][second as usize % 3];
+            let [left, right, axis] = [first, second, third].map(|word| word % 3);
+            let (stride, dilation, kernel_size) =
+                (1 + direction as usize % 3, 1 + merge as usize % 3, 1 + first as usize % 4);
+            let params = ConvParams {
+                input_size: i,
+                output_size: h,
+                kernel_size,
+                stride,
+                dilation,
+                groups: 1,
+                padding,
+                left,
+                right,
+                streams: flag(0),
+                axis,
+                activation,
+            };
+            (words(&params), vec![h * kernel_size * i, h])
+        }
+        "attention" => {
+            let (heads, scale) = (1 + first as usize % 3, f32::from_bits(alpha));
+            let params =
+                AttentionParams { input_size: i, heads, additive: flag(0), scale, causal: flag(1), average: flag(2) };
+            (words(&params), vec![i])
+        }
+        "timeSoftmax" | "weightedSum" => (vec![], vec![]),
         other => unreachable!("layers of kind {other} are not drawn"),
     };
     (params, tensors.into_iter().map(|length| length as u32).collect())

@@ -3,6 +3,8 @@ import { checkFilled, lengthOf, moved, readTensor, viewOf } from '../../base/for
 import { allocate, checkBatch, MAX_BATCH } from '../../base/limits.ts';
 import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../base/tensor.ts';
 import { isFloats, sizeOf, type Values } from '../../base/typed-array.ts';
+import type { AxisRule } from '../../layers/kind.ts';
+import { stepsOf as stepsMade } from '../../spec/derived-axes.ts';
 
 /** A tensor of the ONNX graph and the values of the model that stand for it. */
 export interface BoundTensor {
@@ -26,6 +28,8 @@ export interface BoundTensor {
   kind: 'sequence' | 'vector';
   /** The model's axis on which its steps lie, where the model has several. */
   axis?: string;
+  /** How layers make its steps of those of that axis, one after the other. */
+  made?: AxisRule[];
   /** What the file stores for it, one value a feature: taken for each sequence where a run does not give the tensor. */
   fallback?: Float32Array;
 }
@@ -263,7 +267,8 @@ export function bindOutput(
   run: BoundRun,
 ): { data: Values; shape: number[] } {
   const { batch, lengths } = run;
-  const steps = stepsOf(bound, run);
+  const made = (steps: number) => (bound.made ?? []).reduce((n, rule) => stepsMade(rule, n), steps);
+  const steps = made(stepsOf(bound, run));
   const at = layout(bound, { batch, time: steps });
   const count = product(at.shape);
   const type = bound.dtype === 'int32' ? Int32Array : Float32Array;
@@ -274,7 +279,7 @@ export function bindOutput(
     if (!rows) throw new GruError('invalid_argument', `output '${name}' is missing`);
     let from = 0;
     for (let b = 0; b < batch; b++) {
-      const taken = bound.kind === 'sequence' ? (lengths?.[b] ?? steps) : 1;
+      const taken = bound.kind === 'sequence' ? (lengths ? made(lengths[b]!) : steps) : 1;
       for (let t = 0; t < taken; t++) {
         for (let j = 0; j < size; j++) data[b * at.batch + t * at.time + at.offsets[v * size + j]!] = rows[from++]!;
       }

@@ -5,6 +5,7 @@ import type { RecurrentSlot } from '../../layers/kind.ts';
 import { directions, STATE_PORTS } from '../../layers/recurrent.ts';
 import type {
   Activation,
+  Conv1dSpec,
   DenseSpec,
   GruSpec,
   InputSpec,
@@ -39,7 +40,7 @@ export class SpecBuilder {
   readonly #made = new Map<string, ValueRef>();
   /** Ids that layers compute: how many there are. */
   readonly #ids = new Map<ValueRef, number>();
-  readonly #dense = new Map<ValueRef, DenseSpec>();
+  readonly #dense = new Map<ValueRef, DenseSpec | Conv1dSpec>();
   readonly #budget: Budget;
 
   constructor(budget: Budget) {
@@ -127,8 +128,27 @@ export class SpecBuilder {
     return this.#result({ ...rows, axes }, ref, true);
   }
 
-  /** The dense layer that made these rows, if nobody else reads them. */
-  #foldable(rows: Rows): DenseSpec | undefined {
+  /** @param axes those of the result */
+  conv1d(rows: Rows, name: string, spec: Omit<Conv1dSpec, 'type' | 'name' | 'inputs'>, axes: Rows['axes']): Rows {
+    const inputs = [this.ref(rows.columns, rows.kind)];
+    const layer: Conv1dSpec = { type: 'conv1d', name: this.name(name), inputs, ...spec };
+    const ref = this.#add(layer, { kind: 'sequence', size: spec.outputSize });
+    this.#dense.set(ref, layer);
+    return this.#result({ ...rows, axes }, ref, true);
+  }
+
+  /** Takes the last steps of a convolution away that zeros behind its input gave; false where these rows are no such thing. */
+  trimConv(rows: Rows, steps: number): boolean {
+    const layer = this.#foldable(rows);
+    if (layer?.type !== 'conv1d' || (layer.stride ?? 1) !== 1 || typeof layer.padding === 'string') return false;
+    const [left = 0, right = 0] = layer.padding ?? [];
+    if (right < steps) return false;
+    layer.padding = [left, right - steps];
+    return true;
+  }
+
+  /** The dense layer or convolution that made these rows, if nobody else reads them. */
+  #foldable(rows: Rows): DenseSpec | Conv1dSpec | undefined {
     const [only, ...others] = rows.columns;
     if (!rows.exclusive || !only || others.length > 0 || only.start !== 0) return undefined;
     const layer = this.#dense.get(only.ref);

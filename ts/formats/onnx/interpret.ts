@@ -1,5 +1,7 @@
 import { GruError } from '../../base/errors.ts';
-import { resolveGraph } from '../../spec/graph.ts';
+import { layerKind } from '../../layers/index.ts';
+import type { AxisRule } from '../../layers/kind.ts';
+import { type Graph, resolveGraph } from '../../spec/graph.ts';
 import { inferAxes } from '../../spec/infer-axes.ts';
 import type { ModelSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
@@ -173,13 +175,17 @@ class Attempt {
       results.add(name, value, outputs.length);
     }
     const spec = inferAxes(results.spec());
-    const several = spec.inputs.some(({ axis }) => axis !== undefined) ? resolveGraph(spec) : undefined;
-    if (several) this.#checkSeveral(spec, lengths);
+    const named = spec.inputs.some(({ axis }) => axis !== undefined);
+    const makes = spec.layers.some((layer) => layerKind(layer.type)?.axis?.(layer) !== undefined);
+    const several = named || makes ? resolveGraph(spec) : undefined;
+    if (named) this.#checkSeveral(spec, lengths);
     const onAxis = (ports: readonly { name: string; axis: number }[] = []) => {
-      const names = new Map(ports.map(({ name, axis }) => [name, several!.axes[axis]!]));
+      const numbers = new Map(ports.map(({ name, axis }) => [name, axis]));
       return (bound: BoundTensor): BoundTensor => {
-        const axis = names.get(bound.values[0] ?? '');
-        return bound.kind === 'sequence' && axis !== undefined ? { ...bound, axis } : bound;
+        const number = numbers.get(bound.values[0] ?? '');
+        if (bound.kind !== 'sequence' || number === undefined) return bound;
+        const { axis, made } = originOf(several!, number);
+        return { ...bound, ...(named && axis !== undefined ? { axis } : {}), ...(made.length > 0 ? { made } : {}) };
       };
     };
     const inputOnAxis = onAxis(several?.inputs);
@@ -301,6 +307,16 @@ class Attempt {
       size === undefined ? [] : [`exported for ${what} ${size}; here any is taken`];
     return [...describe('a batch of', batch), ...describe('a number of steps of', time)];
   }
+}
+
+/** The axis of inputs that an axis was made of, and how. */
+function originOf({ axes, derivedAxes }: Graph, number: number): { axis: string | undefined; made: AxisRule[] } {
+  const made: AxisRule[] = [];
+  for (let axis = derivedAxes[number - axes.length]; axis; axis = derivedAxes[number - axes.length]) {
+    made.unshift({ mul: axis.mul, add: axis.add, div: axis.div });
+    number = axis.from;
+  }
+  return { axis: axes[number], made };
 }
 
 /** An input that a run may be given, and that changes nothing. */

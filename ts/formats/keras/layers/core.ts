@@ -7,6 +7,7 @@ import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';
+import { CONVOLUTIONS } from './conv.ts';
 import { NORMALIZATIONS } from './norm.ts';
 import { maskOfCondition, mergedMask, VERSION_TELLS } from './mask-ops.ts';
 
@@ -271,6 +272,7 @@ export const CORE: Record<string, Translate> = {
   Activation: activation,
   TimeDistributed: timeDistributed,
   ...NORMALIZATIONS,
+  ...CONVOLUTIONS,
   ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),
   ...Object.fromEntries(Object.keys(TRAINING_ONLY).map((name) => [name, trainingOnly])),
   ...Object.fromEntries(Object.keys(MERGES).map((name) => [name, merge])),

@@ -3,6 +3,7 @@ import { ACTIVATION_OPERATORS } from './activations.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
 import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
+import { conv } from './conv.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
@@ -24,6 +25,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...ROW_OPERATORS,
   ...POOL_OPERATORS,
   ...LAYOUT_OPERATORS,
+  Conv: conv,
   Slice: slice,
   Gather: gather,
   Split: split,
@@ -41,6 +43,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   GRU: 6,
   RNN: 6,
   LSTM: 8,
+  Conv: 3,
   MatMul: 2,
   Gemm: 3,
   Add: 2,

@@ -3,6 +3,7 @@ import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../
 import type { NodeContext, Operator } from '../context.ts';
 import { equalSizes, sizeText, type Size } from '../size.ts';
 import { axesText, featureSize, role, width, type Factor, type Rows } from '../value.ts';
+import { trimmed } from './conv.ts';
 import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
 
 const HUGE = 2 ** 31 - 1;
@@ -90,6 +91,12 @@ export const slice: Operator = (context) => {
         end <= -HUGE;
       if (isReverse) {
         value = reverse(context, value);
+        continue;
+      }
+      const kept = start === 0 && step === 1 && typeof end === 'number' && end < 0;
+      const trim = kept ? trimmed(context, value, -end) : undefined;
+      if (trim) {
+        value = trim;
         continue;
       }
       const index = stepIndex(context, start);

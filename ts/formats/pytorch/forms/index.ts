@@ -1,6 +1,7 @@
 import { activation } from './activation.ts';
 import { attention, multiheadAttention } from './attention.ts';
 import type { Check } from './checks.ts';
+import { conv1d } from './conv1d.ts';
 import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
 import type { Shapes } from '../names.ts';
@@ -21,6 +22,7 @@ const FORMS = {
   linear,
   activation,
   prelu,
+  conv1d,
   step,
   concat,
   sum,
