@@ -283,7 +283,6 @@ export function graphRun(random: Choices, types = CELLS): Run {
       'start',
       'end',
       'normal',
-      ...['twice', 'first', 'second:last', 'third', 'third:last', 'masking:mask', 'slice', 'start', 'end'],
       ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded'],
     ],
   });

@@ -53,7 +53,7 @@ export function log(x: number): number {
   number[0] = small ? x * 8388608 : x;
   const exponent = (bits[0]! - SQRT_HALF) >> 23;
   bits[0] = bits[0]! - (exponent << 23);
-  const m = number[0]!;
+  const m = number[0];
   const e = small ? exponent - 23 : exponent;
   const s = fround(fround(m - 1) / fround(m + 1));
   return fround(fround(e * LN2_HIGH) + fround(fround(e * LN2_LOW) + atanh2(s)));

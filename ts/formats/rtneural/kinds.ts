@@ -68,6 +68,71 @@ const activation: RtKind = {
   },
 };
 
+/** Causal, as RTNeural computes it from sample to sample. */
+const conv1d: RtKind = {
+  fields: ['kernel_size', 'dilation', 'groups'],
+  read(layer) {
+    const { name, inputSize, outputSize } = layer;
+    layer.checkArrays(1, 2);
+    const activation = layer.activation();
+    const [kernelSize, dilation, groups] = [layer.count('kernel_size'), layer.count('dilation', 1), layer.count('groups', 1)]; // prettier-ignore
+    if (inputSize % groups !== 0) throw layer.invalid(`${inputSize} channels do not make ${groups} groups`);
+    const inputs = inputSize / groups;
+    const given = layer.array(0, 'kernel', [kernelSize, inputs, outputSize]);
+    const kernel = transpose(given, kernelSize * inputs, outputSize);
+    const bias = layer.arrays === 2 ? { bias: layer.array(1, 'bias', [outputSize]) } : {};
+    return {
+      name,
+      type: 'conv1d',
+      inputSize,
+      outputSize,
+      kernelSize,
+      dilation,
+      groups,
+      padding: 'causal',
+      ...(activation ? { activation } : {}),
+      weights: { kernel, ...bias },
+    };
+  },
+};
+
+/** gamma (x - mean) / sqrt(variance + epsilon) + beta; gamma and beta may be left out. */
+const batchnorm: RtKind = {
+  fields: ['epsilon'],
+  read(layer) {
+    const { name, inputSize } = layer;
+    layer.checkArrays(2, 4);
+    layer.checkKeepsSize();
+    const epsilon = layer.number('epsilon');
+    const isAffine = layer.arrays === 4;
+    const array = (index: number, target: string) => layer.array(index, target, [inputSize]);
+    const [gamma, beta] = isAffine ? [array(0, 'scale'), array(1, 'shift')] : [];
+    const [mean, variance] = isAffine ? [array(2, 'shift'), array(3, 'scale')] : [array(0, 'shift'), array(1, 'scale')];
+    const scale = variance.map((value, i) => (gamma?.[i] ?? 1) / Math.sqrt(value + epsilon));
+    const shift = mean.map((value, i) => (beta?.[i] ?? 0) - value * scale[i]!);
+    const spec: LayerSpec = { name, type: 'scale', inputSize, weights: { scale, shift } };
+    return [spec, ...after(layer)];
+  },
+};
+
+const prelu: RtKind = {
+  read(layer) {
+    const { name, inputSize } = layer;
+    layer.checkArrays(1);
+    layer.checkKeepsSize();
+    const constant = layer.array(0, 'constant', [1, inputSize]);
+    // What it reads is said by those who put the layers in a row.
+    const spec: LayerSpec = { name, type: 'merge', merge: 'prelu', inputs: [], constantSize: inputSize, weights: { constant } }; // prettier-ignore
+    return [spec, ...after(layer)];
+  },
+};
+
+/** The activation behind a layer that has none in it. */
+function after(layer: RtLayer): LayerSpec[] {
+  const activation = layer.activation();
+  return activation ? [{ name: `${layer.name}_${activation}`, type: 'activation', activation }] : [];
+}
+
 /** The types of layers, as RTNeural's exporter names them. */
 export const KINDS: Readonly<Record<string, RtKind>> = {
   dense,
@@ -75,4 +140,7 @@ export const KINDS: Readonly<Record<string, RtKind>> = {
   gru,
   lstm,
   activation,
+  conv1d,
+  batchnorm,
+  prelu,
 };

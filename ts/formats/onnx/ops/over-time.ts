@@ -1,14 +1,20 @@
 import type { ReduceSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
-import { axisIndex, plainIntegers, requireInput } from '../constants.ts';
+import { requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import type { Size } from '../size.ts';
-import { axesText, bakedFactor, feature, role, width, type Factor, type Rows } from '../value.ts';
+import { axesText, bakedFactor, feature, width, type Factor, type Rows } from '../value.ts';
 
 /** Operators over the steps of computed values. */
 
 /** Makes one row of all steps: those past a sequence's length, where there are lengths, would count in the graph. */
-function reduce(context: NodeContext, rows: Rows, axis: number, op: ReduceSpec['reduce'], keep: boolean): Rows {
+export function reduceSteps(
+  context: NodeContext,
+  rows: Rows,
+  axis: number,
+  op: ReduceSpec['reduce'],
+  keep: boolean,
+): Rows {
   const { graph, node } = context;
   graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const columns = graph.builder.reduce(rows, node.name || (node.outputs[0] ?? ''), op);
@@ -16,38 +22,13 @@ function reduce(context: NodeContext, rows: Rows, axis: number, op: ReduceSpec['
   return { ...rows, kind: 'vector', axes, columns, reversed: false, exclusive: false };
 }
 
-/** ReduceMean, ... of a computed value over its steps. */
-function overTime(op: ReduceSpec['reduce'], since: number): Operator {
-  return (context) => {
-    const { attributes, graph, inputs, node, opset } = context;
-    const rows = requireInput(context, 0);
-    if (rows.type === 'constant') throw nodeError(node, 'reduces a constant');
-    const given = opset >= since ? inputs[1] && plainIntegers(context, inputs[1], 'axes') : attributes.ints('axes');
-    const keep = (attributes.int('keepdims') ?? 1) === 1;
-    if (attributes.int('noop_with_empty_axes') === 1 && !given?.length) return [rows];
-    const axes = (given ?? []).map((axis) => axisIndex(context, axis, rows.axes.length));
-    const [axis] = axes;
-    if (axes.length === 1 && rows.dtype === 'float32' && role(rows.axes[axis!]!) !== 'feature') {
-      const isTime = graph.demand(
-        rows,
-        rows.axes.map((_, i) => (i === axis ? ('time' as const) : undefined)),
-      );
-      if (isTime && role(rows.axes[axis!]!) === 'time') return [reduce(context, rows, axis!, op, keep)];
-    }
-    throw nodeError(
-      node,
-      `reduces axes ${axes.join(', ') || 'all'} of ${axesText(rows.axes)}; supported: the steps of floats`,
-    );
-  };
-}
-
 /** Reductions that steps go through. */
-export const OVER_TIME: Record<string, Operator> = {
-  ReduceSum: overTime('sum', 13),
-  ReduceMax: overTime('max', 18),
-  ReduceMin: overTime('min', 18),
-  ReduceMean: overTime('mean', 18),
-  ReduceL2: overTime('l2', 18),
+export const OVER_TIME: Readonly<Record<string, ReduceSpec['reduce']>> = {
+  ReduceSum: 'sum',
+  ReduceMax: 'max',
+  ReduceMin: 'min',
+  ReduceMean: 'mean',
+  ReduceL2: 'l2',
 };
 
 /** GlobalAveragePool, GlobalMaxPool: (batch, features, steps). */
@@ -59,7 +40,7 @@ function globalPool(op: ReduceSpec['reduce']): Operator {
       const text = rows.type === 'rows' ? axesText(rows.axes) : 'a constant';
       throw nodeError(context.node, `pools ${text}; supported: (batch, features, steps)`);
     }
-    return [reduce(context, rows, 2, op, true)];
+    return [reduceSteps(context, rows, 2, op, true)];
   };
 }
 

@@ -6,7 +6,7 @@ import { axesText, feature, featureSize, role, width, type Rows } from '../value
 import { softmaxOfScores } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
-import { OVER_TIME } from './over-time.ts';
+import { OVER_TIME, reduceSteps } from './over-time.ts';
 
 /** Operators over the features of each row: functions of rows, reductions, ids. */
 
@@ -77,7 +77,9 @@ function reduction(constants: Operator | undefined): Operator {
     const indices = axes.map((axis) => axisIndex(context, axis, rows.axes.length));
     const [axis] = indices;
     const overSteps = OVER_TIME[node.op];
-    if (overSteps && indices.length === 1 && role(rows.axes[axis!]!) === 'time') return overSteps(context);
+    if (overSteps && indices.length === 1 && role(rows.axes[axis!]!) === 'time') {
+      return [reduceSteps(context, rows, axis!, overSteps, keep)];
+    }
     const taken = rows.axes.map((_, i) => axes.length === 0 || indices.includes(i));
     const other = rows.axes.find((axis, i) => taken[i] && ['time', 'batch', 'mixed'].includes(role(axis)));
     if (other && rows.axes.flat().every(({ origin }) => !origin))

@@ -56,9 +56,11 @@ export class Evaluator {
         return this.#slice(first, layer.start, layer.size);
       case 'merge':
         if (layer.merge === 'concat') return inputs.flat();
-        if (layer.merge !== 'sum' && layer.merge !== 'mul') break;
-        if (layer.constantSize !== undefined) break;
-        return inputs.slice(1).reduce((x, y) => this.#combine(x, y, layer.merge === 'mul'), first);
+        if (!['sum', 'mul', 'sub'].includes(layer.merge) || layer.constantSize !== undefined) break;
+        return inputs.slice(1).reduce((x, y) => {
+          const other = layer.merge === 'sub' ? this.#activate(y, { name: 'affine', alpha: -1, beta: 0 }) : y;
+          return this.#combine(x, other, layer.merge === 'mul');
+        }, first);
       case 'dense': {
         const { kernel, bias } = layer.weights;
         const size = layer.outputSize;
