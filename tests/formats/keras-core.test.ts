@@ -76,7 +76,7 @@ describe('layers', () => {
     ['Embedding of features', [X, dense('d', from('x')), layer('Embedding', 'g', { input_dim: 5, output_dim: 2 }, from('d'))], /reads something else than an input of ids/],
     ['Embedding without its table', [IDS, embedding('g')], /its embeddings are not in the file/, { shapes: {} }],
     ['Softmax of masked steps', [X, MASKING, one('Softmax', {}, from('m'))], /takes a mask, which Keras applies to features/],
-    ['Softmax of steps', [X, one('Softmax', { axis: 1 }, from('x'))], /axis 1 is not supported/],
+    ['Softmax of sequences', [X, one('Softmax', { axis: 0 }, from('x'))], /axis 0 is not supported/],
     ['Masking of vectors', [H, one('Masking', { mask_value: 0 }, from('h'))], /masking of 'h', which has no steps/],
     ['TimeDistributed of a GRU', [X, one('TimeDistributed', { layer: layer('GRU', 'r') }, from('x'))], /around a layer of class GRU; supported: Dense, Activation/],
     ['TimeDistributed of nothing', [X, one('TimeDistributed', {}, from('x'))], /its layer is missing/],

@@ -114,12 +114,12 @@ test('all that is not supported is told at once', () => {
     layer('Mystery', 'm1', 'x'),
     layer('Dense', 'd', 'm1', { units: 2 }),
     layer('Mystery', 'm2', 'd'),
-    layer('ReLU', 'r', 'x', { threshold: -1 }),
+    layer('Activation', 'r', 'x', { activation: 'sparsemax' }),
     layer('Lambda', 'g', 'm2'),
   ];
   const message = refusal(layers);
   expect(message).toMatch(
-    /replace 4 layers or settings .*: Mystery \('m1', 'm2'\); Lambda: its code is Python.*\('g'\); ReLU layer 'r': threshold -1.*Supported: InputLayer.*GRU/,
+    /replace 4 layers or settings .*: Mystery \('m1', 'm2'\); Lambda: its code is Python.*\('g'\); Activation layer 'r': activation 'sparsemax'.*Supported: InputLayer.*GRU/,
   );
   const many = Array.from({ length: 50 }, (_, i) => layer(`Mystery${i}`, i === 49 ? 'g' : `m${i}`, 'x'));
   expect(refusal([x, ...many])).toMatch(/replace 50 .*Mystery19 \('m19'\); and 30 more\. Supported/);

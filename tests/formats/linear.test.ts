@@ -318,7 +318,8 @@ describe('PyTorch', () => {
     ];
     const bytes = writeSafetensors(Object.fromEntries(count(n, 'g').flatMap(shapesOf)) as never);
     const refused = await looks(() => expect(readPytorch(bytes)).rejects.toThrow(/does not say how/));
-    expect(refused / n).toBeLessThan(55);
+    // Each form of a module looks at it.
+    expect(refused / n).toBeLessThan(90);
     const subarray = vi.spyOn(Uint8Array.prototype, 'subarray');
     await expect(readPytorch(bytes)).rejects.toThrow(/does not say how/);
     // The header and the data; none for a tensor that is not read.

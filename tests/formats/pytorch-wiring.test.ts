@@ -211,7 +211,7 @@ describe('the modules of a state dict', () => {
     ['other', { weight: [4, 3], bias: 'None' }],
     ['other', { weight: [4, 3], scale: [4] }],
     ['other', { weight: [4, 3], bias: [4], scale: [4] }],
-    ['other', { weight: [4, 3, 1] }],
+    ['other', { weight: [4, 3, 1, 1] }],
     ['other', { weight: 'xy' }],
     ['other', { bias: [4] }],
   ])('%s: %j', (kind, tensors) => {

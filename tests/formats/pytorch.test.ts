@@ -126,7 +126,7 @@ describe('refused', () => {
     ['a float8 tensor', 'float8.pt', { layers: [{ linear: { weight: 'w' } }] }, /'w' is float8_e4m3fn; supported: float32/],
     ['an unknown option', 'checkpoint_p2.pt', { layer: [] } as PytorchOptions, /unknown option 'layer'/],
     ['an unknown field', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn', batchFirst: true } as PytorchLayer] }, /layers\[0\].*'batchFirst'/],
-    ['an unknown kind', 'checkpoint_p2.pt', { layers: [{ attention: 'rnn' } as unknown as PytorchLayer] }, /layers\[0\].*embedding, gru, lstm, rnn/],
+    ['an unknown kind', 'checkpoint_p2.pt', { layers: [{ transformer: 'rnn' } as unknown as PytorchLayer] }, /layers\[0\].*embedding, gru, lstm, rnn/],
     ['two kinds in one', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn', linear: 'head' }] }, /'linear'/],
     ['no layers', 'checkpoint_p2.pt', { layers: [] }, /layers/],
     ['an unknown returns', 'checkpoint_p2.pt', { layers: [{ gru: 'rnn', returns: 'all' as 'last' }] }, /returns/],
