@@ -12,7 +12,7 @@ const OPTIONS: Record<string, GruWasm.ModelOptions> = {
   js: { backend: 'js' },
 };
 
-const READERS = { 'readers of all model files': /\/read\.js$/ };
+const READERS = { 'readers of all model files': /\/read-any\.js$/ };
 
 /** One backend of this library, by its public API. */
 export function gruWasm(name: string, backend: string, load = installed, options = OPTIONS[backend]): Engine {

@@ -66,7 +66,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
   test('powers: of whole exponents exact in sign, and near in value', async () => {
     const [, squares] = await give(api, merge('pow', ['x'], constant(2)));
     const want = [1, 4, 9, 0.25, 16, 36];
-    (squares!).forEach((y, i) => {
+    squares!.forEach((y, i) => {
       expect(y).toBeCloseTo(want[i]!, 4);
     });
     const [, cubes] = await give(api, merge('pow', ['x'], constant(3, 3, 0)));

@@ -301,7 +301,7 @@ impl Activation {
             }
             Function::GeluTanh => {
                 // 2 sqrt(2 / pi) (x + 0.044715 x^3)
-                let cubic = x.mul(x).madd(V::splat(0.071_354_814), V::splat(1.595_769_1));
+                let cubic = x.mul(x).madd(V::splat(0.071_354_814), V::splat(1.595_769));
                 x.div(c.one().add(exponential(x.mul(cubic).neg())))
             }
             Function::Selu => beta.mul(V::select(x.lt(zero), alpha.mul(expm1(x)), x)),
