@@ -56,8 +56,7 @@ pub fn log<V: Vector>(x: V) -> V {
 pub fn erfc_abs<V: Vector>(x: V) -> V {
     let a = x.abs();
     let mut q = V::splat(3.144_018_8e-5);
-    for c in [-3.088_024e-4, 1.032_402_4e-3, 5.369_321e-4, -0.019_583_96, 0.102_919_616, 0.636_597_75, 1.128_380_3]
-    {
+    for c in [-3.088_024e-4, 1.032_402_4e-3, 5.369_321e-4, -0.019_583_96, 0.102_919_616, 0.636_597_75, 1.128_380_3] {
         q = q.madd(a, V::splat(c));
     }
     exp_down(a.mul(q).neg()).zero_where(V::splat(4.0).lt(a))
