@@ -21,7 +21,7 @@ import {
 } from './cases.ts';
 import { choices } from './choices.ts';
 import { firstDifference, runOn } from './engines.ts';
-import { runNative, type Run } from './native.ts';
+import { axisLengths, runNative, type Run } from './native.ts';
 
 describe('the same bits', () => {
   let baseline: Backend;
@@ -116,24 +116,28 @@ describe('the same bits', () => {
     fc.assert(
       fc.property(fc.gen(), (draw) => {
         const run = { ...make(choices(draw)), timeMajor: false };
-        const starts = run.lengths.map((_, b) => run.lengths.slice(0, b).reduce((sum, length) => sum + length, 0));
+        // By axis, those that layers make included.
+        const lengths = axisLengths(run);
+        const starts = lengths.map((own) =>
+          own.map((_, b) => own.slice(0, b).reduce((sum, length) => sum + length, 0)),
+        );
         const together = runOn(jsBackend, run);
         for (const [b, length] of run.lengths.entries()) {
-          const own = (values: Float32Array, kind: string, size: number) =>
-            kind === 'sequence'
-              ? values.slice(starts[b]! * size, (starts[b]! + length) * size)
-              : values.slice(b * size, (b + 1) * size);
-          const shapes = [...run.graph.outputs, ...run.graph.states.map(({ size }) => ({ kind: 'vector', size }))];
+          const own = <T extends Float32Array | Int32Array>(values: T, kind: string, size: number, axis = 0): T => {
+            const [start, rows] = kind === 'sequence' ? [starts[axis]![b]!, lengths[axis]![b]!] : [b, 1];
+            return values.slice(start * size, (start + rows) * size) as T;
+          };
+          const shapes = [
+            ...run.graph.outputs,
+            ...run.graph.states.map(({ size }) => ({ kind: 'vector', size, axis: 0 })),
+          ];
           const alone = runOn(jsBackend, {
             ...run,
             lengths: [length],
-            inputs: run.inputs.map((values, i) => {
-              const { size } = run.graph.inputs[i]!;
-              return values.slice(starts[b]! * size, (starts[b]! + length) * size);
-            }),
+            inputs: run.inputs.map((values, i) => own(values, 'sequence', run.graph.inputs[i]!.size)),
             hidden: run.graph.states.map(({ size }, i) => own(run.hidden[i]!, 'vector', size)),
           });
-          const want = together.map((values, i) => own(values, shapes[i]!.kind, shapes[i]!.size));
+          const want = together.map((values, i) => own(values, shapes[i]!.kind, shapes[i]!.size, shapes[i]!.axis));
           expect(firstDifference(alone, want), `sequence ${b} of ${run.lengths.join(', ')}`).toBeUndefined();
         }
       }),
