@@ -85,13 +85,13 @@ impl Layout {
 
     /// Rows of the steps of a sequence.
     pub fn rows_of(&self, sequence: usize) -> impl Iterator<Item = usize> + Clone {
-        let (start, stride) = (*self.starts.at(sequence), self.stride);
-        (0..*self.lengths.at(sequence)).map(move |step| (start + step * stride) as usize)
+        let steps = self.steps(sequence);
+        (0..steps.count).map(move |step| steps.row(step))
     }
 
     /// Row of a step of a sequence.
     pub fn step(&self, sequence: usize, step: usize) -> usize {
-        *self.starts.at(sequence) as usize + step * self.stride as usize
+        self.steps(sequence).row(step)
     }
 
     /// Whether rows of one sequence follow each other.

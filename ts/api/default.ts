@@ -10,14 +10,12 @@ import {
   type ModelOptions,
   rnnFromArrays,
 } from './api.ts';
-import type { Backend } from '../backends/backend.ts';
 import { ownBinaries } from '../backends/wasm/binaries.ts';
-import { wasmBackend } from '../backends/wasm/index.ts';
-import { GruError } from '../base/errors.ts';
 import { onDemand } from '../base/host.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
 import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
 import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
+import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import type { ReadOptions } from './read.ts';
@@ -25,21 +23,8 @@ import type { ModelSource } from '../io/source.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
 /** The binaries and the JS backend are chunks that are loaded when they are needed. */
-const find: FindBackend = async ({
-  backend = 'auto',
-  deterministic = false,
-  revectorize = false,
-}): Promise<Backend> => {
-  if (backend !== 'js') {
-    try {
-      return await wasmBackend({ deterministic, revectorize, binaries: ownBinaries });
-    } catch (error) {
-      const unavailable = error instanceof GruError && error.code === 'backend_unavailable';
-      if (backend === 'wasm' || !unavailable) throw error;
-    }
-  }
-  return (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;
-};
+const find: FindBackend = (options) =>
+  wasmOrJs(options, ownBinaries, async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend);
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own

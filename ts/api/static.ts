@@ -11,12 +11,13 @@ import {
   rnnFromArrays,
 } from './api.ts';
 import { jsBackend } from '../backends/js/index.ts';
-import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
+import type { WasmBinaries } from '../backends/wasm/index.ts';
 import { unpack } from '../backends/wasm/packed.ts';
 import { GruError } from '../base/errors.ts';
 import { describe } from '../base/tensor.ts';
 import { type ModelFormat, native } from '../formats/format.ts';
 import type { ModelSource } from '../io/source.ts';
+import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import { type ReadOptions, readerOf } from './read.ts';
@@ -34,16 +35,7 @@ const binaries: WasmBinaries = {
   relaxed: async () => WebAssembly.compile(await unpack('relaxed')),
 };
 
-const find: FindBackend = async ({ backend = 'auto', deterministic = false, revectorize = false }) => {
-  if (backend === 'js') return jsBackend;
-  try {
-    return await wasmBackend({ deterministic, revectorize, binaries });
-  } catch (error) {
-    const unavailable = error instanceof GruError && error.code === 'backend_unavailable';
-    if (backend === 'wasm' || !unavailable) throw error;
-    return jsBackend;
-  }
-};
+const find: FindBackend = (options) => wasmOrJs(options, binaries, () => jsBackend);
 
 /** The reader of the formats given, which the other options do without. */
 function reader({ formats = [] }: StaticFormats = {}): ReadFiles {

@@ -201,9 +201,10 @@ export class Assembly {
       return [output.name, { data: values.buffer instanceof ArrayBuffer ? values : new Float32Array(values), shape }];
     });
     const { states, arrays } = newStates(groups, run);
-    const slots = runSlots(this.graph);
-    fillStates(groups, arrays, (index, out) => {
-      out.set(this.results[this.graph.outputs.length + slots.indexOf(index)]!);
+    // Behind the outputs, in the order in which they are filled.
+    let next = this.graph.outputs.length;
+    fillStates(groups, arrays, (_, out) => {
+      out.set(this.results[next++]!);
     });
     return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states } as RunResult;
   }

@@ -65,12 +65,11 @@ function checkSlots(groups: readonly StateGroup[], layer: string, value: unknown
 export function readStates(groups: StateGroup[], given: unknown, run: RunInputs): (Float32Array | undefined)[] {
   if (given === undefined) return groups.map(() => undefined);
   const layers = new Set(groups.map(({ layer }) => layer));
-  const recurrent = new Set(groups.filter(({ slot }) => slot === 'hidden').map(({ layer }) => layer));
-  const [only] = recurrent.size === 1 ? recurrent : [];
+  const [only] = layers.size === 1 ? layers : [];
   const record = byLayer(groups, only, given);
   if (!record) {
     const message =
-      recurrent.size === 0
+      layers.size === 0
         ? 'the model has no recurrent layer'
         : 'the model has several recurrent layers: give a record by layer name';
     throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);

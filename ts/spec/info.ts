@@ -1,7 +1,7 @@
 import type { Graph } from './graph.ts';
 import type { StateSlot } from '../layers/kind.ts';
 import type { LayerSpec, ValueKind } from './spec.ts';
-import { groupStates } from './state-groups.ts';
+import { groupStates, isOfRuns } from './state-groups.ts';
 import { type Dimension, product } from '../base/tensor.ts';
 
 /** What a model is, for reading. */
@@ -93,7 +93,7 @@ export function describeModel(graph: Graph): ModelInfo {
       name: layer,
       slot,
       shape: [count, 'batch', size],
-      settable: !fromGraph && slot !== 'past',
+      settable: !fromGraph && isOfRuns({ slot }),
     })),
     streamable: graph.notStreamable === undefined,
   };

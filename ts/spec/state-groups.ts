@@ -24,12 +24,17 @@ export function groupStates(graph: Graph): StateGroup[] {
   return groups;
 }
 
-/** The slots that runs start from and end with. What windows keep of the past is for streams: a run is of whole sequences. */
-export function runSlots({ states }: Graph): number[] {
-  return states.flatMap(({ slot }, index) => (slot === 'past' ? [] : [index]));
+/** Whether runs start from and end with a slot. What windows keep of the past is for streams: a run is of whole sequences. */
+export function isOfRuns({ slot }: Pick<StateSlot, 'slot'>): boolean {
+  return slot !== 'past';
 }
 
-/** The groups of {@link runSlots}. */
+/** The slots of {@link isOfRuns}. */
+export function runSlots({ states }: Graph): number[] {
+  return states.flatMap((state, index) => (isOfRuns(state) ? [index] : []));
+}
+
+/** The groups of these. */
 export function runGroups(graph: Graph): StateGroup[] {
-  return groupStates(graph).filter(({ slot }) => slot !== 'past');
+  return groupStates(graph).filter(isOfRuns);
 }

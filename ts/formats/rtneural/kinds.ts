@@ -1,6 +1,6 @@
 import type { LayerSpec } from '../../spec/spec.ts';
 import { recurrentWeights } from '../layouts/canonical.ts';
-import { fromKeras, gatesFromKeras } from '../layouts/keras.ts';
+import { fromKeras, gatesFromKeras, type KerasDirection } from '../layouts/keras.ts';
 import { transpose } from '../layouts/canonical.ts';
 import type { RtLayer } from './layer.ts';
 
@@ -30,16 +30,23 @@ function checkTanh(layer: RtLayer): void {
   }
 }
 
+/** The arrays of a recurrent layer of so many gates. @param bias What the last one is, and its shape before the columns. */
+function readRecurrent(layer: RtLayer, gates: number, bias: string, rows: readonly number[]): KerasDirection {
+  const { inputSize, outputSize } = layer;
+  layer.checkArrays(2, 3);
+  checkTanh(layer);
+  const columns = gates * outputSize;
+  return {
+    kernel: layer.array(0, 'forward.input', [inputSize, columns]),
+    recurrentKernel: layer.array(1, 'forward.recurrent', [outputSize, columns]),
+    bias: layer.arrays === 3 ? layer.array(2, bias, [...rows, columns]) : undefined,
+  };
+}
+
 const gru: RtKind = {
   read(layer) {
     const { name, inputSize, outputSize: hiddenSize } = layer;
-    layer.checkArrays(2, 3);
-    checkTanh(layer);
-    const weights = {
-      kernel: layer.array(0, 'forward.input', [inputSize, 3 * hiddenSize]),
-      recurrentKernel: layer.array(1, 'forward.recurrent', [hiddenSize, 3 * hiddenSize]),
-      bias: layer.arrays === 3 ? layer.array(2, 'forward.bias and recurrentBias', [2, 3 * hiddenSize]) : undefined,
-    };
+    const weights = readRecurrent(layer, 3, 'forward.bias and recurrentBias', [2]);
     const forward = fromKeras(weights, { inputSize, hiddenSize }, true);
     return { name, type: 'gru', inputSize, hiddenSize, resetAfter: true, weights: recurrentWeights({ forward }) }; // prettier-ignore
   },
@@ -48,13 +55,7 @@ const gru: RtKind = {
 const lstm: RtKind = {
   read(layer) {
     const { name, inputSize, outputSize: hiddenSize } = layer;
-    layer.checkArrays(2, 3);
-    checkTanh(layer);
-    const weights = {
-      kernel: layer.array(0, 'forward.input', [inputSize, 4 * hiddenSize]),
-      recurrentKernel: layer.array(1, 'forward.recurrent', [hiddenSize, 4 * hiddenSize]),
-      bias: layer.arrays === 3 ? layer.array(2, 'forward.bias', [4 * hiddenSize]) : undefined,
-    };
+    const weights = readRecurrent(layer, 4, 'forward.bias', []);
     const forward = gatesFromKeras(weights, { inputSize, hiddenSize }, 4);
     return { name, type: 'lstm', inputSize, hiddenSize, weights: recurrentWeights({ forward }) };
   },

@@ -1,9 +1,8 @@
 import type { AttentionSpec } from '../../../spec/spec.ts';
 import { tanh } from '../exp.ts';
-import type { Layout } from '../plan.ts';
 import { accumulate } from '../rows.ts';
 import { softmaxOfScores } from '../softmax.ts';
-import { withScratch } from './layer.ts';
+import { rowOf, withScratch } from './layer.ts';
 import type { Build } from './layer.ts';
 
 const fround = Math.fround;
@@ -56,10 +55,6 @@ export const attention: Build<AttentionSpec> = (spec, [queries, keys, values]) =
     },
   );
 };
-
-function rowOf(layout: Layout, sequence: number, step: number): number {
-  return layout.starts[sequence]! + step * layout.stride;
-}
 
 function dot(a: Float32Array, aAt: number, b: Float32Array, bAt: number, size: number): number {
   let sum = 0;

@@ -1,6 +1,6 @@
 import type { WeightedSumSpec } from '../../../spec/spec.ts';
 import { accumulate } from '../rows.ts';
-import { stateless } from './layer.ts';
+import { rowOf, stateless } from './layer.ts';
 import type { Build } from './layer.ts';
 
 /** Sums over the steps of each sequence, of rows times weights: one sum a weight of a row. */
@@ -12,7 +12,7 @@ export const weightedSum: Build<WeightedSumSpec> = (_, [weights, values]) => {
     y.fill(0);
     for (let b = 0; b < layout.batch; b++) {
       for (let step = 0; step < layout.lengths[b]!; step++) {
-        const row = layout.starts[b]! + step * layout.stride;
+        const row = rowOf(layout, b, step);
         for (let i = 0; i < count; i++) accumulate(y, (b * count + i) * size, w[row * count + i]!, x, row * size, size);
       }
     }

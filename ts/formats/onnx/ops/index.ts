@@ -36,7 +36,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 };
 
 /** Operators that are read in the body of a loop, beside the others. */
-export const BODY_OPERATORS: readonly string[] = ['Clip', 'Min', 'Max', 'LessOrEqual', 'GreaterOrEqual'];
+export const BODY_OPERATORS: readonly string[] = ['LessOrEqual', 'GreaterOrEqual'];
 
 /** Inputs that an operator takes, where it is not one; since an opset, where that is said. */
 const INPUTS: Record<string, number | { since: number; count: number }[]> = {
