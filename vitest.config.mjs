@@ -26,7 +26,7 @@ export default defineConfig({
       reporter: ['text-summary', 'json-summary'],
       reportsDirectory: 'target/coverage',
       // What was measured last, in whole per cents: CI fails below it (.ci/run).
-      thresholds: { lines: 91, branches: 80 },
+      thresholds: { lines: 95, branches: 88 },
     },
     pool: 'forks',
     execArgv: ['--expose-gc'],

@@ -56,7 +56,7 @@ const FORMS: [string, Partial<AttentionSpec>][] = [
   ],
 ];
 
-describe.each(BACKENDS)('attention on $name', ({ api }) => {
+describe.each(BACKENDS)('attention on $name', ({ api, exact }) => {
   test.each(FORMS)('%s: over the steps of a sequence, some masked, is its equation', async (_, form) => {
     const random = new Random(5);
     // Long enough for more than a block of queries and a panel of keys.
@@ -125,7 +125,9 @@ describe.each(BACKENDS)('attention on $name', ({ api }) => {
     expect(outputs['w']!.data[1]).toBe(0);
     const want = [0, 1, 2].map((c) => weights.reduce((sum, w, t) => sum + w * v[3 * t + c]!, 0));
     expectClose(outputs['a']!.data, want, FLOAT64_REFERENCE);
-    expect(outputs['a']!.data).toEqual(outputs['p']!.data);
+    expectClose(outputs['p']!.data, want, FLOAT64_REFERENCE);
+    // Fused multiply-adds of the relaxed build round less often in one of them.
+    if (exact) expect(outputs['a']!.data).toEqual(outputs['p']!.data);
     model.dispose();
   });
 
