@@ -61,7 +61,7 @@ export default defineConfig(
     languageOptions: { globals: globals.node },
   },
   {
-    files: ['examples/audio/*.js'],
+    files: ['examples/audio/*.js', 'examples/keywords/{page,processor}.js'],
     languageOptions: { globals: { ...globals.browser, ...globals.audioWorklet } },
   },
 );

@@ -14,6 +14,8 @@ const file = (name: string) => new URL(`../../examples/${name}`, import.meta.url
 const ENCODER = 'g2p/encoder.safetensors';
 const DECODER = 'g2p/decoder.safetensors';
 const AMP = 'audio/amp.safetensors';
+/** The keywords of examples/keywords/sample.wav. */
+const SAID = ['yes', 'stop', 'left', 'go'];
 const IDS = Array.from({ length: 20 }, (_, t) => 1 + ((5 * t) % 26));
 const SAMPLES = numbers(128 * 24, 3, 0.8);
 
@@ -73,6 +75,23 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
       'document.getElementById("status").textContent',
     );
     expect(status).toBe('ready: wasm-relaxed');
+  });
+
+  test('the page of examples/keywords hears its sample in the audio thread', async () => {
+    const heard = await visit.open<string>(
+      '/examples/keywords/index.html',
+      'document.getElementById("status").textContent && document.getElementById("heard").textContent',
+    );
+    expect(heard.match(/[a-z]+/g)).toEqual(SAID);
+    expect(await visit.until('document.getElementById("status").textContent')).toBe('ready: wasm-relaxed');
+  });
+
+  // Headless Firefox has no microphone that hears a file.
+  (name === 'chromium' ? test : test.skip)('the page of examples/keywords listens to a microphone', async () => {
+    await visit.open('/examples/keywords/index.html', 'document.getElementById("status").textContent');
+    await visit.click('#listen');
+    // The recording comes round and round, from anywhere in it and as the browser resamples it.
+    await visit.until(`/${SAID.join('.*')}/.test(document.getElementById("words").textContent)`);
   });
 
   // Firefox has no way to tell. A processor that asks for new arrays shows that the measure sees them.

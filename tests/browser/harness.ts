@@ -11,6 +11,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SERVED = /^\/(dist|examples)\/[\w./-]+$/;
 const TYPES: Record<string, string> = { '.js': 'text/javascript', '.html': 'text/html', '.wasm': 'application/wasm' };
 
+/** Chromium's microphone hears a recording, again and again, and may be asked without a dialog. */
+const MICROPHONE = [
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+  `--use-file-for-fake-audio-capture=${join(ROOT, 'examples/keywords/sample.wav')}`,
+];
+
 /** The pages' scripts import the sources for their types; in the browser they get the built package. */
 const builtPackage: Plugin = {
   name: 'built-package',
@@ -70,6 +77,7 @@ export type BrowserName = 'chromium' | 'firefox';
 export class Visit {
   private readonly browser: Browser;
   private readonly page: Page;
+  private opened: Page | undefined;
   private readonly server: Server;
 
   private constructor(browser: Browser, page: Page, server: Server) {
@@ -89,7 +97,8 @@ export class Visit {
         browser: name === 'firefox' ? 'firefox' : 'chrome',
         executablePath,
         headless: true,
-        args: name === 'firefox' ? [] : [...quiet, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+        args:
+          name === 'firefox' ? [] : [...quiet, ...MICROPHONE, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
       });
       const page = await browser.newPage();
       page.on('pageerror', (error) => problems.push(String(error)));
@@ -124,9 +133,19 @@ export class Visit {
 
   /** Opens another page of the served ones and waits for `condition`, an expression. @returns Its value. */
   async open<R>(path: string, condition: string): Promise<R> {
-    const page = await this.browser.newPage();
-    await page.goto(new URL(path, this.page.url()).href);
-    const value = await page.waitForFunction(condition, { timeout: 200_000 });
+    this.opened = await this.browser.newPage();
+    await this.opened.goto(new URL(path, this.page.url()).href);
+    return this.until(condition);
+  }
+
+  /** Clicks on an element of the page opened last. */
+  async click(selector: string): Promise<void> {
+    await this.opened!.click(selector);
+  }
+
+  /** Waits for `condition`, an expression, in the page opened last. @returns Its value. */
+  async until<R>(condition: string): Promise<R> {
+    const value = await this.opened!.waitForFunction(condition, { timeout: 200_000 });
     return (await value.jsonValue()) as R;
   }
 
