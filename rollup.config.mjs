@@ -5,6 +5,7 @@ import { dts } from 'rollup-plugin-dts';
 import license from 'rollup-plugin-license';
 import { inlineWasm } from './scripts/inline-wasm.mjs';
 import { thirdPartyLicences } from './scripts/licences.mjs';
+import { binaryName, WASM_BUILDS, WASM_FLAVOURS } from './scripts/wasm.mjs';
 
 const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -47,9 +48,12 @@ const noImportByExpression = {
 const wasmFiles = {
   name: 'wasm-files',
   generateBundle() {
-    for (const build of ['baseline', 'relaxed']) {
-      const source = readFileSync(`crate/pkg/${build}/gru_wasm_bg.wasm`);
-      this.emitFile({ type: 'asset', fileName: `${build}.wasm`, source });
+    for (const flavour of Object.keys(WASM_FLAVOURS)) {
+      for (const build of Object.keys(WASM_BUILDS)) {
+        const name = binaryName(flavour, build);
+        const source = readFileSync(`crate/pkg/${name}/gru_wasm_bg.wasm`);
+        this.emitFile({ type: 'asset', fileName: `${name}.wasm`, source });
+      }
     }
   },
 };

@@ -3,13 +3,14 @@ import { transformSync } from 'esbuild';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
 import { at, main, UserError } from './lib.mjs';
+import { binaryName, WASM_FLAVOURS } from './wasm.mjs';
 
 /**
- * Packs both wasm binaries into crate/pkg/packed.wasm, which is what the package inlines: a module of two custom sections,
+ * Packs both builds of each flavour into crate/pkg/packed.wasm and crate/pkg/core-packed.wasm, which the package inlines: a module of two custom sections,
  * `baseline` (deflated) and `relaxed` (deflated, what has to be done to baseline to get it: a seventh of its size). Being a
- * module, it is inlined and decoded by @rollup/plugin-wasm like any other. ts/backends/wasm/packed.ts reads it.
+ * module, it is inlined and decoded by @rollup/plugin-wasm like any other. ts/backends/wasm/unpack.ts reads it.
  */
-const PACKED = at('crate', 'pkg', 'packed.wasm');
+const packedFile = (flavour) => at('crate', 'pkg', `${binaryName(flavour, 'packed')}.wasm`);
 
 /** Bytes that a copy must save to be worth its two numbers: from where the last one ended, from near it, from anywhere. */
 const COST = { straight: 2, near: 3, far: 12 };
@@ -70,12 +71,10 @@ function customSection(name, data) {
   return Buffer.concat([Buffer.from([0, ...leb(content.length)]), content]);
 }
 
-await main(async () => {
-  const [baseline, relaxed] = ['baseline', 'relaxed'].map((name) =>
-    readFileSync(at('crate', 'pkg', name, 'gru_wasm_bg.wasm')),
+async function pack(flavour, patch) {
+  const [baseline, relaxed] = ['baseline', 'relaxed'].map((build) =>
+    readFileSync(at('crate', 'pkg', binaryName(flavour, build), 'gru_wasm_bg.wasm')),
   );
-  const { code } = transformSync(readFileSync(at('ts', 'backends', 'wasm', 'patch.ts')), { loader: 'ts' });
-  const { patch } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   const magic = Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]);
   // Zopfli takes a second, and 6 % off what zlib makes of it.
   const deflate = async (data) => Buffer.from(await zopfli.deflateAsync(data, { numiterations: 15 }));
@@ -85,5 +84,11 @@ await main(async () => {
     throw new UserError('what was packed would not be unpacked the same');
   }
   const sections = [customSection('baseline', parts[0]), customSection('relaxed', parts[1])];
-  writeFileSync(PACKED, Buffer.concat([magic, ...sections]));
+  writeFileSync(packedFile(flavour), Buffer.concat([magic, ...sections]));
+}
+
+await main(async () => {
+  const { code } = transformSync(readFileSync(at('ts', 'backends', 'wasm', 'patch.ts')), { loader: 'ts' });
+  const { patch } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  for (const flavour of Object.keys(WASM_FLAVOURS)) await pack(flavour, patch);
 });

@@ -2,12 +2,14 @@ import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { at, clearStamp, digest, isStamped, main, output, run, seconds, stamp, UserError, withLock } from './lib.mjs';
-import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
+import { binaryName, WASI_TARGET, WASM_BUILDS, WASM_FLAVOURS, wasmEnv } from './wasm.mjs';
 
 const WASM_TARGET = 'wasm32-unknown-unknown';
 /** Miri comes with nightly Rust alone: the one of this day, for others may differ. */
 export const NIGHTLY = 'nightly-2026-05-20';
 const WASM_PACK = '0.15.1';
+const FLAVOURS = Object.keys(WASM_FLAVOURS);
+const BUILDS = Object.keys(WASM_BUILDS);
 const RUST = 'install it from https://rustup.rs, open a new shell, and run this again';
 
 /** The CLI must be of the very version of the library that is compiled in. */
@@ -103,9 +105,10 @@ const cargoTool = (crate, binary, version) => ({
     ),
 });
 
-const wasmBuild = (name, features) => {
+const wasmBuild = (flavour, build) => {
+  const name = binaryName(flavour, build);
   const out = `crate/pkg/${name}`;
-  return stamped(`wasm-${name}`, `wasm binary: ${name} (${features})`, '20 s', {
+  return stamped(`wasm-${name}`, `wasm binary: ${name} (${WASM_BUILDS[build]})`, '20 s', {
     value: () =>
       digest(['crate', 'Cargo.toml', 'Cargo.lock', 'scripts/wasm.mjs'], {
         skip: ['crate/pkg', 'crate/target'],
@@ -124,8 +127,9 @@ const wasmBuild = (name, features) => {
         '--no-gitignore',
         '--release',
       ];
-      await quietly('wasm-pack', [...args, '--out-name', 'gru_wasm', '--out-dir', `../pkg/${name}`, '--', '--locked'], {
-        env: wasmEnv(name),
+      const to = ['--out-name', 'gru_wasm', '--out-dir', `../pkg/${name}`];
+      await quietly('wasm-pack', [...args, ...to, '--', '--locked', ...WASM_FLAVOURS[flavour]], {
+        env: wasmEnv(build),
       });
       // TypeScript would take it for the type of the import that @rollup/plugin-wasm makes (ts/wasm.d.ts).
       rmSync(at(out, 'gru_wasm_bg.wasm.d.ts'), { force: true });
@@ -133,16 +137,15 @@ const wasmBuild = (name, features) => {
   });
 };
 
-const packedWasm = stamped('wasm-packed', 'both wasm binaries, packed', '3 s', {
+const packedWasm = stamped('wasm-packed', 'the wasm binaries, packed in pairs', '5 s', {
   value: () =>
     digest([
-      'crate/pkg/baseline',
-      'crate/pkg/relaxed',
+      ...FLAVOURS.flatMap((flavour) => BUILDS.map((build) => `crate/pkg/${binaryName(flavour, build)}`)),
       'scripts/pack-wasm.mjs',
       'ts/backends/wasm/patch.ts',
       'package-lock.json',
     ]),
-  outputs: ['crate/pkg/packed.wasm'],
+  outputs: FLAVOURS.map((flavour) => `crate/pkg/${binaryName(flavour, 'packed')}.wasm`),
   work: () => quietly(process.execPath, [at('scripts', 'pack-wasm.mjs')]),
 });
 
@@ -193,7 +196,7 @@ export async function setup({ otherNode = false, more = [] } = {}) {
     rustTarget(WASM_TARGET),
     cargoTool('wasm-bindgen-cli', 'wasm-bindgen', wasmBindgenVersion()),
     cargoTool('wasm-pack', 'wasm-pack', WASM_PACK),
-    ...Object.entries(WASM_BUILDS).map(([name, features]) => wasmBuild(name, features)),
+    ...FLAVOURS.flatMap((flavour) => BUILDS.map((build) => wasmBuild(flavour, build))),
     packedWasm,
     bundle,
     ...more,

@@ -3,10 +3,16 @@ import { at, cargoHome, root } from './lib.mjs';
 /** Where the crate's own tests run in wasm: a target that has std, and so the harness. */
 export const WASI_TARGET = 'wasm32-wasip1';
 
-/** The binaries and the target features of each. */
+/** The builds and the target features of each. */
 export const WASM_BUILDS = { baseline: '+simd128', relaxed: '+simd128,+relaxed-simd' };
 
-/** Flags and target folder of one binary: the build and clippy share them, so that neither rebuilds for the other. */
+/** The flavours of each build, as cargo's arguments: all kinds of layers, and those alone that most models need. */
+export const WASM_FLAVOURS = { full: [], core: ['--no-default-features'] };
+
+/** Folder in crate/pkg, and name in dist, of a flavour of a build. */
+export const binaryName = (flavour, build) => (flavour === 'full' ? build : `${flavour}-${build}`);
+
+/** Flags and target folder of one build: the build and clippy share them, so that neither rebuilds for the other. */
 export function wasmEnv(name) {
   const flags = [
     `-Ctarget-feature=${WASM_BUILDS[name]}`,

@@ -24,7 +24,14 @@ export function gruWasm(name: string, backend: string, load = installed, options
     ships:
       backend === 'js'
         ? { code: "export * from 'gru-wasm/js'", onDemand: READERS }
-        : { code: "export * from 'gru-wasm'", onDemand: { 'the JS backend': /\/js-backend\.js$/, ...READERS } },
+        : {
+            code: "export * from 'gru-wasm'",
+            onDemand: {
+              'the JS backend': /\/js-backend\.js$/,
+              ...READERS,
+              'binaries with all layers': /\/packed\.js$/,
+            },
+          },
     async load() {
       library = await load();
     },

@@ -17,7 +17,8 @@ fn parameters_are_those_of_the_table() {
     let kinds = LAYERS.iter().enumerate().map(|(code, kind)| {
         let params = (kind.params)().into_iter().map(|(name, words)| format!("\"{}\": {words}", camel(name)));
         let params = params.collect::<Vec<_>>().join(", ");
-        format!("  \"{}\": {{ \"code\": {code}, \"params\": {{ {params} }} }}", kind.name)
+        let full = if kind.full { "\"full\": true, " } else { "" };
+        format!("  \"{}\": {{ \"code\": {code}, {full}\"params\": {{ {params} }} }}", kind.name)
     });
     let table = format!("{{\n{}\n}}\n", kinds.collect::<Vec<_>>().join(",\n"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/layers/params.json");

@@ -193,13 +193,16 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
 
 test('parameters of layers are those that the core reads, in its order', async () => {
   const path = new URL('../../crate/src/layers/params.json', import.meta.url);
-  const table = JSON.parse(await readFile(path, 'utf8')) as Record<string, { code: number; params: object }>;
+  const table = JSON.parse(await readFile(path, 'utf8')) as Record<
+    string,
+    { code: number; full?: true; params: object }
+  >;
   expect(Object.keys(table).toSorted()).toEqual(Object.keys(LAYERS).toSorted());
-  for (const [type, { code, params }] of Object.entries(table)) {
+  for (const [type, { code, full, params }] of Object.entries(table)) {
     const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS];
     const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1);
     const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
-    expect([type, kind.code, words]).toEqual([type, code, Object.entries(params)]);
+    expect([type, kind.code, kind.full, words]).toEqual([type, code, full, Object.entries(params)]);
   }
 });
 

@@ -103,8 +103,8 @@ describe('the tarball', () => {
       console.log(gru.backend, gru.run(new Float32Array(20).fill(0.5)).output.data.join(' '));`;
 
   test.each([
-    ['the files of the binaries', ['chunks/packed.js']],
-    ['the inlined binaries, for want of files', ['relaxed.wasm', 'baseline.wasm']],
+    ['the files of the binaries', ['chunks/packed-core.js', 'chunks/packed.js', 'relaxed.wasm', 'baseline.wasm']],
+    ['the inlined binaries, for want of files', ['core-relaxed.wasm', 'core-baseline.wasm', 'chunks/packed.js']],
   ])('runs from %s', (_, absent) => {
     const want = runScript('run.mjs', RUN);
     const hide = (from: string, to: string) => {

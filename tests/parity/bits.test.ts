@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
+import { coreBinaries, ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
+import { flavourOf } from '../../ts/layers/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
 import {
@@ -25,8 +26,10 @@ import { axisLengths, runNative, type Run } from './native.ts';
 
 describe('the same bits', () => {
   let baseline: Backend;
+  let core: Backend;
   beforeAll(async () => {
     baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
+    core = await wasmBackend({ deterministic: true, binaries: coreBinaries });
   });
 
   const makers: [string, number, (random: Choices, types: readonly CellType[]) => Run][] = [
@@ -59,6 +62,8 @@ describe('the same bits', () => {
     for (const [i, run] of runs.entries()) {
       const difference = firstDifference(runOn(baseline, run), native[i]!);
       expect(difference, `wasm and native: ${inWords(run)}`).toBeUndefined();
+      if (flavourOf(run.graph.spec.layers) === 'full') continue;
+      expect(firstDifference(runOn(core, run), native[i]!), `core and native: ${inWords(run)}`).toBeUndefined();
     }
   });
 

@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { unpack } from '../../ts/backends/wasm/packed.ts';
+import { packed as full } from '../../ts/backends/wasm/packed.ts';
+import { packed as core } from '../../ts/backends/wasm/packed-core.ts';
+import { unpack } from '../../ts/backends/wasm/unpack.ts';
 
-const BUILDS = ['baseline', 'relaxed'] as const;
+const BUILDS = [
+  ['baseline', full, 'baseline'],
+  ['relaxed', full, 'relaxed'],
+  ['core-baseline', core, 'baseline'],
+  ['core-relaxed', core, 'relaxed'],
+] as const;
 const built = (name: string) => readFileSync(new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url));
 
 describe('the inlined binaries are those that were built', () => {
@@ -10,12 +17,12 @@ describe('the inlined binaries are those that were built', () => {
     vi.restoreAllMocks();
   });
 
-  test.each(BUILDS)('%s, by zlib', async (name) => {
-    expect(Buffer.from(await unpack(name)).equals(built(name))).toBe(true);
+  test.each(BUILDS)('%s, by zlib', async (name, packed, build) => {
+    expect(Buffer.from(await unpack(packed, build)).equals(built(name))).toBe(true);
   });
 
-  test.each(BUILDS)('%s, by DecompressionStream', async (name) => {
+  test.each(BUILDS)('%s, by DecompressionStream', async (name, packed, build) => {
     vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined);
-    expect(Buffer.from(await unpack(name)).equals(built(name))).toBe(true);
+    expect(Buffer.from(await unpack(packed, build)).equals(built(name))).toBe(true);
   });
 });

@@ -205,9 +205,9 @@ describe.runIf(existsSync(wasm('baseline')))('entries after a death', () => {
   test('gru-wasm', async () => {
     const { createModel, loadModel } = await import('../../ts/index.ts');
     const { wasmBackend } = await import('../../ts/backends/wasm/index.ts');
-    const { ownBinaries } = await import('../../ts/backends/wasm/binaries.ts');
+    const { coreBinaries } = await import('../../ts/backends/wasm/binaries.ts');
     for (const deterministic of [false, true]) {
-      const { shared } = await wasmBackend({ deterministic, binaries: ownBinaries });
+      const { shared } = await wasmBackend({ deterministic, binaries: coreBinaries });
       const model = await createModel(oneGru(4, 6), { deterministic });
       const want = bits(model.run(x).output);
       ruin(shared!.module);

@@ -5,6 +5,8 @@ import { resolveGraph } from '../spec/graph.ts';
 import { type GruConfig, type GruLayout, gruSpec } from '../formats/layouts/gru.ts';
 import { type LstmConfig, type LstmLayout, lstmSpec } from '../formats/layouts/lstm.ts';
 import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.ts';
+import { flavourOf } from '../layers/index.ts';
+import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
 import { onDemand } from '../base/host.ts';
 import { rememberBackend } from './origin.ts';
@@ -54,8 +56,8 @@ export interface GruApi {
 const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
 const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'keras', 'pytorch', 'onnx'];
 
-/** Finds what computes. */
-export type FindBackend = (options: ModelOptions) => Promise<Backend>;
+/** Finds what computes: a backend that has the kinds of layers of this flavour. */
+export type FindBackend = (options: ModelOptions, flavour: Flavour) => Promise<Backend>;
 
 /** Reads model files: what `loadModel` and `inspect` do. */
 export interface ReadFiles {
@@ -75,9 +77,9 @@ export async function modelFromFile(
   more: readonly string[] = [],
 ): Promise<GruModel> {
   const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS, ...more]);
-  // The backend starts while the file is read.
+  // The backend that most files need starts while the file is read.
   const reading = (async () => (await reader()).read(source, options))();
-  const [imported] = await Promise.all([reading, find(options)]);
+  const [imported] = await Promise.all([reading, find(options, 'core')]);
   return compile(find, imported, options);
 }
 
@@ -155,7 +157,8 @@ export function createApi(find: FindBackend): GruApi {
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
 
 async function compile(find: FindBackend, imported: CompileSource, options: ModelOptions): Promise<GruModel> {
-  const backend = await find(options);
+  const { layers } = (imported.graph ?? imported).spec;
+  const backend = await find(options, flavourOf(layers));
   // In one turn: weights that are checked are those that are packed.
   const graph = imported.graph ?? resolveGraph(imported.spec);
   return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);

@@ -10,7 +10,7 @@ import {
   type ModelOptions,
   rnnFromArrays,
 } from './api.ts';
-import { ownBinaries } from '../backends/wasm/binaries.ts';
+import { coreBinaries, ownBinaries } from '../backends/wasm/binaries.ts';
 import { onDemand } from '../base/host.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
 import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
@@ -23,8 +23,12 @@ import type { ModelSource } from '../io/source.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
 /** The binaries and the JS backend are chunks that are loaded when they are needed. */
-const find: FindBackend = (options) =>
-  wasmOrJs(options, ownBinaries, async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend);
+const js = async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;
+
+const find: FindBackend = (options, flavour) => wasmOrJs(options, flavour === 'full' ? ownBinaries : coreBinaries, js);
+
+/** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks the full binaries. */
+const findCore: FindBackend = (options) => wasmOrJs(options, coreBinaries, js);
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
@@ -95,7 +99,7 @@ export async function createModel(spec: ModelSpec, options?: ModelOptions): Prom
  * const two = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: true }, { layout: 'pytorch', ...stateDict });
  */
 export async function createGru(config: GruConfig, weights: GruLayout, options?: ModelOptions): Promise<GruModel> {
-  return gruFromArrays(find, config, weights, options);
+  return gruFromArrays(findCore, config, weights, options);
 }
 
 /**
@@ -117,7 +121,7 @@ export async function createGru(config: GruConfig, weights: GruLayout, options?:
  * const { output, states } = lstm.run({ data, shape: [batch, steps, 4] }); // states.lstm is { hidden, cell }
  */
 export async function createLstm(config: LstmConfig, weights: LstmLayout, options?: ModelOptions): Promise<GruModel> {
-  return lstmFromArrays(find, config, weights, options);
+  return lstmFromArrays(findCore, config, weights, options);
 }
 
 /**
@@ -135,5 +139,5 @@ export async function createLstm(config: LstmConfig, weights: LstmLayout, option
  * const rnn = await createRnn({ inputSize: 4, hiddenSize: 8, activation: 'relu' }, { layout: 'pytorch', ...stateDict });
  */
 export async function createRnn(config: RnnConfig, weights: RnnLayout, options?: ModelOptions): Promise<GruModel> {
-  return rnnFromArrays(find, config, weights, options);
+  return rnnFromArrays(findCore, config, weights, options);
 }

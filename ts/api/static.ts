@@ -12,7 +12,8 @@ import {
 } from './api.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import type { WasmBinaries } from '../backends/wasm/index.ts';
-import { unpack } from '../backends/wasm/packed.ts';
+import { packed } from '../backends/wasm/packed.ts';
+import { unpack } from '../backends/wasm/unpack.ts';
 import { GruError } from '../base/errors.ts';
 import { describe } from '../base/tensor.ts';
 import { type ModelFormat, native } from '../formats/format.ts';
@@ -31,8 +32,8 @@ export interface StaticFormats {
 }
 
 const binaries: WasmBinaries = {
-  baseline: async () => WebAssembly.compile(await unpack('baseline')),
-  relaxed: async () => WebAssembly.compile(await unpack('relaxed')),
+  baseline: async () => WebAssembly.compile(await unpack(packed, 'baseline')),
+  relaxed: async () => WebAssembly.compile(await unpack(packed, 'relaxed')),
 };
 
 const find: FindBackend = (options) => wasmOrJs(options, binaries, () => jsBackend);

@@ -12,6 +12,7 @@ export interface FlattenSpec extends LayerBase {
 export const flatten: LayerKind<FlattenSpec> = {
   type: 'flatten',
   code: 17,
+  full: true,
   fields: ['steps'],
   check(spec) {
     checkSize(spec, 'steps', spec.steps);

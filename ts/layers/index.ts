@@ -6,7 +6,7 @@ import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import { flatten, type FlattenSpec } from './flatten.ts';
 import { gru, type GruSpec } from './gru.ts';
-import type { LayerKind } from './kind.ts';
+import type { Flavour, LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
@@ -88,4 +88,10 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
 /** The kind of a layer, undefined for an unknown type. */
 export function layerKind(type: unknown): LayerKind<LayerSpec> | undefined {
   return typeof type === 'string' && Object.hasOwn(LAYERS, type) ? LAYERS[type as LayerSpec['type']] : undefined;
+}
+
+/** The flavour of the binaries that has the kinds of these layers, which nobody has checked. */
+export function flavourOf(layers: unknown): Flavour {
+  const list: unknown[] = Array.isArray(layers) ? layers : [];
+  return list.some((layer) => layerKind((layer as Partial<LayerSpec> | null)?.type)?.full) ? 'full' : 'core';
 }

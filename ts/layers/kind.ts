@@ -48,6 +48,12 @@ export interface StateSlot {
 }
 
 /**
+ * What the wasm binaries hold: `full`, all kinds of layers; `core`, in two thirds of the bytes, those alone that most models of
+ * recurrent layers need.
+ */
+export type Flavour = 'core' | 'full';
+
+/**
  * Everything the facade knows of one kind of layer: what it reads and gives, which tensors it holds, and how it is told to
  * the Rust core. The arithmetic is in crate/src/layers/ and, the same bits, in ts/backends/js/layers/.
  */
@@ -55,6 +61,8 @@ export interface LayerKind<S extends AnyLayer> {
   readonly type: S['type'];
   /** The layer's number in `LAYERS` of crate/src/layers/mod.rs. */
   readonly code: number;
+  /** The core flavour of the binaries lacks it: see {@link Flavour}. */
+  readonly full?: true;
   /** Its spec has weights. */
   readonly weighted?: boolean;
   /** Fields of the spec beyond name, type, inputs and weights; any other is refused. */

@@ -11,6 +11,7 @@ export interface OneHotSpec extends LayerBase {
 export const oneHot: LayerKind<OneHotSpec> = {
   type: 'oneHot',
   code: 24,
+  full: true,
   fields: ['size'],
   check(spec) {
     checkSize(spec, 'size', spec.size);

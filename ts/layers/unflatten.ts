@@ -16,6 +16,7 @@ export interface UnflattenSpec extends LayerBase {
 export const unflatten: LayerKind<UnflattenSpec> = {
   type: 'unflatten',
   code: 18,
+  full: true,
   fields: ['steps', 'transposed', 'like'],
   check(spec) {
     checkSize(spec, 'steps', spec.steps);

@@ -15,6 +15,7 @@ export interface WeightedSumSpec extends LayerBase {
 export const weightedSum: LayerKind<WeightedSumSpec> = {
   type: 'weightedSum',
   code: 14,
+  full: true,
   fields: [],
   check() {
     // no sizes, no options

@@ -43,6 +43,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Makes one.
     pub build: Build,
+    /// Whether it is left out where the feature `full` is off: [`build`](Self::build) refuses then.
+    pub full: bool,
     /// Names of its parameters and their numbers of words, for tests. (A binary would hold them all.)
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub params: fn() -> Vec<(&'static str, usize)>,
@@ -54,9 +56,20 @@ const fn kind<P: Param>(name: &'static str, build: Build) -> Kind {
     Kind {
         name,
         build,
+        full: false,
         #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
         params: params::describe::<P>,
     }
+}
+
+/// A kind that few models need: of the feature `full`.
+const fn full_kind<P: Param>(name: &'static str, build: Build) -> Kind {
+    Kind { full: true, ..kind::<P>(name, if cfg!(feature = "full") { build } else { left_out }) }
+}
+
+/// Not reached: ts/layers knows which kinds are of `full`.
+fn left_out(_: &mut Params, _: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+    Err(EngineError::InvalidArgument)
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
@@ -72,21 +85,21 @@ pub const LAYERS: [Kind; 26] = [
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
     kind::<scale::ScaleParams>("scale", scale::build),
-    kind::<norm::NormParams>("norm", norm::build),
-    kind::<conv1d::ConvParams>("conv1d", conv1d::build),
-    kind::<()>("timeSoftmax", time_softmax::build),
-    kind::<()>("weightedSum", weighted_sum::build),
-    kind::<attention::AttentionParams>("attention", attention::build),
-    kind::<reduce::ReduceParams>("reduce", reduce::build),
-    kind::<flatten::FlattenParams>("flatten", flatten::build),
-    kind::<unflatten::UnflattenParams>("unflatten", unflatten::build),
-    kind::<repeat::RepeatParams>("repeat", repeat::build),
-    kind::<pool::PoolParams>("pool", pool::build),
-    kind::<upsample::UpsampleParams>("upsample", upsample::build),
-    kind::<pad::PadParams>("pad", pad::build),
-    kind::<reduce_features::ReduceFeaturesParams>("reduceFeatures", reduce_features::build),
-    kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
-    kind::<argmax::ArgmaxParams>("argmax", argmax::build),
+    full_kind::<norm::NormParams>("norm", norm::build),
+    full_kind::<conv1d::ConvParams>("conv1d", conv1d::build),
+    full_kind::<()>("timeSoftmax", time_softmax::build),
+    full_kind::<()>("weightedSum", weighted_sum::build),
+    full_kind::<attention::AttentionParams>("attention", attention::build),
+    full_kind::<reduce::ReduceParams>("reduce", reduce::build),
+    full_kind::<flatten::FlattenParams>("flatten", flatten::build),
+    full_kind::<unflatten::UnflattenParams>("unflatten", unflatten::build),
+    full_kind::<repeat::RepeatParams>("repeat", repeat::build),
+    full_kind::<pool::PoolParams>("pool", pool::build),
+    full_kind::<upsample::UpsampleParams>("upsample", upsample::build),
+    full_kind::<pad::PadParams>("pad", pad::build),
+    full_kind::<reduce_features::ReduceFeaturesParams>("reduceFeatures", reduce_features::build),
+    full_kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
+    full_kind::<argmax::ArgmaxParams>("argmax", argmax::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).

@@ -1,24 +1,38 @@
 import { builtin, folderOf, onDemand } from '../../base/host.ts';
 import type { BuildName } from './core.ts';
 import type { WasmBinaries } from './index.ts';
+import { type LoadPacked, unpack } from './unpack.ts';
 
-/** The two builds of the core that the package brings with it. */
+type Packed = () => Promise<{ packed: LoadPacked }>;
+
+// Each flavour by itself, with its `import()`: a bundle has those alone that its program reaches.
+const packedFull: Packed = () => import('./packed.ts');
+const packedCore: Packed = () => import('./packed-core.ts');
+
+/** The two builds that the package brings with it, with all kinds of layers. */
 export const ownBinaries: WasmBinaries = {
-  baseline: () => load('baseline'),
-  relaxed: () => load('relaxed'),
+  baseline: () => load('baseline', 'baseline', packedFull),
+  relaxed: () => load('relaxed', 'relaxed', packedFull),
+};
+
+/** Those of the core flavour. */
+export const coreBinaries: WasmBinaries = {
+  baseline: () => load('baseline', 'core-baseline', packedCore),
+  relaxed: () => load('relaxed', 'core-relaxed', packedCore),
 };
 
 /**
  * In Node the binaries are files near this one, unless it has been bundled: reading one takes 0.1 ms, loading and unpacking the
  * inlined ones 3 ms. Compiled at once there, for compiling asynchronously takes Node 4 ms more; browsers are not held up.
  */
-async function load(name: BuildName): Promise<WebAssembly.Module> {
+async function load(name: BuildName, file: string, inlined: Packed): Promise<WebAssembly.Module> {
+  const unpacked = async () => unpack((await onDemand(inlined)).packed, name);
   const fs = builtin('node:fs');
-  if (!fs) return WebAssembly.compile(await inlined(name));
-  return new WebAssembly.Module(readFile(fs, name) ?? (await inlined(name)));
+  if (!fs) return WebAssembly.compile(await unpacked());
+  return new WebAssembly.Module(readFile(fs, file) ?? (await unpacked()));
 }
 
-function readFile(fs: typeof import('node:fs'), name: BuildName): Uint8Array<ArrayBuffer> | undefined {
+function readFile(fs: typeof import('node:fs'), name: string): Uint8Array<ArrayBuffer> | undefined {
   // Deno would ask its user for leave to read.
   if ('Deno' in globalThis) return undefined;
   try {
@@ -26,8 +40,4 @@ function readFile(fs: typeof import('node:fs'), name: BuildName): Uint8Array<Arr
   } catch {
     return undefined;
   }
-}
-
-async function inlined(name: BuildName): Promise<Uint8Array<ArrayBuffer>> {
-  return (await onDemand(() => import('./packed.ts'))).unpack(name);
 }

@@ -1,20 +1,2 @@
-import loadPacked from '../../../crate/pkg/packed.wasm';
-import { builtin } from '../../base/host.ts';
-import type { BuildName } from './core.ts';
-import { patch } from './patch.ts';
-
-/** A build of the core out of the module that scripts/pack-wasm.mjs packs both into, which this file inlines. */
-export async function unpack(name: BuildName): Promise<Uint8Array<ArrayBuffer>> {
-  const packed = await loadPacked();
-  const section = (id: BuildName) => inflate(WebAssembly.Module.customSections(packed, id)[0]!);
-  const baseline = await section('baseline');
-  return name === 'baseline' ? baseline : patch(baseline, await section('relaxed'));
-}
-
-async function inflate(data: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>> {
-  // Node takes 17 ms to load its DecompressionStream, 1 to 2 to load this.
-  const zlib = builtin('node:zlib');
-  if (zlib) return new Uint8Array(zlib.inflateRawSync(data));
-  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
+/** Both builds of the core, all kinds of layers, as scripts/pack-wasm.mjs packs them; {@link unpack} makes them binaries. */
+export { default as packed } from '../../../crate/pkg/packed.wasm';
