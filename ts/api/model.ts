@@ -1,6 +1,9 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { type Padding, padRows } from '../run/batch.ts';
 import { GruError } from '../base/errors.ts';
+import { onDemand } from '../base/host.ts';
+import { backendOf } from './origin.ts';
+import type { TraceOptions } from './trace.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from '../stream/flow.ts';
 import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
 import type { ImportReport } from '../formats/report.ts';
@@ -177,6 +180,31 @@ export class GruModel implements ModelInfo {
       this.resources.dropRunState();
       throw error;
     }
+  }
+
+  /**
+   * The gates of a recurrent layer made visible: what they were at each step of a run over this input. It computes the layer anew, step by
+   * step: for looking, not for speed.
+   *
+   * @param input As {@link run} takes it; not time-major.
+   * @returns Tensors (batch, steps, hiddenSize), without the batch for one sequence: of a gru `z`, `r`, `candidate` and `h`, by the names of
+   *   {@link GruSpec}'s equations (`candidate` is n); of an lstm `i`, `f`, `g`, `o`, `c` and `h`; of an rnn `h`. `h` and `c`, the states after the step, are the bits of
+   *   the run; the gates are those of the exact backends, which the relaxed one is near. At steps that are masked the states are held and
+   *   the gates 0, in padding all is 0.
+   * @throws GruError `invalid_argument` for a layer or a direction that is not there, and as {@link run} does.
+   *
+   * @example
+   * const { z, r, candidate, h } = await model.trace({ data, shape: [steps, 64] }, { layer: 'encoder' });
+   */
+  async trace(
+    input: ModelInput | Record<string, ModelInput>,
+    options: TraceOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    const { traceLayer } = await onDemand(() => import('./trace.ts'));
+    const backend = backendOf(this);
+    if (!backend)
+      throw new GruError('unsupported', 'trace: a model of a worklet or a worker is not traced; load it beside');
+    return traceLayer(this.alive(), backend, input, options);
   }
 
   /**

@@ -19,6 +19,7 @@ export type {
   TextbookLstmWeights,
 } from '../formats/layouts/textbook.ts';
 export type { GruModel, RunOptions, SaveOptions } from './model.ts';
+export type { TraceOptions } from './trace.ts';
 export type { RunResult } from '../run/result.ts';
 export type { Inspection } from './inspect.ts';
 export type { ReadOptions } from './read.ts';

@@ -1,0 +1,190 @@
+import { GruError } from '../base/errors.ts';
+import { checkOptions, describe, isRecord, type Tensor, zeros } from '../base/tensor.ts';
+import type { Backend } from '../backends/backend.ts';
+import { gatesOf, type RecurrentSpec } from '../backends/js/layers/recurrent/gates.ts';
+import { directions } from '../layers/recurrent.ts';
+import { type ModelInput, readInputs } from '../run/inputs.ts';
+import { readStates, type StateRecord } from '../run/states.ts';
+import { type Graph, type GraphNode, resolveGraph } from '../spec/graph.ts';
+import { runGroups } from '../spec/state-groups.ts';
+import { GruModel, type RunOptions } from './model.ts';
+
+/** Options of {@link GruModel.trace}: those of a run, and what is looked at. */
+export interface TraceOptions extends Pick<RunOptions, 'initialStates' | 'lengths' | 'mask'> {
+  /** Name of a gru, lstm or rnn layer. May be left out where the model has one. */
+  layer?: string | undefined;
+  /** Of a bidirectional layer: which direction. Default `forward`. */
+  direction?: 'forward' | 'reverse' | undefined;
+}
+
+type Input = ModelInput | Record<string, ModelInput>;
+
+/**
+ * What {@link GruModel.trace} gives. The layer's input and initial states come from the model, run up to the layer. The layer's cell then runs
+ * alone, a step a call, on the model's backend: a run is the same bits whole or step by step, so that its states are those of the run. The
+ * gates are computed from these by the operations of the JS backend. (A hook in the seam would have cost each backend's kernels their fused
+ * form of the gates, for something that is used to look.)
+ */
+export function traceLayer(graph: Graph, backend: Backend, input: Input, given: TraceOptions): Record<string, Tensor> {
+  const options = checkOptions('trace', given, ['layer', 'direction', 'initialStates', 'lengths', 'mask']);
+  const node = findNode(graph, options.layer);
+  const spec = node.layer as RecurrentSpec;
+  const [only] = directions(spec);
+  const { direction = only! } = options;
+  const d = directions(spec).indexOf(direction);
+  if (d < 0) {
+    const has = directions(spec).join(' and ');
+    throw new GruError('invalid_argument', `trace: layer '${spec.name}' runs ${has}, not ${describe(direction)}`);
+  }
+  const before = inputsOf(graph, node, backend, input, options);
+  const cell = cellModel(spec, direction, backend);
+  const gates = gatesOf(spec, direction);
+  const slots = cell.states.length;
+  const { batch, steps, batched, x, mask, kept } = before;
+  const size = spec.hiddenSize;
+  const names = [...gates.names, ...(slots > 1 ? ['c'] : []), 'h'];
+  const traced = Object.fromEntries(names.map((name) => [name, zeros([...(batched ? [batch] : []), steps, size])]));
+  try {
+    for (let b = 0; b < batch; b++) {
+      const stream = cell.createStream();
+      let state = stream.hiddenState;
+      for (let s = 0; s < slots; s++) {
+        const initial = before.initial(s, d, directions(spec).length);
+        if (initial) state.set(initial.subarray(b * size, (b + 1) * size), s * size);
+      }
+      stream.hiddenState = state;
+      state = stream.hiddenState;
+      const order = direction === 'forward' ? kept(b) : kept(b).reverse();
+      for (const t of order) {
+        const row = b * steps + t;
+        const put = (name: string, values: Float32Array) => {
+          traced[name]!.data.set(values, row * size);
+        };
+        if (mask?.[row] !== 0) {
+          const step = x.slice(row * spec.inputSize, (row + 1) * spec.inputSize);
+          const hidden = state.slice(0, size);
+          const former = state.slice(size);
+          stream.step(step);
+          state = stream.hiddenState;
+          const values = gates.at({ x: step, hidden, cell: former, newCell: state.slice(size) });
+          for (const name of gates.names) put(name, values[name]!);
+        }
+        put('h', state.subarray(0, size));
+        if (slots > 1) put('c', state.subarray(size));
+      }
+      stream.dispose();
+    }
+  } finally {
+    cell.dispose();
+  }
+  return traced;
+}
+
+function findNode(graph: Graph, name: string | undefined): GraphNode {
+  const recurrent = graph.nodes.filter(({ kind, layer }) =>
+    kind.slots?.(layer as never).some(({ slot }) => slot === 'hidden'),
+  );
+  const names = recurrent.map(({ layer }) => `'${layer.name}'`).join(', ') || 'none';
+  if (name === undefined && recurrent.length !== 1) {
+    throw new GruError('invalid_argument', `trace: say the layer; those that are recurrent: ${names}`);
+  }
+  const node = recurrent.find(({ layer }) => name === undefined || layer.name === name);
+  if (node) return node;
+  throw new GruError('invalid_argument', `trace: there is no recurrent layer ${describe(name)}; there is ${names}`);
+}
+
+/** What a layer reads in a run. */
+interface LayerInputs {
+  batch: number;
+  /** Of the padded array. */
+  steps: number;
+  batched: boolean;
+  /** (batch, steps, inputSize) */
+  x: Float32Array;
+  /** (batch, steps): 0 for a step that the layer passes over. */
+  mask: Float32Array | undefined;
+  /** Steps of a sequence that are no padding. */
+  kept(sequence: number): number[];
+  /** (batch, hiddenSize), of a slot and a direction; undefined: zeros. */
+  initial(slot: number, direction: number, directions: number): Float32Array | undefined;
+}
+
+function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input, options: TraceOptions): LayerInputs {
+  const { lengths, mask } = options;
+  const { spec } = graph;
+  const refs = node.inputs.map((value) => (value < 0 ? undefined : graph.values[value]!.ref));
+  const read = [...new Set(refs.filter((ref) => ref !== undefined))];
+  const upTo = resolveGraph({
+    ...spec,
+    layers: spec.layers.slice(0, spec.layers.indexOf(node.layer) + 1),
+    outputs: read.map((from, i) => ({ name: `value ${i}`, from })),
+  });
+  const initialStates = statesOf(upTo, options.initialStates, graph);
+  const model = new GruModel(upTo, backend.compile(upTo), backend.name);
+  let outputs: Record<string, Tensor>;
+  try {
+    ({ outputs } = model.run(input, { initialStates, lengths, mask }));
+  } finally {
+    model.dispose();
+  }
+  const valueOf = (i: number) => {
+    const ref = refs[i];
+    return ref === undefined ? undefined : outputs[`value ${read.indexOf(ref)}`]!.data;
+  };
+  const run = readInputs(upTo, input, { timeMajor: false, lengths, mask, padding: 'zero' });
+  const groups = runGroups(upTo);
+  const states = readStates(groups, initialStates, run);
+  const { steps, ragged } = run.axes[graph.values[node.inputs[0]!]!.axis]!;
+  const own = groups.flatMap(({ layer }, g) => (layer === node.layer.name ? [g] : []));
+  const startOf = (b: number) => ragged!.lengths.subarray(0, b).reduce((sum, length) => sum + length, 0);
+  return {
+    batch: run.batch,
+    steps,
+    batched: run.batched,
+    x: valueOf(0)!,
+    mask: valueOf(1),
+    kept: (b) =>
+      ragged ? [...ragged.steps.subarray(startOf(b), startOf(b + 1))] : Array.from({ length: steps }, (_, t) => t),
+    initial(slot, direction, count) {
+      const fromGraph = valueOf(2 + slot * count + direction);
+      if (fromGraph) return fromGraph;
+      const all = states[own[slot]!];
+      const size = all ? all.length / count : 0;
+      return all?.subarray(direction * size, (direction + 1) * size);
+    },
+  };
+}
+
+/** Those of the layers up to the one that is traced; what is wrong in them is found where they are read. */
+function statesOf(upTo: Graph, given: TraceOptions['initialStates'], { spec }: Graph): TraceOptions['initialStates'] {
+  if (!isRecord(given)) return given;
+  const later = spec.layers.slice(upTo.spec.layers.length).map(({ name }) => name);
+  const kept = Object.entries(given).filter(([name]) => !later.includes(name));
+  return kept.length > 0 ? (Object.fromEntries(kept) as StateRecord) : undefined;
+}
+
+/** Fields of a layer that its cell knows nothing of. */
+const OF_THE_DRIVER = [
+  'inputs',
+  'direction',
+  'merge',
+  'returns',
+  'reversedOutput',
+  'initialState',
+  'mask',
+  'paddedOutput',
+];
+
+/** One direction of a layer as a model that steps. */
+function cellModel(spec: RecurrentSpec, direction: 'forward' | 'reverse', backend: Backend): GruModel {
+  const weights = Object.entries(spec.weights as Record<string, Float32Array>)
+    .filter(([key]) => key.startsWith(`${direction}.`))
+    .map(([key, tensor]) => [`forward.${key.slice(direction.length + 1)}`, tensor] as const);
+  const cell: Partial<RecurrentSpec> = { ...spec, weights: Object.fromEntries(weights) };
+  for (const field of OF_THE_DRIVER) Reflect.deleteProperty(cell, field);
+  const graph = resolveGraph({
+    inputs: [{ name: 'x', dtype: 'float32', size: spec.inputSize }],
+    layers: [cell as RecurrentSpec],
+  });
+  return new GruModel(graph, backend.compile(graph), backend.name);
+}

@@ -1,0 +1,101 @@
+import type { GruSpec, LayerSpec, LstmSpec, RecurrentBase } from '../../../../spec/spec.ts';
+import { flush } from '../../exp.ts';
+import { multiply, packMatrix } from '../../matmul.ts';
+import { clipThenApply, gateFunctions, orZeros } from './cell.ts';
+
+const fround = Math.fround;
+
+/** A layer with states from step to step. */
+export type RecurrentSpec = Extract<LayerSpec, RecurrentBase>;
+
+/** One step of a cell: what went in and came out. */
+export interface CellStep {
+  x: Float32Array;
+  /** Hidden state before it; of an lstm the cell state before and after it. */
+  hidden: Float32Array;
+  cell?: Float32Array;
+  newCell?: Float32Array;
+}
+
+/** The gates of one direction. */
+export interface Gates {
+  readonly names: readonly string[];
+  /** Those of a step, hiddenSize values each, by name. */
+  at(step: CellStep): Record<string, Float32Array>;
+}
+
+/**
+ * Gates by the operations of the cells (gru.ts, lstm.ts) in their order, written out: the cells compute sigmoid and tanh together with what
+ * uses them, by one division, and hold no gate that could be read off.
+ */
+export function gatesOf(spec: RecurrentSpec, direction: 'forward' | 'reverse'): Gates {
+  const weights = (key: string) => (spec.weights as Record<string, Float32Array | undefined>)[`${direction}.${key}`];
+  if (spec.type === 'gru') return gruGates(spec, weights);
+  if (spec.type === 'lstm') return lstmGates(spec, weights);
+  // The only value of a simple RNN is the hidden state.
+  return { names: [], at: () => ({}) };
+}
+
+type Weights = (key: string) => Float32Array | undefined;
+
+const FIRST = new Int32Array(1);
+
+/** init + matrix x, for one row. */
+function linear(matrix: Float32Array, columns: number, init: Float32Array): (x: Float32Array) => Float32Array {
+  const packed = packMatrix(matrix, columns, matrix.length / columns);
+  return (x) => {
+    const out = new Float32Array(columns);
+    multiply(packed, x, 0, FIRST, 0, 1, init, 0, 0, out, 0, columns);
+    return out;
+  };
+}
+
+function gruGates(spec: GruSpec, weights: Weights): Gates {
+  const { hiddenSize: size, resetAfter } = spec;
+  const f = gateFunctions(spec.recurrentActivation, spec.activation, spec.clip);
+  const project = linear(weights('input')!, 3 * size, orZeros(weights('bias'), 3 * size));
+  const recurrent = weights('recurrent')!;
+  const [gates, candidate] = [recurrent.subarray(0, 2 * size * size), recurrent.subarray(2 * size * size)];
+  const ofHidden = linear(candidate, size, orZeros(weights('recurrentBias'), size));
+  const zeros = new Float32Array(2 * size);
+  return {
+    names: ['z', 'r', 'candidate'],
+    at({ x, hidden }) {
+      const projected = project(x);
+      const sums = linear(gates, 2 * size, resetAfter ? zeros : projected)(hidden);
+      if (resetAfter) for (let j = 0; j < sums.length; j++) sums[j] = sums[j]! + projected[j]!;
+      clipThenApply(f.recurrent, f.clip, sums, 0, sums.length);
+      const [z, r] = [sums.slice(0, size), sums.slice(size)];
+      let n: Float32Array;
+      if (resetAfter) n = ofHidden(hidden).map((sum, j) => fround(r[j]! * sum) + projected[2 * size + j]!);
+      else
+        n = linear(candidate, size, projected.subarray(2 * size))(r.map((gate, j) => flush(fround(gate * hidden[j]!))));
+      clipThenApply(f.candidate, f.clip, n, 0, size);
+      return { z, r, candidate: n };
+    },
+  };
+}
+
+function lstmGates(spec: LstmSpec, weights: Weights): Gates {
+  const { hiddenSize: size, inputForget = false } = spec;
+  const f = gateFunctions(spec.recurrentActivation, spec.activation, spec.clip);
+  const project = linear(weights('input')!, 4 * size, orZeros(weights('bias'), 4 * size));
+  const recurrent = weights('recurrent')!;
+  const peepholes = weights('peepholes');
+  const looked = (sums: Float32Array, cell: Float32Array, at: number) =>
+    peepholes ? sums.map((sum, j) => fround(peepholes[at * size + j]! * cell[j]!) + sum) : sums;
+  return {
+    names: ['i', 'f', 'g', 'o'],
+    at({ x, hidden, cell, newCell }) {
+      const sums = linear(recurrent, 4 * size, project(x))(hidden);
+      const part = (at: number) => sums.slice(at * size, (at + 1) * size);
+      const gate = (values: Float32Array, by = f.recurrent) => {
+        clipThenApply(by, f.clip, values, 0, size);
+        return values;
+      };
+      const i = gate(looked(part(0), cell!, 0));
+      const forget = inputForget ? i.map((value) => 1 - value) : gate(looked(part(1), cell!, 1));
+      return { i, f: forget, g: gate(part(2), f.candidate), o: gate(looked(part(3), newCell!, 2)) };
+    },
+  };
+}
