@@ -23,6 +23,7 @@ const FOLDERS = {
   formats: ['io', 'spec', 'layers', 'base'],
   api: ['formats', 'io', 'stream', 'run', 'backends', 'spec', 'layers', 'base'],
   pool: ['api', 'run', 'backends', 'spec', 'layers', 'base'],
+  cli: ['api', 'formats', 'io', 'stream', 'run', 'backends', 'spec', 'layers', 'base'],
 };
 const zones = Object.entries(FOLDERS).map(([folder, below]) => ({
   target: `./ts/${folder}`,

@@ -8,12 +8,12 @@ const SIZE = 5;
 const GATES = { gru: 3, lstm: 4, rnn: 1 } as const;
 
 function weights(type: keyof typeof GATES, inputSize: number, directions: string[], resetAfter = false) {
-  return Object.fromEntries(
-    directions.flatMap((direction, d) => [
+  return Object.fromEntries<Float32Array>(
+    directions.flatMap((direction, d): [string, Float32Array][] => [
       [`${direction}.input`, numbers(GATES[type] * SIZE * inputSize, d)],
       [`${direction}.recurrent`, numbers(GATES[type] * SIZE * SIZE, d + 2)],
       [`${direction}.bias`, numbers(GATES[type] * SIZE, d + 3)],
-      ...(resetAfter ? [[`${direction}.recurrentBias`, numbers(SIZE, d + 5)]] : []),
+      ...(resetAfter ? [[`${direction}.recurrentBias`, numbers(SIZE, d + 5)] as [string, Float32Array]] : []),
     ]),
   );
 }
@@ -85,10 +85,7 @@ describe.each(BACKENDS)('%s', (_, create) => {
     }
   });
 
-  test.each([
-    ['concat', 0],
-    ['sum', 1],
-  ] as const)('both directions, merged by %s, of ragged sequences', async (merge) => {
+  test.each(['concat', 'sum'] as const)('both directions, merged by %s, of ragged sequences', async (merge) => {
     const fields = { direction: 'bidirectional' };
     const model = await create(spec('gru', { ...fields, merge }));
     const want = (await create(spec('gru', fields))).run(x, { lengths: [6, 4] }).output.data;

@@ -104,7 +104,7 @@ interface LayerInputs {
   /** (batch, steps): 0 for a step that the layer passes over. */
   mask: Float32Array | undefined;
   /** Steps of a sequence that are no padding. */
-  kept(sequence: number): number[];
+  kept: (sequence: number) => number[];
   /** (batch, hiddenSize), of a slot and a direction; undefined: zeros. */
   initial(slot: number, direction: number, directions: number): Float32Array | undefined;
 }
@@ -160,7 +160,7 @@ function statesOf(upTo: Graph, given: TraceOptions['initialStates'], { spec }: G
   if (!isRecord(given)) return given;
   const later = spec.layers.slice(upTo.spec.layers.length).map(({ name }) => name);
   const kept = Object.entries(given).filter(([name]) => !later.includes(name));
-  return kept.length > 0 ? (Object.fromEntries(kept) as StateRecord) : undefined;
+  return kept.length > 0 ? Object.fromEntries(kept as [string, StateRecord[string]][]) : undefined;
 }
 
 /** Fields of a layer that its cell knows nothing of. */

@@ -150,7 +150,8 @@ export async function readStateDict(
   return { dict, kind: file.kind, conventions };
 }
 
-const SAFETENSORS_DTYPES: Record<SafetensorsDtype, string> = {
+/** PyTorch's names of the dtypes of safetensors. */
+export const SAFETENSORS_DTYPES: Record<SafetensorsDtype, string> = {
   F32: 'float32', F64: 'float64', F16: 'float16', BF16: 'bfloat16', I64: 'int64', I32: 'int32', I16: 'int16', I8: 'int8',
   U64: 'uint64', U32: 'uint32', U16: 'uint16', U8: 'uint8', BOOL: 'bool', F8_E4M3: 'float8_e4m3fn', F8_E5M2: 'float8_e5m2',
 }; // prettier-ignore

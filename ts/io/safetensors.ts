@@ -119,27 +119,39 @@ export function headerNames(bytes: Uint8Array, name: string): boolean {
   return new TextDecoder('latin1').decode(bytes.subarray(8, 8 + length)).includes(`"${name}"`);
 }
 
+/** Where the header ends, by the first 8 bytes of a file. @throws GruError `invalid_file`. */
+export function headerEnd(bytes: Uint8Array): number {
+  if (bytes.length < 8) throw invalid(`the file has ${bytes.length} bytes, not even a header's length`);
+  const length = headerLength(bytes);
+  if (length > MAX_HEADER) throw invalid(`the header's length would be ${length}: not a safetensors file`);
+  return 8 + length;
+}
+
+/** Reads a header, up to {@link headerEnd}: its tensors in the order of their data. @throws GruError as {@link parseSafetensors}. */
+export function readHeader(bytes: Uint8Array): { metadata: Record<string, string>; entries: Entry[] } {
+  const header = parseHeader(bytes.subarray(8));
+  const metadata = readMetadata(header['__metadata__']);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => readEntry(name, entry))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end);
+  return { metadata, entries };
+}
+
 /**
  * Reads the header and checks all of it; no data are copied. The data may begin at any address.
  *
  * @throws GruError `invalid_file` saying what is wrong, `unsupported` for an unknown dtype.
  */
 export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
-  if (bytes.length < 8) throw invalid(`the file has ${bytes.length} bytes, not even a header's length`);
-  const length = headerLength(bytes);
-  if (length > MAX_HEADER) throw invalid(`the header's length would be ${length}: not a safetensors file`);
-  if (8 + length > bytes.length) {
-    throw invalid(`the file is truncated: its header ends at byte ${8 + length}, the file at ${bytes.length}`);
+  const end = headerEnd(bytes);
+  if (end > bytes.length) {
+    throw invalid(`the file is truncated: its header ends at byte ${end}, the file at ${bytes.length}`);
   }
-  const header = parseHeader(bytes.subarray(8, 8 + length));
-  const data = bytes.subarray(8 + length);
-  const metadata = readMetadata(header['__metadata__']);
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__')
-    .map(([name, entry]) => readEntry(name, entry));
+  const { metadata, entries } = readHeader(bytes.subarray(0, end));
+  const data = bytes.subarray(end);
 
-  // The data belong to one tensor each, all of them, without gaps: sorted, each tensor begins where the last one ends.
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  // The data belong to one tensor each, all of them, without gaps: each tensor begins where the last one ends.
   const tensors = new Map<string, SafetensorsTensor>();
   let at = 0;
   for (const entry of entries) {
@@ -151,7 +163,7 @@ export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
     }
     if (end > data.length) {
       throw invalid(
-        `the file is truncated: tensor '${name}' ends at byte ${8 + length + end}, the file at ${bytes.length}`,
+        `the file is truncated: tensor '${name}' ends at byte ${bytes.length - data.length + end}, the file at ${bytes.length}`,
       );
     }
     tensors.set(name, new SafetensorsTensor(entry, data));

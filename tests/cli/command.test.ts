@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadModel } from '../../ts/index.ts';
+import { amp, encoder, folder, gru, root } from './gru.ts';
+
+const at = folder();
+const COMMANDS = ['inspect', 'run', 'convert', 'compare', 'bench', 'explain', 'doctor', 'completion'];
+
+test('its help names all commands, and the exit codes', () => {
+  const { status, stdout } = gru(['--help']);
+  expect(status).toBe(0);
+  for (const name of [...COMMANDS, 'serve', 'score', 'worker', 'queue']) expect(stdout).toContain(`  ${name}`);
+  expect(stdout).toMatch(/0 done, 1 defect, 2 usage, 3 file/);
+  expect(gru(['--version']).stdout.trim()).toBe(
+    (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version,
+  );
+});
+
+test.each(COMMANDS)('the examples in the help of %s have options that it takes', (name) => {
+  const { stdout } = gru([name, '--help']);
+  const [, examples] = stdout.split(/Examples?:\n/);
+  const lines = examples!.split('\n').filter((line) => line.includes(`gru ${name}`));
+  expect(lines.length).toBeGreaterThan(0);
+  const options =
+    lines
+      .join('\n')
+      .replaceAll(/^.*\| gru/gm, 'gru')
+      .replaceAll(/'[^']*'/g, '')
+      .match(/(?<=\s)--?[a-z][a-z-]*/g) ?? [];
+  for (const option of options) expect(stdout.split(/Examples?:/)[0]).toMatch(new RegExp(`${option}[ ,]`));
+});
+
+describe('inspect', () => {
+  test('shows layers, states and tensors', () => {
+    const { stdout } = gru(['inspect', amp]);
+    expect(stdout).toMatch(/897 parameters; it streams/);
+    expect(stdout).toMatch(/gru +gru +batch x steps x 16 +880/);
+    expect(stdout).toMatch(/gru +hidden +1 x batch x 16 +yes/);
+    expect(stdout).not.toContain('\x1b');
+  });
+
+  test('--json is what inspect() gives', () => {
+    const { parameters, streamable } = JSON.parse(gru(['inspect', encoder, '--json']).stdout) as Record<
+      string,
+      unknown
+    >;
+    expect([parameters, streamable]).toEqual([232_256, false]);
+  });
+
+  test('a state dict: its modules and a guess at its wiring, which --layers takes', () => {
+    const path = `${root}tests/fixtures/cases/pt_comp_residual_ln/model.pt`;
+    const { stdout } = gru(['inspect', path]);
+    expect(stdout).toContain('not yet a model');
+    expect(stdout).toMatch(/Modules[^]*looks like[^]*layers: \[/);
+    const lone = `${root}tests/fixtures/cases/pt_lstm_bi_stack2/model.pt`;
+    const wired = JSON.parse(gru(['inspect', lone, '--json']).stdout) as {
+      modules?: { name: string }[];
+      layers: unknown[];
+    };
+    expect(wired.layers.length).toBeGreaterThan(0);
+  });
+});
+
+describe('errors are one line, with an exit code of their kind', () => {
+  const text = () => {
+    writeFileSync(at('text.safetensors'), 'no model at all');
+    return at('text.safetensors');
+  };
+  const rows = (content: string) => {
+    writeFileSync(at('rows.csv'), content);
+    return at('rows.csv');
+  };
+  test.each<[string, () => string[], number, RegExp]>([
+    ['an unknown command', () => ['inspekt'], 2, /unknown command 'inspekt'/],
+    ['an unknown option', () => ['inspect', amp, '--jsn'], 2, /unknown option '--jsn'.*Did you mean --json/],
+    ['an option that is missing', () => ['run', amp], 2, /--input/],
+    ['no such file', () => ['inspect', at('absent.onnx')], 3, /absent\.onnx/],
+    [
+      'no such folder to write to',
+      () => ['convert', amp, '-o', at('no/such/out.safetensors')],
+      3,
+      /no such file or folder/,
+    ],
+    ['no model', () => ['inspect', text()], 4, /known format/],
+    ['a line of the wrong width', () => ['run', amp, '-i', rows('1\n1,2\n')], 5, /line 2: the model takes 1 values/],
+    ['a word among numbers', () => ['run', amp, '-i', rows('1\nx1\n')], 5, /line 2: value 1 is no number: x1/],
+    ['an id that is not there', () => ['run', encoder, '-i', rows('1\n99\n')], 5, /99/],
+    ['what is not installed', () => ['serve', amp], 8, /npm install gru-wasm-server/],
+  ])('%s', (_, args, status, message) => {
+    const result = gru(args());
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr.trim().split('\n')).toHaveLength(1);
+    expect([result.status, result.stdout]).toEqual([status, '']);
+  });
+
+  test('--debug adds the stack', () => {
+    expect(gru(['inspect', text(), '--debug']).stderr).toMatch(/\n {4}at /);
+  });
+});
+
+test('convert writes what loadModel reads, in half the size as float16', async () => {
+  expect(gru(['convert', amp, '-o', at('a.safetensors')]).status).toBe(0);
+  expect(readFileSync(at('a.safetensors'))).toEqual(readFileSync(amp));
+  expect(gru(['convert', encoder, '-o', at('half.safetensors'), '--dtype', 'float16']).status).toBe(0);
+  expect(statSync(at('half.safetensors')).size).toBeLessThan(0.51 * statSync(encoder).size);
+  expect((await loadModel(at('half.safetensors'))).layers).toHaveLength(3);
+  expect(readdirSync(dirname(at('x'))).filter((name) => name.endsWith('.part'))).toEqual([]);
+});
+
+test('doctor says in ten lines what was chosen, and that the bits agree', () => {
+  const { status, stdout } = gru(['doctor']);
+  expect(status).toBe(0);
+  expect(stdout.trim().split('\n')).toHaveLength(10);
+  expect(stdout).toMatch(/backend: +wasm-(relaxed|baseline): /);
+  expect(stdout).toMatch(/bits: +baseline and JavaScript give the same/);
+});
+
+describe('compare', () => {
+  test('the backends of a model are near each other', () => {
+    const { status, stdout } = gru(['compare', encoder, '--json']);
+    expect(status).toBe(0);
+    const found = JSON.parse(stdout) as { of: string; worst: number; parts: string }[];
+    expect(found.find(({ of }) => of === 'wasm-baseline')!.worst).toBe(0);
+    expect(found.every(({ parts }) => parts === 'none')).toBe(true);
+  });
+
+  test('float16 weights differ: exit code 7, and the layer where it begins', () => {
+    gru(['convert', encoder, '-o', at('half.safetensors'), '--dtype', 'float16']);
+    const { status, stdout } = gru(['compare', encoder, at('half.safetensors'), '--tolerance', '1e-6']);
+    expect(status).toBe(7);
+    expect(stdout).toMatch(/half\.safetensors +state .*encoder_embedding/);
+  });
+});
+
+test('bench times each backend, and draws a chart', () => {
+  const { stdout } = gru(['bench', amp, '--steps', '8', '--svg', at('bench.svg')]);
+  expect(stdout).toMatch(/wasm-baseline +[\d.]+ +[\d.]+ +█/);
+  expect(stdout).toMatch(/js +[\d.]+ +[\d.]+ +█/);
+  expect(readFileSync(at('bench.svg'), 'utf8')).toMatch(/^<svg [^]*<\/svg>\n$/);
+});
+
+test('explain writes the gates, and draws them', async () => {
+  writeFileSync(at('x.csv'), '0.5\n-0.5\n0.25\n');
+  const args = ['explain', amp, '-i', at('x.csv')];
+  expect(gru(args).stdout).toMatch(/z: 16 units, 3 steps[^]*candidate: [^]*h: 16 units/);
+  expect(gru([...args, '-o', at('gates.safetensors'), '--svg', at('gates.svg')]).status).toBe(0);
+  const { parseSafetensors } = await import('../../ts/formats/safetensors.ts');
+  const { tensors } = parseSafetensors(readFileSync(at('gates.safetensors')));
+  expect([...tensors.keys()].sort()).toEqual(['candidate', 'h', 'r', 'z']);
+  const model = await loadModel(amp);
+  const { h } = await model.trace({ data: Float32Array.of(0.5, -0.5, 0.25), shape: [3, 1] });
+  expect(tensors.get('h')!.floats()).toEqual(h!.data);
+  expect(readFileSync(at('gates.svg'), 'utf8')).toContain('candidate (16 units down, 3 steps to the right');
+});
+
+test.each(['bash', 'zsh', 'fish'])('completion for %s names commands and values', (shell) => {
+  const { stdout } = gru(['completion', shell]);
+  expect(stdout).toMatch(/inspect/);
+  expect(stdout).toMatch(/auto wasm baseline js/);
+});

@@ -1,0 +1,143 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { loadModel, type Tensor } from '../../ts/index.ts';
+import { parseSafetensors } from '../../ts/formats/safetensors.ts';
+import { amp, bin, encoder, folder, gru } from './gru.ts';
+
+const at = folder();
+const samples = Float32Array.from({ length: 3000 }, (_, i) => Math.fround(Math.sin(i * i * 0.001)));
+const bytes = (values: Float32Array | Int32Array) => new Uint8Array(values.buffer);
+writeFileSync(at('x.f32'), bytes(samples));
+const model = await loadModel(amp);
+const want = model.run(samples).output.data;
+const floats = (path: string, start: number) =>
+  new Float32Array(new Uint8Array(readFileSync(path).subarray(start)).buffer);
+
+function run(...args: string[]): string {
+  const { status, stderr, stdout } = gru(['run', amp, ...args]);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout;
+}
+
+test.each([
+  ['out.f32', 0],
+  ['out.npy', 256],
+  ['out.wav', 44],
+  ['out.safetensors', 256],
+])('raw floats to %s: the bits of a run', (name, start) => {
+  run('-i', at('x.f32'), '-o', at(name));
+  expect(floats(at(name), start)).toEqual(want);
+});
+
+test.each(['csv', 'ndjson', 'npy', 'wav', 'safetensors', 'npz'])('what it writes as %s it reads', (format) => {
+  run('-i', at('x.f32'), '-o', at(`between.${format}`));
+  run('-i', at(`between.${format}`), '-o', at('again.f32'));
+  expect(floats(at('again.f32'), 0)).toEqual(model.run(want).output.data);
+});
+
+test('npz and safetensors of a run are tensors by name', () => {
+  run('-i', at('x.f32'), '-o', at('named.safetensors'));
+  const { tensors } = parseSafetensors(readFileSync(at('named.safetensors')));
+  expect([...tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([['output', [3000, 1]]]);
+});
+
+test('states go on in the next run', () => {
+  writeFileSync(at('a.f32'), bytes(samples.slice(0, 1000)));
+  writeFileSync(at('b.f32'), bytes(samples.slice(1000)));
+  run('-i', at('a.f32'), '-o', at('ya.f32'), '--save-states', at('s.safetensors'));
+  run('-i', at('b.f32'), '-o', at('yb.f32'), '--states', at('s.safetensors'));
+  expect(floats(at('yb.f32'), 0)).toEqual(want.slice(1000));
+});
+
+test('16-bit sound comes out at its rate', () => {
+  const wav = Buffer.alloc(44 + 200);
+  wav.write('RIFF', 0);
+  wav.writeUInt32LE(36 + 200, 4);
+  wav.write('WAVEfmt ', 8);
+  wav.writeUInt32LE(16, 16);
+  wav.writeUInt16LE(1, 20);
+  wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(44_100, 24);
+  wav.writeUInt32LE(88_200, 28);
+  wav.writeUInt16LE(2, 32);
+  wav.writeUInt16LE(16, 34);
+  wav.write('data', 36);
+  wav.writeUInt32LE(200, 40);
+  for (let i = 0; i < 100; i++) wav.writeInt16LE(i * 300 - 15_000, 44 + 2 * i);
+  writeFileSync(at('pcm.wav'), wav);
+  run('-i', at('pcm.wav'), '-o', at('pcm-out.wav'));
+  expect(readFileSync(at('pcm-out.wav')).readUInt32LE(24)).toBe(44_100);
+  const x = Float32Array.from({ length: 100 }, (_, i) => (i * 300 - 15_000) / 32_768);
+  expect(floats(at('pcm-out.wav'), 44)).toEqual(model.run(x).output.data);
+});
+
+test('ids, of a model that does not stream', async () => {
+  writeFileSync(at('word.csv'), 'letter\n8\n5\n12\n12\n15\n');
+  const line = gru(['run', encoder, '-i', at('word.csv')]).stdout;
+  const { data } = ((await loadModel(encoder)).run([8, 5, 12, 12, 15]) as { output: Tensor }).output;
+  expect(Float32Array.from(line.trim().split(',').map(Number))).toEqual(data);
+});
+
+test('a live stream: a line in, a line out, at once', async () => {
+  const child = spawn(process.execPath, [bin, 'run', amp, '-i', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdout.setEncoding('utf8');
+  const got: number[] = [];
+  for (const x of samples.subarray(0, 5)) {
+    child.stdin.write(`${x}\n`);
+    // The next line is not sent before this one's result is here.
+    const [text] = (await once(child.stdout, 'data')) as [string];
+    got.push(Number(text));
+  }
+  child.stdin.end();
+  expect((await once(child, 'exit'))[0]).toBe(0);
+  expect(Float32Array.from(got)).toEqual(want.slice(0, 5));
+});
+
+test('a closed pipe ends it quietly', () => {
+  const text = execFileSync(
+    'bash',
+    ['-c', `yes 0.5 | "$0" "$1" run "$2" -i - 2>&1 | head -n 3`, process.execPath, bin, amp],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(text.trim().split('\n').map(Number).every(Number.isFinite)).toBe(true);
+});
+
+test('Ctrl-C leaves no half-written file', async () => {
+  const child = spawn(process.execPath, [bin, 'run', amp, '-i', '-', '-o', at('cut.csv')], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  child.stdin.write('0.5\n');
+  const part = () => readdirSync(at('.')).some((name) => name.includes('cut.csv'));
+  while (!part()) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGINT');
+  expect((await once(child, 'exit'))[0]).toBe(130);
+  expect([part(), existsSync(at('cut.csv'))]).toEqual([false, false]);
+});
+
+test('a file that ends too early leaves what was there before', () => {
+  run('-i', at('x.f32'), '-o', at('kept.npy'));
+  const before = readFileSync(at('kept.npy'));
+  writeFileSync(at('short.npy'), before.subarray(0, before.length - 6));
+  const { status, stderr } = gru(['run', amp, '-i', at('short.npy'), '-o', at('kept.npy')]);
+  expect([status, stderr]).toEqual([5, expect.stringMatching(/short\.npy ends too early/)]);
+  expect(readFileSync(at('kept.npy'))).toEqual(before);
+});
+
+test('memory does not grow with the input', () => {
+  const peak = (count: number) => {
+    const chunk = bytes(samples.slice(0, 2048));
+    writeFileSync(at('long.f32'), Buffer.concat(Array.from({ length: count }, () => chunk)));
+    const report = "data:text/javascript,process.on('exit',()=>console.error(process.resourceUsage().maxRSS))";
+    const args = ['--import', report, bin, 'run', amp, '-i', at('long.f32'), '-o', at('long-out.f32')];
+    const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(statSync(at('long-out.f32')).size).toBe(count * 8192);
+    return Number(stderr) / 1024;
+  };
+  // In MB: 128 MB of samples, against 8.
+  expect(peak(16_384) - peak(1024)).toBeLessThan(64);
+});

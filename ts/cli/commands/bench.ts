@@ -1,0 +1,125 @@
+import { cpus } from 'node:os';
+import { Command } from 'commander';
+import { createModel } from '../../api/default.ts';
+import type { GruModel } from '../../api/model.ts';
+import type { ModelSpec } from '../../spec/spec.ts';
+import { writeWhole } from '../files/sink.ts';
+import { randomInputs } from '../inputs.ts';
+import { backendOptions, count, openModel, readOptions, type ReadFlags } from '../model.ts';
+import { print } from '../print.ts';
+import { escaped, svg } from '../svg.ts';
+import { Progress, styled, table } from '../terminal.ts';
+
+interface BenchFlags extends ReadFlags {
+  steps: number;
+  svg?: string;
+  json?: boolean;
+}
+
+interface Measured {
+  backend: string;
+  /** Microseconds: a step of a whole run, and a call of a stream's step (undefined: the model does not stream). */
+  run: number;
+  step: number | undefined;
+}
+
+/** `gru bench [MODEL]` */
+export function benchCommand(): Command {
+  return readOptions(new Command('bench'))
+    .description('time a model on wasm, on baseline wasm and on JavaScript, on this machine')
+    .argument('[model]', 'the file; default: a GRU of 64 inputs and 128 hidden units')
+    .option('--steps <count>', 'steps of the sequence', count, 100)
+    .option('--svg <file>', 'write the chart too')
+    .option('--json', 'print it as JSON')
+    .addHelpText('after', '\nExamples:\n  gru bench\n  gru bench encoder.safetensors --steps 500 --svg chart.svg')
+    .action(bench);
+}
+
+async function bench(path: string | undefined, flags: BenchFlags): Promise<void> {
+  const spec = path === undefined ? EXAMPLE : (await openModel(path, flags, 'js')).spec;
+  const found: Measured[] = [];
+  const progress = new Progress(3);
+  for (const [i, choice] of (['auto', 'baseline', 'js'] as const).entries()) {
+    const model = await createModel(spec, backendOptions(choice));
+    if (!found.some(({ backend }) => backend === model.backend)) found.push(measure(model, flags.steps));
+    model.dispose();
+    progress.update(i + 1);
+  }
+  progress.end();
+  const title = `${path ?? 'GRU, 64 inputs, 128 hidden units'}: microseconds a step, ${flags.steps} steps, one thread of ${cpus()[0]?.model ?? 'this machine'}`;
+  await print(flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', title)}\n${chart(found)}`);
+  if (flags.svg !== undefined) await writeWhole(flags.svg, Buffer.from(picture(title, found)));
+}
+
+const EXAMPLE: ModelSpec = {
+  inputs: [{ name: 'x', dtype: 'float32', size: 64 }],
+  layers: [
+    {
+      name: 'gru',
+      type: 'gru',
+      inputSize: 64,
+      hiddenSize: 128,
+      resetAfter: true,
+      weights: {
+        'forward.input': Float32Array.from({ length: 3 * 128 * 64 }, (_, i) => Math.sin(i) / 8),
+        'forward.recurrent': Float32Array.from({ length: 3 * 128 * 128 }, (_, i) => Math.cos(i) / 11),
+      },
+    },
+  ],
+};
+
+/** Milliseconds of work of which the median is taken. */
+const BUDGET = 300;
+
+/** The median time of a call, in microseconds, after it has been warmed up. */
+function time(call: () => void): number {
+  const times: number[] = [];
+  const start = performance.now();
+  while (performance.now() - start < 2 * BUDGET || times.length < 6) {
+    const before = performance.now();
+    call();
+    times.push(performance.now() - before);
+  }
+  const warm = times.slice(Math.floor(times.length / 2)).sort((a, b) => a - b);
+  return warm[Math.floor(warm.length / 2)]! * 1000;
+}
+
+function measure(model: GruModel, steps: number): Measured {
+  const whole = randomInputs(model, steps);
+  const run = time(() => model.run(whole)) / steps;
+  if (!model.streamable) return { backend: model.backend, run, step: undefined };
+  const x = Object.fromEntries(Object.entries(randomInputs(model, 1)).map(([name, { data }]) => [name, data]));
+  const stream = model.createStream();
+  // A step is too short for the clock.
+  const step = time(() => {
+    for (let i = 0; i < steps; i++) stream.step(x);
+  });
+  stream.dispose();
+  return { backend: model.backend, run, step: step / steps };
+}
+
+const WIDTH = 40;
+
+function chart(found: readonly Measured[]): string {
+  const most = Math.max(...found.map(({ run }) => run));
+  const rows = found.map(({ backend, run, step }) => [
+    backend,
+    run.toFixed(2),
+    step?.toFixed(2) ?? 'does not stream',
+    '█'.repeat(Math.max(1, Math.round((run / most) * WIDTH))),
+  ]);
+  return table(['backend', 'whole run', 'live step', ''], rows);
+}
+
+function picture(title: string, found: readonly Measured[]): string {
+  const most = Math.max(...found.map(({ run }) => run));
+  const bars = found.flatMap(({ backend, run }, i) => {
+    const [y, width] = [50 + i * 30, (run / most) * 420];
+    return [
+      `<text x="120" y="${y + 14}" text-anchor="end">${backend}</text>`,
+      `<rect x="130" y="${y}" width="${width.toFixed(1)}" height="20" fill="#4477aa"/>`,
+      `<text x="${(136 + width).toFixed(1)}" y="${y + 14}">${run.toFixed(2)} us</text>`,
+    ];
+  });
+  return svg(680, 60 + found.length * 30, [`<text x="10" y="24">${escaped(title)}</text>`, ...bars]);
+}

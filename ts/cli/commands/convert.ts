@@ -1,0 +1,26 @@
+import { Command, Option } from 'commander';
+import { writeWhole } from '../files/sink.ts';
+import { openModel, readOptions, type ReadFlags } from '../model.ts';
+
+/** `gru convert MODEL -o FILE` */
+export function convertCommand(): Command {
+  return readOptions(new Command('convert'))
+    .description("write a model of any format as gru-wasm's own .safetensors")
+    .argument('<model>', 'the file')
+    .requiredOption('-o, --output <file>', 'what is written; - is stdout')
+    .addOption(
+      new Option('--dtype <type>', 'how weights are stored').choices(['float32', 'float16']).default('float32'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  gru convert speech.keras -o speech.safetensors
+  gru convert speech.onnx -o speech.safetensors --dtype float16`,
+    )
+    .action(async (path: string, flags: ReadFlags & { output: string; dtype: 'float32' | 'float16' }) => {
+      // The backend does not matter, and this one starts nothing.
+      const model = await openModel(path, flags, 'js');
+      await writeWhole(flags.output, model.save({ dtype: flags.dtype }));
+    });
+}

@@ -1,0 +1,57 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Progress } from '../terminal.ts';
+
+const CHUNK = 2 ** 20;
+
+/** The bytes of a file, or of stdin for `-`, as they come: a file of gigabytes takes a megabyte. */
+export class ByteSource {
+  readonly name: string;
+  private readonly chunks: AsyncIterator<Uint8Array>;
+  private readonly progress: Progress;
+  private head: Uint8Array = new Uint8Array(0);
+  private done = 0;
+
+  private constructor(name: string, chunks: AsyncIterable<Uint8Array>, size: number) {
+    this.name = name;
+    this.chunks = chunks[Symbol.asyncIterator]();
+    this.progress = new Progress(size);
+  }
+
+  static async open(path: string): Promise<ByteSource> {
+    if (path === '-') return new ByteSource('stdin', process.stdin as AsyncIterable<Uint8Array>, 0);
+    const { size } = await stat(path);
+    return new ByteSource(path, createReadStream(path, { highWaterMark: CHUNK }), size);
+  }
+
+  /** The first `count` bytes of those that are left, or fewer at the end; they stay. */
+  async peek(count: number): Promise<Uint8Array> {
+    while (this.head.length < count) {
+      const next = await this.chunks.next();
+      if (next.done) break;
+      this.head = this.head.length === 0 ? next.value : Buffer.concat([this.head, next.value]);
+    }
+    return this.head.subarray(0, count);
+  }
+
+  /** Passes over bytes that have been looked at. */
+  skip(count: number): void {
+    this.head = this.head.subarray(count);
+    this.done += count;
+  }
+
+  /** Closes what is not read to its end. */
+  async close(): Promise<void> {
+    await this.chunks.return?.();
+  }
+
+  /** The next bytes, as many as there are at once; undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    const bytes = this.head.length > 0 ? this.head : ((await this.chunks.next()) as { value?: Uint8Array }).value;
+    this.head = new Uint8Array(0);
+    this.done += bytes?.length ?? 0;
+    this.progress.update(this.done);
+    if (!bytes) this.progress.end();
+    return bytes;
+  }
+}

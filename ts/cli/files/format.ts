@@ -1,0 +1,27 @@
+import { extname } from 'node:path';
+import { CommandError, EXIT } from '../exit.ts';
+
+/** Formats of inputs and outputs, by the endings of their files. */
+const ENDINGS = {
+  csv: ['.csv', '.tsv', '.txt'],
+  ndjson: ['.ndjson', '.jsonl'],
+  f32: ['.f32', '.raw', '.bin'],
+  wav: ['.wav'],
+  npy: ['.npy'],
+  npz: ['.npz'],
+  safetensors: ['.safetensors'],
+} as const;
+
+export type DataFormat = keyof typeof ENDINGS;
+
+export const FORMATS = Object.keys(ENDINGS) as DataFormat[];
+
+/** The format of a file of data, as `--input-format` or `--output-format` says it, else by its ending. `-` is text. */
+export function formatOf(path: string, given: DataFormat | undefined, option: string): DataFormat {
+  if (given !== undefined) return given;
+  if (path === '-') return 'csv';
+  const ending = extname(path).toLowerCase();
+  const found = FORMATS.find((format) => (ENDINGS[format] as readonly string[]).includes(ending));
+  if (found) return found;
+  throw new CommandError(EXIT.usage, `${path}: its ending does not say its format; add ${option} ${FORMATS.join('|')}`);
+}

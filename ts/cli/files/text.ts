@@ -1,0 +1,97 @@
+import { CommandError, EXIT } from '../exit.ts';
+import type { ByteSource } from './bytes.ts';
+
+/** Longest line: a row of a million values. */
+const MAX_LINE = 2 ** 26;
+
+/**
+ * The rows of lines of text, as they come, those of a piece together: `1, 2.5, -3` with commas, semicolons, tabs or spaces, or JSON's
+ * `[1, 2.5, -3]`. A first line of names is passed over, and so are empty ones.
+ *
+ * @param size Values a row.
+ */
+export async function* textRows(source: ByteSource, size: number): AsyncGenerator<Float32Array> {
+  let line = 0;
+  for await (const lines of textLines(source)) {
+    const rows: number[] = [];
+    for (const text of lines) {
+      line++;
+      if (text.trim() === '') continue;
+      const values = parseRow(text);
+      const wrong = values.findIndex((value) => value === undefined);
+      if (line === 1 && wrong >= 0 && isNames(text)) continue;
+      const where = `${source.name}, line ${line}`;
+      if (wrong >= 0)
+        throw new CommandError(EXIT.data, `${where}: value ${wrong + 1} is no number: ${text.slice(0, 60)}`);
+      if (values.length !== size) {
+        throw new CommandError(
+          EXIT.data,
+          `${where}: the model takes ${size} values a step, the line has ${values.length}`,
+        );
+      }
+      for (const value of values) rows.push(value!);
+    }
+    if (rows.length > 0) yield Float32Array.from(rows);
+  }
+}
+
+/** Lines, those of a piece together. */
+async function* textLines(source: ByteSource): AsyncGenerator<string[]> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for (let bytes = await source.next(); bytes; bytes = await source.next()) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split(/\r?\n/);
+    rest = lines.pop()!;
+    if (rest.length > MAX_LINE)
+      throw new CommandError(EXIT.data, `${source.name}: a line of over ${MAX_LINE} characters`);
+    if (lines.length > 0) yield lines;
+  }
+  if (rest !== '') yield [rest];
+}
+
+function parseRow(text: string): (number | undefined)[] {
+  if (/^\s*\[/.test(text)) {
+    try {
+      const values = JSON.parse(text) as unknown[];
+      return values.map((value) => (value === null ? NaN : typeof value === 'number' ? value : undefined));
+    } catch {
+      return [undefined];
+    }
+  }
+  return text
+    .trim()
+    .split(/\s*[,;\t]\s*|\s+/)
+    .map((cell) => parseCell(cell.replace(/^"(.*)"$/, '$1')));
+}
+
+function parseCell(cell: string): number | undefined {
+  if (/^nan$/i.test(cell)) return NaN;
+  const infinite = /^([+-]?)inf(inity)?$/i.exec(cell);
+  if (infinite) return infinite[1] === '-' ? -Infinity : Infinity;
+  const value = cell === '' ? NaN : Number(cell);
+  return Number.isNaN(value) ? undefined : value;
+}
+
+/** A header: no cell of it is a number. */
+function isNames(text: string): boolean {
+  return !text.trim().startsWith('[') && parseRow(text).every((value) => value === undefined);
+}
+
+/** The fewest digits that give the same float32 back. */
+export function shortest(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value);
+  for (let digits = 6; digits < 9; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(Number(value.toPrecision(9)));
+}
+
+/** A row as a line of CSV or NDJSON. */
+export function rowText(row: ArrayLike<number>, json: boolean): string {
+  const cells = Array.from(row, (value) => {
+    if (Number.isFinite(value)) return shortest(value);
+    return json ? 'null' : Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  });
+  return json ? `[${cells.join(',')}]\n` : `${cells.join(',')}\n`;
+}

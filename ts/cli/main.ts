@@ -1,0 +1,93 @@
+import { Command, CommanderError } from 'commander';
+import { benchCommand } from './commands/bench.ts';
+import { compareCommand } from './commands/compare.ts';
+import { completionCommand } from './commands/completion.ts';
+import { convertCommand } from './commands/convert.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { explainCommand } from './commands/explain.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { runCommand } from './commands/run.ts';
+import { runServerCommand, SERVER_COMMANDS } from './commands/server.ts';
+import { EXIT, failure } from './exit.ts';
+import { endOnSignals } from './files/sink.ts';
+import { styled } from './terminal.ts';
+
+/** All of `gru`, for its help and for completion. */
+export function program(version: string): Command {
+  const gru = new Command('gru')
+    .description(
+      'Runs, inspects and compares recurrent models: GRU, LSTM and RNN of PyTorch, Keras, ONNX and TensorFlow.js.',
+    )
+    .version(version)
+    .option('--debug', 'show the stack of an error')
+    .helpCommand(false);
+  for (const command of [
+    inspectCommand(),
+    runCommand(),
+    convertCommand(),
+    compareCommand(),
+    benchCommand(),
+    explainCommand(),
+    doctorCommand(version),
+    completionCommand(() => gru),
+  ]) {
+    gru.addCommand(command.option('--debug', 'show the stack of an error').showSuggestionAfterError());
+  }
+  const server = Object.entries(SERVER_COMMANDS).map(([name, text]) => `  ${name.padEnd(24)} ${text}`);
+  gru.addHelpText(
+    'after',
+    `
+With the package gru-wasm-server (npm install gru-wasm-server):
+${server.join('\n')}
+
+\`gru <command> --help\` has examples. Exit codes: ${Object.entries(EXIT)
+      .map(([kind, code]) => `${code} ${kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`)
+      .join(', ')}.`,
+  );
+  return gru;
+}
+
+/** Runs the command line. @returns The exit code. */
+export async function main(args: string[], version: string): Promise<number> {
+  endAtClosedPipe();
+  const debug = args.includes('--debug');
+  try {
+    const [name = ''] = args;
+    if (Object.hasOwn(SERVER_COMMANDS, name)) return await runServerCommand(name, args.slice(1));
+    endOnSignals();
+    const gru = program(version);
+    for (const command of [gru, ...gru.commands]) {
+      command.exitOverride().configureOutput({ outputError: () => undefined });
+    }
+    if (args.length === 0) {
+      gru.outputHelp();
+      return EXIT.usage;
+    }
+    await gru.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? EXIT.done);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done;
+      return complain(EXIT.usage, error.message.replace(/^error: /, ''), error, debug);
+    }
+    const { exit, line } = failure(error);
+    return complain(exit, line, error, debug);
+  }
+}
+
+/** One line on stderr; with `--debug` the stack, and those of its causes. */
+function complain(exit: number, line: string, error: unknown, debug: boolean): number {
+  const mark = styled('red', 'gru:', process.stderr);
+  process.stderr.write(`${mark} ${line.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  for (let at = error; debug && at instanceof Error; at = at.cause) process.stderr.write(`${at.stack ?? at.message}\n`);
+  if (exit === EXIT.defect && !debug) process.stderr.write('This is a defect: --debug shows where.\n');
+  return exit;
+}
+
+/** Whoever reads stdout may have seen enough (`| head`): that is no error. */
+function endAtClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+}

@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { loadModel } from '../api/default.ts';
+import type { ModelOptions } from '../api/api.ts';
+import type { GruModel } from '../api/model.ts';
+import type { ReadOptions } from '../api/read.ts';
+import type { PytorchOptions } from '../formats/pytorch/options.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+/** Options of how a model is read, as given on the command line. */
+export interface ReadFlags {
+  layers?: string;
+}
+
+/** And of what computes. */
+export interface ModelFlags extends ReadFlags {
+  backend: Choice;
+}
+
+export const BACKENDS = ['auto', 'wasm', 'baseline', 'js'] as const;
+export type Choice = (typeof BACKENDS)[number];
+
+/** `--layers`, for all commands that read a model. */
+export function readOptions(command: Command): Command {
+  return command.option(
+    '--layers <json>',
+    'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
+  );
+}
+
+/** `--backend` too. */
+export function modelOptions(command: Command): Command {
+  return readOptions(command).addOption(
+    new Option(
+      '--backend <name>',
+      'what computes: baseline is wasm with the same bits on every machine, js has these bits too',
+    )
+      .choices(BACKENDS)
+      .default('auto'),
+  );
+}
+
+/** What the library calls a backend of the command line. */
+export function backendOptions(choice: Choice): ModelOptions {
+  return choice === 'baseline' ? { backend: 'wasm', deterministic: true } : { backend: choice };
+}
+
+export async function readFlags({ layers }: ReadFlags): Promise<ReadOptions> {
+  if (layers === undefined) return {};
+  const inline = /^\s*[[{]/.test(layers);
+  const text = inline ? layers : await readFile(layers, 'utf8');
+  let wiring: unknown;
+  try {
+    wiring = JSON.parse(text);
+  } catch (cause) {
+    const where = inline ? '--layers' : layers;
+    throw new CommandError(EXIT.usage, `${where}: not JSON: ${(cause as Error).message}`, { cause });
+  }
+  return { pytorch: (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions };
+}
+
+/** Loads the model of a command. */
+export async function openModel(path: string, flags: ReadFlags, choice: Choice): Promise<GruModel> {
+  return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)) });
+}
+
+/** A whole number from 1, of an option. */
+export function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 is needed.');
+  return value;
+}

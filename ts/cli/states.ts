@@ -1,0 +1,29 @@
+import type { Tensor } from '../base/tensor.ts';
+import type { LayerState, LstmStateInput, StateRecord } from '../run/states.ts';
+import { formatOf } from './files/format.ts';
+import { readTensors } from './files/tensors.ts';
+
+/** States of a file: tensors named by layer, those of an lstm `layer.hidden` and `layer.cell`. */
+export async function readStates(path: string): Promise<StateRecord> {
+  const states: StateRecord = {};
+  for (const [name, tensor] of await readTensors(path, formatOf(path, undefined, 'an ending of'))) {
+    const [, layer, slot] = /^(.+)\.(hidden|cell)$/.exec(name) ?? [];
+    if (layer === undefined) states[name] = tensor;
+    else states[layer] = { ...(states[layer] as LstmStateInput | undefined), [slot!]: tensor };
+  }
+  return states;
+}
+
+/** The same, to be written. */
+export function stateTensors(states: Record<string, LayerState>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(states).flatMap(([layer, state]): [string, Tensor][] =>
+      'cell' in state
+        ? [
+            [`${layer}.hidden`, state.hidden],
+            [`${layer}.cell`, state.cell],
+          ]
+        : [[layer, state]],
+    ),
+  );
+}
