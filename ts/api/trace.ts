@@ -4,7 +4,7 @@ import type { Backend } from '../backends/backend.ts';
 import { gatesOf, type RecurrentSpec } from '../backends/js/layers/recurrent/gates.ts';
 import { directions } from '../layers/recurrent.ts';
 import { type ModelInput, readInputs } from '../run/inputs.ts';
-import { readStates, type StateRecord } from '../run/states.ts';
+import { readStates } from '../run/states.ts';
 import { type Graph, type GraphNode, resolveGraph } from '../spec/graph.ts';
 import { runGroups } from '../spec/state-groups.ts';
 import { GruModel, type RunOptions } from './model.ts';
@@ -160,7 +160,7 @@ function statesOf(upTo: Graph, given: TraceOptions['initialStates'], { spec }: G
   if (!isRecord(given)) return given;
   const later = spec.layers.slice(upTo.spec.layers.length).map(({ name }) => name);
   const kept = Object.entries(given).filter(([name]) => !later.includes(name));
-  return kept.length > 0 ? Object.fromEntries(kept as [string, StateRecord[string]][]) : undefined;
+  return kept.length > 0 ? Object.fromEntries(kept) : undefined;
 }
 
 /** Fields of a layer that its cell knows nothing of. */
