@@ -108,6 +108,32 @@ describe('several inputs', () => {
   });
 });
 
+describe('the dimensions of a row', () => {
+  const modelOf = (row: number[], size: number) =>
+    createModel({ inputs: [{ name: 'x', dtype: 'float32', size, row }], layers: [{ name: 'y', type: 'slice', start: 0, size }] }, { backend: 'js' }); // prettier-ignore
+
+  test('none: one number a step', async () => {
+    using model = await modelOf([], 1);
+    expect(model.inputs[0]!.shape).toEqual(['batch', 'steps']);
+    expect(model.run(tensor([2, 3])).output.shape).toEqual([2, 3, 1]);
+    expect(model.run(tensor([3])).output.shape).toEqual([3, 1]);
+    await expectError(() => model.run(tensor([2, 3, 1])), 'shape_mismatch', '[B, T], or [T] for one sequence');
+  });
+
+  test('several', async () => {
+    using model = await modelOf([2, 3], 6);
+    expect(model.inputs[0]!.shape).toEqual(['batch', 'steps', 2, 3]);
+    const { output } = model.run(tensor([4, 5, 2, 3]));
+    expect(output.shape).toEqual([4, 5, 6]);
+    expect(output.data).toEqual(tensor([4, 5, 2, 3]).data);
+    await expectError(() => model.run(tensor([4, 5, 6])), 'shape_mismatch', '[B, T, 2, 3]');
+  });
+
+  test.each([[[2, 2]], [[0]], [[1.5, 4]], ['6'], [[-2, -3]]])('%j of 6: refused', async (row) => {
+    await expectError(() => modelOf(row as number[], 6), 'invalid_spec', "input 'x': row must");
+  });
+});
+
 describe('one input', () => {
   test.each<[string, object, string[]]>([
     ["'none' for a padded array", { padding: 'none' }, ["padding 'none' is for"]],

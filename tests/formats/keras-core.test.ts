@@ -84,9 +84,10 @@ describe('layers', () => {
     ['TimeDistributed of vectors', [H, one('TimeDistributed', { layer: layer('Dense', 'd', { units: 2 }) }, from('h'))], /reads a tensor without steps/],
     ['TimeDistributed of a field', [X, one('TimeDistributed', { layer: layer('Dense', 'd', { units: 2, activation: 'relu', odd: 1 }) }, from('x'))], /'g': Dense layer 'd': unknown field 'odd'/],
     ['Add of one', [X, merge('Add', 'x')], /takes a list of tensors/],
-    ['Add of steps and vectors', [X, H, merge('Add', 'x', 'h')], /merges steps with whole sequences/],
+    ['Concatenate of steps and vectors', [X, H, merge('Concatenate', 'x', 'h')], /concatenates steps with whole sequences/],
     ['Add of differing sizes', [X, layer('InputLayer', 'y', { batch_input_shape: [null, null, 3] }), merge('Add', 'x', 'y')], /differing sizes \(2, 3\)/],
-    ['Concatenate of steps one after the other', [X, Y, one('Concatenate', { axis: 1 }, from('x'), from('y'))], /axis 1 is not supported/],
+    ['Concatenate of steps one after the other', [X, Y, one('Concatenate', { axis: 1 }, from('x'), from('y'))], /whose number the input shapes have to fix/],
+    ['Concatenate of the batch', [X, Y, one('Concatenate', { axis: 0 }, from('x'), from('y'))], /axis 0 is not supported/],
     ['Concatenate of vectors by the axis of steps', [H, K, one('Concatenate', { axis: 2 }, from('h'), from('k'))], /axis 2 is not supported/],
     ['Multiply of masked steps of an unknown version', [X, Y, MASKING, merge('Multiply', 'm', 'y')], /depends on the version of Keras/, { dialect: UNKNOWN }],
   ])('refused: %s', (_, layers, message, setting) => {

@@ -233,8 +233,7 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
 }
 
 /** Dimensions of an input as `run` takes it; `batched: false` for a single sequence. */
-function dimensions({ kind, dtype, size }: InputPort, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
-  const row = dtype === 'int32' ? [] : [size];
+function dimensions({ kind, row }: InputPort, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
   const batch = batched ? (['B'] as const) : [];
   if (kind === 'vector') return [...batch, ...row];
   return timeMajor ? ['T', ...batch, ...row] : [...batch, 'T', ...row];

@@ -6,7 +6,7 @@ import { type DerivedAxis, NO_AXIS } from './derived-axes.ts';
 import { checkStructure } from './structure.ts';
 import type { LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
-import { describe } from '../base/tensor.ts';
+import { describe, isArrayLike, product } from '../base/tensor.ts';
 import { isFloats, sizeOf } from '../base/typed-array.ts';
 
 /** A {@link ModelSpec} that has been checked, with every reference resolved to the number of a value. */
@@ -41,6 +41,8 @@ export interface GraphInput extends ValueShape {
   name: string;
   /** Number of its axis; 0 for a vector. */
   axis: number;
+  /** Dimensions of a row. */
+  row: readonly number[];
   vocabularySize: number;
 }
 
@@ -126,7 +128,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     return value;
   };
 
-  const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence', axis }, i): GraphInput => {
+  const inputs = spec.inputs.map(({ name, dtype, size, kind = 'sequence', row, axis }, i): GraphInput => {
     claim(name, () => `input ${i}`);
     if (!['float32', 'int32'].includes(dtype))
       throw invalid(`input '${name}': dtype must be float32 or int32, got ${describe(dtype)}`);
@@ -138,7 +140,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const number = kind === 'vector' ? axes.none(name, axis) : axes.of(name, axis);
     byName.set(name, { main: i, first: i, count: 1 });
     values.push({ ref: name, kind, dtype, size, axis: number, used: false });
-    return { name, dtype, size, kind, axis: number, vocabularySize: Infinity };
+    return { name, dtype, size, kind, axis: number, row: readRow(name, dtype, size, row), vocabularySize: Infinity };
   });
 
   const nodes: GraphNode[] = [];
@@ -226,6 +228,19 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   }
   const { names, derived: derivedAxes } = axes;
   return { spec, axes: names, derivedAxes, fixedSteps, values, inputs, nodes, outputs, states, notStreamable };
+}
+
+/** The dimensions of a row of an input. */
+function readRow(name: string, dtype: string, size: number, given: unknown): readonly number[] {
+  if (given === undefined) return dtype === 'int32' ? [] : [size];
+  const row = isArrayLike(given) ? Array.from(given as ArrayLike<unknown>) : [NaN];
+  const isSize = (n: unknown) => Number.isInteger(n) && (n as number) >= 1;
+  if (row.every(isSize) && product(row as number[]) === size && (dtype !== 'int32' || row.length === 0)) {
+    return row as number[];
+  }
+  throw invalid(
+    `input '${name}': row must list whole numbers whose product is its size ${size}, got ${describe(given)}`,
+  );
 }
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];

@@ -1,4 +1,4 @@
-import type { Graph } from './graph.ts';
+import type { Graph, GraphValue } from './graph.ts';
 import type { StateSlot } from '../layers/kind.ts';
 import type { LayerSpec, ValueKind } from './spec.ts';
 import { groupStates, isOfRuns } from './state-groups.ts';
@@ -55,25 +55,29 @@ export interface StateInfo {
   readonly settable: boolean;
 }
 
-function shapeOf(kind: ValueKind, size: number, dtype = 'float32'): Dimension[] {
-  return ['batch', ...(kind === 'sequence' ? ['steps' as const] : []), ...(dtype === 'int32' ? [] : [size])];
+function shapeOf(kind: ValueKind, row: readonly number[]): Dimension[] {
+  return ['batch', ...(kind === 'sequence' ? ['steps' as const] : []), ...row];
+}
+
+function rowOf({ dtype, size }: Pick<GraphValue, 'dtype' | 'size'>): number[] {
+  return dtype === 'int32' ? [] : [size];
 }
 
 export function describeModel(graph: Graph): ModelInfo {
   const axisOf = (kind: ValueKind, axis: number) =>
     kind === 'sequence' && graph.axes.length > 1 ? { axis: graph.axes[axis]! } : {};
   return {
-    inputs: graph.inputs.map(({ name, dtype, kind, size, axis, vocabularySize }) => ({
+    inputs: graph.inputs.map(({ name, dtype, kind, row, axis, vocabularySize }) => ({
       name,
       dtype,
-      shape: shapeOf(kind, size, dtype),
+      shape: shapeOf(kind, row),
       ...axisOf(kind, axis),
       ...(dtype === 'int32' ? { vocabularySize } : {}),
     })),
     outputs: graph.outputs.map(({ name, dtype, kind, size, axis }) => ({
       name,
       dtype,
-      shape: shapeOf(kind, size, dtype),
+      shape: shapeOf(kind, rowOf({ dtype, size })),
       ...axisOf(kind, axis),
     })),
     layers: graph.nodes.map(({ layer, kind, firstOutput, outputCount }) => {
@@ -85,7 +89,7 @@ export function describeModel(graph: Graph): ModelInfo {
       return {
         name: layer.name,
         type: layer.type,
-        shape: value ? shapeOf(value.kind, value.size, value.dtype) : [],
+        shape: value ? shapeOf(value.kind, rowOf(value)) : [],
         parameters: present.reduce((sum, { shape }) => sum + product(shape), 0),
       };
     }),

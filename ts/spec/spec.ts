@@ -54,6 +54,11 @@ export interface InputSpec {
   /** `sequence` (the default): one row a step, (batch, steps, size). `vector`: one row a sequence, (batch, size). */
   kind?: ValueKind;
   /**
+   * Dimensions of a row in the arrays that `run` takes, whose product is `size`: `[8, 2]` for (batch, steps, 8, 2), `[]` for one number
+   * a row, (batch, steps). Default `[size]`; of ids `[]`.
+   */
+  row?: readonly number[];
+  /**
    * The time axis that a sequence lies on. Values of one axis have the same steps; an encoder and a decoder of different lengths have
    * an axis each. Default `time`.
    */

@@ -7,7 +7,7 @@ import { kindOf } from '../base/typed-array.ts';
 
 const FIELDS = {
   spec: ['inputs', 'layers', 'outputs'],
-  input: ['name', 'dtype', 'size', 'kind', 'axis'],
+  input: ['name', 'dtype', 'size', 'kind', 'row', 'axis'],
   output: ['name', 'from'],
 };
 

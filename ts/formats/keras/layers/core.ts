@@ -1,15 +1,16 @@
-import type { MergeSpec, ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import { Fields } from '../fields.ts';
 import { isModelClass, type KerasLayer, readModelConfig } from '../config.ts';
 import { isRecord } from '../../../base/tensor.ts';
-import type { Features, Mask, Value } from '../values.ts';
+import type { Features, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { asFeatures, checkArguments, firstArgument, layerTitle, onlyFeatures, onlyValue, unknownMask } from './call.ts';
+import { checkArguments, layerTitle, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
+import { maskOfCondition } from './mask-ops.ts';
+import { MERGES } from './merge.ts';
 import { NORMALIZATIONS } from './norm.ts';
-import { maskOfCondition, mergedMask, VERSION_TELLS } from './mask-ops.ts';
+import { prelu } from './prelu.ts';
 
 /** Layers that do something in training only, and the fields that say what. */
 const TRAINING_ONLY: Record<string, readonly string[]> = {
@@ -19,16 +20,6 @@ const TRAINING_ONLY: Record<string, readonly string[]> = {
   GaussianDropout: ['rate'],
   GaussianNoise: ['stddev'],
   ActivityRegularization: ['l1', 'l2'],
-};
-
-const MERGES: Record<string, MergeSpec['merge']> = {
-  Concatenate: 'concat',
-  Add: 'sum',
-  Multiply: 'mul',
-  Average: 'ave',
-  Subtract: 'sub',
-  Minimum: 'min',
-  Maximum: 'max',
 };
 
 const trainingOnly: Translate = (call) => {
@@ -129,81 +120,6 @@ const activation: Translate = (call) => {
   return [{ is: 'features', ref, kind, size, mask }];
 };
 
-/** x where x >= 0, else alpha x: alpha of each feature, or one for those that share it. */
-const prelu: Translate = (call) => {
-  const { fields, builder, weights, name } = call;
-  const shared = readAxes(fields, fields.take('shared_axes') ?? []);
-  fields.finish();
-  checkArguments(call);
-  const features = onlyFeatures(call);
-  const { kind, size, mask } = features;
-  const isShared = (axis: number, rank: number) => shared.some((a) => a === axis || a + rank === axis);
-  const rank = kind === 'sequence' ? 3 : 2;
-  if (kind === 'sequence' && !isShared(1, rank)) {
-    throw fields.unsupported('has an alpha for each step; supported: shared_axes [1], the steps');
-  }
-  const constantSize = isShared(rank - 1, rank) ? 1 : size;
-  const constant = builder.once(fields.layer, () => {
-    const tensor = weights.take(0, 'alpha');
-    if (!tensor) throw fields.invalid('its alpha is not in the file');
-    return builder.read(tensor, rank === 3 ? [1, constantSize] : [constantSize], fields.layer, `${name}/constant`);
-  });
-  const inputs = [builder.exact(features)];
-  builder.add({ type: 'merge', name, inputs, merge: 'prelu', constantSize, weights: { constant } });
-  return [{ is: 'features', ref: name, kind, size, mask }];
-};
-
-/** A list of axes, or one. */
-function readAxes(fields: Fields, value: unknown): number[] {
-  const axes = Array.isArray(value) ? (value as unknown[]) : [value];
-  if (axes.every((axis) => typeof axis === 'number')) return axes;
-  throw fields.invalid(`shared_axes must be whole numbers, got ${JSON.stringify(value)}`);
-}
-
-const merge: Translate = (call) => {
-  const { fields, builder, name, layer } = call;
-  const argument = firstArgument(call);
-  if (!Array.isArray(argument)) throw fields.unsupported('takes a list of tensors');
-  const values = argument.map((item): Features => {
-    if (Array.isArray(item) || !('value' in item)) throw fields.unsupported('takes a list of tensors');
-    return asFeatures(call, item.value);
-  });
-  const [first] = values;
-  if (!first || values.length < 2) throw fields.unsupported('takes two tensors or more');
-  const rank = first.kind === 'sequence' ? 3 : 2;
-  if (layer.className === 'Concatenate') {
-    fields.expect('axis', [-1, rank - 1], 'features are concatenated, not steps or sequences');
-  }
-  fields.finish();
-  checkArguments(call);
-  const op = MERGES[layer.className]!;
-  if (op === 'sub' && values.length !== 2) throw fields.invalid('takes two tensors');
-  if (values.some(({ kind }) => kind !== first.kind)) throw fields.unsupported('merges steps with whole sequences');
-  const widest = Math.max(...values.map((value) => value.size));
-  if (op !== 'concat' && values.some(({ size }) => size !== 1 && size !== widest)) {
-    throw fields.unsupported(`merges tensors of differing sizes (${values.map(({ size }) => size).join(', ')})`);
-  }
-  const size = op === 'concat' ? values.reduce((sum, value) => sum + value.size, 0) : widest;
-  const masks = values.map(({ mask }) => mask);
-  const mask = mergedMask(builder, masks, op === 'concat', (why) => unknownMask(`${fields.layer}: ${why}`));
-  const inputs = op === 'mul' ? factors(call, values, mask) : values.map((value) => builder.exact(value));
-  builder.add({ type: 'merge', name, inputs, merge: op });
-  return [{ is: 'features', ref: name, kind: first.kind, size, mask }];
-};
-
-/** What Multiply multiplies: since Keras 3.4 masked entries are 1 in it, and where no input counts the product is 0. */
-function factors({ builder, fields }: Call, values: readonly Features[], mask: Mask | undefined): ValueRef[] {
-  const masked = values.some((value) => value.mask);
-  if (masked && builder.dialect.mergeMasks === undefined) throw fields.unsupported(VERSION_TELLS);
-  if (!masked || builder.dialect.mergeMasks !== 'or') return values.map((value) => builder.exact(value));
-  // One mask for all: where it does not hold, the product is 0 whatever is multiplied.
-  const same = mask !== undefined && values.every((value) => value.mask?.key === mask.key);
-  const refs = values.map((value) =>
-    value.mask && !same ? builder.onesWhereMasked(value, value.mask) : builder.exact(value),
-  );
-  return mask ? [...refs, builder.wideMask(mask, 1, true)] : refs;
-}
-
 /** What TimeDistributed may hold: layers that treat each step alike anyway. */
 const STEPWISE = [
   'Dense',
@@ -275,7 +191,7 @@ export const CORE: Record<string, Translate> = {
   ...CONVOLUTIONS,
   ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),
   ...Object.fromEntries(Object.keys(TRAINING_ONLY).map((name) => [name, trainingOnly])),
-  ...Object.fromEntries(Object.keys(MERGES).map((name) => [name, merge])),
+  ...MERGES,
 };
 
 /** The mask that a call is to use: the argument `mask`, or the one that came with its input. */

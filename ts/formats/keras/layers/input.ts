@@ -30,8 +30,8 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
     return { is: 'ids', input: name, kind };
   }
   if (dtype === 'bool' && dimensions === 2) {
-    builder.addInput({ name, dtype: 'float32', size: 1, kind: 'sequence' }, shape[1]);
-    builder.note(`${fields.layer}: a mask, given as one number a step, 0 or 1`);
+    builder.addInput({ name, dtype: 'float32', size: 1, kind: 'sequence', row: [] }, shape[1]);
+    builder.note(`${fields.layer}: a mask, (batch, steps), given as float32 numbers, 0 or 1`);
     return { is: 'condition', kind: 'steps', test: 'mask', mask: { key: name, ref: () => name } };
   }
   if (dimensions < 2 || dimensions > 3) {

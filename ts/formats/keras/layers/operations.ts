@@ -3,6 +3,7 @@ import type { Activation, MergeSpec, RowActivation } from '../../../spec/spec.ts
 import { activationNamed } from '../activation.ts';
 import type { Features } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
+import { broadcast, joinSteps } from './broadcast.ts';
 import { asFeatures, isNothing } from './call.ts';
 
 /**
@@ -33,8 +34,13 @@ export const OPERATIONS: Record<string, Translate> = {
     const [list] = operandsOf(call, ['axis'], 1);
     if (!Array.isArray(list)) throw call.fields.unsupported('takes a list of tensors');
     const parts = list.map((item) => tensor(call, operand(call, item)));
-    if (axis !== -1 && axis !== rankOf(parts[0]!) - 1)
-      throw call.fields.unsupported(`axis ${axis} is not supported: features are concatenated, not steps or sequences`);
+    if (parts.some(({ kind }) => kind !== parts[0]!.kind))
+      throw call.fields.unsupported('combines steps with whole sequences');
+    const rank = rankOf(parts[0]!);
+    const place = axis < 0 ? axis + rank : axis;
+    if (rank === 3 && place === 1) return [joinSteps(call, parts)];
+    if (place !== rank - 1)
+      throw call.fields.unsupported(`axis ${axis} is not supported; supported: features and steps`);
     return merged(call, parts, 'concat');
   },
   GetItem: (call) => {
@@ -198,15 +204,16 @@ function arithmetic(call: Call, merge: 'sum' | 'mul', by: (constant: number) => 
 
 function pair(call: Call, x: Operand | undefined, y: Operand | undefined): [Features, Features] {
   const [a, b] = [tensor(call, x), tensor(call, y)];
-  if (a.kind !== b.kind || a.size !== b.size)
-    throw call.fields.unsupported('combines tensors of differing shapes; supported: of the same');
-  return [a, b];
+  // Dimensions are matched from the last one on: the batch of a vector would meet the steps.
+  if (a.kind !== b.kind) throw call.fields.unsupported('combines steps with whole sequences');
+  const { values } = broadcast(call, [a, b]);
+  return values as [Features, Features];
 }
 
 function merged(call: Call, parts: readonly Features[], merge: MergeSpec['merge']): [Features] {
-  const { builder, name, fields } = call;
-  const [{ kind, size }] = parts as [Features];
-  if (parts.some((part) => part.kind !== kind)) throw fields.unsupported('combines steps with whole sequences');
+  const { builder, name } = call;
+  const kind = parts.some((part) => part.kind === 'sequence') ? 'sequence' : 'vector';
+  const size = Math.max(...parts.map((part) => part.size));
   const inputs = parts.map((part) => builder.exact(part));
   if (inputs.length < 2) return [{ is: 'features', ref: inputs[0]!, kind, size }];
   builder.add({ type: 'merge', name, inputs, merge });
