@@ -7,6 +7,9 @@ import tseslint from 'typescript-eslint';
 
 // Its own package: without its packages' types every call into them would be an error.
 const bench = existsSync(new URL('bench/node_modules/gru-wasm', import.meta.url)) ? [] : ['bench'];
+const site = existsSync(new URL('site/node_modules/vitepress', import.meta.url))
+  ? ['site/dist', 'site/.generated', 'site/.vitepress/.temp']
+  : ['site'];
 
 /**
  * The folders of ts/, each with those that it may import from, types included. (The entries at the root only re-export.) Whatever is
@@ -33,7 +36,7 @@ const zones = Object.entries(FOLDERS).map(([folder, below]) => ({
 }));
 
 export default defineConfig(
-  globalIgnores(['dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/package/consumers', ...bench]),
+  globalIgnores(['dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/package/consumers', ...bench, ...site]),
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -52,7 +55,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['tests/**/*.ts', 'bench/**/*.ts'],
+    files: ['tests/**/*.ts', 'bench/**/*.ts', 'site/tests/*.ts'],
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: ['test', 'it', 'describe'] }],
     },

@@ -169,6 +169,19 @@ const bundle = stamped('dist', 'dist, by rollup', '10 s', {
   },
 });
 
+/** The site: its own packages, and site/dist. */
+export const siteSteps = [
+  npmPackages('site', "the site's npm packages", '1 min'),
+  stamped('site', 'site/dist, by VitePress', '1 min', {
+    value: () =>
+      digest(['site', 'docs', 'dist', 'examples', 'SECURITY.md', 'CHANGELOG.md', 'package.json'], {
+        skip: ['site/node_modules', 'site/dist', 'site/.generated', 'site/.vitepress/.temp', 'site/tests'],
+      }),
+    outputs: ['site/dist/index.html'],
+    work: () => quietly(process.execPath, [at('site', 'build.mjs')]),
+  }),
+];
+
 function checkHost() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 && minor < 3)) {

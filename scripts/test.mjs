@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { at, main, node24, run, seconds, UserError } from './lib.mjs';
-import { setup, wasiTarget } from './setup.mjs';
+import { setup, siteSteps, wasiTarget } from './setup.mjs';
 import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const HELP = `npm test [-- [--only <runner>]... [words...]]
@@ -9,7 +9,7 @@ const HELP = `npm test [-- [--only <runner>]... [words...]]
 Does all set-up, then runs every runner and prints the totals over all of them.
 
   --coverage       lines and branches of ts/ that vitest under this Node runs; too few are a failure (vitest.config.mjs)
-  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers (may be repeated)
+  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers, site (may be repeated)
   words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
 
 const ownMajor = process.versions.node.split('.')[0];
@@ -41,6 +41,12 @@ const RUNNERS = [
     name: 'browsers',
     title: 'vitest, in Chromium and Firefox',
     run: vitest(process.execPath, ['--config', at('vitest.browsers.config.mjs')]),
+  },
+  {
+    name: 'site',
+    title: 'vitest, the site in Chromium and Firefox',
+    run: vitest(process.execPath, ['--config', at('site', 'vitest.config.mjs')]),
+    steps: siteSteps,
   },
 ];
 
@@ -147,7 +153,7 @@ await main(async () => {
   const ran = chosen.filter(({ leftOut }) => !leftOut);
   await setup({
     otherNode: hasNode24 && ran.some(({ name, wasi }) => name === 'vitest-node24' || wasi),
-    more: ran.some(({ wasi }) => wasi) ? [wasiTarget] : [],
+    more: [...(ran.some(({ wasi }) => wasi) ? [wasiTarget] : []), ...ran.flatMap(({ steps = [] }) => steps)],
   });
 
   const results = [];

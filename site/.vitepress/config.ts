@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type HeadConfig } from 'vitepress';
+import { apiSidebar } from './api.ts';
+import { linksOutward, REWRITES } from './links.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string };
+/**
+ * Nothing leaves the browser: a page asks its own origin only. VitePress and the page about models need inline scripts and styles, wasm needs
+ * `wasm-unsafe-eval`, worklets and workers are of our origin or made of blobs.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "media-src 'self' blob:",
+  "connect-src 'self'",
+  "worker-src 'self' blob:",
+  "object-src 'none'",
+  "base-uri 'self'",
+].join('; ');
+
+const head: HeadConfig[] = [
+  ['meta', { name: 'theme-color', content: '#3b6ea8' }],
+  ['link', { rel: 'icon', href: '/__base__/icon.svg', type: 'image/svg+xml' }],
+];
+// The development server reloads through a socket and inlines what it likes.
+if (process.env['NODE_ENV'] === 'production')
+  head.unshift(['meta', { 'http-equiv': 'Content-Security-Policy', content: CONTENT_SECURITY_POLICY }]);
+
+export default defineConfig({
+  title: 'gru-wasm',
+  description: 'Recurrent networks in JavaScript: GRU, LSTM and RNN inference in WebAssembly SIMD',
+  lang: 'en',
+  // A placeholder: relocate.ts makes the pages work in any folder.
+  base: '/__base__/',
+  srcDir: '..',
+  // Documents of docs/ are read where they lie; what only the site has is in site/pages.
+  srcExclude: ['README.md', 'CONTRIBUTING.md', '!(docs|site)/**', 'site/*.md', '**/node_modules/**'],
+  rewrites: REWRITES,
+  outDir: './dist',
+  cacheDir: './node_modules/.cache/vitepress',
+  head,
+  markdown: { config: linksOutward },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Guide', link: '/start' },
+      { text: 'How a GRU works', link: '/how-a-gru-works' },
+      { text: 'Try', link: '/try/model' },
+      { text: 'API', link: '/api/' },
+      { text: version, link: '/changes' },
+    ],
+    sidebar: {
+      '/api/': apiSidebar(),
+      '/': [
+        {
+          text: 'Start',
+          items: [
+            { text: 'A result within a minute', link: '/start' },
+            { text: 'How a GRU works', link: '/how-a-gru-works' },
+            { text: 'When not to use it', link: '/when-not' },
+          ],
+        },
+        {
+          text: 'Load a model',
+          items: [
+            { text: 'PyTorch', link: '/formats/pytorch' },
+            { text: 'Keras', link: '/formats/keras' },
+            { text: 'ONNX', link: '/formats/onnx' },
+            { text: 'TensorFlow.js', link: '/formats/tfjs' },
+            { text: 'RTNeural', link: '/formats/rtneural' },
+          ],
+        },
+        {
+          text: 'Run it',
+          items: [
+            { text: 'Axes, masks and states', link: '/axes-and-states' },
+            { text: 'Audio', link: '/audio' },
+            { text: 'Pools of workers', link: '/pool' },
+            { text: 'Backends and browsers', link: '/backends' },
+            { text: 'Performance', link: '/performance' },
+            { text: 'Coming from ONNX Runtime Web or TensorFlow.js', link: '/migrating' },
+          ],
+        },
+        {
+          text: 'How it is made',
+          items: [
+            { text: 'Arithmetic and its promises', link: '/arithmetic' },
+            { text: 'Packing, kernels, the seam', link: '/making-of' },
+            { text: 'Security', link: '/security' },
+          ],
+        },
+        {
+          text: 'Try',
+          items: [
+            { text: 'Your own model', link: '/try/model' },
+            { text: 'Words to phonemes', link: '/try/words' },
+            { text: 'The benchmark', link: '/try/benchmark' },
+          ],
+        },
+      ],
+    },
+  },
+  vite: {
+    plugins: [
+      {
+        // Pages of docs/ lie above the packages of the site.
+        name: 'vue-of-the-site',
+        enforce: 'pre',
+        resolveId(id, _, { ssr }) {
+          if (!/^vue(\/|$)/.test(id)) return null;
+          // On the server Node finds it, from the folder of the site.
+          return ssr ? { id, external: true } : this.resolve(id, fileURLToPath(import.meta.url), { skipSelf: true });
+        },
+      },
+    ],
+    resolve: {
+      alias: [
+        { find: /^gru-wasm$/, replacement: `${root}dist/index.js` },
+        { find: /^gru-wasm\/(.+)$/, replacement: `${root}dist/$1.js` },
+      ],
+    },
+    server: { fs: { allow: [root] } },
+    worker: { format: 'es' },
+    publicDir: fileURLToPath(new URL('../public', import.meta.url)),
+    assetsInclude: ['**/*.safetensors'],
+  },
+});

@@ -1,0 +1,62 @@
+import { createModel, type GruModel, loadModel } from 'gru-wasm';
+import tables from '../../examples/g2p/tables.json';
+import decoderFile from '../../examples/g2p/decoder.safetensors?url';
+import encoderFile from '../../examples/g2p/encoder.safetensors?url';
+
+/** A word, read and spoken: the encoder's hidden values at each letter, forward then backward, and the decoder's at each phoneme. */
+export interface Reading {
+  letters: string[];
+  phonemes: string[];
+  /** One row a letter. */
+  encoder: Float32Array[];
+  /** One row a phoneme, the end included. */
+  decoder: Float32Array[];
+  milliseconds: number;
+}
+
+/** Rows of a result of one sequence. */
+function rowsOf({ data, shape }: { data: Float32Array; shape: readonly number[] }): Float32Array[] {
+  const size = shape.at(-1)!;
+  return Array.from({ length: data.length / size }, (_, t) => data.slice(t * size, (t + 1) * size));
+}
+
+async function fetched(url: string): Promise<GruModel> {
+  const response = await fetch(url);
+  return loadModel(response);
+}
+
+/** The demo model of examples/g2p. */
+export async function loadG2p(): Promise<{ read: (word: string) => Reading; backend: string }> {
+  const [encoder, decoder] = await Promise.all([fetched(encoderFile), fetched(decoderFile)]);
+  // The same encoder, with the hidden values at each letter as a second output.
+  const [recurrent] = encoder.spec.layers.filter(({ type }) => type === 'gru');
+  const inside = await createModel({
+    ...encoder.spec,
+    layers: encoder.spec.layers
+      .map((layer) => (layer === recurrent ? { ...layer, returns: 'sequence' as const } : layer))
+      .slice(0, 2),
+    outputs: [{ name: 'hidden', from: recurrent!.name }],
+  });
+  const stream = decoder.createStream();
+  const logits = new Float32Array(tables.phonemes.length);
+
+  const read = (word: string): Reading => {
+    const start = performance.now();
+    const letters = Array.from(word.toLowerCase()).filter((letter) => tables.graphemes.indexOf(letter, 1) > 0);
+    const ids = Int32Array.from(letters, (letter) => tables.graphemes.indexOf(letter, 1));
+    if (ids.length === 0) return { letters, phonemes: [], encoder: [], decoder: [], milliseconds: 0 };
+    stream.hiddenState = encoder.run(ids).output.data;
+    const phonemes: string[] = [];
+    const states: Float32Array[] = [];
+    for (let phoneme = tables.special.bos; phonemes.length < tables.max_steps;) {
+      stream.step(phoneme, logits);
+      states.push(Float32Array.from(stream.hiddenState));
+      phoneme = logits.indexOf(Math.max(...logits));
+      if (phoneme === tables.special.eos) break;
+      phonemes.push(tables.phonemes[phoneme]!);
+    }
+    const milliseconds = performance.now() - start;
+    return { letters, phonemes, encoder: rowsOf(inside.run(ids).output), decoder: states, milliseconds };
+  };
+  return { read, backend: encoder.backend };
+}
