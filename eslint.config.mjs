@@ -8,7 +8,7 @@ import tseslint from 'typescript-eslint';
 // Its own package: without its packages' types every call into them would be an error.
 const bench = existsSync(new URL('bench/node_modules/gru-wasm', import.meta.url)) ? [] : ['bench'];
 const site = existsSync(new URL('site/node_modules/vitepress', import.meta.url))
-  ? ['site/dist', 'site/.generated', 'site/.vitepress/.temp']
+  ? ['site/dist', 'site/generated', 'site/.vitepress/.temp']
   : ['site'];
 
 /**

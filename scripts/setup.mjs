@@ -175,7 +175,7 @@ export const siteSteps = [
   stamped('site', 'site/dist, by VitePress', '1 min', {
     value: () =>
       digest(['site', 'docs', 'dist', 'examples', 'SECURITY.md', 'CHANGELOG.md', 'package.json'], {
-        skip: ['site/node_modules', 'site/dist', 'site/.generated', 'site/.vitepress/.temp', 'site/tests'],
+        skip: ['site/node_modules', 'site/dist', 'site/generated', 'site/.vitepress/.temp', 'site/tests'],
       }),
     outputs: ['site/dist/index.html'],
     work: () => quietly(process.execPath, [at('site', 'build.mjs')]),

@@ -1,16 +1,17 @@
 import type { DefaultTheme } from 'vitepress';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const folder = fileURLToPath(new URL('../.generated/api', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What typedoc wrote (`npm run api`): a group for each entry of the package. */
+/** The entries of the package that TypeDoc wrote about (build.mjs), by the names that they are imported by. */
 export function apiSidebar(): DefaultTheme.SidebarItem[] {
-  const sidebar = join(folder, 'typedoc-sidebar.json');
-  if (existsSync(sidebar)) return JSON.parse(readFileSync(sidebar, 'utf8')) as DefaultTheme.SidebarItem[];
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => ({ text: name, link: `/api/${name}/` }));
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    exports: Record<string, unknown>;
+  };
+  return Object.keys(exports)
+    .map((name) => ({ text: name.replace('.', 'gru-wasm'), folder: name.slice(2) || 'index' }))
+    .filter(({ folder }) => existsSync(join(root, 'site', 'generated', 'api', folder, 'index.md')))
+    .map(({ text, folder }) => ({ text, link: `/api/${folder}/` }));
 }

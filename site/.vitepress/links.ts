@@ -12,7 +12,7 @@ const REPOSITORY = (repository?.url ?? 'https://example.invalid/gru-wasm').repla
 export const REWRITES = {
   'docs/:path*': ':path*',
   'site/pages/:path*': ':path*',
-  'site/.generated/:path*': ':path*',
+  'site/generated/:path*': ':path*',
   'SECURITY.md': 'security.md',
   'CHANGELOG.md': 'changes.md',
 };
