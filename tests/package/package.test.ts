@@ -143,7 +143,7 @@ describe('the tarball', () => {
         write: false,
         logLevel: 'error',
       });
-      const browserlike = platform === 'browser' ? 'process.getBuiltinModule = undefined;\n' : '';
+      const browserlike = platform === 'browser' ? 'globalThis.process = undefined;\n' : '';
       expect(runScript('bundle.mjs', browserlike + bundle.outputFiles[0]!.text).split('\n')[0]).toBe(want);
     },
   );

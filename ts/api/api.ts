@@ -8,14 +8,14 @@ import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.
 import { flavourOf } from '../layers/index.ts';
 import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
-import { onDemand } from '../base/host.ts';
+import { checkHost, onDemand } from '../base/host.ts';
 import { rememberBackend } from './origin.ts';
 import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
-import { checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
+import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
 
 /** Options of `createModel`, `createGru`, `createLstm` and `createRnn`. */
 export interface ModelOptions {
@@ -32,6 +32,11 @@ export interface ModelOptions {
    * the first model of the process. Default false.
    */
   revectorize?: boolean | undefined;
+  /**
+   * Called where `backend: 'auto'` takes JavaScript because wasm does not run here, with the reason. Left out: the first time is told
+   * by `console.warn`. `backend: 'js'` asks for JavaScript, which nothing is told of.
+   */
+  onFallback?: ((reason: GruError) => void) | undefined;
 }
 
 /** Options of `loadModel`. */
@@ -53,8 +58,8 @@ export interface GruApi {
   readonly createRnn: (config: RnnConfig, weights: RnnLayout, options?: ModelOptions) => Promise<GruModel>;
 }
 
-const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize'];
-const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'keras', 'pytorch', 'onnx'];
+const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize', 'onFallback'];
+const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'onProgress', 'keras', 'pytorch', 'onnx'];
 
 /** Finds what computes: a backend that has the kinds of layers of this flavour. */
 export type FindBackend = (options: ModelOptions, flavour: Flavour) => Promise<Backend>;
@@ -90,6 +95,7 @@ export async function inspectFile(
   given: ReadOptions = {},
   more: readonly string[] = [],
 ): Promise<Inspection> {
+  checkHost();
   const options = checkOptions('inspect', given, [...READ_OPTIONS, ...more]);
   return (await reader()).inspectSource(source, options);
 }
@@ -166,12 +172,14 @@ async function compile(find: FindBackend, imported: CompileSource, options: Mode
 
 /** @returns A copy of the options, each read once. */
 function check<T extends ModelOptions>(where: string, given: T, known: string[]): T {
+  checkHost();
   const options = checkOptions(where, given, known);
-  const { backend = 'auto', deterministic, revectorize } = options;
+  const { backend = 'auto', deterministic, revectorize, onFallback } = options;
   if (!['auto', 'wasm', 'js'].includes(backend)) {
     throw new GruError('invalid_argument', `${where}: backend must be auto, wasm or js, got ${describe(backend)}`);
   }
   checkFlag(where, 'deterministic', deterministic);
   checkFlag(where, 'revectorize', revectorize);
+  checkCallback('onFallback', onFallback);
   return options;
 }

@@ -11,6 +11,7 @@ import { saveModel } from '../formats/save.ts';
 import type { Graph } from '../spec/graph.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
+import { printModel } from './print.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
@@ -31,6 +32,9 @@ import { GruStream, type StreamOptions, type StreamState } from '../stream/strea
 import { GruStreams } from '../stream/streams.ts';
 import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from '../base/tensor.ts';
 import { sizeOf, type Values } from '../base/typed-array.ts';
+
+/** `util.inspect.custom`, without importing `node:util`. */
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
@@ -281,6 +285,11 @@ export class GruModel implements ModelInfo {
     for (const stream of this.streams) stream.free();
     freeNow(this.resources);
     this.graph = undefined;
+  }
+
+  /** What Node, Deno and Bun print of a model. @internal */
+  [INSPECT](): string {
+    return this.graph ? printModel(this) : 'GruModel (disposed)';
   }
 
   /** {@link dispose}, for `using model = await loadModel(...)`. */

@@ -4,10 +4,11 @@ import { findFormat, type ModelFormat, readModelOf } from '../formats/format.ts'
 import type { ImportedModel, ImportOptions } from '../formats/report.ts';
 import type { ReadFiles } from './api.ts';
 import { inspectModel } from './inspect.ts';
+import { type LoadProgress, ReadProgress } from '../io/progress.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
 import { readKind } from '../io/source-kind.ts';
 import { copySpec } from '../spec/structure.ts';
-import { describe } from '../base/tensor.ts';
+import { checkCallback, describe } from '../base/tensor.ts';
 
 /** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
 export interface ReadOptions extends ImportOptions {
@@ -20,6 +21,8 @@ export interface ReadOptions extends ImportOptions {
    * `io`. A whole number from 1; default 2 GiB (2 ** 31).
    */
   maxBytes?: number | undefined;
+  /** Called while files are read, with the bytes so far and, where it is known, their number in all. What it throws ends the load. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** Reads model files of these formats. */
@@ -36,18 +39,22 @@ async function read(
   options: ReadOptions,
   describing: boolean,
 ): Promise<ImportedModel> {
-  const { signal, maxBytes, keras, pytorch, onnx } = options;
+  const { signal, maxBytes, onProgress, keras, pytorch, onnx } = options;
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
   }
+  checkCallback('onProgress', onProgress);
   const files = readFiles(options.files);
   const budget = new ReadBudget(maxBytes);
   const imports = Object.fromEntries(
     Object.entries({ keras, pytorch, onnx }).filter(([, value]) => value !== undefined),
   );
-  const context = { budget, signal };
+  const context = { budget, signal, progress: onProgress && new ReadProgress(onProgress) };
   const name = sourceName(source);
-  const { bytes, place } = await openSource(source, { ...context, checkStart: (start) => findFormat(start, formats) });
+  const { bytes, place } = await openSource(source, {
+    ...context,
+    checkStart: (start) => findFormat(start, formats, name),
+  });
   const sidecar = filesBeside(place ?? bytes, files, context);
   const imported = await readModelOf(formats, bytes, {
     options: imports,

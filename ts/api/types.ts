@@ -23,6 +23,7 @@ export type { TraceOptions } from './trace.ts';
 export type { RunResult } from '../run/result.ts';
 export type { Inspection } from './inspect.ts';
 export type { ReadOptions } from './read.ts';
+export type { LoadProgress } from '../io/progress.ts';
 export type { ModelFiles, ModelSource } from '../io/source.ts';
 export type {
   Activation,

@@ -1,16 +1,18 @@
 import { ownBinaries } from '../backends/wasm/binaries.ts';
 import { backendFrom } from '../backends/wasm/core.ts';
-import { wasmBackend } from '../backends/wasm/index.ts';
+import { jsBackend } from '../backends/js/index.ts';
 import { GruError } from '../base/errors.ts';
 import { resolveGraph } from '../spec/graph.ts';
+import { wasmOrJs } from './fallback.ts';
 import { GruModel } from './model.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
-import { checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
+import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
 
 /** The core of the library, compiled: a plain object that can be posted to worklets and workers. */
 export interface WasmCore {
-  module: WebAssembly.Module;
+  /** Undefined where wasm does not run: the model is then one of the JS backend, with the bits of the baseline build. */
+  module: WebAssembly.Module | undefined;
   /** Whether it is the relaxed SIMD build (false: the baseline build). */
   relaxed: boolean;
   /** Number of the kernels that run best in this engine. All give the same bits. */
@@ -21,12 +23,18 @@ export interface WasmCore {
 export interface WorkletOptions {
   /** The baseline build, whose results are the same bits on every machine. Default false: relaxed SIMD where there is some. */
   deterministic?: boolean | undefined;
+  /** Called where wasm does not run here, with the reason. Left out: the first time is told by `console.warn`. */
+  onFallback?: ((reason: GruError) => void) | undefined;
 }
 
+/** Wasm that is forbidden or missing. */
+const NO_CORE: WasmCore = { module: undefined, relaxed: false, kernels: 0 };
+
 /**
- * On the main thread: compiles the core and finds out which of its kernels run best here, for {@link createModelSync}.
+ * On the main thread: compiles the core and finds out which of its kernels run best here, for {@link createModelSync}. Where wasm is forbidden
+ * (a content security policy without `wasm-unsafe-eval`) or missing, models run on JavaScript there.
  *
- * @throws GruError `backend_unavailable` where there is no WebAssembly SIMD, `invalid_argument`.
+ * @throws GruError `invalid_argument`.
  *
  * @example
  * const model = await loadModel('amp.safetensors');
@@ -34,9 +42,14 @@ export interface WorkletOptions {
  * const node = new AudioWorkletNode(context, 'amp', { processorOptions });
  */
 export async function compileForWorklet(options: WorkletOptions = {}): Promise<WasmCore> {
-  const { deterministic = false } = checkOptions('compileForWorklet', options, ['deterministic']);
+  const { deterministic = false, onFallback } = checkOptions('compileForWorklet', options, [
+    'deterministic',
+    'onFallback',
+  ]);
   checkFlag('compileForWorklet', 'deterministic', deterministic);
-  const backend = await wasmBackend({ deterministic, binaries: ownBinaries });
+  checkCallback('onFallback', onFallback);
+  const backend = await wasmOrJs({ deterministic, onFallback }, ownBinaries, () => undefined);
+  if (!backend) return { ...NO_CORE };
   await backend.settled!();
   const { name, shared } = backend;
   return { ...shared!, relaxed: name === 'wasm-relaxed' };
@@ -70,7 +83,7 @@ export function createModelSync(core: WasmCore, spec: ModelSpec): GruModel {
     throw new GruError('invalid_spec', `createModelSync: the spec must be an object, got ${describe(spec)}`);
   }
   const graph = resolveGraph(copySpec(spec));
-  const backend = backendFrom(relaxed ? 'relaxed' : 'baseline', module, kernels);
+  const backend = module ? backendFrom(relaxed ? 'relaxed' : 'baseline', module, kernels) : jsBackend;
   return new GruModel(graph, backend.compile(graph), backend.name);
 }
 
@@ -79,7 +92,8 @@ function checkCore(core: unknown): WasmCore {
   const wrong = (what: string, value: unknown) =>
     new GruError('invalid_argument', `createModelSync: ${what}, got ${describe(value)}`);
   if (!isRecord(core)) throw wrong('the core must be what compileForWorklet gave', core);
-  if (!isModule(module)) throw wrong('core.module must be a WebAssembly.Module', module);
+  if (!('module' in core)) throw wrong('the core must be what compileForWorklet gave', core);
+  if (module !== undefined && !isModule(module)) throw wrong('core.module must be a WebAssembly.Module', module);
   if (typeof relaxed !== 'boolean') throw wrong('core.relaxed must be true or false', relaxed);
   if (!isKernels(kernels)) throw wrong('core.kernels must be a whole number', kernels);
   return { module, relaxed, kernels };

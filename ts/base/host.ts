@@ -41,3 +41,15 @@ export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name]
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: Name) => Builtins[Name] } };
   return process?.getBuiltinModule?.(name);
 }
+
+/**
+ * Refuses a Node that has no `process.getBuiltinModule`, by which files are read: without this an old one would take paths for URLs.
+ *
+ * @throws GruError `unsupported`.
+ */
+export function checkHost(): void {
+  const { process } = globalThis as { process?: { versions?: { node?: string }; getBuiltinModule?: unknown } };
+  const version = process?.versions?.node;
+  if (version === undefined || typeof process!.getBuiltinModule === 'function') return;
+  throw new GruError('unsupported', `Node ${version} is too old for gru-wasm: it needs Node 20.19, 22.3 or later`);
+}

@@ -60,6 +60,7 @@ function inWords(value: unknown, inside = false): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (isArrayLike(value)) return `${Object.prototype.toString.call(value).slice(8, -1)} of length ${value.length}`;
   if (isTensorLike(value)) return inside ? 'a tensor' : `a tensor of ${inWords(value.data, true)}`;
+  if (Object.prototype.toString.call(value) === '[object Promise]') return 'a Promise (await it first)';
   const keys = Object.keys(value);
   return `an object with ${keys.slice(0, 8).join(', ') || 'nothing'}${keys.length > 8 ? ', ...' : ''}`;
 }
@@ -124,4 +125,10 @@ export function checkOptions<T extends object>(where: string, options: T, known:
 export function checkFlag(where: string, name: string, value: unknown): void {
   if (value === undefined || typeof value === 'boolean') return;
   throw new GruError('invalid_argument', `${where}: ${name} must be true or false, got ${describe(value)}`);
+}
+
+/** @throws GruError `invalid_argument` for an option that is neither a function nor left out. */
+export function checkCallback(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new GruError('invalid_argument', `${name} must be a function, got ${describe(value)}`);
 }

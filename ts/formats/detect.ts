@@ -54,10 +54,6 @@ export function otherFormat(bytes: Uint8Array): string | undefined {
     return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
   if (isTensorFlowGraph(bytes))
     return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
-  if (ascii(bytes, 0, 64).startsWith('version https://git-lfs'))
-    return 'a pointer of Git LFS, not the file that it stands for: fetch that one, with git lfs pull';
-  if (/^\s*<(!doctype )?html/i.test(ascii(bytes, 0, 256)))
-    return 'a page of HTML, not a model: the address is not that of the file itself';
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { impostor } from '../io/impostor.ts';
 import { otherFormat } from './detect.ts';
 import { fold } from './fold.ts';
 import { hasSpec, readNative } from './native.ts';
@@ -20,19 +21,29 @@ export const native: ModelFormat = { name: 'gru-wasm', detect: hasSpec, reader: 
 /**
  * The format of a file, by its bytes or the first 4096 of them: the first that detects it.
  *
- * @throws GruError `invalid_file` when no format fits; `unsupported` for one that is known not to be read.
+ * @throws GruError `invalid_file` when no format fits, or something came instead of a file; `unsupported` for a format that is
+ *   known not to be read.
  */
-export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[]): ModelFormat {
+export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[], name?: string): ModelFormat {
+  const fail = (code: 'invalid_file' | 'unsupported', why: string) =>
+    new GruError(code, name === undefined ? why : `'${name}': ${why}`);
+  const instead = impostor(bytes);
+  if (instead !== undefined) throw fail('invalid_file', instead);
   const advice = otherFormat(bytes);
-  if (advice !== undefined) throw new GruError('unsupported', advice);
+  if (advice !== undefined) throw fail('unsupported', advice);
   const format = formats.find(({ detect }) => detect(bytes));
   if (format) return format;
-  const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  const known = formats.map(({ name }) => name).join(', ');
-  throw new GruError(
-    'invalid_file',
-    `not a model file of a known format (${known}): ${start ? `its first bytes are ${start}` : '0 bytes'}`,
-  );
+  const known = formats.map((one) => one.name).join(', ');
+  throw fail('invalid_file', `not a model file of a known format (${known}): ${startOf(bytes)}`);
+}
+
+/** How a file begins: its text where it is some, an answer of a server perhaps. */
+function startOf(bytes: Uint8Array): string {
+  const start = bytes.subarray(0, 60);
+  if (start.every((byte) => byte >= 0x20 && byte < 0x7f))
+    return `it begins with the text ${String.fromCharCode(...start)}`;
+  const hex = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0'));
+  return `its first bytes are ${hex.join(' ')}`;
 }
 
 /**
@@ -45,7 +56,7 @@ export async function readModelOf(
   bytes: Uint8Array,
   context: ImportContext,
 ): Promise<ImportedModel> {
-  const format = findFormat(bytes, formats);
+  const format = findFormat(bytes, formats, context.name);
   checkOptions(format.name, context);
   const read = await format.reader();
   try {

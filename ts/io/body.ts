@@ -1,6 +1,7 @@
 import type { ReadBudget } from './budget.ts';
 import { GruError } from '../base/errors.ts';
 import { builtin } from '../base/host.ts';
+import type { ReadProgress } from './progress.ts';
 import { describe } from '../base/tensor.ts';
 import { kindOf, sizeOf } from '../base/typed-array.ts';
 
@@ -17,6 +18,7 @@ const CHUNKS = 1024;
 export interface ReadContext {
   budget: ReadBudget;
   signal?: AbortSignal | undefined;
+  progress?: ReadProgress | undefined;
   /** Throws where bytes are no model file's start; asked of the first 4096 before more is read. */
   checkStart?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -30,7 +32,7 @@ export interface ReadContext {
 export async function readStream(
   stream: ReadableStream<Uint8Array>,
   what: string,
-  { budget, signal, checkStart }: ReadContext,
+  { budget, signal, progress, checkStart }: ReadContext,
   size: number,
 ): Promise<Uint8Array> {
   const reader = stream.getReader();
@@ -59,6 +61,7 @@ export async function readStream(
       }
       bytes.set(value, length);
       if (length < START && end >= START) checkStart?.(bytes.subarray(0, START));
+      progress?.add(end - length);
       length = end;
     }
   } catch (error) {
@@ -75,7 +78,7 @@ export async function readStream(
 export async function readFile(
   file: string | URL,
   what: string,
-  { budget, signal, checkStart }: ReadContext,
+  { budget, signal, progress, checkStart }: ReadContext,
 ): Promise<Uint8Array> {
   const { open, stat } = builtin('node:fs')!.promises;
   // Before it is opened: devices and pipes may never end, and a pipe is not even opened before it has a writer.
@@ -85,12 +88,14 @@ export async function readFile(
     const found = await handle.stat();
     if (!found.isFile()) throw new Error('it is no regular file');
     budget.spend(found.size, what);
+    progress?.begin(found.size);
     const bytes = new Uint8Array(found.size);
     for (let at = 0; at < bytes.length;) {
       signal?.throwIfAborted();
       const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, at < START ? START : PIECE), at);
       if (bytesRead === 0) throw new Error('it became shorter while it was read');
       if (at < START && at + bytesRead >= START) checkStart?.(bytes.subarray(0, START));
+      progress?.add(bytesRead);
       at += bytesRead;
     }
     return bytes;

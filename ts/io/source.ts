@@ -2,6 +2,8 @@ import { type ReadContext, readFile, readStream } from './body.ts';
 import { ReadBudget } from './budget.ts';
 import { GruError } from '../base/errors.ts';
 import { builtin } from '../base/host.ts';
+import { impostor } from './impostor.ts';
+import { describe } from '../base/tensor.ts';
 import { elsewhere, nameSegments, urlBeside } from './paths.ts';
 import { type ModelSource, plainBytes, readKind } from './source-kind.ts';
 
@@ -33,7 +35,7 @@ export async function openSource(
   context: ReadContext = { budget: new ReadBudget() },
   beside = false,
 ): Promise<Opened> {
-  const { budget, signal } = context;
+  const { budget, signal, progress } = context;
   signal?.throwIfAborted();
   const known = readKind(source);
   let what = 'the model source';
@@ -41,10 +43,13 @@ export async function openSource(
     switch (known.kind) {
       case 'bytes':
         budget.spend(known.bytes.length, what);
+        progress?.begin(known.bytes.length);
+        progress?.add(known.bytes.length);
         return { bytes: known.bytes, place: undefined };
       case 'blob': {
         const { blob } = known;
         budget.check(blob.size, what);
+        progress?.begin(blob.size);
         const bytes = await readStream(blob.stream(), what, context, blob.size);
         return { bytes, place: undefined };
       }
@@ -67,9 +72,20 @@ export async function openSource(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof GruError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new GruError('io', `${what} could not be read: ${why}`, { cause });
+    throw new GruError('io', `${what} could not be read: ${reason(cause)}`, { cause });
   }
+}
+
+/** An error with its causes: `fetch failed` says nothing, its cause names the host. Of several attempts the last. */
+function reason(error: unknown): string {
+  const said: string[] = [];
+  for (let at = error; Object(at) === at && said.length < 4;) {
+    const text = at instanceof Error ? at.message : describe(at);
+    if (text !== '' && !said.some((before) => before.includes(text))) said.push(text);
+    const { cause, errors } = at as { cause?: unknown; errors?: unknown };
+    at = cause ?? (Array.isArray(errors) ? errors.at(-1) : undefined);
+  }
+  return said.length === 0 ? describe(error) : said.join(': ');
 }
 
 /**
@@ -107,6 +123,7 @@ async function readResponse(response: Response, what: string, context: ReadConte
     const length = Number(headers.get('content-length') ?? 0);
     const size = headers.has('content-encoding') || !Number.isSafeInteger(length) || length < 0 ? 0 : length;
     context.budget.check(size, what);
+    context.progress?.begin(size > 0 ? size : undefined);
     // The header is no reason to set gigabytes aside.
     return body ? await readStream(body, what, context, Math.min(size, 2 ** 24)) : new Uint8Array(0);
   } catch (error) {
@@ -138,9 +155,16 @@ export function filesBeside(
   return async (name) => {
     const key = Object.hasOwn(given, name) ? name : nameSegments(name).join('/');
     let file = files.get(key);
-    if (!file) files.set(key, (file = readBeside(key, source, given, context)));
+    if (!file) files.set(key, (file = readBeside(key, source, given, context).then((bytes) => checked(name, bytes))));
     return file;
   };
+}
+
+/** @throws GruError `invalid_file` where something came instead of a file. (An empty one may be meant: no data.) */
+function checked(name: string, bytes: Uint8Array | undefined): Uint8Array | undefined {
+  const instead = bytes && bytes.length > 0 ? impostor(bytes) : undefined;
+  if (instead === undefined) return bytes;
+  throw new GruError('invalid_file', `'${shorten(name)}', which the model names: ${instead}`);
 }
 
 async function readBeside(

@@ -222,6 +222,7 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
   }
   const known = new Set(graph.inputs.map((input) => input.name));
   const stray = Object.keys(given).find((key) => !known.has(key));
+  if (stray === 'data' && graph.inputs.length === 1) throw withoutShape(graph.inputs[0]!, given);
   if (stray !== undefined) {
     const names = graph.inputs.map((input) => `'${input.name}'`).join(', ');
     throw new GruError('invalid_argument', `the model has no input '${stray}'; it has ${names}`);
@@ -230,6 +231,15 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
     if (!Object.hasOwn(given, name)) throw new GruError('invalid_argument', `input '${name}' is missing`);
     return given[name];
   };
+}
+
+/** The error for `{ data }`. */
+function withoutShape(input: InputPort, given: Record<string, unknown>): GruError {
+  const [batched, single] = [true, false].map((batch) => shapeText(dimensions(input, batch, false)));
+  return new GruError(
+    'shape_mismatch',
+    `input '${input.name}': ${describe(given)} has no shape: give { data, shape } of ${batched!}, or ${single!} for one sequence`,
+  );
 }
 
 /** Dimensions of an input as `run` takes it; `batched: false` for a single sequence. */
@@ -244,6 +254,7 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
   if (typeof value === 'number' && input.dtype === 'int32') return readInput(input, [value], timeMajor);
   const { data, shape } = readTensor(what, value);
   if (!isArrayLike(data)) {
+    if (isRecord(value) && isArrayLike(value['data'])) throw withoutShape(input, value);
     throw new GruError('dtype_mismatch', `${what}: expected a tensor or an array, got ${describe(value)}`);
   }
   const length = lengthOf(data, what);

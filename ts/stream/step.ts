@@ -166,7 +166,7 @@ export class StepIo {
       if (!array) continue;
       const { name } = ports[i]!;
       const expected = valuesOf(ports[i]!, frame, batch);
-      if (sizeOf(array) !== expected) {
+      if (presentSize(array, name) !== expected) {
         const text = `${expected} values ${rowText(ports[i]!, frame, batch)}`;
         throw new GruError('shape_mismatch', `out for '${name}': expected ${text}, got ${sizeOf(array)}`);
       }
@@ -183,7 +183,7 @@ export class StepIo {
     const input = this.graph.inputs[index]!;
     if (input.dtype === 'float32') {
       checkFeatures(input, x);
-      checkLength(input, frame, sizeOf(x as Float32Array), batch);
+      checkLength(input, frame, presentSize(x as Float32Array, input.name), batch);
       frame.inputs[index] = x as Float32Array;
       return;
     }
@@ -213,6 +213,11 @@ export class StepIo {
 /** The rows of an output, as its dtype has them. */
 export function outputOf(state: BackendState, { outputs }: Graph, index: number): Values {
   return outputs[index]!.dtype === 'int32' ? state.outputIds(index) : state.output(index);
+}
+
+/** The length of an array, 0 only where it is empty. (`lengthOf` without a text to be made at each step.) */
+function presentSize(array: Values, name: string): number {
+  return sizeOf(array) || lengthOf(array, name);
 }
 
 function withArticle(dtype: keyof typeof ARRAYS): string {

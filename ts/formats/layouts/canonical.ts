@@ -49,6 +49,34 @@ export function foldBiases(
   return resetAfter ? { bias, recurrentBias: recurrent.slice(folded) } : { bias };
 }
 
+const MAKERS: Record<number, string> = {
+  1: 'a simple RNN: createRnn',
+  3: 'a GRU: createGru',
+  4: 'an LSTM: createLstm',
+};
+
+/**
+ * Tells the arrays of one type of recurrent layer from another's by their number of gates.
+ *
+ * @throws GruError `shape_mismatch` where both arrays have the gates of another type.
+ */
+export function checkGates(
+  gates: number,
+  { inputSize, hiddenSize }: RecurrentSizes,
+  name: string,
+  recurrent: unknown,
+  input: unknown,
+): void {
+  if (!isArrayLike(recurrent) || !isArrayLike(input)) return;
+  const found = lengthOf(recurrent, name) / hiddenSize ** 2;
+  const maker = MAKERS[found];
+  if (found === gates || !maker || input.length !== found * hiddenSize * inputSize) return;
+  throw new GruError(
+    'shape_mismatch',
+    `${name}: has ${found} gates, not ${gates}: these are weights of ${maker} makes it`,
+  );
+}
+
 /** Columns that a transposition takes at a time, so that what it writes stays in the cache. */
 const TILE = 64;
 

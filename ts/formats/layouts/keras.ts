@@ -1,4 +1,11 @@
-import { type DirectionWeights, foldBiases, type RecurrentSizes, toFloats, transpose } from './canonical.ts';
+import {
+  checkGates,
+  type DirectionWeights,
+  foldBiases,
+  type RecurrentSizes,
+  toFloats,
+  transpose,
+} from './canonical.ts';
 
 /**
  * Weights of one direction as Keras's recurrent layers hold them. Columns are gates: 3 of a GRU in the order z, r, h, 4 of an LSTM in
@@ -28,10 +35,11 @@ export function fromKeras(
   name = '',
 ): DirectionWeights {
   if (!resetAfter) return gatesFromKeras({ ...kernels, bias }, sizes, 3, name);
+  const read = gatesFromKeras(kernels, sizes, 3, name);
   const gates = 3 * sizes.hiddenSize;
   const biases = bias === undefined ? undefined : toFloats(`${name}bias`, bias, [2, gates], false);
   return {
-    ...gatesFromKeras(kernels, sizes, 3, name),
+    ...read,
     ...foldBiases(biases?.slice(0, gates), biases?.slice(gates), sizes.hiddenSize, true),
   };
 }
@@ -43,6 +51,7 @@ export function gatesFromKeras(
   gates: number,
   name = '',
 ): DirectionWeights {
+  checkGates(gates, { inputSize, hiddenSize }, `${name}recurrentKernel`, recurrentKernel, kernel);
   const columns = gates * hiddenSize;
   const input = toFloats(`${name}kernel`, kernel, [inputSize, columns], false);
   const recurrent = toFloats(`${name}recurrentKernel`, recurrentKernel, [hiddenSize, columns], false);

@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { type DirectionWeights, foldBiases, type RecurrentSizes, toFloats } from './canonical.ts';
+import { checkGates, type DirectionWeights, foldBiases, type RecurrentSizes, toFloats } from './canonical.ts';
 
 /** The modules of PyTorch by the layer that they become, and how many gates they have: rows of weight_hh for each of its columns. */
 export const MODULES = {
@@ -36,7 +36,9 @@ export function fromPytorch(
   { inputSize, hiddenSize }: RecurrentSizes,
   suffix = '',
 ): DirectionWeights {
-  const rows = MODULES[type].gates * hiddenSize;
+  const { gates } = MODULES[type];
+  checkGates(gates, { inputSize, hiddenSize }, `weight_hh${suffix}`, weightHh, weightIh);
+  const rows = gates * hiddenSize;
   const read = (name: string, data: unknown, columns?: number) => {
     const floats = toFloats(`${name}${suffix}`, data, columns === undefined ? [rows] : [rows, columns]);
     return type === 'gru' ? toZrn(floats) : floats;

@@ -1,0 +1,225 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect as print } from 'node:util';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { GruError } from '../../ts/base/errors.ts';
+import type { LoadProgress } from '../../ts/index.ts';
+import { createGru, createLstm, createModel, createRnn, loadModel } from '../../ts/index.ts';
+import { keras } from '../../ts/formats/keras.ts';
+import { onnx } from '../../ts/formats/onnx.ts';
+import { filesBeside } from '../../ts/io/source.ts';
+import * as statically from '../../ts/static.ts';
+import { compileForWorklet, createModelSync } from '../../ts/worklet.ts';
+import { expectError, numbers, oneGru, tensor } from './helpers.ts';
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+const text = (content: string) => new TextEncoder().encode(content);
+const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n';
+
+describe('what came instead of a file is said, with its name, whatever the format', () => {
+  const came: [string, Uint8Array, string][] = [
+    ['nothing', text(''), 'empty: 0 bytes'],
+    ['a pointer of Git LFS', text(LFS), 'git lfs pull'],
+    ['a page', text('\n<!DOCTYPE html>\n<html lang="en">'), 'HTML'],
+    ['a page behind a comment and a byte order mark', text('\ufeff<!-- x --><html>'), 'HTML'],
+    ['an answer in XML', text('<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'), 'XML'],
+  ];
+  test.each(came)('%s', async (_, bytes, what) => {
+    const folder = mkdtempSync(join(tmpdir(), 'gru-friendly-'));
+    try {
+      for (const name of ['m.keras', 'm.h5', 'm.onnx', 'm.pt', 'm.safetensors', 'model.json']) {
+        const path = join(folder, name);
+        writeFileSync(path, bytes);
+        await expectError(() => loadModel(path), 'invalid_file', name, what);
+        await expectError(() => statically.loadModel(path, { formats: [keras, onnx] }), 'invalid_file', name, what);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    await expectError(() => loadModel(bytes), 'invalid_file', what);
+  });
+
+  test('beside a model too', async () => {
+    const beside = filesBeside(new Uint8Array(1), { 'w.bin': text(LFS), 'e.bin': text('') });
+    await expectError(() => beside('w.bin'), 'invalid_file', 'w.bin', 'git lfs pull');
+    expect(await beside('e.bin')).toHaveLength(0);
+  });
+
+  test("a server's answer in words is shown", async () => {
+    await expectError(() => loadModel(text('Repository not found')), 'invalid_file', 'text Repository not found');
+  });
+});
+
+test('an unreachable host is named with the cause', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  await expectError(
+    () => loadModel(`http://127.0.0.1:${port}/m.pt`),
+    'io',
+    'fetch failed: ',
+    'ECONNREFUSED',
+    String(port),
+  );
+  const failed = new TypeError('fetch failed', {
+    cause: new AggregateError([new Error('connect to ::1'), new Error('connect to 127.0.0.1')]),
+  });
+  vi.stubGlobal('fetch', () => Promise.reject(failed));
+  await expectError(() => loadModel('https://a.example/m.pt'), 'io', 'fetch failed: connect to 127.0.0.1');
+});
+
+test('a Node that is too old', async () => {
+  vi.stubGlobal('process', { versions: { node: '18.20.4' } });
+  const attempts = [() => loadModel('m.keras'), () => createModel(oneGru(2, 3)), () => statically.inspect('m.keras')];
+  const errors = await Promise.all(attempts.map((attempt) => attempt().catch((error: unknown) => error)));
+  vi.unstubAllGlobals();
+  for (const error of errors) {
+    expect(error).toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(/Node 18\.20\.4 is too old.*20\.19/) as string,
+    });
+  }
+});
+
+test('data without a shape', async () => {
+  using model = await createModel(oneGru(2, 3));
+  const given = { data: numbers(8) };
+  await expectError(() => model.run(given), 'shape_mismatch', "input 'x'", 'no shape', '[B, T, 2]', '[T, 2]');
+  await expectError(() => model.run({ x: given } as never), 'shape_mismatch', "input 'x'", 'no shape', '[B, T, 2]');
+  await expectError(() => model.run({ ...given, dims: [4, 2] }), 'shape_mismatch', 'data, dims has no shape');
+});
+
+test('a Promise where a value is meant', async () => {
+  using model = await createModel(oneGru(2, 3));
+  await expectError(() => loadModel(Promise.resolve('m.pt') as never), 'invalid_argument', 'Promise: await it');
+  await expectError(
+    () => model.run(Promise.resolve(numbers(2)) as never),
+    'dtype_mismatch',
+    'a Promise (await it first)',
+  );
+});
+
+describe('weights of another type of recurrent layer', () => {
+  const [inputSize, hiddenSize] = [4, 8];
+  const keras = (gates: number) => ({
+    kernel: numbers(inputSize * gates * hiddenSize),
+    recurrentKernel: numbers(hiddenSize * gates * hiddenSize),
+  });
+  const pytorch = (gates: number) => ({
+    layout: 'pytorch' as const,
+    weight_ih_l0: numbers(gates * hiddenSize * inputSize),
+    weight_hh_l0: numbers(gates * hiddenSize * hiddenSize),
+  });
+  test.each([keras, pytorch])('%s', async (layout) => {
+    const gru = { inputSize, hiddenSize, resetAfter: true };
+    const sizes = { inputSize, hiddenSize };
+    await expectError(() => createGru(gru, layout(4)), 'shape_mismatch', 'has 4 gates', 'an LSTM: createLstm makes it');
+    await expectError(() => createGru(gru, layout(1)), 'shape_mismatch', 'a simple RNN: createRnn');
+    await expectError(() => createLstm(sizes, layout(3)), 'shape_mismatch', 'a GRU: createGru');
+    await expectError(() => createRnn(sizes, layout(4)), 'shape_mismatch', 'an LSTM');
+    await expectError(() => createGru({ ...gru, hiddenSize: 16 }, layout(3)), 'shape_mismatch', 'expected');
+  });
+});
+
+test('an array whose buffer has been transferred', async () => {
+  using model = await createModel(oneGru(2, 3));
+  const gone = () => {
+    const array = numbers(2);
+    structuredClone(array, { transfer: [array.buffer] });
+    return array;
+  };
+  const why = ['dtype_mismatch', 'its buffer has been transferred'] as const;
+  await expectError(() => model.run(gone()), ...why);
+  await expectError(() => model.run(numbers(2), { initialStates: gone() }), ...why);
+  using stream = model.createStream();
+  await expectError(() => stream.step(gone()), ...why);
+  await expectError(() => stream.run(gone()), ...why);
+  await expectError(() => stream.step(numbers(2), gone()), ...why);
+  expect(stream.run(new Float32Array(0))).toHaveLength(0);
+});
+
+test('console.log(model) is five lines', async () => {
+  using model = await createModel(oneGru(2, 3), { backend: 'js' });
+  expect(print(model).split('\n')).toEqual([
+    expect.stringMatching(/^GruModel on js: \d+ parameters, streams$/) as string,
+    '  inputs:  x float32[batch, steps, 2]',
+    '  layers:  gru [batch, steps, 3]',
+    '  outputs: y float32[batch, steps, 3]',
+    '  states:  gru.hidden [1, batch, 3]',
+  ]);
+  model.dispose();
+  expect(print(model)).toBe('GruModel (disposed)');
+});
+
+describe('where wasm is forbidden', () => {
+  const forbid = () => {
+    vi.stubGlobal('WebAssembly', undefined);
+    return vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  };
+
+  test('auto is JavaScript, which is told once, or to onFallback', async () => {
+    const warn = forbid();
+    const reasons: GruError[] = [];
+    const onFallback = (reason: GruError) => reasons.push(reason);
+    using told = await createModel(oneGru(2, 3), { onFallback });
+    using asked = await createModel(oneGru(2, 3), { backend: 'js' });
+    expect([told.backend, asked.backend, warn.mock.calls.length]).toEqual(['js', 'js', 0]);
+    expect(reasons).toMatchObject([
+      { code: 'backend_unavailable', message: expect.stringContaining('WebAssembly') as string },
+    ]);
+    for (let i = 0; i < 2; i++) (await createModel(oneGru(2, 3))).dispose();
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(/JavaScript.*no WebAssembly SIMD.*onFallback/)]]);
+    await expectError(() => createModel(oneGru(2, 3), { onFallback: 1 as never }), 'invalid_argument', 'onFallback');
+  });
+
+  test('a worklet gets the JS backend', async () => {
+    using model = await createModel(oneGru(3, 5), { deterministic: true });
+    const want = model.run(tensor([7, 3]));
+    forbid();
+    const reasons: GruError[] = [];
+    const core = structuredClone(await compileForWorklet({ onFallback: (reason) => reasons.push(reason) }));
+    using other = createModelSync(core, model.spec);
+    expect([other.backend, reasons.length]).toEqual(['js', 1]);
+    expect(other.run(tensor([7, 3]))).toEqual(want);
+    await expectError(() => createModelSync({} as never, model.spec), 'invalid_argument', 'compileForWorklet');
+  });
+});
+
+test('onProgress: bytes so far, of how many', async () => {
+  using model = await createModel(oneGru(20, 30));
+  const bytes = new Uint8Array(model.save());
+  const progressOf = async (source: Parameters<typeof loadModel>[0]) => {
+    const seen: LoadProgress[] = [];
+    (await loadModel(source, { onProgress: (progress) => seen.push(progress) })).dispose();
+    expect(seen.map(({ loaded }) => loaded)).toEqual(seen.map(({ loaded }) => loaded).sort((a, b) => a - b));
+    return seen;
+  };
+  const whole = { loaded: bytes.length, total: bytes.length };
+  expect((await progressOf(new Blob([bytes]))).at(-1)).toEqual(whole);
+  expect(await progressOf(bytes)).toEqual([whole]);
+  expect((await progressOf(new Response(bytes))).at(-1)).toEqual({ loaded: bytes.length, total: undefined });
+  const headers = { 'content-length': String(bytes.length) };
+  expect((await progressOf(new Response(bytes, { headers }))).at(-1)).toEqual(whole);
+  const folder = mkdtempSync(join(tmpdir(), 'gru-progress-'));
+  try {
+    writeFileSync(join(folder, 'm.safetensors'), bytes);
+    const seen = await progressOf(join(folder, 'm.safetensors'));
+    expect(seen.length).toBeGreaterThan(1);
+    expect(seen.at(-1)).toEqual(whole);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const stop = () => {
+    throw new RangeError('enough');
+  };
+  await expect(loadModel(bytes, { onProgress: stop })).rejects.toThrow(/enough/);
+  await expectError(() => loadModel(bytes, { onProgress: 1 as never }), 'invalid_argument', 'onProgress');
+});
