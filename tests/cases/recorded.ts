@@ -101,7 +101,7 @@ export function expectRecorded(
   expect(got.shape, `${what}: shape`).toEqual(want.shape);
   for (let i = 0; i < want.data.length; i++) {
     const a: number = got.data[i]!;
-    const b: number = want.data[i]!;
+    const b = Number(want.data[i]!);
     if (!(Math.abs(a - b) <= atol + rtol * Math.abs(b))) {
       expect.fail(`${what}: value ${i} is ${a}, recorded ${b} (within ${atol} + ${rtol} x)`);
     }

@@ -33,11 +33,16 @@ test.each<[string, ArrayLike<unknown>, number[] | undefined, number | undefined,
   expect(error.message).toContain(message);
 });
 
-test('BigInts are no ids', () => {
-  const error = failure(() => {
-    readIds(input, BigInt64Array.of(1n), new Int32Array(1));
-  });
-  expect(error.code).toBe('dtype_mismatch');
+test('BigInts are ids, exactly', () => {
+  const into = new Int32Array(2);
+  readIds(input, BigInt64Array.of(1n, 10n), into);
+  expect([...into]).toEqual([1, 10]);
+  for (const id of [11n, -1n, 2n ** 32n, 2n ** 62n + 1n]) {
+    const error = failure(() => {
+      readIds(input, BigInt64Array.of(1n, id), into);
+    });
+    expect(error).toMatchObject({ code: 'id_out_of_range', message: expect.stringContaining(String(id)) as string });
+  }
 });
 
 test('takes the first id as it was read', () => {

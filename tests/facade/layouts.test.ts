@@ -66,12 +66,14 @@ describe.each(BACKENDS)('$name', ({ api }) => {
       const out: number[] = [];
       for (let k = from; k < from + rows; k++) {
         for (const { kernel } of [gates.updateGate, gates.resetGate, gates.candidateHidden]) {
-          out.push(...Array.from(kernel).slice(k * hiddenSize!, (k + 1) * hiddenSize!));
+          out.push(...Array.from(kernel as Float32Array).slice(k * hiddenSize!, (k + 1) * hiddenSize!));
         }
       }
       return out;
     };
-    const bias = [gates.updateGate, gates.resetGate, gates.candidateHidden].flatMap((g) => Array.from(g.bias!));
+    const bias = [gates.updateGate, gates.resetGate, gates.candidateHidden].flatMap((g) =>
+      Array.from(g.bias as Float32Array),
+    );
     using keras = await api.createGru(config, {
       kernel: columns(hiddenSize!, inputSize!),
       recurrentKernel: columns(0, hiddenSize!),
@@ -268,7 +270,9 @@ describe('LSTM and simple RNN', () => {
     const gates = { layout: 'textbook' as const, outputGate, candidateCell, forgetGate, inputGate };
     const [layer] = lstmSpec(config, gates).layers as [LstmSpec];
     const inOrder = [inputGate, forgetGate, candidateCell, outputGate];
-    expect(layer.weights['forward.bias']).toEqual(Float32Array.from(inOrder.flatMap(({ bias }) => Array.from(bias!))));
+    expect(layer.weights['forward.bias']).toEqual(
+      Float32Array.from(inOrder.flatMap(({ bias }) => Array.from(bias as Float32Array))),
+    );
     inOrder.forEach(({ kernel }, g) => {
       const rows = transpose(kernel as Float32Array, H + I, H);
       const row = layer.weights['forward.input']!.subarray(g * H * I, g * H * I + I);

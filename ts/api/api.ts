@@ -13,6 +13,7 @@ import { rememberBackend } from './origin.ts';
 import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
+import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
 import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
@@ -49,7 +50,7 @@ export interface GruApi {
   /** Says what a model file holds, without compiling it. */
   readonly inspect: (source: ModelSource, options?: ReadOptions) => Promise<Inspection>;
   /** Compiles a model from its description. */
-  readonly createModel: (spec: ModelSpec, options?: ModelOptions) => Promise<GruModel>;
+  readonly createModel: (spec: WithNumbers<ModelSpec>, options?: ModelOptions) => Promise<GruModel>;
   /** Builds a GRU, or a stack of them, from arrays. */
   readonly createGru: (config: GruConfig, weights: GruLayout, options?: ModelOptions) => Promise<GruModel>;
   /** Builds an LSTM, or a stack of them, from arrays. */
@@ -101,7 +102,11 @@ export async function inspectFile(
 }
 
 /** `createModel`. */
-export async function modelFromSpec(find: FindBackend, spec: ModelSpec, given: ModelOptions = {}): Promise<GruModel> {
+export async function modelFromSpec(
+  find: FindBackend,
+  spec: WithNumbers<ModelSpec>,
+  given: ModelOptions = {},
+): Promise<GruModel> {
   const options = check('createModel', given, MODEL_OPTIONS);
   if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
   return compile(find, { spec: copySpec(spec) }, options);

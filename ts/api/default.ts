@@ -20,6 +20,7 @@ import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
+import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
 /** The binaries and the JS backend are chunks that are loaded when they are needed. */
@@ -60,7 +61,8 @@ export async function inspect(source: ModelSource, options?: ReadOptions): Promi
 }
 
 /**
- * Makes a model from its description. The spec and its weights are not copied: leave them as they are.
+ * Makes a model from its description. Weights are any numbers (`number[]`, Float64Array, BigInt64Array, ...);
+ * Float32Arrays are not copied: leave them as they are.
  *
  * @throws GruError `invalid_spec` naming the layer, `unsupported`, `invalid_argument`, `out_of_memory`,
  *   `backend_unavailable`.
@@ -75,7 +77,7 @@ export async function inspect(source: ModelSource, options?: ReadOptions): Promi
  *   ],
  * });
  */
-export async function createModel(spec: ModelSpec, options?: ModelOptions): Promise<GruModel> {
+export async function createModel(spec: WithNumbers<ModelSpec>, options?: ModelOptions): Promise<GruModel> {
   return modelFromSpec(find, spec, options);
 }
 

@@ -12,6 +12,7 @@ import type { Graph } from '../spec/graph.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';
+import type { Numbers } from '../base/numbers.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
@@ -36,6 +37,9 @@ import { sizeOf, type Values } from '../base/typed-array.ts';
 /** `util.inspect.custom`, without importing `node:util`. */
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 
+/** Numbers or booleans, shaped like the steps. */
+export type Mask = TensorLike | Numbers | ArrayLike<boolean> | { data: ArrayLike<boolean>; shape: readonly number[] };
+
 /** Options of {@link GruModel.run}. */
 export interface RunOptions {
   /**
@@ -51,12 +55,12 @@ export interface RunOptions {
    * gives alone: a reverse layer starts at the sequence's own last step. For a model of several axes a record by axis, or by an
    * input on it.
    */
-  lengths?: ArrayLike<number> | Record<string, ArrayLike<number> | undefined> | undefined;
+  lengths?: Numbers | Record<string, Numbers | undefined> | undefined;
   /**
    * For a padded array: 0 or false for each step to leave out, (batch, steps), or (steps, batch) with `timeMajor`. As Keras
    * means it: the state passes over such a step. For a model of several axes a record, as `lengths`.
    */
-  mask?: TensorLike | ArrayLike<number> | Record<string, TensorLike | ArrayLike<number> | undefined> | undefined;
+  mask?: Mask | Record<string, Mask | undefined> | undefined;
   /**
    * What outputs are at steps left out: zeros (the default; PyTorch, ONNX), the last output held (Keras), or `none`: no rows, the
    * output is (rows, size), sequence after sequence, which saves what padding costs.
@@ -148,10 +152,11 @@ export class GruModel implements ModelInfo {
    * let result;
    * for (const x of batches) use((result = model.run(x, { out: result })));              // new arrays for the first only
    */
-  run<States extends Record<string, LayerState> = Record<string, Tensor>, Data extends Values = Float32Array>(
-    input: ModelInput | Record<string, ModelInput>,
-    options: RunOptions = {},
-  ): RunResult<States, Data> {
+  run<
+    States extends Record<string, LayerState> = Record<string, Tensor>,
+    Data extends Values = Float32Array,
+    Outputs extends string = string,
+  >(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult<States, Data, Outputs> {
     const graph = this.alive();
     checkKnown('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
     const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;

@@ -18,7 +18,7 @@ export type {
   TextbookLstmDirection,
   TextbookLstmWeights,
 } from '../formats/layouts/textbook.ts';
-export type { GruModel, RunOptions, SaveOptions } from './model.ts';
+export type { GruModel, Mask, RunOptions, SaveOptions } from './model.ts';
 export type { TraceOptions } from './trace.ts';
 export type { RunResult } from '../run/result.ts';
 export type { Inspection } from './inspect.ts';
@@ -68,4 +68,5 @@ export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
 export type { GruStream, StreamOptions } from '../stream/stream.ts';
 export type { Blocks } from '../stream/blocks.ts';
 export type { GruStreams } from '../stream/streams.ts';
+export type { Numbers, WithNumbers } from '../base/numbers.ts';
 export type { Dimension, Tensor, TensorLike } from '../base/tensor.ts';

@@ -5,6 +5,7 @@ import { GruError } from '../base/errors.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import { wasmOrJs } from './fallback.ts';
 import { GruModel } from './model.ts';
+import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
 import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
@@ -77,7 +78,7 @@ export async function compileForWorklet(options: WorkletOptions = {}): Promise<W
  *   }
  * }
  */
-export function createModelSync(core: WasmCore, spec: ModelSpec): GruModel {
+export function createModelSync(core: WasmCore, spec: WithNumbers<ModelSpec>): GruModel {
   const { module, relaxed, kernels } = checkCore(core);
   if (!isRecord(spec)) {
     throw new GruError('invalid_spec', `createModelSync: the spec must be an object, got ${describe(spec)}`);

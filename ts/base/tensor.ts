@@ -1,5 +1,6 @@
 import { GruError } from './errors.ts';
 import { allocate } from './limits.ts';
+import type { Numbers } from './numbers.ts';
 import { kindOf, type Values } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
@@ -8,9 +9,9 @@ export interface Tensor<Data extends Values = Float32Array> {
   shape: number[];
 }
 
-/** A tensor handed in: a Float32Array of features or states, or ids as an Int32Array, another typed array or numbers. */
+/** A tensor handed in: features, states or ids, as any typed array or an array of numbers. */
 export interface TensorLike {
-  data: ArrayLike<number>;
+  data: Numbers;
   shape: readonly number[];
 }
 

@@ -69,10 +69,11 @@ export function readLengths(lengths: unknown, batch: number, longest: number, pa
   }
   const kept = new Int32Array(batch);
   for (let b = 0; b < batch; b++) {
-    const length: unknown = lengths[b];
+    const given: unknown = lengths[b];
+    const length = typeof given === 'bigint' ? Number(given) : given;
     if (typeof length !== 'number' || !Number.isInteger(length) || length < 0 || length > longest) {
       const range = `a whole number from 0 to ${longest}, the steps of the array`;
-      throw new GruError('invalid_argument', `lengths[${b}]: must be ${range}, got ${describe(length)}`);
+      throw new GruError('invalid_argument', `lengths[${b}]: must be ${range}, got ${describe(given)}`);
     }
     kept[b] = length;
   }

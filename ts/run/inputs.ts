@@ -13,16 +13,17 @@ import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../b
 import type { FixedSteps, Graph } from '../spec/graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, ints, MAX_VALUES } from '../base/limits.ts';
+import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from '../base/tensor.ts';
 import { isFloats, kindOf, sizeOf, type Values } from '../base/typed-array.ts';
 
 /**
- * One input of {@link GruModel.run}. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one
+ * One input of {@link GruModel.run}, of any typed array or array of numbers; a Float32Array of features is not copied twice. A tensor: features (batch, steps, size), ids (batch, steps), or for an input with one
  * row a sequence (batch, size); without the batch for a single sequence. An array on its own is a single sequence, an array of
  * arrays a batch of sequences of any lengths: `[frame0, frame1]` is two sequences of one step, not one of two; for that, join
  * the frames in one array, or give them to a stream.
  */
-export type ModelInput = TensorLike | ArrayLike<number> | readonly ArrayLike<number>[] | number;
+export type ModelInput = TensorLike | Numbers | readonly Numbers[] | number | bigint;
 
 /** How a run's arrays are laid out: the options that `readInputs` needs. */
 export interface Layout {
@@ -251,7 +252,8 @@ function dimensions({ kind, row }: InputPort, batched: boolean, timeMajor: boole
 
 function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadInput {
   const what = `input '${input.name}'`;
-  if (typeof value === 'number' && input.dtype === 'int32') return readInput(input, [value], timeMajor);
+  if ((typeof value === 'number' || typeof value === 'bigint') && input.dtype === 'int32')
+    return readInput(input, [value], timeMajor);
   const { data, shape } = readTensor(what, value);
   if (!isArrayLike(data)) {
     if (isRecord(value) && isArrayLike(value['data'])) throw withoutShape(input, value);
@@ -261,7 +263,6 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
   const first: unknown = shape === undefined && kindOf(data) === undefined && length > 0 ? data[0] : undefined;
   const items = isArrayLike(first) ? readItems(first, data, length) : undefined;
   if (items?.every(isArrayLike)) return readSequences(input, items);
-  checkFeatures(input, data);
   if (shape) checkFilled(what, shape, length);
   const read = shape ? readShape(input, shape, timeMajor) : readLength(input, length);
   if (input.dtype === 'int32') {
@@ -270,7 +271,8 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
     return { name: what, axis: input.axis, data: ids, length, width: 1, ...read };
   }
   const { batched, batch, steps } = read;
-  return { name: what, axis: input.axis, data: data as Float32Array, length, width: input.size, batched, batch, steps };
+  const floats = floatsOf(what, items ?? data, first);
+  return { name: what, axis: input.axis, data: floats, length, width: input.size, batched, batch, steps };
 }
 
 /** The items of an array of arrays, each read once. */
@@ -280,15 +282,16 @@ function readItems(first: unknown, array: ArrayLike<unknown>, length: number): u
 }
 
 /** Sequences of any lengths, joined without padding. */
-function readSequences(input: InputPort, sequences: ArrayLike<number>[]): ReadInput {
+function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput {
   const { name, kind, size, dtype } = input;
+  const sequences =
+    dtype === 'int32' ? given : given.map((sequence, b) => floatsOf(`input '${name}', sequence ${b}`, sequence));
   const batch = sequences.length;
   const sizes = new Float64Array(batch);
   const lengths = new Int32Array(batch);
   let length = 0;
   let longest = 0;
   sequences.forEach((sequence, b) => {
-    checkFeatures(input, sequence);
     const count = lengthOf(sequence, `input '${name}', sequence ${b}`);
     const steps = count / size;
     if (kind === 'sequence' ? !Number.isInteger(steps) : steps !== 1) {
@@ -340,11 +343,4 @@ function readLength({ kind, size, name }: InputPort, length: number): Extent {
     );
   }
   return { batched: false, batch: 1, steps: kind === 'sequence' ? steps : undefined };
-}
-
-/** @throws GruError `dtype_mismatch` for anything but a Float32Array where features are expected. */
-export function checkFeatures({ name, dtype }: InputPort, data: unknown): void {
-  if (dtype === 'float32' && !isFloats(data)) {
-    throw new GruError('dtype_mismatch', `input '${name}': expected a Float32Array, got ${describe(data)}`);
-  }
 }

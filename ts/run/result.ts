@@ -10,16 +10,17 @@ import { ARRAYS, holds, type Values } from '../base/typed-array.ts';
 
 /**
  * What `model.run` returns. All of it belongs to the caller. `States`: what is known of the layers' states by name. `Data`: of outputs; those of
- * ids are Int32Arrays.
+ * ids are Int32Arrays. `Outputs`: their names.
  */
 export interface RunResult<
   States extends Record<string, LayerState> = Record<string, Tensor>,
   Data extends Values = Float32Array,
+  Outputs extends string = string,
 > {
   /** The model's first output. A sequence is (batch, steps, size), a vector (batch, size). */
   output: Tensor<Data>;
   /** All outputs by name. */
-  outputs: Record<string, Tensor<Data>>;
+  outputs: Record<Outputs, Tensor<Data>>;
   /** Final states by recurrent layer: (directions, batch, hiddenSize), forward first; of an lstm `{ hidden, cell }`. */
   states: States;
 }

@@ -3,11 +3,21 @@ import { checkFilled, lengthOf, partOf, readTensor } from '../base/foreign.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
 import type { RunInputs } from './inputs.ts';
 import type { RecurrentSlot } from '../layers/kind.ts';
-import { describe, isRecord, sameShape, shapeText, type Tensor, type TensorLike, zeros } from '../base/tensor.ts';
-import { isFloats, sizeOf } from '../base/typed-array.ts';
+import { floatsOf, type Numbers } from '../base/numbers.ts';
+import {
+  describe,
+  isArrayLike,
+  isRecord,
+  sameShape,
+  shapeText,
+  type Tensor,
+  type TensorLike,
+  zeros,
+} from '../base/tensor.ts';
+import { sizeOf } from '../base/typed-array.ts';
 
 /** One state of a layer: (directions, batch, hiddenSize), forward first; without the batch for one sequence. */
-export type StateInput = TensorLike | Float32Array;
+export type StateInput = TensorLike | Numbers;
 
 /** What an lstm layer starts from; a state left out is zero. */
 export type LstmStateInput = Partial<Record<RecurrentSlot, StateInput>>;
@@ -104,10 +114,11 @@ function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Ar
   if (group.fromGraph) {
     throw new GruError('invalid_argument', `${what}: this layer takes its initial state from inside the model`);
   }
-  const { data, shape } = readTensor(what, value);
-  if (!isFloats(data)) {
-    throw new GruError('dtype_mismatch', `${what}: expected a tensor or a Float32Array, got ${describe(value)}`);
+  const { data: given, shape } = readTensor(what, value);
+  if (!isArrayLike(given)) {
+    throw new GruError('dtype_mismatch', `${what}: expected a tensor or an array, got ${describe(value)}`);
   }
+  const data = floatsOf(what, given);
   const expected = stateShape(group, run);
   const length = lengthOf(data, what);
   if (shape) {

@@ -2,6 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf } from '../base/foreign.ts';
 import { layerKind } from '../layers/index.ts';
 import type { ModelSpec } from './spec.ts';
+import { floatsOf, type WithNumbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord, isRevoked } from '../base/tensor.ts';
 import { kindOf } from '../base/typed-array.ts';
 
@@ -18,11 +19,12 @@ const DEEPEST = 8;
 const MAX_ITEMS = 2 ** 20;
 
 /**
- * A copy of a spec of the caller's, each property read once, with the caller's own arrays of weights in it.
+ * A copy of a spec of the caller's, each property read once, with the caller's own Float32Arrays of weights in it; other numbers are
+ * converted.
  *
- * @throws GruError `invalid_spec`.
+ * @throws GruError `invalid_spec`, `dtype_mismatch`.
  */
-export function copySpec(given: ModelSpec): ModelSpec {
+export function copySpec(given: WithNumbers<ModelSpec>): ModelSpec {
   return copy(given, 0) as ModelSpec;
 }
 
@@ -54,12 +56,31 @@ function copy(value: unknown, depth: number): unknown {
   if (isRevoked(value)) throw new GruError('invalid_spec', 'the spec holds a Proxy that has been revoked');
   if (depth > DEEPEST || kindOf(value) !== undefined) return value;
   if (isRecord(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, copy(field, depth + 1)]));
+    const fields = Object.entries(value);
+    const name: unknown = fields.find(([key]) => key === 'name')?.[1];
+    return Object.fromEntries(
+      fields.map(([key, field]) => [
+        key,
+        key === 'weights' && isRecord(field) ? copyWeights(field, name) : copy(field, depth + 1),
+      ]),
+    );
   }
   if (!isArrayLike(value)) return value;
   const length = lengthOf(value, 'the spec');
   if (length > MAX_ITEMS) throw new GruError('invalid_spec', `the spec has a list of ${length} items`);
   return Array.from({ length }, (_, i) => copy(value[i], depth + 1));
+}
+
+/** The tensors of a layer. */
+function copyWeights(weights: Record<string, unknown>, layer: unknown): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(weights).map(([key, data]) => [
+      key,
+      isArrayLike(data)
+        ? floatsOf(`weights['${key}'] of layer '${describeName(layer, '')}'`, data)
+        : copy(data, DEEPEST),
+    ]),
+  );
 }
 
 function describeName(value: unknown, otherwise: string): string {

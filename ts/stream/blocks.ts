@@ -2,14 +2,14 @@ import type { BackendState } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import { copyInto, fill, lengthOf, overlap, partOf } from '../base/foreign.ts';
 import { allocate, ints } from '../base/limits.ts';
+import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
 import { ARRAYS, bufferOf, holds, offsetOf, sizeOf, type Values } from '../base/typed-array.ts';
 import { readIds } from '../run/ids.ts';
-import { checkFeatures } from '../run/inputs.ts';
 import type { Graph, GraphInput } from '../spec/graph.ts';
 
 /** What several streams take at once: a block each, of any number of steps; for a model with several inputs by name. */
-export type Blocks = readonly ArrayLike<number>[] | Record<string, readonly ArrayLike<number>[]>;
+export type Blocks = readonly Numbers[] | Record<string, readonly Numbers[]>;
 
 /** Blocks of several streams, checked. */
 export interface ReadBlocks {
@@ -60,8 +60,8 @@ export function readBlocks(graph: Graph, blocks: unknown, count: number): ReadBl
 
 function readBlock(input: GraphInput, block: unknown, what: string): { data: Values; length: number } {
   if (input.dtype === 'float32') {
-    checkFeatures(input, block);
-    return { data: block as Float32Array, length: lengthOf(block as Float32Array, what) };
+    const data = floatsOf(what, block);
+    return { data, length: lengthOf(data, what) };
   }
   if (!isArrayLike(block)) throw new GruError('dtype_mismatch', `${what}: expected ids, got ${describe(block)}`);
   const length = lengthOf(block, what);

@@ -4,13 +4,16 @@ import { copyInto, fill, lengthOf, overlap } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
-import { checkFeatures } from '../run/inputs.ts';
 import { ints } from '../base/limits.ts';
+import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
-import { type ARRAYS, holds, isFloats, setFrom, sizeOf, type Values } from '../base/typed-array.ts';
+import { type ARRAYS, holds, isFloats, isGone, setFrom, sizeOf, type Values } from '../base/typed-array.ts';
 
-/** What one step takes for one input: (batch, size) features, or (batch) ids, or an id where batch is 1. */
-export type StepValue = Float32Array | ArrayLike<number> | number;
+/**
+ * What one step takes for one input: (batch, size) features, or (batch) ids, or an id where batch is 1. Features that are no Float32Array
+ * are converted to a new one.
+ */
+export type StepValue = Numbers | number | bigint;
 
 /** What one step takes: a value, or one for each input by name. */
 export type StepInput = StepValue | Record<string, StepValue>;
@@ -182,12 +185,12 @@ export class StepIo {
   private readValue(frame: StepFrame, index: number, x: unknown, batch: number): void {
     const input = this.graph.inputs[index]!;
     if (input.dtype === 'float32') {
-      checkFeatures(input, x);
-      checkLength(input, frame, presentSize(x as Float32Array, input.name), batch);
-      frame.inputs[index] = x as Float32Array;
+      const floats = isFloats(x) ? x : floatsOf(`input '${input.name}'`, x);
+      checkLength(input, frame, presentSize(floats, input.name), batch);
+      frame.inputs[index] = floats;
       return;
     }
-    const single = typeof x === 'number';
+    const single = typeof x === 'number' || typeof x === 'bigint';
     if (!single && !isArrayLike(x)) {
       throw new GruError('dtype_mismatch', `input '${input.name}': expected ids, got ${describe(x)}`);
     }
@@ -215,9 +218,11 @@ export function outputOf(state: BackendState, { outputs }: Graph, index: number)
   return outputs[index]!.dtype === 'int32' ? state.outputIds(index) : state.output(index);
 }
 
-/** The length of an array, 0 only where it is empty. (`lengthOf` without a text to be made at each step.) */
-function presentSize(array: Values, name: string): number {
-  return sizeOf(array) || lengthOf(array, name);
+/** The length of an array. @throws GruError `shape_mismatch` where its buffer is gone, which else looks like an empty one. */
+function presentSize(array: Values, what: string): number {
+  const size = sizeOf(array);
+  if (size > 0 || !isGone(array)) return size;
+  throw new GruError('shape_mismatch', `'${what}': its buffer has been transferred or has shrunk`);
 }
 
 function withArticle(dtype: keyof typeof ARRAYS): string {

@@ -7,8 +7,8 @@ import { Clock } from './clock.ts';
 import { eachSlot, slotNames, slotsLength } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
-import { describe } from '../base/tensor.ts';
-import { isFloats, type Values } from '../base/typed-array.ts';
+import { floatsOf, type Numbers } from '../base/numbers.ts';
+import { type Values } from '../base/typed-array.ts';
 
 /** Options of `GruModel.createStream`. */
 export interface StreamOptions {
@@ -152,11 +152,9 @@ export class GruStream {
     return all;
   }
 
-  set hiddenState(all: Float32Array) {
+  set hiddenState(given: Numbers) {
+    const all = floatsOf('hiddenState', given);
     const state = this.alive();
-    if (!isFloats(all)) {
-      throw new GruError('dtype_mismatch', `hiddenState: expected a Float32Array, got ${describe(all)}`);
-    }
     const length = lengthOf(all, 'hiddenState');
     if (length !== this.hiddenLength()) {
       throw new GruError('shape_mismatch', `hiddenState: expected ${this.hiddenLength()} values, got ${length}`);

@@ -10,7 +10,8 @@ import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlock
 import { outputOf, StepIo, type StepInput, type StepOutput } from './step.ts';
 import { StreamState } from './stream.ts';
 import { describe, isArrayLike } from '../base/tensor.ts';
-import { isFloats, type Values } from '../base/typed-array.ts';
+import { floatsOf, type Numbers } from '../base/numbers.ts';
+import { type Values } from '../base/typed-array.ts';
 
 /**
  * Many live sequences on one model, each fed when its data comes. A sequence costs the memory of its states; whichever
@@ -125,11 +126,14 @@ export class GruStreams {
   }
 
   /** Sets one sequence's states, as {@link hiddenState} gives them. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
-  setHiddenState(index: number, all: Float32Array): void {
+  setHiddenState(index: number, given: Numbers): void {
+    const all = floatsOf('hidden state', given);
     const state = this.alive();
-    if (!isFloats(all) || lengthOf(all, 'hidden state') !== this.hiddenLength()) {
-      const expected = `a Float32Array of ${this.hiddenLength()} values`;
-      throw new GruError('shape_mismatch', `hidden state: expected ${expected}, got ${describe(all)}`);
+    if (lengthOf(all, 'hidden state') !== this.hiddenLength()) {
+      throw new GruError(
+        'shape_mismatch',
+        `hidden state: expected ${this.hiddenLength()} values, got ${describe(given)}`,
+      );
     }
     this.checkIndex(index);
     const values = viewOf(all);

@@ -30,7 +30,7 @@ describe.each(BACKENDS)('loadModel: $name', ({ api }) => {
       },
     ]);
     const [steps, , features] = io['x']!.shape as [number, number, number];
-    const x = { data: swap(io['x']!.data, io['x']!.shape), shape: [batch, steps, features] };
+    const x = { data: swap(io['x']!.data as Float32Array, io['x']!.shape), shape: [batch, steps, features] };
     const { outputs } = model.run({ x, ...(Object.fromEntries(states) as Record<string, Tensor>) });
     expect(Object.keys(outputs)).toEqual(['y', 'hn.0', 'hn.1', 'hn.2', 'hn.3']);
     const y = swap(outputs['y']!.data, outputs['y']!.shape);
@@ -49,7 +49,7 @@ describe.each(BACKENDS)('loadModel: $name', ({ api }) => {
     const [steps, , batch, size] = io['Y']!.shape as [number, number, number, number];
     const forward = outputs['Y']!.data.filter((_, i) => i % (2 * size) < size);
     const expected = swap(
-      Float32Array.from(io['Y']!.data).filter((_, i) => Math.floor(i / (batch * size)) % 2 === 0),
+      Float32Array.from(io['Y']!.data as Float32Array).filter((_, i) => Math.floor(i / (batch * size)) % 2 === 0),
       [steps, batch, size],
     );
     expect(

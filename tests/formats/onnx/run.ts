@@ -80,7 +80,8 @@ export function excess(
   if (got?.shape.join() !== [...expected.shape].join()) return Infinity;
   let worst = -Infinity;
   for (let i = 0; i < got.data.length; i++) {
-    const difference = Math.abs(got.data[i]! - expected.data[i]!) - atol - rtol * Math.abs(expected.data[i]!);
+    const want = Number(expected.data[i]!);
+    const difference = Math.abs(got.data[i]! - want) - atol - rtol * Math.abs(want);
     worst = Math.max(worst, Number.isNaN(difference) ? Infinity : difference);
   }
   return worst;

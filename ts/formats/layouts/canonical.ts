@@ -1,6 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import { lengthOf, viewOf } from '../../base/foreign.ts';
 import type { RecurrentWeights } from '../../spec/spec.ts';
+import { floatsOf } from '../../base/numbers.ts';
 import { describe, isArrayLike, shapeText } from '../../base/tensor.ts';
 import { isFloats } from '../../base/typed-array.ts';
 
@@ -118,13 +119,5 @@ export function toFloats(name: string, data: unknown, shape: number[], copy = tr
     throw new GruError('shape_mismatch', `${name}: expected ${expected} values ${text}, got ${length}`);
   }
   if (isFloats(data)) return copy ? viewOf(data).slice() : viewOf(data);
-  const floats = new Float32Array(length);
-  for (let i = 0; i < length; i++) {
-    const value: unknown = data[i];
-    if (typeof value !== 'number') {
-      throw new GruError('dtype_mismatch', `${name}: expected numbers, got ${describe(value)} at ${i}`);
-    }
-    floats[i] = value;
-  }
-  return floats;
+  return floatsOf(name, data);
 }

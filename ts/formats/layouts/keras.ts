@@ -1,3 +1,4 @@
+import type { Numbers } from '../../base/numbers.ts';
 import {
   checkGates,
   type DirectionWeights,
@@ -13,11 +14,11 @@ import {
  */
 export interface KerasDirection {
   /** (inputSize, gates * hiddenSize) */
-  kernel: ArrayLike<number>;
+  kernel: Numbers;
   /** (hiddenSize, gates * hiddenSize) */
-  recurrentKernel: ArrayLike<number>;
+  recurrentKernel: Numbers;
   /** (gates * hiddenSize). For a GRU with `resetAfter` (2, 3 hiddenSize): input biases, then recurrent ones. */
-  bias?: ArrayLike<number> | undefined;
+  bias?: Numbers | undefined;
 }
 
 /** Weights of a recurrent layer as Keras holds them. The default layout. */

@@ -1,3 +1,4 @@
+import type { Numbers } from '../../base/numbers.ts';
 import { GruError } from '../../base/errors.ts';
 import { checkGates, type DirectionWeights, foldBiases, type RecurrentSizes, toFloats } from './canonical.ts';
 
@@ -19,7 +20,7 @@ export type PytorchKey = `${'weight' | 'bias'}_${'ih' | 'hh'}${'' | `_l${number}
  * `_reverse`. Rows are gates: 3 of a GRU in the order r, z, n (`resetAfter` is true there), 4 of an LSTM in the order i, f, g, o, 1 of
  * an RNN. Of a `GRUCell`, `LSTMCell` or `RNNCell`: the same without `_lk`.
  */
-export type PytorchWeights = { layout: 'pytorch' } & Partial<Record<PytorchKey, ArrayLike<number>>>;
+export type PytorchWeights = { layout: 'pytorch' } & Partial<Record<PytorchKey, Numbers>>;
 
 /** Tensors of one direction of one layer. */
 export interface PytorchDirection {

@@ -1,11 +1,12 @@
+import type { Numbers } from '../../base/numbers.ts';
 import { type DirectionWeights, type RecurrentSizes, toFloats } from './canonical.ts';
 
 /** One gate as a Dense layer on the hidden state and the input, one after the other. */
 export interface TextbookGate {
   /** (hiddenSize + inputSize, hiddenSize): rows of the hidden state first. */
-  kernel: ArrayLike<number>;
+  kernel: Numbers;
   /** (hiddenSize) */
-  bias?: ArrayLike<number> | undefined;
+  bias?: Numbers | undefined;
 }
 
 /** Weights of one direction as the textbook's three Dense layers. */

@@ -1,4 +1,5 @@
 import { GruError } from '../../base/errors.ts';
+import { floatsOf } from '../../base/numbers.ts';
 import { checkShape, isArrayLike, type TensorLike } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
@@ -68,7 +69,10 @@ export class Source {
     checkShape(`initializers['${name}']`, tensor);
     const shape = [...tensor.shape];
     const dtype = dtypeClass(info.dtype) ?? 'float';
-    const data = dtype === 'float' ? Float32Array.from(tensor.data) : Float64Array.from(tensor.data);
+    const data =
+      dtype === 'float'
+        ? floatsOf(`initializers['${name}']`, tensor.data).slice()
+        : Float64Array.from(tensor.data as ArrayLike<unknown>, Number);
     this.#given.set(name, { type: 'constant', dtype, shape, base: shape, data, source: name });
   }
 
