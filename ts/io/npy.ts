@@ -43,8 +43,9 @@ export function npyHeaderSize(bytes: Uint8Array, what: string): number {
 /** Reads a header. @throws GruError `invalid_file` or `unsupported`, naming the file. */
 export function readNpyHeader(bytes: Uint8Array, what: string): NpyHeader {
   const start = npyHeaderSize(bytes, what);
-  if (start > bytes.length) throw new GruError('invalid_file', `${what} has a header of ${start} bytes`);
-  const header = String.fromCharCode(...bytes.subarray(bytes[6] === 1 ? 10 : 12, start));
+  const before = bytes[6] === 1 ? 10 : 12;
+  if (start > bytes.length) throw new GruError('invalid_file', `${what} has a header of ${start - before} bytes`);
+  const header = String.fromCharCode(...bytes.subarray(before, start));
   // A dict of three entries, as Python writes it; records have a list as their descr.
   const descr = /'descr':\s*'([<>|=])([a-zA-Z])(\d{1,3})'/.exec(header);
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
