@@ -1,5 +1,5 @@
-import type { Baked, Size } from './size.ts';
-import { bakedFactor, feature, featureSize, isFeature, type Factor } from './value.ts';
+import { exactQuotient, type Baked, type Size } from './size.ts';
+import { bakedFactor, factorSize, feature, featureSize, isFeature, type Factor } from './value.ts';
 
 /**
  * Groups the factors of a tensor into axes of other sizes, without changing their order; splits features where an axis
@@ -61,28 +61,26 @@ function settle(axes: Factor[][], baked: Baked): Factor[][] {
 
 /** Takes factors whose product is `size` from the start, or the end, of the list. */
 function take(factors: Factor[], size: Size, baked: Baked, fromEnd: boolean): Factor[] | undefined {
-  if (typeof size !== 'number' && size.k !== 0) return undefined;
-  const want = typeof size === 'number' ? { batch: 0, time: 0, n: size } : { batch: size.b, time: size.t, n: size.c };
-  const isDone = () => want.batch === 0 && want.time === 0 && want.n === 1;
+  let want = size;
   const axis: Factor[] = [];
-  while (!isDone() || axis.length === 0) {
+  while (want !== 1 || axis.length === 0) {
     const at = fromEnd ? factors.length - 1 : 0;
     const factor = factors[at];
     const known = factor && bakedFactor(factor, baked);
-    if (isDone() && known !== 1) return [];
+    if (want === 1 && known !== 1) return [];
     if (!factor) return undefined;
-    if (factor.role !== 'feature' && want[factor.role] > 0) {
-      want[factor.role]--;
-    } else if (known !== undefined && want.n % known === 0) {
-      // a batch or steps where a plain number is wanted are what they were at export
-      want.n /= known;
-    } else if (factor.role === 'time' && known === undefined && axis.length === 0 && want.batch + want.time === 0) {
+    // a batch or steps where a plain number is wanted are what they were at export
+    const rest = exactQuotient(want, factorSize(factor)) ?? (known && exactQuotient(want, known));
+    const parts = typeof want === 'number' ? want : want.k === 0 ? want.c : 1;
+    if (rest) {
+      want = rest;
+    } else if (factor.role === 'time' && known === undefined && axis.length === 0 && typeof want === 'number') {
       // a number in the place of steps that the file leaves free: a tracer's, and the whole axis
-      want.n = 1;
-    } else if (factor.role === 'feature' && want.n > 1 && factor.size! % want.n === 0) {
-      factors[at] = feature(factor.size! / want.n);
-      axis[fromEnd ? 'unshift' : 'push'](feature(want.n));
-      want.n = 1;
+      want = 1;
+    } else if (factor.role === 'feature' && parts > 1 && factor.size! % parts === 0) {
+      factors[at] = feature(factor.size! / parts);
+      axis[fromEnd ? 'unshift' : 'push'](feature(parts));
+      want = exactQuotient(want, parts)!;
       continue;
     } else {
       return undefined;

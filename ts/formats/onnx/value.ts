@@ -2,13 +2,15 @@ import type { BoundTensor } from './binding.ts';
 import type { Budget } from './limits.ts';
 import { GruError } from '../../base/errors.ts';
 import type { ValueKind, ValueRef } from '../../spec/spec.ts';
-import { BATCH, TIME, multiplySizes, type Baked, type Size } from './size.ts';
+import { BATCH, TIME, bakedSize, multiplySizes, sizeText, type Baked, type Size } from './size.ts';
 
 /** A factor of a tensor's axis: the batch, the steps, or features. An axis of size 1 may have no factor at all. */
 export interface Factor {
   role: 'batch' | 'time' | 'feature';
   /** Features: how many. Batch and time: what the file says they were at export, if it does. */
   size: number | undefined;
+  /** Of time: how many steps there are, where a layer made them of others. */
+  steps?: Size;
   /** The axis of a graph input that it comes from: its role may still be changed. */
   origin?: { input: number; axis: number };
   /** Of scores: which of the two values' steps these are. */
@@ -117,15 +119,21 @@ export function role(axis: readonly Factor[]): 'batch' | 'time' | 'feature' | 'o
   return others.length === 1 ? others[0]!.role : 'mixed';
 }
 
-export function axisSize(axis: readonly Factor[]): Size {
-  return axis.reduce<Size>(
-    (n, { role: r, size }) => multiplySizes(n, r === 'batch' ? BATCH : r === 'time' ? TIME : size!)!,
-    1,
-  );
+export function factorSize({ role: r, size, steps = TIME }: Factor): Size {
+  return r === 'feature' ? size! : r === 'batch' ? BATCH : steps;
 }
 
-export function bakedFactor({ role: r, size }: Factor, baked: Baked): number | undefined {
-  return r === 'feature' ? size : r === 'batch' ? baked.batch : baked.time;
+/** @throws GruError `unsupported` for what no {@link Size} says. */
+export function axisSize(axis: readonly Factor[]): Size {
+  return axis.map(factorSize).reduce<Size>((n, size) => {
+    const product = multiplySizes(n, size);
+    if (product === undefined) throw new GruError('unsupported', `an axis has ${sizeText(n)} times ${sizeText(size)}`);
+    return product;
+  }, 1);
+}
+
+export function bakedFactor(factor: Factor, baked: Baked): number | undefined {
+  return bakedSize(factorSize(factor), baked);
 }
 
 /** The axes in words, for messages and reports. */
@@ -133,7 +141,7 @@ export function axesText(axes: readonly (readonly Factor[])[]): string {
   const one = (axis: readonly Factor[]) =>
     axis
       .filter(({ role: r, size }) => r !== 'feature' || size !== 1)
-      .map(({ role: r, size }) => (r === 'feature' ? String(size) : r))
+      .map((factor) => (factor.role === 'batch' ? 'batch' : sizeText(factorSize(factor))))
       .join(' x ') || '1';
   return `[${axes.map(one).join(', ')}]`;
 }

@@ -101,7 +101,10 @@ function attend(
     delete own.of;
     return own;
   });
-  const columns = graph.builder.attention(query, key, values, node.name || (node.outputs[0] ?? ''), { heads, scale });
+  const columns = graph.builder.steps.attention(query, key, values, node.name || (node.outputs[0] ?? ''), {
+    heads,
+    scale,
+  });
   return {
     ...query,
     axes: [...rows.axes.slice(0, last - 1), asking, values.axes[last]!],
@@ -116,7 +119,7 @@ function weigh({ graph, node }: NodeContext, x: Rows, y: Rows): Rows | undefined
   const last = x.axes.length - 1;
   const [n, m] = [x.axes[last - 1]!, y.axes[last]!];
   if (!isFeature(n) || !isFeature(m) || x.reversed !== y.reversed) return undefined;
-  const columns = graph.builder.weightedSum(x, y, node.name || (node.outputs[0] ?? ''));
+  const columns = graph.builder.steps.weightedSum(x, y, node.name || (node.outputs[0] ?? ''));
   return {
     ...x,
     kind: 'vector',

@@ -1,55 +1,9 @@
-import type { ConvPadding } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
-import { axesText, feature, role, width, type Rows } from '../value.ts';
-
-/** What the attributes say of one axis that is convolved. */
-interface Window {
-  stride: number;
-  dilation: number;
-  padding: ConvPadding;
-}
-
-function list(context: NodeContext, name: string, count: number, fallback: number): number[] {
-  const values = context.attributes.ints(name) ?? Array<number>(count).fill(fallback);
-  const least = name === 'pads' ? 0 : 1;
-  if (values.length !== count || values.some((v) => v < least || v > 2 ** 24)) {
-    throw nodeError(context.node, `attribute '${name}' [${values.slice(0, 9).join(', ')}] is not supported`);
-  }
-  return values;
-}
-
-/** The windows of each axis behind batch and channels. */
-function windows(context: NodeContext, sizes: readonly number[]): Window[] {
-  const { attributes, node } = context;
-  const count = sizes.length;
-  const kernel = attributes.ints('kernel_shape') ?? sizes;
-  if (kernel.length !== count || kernel.some((size, i) => size !== sizes[i])) {
-    throw nodeError(
-      node,
-      `attribute 'kernel_shape' [${kernel.slice(0, 9).join(', ')}] is not that of W`,
-      'invalid_file',
-    );
-  }
-  const strides = list(context, 'strides', count, 1);
-  const dilations = list(context, 'dilations', count, 1);
-  const auto = attributes.text('auto_pad') ?? 'NOTSET';
-  const pads = list(context, 'pads', 2 * count, 0);
-  if (!['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER'].includes(auto)) {
-    throw nodeError(node, `attribute 'auto_pad' '${auto}' is unknown`, 'invalid_file');
-  }
-  if (auto !== 'NOTSET' && pads.some((steps) => steps > 0)) {
-    throw nodeError(node, `attributes 'auto_pad' ${auto} and 'pads' contradict each other`);
-  }
-  const same = auto === 'SAME_UPPER' ? 'same' : auto === 'SAME_LOWER' ? 'sameLower' : undefined;
-  return strides.map((stride, i) => ({
-    stride,
-    dilation: dilations[i]!,
-    padding: same ?? [pads[i]!, pads[i + count]!],
-  }));
-}
+import { feature, width } from '../value.ts';
+import { timeWindow, windows } from './windows.ts';
 
 /** (batch, channels, time), or with an axis of size 1 before or behind the time, along which nothing is convolved. */
 export const conv: Operator = (context) => {
@@ -59,24 +13,14 @@ export const conv: Operator = (context) => {
   const { shape, data } = floatsOf(context, matrix, 'W');
   const [outputSize = 0, own = 0, ...sizes] = shape;
   const groups = attributes.int('group') ?? 1;
+  const kernelShape = attributes.ints('kernel_shape') ?? sizes;
+  if (kernelShape.length !== sizes.length || kernelShape.some((size, i) => size !== sizes[i])) {
+    const given = kernelShape.slice(0, 9).join(', ');
+    throw nodeError(node, `attribute 'kernel_shape' [${given}] is not that of W`, 'invalid_file');
+  }
   const all = windows(context, sizes);
   if (x.type !== 'rows' || x.dtype !== 'float32') throw nodeError(node, 'convolves a constant or whole numbers');
-  const isFlat = (i: number) => sizes[i] === 1 && role(x.axes[i + 2] ?? []) === 'one';
-  const time = sizes.length === 2 && isFlat(1) && !isFlat(0) ? 0 : sizes.length - 1;
-  const flat = sizes.flatMap((_, i) => (i === time ? [] : [i]));
-  const refuse = () =>
-    nodeError(
-      node,
-      `convolves ${axesText(x.axes)} by ${shapeText(shape)}; supported: [batch, channels, time], over the time`,
-    );
-  if (x.axes.length !== shape.length || sizes.length < 1 || sizes.length > 2 || !flat.every(isFlat)) throw refuse();
-  const roles = x.axes.map((_, i) => (i === 0 ? 'batch' : i === 1 ? 'feature' : i === time + 2 ? 'time' : undefined));
-  if (!graph.demand(x, roles) || role(x.axes[time + 2]!) !== 'time' || x.kind !== 'sequence') throw refuse();
-  for (const i of flat) {
-    const { padding } = all[i]!;
-    if (typeof padding !== 'string' && padding.some((steps) => steps > 0)) throw refuse();
-  }
-  if (x.reversed) throw nodeError(node, 'convolves reversed time');
+  const time = timeWindow(context, x, all, 'convolves');
   const inputSize = width(x);
   if (groups < 1 || own < 1 || outputSize < 1 || own * groups !== inputSize || outputSize % groups !== 0) {
     throw nodeError(
@@ -119,9 +63,4 @@ function bias(context: NodeContext, outputSize: number): Float32Array {
   const { data } = floatsOf(context, requireConstant(context, 2, 'B'), 'B');
   if (data.length === outputSize) return data.slice();
   throw nodeError(context.node, `B has ${data.length} values for ${outputSize} outputs`, 'invalid_file');
-}
-
-/** Takes away the last steps of a convolution: zeros behind its input that it need not have read; undefined where it is none. */
-export function trimmed({ graph }: NodeContext, rows: Rows, steps: number): Rows | undefined {
-  return graph.builder.trimConv(rows, steps) ? rows : undefined;
 }

@@ -161,7 +161,7 @@ function oneKind(context: NodeContext, x: Rows, y: Rows): [Rows, Rows] {
     const vector = (rows: Rows): Rows =>
       rows.kind === 'vector' || onTime(rows)
         ? rows
-        : { ...rows, kind: 'vector', columns: context.graph.builder.step(rows, 0), exclusive: false };
+        : { ...rows, kind: 'vector', columns: context.graph.builder.steps.step(rows, 0), exclusive: false };
     return [vector(x), vector(y)];
   }
   return sameKind(context, [x, y]) as [Rows, Rows];

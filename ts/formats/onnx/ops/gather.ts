@@ -55,7 +55,7 @@ export const gather: Operator = (context) => {
       Array.from(raw, (i) => entryIndex(context, i, size)),
     );
   } else {
-    const index = raw.length === 1 && axisRole === 'time' ? stepIndex(context, raw[0]!) : undefined;
+    const index = raw.length === 1 && axisRole === 'time' ? stepIndex(context, data.axes[axis]!, raw[0]!) : undefined;
     if (index === undefined)
       throw nodeError(
         node,

@@ -9,9 +9,11 @@ import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
 import { NORM_OPERATORS } from './norm.ts';
 import { LOOP_OPERATORS } from './loop/index.ts';
-import { POOL_OPERATORS } from './over-time.ts';
+import { pad } from './pad.ts';
+import { POOL_OPERATORS } from './pool.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
+import { RESIZE_OPERATORS } from './resize.ts';
 import { ROW_OPERATORS } from './rows.ts';
 import { reverseSequence, slice } from './slice.ts';
 
@@ -25,7 +27,9 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...ROW_OPERATORS,
   ...POOL_OPERATORS,
   ...LAYOUT_OPERATORS,
+  ...RESIZE_OPERATORS,
   Conv: conv,
+  Pad: pad,
   Slice: slice,
   Gather: gather,
   Split: split,
@@ -63,6 +67,15 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   RMSNormalization: 2,
   InstanceNormalization: 3,
   GroupNormalization: 3,
+  Pad: [
+    { since: 11, count: 3 },
+    { since: 18, count: 4 },
+  ],
+  Resize: [
+    { since: 10, count: 2 },
+    { since: 11, count: 4 },
+  ],
+  Upsample: [{ since: 9, count: 2 }],
   Reshape: 2,
   Expand: 2,
   Tile: 2,

@@ -152,6 +152,6 @@ export function sameKind(context: NodeContext, values: Rows[]): Rows[] {
     if (value.axes.flat().some((factor) => factor.role === 'time')) {
       throw nodeError(context.node, 'combines a value of steps with one of whole sequences');
     }
-    return { ...value, kind: 'vector', columns: context.graph.builder.step(value, 0), exclusive: false };
+    return { ...value, kind: 'vector', columns: context.graph.builder.steps.step(value, 0), exclusive: false };
   });
 }

@@ -1,9 +1,7 @@
 import type { ReduceSpec } from '../../../spec/spec.ts';
-import { nodeError } from '../attributes.ts';
-import { requireInput } from '../constants.ts';
-import type { NodeContext, Operator } from '../context.ts';
-import type { Size } from '../size.ts';
-import { axesText, bakedFactor, feature, width, type Factor, type Rows } from '../value.ts';
+import type { NodeContext } from '../context.ts';
+import { equalSizes, TIME, type Size } from '../size.ts';
+import { bakedFactor, feature, width, type Factor, type Rows } from '../value.ts';
 
 /** Operators over the steps of computed values. */
 
@@ -17,7 +15,7 @@ export function reduceSteps(
 ): Rows {
   const { graph, node } = context;
   graph.fromEnd ??= `${node.op} node '${node.name}'`;
-  const columns = graph.builder.reduce(rows, node.name || (node.outputs[0] ?? ''), op);
+  const columns = graph.builder.steps.reduce(rows, node.name || (node.outputs[0] ?? ''), op);
   const axes = rows.axes.flatMap((factors, i) => (i === axis ? (keep ? [[]] : []) : [factors]));
   return { ...rows, kind: 'vector', axes, columns, reversed: false, exclusive: false };
 }
@@ -31,24 +29,6 @@ export const OVER_TIME: Readonly<Record<string, ReduceSpec['reduce']>> = {
   ReduceL2: 'l2',
 };
 
-/** GlobalAveragePool, GlobalMaxPool: (batch, features, steps). */
-function globalPool(op: ReduceSpec['reduce']): Operator {
-  return (context) => {
-    const rows = requireInput(context, 0);
-    const roles: Factor['role'][] = ['batch', 'feature', 'time'];
-    if (rows.type !== 'rows' || rows.axes.length !== 3 || !context.graph.demand(rows, roles)) {
-      const text = rows.type === 'rows' ? axesText(rows.axes) : 'a constant';
-      throw nodeError(context.node, `pools ${text}; supported: (batch, features, steps)`);
-    }
-    return [reduceSteps(context, rows, 2, op, true)];
-  };
-}
-
-export const POOL_OPERATORS: Record<string, Operator> = {
-  GlobalAveragePool: globalPool('mean'),
-  GlobalMaxPool: globalPool('max'),
-};
-
 /** An axis on which all steps, and behind them all features, lie side by side: as features, where the file fixes the steps. */
 export function flattenSteps({ graph, node }: NodeContext, rows: Rows): Rows {
   const axis = rows.axes.findIndex((factors) => factors.length > 1 && factors.some(({ role: r }) => r === 'time'));
@@ -60,37 +40,27 @@ export function flattenSteps({ graph, node }: NodeContext, rows: Rows): Rows {
   if (steps === undefined || steps === 1 || !features.every((factor) => rest.includes(factor))) return rows;
   if (features.length === 0 || rest.some(({ role: r }) => r !== 'feature')) return rows;
   graph.fromEnd ??= `${node.op} node '${node.name}'`;
-  const columns = graph.builder.flatten(rows, steps);
+  const columns = graph.builder.steps.flatten(rows, steps);
   const axes = rows.axes.map((a, i) => (i === axis ? [feature(steps * width(rows))] : a));
   return { ...rows, kind: 'vector', axes, columns, exclusive: false };
 }
 
-/**
- * A vector at each step, where an axis of size 1 becomes as long as there are steps: those of the graph's inputs, which have to lie on
- * one axis then.
- */
+/** A vector at each step, where an axis of size 1 becomes as long as there are steps of a value: of the graph's inputs, or made of them. */
 export function repeatSteps(
   { graph, node }: NodeContext,
   rows: Rows,
   before: readonly Size[],
   after: readonly Size[],
 ): Rows | undefined {
-  const isSteps = (size: Size) =>
-    typeof size === 'number'
-      ? size > 1 && size === graph.baked.time
-      : size.c === 1 && size.t === 1 && size.b === 0 && size.k === 0;
+  const { baked, builder } = graph;
   const [axis, ...others] = after.flatMap((size, i) => (before[i] === 1 && size !== 1 ? [i] : []));
-  const like = graph.builder.inputs.find(({ kind }) => kind === 'sequence');
-  if (axis === undefined || others.length > 0 || !isSteps(after[axis]!)) return undefined;
-  if (rows.kind !== 'vector' || rows.dtype !== 'float32' || !like) return undefined;
+  if (axis === undefined || others.length > 0 || rows.kind !== 'vector' || rows.dtype !== 'float32') return undefined;
+  const given = after[axis]!;
+  const steps = typeof given === 'number' && given > 1 && given === baked.time ? TIME : given;
+  const columns = builder.steps.repeat(rows, steps);
+  if (!columns) return undefined;
   graph.counted ??= `${node.op} node '${node.name}'`;
-  const columns = graph.builder.repeat(rows, like.name);
-  const steps: Factor = { role: 'time', size: graph.baked.time };
-  return {
-    ...rows,
-    kind: 'sequence',
-    axes: rows.axes.map((a, i) => (i === axis ? [steps] : a)),
-    columns,
-    exclusive: false,
-  };
+  const time: Factor = { role: 'time', size: baked.time, ...(equalSizes(steps, TIME, baked) ? {} : { steps }) };
+  const axes = rows.axes.map((a, i) => (i === axis ? [time] : a));
+  return { ...rows, kind: 'sequence', axes, columns, exclusive: false };
 }

@@ -1,7 +1,7 @@
 import { elements } from '../constants.ts';
 import type { NodeContext } from '../context.ts';
-import type { Size } from '../size.ts';
-import { feature, selectColumns, type Constant, type Rows } from '../value.ts';
+import { addSizes, equalSizes, type Size } from '../size.ts';
+import { axisSize, feature, selectColumns, type Constant, type Factor, type Rows } from '../value.ts';
 
 /** Entries of one axis, in order. */
 export function pickConstant(context: NodeContext, input: Constant, axis: number, entries: number[]): Constant {
@@ -52,7 +52,7 @@ export function pickStep(context: NodeContext, rows: Rows, axis: number, index: 
   const { graph, node } = context;
   const at = rows.reversed ? ((-1 - index) as 0 | -1) : index;
   if (at === -1) graph.fromEnd ??= `${node.op} node '${node.name}'`;
-  const columns = graph.builder.step(rows, at);
+  const columns = graph.builder.steps.step(rows, at);
   return {
     ...rows,
     kind: 'vector',
@@ -63,14 +63,15 @@ export function pickStep(context: NodeContext, rows: Rows, axis: number, index: 
   };
 }
 
-/** Which step an index names: the first, the last, or none that is supported. */
-export function stepIndex(context: NodeContext, index: Size): 0 | -1 | undefined {
-  const { time } = context.graph.baked;
+/** Which step of an axis an index names: the first, the last, or none that is supported. */
+export function stepIndex(context: NodeContext, axis: readonly Factor[], index: Size): 0 | -1 | undefined {
+  const { graph, node } = context;
+  const { baked } = graph;
   if (index === 0 || index === -1) return index;
-  if (typeof index !== 'number') {
-    context.graph.counted ??= `${context.node.op} node '${context.node.name}'`;
-    return index.c === 1 && index.t === 1 && index.b === 0 && index.k === -1 ? -1 : undefined;
-  }
-  if (time !== undefined && index === time - 1) return -1;
-  return time !== undefined && index === -time ? 0 : undefined;
+  const steps = axisSize(axis);
+  if (typeof index !== 'number') graph.counted ??= `${node.op} node '${node.name}'`;
+  const next = addSizes(index, 1);
+  if (next !== undefined && equalSizes(next, steps, baked)) return -1;
+  const from = addSizes(index, steps);
+  return from !== undefined && equalSizes(from, 0, baked) ? 0 : undefined;
 }

@@ -31,7 +31,7 @@ function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
     const alone = opset >= 13 || rows.axes.slice(axis + 1).every((other) => role(other) === 'one');
     if (alone && activation === 'softmax') {
       if (rows.scores) return [softmaxOfScores(context, rows, rows.scores, axis)];
-      if (role(rows.axes[axis]!) === 'time') return [graph.builder.timeSoftmax(rows, layerName(context))];
+      if (role(rows.axes[axis]!) === 'time') return [graph.builder.steps.softmax(rows, layerName(context))];
     }
     if (rows.scores) floatRows(context, 0);
     // before opset 13 the axes from this one on are one row

@@ -1,9 +1,10 @@
 import { nodeError } from '../attributes.ts';
 import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { equalSizes, sizeText, type Size } from '../size.ts';
-import { axesText, featureSize, role, width, type Factor, type Rows } from '../value.ts';
-import { trimmed } from './conv.ts';
+import { addSizes, bakedSize, equalSizes, multiplySizes, sizeText, type Size } from '../size.ts';
+import { axesText, axisSize, featureSize, role, width, type Factor, type Rows } from '../value.ts';
+import { layerName } from './columns.ts';
+import { padSteps } from './pad.ts';
 import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
 
 const HUGE = 2 ** 31 - 1;
@@ -83,43 +84,48 @@ export const slice: Operator = (context) => {
       if (width(value) === 0) throw nodeError(node, `leaves nothing of axis ${axis}`);
       continue;
     }
-    if (axisRole === 'time') {
-      const isReverse =
-        step === -1 &&
-        (start === -1 || (typeof start === 'number' && start >= HUGE)) &&
-        typeof end === 'number' &&
-        end <= -HUGE;
-      if (isReverse) {
-        value = reverse(context, value);
-        continue;
-      }
-      const kept = start === 0 && step === 1 && typeof end === 'number' && end < 0;
-      const trim = kept ? trimmed(context, value, -end) : undefined;
-      if (trim) {
-        value = trim;
-        continue;
-      }
-      const index = stepIndex(context, start);
-      const last =
-        step === 1 &&
-        index === -1 &&
-        ((typeof end === 'number' && end >= HUGE) ||
-          equalSizes(end, size, graph.baked) === true ||
-          end === graph.baked.time);
-      const first =
-        step === 1 && index === 0 && (end === 1 || (graph.baked.time !== undefined && end === 1 - graph.baked.time));
-      if (first || last) {
-        value = pickStep(context, value, axis, last ? -1 : 0);
-        continue;
-      }
+    const steps = axisRole === 'time' ? takeSteps(context, value, range) : undefined;
+    if (steps) {
+      value = steps;
+      continue;
     }
     throw nodeError(
       node,
-      `takes ${sizeText(start)} to ${sizeText(end)} by ${step} of the ${axisRole} axis of ${axesText(value.axes)}; supported: features, the first step, the last step, all steps`,
+      `takes ${sizeText(start)} to ${sizeText(end)} by ${step} of the ${axisRole} axis of ${axesText(value.axes)}; supported: features, the first step, the last step, steps but so many first or last ones, each nth step`,
     );
   }
   return [value];
 };
+
+/** The steps of a range: one, all backwards, or all but the first and the last ones, of those each nth. */
+function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }: Range): Rows | undefined {
+  const { graph } = context;
+  const { baked, builder } = graph;
+  const steps = axisSize(rows.axes[axis]!);
+  const isAll = (typeof end === 'number' && end >= HUGE) || equalSizes(end, steps, baked) === true;
+  if (step === -1) {
+    const isFromLast = start === -1 || (typeof start === 'number' && start >= HUGE);
+    return isFromLast && typeof end === 'number' && end <= -HUGE ? reverse(context, rows) : undefined;
+  }
+  if (step < 0) return undefined;
+  const index = step === 1 ? stepIndex(context, rows.axes[axis]!, start) : undefined;
+  if (index === -1 && isAll) return pickStep(context, rows, axis, -1);
+  const known = bakedSize(steps, baked);
+  if (index === 0 && (end === 1 || (known !== undefined && end === 1 - known))) return pickStep(context, rows, axis, 0);
+  const before = typeof start === 'number' ? start : undefined;
+  // how many steps lie behind the last one that is taken
+  const behind = typeof end === 'number' ? (end < 0 ? -end : undefined) : addSizes(steps, multiplySizes(end, -1)!);
+  const after = isAll ? 0 : behind;
+  if (before === undefined || before < 0 || typeof after !== 'number' || after < 0 || before + after > 2 ** 24)
+    return undefined;
+  const trimmed = step === 1 && before === 0 ? builder.trimConv(rows, after) : undefined;
+  if (trimmed) return trimmed;
+  const part = padSteps(context, rows, -before, -after, {});
+  if (step === 1) return part;
+  return part.reversed
+    ? undefined
+    : builder.steps.pool(part, layerName(context), { pool: 'max', window: 1, stride: step });
+}
 
 function reverse(context: NodeContext, rows: Rows): Rows {
   context.graph.fromEnd ??= `${context.node.op} node '${context.node.name}'`;

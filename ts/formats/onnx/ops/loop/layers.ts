@@ -110,6 +110,6 @@ function flat(initial: Constant): Constant {
 }
 
 function rowsState({ graph }: NodeContext, initial: Rows): ValueRef {
-  const columns = initial.kind === 'vector' ? initial.columns : graph.builder.step(initial, 0);
+  const columns = initial.kind === 'vector' ? initial.columns : graph.builder.steps.step(initial, 0);
   return graph.builder.ref(columns, 'vector');
 }

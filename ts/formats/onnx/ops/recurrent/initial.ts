@@ -59,7 +59,7 @@ function readState(
   const vector =
     initial.kind === 'vector'
       ? initial
-      : { ...initial, kind: 'vector' as const, columns: graph.builder.step(initial, 0) };
+      : { ...initial, kind: 'vector' as const, columns: graph.builder.steps.step(initial, 0) };
   return Array.from({ length: directions }, (_, i) =>
     graph.builder.ref(takeColumns(vector.columns, i * hiddenSize, hiddenSize), 'vector'),
   );

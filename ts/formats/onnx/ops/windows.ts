@@ -1,0 +1,63 @@
+import type { PoolSpec } from '../../../spec/spec.ts';
+import { nodeError } from '../attributes.ts';
+import type { NodeContext } from '../context.ts';
+import { axesText, role, type Rows } from '../value.ts';
+
+/** What the attributes of a convolution or a pool say of one axis. */
+export interface Window {
+  size: number;
+  stride: number;
+  dilation: number;
+  padding: NonNullable<PoolSpec['padding']>;
+}
+
+function list(context: NodeContext, name: string, count: number, fallback: number): number[] {
+  const values = context.attributes.ints(name) ?? Array<number>(count).fill(fallback);
+  const least = name === 'pads' ? 0 : 1;
+  if (values.length !== count || values.some((v) => v < least || v > 2 ** 24)) {
+    throw nodeError(context.node, `attribute '${name}' [${values.slice(0, 9).join(', ')}] is not supported`);
+  }
+  return values;
+}
+
+/** The windows of each axis behind batch and channels. */
+export function windows(context: NodeContext, sizes: readonly number[]): Window[] {
+  const { attributes, node } = context;
+  const count = sizes.length;
+  const strides = list(context, 'strides', count, 1);
+  const dilations = list(context, 'dilations', count, 1);
+  const auto = attributes.text('auto_pad') ?? 'NOTSET';
+  const pads = list(context, 'pads', 2 * count, 0);
+  if (!['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER'].includes(auto)) {
+    throw nodeError(node, `attribute 'auto_pad' '${auto}' is unknown`, 'invalid_file');
+  }
+  if (auto !== 'NOTSET' && pads.some((steps) => steps > 0)) {
+    throw nodeError(node, `attributes 'auto_pad' ${auto} and 'pads' contradict each other`);
+  }
+  const same = auto === 'SAME_UPPER' ? 'same' : auto === 'SAME_LOWER' ? 'sameLower' : undefined;
+  return strides.map((stride, i) => ({
+    size: sizes[i]!,
+    stride,
+    dilation: dilations[i]!,
+    padding: same ?? [pads[i]!, pads[i + count]!],
+  }));
+}
+
+/**
+ * Which of the windows goes over the time of (batch, channels, time), or of the same with an axis of size 1 before or behind the time,
+ * along which nothing happens.
+ */
+export function timeWindow(context: NodeContext, x: Rows, all: readonly Window[], what: string): number {
+  const isFlat = (i: number) => all[i]!.size === 1 && role(x.axes[i + 2] ?? []) === 'one';
+  const time = all.length === 2 && isFlat(1) && !isFlat(0) ? 0 : all.length - 1;
+  const flat = all.flatMap((_, i) => (i === time ? [] : [i]));
+  const isPadded = ({ padding }: Window) => typeof padding !== 'string' && padding.some((steps) => steps > 0);
+  const known = x.axes.length === all.length + 2 && (all.length === 1 || all.length === 2) && flat.every(isFlat);
+  const roles = x.axes.map((_, i) => (i === 0 ? 'batch' : i === 1 ? 'feature' : i === time + 2 ? 'time' : undefined));
+  const isTime = known && context.graph.demand(x, roles) && role(x.axes[time + 2]!) === 'time';
+  if (!isTime || x.kind !== 'sequence' || flat.some((i) => isPadded(all[i]!))) {
+    throw nodeError(context.node, `${what} ${axesText(x.axes)}; supported: [batch, channels, time], over the time`);
+  }
+  if (x.reversed) throw nodeError(context.node, `${what} reversed time`);
+  return time;
+}

@@ -1,0 +1,122 @@
+import { layerKind } from '../../layers/index.ts';
+import type { AxisRule } from '../../layers/kind.ts';
+import type { LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
+import { sizeText, stepsBy, TIME, type Size } from './size.ts';
+import type { SpecValues } from './spec-values.ts';
+import { factorSize, width, type Factor, type Rows, type Segment } from './value.ts';
+
+/** Layers that read several steps, or make other ones. */
+export class StepLayers {
+  readonly #spec: SpecValues;
+  /** By what its steps are: a value on an axis that a layer made. */
+  readonly #onSteps = new Map<string, ValueRef>();
+  /** By such a value: what its steps are. */
+  readonly #stepsOf = new Map<ValueRef, string>();
+
+  constructor(spec: SpecValues) {
+    this.#spec = spec;
+  }
+
+  /** These rows at the steps that a layer makes of them. */
+  #made(rows: Rows, layer: LayerSpec): Rows {
+    const columns = this.#spec.add(layer, { kind: 'sequence', size: width(rows) });
+    return { ...rows, axes: this.axes(rows.axes, layer), columns, exclusive: false };
+  }
+
+  /** The axes of what a layer gives whose input has these. */
+  axes(axes: Rows['axes'], layer: LayerSpec): Rows['axes'] {
+    const rule = layerKind(layer.type)?.axis?.(layer);
+    return rule ? this.changed(axes, layer.name, rule) : axes;
+  }
+
+  /** Axes with the steps that a layer makes of theirs; what it made before, it makes no more. */
+  changed(axes: Rows['axes'], layer: string, rule: AxisRule): Rows['axes'] {
+    const before = this.#stepsOf.get(layer) ?? '';
+    if (this.#onSteps.get(before) === layer) this.#onSteps.delete(before);
+    const change = (factor: Factor): Factor => {
+      if (factor.role !== 'time') return factor;
+      const steps = stepsBy(rule, factorSize(factor));
+      this.#onSteps.set(sizeText(steps), layer);
+      this.#stepsOf.set(layer, sizeText(steps));
+      return { ...factor, size: undefined, steps };
+    };
+    return axes.map((axis) => axis.map(change));
+  }
+
+  pool(rows: Rows, name: string, spec: Omit<PoolSpec, 'type' | 'name' | 'inputs'>): Rows {
+    return this.#made(rows, { type: 'pool', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), ...spec });
+  }
+
+  pad(rows: Rows, name: string, spec: Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>): Rows {
+    return this.#made(rows, { type: 'pad', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), ...spec });
+  }
+
+  upsample(rows: Rows, name: string, factor: number): Rows {
+    const inputs = this.#spec.inputOf(rows);
+    return this.#made(rows, { type: 'upsample', name: this.#spec.name(name), inputs, factor });
+  }
+
+  /** Softmax over the steps. */
+  softmax(rows: Rows, name: string): Rows {
+    const inputs = this.#spec.inputOf(rows);
+    return this.#made(rows, { type: 'timeSoftmax', name: this.#spec.name(name), inputs });
+  }
+
+  /** Sums over the steps of the second, of rows times each weight of the first. */
+  weightedSum(weights: Rows, values: Rows, name: string): Segment[] {
+    const inputs = [weights, values].flatMap((rows) => this.#spec.inputOf(rows));
+    const known = { kind: 'vector', size: width(weights) * width(values) } as const;
+    return this.#spec.add({ type: 'weightedSum', name: this.#spec.name(name), inputs }, known);
+  }
+
+  /** Attention of queries (steps, or one a sequence) to keys and values. */
+  attention(query: Rows, key: Rows, value: Rows, name: string, options: { heads: number; scale: number }): Segment[] {
+    const inputs = [query, key, value].flatMap((rows) => this.#spec.inputOf(rows));
+    const known = { kind: query.kind, size: width(value) };
+    const inputSize = width(query);
+    return this.#spec.add({ type: 'attention', name: this.#spec.name(name), inputs, inputSize, ...options }, known);
+  }
+
+  /** All steps as one vector. */
+  reduce(rows: Rows, name: string, reduce: ReduceSpec['reduce']): Segment[] {
+    const inputs = this.#spec.inputOf({ ...rows, kind: 'sequence' });
+    const known = { kind: 'vector', size: width(rows) } as const;
+    return this.#spec.add({ type: 'reduce', name: this.#spec.name(name), inputs, reduce }, known);
+  }
+
+  /** So many steps side by side. */
+  flatten(rows: Rows, steps: number): Segment[] {
+    const from = this.#spec.ref(rows.columns, 'sequence');
+    const layer: Unnamed = { type: 'flatten', inputs: [from], steps };
+    return this.#once(`flatten ${steps} ${from}`, from, '_flat', layer, 'vector', steps * width(rows));
+  }
+
+  /** A vector at each of so many steps; undefined where no value has as many. */
+  repeat(rows: Rows, steps: Size): Segment[] | undefined {
+    const isInputs = sizeText(steps) === sizeText(TIME);
+    const input = this.#spec.inputs.find(({ kind }) => kind === 'sequence');
+    const like = isInputs ? input?.name : this.#onSteps.get(sizeText(steps));
+    if (like === undefined) return undefined;
+    const from = this.#spec.ref(rows.columns, 'vector');
+    const layer: Unnamed = { type: 'repeat', inputs: [from], like };
+    return this.#once(`repeat ${like} ${from}`, from, '_repeated', layer, 'sequence', width(rows));
+  }
+
+  /** The first (0) or last (-1) step. */
+  step(rows: Rows, index: 0 | -1): Segment[] {
+    const from = this.#spec.ref(rows.columns, 'sequence');
+    const layer: Unnamed = { type: 'step', inputs: [from], index };
+    const suffix = index === 0 ? '_first' : '_last';
+    return this.#once(`step ${index} ${from}`, from, suffix, layer, 'vector', width(rows));
+  }
+
+  /** A layer that is named after what it reads. */
+  #once(key: string, from: ValueRef, suffix: string, layer: Unnamed, kind: Rows['kind'], size: number): Segment[] {
+    const name = `${from.split(':')[0] ?? ''}${suffix}`;
+    const make = () => this.#spec.add({ ...layer, name: this.#spec.name(name) }, { kind, size });
+    return [{ ref: this.#spec.once(key, make), start: 0, length: size }];
+  }
+}
+
+/** A layer without its name. */
+type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'step'];
