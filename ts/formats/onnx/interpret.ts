@@ -15,7 +15,7 @@ import { countReaders, neededNodes, subgraphs } from './nodes.ts';
 import { BODY_OPERATORS, OPERATORS } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
-import { reroll } from './reroll.ts';
+import { reroll } from './reroll/index.ts';
 import { Scope } from './scope.ts';
 import { Source } from './source.ts';
 import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
@@ -46,7 +46,7 @@ function readRolled(source: Source): ImportedModel {
     return readWhole(source, source.graph.nodes);
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
-    const { nodes } = reroll(source.graph);
+    const { nodes } = reroll(source.graph, (tensor) => source.data(tensor));
     if (nodes === source.graph.nodes) throw cause;
     return readWhole(source, nodes);
   }

@@ -1,89 +1,7 @@
-import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from './messages.ts';
-import { readTensorData } from './tensor.ts';
-
-/**
- * Cells that an exporter wrote out step by step, for one number of steps, become a Scan over the sequence again: the steps are taken
- * one by one from one value, each step's nodes are those of the step before, and states go from one to the next.
- */
-export function reroll(graph: OnnxGraph): OnnxGraph {
-  let nodes = graph.nodes;
-  for (const sequence of stepsTaken(graph).slice(0, MOST_CHAINS)) {
-    const chain = new Chain(graph, nodes, sequence);
-    nodes = chain.replaced() ?? nodes;
-  }
-  return nodes === graph.nodes ? graph : { ...graph, nodes };
-}
-
-/** A value of which all steps are taken: names of the steps, first to last. */
-interface StepsTaken {
-  data: string;
-  axis: number;
-  steps: string[];
-}
-
-/** More are no cells that were written out. */
-const MOST_STEPS = 4096;
-const MOST_CHAINS = 64;
-
-function attribute(node: OnnxNode, name: string): OnnxAttribute | undefined {
-  return node.attributes.find((one) => one.name === name);
-}
-
-/** Constants of one whole number, by name. */
-function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
-  const tensors = new Map<string, OnnxTensor>(graph.initializers.map((tensor) => [tensor.name, tensor]));
-  for (const node of graph.nodes) {
-    const tensor = node.op === 'Constant' ? attribute(node, 'value')?.t : undefined;
-    if (tensor) tensors.set(node.outputs[0] ?? '', tensor);
-  }
-  return (name) => {
-    const tensor = tensors.get(name ?? '');
-    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) !== 1) return undefined;
-    const value = readTensorData(tensor, new Map()).data[0];
-    return typeof value === 'number' && Number.isInteger(value) ? value : undefined;
-  };
-}
-
-function stepsTaken(graph: OnnxGraph): StepsTaken[] {
-  const number = numberReader(graph);
-  const makers = new Map<string, OnnxNode>();
-  for (const node of graph.nodes) for (const name of node.outputs) makers.set(name, node);
-  const found = new Map<string, { data: string; axis: number; steps: Map<number, string> }>();
-  const add = (data: string, axis: number, step: number, name: string) => {
-    const key = `${axis} ${data}`;
-    const taken = found.get(key) ?? { data, axis, steps: new Map<number, string>() };
-    taken.steps.set(step, name);
-    found.set(key, taken);
-  };
-  for (const node of graph.nodes) {
-    const [from = '', at] = node.inputs;
-    const output = node.outputs[0] ?? '';
-    const maker = makers.get(from);
-    if (node.op === 'Gather') {
-      const step = number(at);
-      if (step !== undefined) add(from, attribute(node, 'axis')?.i ?? 0, step, output);
-    } else if (node.op === 'SequenceAt' && maker?.op === 'SplitToSequence' && maker.inputs.length === 1) {
-      const step = number(at);
-      const axis = attribute(maker, 'axis')?.i ?? 0;
-      if (step !== undefined && attribute(maker, 'keepdims')?.i === 0) add(maker.inputs[0]!, axis, step, output);
-    } else if (node.op === 'Squeeze' && maker?.op === 'Split') {
-      const axis = attribute(maker, 'axis')?.i ?? 0;
-      const dropped = number(at) ?? attribute(node, 'axes')?.ints?.[0];
-      if (dropped === axis && maker.inputs.length === 1)
-        add(maker.inputs[0]!, axis, maker.outputs.indexOf(from), output);
-    } else if (node.op === 'Squeeze' && maker?.op === 'Slice') {
-      const [start, end, axis] = [1, 2, 3].map((i) => number(maker.inputs[i]));
-      const dropped = number(at) ?? attribute(node, 'axes')?.ints?.[0];
-      if (start !== undefined && end === start + 1 && axis !== undefined && dropped === axis)
-        add(maker.inputs[0]!, axis, start, output);
-    }
-  }
-  return [...found.values()].flatMap(({ data, axis, steps }) => {
-    const list = Array.from({ length: steps.size }, (_, t) => steps.get(t)).filter((name) => name !== undefined);
-    const isWhole = list.length === steps.size && list.length >= 2 && list.length <= MOST_STEPS;
-    return isWhole ? [{ data, axis, steps: list }] : [];
-  });
-}
+import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
+import type { Constant } from '../value.ts';
+import { Folding } from './folding.ts';
+import { attribute, type StepsTaken } from './steps.ts';
 
 /** Whether two nodes do the same, and give two values at the same place. */
 function isAlike(p: OnnxNode, x: string, q: OnnxNode, y: string): boolean {
@@ -110,7 +28,8 @@ interface Stack {
 /** One value of each step. */
 type Track = string[];
 
-class Chain {
+/** The steps of one value, and the nodes that go from one to the next. */
+export class Chain {
   readonly #nodes: readonly OnnxNode[];
   readonly #sequence: StepsTaken;
   readonly #makers = new Map<string, OnnxNode>();
@@ -123,8 +42,15 @@ class Chain {
   /** By value of step 1 and later: that of the step before. */
   readonly #before = new Map<string, string>();
   readonly #initial = new Map<string, string>();
+  readonly #read: (tensor: OnnxTensor) => Constant;
 
-  constructor(graph: OnnxGraph, nodes: readonly OnnxNode[], sequence: StepsTaken) {
+  constructor(
+    graph: OnnxGraph,
+    nodes: readonly OnnxNode[],
+    sequence: StepsTaken,
+    read: (tensor: OnnxTensor) => Constant,
+  ) {
+    this.#read = read;
     this.#nodes = nodes;
     this.#sequence = sequence;
     this.#tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
@@ -146,8 +72,8 @@ class Chain {
     if (!tracks) return undefined;
     const initial = tracks.map((track) => this.#initial.get(track[0]!));
     const firsts = new Set(tracks.map(([first]) => first!));
-    // what starts otherwise than by a state's initial value is another computation
-    if (initial.includes(undefined) || [...this.#initial.keys()].some((name) => !firsts.has(name))) return undefined;
+    // what starts otherwise than by a state's initial value is another computation, or the same one done by the exporter
+    if (initial.includes(undefined) || !this.#isFolded(firsts)) return undefined;
     const body = this.#body(tracks);
     const all = new Set(tracks.flat());
     const inside = new Set(tracks.flat().flatMap((name) => [...this.#cone(name, all)]));
@@ -248,7 +174,7 @@ class Chain {
           continue;
         }
         const before = tried.get(`initial ${y}`);
-        if (before !== undefined && before !== x) return false;
+        if (before !== undefined && before !== x && !this.#isSameConstant(before, x)) return false;
         tried.set(`initial ${y}`, x);
         continue;
       }
@@ -282,6 +208,22 @@ class Chain {
       return value && (value.raw?.length ?? 0) <= 1024 ? JSON.stringify({ ...value, name: '' }) : undefined;
     };
     return of(x) !== undefined && of(x) === of(y);
+  }
+
+  /** Whether constants in the place of a value of the first step are what the initial values of the states make of it. */
+  #isFolded(states: ReadonlySet<string>): boolean {
+    const constant = (name: string) => {
+      const node = this.#makers.get(name);
+      const tensor = node?.op === 'Constant' ? attribute(node, 'value')?.t : this.#tensors.get(name);
+      return tensor && this.#read(tensor);
+    };
+    const folding = new Folding(this.#makers, (name) =>
+      constant(states.has(name) ? (this.#initial.get(name) ?? '') : name),
+    );
+    return [...this.#initial].every(([name, value]) => {
+      const known = states.has(name) ? undefined : constant(value);
+      return states.has(name) || (known !== undefined && folding.gives(name, known));
+    });
   }
 
   /** The nodes of one step that a state needs: as far as the states of the step before. */
