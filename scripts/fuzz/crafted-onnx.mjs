@@ -134,6 +134,18 @@ export function graphs() {
       ...chain(20_000, (from, to) => node('Identity', [from], to), 'x').reverse(),
       node('Relu', ['c20000']),
     ]),
+    'pools upon each other': model(
+      chain(400, (from, to) => node('MaxPool', [from], to, { kernel_shape: [2], strides: [2] }), 'x').concat(
+        node('Relu', ['c400']),
+      ),
+    ),
+    'steps that double': model(
+      chain(400, (from, to) => node('Resize', [from, '', 's'], to), 'x').concat(node('Relu', ['c400'])),
+      [tensor('s', [3], [2, 1, 1], 1)],
+    ),
+    'huge padding': model([node('Pad', ['x', 'p'])], [ints('p', [huge, 0, 0, huge, 0, 0])]),
+    'a branch in itself': model([node('If', ['y'])]),
+    'an order of an order': model([node('TopK', ['x', 'x'], 'a'), node('ScatterElements', ['a', 'a', 'a'])]),
     'many nodes': model(Array.from({ length: 100_000 }, () => node('A', []))),
     'many outputs': model([
       Buffer.concat([

@@ -18,6 +18,8 @@ export interface BoundTensor {
   dtype: 'float32' | 'int32';
   /** What each axis is made of; an axis of size 1 may be made of nothing. */
   axes: ('batch' | 'time' | number)[][];
+  /** Whole numbers that the model takes as floats. */
+  whole?: boolean;
   /**
    * Names of the model's inputs or outputs: one with all features, (batch, features) or (batch, steps, features), or for a
    * tensor of several states one each (`h0.0`, `h0.1`). For `states`: names of layers.
@@ -190,8 +192,9 @@ interface Given {
 }
 
 /** A tensor of the caller's; the BigInts of int64 tensors become numbers where whole numbers are meant. */
-function readGiven({ name, dtype }: BoundTensor, value: unknown): Given {
+function readGiven({ name, dtype, whole }: BoundTensor, value: unknown): Given {
   const what = `input '${name}'`;
+  const isWhole = dtype === 'int32' || whole === true;
   const { data, shape } = readTensor(what, value);
   if (!shape || !isArrayLike(data)) {
     throw new GruError('dtype_mismatch', `${what}: expected { data, shape }, got ${describe(value)}`);
@@ -202,8 +205,8 @@ function readGiven({ name, dtype }: BoundTensor, value: unknown): Given {
   const numbers = allocate(length, what, () => new Float64Array(length));
   for (let i = 0; i < length; i++) {
     const v: unknown = data[i];
-    if (typeof v !== 'number' && !(typeof v === 'bigint' && dtype === 'int32')) {
-      const expected = dtype === 'int32' ? 'whole numbers' : 'floats';
+    if (typeof v !== 'number' && !(typeof v === 'bigint' && isWhole)) {
+      const expected = isWhole ? 'whole numbers' : 'floats';
       throw new GruError('dtype_mismatch', `${what}: expected ${expected}, got ${describe(v)}`);
     }
     numbers[i] = Number(v);

@@ -1,3 +1,4 @@
+import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
 import { layerKind } from '../../layers/index.ts';
 import type { RecurrentSlot } from '../../layers/kind.ts';
@@ -168,6 +169,20 @@ export class SpecBuilder extends SpecValues {
     return { ...ids, dtype: 'int32' };
   }
 
+  /** Whole numbers of an input of the graph as floats; undefined for those that layers compute, or read as ids. */
+  floatsOf(rows: Rows): Rows | undefined {
+    const [only, ...others] = rows.columns;
+    const input = this.inputs.find(({ name }) => name === only?.ref);
+    if (
+      !input ||
+      others.length > 0 ||
+      this.layers.some(({ inputs }) => inputs?.includes(input.name) && input.dtype === 'int32')
+    )
+      return undefined;
+    input.dtype = 'float32';
+    return { ...rows, dtype: 'float32', exclusive: false };
+  }
+
   /** Computed ids as numbers, by rows that hold a one times 0, 1, 2, ...; undefined where they are an input's. */
   numbersOf(ids: Rows, name: string): Rows | undefined {
     const size = this.#ids.get(ids.columns[0]?.ref ?? '');
@@ -184,15 +199,23 @@ export class SpecBuilder extends SpecValues {
 
   /** @param ids with the axes of the result */
   oneHot(ids: Rows, name: string, size: number): Rows {
-    const layer: LayerSpec = { type: 'oneHot', name: this.name(name), inputs: this.inputOf(ids), size };
+    const layer: LayerSpec = { type: 'oneHot', name: this.name(name), inputs: this.#idsOf(ids), size };
     return { ...ids, dtype: 'float32', columns: this.add(layer, { kind: ids.kind, size }), exclusive: false };
+  }
+
+  /** @throws GruError `unsupported` where they are read as numbers too. */
+  #idsOf(rows: Rows): ValueRef[] {
+    const [ref] = this.inputOf(rows);
+    const isNumber = this.inputs.some(({ name, dtype }) => name === ref && dtype === 'float32');
+    if (isNumber) throw new GruError('unsupported', `input '${ref}' of the graph is read both as numbers and as ids`);
+    return [ref];
   }
 
   embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {
     const layer: LayerSpec = {
       type: 'embedding',
       name: this.name(name),
-      inputs: this.inputOf(rows),
+      inputs: this.#idsOf(rows),
       vocabularySize,
       outputSize,
       weights: { embeddings: table },

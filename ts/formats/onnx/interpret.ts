@@ -12,13 +12,13 @@ import type { GraphContext } from './context.ts';
 import { extractNode, recurrentNodes } from './extract.ts';
 import { Budget } from './limits.ts';
 import { countReaders, neededNodes, subgraphs } from './nodes.ts';
-import { BODY_OPERATORS, OPERATORS } from './ops/index.ts';
+import { OPERATORS } from './ops/index.ts';
 import { InputRoles, type GraphInput } from './roles.ts';
 import { SpecOutputs } from './outputs.ts';
 import { reroll } from './reroll/index.ts';
 import { Scope } from './scope.ts';
 import { Source } from './source.ts';
-import { isStandard, type OnnxNode, type OnnxValueInfo } from './messages.ts';
+import { operatorName, type OnnxNode, type OnnxValueInfo } from './messages.ts';
 import { dtypeClass } from './tensor.ts';
 import { RolesChanged, axesText, boundAxes, type Factor, type Rows } from './value.ts';
 
@@ -93,13 +93,13 @@ function readAssuming(source: Source, all: readonly OnnxNode[], first: 'time' | 
 /** @throws GruError `unsupported` listing the operators of these nodes that are not read. */
 function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<string>): void {
   const unknown = new Map<string, OnnxNode>();
-  const check = (node: OnnxNode, isBody: boolean) => {
-    const name = isStandard(node.domain) ? node.op : `${node.domain}.${node.op}`;
-    const isKnown = Object.hasOwn(OPERATORS, name) || (isBody && BODY_OPERATORS.includes(name));
-    if (!isKnown || functions.has(`ai.onnx.${name}`)) unknown.set(name, unknown.get(name) ?? node);
-    for (const graph of subgraphs(node)) for (const inner of graph.nodes) check(inner, true);
+  const check = (node: OnnxNode) => {
+    const name = operatorName(node);
+    if (!Object.hasOwn(OPERATORS, name) || functions.has(`ai.onnx.${name}`))
+      unknown.set(name, unknown.get(name) ?? node);
+    for (const graph of subgraphs(node)) for (const inner of graph.nodes) check(inner);
   };
-  for (const node of nodes) check(node, false);
+  for (const node of nodes) check(node);
   if (unknown.size === 0) return;
   const found = [...unknown].slice(0, 20).map(([name, node]) => `${name} (node '${nodeName(node)}')`);
   const hint = UNROLLED.find(({ operators }) => operators.some((name) => unknown.has(name)))?.hint ?? '';
@@ -172,6 +172,8 @@ class Attempt {
           'unsupported',
           `output '${name}' of the graph does not hold what is computed from its inputs`,
         );
+      if (value.sortedBy !== undefined)
+        throw new GruError('unsupported', `output '${name}' of the graph is of sorted sequences that are not put back`);
       results.add(name, value, outputs.length);
     }
     const spec = inferAxes(results.spec());
@@ -190,11 +192,13 @@ class Attempt {
     };
     const inputOnAxis = onAxis(several?.inputs);
     const used = new Set(spec.inputs.map(({ name }) => name));
+    const floats = new Set(spec.inputs.flatMap(({ name, dtype }) => (dtype === 'float32' ? [name] : [])));
     const isUsed = (name: string) => used.has(name);
     const names = new Set(this.#bound.map(({ name }) => name));
     const unused = this.#source.freeInputs().filter(({ name }) => !names.has(name));
     const inputs = this.#bound.map((bound, i) => ({
       ...inputOnAxis(bound),
+      ...(bound.dtype === 'int32' && floats.has(bound.values[0]!) ? { dtype: 'float32' as const, whole: true } : {}),
       use:
         i === lengths ? ('lengths' as const) : bound.values.every(isUsed) ? ('values' as const) : ('unused' as const),
     }));

@@ -64,3 +64,8 @@ export interface OnnxValueInfo {
 export function isStandard(domain: string): boolean {
   return domain === '' || domain === 'ai.onnx';
 }
+
+/** What an operator is called: by its domain too, where that is not the standard one. */
+export function operatorName({ domain, op }: Pick<OnnxNode, 'domain' | 'op'>): string {
+  return isStandard(domain) ? op : `${domain}.${op}`;
+}

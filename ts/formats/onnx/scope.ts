@@ -1,8 +1,9 @@
 import { GruError } from '../../base/errors.ts';
 import { Attributes, nodeError } from './attributes.ts';
 import type { GraphContext, NodeContext } from './context.ts';
-import type { OnnxNode, OnnxTensor } from './messages.ts';
+import { operatorName, type OnnxNode, type OnnxTensor } from './messages.ts';
 import { OPERATORS, maxInputs } from './ops/index.ts';
+import { readOrder, sortedBy } from './ops/order.ts';
 import type { Source } from './source.ts';
 import type { Value } from './value.ts';
 
@@ -55,7 +56,7 @@ export class Scope {
 
   read(node: OnnxNode): void {
     const { source, graph } = this;
-    const most = maxInputs(node.op, source.opset);
+    const most = maxInputs(operatorName(node), source.opset);
     if (node.inputs.length > most) {
       throw nodeError(
         node,
@@ -66,7 +67,7 @@ export class Scope {
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.value(name, node)));
     const attributes = new Attributes(node);
     graph.budget.spend(200 + 8 * inputs.length);
-    const results = this.operate({ node, opset: source.opset, attributes, inputs, graph, scope: this });
+    const results = this.#results({ node, opset: source.opset, attributes, inputs, graph, scope: this });
     attributes.finish();
     for (const [i, name] of node.outputs.entries()) {
       if (name === '') continue;
@@ -82,10 +83,22 @@ export class Scope {
     }
   }
 
+  /** All that a node makes of sorted sequences is sorted, but what puts them back. */
+  #results(context: NodeContext): (Value | undefined)[] {
+    const known = readOrder(context);
+    if (known) return known;
+    const by = sortedBy(context);
+    const results = this.operate(context);
+    return by === undefined
+      ? results
+      : results.map((value) => (value?.type === 'rows' ? { ...value, sortedBy: by } : value));
+  }
+
   protected operate(context: NodeContext): (Value | undefined)[] {
     const { node } = context;
-    const operator = Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined;
-    if (!operator) throw nodeError(node, 'is supported in the body of a loop only, on what its steps compute');
+    const name = operatorName(node);
+    const operator = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
+    if (!operator) throw nodeError(node, 'is not supported');
     return operator(context);
   }
 }

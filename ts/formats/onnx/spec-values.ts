@@ -18,6 +18,8 @@ export class SpecValues {
   readonly #next = new Map<string, number>();
   readonly #values = new Map<ValueRef, Known>();
   readonly #made = new Map<string, ValueRef>();
+  /** Values that hold whole numbers, though as floats: of the steps, or zeros and ones. */
+  readonly whole = new Map<ValueRef, 'steps' | 'mask'>();
   readonly budget: Budget;
 
   constructor(budget: Budget) {
@@ -44,6 +46,11 @@ export class SpecValues {
   value(ref: ValueRef, known: Known): Segment[] {
     this.#values.set(ref, known);
     return [{ ref, start: 0, length: known.size }];
+  }
+
+  /** Numbers a row. */
+  size(ref: ValueRef): number {
+    return this.#values.get(ref)!.size;
   }
 
   add(layer: LayerSpec, known: Known): Segment[] {

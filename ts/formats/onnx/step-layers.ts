@@ -91,11 +91,32 @@ export class StepLayers {
     return this.#once(`flatten ${steps} ${from}`, from, '_flat', layer, 'vector', steps * width(rows));
   }
 
+  /** A value that has so many steps; undefined where none has. */
+  #like(steps: Size): ValueRef | undefined {
+    if (sizeText(steps) !== sizeText(TIME)) return this.#onSteps.get(sizeText(steps));
+    return this.#spec.inputs.find(({ kind }) => kind === 'sequence')?.name;
+  }
+
+  /** 1, 2, ... up to so many steps: h' = h + 1. */
+  numbers(steps: Size): Segment[] | undefined {
+    const like = this.#like(steps);
+    const { layers, inputs } = this.#spec;
+    const ids = inputs.find(({ name, dtype }) => name === like && dtype === 'int32');
+    const from = ids ? layers.find(({ type, inputs: read }) => type === 'embedding' && read?.[0] === like)?.name : like;
+    if (from === undefined) return undefined;
+    const inputSize = this.#spec.size(from);
+    const weights = {
+      'forward.input': new Float32Array(inputSize),
+      'forward.recurrent': Float32Array.of(1),
+      'forward.bias': Float32Array.of(1),
+    };
+    const layer: Unnamed = { type: 'rnn', inputs: [from], inputSize, hiddenSize: 1, activation: 'linear', weights };
+    return this.#once(`numbers ${from}`, from, '_steps', layer, 'sequence', 1);
+  }
+
   /** A vector at each of so many steps; undefined where no value has as many. */
   repeat(rows: Rows, steps: Size): Segment[] | undefined {
-    const isInputs = sizeText(steps) === sizeText(TIME);
-    const input = this.#spec.inputs.find(({ kind }) => kind === 'sequence');
-    const like = isInputs ? input?.name : this.#onSteps.get(sizeText(steps));
+    const like = this.#like(steps);
     if (like === undefined) return undefined;
     const from = this.#spec.ref(rows.columns, 'vector');
     const layer: Unnamed = { type: 'repeat', inputs: [from], like };
@@ -119,4 +140,4 @@ export class StepLayers {
 }
 
 /** A layer without its name. */
-type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'step'];
+type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'rnn' | 'step'];

@@ -40,6 +40,8 @@ export interface Rows {
   reversed: boolean;
   /** A dense layer's result that nobody else reads: what follows may be folded into the layer. */
   exclusive: boolean;
+  /** Its sequences are sorted by this input of the graph. */
+  sortedBy?: string;
   /** It is no value of the spec, for it has steps by steps: what a layer will be made of when it weighs something. It has no columns. */
   scores?: Scores;
 }
@@ -94,7 +96,14 @@ export interface Outer {
   rows: Rows;
 }
 
-export type Value = Rows | Constant | Zeros | Unknown | Index | Continues | Outer;
+/** Numbers of sequences: of each one, of those sorted by an input of the graph, or of the sorted ones in the order before. */
+export interface Order {
+  type: 'order';
+  is: 'given' | 'sorted' | 'restored';
+  by?: string;
+}
+
+export type Value = Rows | Constant | Zeros | Unknown | Index | Continues | Outer | Order;
 
 /** The roles that the axes of a graph input turned out to have are not those assumed: the graph is to be read again. */
 export class RolesChanged extends Error {}

@@ -1,5 +1,6 @@
 import { nodeError } from '../attributes.ts';
 import {
+  axisIndex,
   elementwise,
   elements,
   integers,
@@ -10,7 +11,8 @@ import {
   shapeOf,
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { addSizes, bakedSize, divideSizes, equalSizes, multiplySizes, type Size } from '../size.ts';
+import { addSizes, BATCH, bakedSize, divideSizes, equalSizes, multiplySizes, type Size } from '../size.ts';
+import { stepNumbers } from './step-numbers.ts';
 import { readTensorData } from '../tensor.ts';
 import type { Constant } from '../value.ts';
 
@@ -70,7 +72,14 @@ const size: Operator = (context) => {
   return [makeConstant(context, 'int', [], [product], '')];
 };
 
+/** Of no file: sizes are compared as such. */
+const FREE = { batch: undefined, time: undefined };
+
 const range: Operator = (context) => {
+  const bounds = [0, 1, 2].map((i) => requireConstant(context, i, 'its input').data);
+  const [from, to, by] = bounds.map((data) => (data.length === 1 ? data[0] : undefined));
+  if (from === 0 && by === 1 && to !== undefined && typeof to !== 'number')
+    return [equalSizes(to, BATCH, FREE) ? { type: 'order', is: 'given' } : stepNumbers(context, to)];
   const [start, limit, delta] = [0, 1, 2].map(
     (i) => numbersOf(context, requireConstant(context, i, 'its input'), 'its input').data[0]!,
   ) as [number, number, number];
@@ -90,13 +99,44 @@ const range: Operator = (context) => {
   ];
 };
 
-const where: Operator = (context) => {
+/** Of constants. */
+export function whereConstant(context: NodeContext): Constant {
   const [condition, x, y] = [0, 1, 2].map((i) => requireConstant(context, i, 'its input')) as [
     Constant,
     Constant,
     Constant,
   ];
-  return [elementwise(context, x.dtype, [condition, x, y], (c, a, b) => (c === 0 ? b : a))];
+  return elementwise(context, x.dtype, [condition, x, y], (c, a, b) => (c === 0 ? b : a));
+}
+
+/** (x - zero point) scale of stored whole numbers; scale and zero point are one, one an entry of `axis`, or one a block along it. */
+const dequantizeLinear: Operator = (context) => {
+  const { attributes, inputs, node, opset } = context;
+  const x = requireConstant(context, 0, 'its input');
+  const scale = requireConstant(context, 1, 'its scale');
+  const zero = inputs[2] ? requireConstant(context, 2, 'its zero point') : undefined;
+  const given = opset >= 13 ? (attributes.int('axis') ?? 1) : 1;
+  const block = opset >= 21 ? (attributes.int('block_size') ?? 0) : 0;
+  attributes.int('output_dtype');
+  const rank = x.base.length;
+  const axis = scale.data.length === 1 ? 0 : axisIndex(context, given, rank);
+  const shape = scale.data.length === 1 ? [] : block > 0 ? x.base.map((size, i) => (i === axis ? Math.ceil(size / block) : size)) : [x.base[axis]!]; // prettier-ignore
+  const fits = (constant: Constant) => constant.data.length === elements(shape);
+  if (x.dtype !== 'int' || !fits(scale) || (zero && !fits(zero)) || block < 0)
+    throw nodeError(node, 'its scale and zero point do not fit what it reads', 'invalid_file');
+  const [step, offset] = [scale, zero].map((constant) => constant && numbersOf(context, constant, 'its input').data);
+  const { data } = numbersOf(context, x, 'its input');
+  const inner = elements(x.base.slice(axis + 1));
+  const size = x.base[axis] ?? 1;
+  const at = (i: number) => {
+    if (shape.length === 0) return 0;
+    const entry = Math.floor(i / inner) % size;
+    if (block === 0) return entry;
+    return (Math.floor(i / (inner * size)) * shape[axis]! + Math.floor(entry / block)) * inner + (i % inner);
+  };
+  context.graph.budget.spend(4 * data.length);
+  const floats = Float32Array.from(data, (v, i) => (v - (offset?.[at(i)] ?? 0)) * step![at(i)]!);
+  return [{ ...x, dtype: 'float', data: floats }];
 };
 
 /** Applies arithmetic; that of int64 is exact, so whole numbers that a double rounds are refused. */
@@ -166,6 +206,10 @@ function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean 
   };
 }
 
+export const lessConstant = comparison((a, b, context) => less(a, b, context));
+export const greaterConstant = comparison((a, b, context) => less(b, a, context));
+export const notConstant = unary((x) => Number(x === 0));
+
 /** Less and Greater: with sizes that are free taken to be at least 1. */
 function less(a: Size, b: Size, { graph }: NodeContext): boolean | undefined {
   if (typeof a === 'number' && a <= 0 && typeof b !== 'number' && b.k >= 0 && b.c > 0) return true;
@@ -211,14 +255,11 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   Shape: shape,
   Size: size,
   Range: range,
-  Where: where,
+  DequantizeLinear: dequantizeLinear,
   Equal: comparison((a, b, { graph }) => equalSizes(a, b, graph.baked)),
-  Less: comparison(less),
-  Greater: comparison((a, b, context) => less(b, a, context)),
   And: comparison((a, b) => a !== 0 && b !== 0),
   Or: comparison((a, b) => a !== 0 || b !== 0),
   Mod: modulo,
-  Not: unary((x) => Number(x === 0)),
 };
 
 /** Reductions that constants go through too. */

@@ -1,29 +1,18 @@
-import type { Activation, MergeSpec } from '../../../spec/spec.ts';
+import type { Activation } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import {
-  axesText,
-  feature,
-  featureSize,
-  isFeature,
-  selectColumns,
-  width,
-  type Constant,
-  type Factor,
-  type Rows,
-} from '../value.ts';
+import { feature, isFeature, width, type Constant, type Rows } from '../value.ts';
 import { scaleScores } from './attention.ts';
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
+import { combine, type BinaryOp } from './combine.ts';
 import { foldBinary } from './constant.ts';
-import { sameKind } from './join.ts';
+import { countedSteps } from './step-numbers.ts';
 
 /** Operators on two values or more, element by element, with broadcasting. */
 
-type Op = Exclude<MergeSpec['merge'], 'concat' | 'prelu' | 'ave'>;
-
 /** By operator. */
-const OPS: Record<string, Op> = {
+const OPS: Record<string, BinaryOp> = {
   Add: 'sum',
   Sum: 'sum',
   Mean: 'sum',
@@ -38,10 +27,16 @@ const OPS: Record<string, Op> = {
 /** Of two values, of which one or both may be constants. */
 function binary(context: NodeContext, x: Rows | Constant, y: Rows | Constant): Rows | Constant {
   if (x.type === 'constant' && y.type === 'constant') return foldBinary(context, x, y);
-  if (x.type === 'rows' && y.type === 'rows') return combine(context, floats(context, x), floats(context, y));
+  if (x.type === 'rows' && y.type === 'rows')
+    return combine(context, floats(context, x), floats(context, y), OPS[context.node.op]!);
   const isFirst = x.type === 'constant';
   const constant = (isFirst ? x : y) as Constant;
   const value = (isFirst ? y : x) as Rows;
+  const counted = value.scores ? undefined : countedSteps(context, constant, value);
+  if (counted) {
+    const both: [Rows, Rows] = isFirst ? [counted, floats(context, value)] : [floats(context, value), counted];
+    return combine(context, ...both, OPS[context.node.op]!);
+  }
   if (value.scores) return scaleScores(context, value, value.scores, factorOf(context, constant, isFirst));
   return withConstant(context, floats(context, (isFirst ? y : x) as Rows), constant, isFirst);
 }
@@ -111,72 +106,13 @@ function withConstant(context: NodeContext, given: Rows, constant: Constant, isF
 }
 
 /** The function that an operation with one number is, where there is one. */
-function uniform(op: Op, value: number, isFirst: boolean): Activation | undefined {
+function uniform(op: BinaryOp, value: number, isFirst: boolean): Activation | undefined {
   if (op === 'max' && Number.isFinite(value)) return { name: 'clip', alpha: value };
   if (op === 'min' && Number.isFinite(value)) return { name: 'clip', beta: value };
   if (op === 'div' && value === 1) return 'reciprocal';
   if (op !== 'pow' || isFirst) return undefined;
   const powers: Record<number, Activation> = { 0.5: 'sqrt', 1: 'linear', 2: 'square', [-1]: 'reciprocal' };
   return powers[value];
-}
-
-function combine(context: NodeContext, first: Rows, second: Rows): Rows {
-  const { graph, node } = context;
-  const rank = Math.max(first.axes.length, second.axes.length);
-  const [x, y] = oneKind(context, padAxes(first, rank), padAxes(second, rank));
-  const isOne = (axis: Rows['axes'][number]) => isFeature(axis) && featureSize(axis) === 1;
-  const axes = x.axes.map((a, i) => {
-    const b = y.axes[i]!;
-    if (alike(a, b) || isOne(b)) return a;
-    return isOne(a) ? b : undefined;
-  });
-  const turned = x.kind === y.kind && x.reversed !== y.reversed;
-  const isWhole = (rows: Rows) => rows.axes.flat().some(({ role }) => role === 'batch');
-  if (turned || axes.includes(undefined) || isWhole(x) !== isWhole(y)) {
-    throw nodeError(
-      node,
-      `combines ${axesText(x.axes)} with ${axesText(y.axes)}${turned ? ' of reversed time' : ''}; supported: values of one shape, ` +
-        'vectors with steps, and what is repeated along features',
-    );
-  }
-  const known = axes as Rows['axes'];
-  const both = [x, y].map((rows) => repeated(context, rows, known)) as [Rows, Rows];
-  const result = graph.builder.merge(both, layerName(context), OPS[node.op]!);
-  return { ...result, axes: known, reversed: (x.kind === 'sequence' ? x : y).reversed };
-}
-
-/** Whether two axes are of the same steps, sequences or number of features, whatever else of size 1 is in them. */
-function alike(a: readonly Factor[], b: readonly Factor[]): boolean {
-  const others = (axis: readonly Factor[]) => axis.filter(({ role, size }) => role !== 'feature' || size !== 1);
-  return (
-    (isFeature(a) && isFeature(b) && featureSize(a) === featureSize(b)) ||
-    axesText([others(a)]) === axesText([others(b)])
-  );
-}
-
-/** A sequence of one step beside steps or vectors is a vector. */
-function oneKind(context: NodeContext, x: Rows, y: Rows): [Rows, Rows] {
-  const onTime = ({ axes }: Rows) => axes.flat().some(({ role }) => role === 'time');
-  if (onTime(x) !== onTime(y)) {
-    const vector = (rows: Rows): Rows =>
-      rows.kind === 'vector' || onTime(rows)
-        ? rows
-        : { ...rows, kind: 'vector', columns: context.graph.builder.steps.step(rows, 0), exclusive: false };
-    return [vector(x), vector(y)];
-  }
-  return sameKind(context, [x, y]) as [Rows, Rows];
-}
-
-/** Features repeated along axes that have 1 of them; a row of one number stays so. */
-function repeated({ graph }: NodeContext, rows: Rows, axes: Rows['axes']): Rows {
-  if (width(rows) === 1) return rows;
-  const sizes = axes.map(featureSize);
-  const picks = rows.axes.map((axis, i) =>
-    featureSize(axis) === sizes[i] ? undefined : Array.from({ length: sizes[i]! }, () => 0),
-  );
-  if (picks.every((pick) => pick === undefined)) return rows;
-  const order = axes.map((_, i) => i);
-  return { ...rows, axes, columns: selectColumns(rows, picks, order, graph.budget), exclusive: false };
 }
 
 const pair: Operator = (context) => {

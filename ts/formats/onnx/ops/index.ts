@@ -3,12 +3,17 @@ import { ACTIVATION_OPERATORS } from './activations.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
 import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
+import { branch } from './branch.ts';
+import { CONTRIB_OPERATORS } from './contrib.ts';
 import { conv } from './conv.ts';
+import { einsum } from './einsum.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
 import { LAYOUT_OPERATORS } from './layout.ts';
+import { MASK_OPERATORS } from './masks.ts';
 import { NORM_OPERATORS } from './norm.ts';
 import { LOOP_OPERATORS } from './loop/index.ts';
+import { scatterElements, topK } from './order.ts';
 import { pad } from './pad.ts';
 import { POOL_OPERATORS } from './pool.ts';
 import { RECURRENT } from './recurrent/index.ts';
@@ -30,6 +35,8 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...RESIZE_OPERATORS,
   Conv: conv,
   Pad: pad,
+  TopK: topK,
+  ScatterElements: scatterElements,
   Slice: slice,
   Gather: gather,
   Split: split,
@@ -37,10 +44,11 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ReverseSequence: reverseSequence,
   ...LOOP_OPERATORS,
   ...CONSTANT_OPERATORS,
+  ...MASK_OPERATORS,
+  ...CONTRIB_OPERATORS,
+  Einsum: einsum,
+  If: branch,
 };
-
-/** Operators that are read in the body of a loop, beside the others. */
-export const BODY_OPERATORS: readonly string[] = ['LessOrEqual', 'GreaterOrEqual'];
 
 /** Inputs that an operator takes, where it is not one; since an opset, where that is said. */
 const INPUTS: Record<string, number | { since: number; count: number }[]> = {
@@ -60,6 +68,8 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Sum: Infinity,
   Mean: Infinity,
   OneHot: 3,
+  TopK: 2,
+  ScatterElements: 3,
   Clip: [{ since: 11, count: 3 }],
   PRelu: 2,
   BatchNormalization: 5,
@@ -95,6 +105,14 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   LessOrEqual: 2,
   GreaterOrEqual: 2,
   Scan: Infinity,
+  Einsum: 2,
+  DequantizeLinear: 3,
+  'com.microsoft.BiasGelu': 2,
+  'com.microsoft.FastGelu': 2,
+  'com.microsoft.FusedGemm': 3,
+  'com.microsoft.FusedMatMul': 2,
+  'com.microsoft.FusedConv': 4,
+  'com.microsoft.SkipLayerNormalization': 5,
   Squeeze: [{ since: 13, count: 2 }],
   Unsqueeze: [{ since: 13, count: 2 }],
   Split: [{ since: 13, count: 2 }],

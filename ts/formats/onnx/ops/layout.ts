@@ -11,6 +11,7 @@ import {
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
+import { wholeOf } from './step-numbers.ts';
 import { flattenSteps, repeatSteps } from './over-time.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
@@ -176,6 +177,7 @@ const cast: Operator = (context) => {
   const dtype = dtypeClass(to);
   if (!dtype) throw nodeError(context.node, `attribute 'to': ${dtypeName(to)} is not supported`);
   if (input.type === 'rows') {
+    if (wholeOf(context, input)) return [input];
     const name = context.node.name || (context.node.outputs[0] ?? '');
     const numbers = input.dtype === 'int32' && dtype === 'float' && context.graph.builder.numbersOf(input, name);
     if (numbers) return [numbers];

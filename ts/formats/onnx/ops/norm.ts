@@ -18,7 +18,12 @@ function featuresFrom(context: NodeContext, rows: Rows, axis: number): void {
 }
 
 /** Parameters by their input, each a value a column as `values` makes it. */
-function normalized(context: NodeContext, rows: Rows, spec: Norm, values: (constant: Constant) => Float32Array): Rows {
+export function normalized(
+  context: NodeContext,
+  rows: Rows,
+  spec: Norm,
+  values: (constant: Constant) => Float32Array,
+): Rows {
   const name = layerName(context);
   const read = ([1, 2] as const).map((i) => {
     if (context.inputs[i] === undefined) return undefined;

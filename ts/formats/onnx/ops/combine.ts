@@ -1,0 +1,69 @@
+import type { MergeSpec } from '../../../spec/spec.ts';
+import { nodeError } from '../attributes.ts';
+import type { NodeContext } from '../context.ts';
+import { axesText, featureSize, isFeature, selectColumns, width, type Factor, type Rows } from '../value.ts';
+import { layerName, padAxes } from './columns.ts';
+import { sameKind } from './join.ts';
+
+/** What two computed values may be combined by. */
+export type BinaryOp = Exclude<MergeSpec['merge'], 'concat' | 'prelu' | 'ave'>;
+
+/** Two values element by element, with broadcasting. */
+export function combine(context: NodeContext, first: Rows, second: Rows, op: BinaryOp): Rows {
+  const { graph, node } = context;
+  const rank = Math.max(first.axes.length, second.axes.length);
+  const [x, y] = oneKind(context, padAxes(first, rank), padAxes(second, rank));
+  const isOne = (axis: Rows['axes'][number]) => isFeature(axis) && featureSize(axis) === 1;
+  const axes = x.axes.map((a, i) => {
+    const b = y.axes[i]!;
+    if (alike(a, b) || isOne(b)) return a;
+    return isOne(a) ? b : undefined;
+  });
+  const turned = x.kind === y.kind && x.reversed !== y.reversed;
+  const isWhole = (rows: Rows) => rows.axes.flat().some(({ role }) => role === 'batch');
+  if (turned || axes.includes(undefined) || isWhole(x) !== isWhole(y)) {
+    throw nodeError(
+      node,
+      `combines ${axesText(x.axes)} with ${axesText(y.axes)}${turned ? ' of reversed time' : ''}; supported: values of one shape, ` +
+        'vectors with steps, and what is repeated along features',
+    );
+  }
+  const known = axes as Rows['axes'];
+  const both = [x, y].map((rows) => repeated(context, rows, known)) as [Rows, Rows];
+  const result = graph.builder.merge(both, layerName(context), op);
+  return { ...result, axes: known, reversed: (x.kind === 'sequence' ? x : y).reversed };
+}
+
+/** Whether two axes are of the same steps, sequences or number of features, whatever else of size 1 is in them. */
+function alike(a: readonly Factor[], b: readonly Factor[]): boolean {
+  const others = (axis: readonly Factor[]) => axis.filter(({ role, size }) => role !== 'feature' || size !== 1);
+  return (
+    (isFeature(a) && isFeature(b) && featureSize(a) === featureSize(b)) ||
+    axesText([others(a)]) === axesText([others(b)])
+  );
+}
+
+/** A sequence of one step beside steps or vectors is a vector. */
+function oneKind(context: NodeContext, x: Rows, y: Rows): [Rows, Rows] {
+  const onTime = ({ axes }: Rows) => axes.flat().some(({ role }) => role === 'time');
+  if (onTime(x) !== onTime(y)) {
+    const vector = (rows: Rows): Rows =>
+      rows.kind === 'vector' || onTime(rows)
+        ? rows
+        : { ...rows, kind: 'vector', columns: context.graph.builder.steps.step(rows, 0), exclusive: false };
+    return [vector(x), vector(y)];
+  }
+  return sameKind(context, [x, y]) as [Rows, Rows];
+}
+
+/** Features repeated along axes that have 1 of them; a row of one number stays so. */
+function repeated({ graph }: NodeContext, rows: Rows, axes: Rows['axes']): Rows {
+  if (width(rows) === 1) return rows;
+  const sizes = axes.map(featureSize);
+  const picks = rows.axes.map((axis, i) =>
+    featureSize(axis) === sizes[i] ? undefined : Array.from({ length: sizes[i]! }, () => 0),
+  );
+  if (picks.every((pick) => pick === undefined)) return rows;
+  const order = axes.map((_, i) => i);
+  return { ...rows, axes, columns: selectColumns(rows, picks, order, graph.budget), exclusive: false };
+}

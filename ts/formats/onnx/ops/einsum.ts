@@ -1,0 +1,66 @@
+import { nodeError } from '../attributes.ts';
+import { floatsOf, requireConstant } from '../constants.ts';
+import type { NodeContext, Operator } from '../context.ts';
+import { axesText, feature, featureSize, isFeature, width } from '../value.ts';
+import { floatRows, layerName } from './columns.ts';
+
+/** Axes by letter: `btgi,gih->btgh`. */
+function letters(context: NodeContext): [x: string, w: string, y: string] {
+  const equation = (context.attributes.text('equation') ?? '').replaceAll(' ', '');
+  const [, x, w, y] = /^([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)$/.exec(equation) ?? [];
+  const isOnce = (list: string) => new Set(list).size === list.length;
+  if (x === undefined || w === undefined || y === undefined || ![x, w, y].every(isOnce))
+    throw nodeError(context.node, `attribute 'equation' '${equation}' is not supported; supported: as btgi,gih->btgh`);
+  return [x, w, y];
+}
+
+/** Linear layers of the features of a row, or one of each of their groups: a matrix that is zero between groups. */
+export const einsum: Operator = (context) => {
+  const { graph, node } = context;
+  const [x, w, y] = letters(context);
+  const rows = floatRows(context, 0);
+  const matrix = requireConstant(context, 1, 'the matrix');
+  const { shape, data } = floatsOf(context, matrix, 'the matrix');
+  const summed = Array.from(x).filter((letter) => !y.includes(letter));
+  const grouped = Array.from(x).filter((letter) => w.includes(letter) && y.includes(letter));
+  const made = Array.from(w).filter((letter) => !x.includes(letter));
+  const [sum, out] = [summed[0]!, made[0]!];
+  const isLinear =
+    summed.length === 1 && made.length === 1 && grouped.length <= 1 && w.includes(sum) && y.includes(out);
+  const fits =
+    isLinear &&
+    Array.from(x)
+      .map((letter) => (letter === sum ? out : letter))
+      .join('') === y;
+  const isFit = x.length === rows.axes.length && w.length === shape.length && w.length === 2 + grouped.length;
+  const refuse = () =>
+    nodeError(
+      node,
+      `multiplies ${axesText(rows.axes)} by [${shape.join(', ')}]; supported: linear layers of features, or of groups of them`,
+    );
+  if (!fits || !isFit) throw refuse();
+  const roles = Array.from(x).map((letter) => (w.includes(letter) ? ('feature' as const) : undefined));
+  const known = graph.demand(rows, roles) && Array.from(x).every((letter, i) => w.includes(letter) === isFeature(rows.axes[i]!) || featureSize(rows.axes[i]!) === 1); // prettier-ignore
+  const size = (letter: string) => shape[w.indexOf(letter)]!;
+  const stride = (letter: string) => shape.slice(w.indexOf(letter) + 1).reduce((n, d) => n * d, 1);
+  const groups = grouped.length > 0 ? size(grouped[0]!) : 1;
+  const inOrder = grouped.length === 0 || x.indexOf(grouped[0]!) < x.indexOf(sum);
+  const sizes = Array.from(x).every((letter, i) => !w.includes(letter) || featureSize(rows.axes[i]!) === size(letter));
+  const [inputs, outputs] = [size(sum), size(out)];
+  if (!known || !inOrder || !sizes || width(rows) !== groups * inputs) throw refuse();
+  const [inputSize, outputSize] = [groups * inputs, groups * outputs];
+  graph.budget.spend(4 * inputSize * outputSize);
+  const kernel = new Float32Array(inputSize * outputSize);
+  for (let g = 0; g < groups; g++) {
+    for (let o = 0; o < outputs; o++) {
+      for (let i = 0; i < inputs; i++) {
+        const from = (grouped.length > 0 ? g * stride(grouped[0]!) : 0) + i * stride(sum) + o * stride(out);
+        kernel[(g * outputs + o) * inputSize + g * inputs + i] = data[from]!;
+      }
+    }
+  }
+  const axes = rows.axes.map((axis, i) => (x[i] === sum ? [feature(outputs)] : axis));
+  const result = graph.builder.dense(rows, layerName(context), { inputSize, outputSize, weights: { kernel } }, axes);
+  graph.place(matrix, `${result.columns[0]?.ref ?? ''}/kernel`);
+  return [result];
+};

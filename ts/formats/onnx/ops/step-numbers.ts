@@ -1,0 +1,51 @@
+import { nodeError } from '../attributes.ts';
+import type { NodeContext } from '../context.ts';
+import { sizeText, TIME, type Size } from '../size.ts';
+import type { Constant, Factor, Rows, Value } from '../value.ts';
+import { layerName } from './columns.ts';
+
+/** Numbers of steps as values: what a mask is computed of that a graph writes out. */
+
+/** 0, 1, ... up to so many steps. */
+export function stepNumbers(context: NodeContext, steps: Size): Rows {
+  const { graph, node } = context;
+  const from = graph.builder.steps.numbers(steps);
+  if (!from) throw nodeError(node, `counts up to ${sizeText(steps)}, the steps of no value`);
+  const where = `${node.op} node '${node.name}'`;
+  graph.counted ??= where;
+  graph.fromEnd ??= where;
+  const time: Factor = { role: 'time', size: undefined, ...(sizeText(steps) === sizeText(TIME) ? {} : { steps }) };
+  const rows: Rows = {
+    type: 'rows',
+    dtype: 'float32',
+    kind: 'sequence',
+    axes: [[time]],
+    columns: from,
+    inputs: [],
+    reversed: false,
+    exclusive: false,
+  };
+  const numbers = graph.builder.affine(rows, layerName(context), undefined, Float32Array.of(-1));
+  graph.builder.whole.set(numbers.columns[0]!.ref, 'steps');
+  return numbers;
+}
+
+/** Which whole numbers these rows hold, if they do. */
+export function wholeOf({ graph }: NodeContext, value: Value | undefined): 'steps' | 'mask' | undefined {
+  if (value?.type !== 'rows' || value.columns.length !== 1) return undefined;
+  return graph.builder.whole.get(value.columns[0]!.ref);
+}
+
+/** One number that depends on the steps, beside rows with this batch: a value of the spec for each sequence; undefined for others. */
+export function countedSteps(context: NodeContext, constant: Constant, like: Rows): Rows | undefined {
+  const { builder } = context.graph;
+  const [size] = Array.from(constant.data);
+  if (constant.data.length !== 1 || size === undefined || typeof size === 'number') return undefined;
+  if (size.b !== 0 || size.t !== 1) return undefined;
+  const steps: Size = { ...size, c: 1, k: 0 };
+  const numbers = stepNumbers(context, steps);
+  const batch = like.axes.map((axis) => axis.filter(({ role }) => role === 'batch'));
+  const last: Rows = { ...numbers, kind: 'vector', axes: batch, columns: builder.steps.step(numbers, -1) };
+  const { c, k } = size;
+  return builder.affine(last, `${layerName(context)}_steps`, Float32Array.of(c), Float32Array.of(c + k));
+}
