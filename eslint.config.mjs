@@ -5,8 +5,10 @@ import importX from 'eslint-plugin-import-x';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
-// Its own package: without its packages' types every call into them would be an error.
-const bench = existsSync(new URL('bench/node_modules/gru-wasm', import.meta.url)) ? [] : ['bench'];
+// Packages of their own: without their packages' types every call into them would be an error.
+const absent = ['bench', 'server'].filter(
+  (folder) => !existsSync(new URL(`${folder}/node_modules/gru-wasm`, import.meta.url)),
+);
 const site = existsSync(new URL('site/node_modules/vitepress', import.meta.url))
   ? ['site/dist', 'site/generated', 'site/.vitepress/.temp']
   : ['site'];
@@ -36,7 +38,7 @@ const zones = Object.entries(FOLDERS).map(([folder, below]) => ({
 }));
 
 export default defineConfig(
-  globalIgnores(['dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/package/consumers', ...bench, ...site]),
+  globalIgnores(['**/dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/package/consumers', ...absent, ...site]),
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -55,7 +57,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['tests/**/*.ts', 'bench/**/*.ts', 'site/tests/*.ts'],
+    files: ['tests/**/*.ts', 'bench/**/*.ts', 'site/tests/*.ts', 'server/tests/**/*.ts'],
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: ['test', 'it', 'describe'] }],
     },

@@ -17,9 +17,9 @@ const CHECKS = [
   ]),
   ['miri', process.execPath, [at('scripts', 'miri.mjs')]],
   ['tsc', ...nodeTool('typescript/bin/tsc', '--noEmit')],
-  ...(existsSync(at('bench', 'node_modules', 'gru-wasm'))
-    ? [['tsc, bench', ...nodeTool('typescript/bin/tsc', '--noEmit', '-p', 'bench')]]
-    : []),
+  ...['bench', 'server']
+    .filter((folder) => existsSync(at(folder, 'node_modules', 'gru-wasm')))
+    .map((folder) => [`tsc, ${folder}`, ...nodeTool('typescript/bin/tsc', '--noEmit', '-p', folder)]),
   ['eslint', ...nodeTool('eslint/bin/eslint.js', '--max-warnings=0', '.')],
   ['paths of build machines', process.execPath, [at('scripts', 'check-paths.mjs')]],
   ['prettier', ...nodeTool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')],

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { at, main, node24, run, seconds, UserError } from './lib.mjs';
-import { setup, siteSteps, wasiTarget } from './setup.mjs';
+import { npmPackages, setup, siteSteps, wasiTarget } from './setup.mjs';
 import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
 const HELP = `npm test [-- [--only <runner>]... [words...]]
@@ -9,7 +9,7 @@ const HELP = `npm test [-- [--only <runner>]... [words...]]
 Does all set-up, then runs every runner and prints the totals over all of them.
 
   --coverage       lines and branches of ts/ that vitest under this Node runs; too few are a failure (vitest.config.mjs)
-  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers, site (may be repeated)
+  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers, site, server (may be repeated)
   words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
 
 const ownMajor = process.versions.node.split('.')[0];
@@ -47,6 +47,12 @@ const RUNNERS = [
     title: 'vitest, the site in Chromium and Firefox',
     run: vitest(process.execPath, ['--config', at('site', 'vitest.config.mjs')]),
     steps: siteSteps,
+  },
+  {
+    name: 'server',
+    title: 'vitest, the server',
+    run: served,
+    steps: [npmPackages('server', "the server's npm packages", '30 s')],
   },
 ];
 
@@ -114,6 +120,13 @@ function vitest(node, options = []) {
       skipped: json.numPendingTests + json.numTodoTests,
     });
   };
+}
+
+/** Of what is built: some of its tests start processes. */
+async function served(words, name) {
+  const code = await run('npm', ['run', '-s', 'build'], { cwd: at('server') });
+  if (code !== 0) return tally(code, { passed: 0, failed: 0, skipped: 0 });
+  return vitest(process.execPath, ['--root', at('server')])(words, name);
 }
 
 /** With the lines and branches of ts/ that the tests run; too few of them are a failure of their own. */

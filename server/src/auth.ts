@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { ServeError } from './errors.ts';
+
+/** Who asks: the owner of sequences. Nobody in particular where no keys are asked for. */
+export type Authenticate = (key: string | undefined) => string;
+
+const ANYONE = 'anyone';
+
+const digestOf = (key: string) => createHash('sha256').update(key).digest('base64url');
+
+/**
+ * By API keys; without any, everybody is let in and is one owner. Keys are compared by their digests, so the time that takes tells nothing of them, and
+ * an owner is a digest, so that no key gets into a log or a store.
+ */
+export function authenticator(keys: readonly string[]): Authenticate {
+  const owners = new Set(keys.map(digestOf));
+  return (key) => {
+    if (owners.size === 0) return ANYONE;
+    const owner = key === undefined ? undefined : digestOf(key);
+    if (owner !== undefined && owners.has(owner)) return owner;
+    throw new ServeError(
+      'unauthorized',
+      `${key === undefined ? 'an' : 'this is no'} API key: send authorization: Bearer KEY`,
+    );
+  };
+}
+
+/** The key of `authorization: Bearer KEY` or `x-api-key: KEY`. */
+export function keyOf(headers: Record<string, unknown>): string | undefined {
+  const { authorization, 'x-api-key': plain } = headers;
+  const bearer = typeof authorization === 'string' ? /^Bearer +(\S+)$/i.exec(authorization)?.[1] : undefined;
+  return bearer ?? (typeof plain === 'string' ? plain : undefined);
+}

@@ -1,0 +1,454 @@
+import { createHash } from 'node:crypto';
+import { ServeError } from '../errors.ts';
+import type { StepEngine } from './engine.ts';
+import type { Tensors } from './model.ts';
+import type { LastAnswer, SequenceStore, StoredSequence, Version } from './store.ts';
+import { decodeTensors, encodeTensors } from './tensors.ts';
+
+/** Which sequence a request goes on with, and how. */
+export interface SequenceCall {
+  /** Whose it is: sequences of another owner are others, whatever their id. */
+  owner: string;
+  id: string;
+  start: boolean;
+  end: boolean;
+  /** Steps that the client has had answers for. With it a request that comes twice is applied once. */
+  step: number | undefined;
+}
+
+export interface StepAnswer {
+  outputs: Tensors;
+  /** Steps that the sequence has taken. */
+  step: number;
+  /** Of these, those that survive this instance; undefined without a store. */
+  durableStep: number | undefined;
+}
+
+export interface BatcherOptions {
+  /** Steps in a block. */
+  steps(block: Tensors): number;
+  /** Milliseconds that a request waits for others. */
+  window: number;
+  /** Sequences that one batch takes; so many do not wait. */
+  maxBatch: number;
+  maxSequences: number;
+  /** Of one owner. */
+  maxSequencesOfOwner: number;
+  /** Requests that wait, of all sequences together, and of one. */
+  maxPending: number;
+  maxPendingOfSequence: number;
+  /** Milliseconds without a request after which a sequence is dropped. */
+  idleTimeout: number;
+  store?: SequenceStore | undefined;
+  /** Steps between two writes of a sequence to the store; 1: each batch is written before its answers go out. */
+  storeEvery?: number | undefined;
+  now?: () => number;
+  /** Told of each batch that has run. */
+  onBatch?(sequences: number, milliseconds: number): void;
+}
+
+interface Waiting {
+  call: SequenceCall;
+  block: Tensors;
+  digest: string | undefined;
+  tries: number;
+  resolve(answer: StepAnswer): void;
+  reject(error: unknown): void;
+}
+
+interface Sequence {
+  key: string;
+  owner: string;
+  /** Undefined: its state is not here, but in the store or nowhere. */
+  slot: number | undefined;
+  step: number;
+  durableStep: number;
+  version: Version | undefined;
+  /** Came from the store and has not been asked for by its step number yet. */
+  fromStore: boolean;
+  last: LastAnswer | undefined;
+  ended: boolean;
+  lastUsed: number;
+  waiting: Waiting[];
+  /** In the batch that runs, or in line for the next. */
+  busy: boolean;
+}
+
+interface Turn {
+  sequence: Sequence;
+  waiting: Waiting;
+  outputs: Tensors;
+  before: number;
+}
+
+/** How often a request is tried again that another instance came before. */
+const MAX_TRIES = 4;
+
+/**
+ * Live sequences whose steps come when they come: those that arrive within a window run as one batch, each sequence's in the order of their arrival.
+ * Knows no protocol and no network. What a sequence gives does not depend on its batch.
+ */
+export class SequenceBatcher {
+  private readonly engine: StepEngine;
+  private readonly options: BatcherOptions;
+  private readonly sequences = new Map<string, Sequence>();
+  private readonly ofOwner = new Map<string, number>();
+  /** Those of which only the last answer is left, the oldest first. */
+  private readonly ended = new Set<Sequence>();
+  private readonly free: number[] = [];
+  private readonly now: () => number;
+  private slots = 0;
+  private ready: Sequence[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private pending = 0;
+  private idle: (() => void)[] = [];
+
+  constructor(engine: StepEngine, options: BatcherOptions) {
+    this.engine = engine;
+    this.options = options;
+    this.now = options.now ?? Date.now;
+  }
+
+  /** Sequences whose state is here. */
+  get live(): number {
+    return this.slots - this.free.length;
+  }
+
+  /** Requests that have not been answered. */
+  get waiting(): number {
+    return this.pending;
+  }
+
+  /** @throws (as a rejection) ServeError `not_found`, `conflict`, `too_many`, `unavailable`, `bad_request`. */
+  submit(call: SequenceCall, block: Tensors): Promise<StepAnswer> {
+    const { maxPending, maxPendingOfSequence, store } = this.options;
+    return new Promise((resolve, reject) => {
+      if (this.pending >= maxPending)
+        throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
+      const key = `${call.owner}\0${call.id}`;
+      const known = this.sequences.get(key);
+      if (!known && !call.start && !store) throw unknown(call.id);
+      if (call.start && call.step) {
+        throw new ServeError(
+          'bad_request',
+          `sequence_start with sequence_step ${call.step}: a sequence starts at step 0`,
+        );
+      }
+      if (known && known.waiting.length >= maxPendingOfSequence) {
+        throw new ServeError('too_many', `sequence ${call.id}: ${maxPendingOfSequence} requests of it wait already`);
+      }
+      const sequence = known ?? this.begin(key, call.owner);
+      const digest = call.step === undefined ? undefined : digestOf(block);
+      sequence.waiting.push({ call, block, digest, tries: 0, resolve, reject });
+      this.pending++;
+      this.enqueue(sequence);
+    });
+  }
+
+  /** Drops what has been idle for too long; with a store, after it has been written there. */
+  async sweep(): Promise<void> {
+    const before = this.now() - this.options.idleTimeout;
+    const old = [...this.sequences.values()].filter((one) => !one.busy && one.lastUsed <= before);
+    await this.flush(old);
+    for (const one of old) if (!one.busy && one.lastUsed <= before) this.drop(one);
+  }
+
+  /** Writes what the store does not have yet of all sequences. */
+  async save(): Promise<void> {
+    await this.flush([...this.sequences.values()].filter((one) => !one.busy));
+  }
+
+  /** Resolves when no request waits. */
+  drained(): Promise<void> {
+    return this.pending === 0 ? Promise.resolve() : new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  private begin(key: string, owner: string): Sequence {
+    const { maxSequences, maxSequencesOfOwner } = this.options;
+    const owned = this.ofOwner.get(owner) ?? 0;
+    if (owned >= maxSequencesOfOwner) {
+      throw new ServeError('too_many', `you have ${owned} live sequences, the most there may be: end some`);
+    }
+    if (this.sequences.size >= maxSequences && !this.dropEnded()) {
+      throw new ServeError(
+        'unavailable',
+        `the server has ${maxSequences} live sequences, the most it takes: try again`,
+      );
+    }
+    const [step, durableStep] = [0, 0];
+    const sequence: Sequence = {
+      key,
+      owner,
+      slot: undefined,
+      step,
+      durableStep,
+      version: undefined,
+      fromStore: false,
+      last: undefined,
+      ended: false,
+      lastUsed: this.now(),
+      waiting: [],
+      busy: false,
+    };
+    this.sequences.set(key, sequence);
+    this.ofOwner.set(owner, owned + 1);
+    return sequence;
+  }
+
+  private drop(sequence: Sequence): void {
+    this.releaseSlot(sequence);
+    this.sequences.delete(sequence.key);
+    this.ended.delete(sequence);
+    const owned = this.ofOwner.get(sequence.owner)! - 1;
+    if (owned > 0) this.ofOwner.set(sequence.owner, owned);
+    else this.ofOwner.delete(sequence.owner);
+  }
+
+  /** Keeps the last answer of a sequence that has ended, for the request may come again; a store has it already. */
+  private end(sequence: Sequence): void {
+    if (this.options.store) this.forget(sequence);
+    this.releaseSlot(sequence);
+    if (sequence.last) this.ended.add(sequence);
+  }
+
+  /** Makes room by forgetting the last answer of a sequence that has ended. */
+  private dropEnded(): boolean {
+    for (const one of this.ended) {
+      if (one.busy) continue;
+      this.drop(one);
+      return true;
+    }
+    return false;
+  }
+
+  private takeSlot(sequence: Sequence): number {
+    sequence.slot ??= this.free.pop() ?? this.slots++;
+    return sequence.slot;
+  }
+
+  private releaseSlot(sequence: Sequence): void {
+    if (sequence.slot !== undefined) this.free.push(sequence.slot);
+    sequence.slot = undefined;
+  }
+
+  /** Leaves what is known of a sequence to the store. */
+  private forget(sequence: Sequence): void {
+    this.releaseSlot(sequence);
+    Object.assign(sequence, { version: undefined, last: undefined, ended: false });
+  }
+
+  private enqueue(sequence: Sequence): void {
+    if (sequence.busy) return;
+    sequence.busy = true;
+    this.ready.push(sequence);
+    if (this.ready.length >= this.options.maxBatch) this.runBatch();
+    else {
+      this.timer ??= setTimeout(() => {
+        this.runBatch();
+      }, this.options.window);
+    }
+  }
+
+  private runBatch(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const batch = this.ready;
+    this.ready = [];
+    if (batch.length > 0) void this.process(batch);
+  }
+
+  /** One batch from its states to its answers. Never rejects: each request has an answer or an error of its own. */
+  private async process(batch: readonly Sequence[]): Promise<void> {
+    const { store, storeEvery = 1 } = this.options;
+    const heads = batch.map(({ waiting }) => waiting[0]);
+    try {
+      if (store) await this.fetch(batch, store);
+      const turns = this.run(batch.map((one) => this.turnOf(one)).filter((turn) => turn !== undefined));
+      const due = store
+        ? turns.filter(
+            ({ sequence: one }) => one.ended || one.version === undefined || one.step - one.durableStep >= storeEvery,
+          )
+        : [];
+      const lost = due.length > 0 ? await this.write(due.map(({ sequence }) => sequence)) : new Set();
+      for (const turn of turns) {
+        if (lost.has(turn.sequence)) this.tryAgain(turn);
+        else this.answer(turn);
+      }
+    } catch (error) {
+      // The store does not answer: what it has decides, when it does again.
+      batch.forEach((one, i) => {
+        if (one.waiting[0] !== heads[i]) return;
+        this.forget(one);
+        this.settle(one)!.reject(error);
+      });
+    }
+    for (const one of batch) this.next(one);
+  }
+
+  /** Brings the states here that are in the store. */
+  private async fetch(batch: readonly Sequence[], store: SequenceStore): Promise<void> {
+    const missing = batch.filter(({ slot, ended, waiting }) => slot === undefined && !ended && !waiting[0]!.call.start);
+    if (missing.length === 0) return;
+    const found = await store.load(missing.map(({ key }) => key));
+    missing.forEach((one, i) => {
+      const stored = found[i];
+      if (!stored) return;
+      const { sequence, version } = stored;
+      Object.assign(one, { version, step: sequence.step, durableStep: sequence.step, last: sequence.last });
+      one.ended = sequence.state.length === 0;
+      one.fromStore = true;
+      if (!one.ended) this.engine.load(this.takeSlot(one), sequence.state);
+    });
+  }
+
+  /** What a sequence does in this batch; undefined where its request has been answered or refused. */
+  private turnOf(sequence: Sequence): Turn | undefined {
+    const waiting = sequence.waiting[0]!;
+    const { call, digest } = waiting;
+    const { last } = sequence;
+    try {
+      if (last && digest !== undefined && last.step === call.step && last.digest === digest) {
+        const { step, durableStep } = sequence;
+        this.settle(sequence)!.resolve({
+          outputs: decodeTensors(last.outputs),
+          step,
+          durableStep: this.durable(durableStep),
+        });
+        return undefined;
+      }
+      if (call.start) {
+        this.ended.delete(sequence);
+        this.engine.reset(this.takeSlot(sequence));
+        Object.assign(sequence, { step: 0, durableStep: 0, version: undefined, last: undefined, ended: false });
+      } else if (sequence.slot === undefined) throw unknown(call.id);
+      else this.checkStep(sequence, call);
+      sequence.fromStore = false;
+      return { sequence, waiting, outputs: {}, before: sequence.step };
+    } catch (error) {
+      this.settle(sequence)!.reject(error);
+      return undefined;
+    }
+  }
+
+  private checkStep(sequence: Sequence, { id, step }: SequenceCall): void {
+    const at = sequence.step;
+    if (step === undefined && sequence.fromStore && (this.options.storeEvery ?? 1) > 1) {
+      const text = `sequence ${id} goes on from step ${at}: send again what came after it, with sequence_step`;
+      throw new ServeError('conflict', text, { step: at });
+    }
+    if (step === undefined || step === at) return;
+    throw new ServeError('conflict', `sequence ${id} is at step ${at}, the request is for step ${step}`, { step: at });
+  }
+
+  private run(turns: readonly Turn[]): Turn[] {
+    if (turns.length === 0) return [];
+    const start = performance.now();
+    try {
+      const results = this.engine.run(
+        turns.map(({ sequence }) => sequence.slot!),
+        turns.map(({ waiting }) => waiting.block),
+      );
+      turns.forEach((turn, i) => {
+        this.advance(turn, results[i]!);
+      });
+    } catch (error) {
+      // One alone is at fault, and the others are not to suffer for it.
+      if (turns.length > 1) return turns.flatMap((turn) => this.run([turn]));
+      const { sequence } = turns[0]!;
+      this.settle(sequence)!.reject(error);
+      return [];
+    }
+    this.options.onBatch?.(turns.length, performance.now() - start);
+    return [...turns];
+  }
+
+  private advance(turn: Turn, outputs: Tensors): void {
+    const { sequence, waiting, before } = turn;
+    turn.outputs = outputs;
+    sequence.step = before + this.options.steps(waiting.block);
+    const { digest, call } = waiting;
+    sequence.last = digest === undefined ? undefined : { step: before, digest, outputs: encodeTensors(outputs) };
+    sequence.ended = call.end;
+  }
+
+  /** Writes sequences and gives those that another instance has gone on with. */
+  private async write(sequences: readonly Sequence[]): Promise<Set<Sequence>> {
+    const versions = await this.options.store!.save(
+      sequences.map((one) => ({ id: one.key, sequence: this.stored(one), replaces: one.version })),
+    );
+    const lost = new Set<Sequence>();
+    sequences.forEach((one, i) => {
+      const version = versions[i];
+      if (version === undefined) {
+        lost.add(one);
+        this.forget(one);
+      } else {
+        one.version = version;
+        one.durableStep = one.step;
+      }
+    });
+    return lost;
+  }
+
+  private stored({ step, slot, ended, last }: Sequence): StoredSequence {
+    return { step, last, state: ended || slot === undefined ? new Uint8Array(0) : this.engine.save(slot) };
+  }
+
+  private async flush(sequences: readonly Sequence[]): Promise<void> {
+    if (!this.options.store) return;
+    const changed = sequences.filter((one) => one.slot !== undefined && one.step > one.durableStep);
+    for (const one of changed) one.busy = true;
+    try {
+      if (changed.length > 0) await this.write(changed);
+    } finally {
+      for (const one of changed) this.next(one);
+    }
+  }
+
+  private tryAgain({ sequence, waiting }: Turn): void {
+    if (++waiting.tries < MAX_TRIES && !waiting.call.start && (this.options.storeEvery ?? 1) === 1) return;
+    const text = `sequence ${waiting.call.id}: another instance has gone on with it`;
+    this.settle(sequence)!.reject(new ServeError('conflict', text));
+  }
+
+  private answer({ sequence, outputs }: Turn): void {
+    const { step, durableStep } = sequence;
+    this.settle(sequence)!.resolve({ outputs, step, durableStep: this.durable(durableStep) });
+  }
+
+  private durable(step: number): number | undefined {
+    return this.options.store ? step : undefined;
+  }
+
+  /** Takes a sequence's first request out. */
+  private settle(sequence: Sequence): Waiting | undefined {
+    const waiting = sequence.waiting.shift();
+    if (waiting) this.pending--;
+    return waiting;
+  }
+
+  /** A sequence has had its turn: its next request, if there is one, joins the next batch. */
+  private next(sequence: Sequence): void {
+    sequence.busy = false;
+    sequence.lastUsed = this.now();
+    if (sequence.ended) this.end(sequence);
+    if (sequence.waiting.length > 0) this.enqueue(sequence);
+    else if (sequence.slot === undefined && !sequence.last) this.drop(sequence);
+    if (this.pending === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+}
+
+function unknown(id: string): ServeError {
+  return new ServeError(
+    'not_found',
+    `there is no sequence ${id}: begin it with sequence_start (it may have ended, or been idle for too long)`,
+  );
+}
+
+function digestOf(block: Tensors): string {
+  const hash = createHash('sha256');
+  for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(block)) {
+    hash.update(`${name}\0${byteLength}\0`).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest('base64');
+}

@@ -1,0 +1,141 @@
+import type { GruStreams } from 'gru-wasm';
+import type { Port, ServedModel, Tensors, Values } from './model.ts';
+
+/** The states of live sequences in numbered slots, and what steps them. */
+export interface StepEngine {
+  /** Slots there may be at most. */
+  readonly maxSlots: number;
+  /** Runs one block of steps of each slot, each named once, and gives the outputs of each. All states stay as they were when it throws. */
+  run(slots: readonly number[], blocks: readonly Tensors[]): Tensors[];
+  /** Begins a slot's sequence anew. */
+  reset(slot: number): void;
+  save(slot: number): Uint8Array;
+  /** @throws GruError `invalid_file` for another model's, or a damaged one. */
+  load(slot: number, snapshot: Uint8Array): void;
+}
+
+const FIRST_SLOTS = 64;
+
+/** On a model's streams, whose memory doubles when slots are asked for that it does not have. */
+export class StreamsEngine implements StepEngine {
+  readonly maxSlots: number;
+  private readonly served: ServedModel;
+  private streams: GruStreams;
+
+  /** @throws GruError `not_streamable`. */
+  constructor(served: ServedModel, maxSlots: number) {
+    this.served = served;
+    this.maxSlots = maxSlots;
+    this.streams = served.model.createStreams(Math.min(FIRST_SLOTS, maxSlots));
+  }
+
+  run(slots: readonly number[], blocks: readonly Tensors[]): Tensors[] {
+    this.grow(Math.max(...slots) + 1);
+    return this.served.outputs.length === 1 ? this.runBlocks(slots, blocks) : this.runSteps(slots, blocks);
+  }
+
+  reset(slot: number): void {
+    this.grow(slot + 1);
+    this.streams.reset(slot);
+  }
+
+  save(slot: number): Uint8Array {
+    return this.streams.snapshot(slot);
+  }
+
+  load(slot: number, snapshot: Uint8Array): void {
+    this.grow(slot + 1);
+    this.streams.restore(slot, snapshot);
+  }
+
+  private runBlocks(slots: readonly number[], blocks: readonly Tensors[]): Tensors[] {
+    const { inputs, outputs } = this.served;
+    const byInput = inputs.map(({ name }) => [name, blocks.map((block) => block[name]!)] as const);
+    const rows = this.streams.runMany<Values & Float32Array>(slots, Object.fromEntries(byInput));
+    return rows.map((data) => ({ [outputs[0]!.name]: data }));
+  }
+
+  /** Step by step, for `runMany` gives one output only: those that have a t-th step, together. */
+  private runSteps(slots: readonly number[], blocks: readonly Tensors[]): Tensors[] {
+    const steps = blocks.map((block) => stepsOf(this.served, block));
+    const before = slots.map((slot) => this.streams.hiddenState(slot));
+    const results = steps.map((count) => this.rowsOf(count));
+    try {
+      for (let t = 0; t < Math.max(...steps); t++) this.runStep(t, slots, blocks, steps, results);
+    } catch (error) {
+      slots.forEach((slot, i) => {
+        this.streams.setHiddenState(slot, before[i]!);
+      });
+      throw error;
+    }
+    return results;
+  }
+
+  private runStep(
+    t: number,
+    slots: readonly number[],
+    blocks: readonly Tensors[],
+    steps: readonly number[],
+    results: Tensors[],
+  ): void {
+    const { inputs, outputs } = this.served;
+    const now = slots.map((_, i) => i).filter((i) => t < steps[i]!);
+    const frames: Tensors = {};
+    for (const port of inputs) {
+      const rows = now.map((i) => rowOf(port, blocks[i]![port.name]!, t));
+      frames[port.name] = join(port.datatype, rows);
+    }
+    const out = this.rowsOf(1, now.length);
+    this.streams.stepMany(
+      now.map((i) => slots[i]!),
+      frames,
+      out,
+    );
+    for (const port of outputs) {
+      const { name, size } = port;
+      now.forEach((i, k) => {
+        rowOf(port, results[i]![name]!, t).set(out[name]!.subarray(k * size, (k + 1) * size));
+      });
+    }
+  }
+
+  private rowsOf(steps: number, batch = 1): Tensors {
+    const rows = ({ hasSteps, size }: Port) => batch * (hasSteps ? steps : 1) * size;
+    return Object.fromEntries(this.served.outputs.map((port) => [port.name, zeros(port.datatype, rows(port))]));
+  }
+
+  private grow(count: number): void {
+    const { streams } = this;
+    if (count <= streams.count) return;
+    const larger = this.served.model.createStreams(Math.min(this.maxSlots, Math.max(count, 2 * streams.count)));
+    for (let slot = 0; slot < streams.count; slot++) larger.setHiddenState(slot, streams.hiddenState(slot));
+    this.streams = larger;
+    streams.dispose();
+  }
+}
+
+/** Steps of a block: those of the first input that has any. */
+export function stepsOf({ inputs }: ServedModel, block: Tensors): number {
+  const port = inputs.find(({ hasSteps }) => hasSteps);
+  return port ? block[port.name]!.length / port.size : 1;
+}
+
+/** The t-th step's row, or the one that all steps have. */
+function rowOf({ hasSteps, size }: Port, values: Values, t: number): Values {
+  return hasSteps ? values.subarray(t * size, (t + 1) * size) : values;
+}
+
+export function zeros(datatype: 'FP32' | 'INT32', length: number): Values {
+  return datatype === 'INT32' ? new Int32Array(length) : new Float32Array(length);
+}
+
+export function join(datatype: 'FP32' | 'INT32', parts: readonly Values[]): Values {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const whole = zeros(datatype, length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { quote } from './oip/messages.ts';
+import type { ServiceOptions } from './service.ts';
+
+export interface ServeOptions extends ServiceOptions {
+  models: string[];
+  host: string;
+  port: number;
+  apiKeys: string[];
+  maxBody: number;
+  requestTimeout: number;
+  logLevel: string;
+  tlsKey: string | undefined;
+  tlsCert: string | undefined;
+  tlsCa: string | undefined;
+}
+
+/** Wrong words on the command line: the message is all that a user needs. */
+export class UsageError extends Error {}
+
+/** Whole numbers, each with its default and its meaning. */
+const NUMBERS = {
+  port: [8000, 'HTTP'],
+  window: [1, 'milliseconds that a request waits for others to run with'],
+  'max-batch': [1024, 'sequences of one batch'],
+  'max-sequences': [10_000, 'live sequences of a model'],
+  'max-sequences-of-key': [10_000, 'live sequences of one API key'],
+  'max-state-bytes': [2 ** 30, "bytes of a model's live states"],
+  'max-pending': [20_000, 'requests that may wait'],
+  'max-body': [16 * 2 ** 20, 'bytes of a request'],
+  'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped'],
+  'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
+  timeout: [30_000, 'milliseconds that an answer may take'],
+  workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
+} as const;
+
+const TEXTS = {
+  host: ['127.0.0.1', 'address to listen on'],
+  'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
+  'log-level': ['info', 'trace, debug, info, warn, error, silent'],
+  'tls-key': [undefined, 'PEM file'],
+  'tls-cert': [undefined, 'PEM file'],
+  'tls-ca': [undefined, 'PEM file: clients must have a certificate of this authority'],
+} as const;
+
+const line = (name: string, [value, meaning]: readonly [string | number | undefined, string]) =>
+  `  --${name.padEnd(22)}${meaning}${value === undefined ? '' : ` (${value})`}`;
+
+export const SERVE_HELP = `gru serve [options] MODEL...
+
+Serves models by the Open Inference Protocol. MODEL is a file, or NAME=FILE.
+
+${[...Object.entries(TEXTS), ...Object.entries(NUMBERS)].map(([name, entry]) => line(name, entry)).join('\n')}`;
+
+/** @throws UsageError. */
+export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = process.env): ServeOptions | 'help' {
+  const { values, positionals } = parse(args);
+  if (values['help']) return 'help';
+  if (positionals.length === 0) throw new UsageError('say which MODEL to serve: gru serve model.safetensors');
+  const number = (name: keyof typeof NUMBERS) => {
+    const given = values[name];
+    if (given === undefined) return NUMBERS[name][0];
+    const value = Number(given);
+    if (typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw new UsageError(`--${name} must be a whole number, got ${quote(given)}`);
+  };
+  const text = (name: keyof typeof TEXTS) => (values[name] as string | undefined) ?? TEXTS[name][0];
+  if ((text('tls-key') === undefined) !== (text('tls-cert') === undefined)) {
+    throw new UsageError('--tls-key and --tls-cert are given together');
+  }
+  if (text('tls-ca') !== undefined && text('tls-key') === undefined) throw new UsageError('--tls-ca needs --tls-key');
+  return {
+    models: positionals,
+    host: text('host')!,
+    port: number('port'),
+    apiKeys: readKeys(text('api-keys'), env['GRU_API_KEYS']),
+    maxBody: number('max-body'),
+    requestTimeout: number('request-timeout'),
+    logLevel: text('log-level')!,
+    tlsKey: text('tls-key'),
+    tlsCert: text('tls-cert'),
+    tlsCa: text('tls-ca'),
+    window: number('window'),
+    maxBatch: number('max-batch'),
+    maxSequences: number('max-sequences'),
+    maxSequencesOfKey: number('max-sequences-of-key'),
+    maxStateBytes: number('max-state-bytes'),
+    maxPending: number('max-pending'),
+    idleTimeout: number('idle-timeout'),
+    timeout: number('timeout'),
+    workers: number('workers'),
+  };
+}
+
+function parse(args: string[]): { values: Record<string, unknown>; positionals: string[] } {
+  const names = [...Object.keys(NUMBERS), ...Object.keys(TEXTS)];
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  try {
+    return parseArgs({ args, options: { ...options, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
+/** No keys from a file that has none would let everybody in. @throws UsageError. */
+function readKeys(path: string | undefined, variable: string | undefined): string[] {
+  const given = path === undefined ? variable : readFileSync(path, 'utf8');
+  if (given === undefined) return [];
+  const keys = given.split(/\s+/).filter((key) => key !== '');
+  if (keys.length === 0) throw new UsageError('there is no API key in what was given');
+  return keys;
+}

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { run } from '../src/commands.ts';
+import { readServeOptions, UsageError } from '../src/options.ts';
+import { gruModel, steps } from './models.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gru-server-'));
+  await writeFile(join(folder, 'gru.safetensors'), (await gruModel()).save());
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test('options: numbers, keys of a file and of the environment', async () => {
+  const path = join(folder, 'keys');
+  await writeFile(path, 'one\ntwo\n');
+  const options = readServeOptions(['a.onnx', '--port', '0', '--api-keys', path], {});
+  expect(options).toMatchObject({ models: ['a.onnx'], port: 0, window: 1, apiKeys: ['one', 'two'], host: '127.0.0.1' });
+  expect(readServeOptions(['a'], { GRU_API_KEYS: 'three' })).toMatchObject({ apiKeys: ['three'] });
+  await writeFile(path, '\n');
+  const wrong = [
+    [],
+    ['a', '--port', 'x'],
+    ['a', '--port', '-1'],
+    ['a', '--prot', '1'],
+    ['a', '--tls-key', 'k'],
+    ['a', '--api-keys', path],
+  ];
+  for (const args of wrong) expect(() => readServeOptions(args, {}), args.join(' ')).toThrow(UsageError);
+});
+
+test('exit codes: help, wrong words, a model that is not there', async () => {
+  const log = vi.spyOn(console, 'log').mockReturnValue();
+  const error = vi.spyOn(console, 'error').mockReturnValue();
+  expect(await run('serve', ['--help'])).toBe(0);
+  expect(log.mock.lastCall![0]).toMatch(/--window/);
+  expect(await run('serve', [])).toBe(2);
+  expect(error.mock.lastCall![0]).toMatch(/which MODEL/);
+  expect(await run('serve', [join(folder, 'none.onnx')])).toBe(1);
+  expect(error.mock.lastCall![0]).toMatch(/none\.onnx/);
+  expect(await run('serve', ['a b=x'])).toBe(2);
+  vi.restoreAllMocks();
+});
+
+test('a process that serves, and drains on SIGTERM', async () => {
+  const bin = new URL('../dist/bin.js', import.meta.url).pathname;
+  const args = [bin, 'serve', `speech=${join(folder, 'gru.safetensors')}`, '--port', '0'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  const url = await vi.waitUntil(() => /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0], { timeout: 60_000, interval: 20 });
+  const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1, 3], data: [...steps(1)] }] };
+  const response = await fetch(`${url}/v2/models/speech/infer`, { method: 'POST', body: JSON.stringify(body) });
+  expect(response.status).toBe(200);
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
