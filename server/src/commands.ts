@@ -4,7 +4,9 @@ import { startServer } from './serve.ts';
 
 export type CommandName = 'serve';
 
-const COMMANDS: Record<CommandName, (args: string[]) => Promise<number>> = { serve };
+const COMMANDS: Record<CommandName, (args: string[]) => Promise<number>> = {
+  serve,
+};
 
 /**
  * Runs one of the commands of this package, as `gru NAME` does.

@@ -8,6 +8,11 @@ export interface ServeOptions extends ServiceOptions {
   models: string[];
   host: string;
   port: number;
+  grpcPort: number | undefined;
+  /** Of a Redis; undefined: states live and die with this process. */
+  state: string | undefined;
+  stateKeep: number;
+  maxConnections: number;
   apiKeys: string[];
   maxBody: number;
   requestTimeout: number;
@@ -22,15 +27,19 @@ export class UsageError extends Error {}
 
 /** Whole numbers, each with its default and its meaning. */
 const NUMBERS = {
-  port: [8000, 'HTTP'],
+  port: [8000, 'HTTP and WebSocket'],
+  'grpc-port': [8001, 'gRPC'],
   window: [1, 'milliseconds that a request waits for others to run with'],
   'max-batch': [1024, 'sequences of one batch'],
   'max-sequences': [10_000, 'live sequences of a model'],
   'max-sequences-of-key': [10_000, 'live sequences of one API key'],
   'max-state-bytes': [2 ** 30, "bytes of a model's live states"],
   'max-pending': [20_000, 'requests that may wait'],
+  'max-connections': [20_000, 'connections, and streams of WebSockets'],
   'max-body': [16 * 2 ** 20, 'bytes of a request'],
   'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped'],
+  'state-every': [16, 'steps between two writes of a sequence, with --durability interval'],
+  'state-keep': [3_600_000, 'milliseconds that --state keeps a sequence after its last write'],
   'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
   timeout: [30_000, 'milliseconds that an answer may take'],
   workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
@@ -40,13 +49,15 @@ const TEXTS = {
   host: ['127.0.0.1', 'address to listen on'],
   'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
   'log-level': ['info', 'trace, debug, info, warn, error, silent'],
+  state: [undefined, 'redis://... that keeps the states of live sequences, so that another instance can go on'],
+  durability: ['batch', 'batch: states are written before answers go out; interval: every --state-every steps'],
   'tls-key': [undefined, 'PEM file'],
   'tls-cert': [undefined, 'PEM file'],
   'tls-ca': [undefined, 'PEM file: clients must have a certificate of this authority'],
 } as const;
 
 const line = (name: string, [value, meaning]: readonly [string | number | undefined, string]) =>
-  `  --${name.padEnd(22)}${meaning}${value === undefined ? '' : ` (${value})`}`;
+  `  --${name.padEnd(24)}${meaning}${value === undefined ? '' : ` (${value})`}`;
 
 export const SERVE_HELP = `gru serve [options] MODEL...
 
@@ -73,8 +84,13 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
   if (text('tls-ca') !== undefined && text('tls-key') === undefined) throw new UsageError('--tls-ca needs --tls-key');
   return {
     models: positionals,
+    state: text('state'),
+    stateKeep: number('state-keep'),
+    storeEvery: durabilityOf(text('durability')!, number('state-every')),
     host: text('host')!,
     port: number('port'),
+    grpcPort: values['no-grpc'] ? undefined : number('grpc-port'),
+    maxConnections: number('max-connections'),
     apiKeys: readKeys(text('api-keys'), env['GRU_API_KEYS']),
     maxBody: number('max-body'),
     requestTimeout: number('request-timeout'),
@@ -94,14 +110,32 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
   };
 }
 
-function parse(args: string[]): { values: Record<string, unknown>; positionals: string[] } {
+function parse(args: string[]): {
+  values: Record<string, unknown>;
+  positionals: string[];
+} {
   const names = [...Object.keys(NUMBERS), ...Object.keys(TEXTS)];
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
   try {
-    return parseArgs({ args, options: { ...options, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
+    return parseArgs({
+      args,
+      options: {
+        ...options,
+        'no-grpc': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+      allowPositionals: true,
+    });
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
+}
+
+/** Steps between two writes. @throws UsageError. */
+function durabilityOf(word: string, every: number): number {
+  if (word === 'batch') return 1;
+  if (word === 'interval') return Math.max(every, 2);
+  throw new UsageError(`--durability must be batch or interval, got ${quote(word)}`);
 }
 
 /** No keys from a file that has none would let everybody in. @throws UsageError. */

@@ -1,49 +1,104 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import type { Server } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { authenticator } from './auth.ts';
+import { RedisStore } from './core/redis-store.ts';
+import { createGrpcServer, listen } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
 import { Metrics } from './metrics.ts';
 import { loadModels } from './models.ts';
 import type { ServeOptions } from './options.ts';
-import { InferenceService } from './service.ts';
+import { InferenceService, type ServiceOptions } from './service.ts';
+import { attachWebSockets } from './ws/server.ts';
 
 /** A server that listens. */
 export interface RunningServer {
   /** Where it listens. */
   http: string;
+  grpcPort: number | undefined;
   /** Answers what has been asked, writes the states, and ends. Idempotent. */
   close(): Promise<void>;
 }
 
+const PING_EVERY = 30_000;
+const GRACE = 1000;
+
 /** Loads the models and listens. @throws GruError of a model, Error of a port that is taken. */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const { host, port, grpcPort, maxBody, maxConnections } = options;
   const logger = pino({ level: options.logLevel, base: null });
   const metrics = new Metrics();
-  const service = await InferenceService.create(await loadModels(options.models), { ...options, observe: metrics });
+  const models = await loadModels(options.models);
+  const service = await InferenceService.create(models, { ...options, store: storeOf(options), observe: metrics });
   metrics.watch(service);
-  const { tlsKey, tlsCert, tlsCa } = options;
-  const tls =
-    tlsKey !== undefined && tlsCert !== undefined
-      ? { key: text(tlsKey), cert: text(tlsCert), ca: tlsCa === undefined ? undefined : text(tlsCa) }
-      : undefined;
+  const authenticate = authenticator(options.apiKeys);
+  const tls = readTls(options);
   const app = createHttpServer(service, {
-    authenticate: authenticator(options.apiKeys),
+    authenticate,
     metrics,
-    logger: logger,
-    maxBody: options.maxBody,
+    logger,
+    maxBody,
     requestTimeout: options.requestTimeout,
     tls,
   });
-  const http = await app.listen({ host: options.host, port: options.port });
+  app.server.maxConnections = maxConnections;
+  const sockets = attachWebSockets(app.server, service, {
+    authenticate,
+    maxBody,
+    maxConnections,
+    pingEvery: PING_EVERY,
+  });
+  const http = await app.listen({ host, port });
+  const grpc = grpcPort === undefined ? undefined : createGrpcServer(service, { authenticate, maxBody });
+  const boundPort = grpc && (await listen(grpc, `${host}:${String(grpcPort)}`, tls));
+  if (boundPort !== undefined) logger.info(`gRPC listening at ${host}:${boundPort}`);
   let closed: Promise<void> | undefined;
   const close = async () => {
     logger.info('draining');
-    service.drain();
     await service.close();
+    for (const client of sockets.clients) client.close(1001, 'the server is shutting down');
+    await grpcClosed(grpc);
     await app.close();
     logger.info('closed');
   };
-  return { http, close: () => (closed ??= close()) };
+  return { http, grpcPort: boundPort, close: () => (closed ??= close()) };
 }
 
-const text = (path: string) => readFileSync(path, 'utf8');
+/** With a store a sequence that has ended is kept for a minute, for a request that comes again. */
+const KEEP_ENDED = 60_000;
+const STORE_TIMEOUT = 5000;
+
+function storeOf({ state, stateKeep }: ServeOptions): ServiceOptions['store'] {
+  if (state === undefined) return undefined;
+  return (name) =>
+    RedisStore.connect({
+      url: state,
+      prefix: `gru:${name}:`,
+      keep: stateKeep,
+      keepEnded: KEEP_ENDED,
+      timeout: STORE_TIMEOUT,
+    });
+}
+
+/** Answers that are being sent get through; a client that keeps its stream open is not waited for. */
+async function grpcClosed(grpc: Server | undefined): Promise<void> {
+  if (!grpc) return;
+  const ended = new Promise<void>((resolve) => {
+    grpc.tryShutdown(() => {
+      resolve();
+    });
+  });
+  await Promise.race([ended, setTimeout(GRACE, undefined, { ref: false })]);
+  grpc.forceShutdown();
+}
+
+function readTls({ tlsKey, tlsCert, tlsCa }: ServeOptions) {
+  if (tlsKey === undefined || tlsCert === undefined) return undefined;
+  const text = (path: string) => readFileSync(path, 'utf8');
+  return {
+    key: text(tlsKey),
+    cert: text(tlsCert),
+    ca: tlsCa === undefined ? undefined : text(tlsCa),
+  };
+}

@@ -24,8 +24,9 @@ export interface ServiceOptions {
   timeout: number;
   /** Threads for whole sequences, a model. */
   workers: number;
-  /** For model `name`. */
-  store?: ((name: string) => SequenceStore) | undefined;
+  /** Where the sequences of model `name` survive this instance. */
+  store?: ((name: string) => Promise<SequenceStore>) | undefined;
+  /** Steps between two writes of a sequence; 1: each batch is written before its answers go out. */
   storeEvery?: number | undefined;
   observe?: Observer | undefined;
 }
@@ -112,6 +113,11 @@ export class InferenceService {
     }
   }
 
+  /** Forgets a sequence that nobody will go on with. */
+  release(owner: string, name: string, id: string): void {
+    this.hosts.get(name)?.live?.release(owner, id);
+  }
+
   /** Takes no more requests, answers those there are, writes the states to the store, and ends. */
   async close(): Promise<void> {
     this.draining = true;
@@ -147,13 +153,24 @@ export class InferenceService {
     const { outputs, step, durableStep } = await live.submit({ ...sequence, owner }, block);
     const tensors = served.outputs.map(({ name, hasSteps, shape, size }): [string, InferTensor] => {
       const data = outputs[name]!;
-      return [name, { data, shape: [1, ...(hasSteps ? [data.length / size] : []), ...shape.slice(hasSteps ? 2 : 1)] }];
+      return [
+        name,
+        {
+          data,
+          shape: [1, ...(hasSteps ? [data.length / size] : []), ...shape.slice(hasSteps ? 2 : 1)],
+        },
+      ];
     });
     const parameters = {
       sequence_step: step,
       ...(durableStep === undefined ? {} : { sequence_durable_step: durableStep }),
     };
-    return { id: request.id, model: served, outputs: Object.fromEntries(tensors), parameters };
+    return {
+      id: request.id,
+      model: served,
+      outputs: Object.fromEntries(tensors),
+      parameters,
+    };
   }
 
   private async run({ served, runs }: Host, { id, inputs }: InferRequest): Promise<InferAnswer> {
@@ -178,7 +195,7 @@ async function hostOf(served: ServedModel, options: ServiceOptions): Promise<Hos
     1,
     Math.min(options.maxSequences, Math.floor(options.maxStateBytes / (stateBytes || 1))),
   );
-  const store = model.streamable ? options.store?.(name) : undefined;
+  const store = model.streamable ? await options.store?.(name) : undefined;
   let live: SequenceBatcher | undefined;
   let why = '';
   try {

@@ -34,7 +34,9 @@ const call = (id: string, more: Partial<SequenceCall> = {}): SequenceCall => ({
   ...more,
 });
 const first = { start: true };
-const rowOf = (x: Float32Array, t: number) => ({ x: x.subarray(t * INPUT, (t + 1) * INPUT) });
+const rowOf = (x: Float32Array, t: number) => ({
+  x: x.subarray(t * INPUT, (t + 1) * INPUT),
+});
 const refusal = (reason: string) => expect.objectContaining({ reason }) as Error;
 
 test('sequences that come together run together, each with the bits that it has alone', async () => {
@@ -100,7 +102,10 @@ test('a request that fails harms neither its batch nor its sequence', async () =
     live.submit(call('a'), { ids: Int32Array.of(2, 7) }),
     live.submit(call('b', first), { ids: Int32Array.of(3) }),
   ]);
-  expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'id_out_of_range' } });
+  expect(bad).toMatchObject({
+    status: 'rejected',
+    reason: { code: 'id_out_of_range' },
+  });
   expect(good.status).toBe('fulfilled');
   const { outputs } = await live.submit(call('a'), { ids: Int32Array.of(2) });
   expect(outputs['rnn']).toEqual(tagger.run(Int32Array.of(1, 2)).outputs['rnn']!.data.subarray(2));
@@ -142,7 +147,12 @@ describe('the life of a sequence', () => {
   });
 
   test('limits: of an owner, of the server, of waiting requests', async () => {
-    const live = batcher({ maxSequences: 3, maxSequencesOfOwner: 2, maxPending: 4, maxPendingOfSequence: 2 });
+    const live = batcher({
+      maxSequences: 3,
+      maxSequencesOfOwner: 2,
+      maxPending: 4,
+      maxPendingOfSequence: 2,
+    });
     await Promise.all([submit(live, 'a', first), submit(live, 'b', first)]);
     await expect(submit(live, 'c', first)).rejects.toEqual(refusal('too_many'));
     await submit(live, 'c', { ...first, owner: 'you' });
@@ -184,7 +194,10 @@ describe('step numbers make a retry safe', () => {
     const live = batcher();
     const x = steps(3);
     await live.submit(call('a', { start: true, step: 0 }), rowOf(x, 0));
-    const at = expect.objectContaining({ reason: 'conflict', step: 1 }) as Error;
+    const at = expect.objectContaining({
+      reason: 'conflict',
+      step: 1,
+    }) as Error;
     await expect(live.submit(call('a', { step: 0 }), rowOf(x, 1))).rejects.toEqual(at);
     await expect(live.submit(call('a', { step: 5 }), rowOf(x, 1))).rejects.toEqual(at);
     await expect(live.submit(call('b', { start: true, step: 5 }), rowOf(x, 1))).rejects.toEqual(refusal('bad_request'));

@@ -19,8 +19,16 @@ test('options: numbers, keys of a file and of the environment', async () => {
   const path = join(folder, 'keys');
   await writeFile(path, 'one\ntwo\n');
   const options = readServeOptions(['a.onnx', '--port', '0', '--api-keys', path], {});
-  expect(options).toMatchObject({ models: ['a.onnx'], port: 0, window: 1, apiKeys: ['one', 'two'], host: '127.0.0.1' });
-  expect(readServeOptions(['a'], { GRU_API_KEYS: 'three' })).toMatchObject({ apiKeys: ['three'] });
+  expect(options).toMatchObject({
+    models: ['a.onnx'],
+    port: 0,
+    window: 1,
+    apiKeys: ['one', 'two'],
+    host: '127.0.0.1',
+  });
+  expect(readServeOptions(['a'], { GRU_API_KEYS: 'three' })).toMatchObject({
+    apiKeys: ['three'],
+  });
   await writeFile(path, '\n');
   const wrong = [
     [],
@@ -49,12 +57,19 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
 test('a process that serves, and drains on SIGTERM', async () => {
   const bin = new URL('../dist/bin.js', import.meta.url).pathname;
   const args = [bin, 'serve', `speech=${join(folder, 'gru.safetensors')}`, '--port', '0'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
   const url = await vi.waitUntil(() => /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0], { timeout: 60_000, interval: 20 });
-  const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1, 3], data: [...steps(1)] }] };
-  const response = await fetch(`${url}/v2/models/speech/infer`, { method: 'POST', body: JSON.stringify(body) });
+  const body = {
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1, 3], data: [...steps(1)] }],
+  };
+  const response = await fetch(`${url}/v2/models/speech/infer`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+  });
   expect(response.status).toBe(200);
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);

@@ -8,28 +8,24 @@ import { createHttpServer, type HttpOptions } from '../src/http/server.ts';
 import { Metrics } from '../src/metrics.ts';
 import { InferenceService, type ServiceOptions } from '../src/service.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
+import { OPTIONS } from './options.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-const OPTIONS: ServiceOptions = {
-  window: 1,
-  maxBatch: 64,
-  maxSequences: 100,
-  maxSequencesOfKey: 100,
-  maxStateBytes: 2 ** 20,
-  maxPending: 1000,
-  idleTimeout: 60_000,
-  timeout: 60_000,
-  workers: 1,
-};
-
 async function serve(options: Partial<ServiceOptions & HttpOptions & { keys: string[] }> = {}) {
   const metrics = new Metrics();
-  const models = { gru: await gruModel(), tagger: await taggerModel('reverse') };
-  const service = await InferenceService.create(models, { ...OPTIONS, observe: metrics, ...options });
+  const models = {
+    gru: await gruModel(),
+    tagger: await taggerModel('reverse'),
+  };
+  const service = await InferenceService.create(models, {
+    ...OPTIONS,
+    observe: metrics,
+    ...options,
+  });
   metrics.watch(service);
   const app = createHttpServer(service, {
     authenticate: authenticator(options.keys ?? []),
@@ -64,10 +60,22 @@ test('health, metadata, the list of models, metrics', async () => {
     const response = await app.inject({ url });
     return { status: response.statusCode, body: response.json<unknown>() };
   };
-  expect(await get('/v2')).toMatchObject({ status: 200, body: { name: 'gru-wasm-server' } });
-  expect(await get('/v2/health/live')).toEqual({ status: 200, body: { live: true } });
-  expect(await get('/v2/health/ready')).toEqual({ status: 200, body: { ready: true } });
-  expect(await get('/v2/models/gru/ready')).toEqual({ status: 200, body: { name: 'gru', ready: true } });
+  expect(await get('/v2')).toMatchObject({
+    status: 200,
+    body: { name: 'gru-wasm-server' },
+  });
+  expect(await get('/v2/health/live')).toEqual({
+    status: 200,
+    body: { live: true },
+  });
+  expect(await get('/v2/health/ready')).toEqual({
+    status: 200,
+    body: { ready: true },
+  });
+  expect(await get('/v2/models/gru/ready')).toEqual({
+    status: 200,
+    body: { name: 'gru', ready: true },
+  });
   expect(await get('/v2/models/gru/versions/1')).toEqual({
     status: 200,
     body: {
@@ -82,7 +90,10 @@ test('health, metadata, the list of models, metrics', async () => {
   expect((await get('/v2/models/other')).status).toBe(404);
   const index = await post(app, {}, {}, '/v2/repository/index');
   expect(index.json()).toEqual(['gru', 'tagger'].map((name) => ({ name, version: '1', state: 'READY' })));
-  await post(app, { inputs: [tensor(steps(1))], parameters: { sequence_id: 4, sequence_start: true } });
+  await post(app, {
+    inputs: [tensor(steps(1))],
+    parameters: { sequence_id: 4, sequence_start: true },
+  });
   expect((await app.inject({ url: '/metrics' })).body).toMatch(/gru_live_sequences\{model="gru"\} 1/);
   service.drain();
   expect((await get('/v2/health/ready')).status).toBe(503);
@@ -109,14 +120,24 @@ test('a batch, ids of 64 bits, outputs by name, a model that does not stream', a
   const { app, tagger } = await serve();
   const ids = [1, 2, 3, 6, 5, 4];
   const url = '/v2/models/tagger/infer';
-  const input = { name: 'ids', datatype: 'INT64', shape: [2, 3], data: [ids.slice(0, 3), ids.slice(3)] };
+  const input = {
+    name: 'ids',
+    datatype: 'INT64',
+    shape: [2, 3],
+    data: [ids.slice(0, 3), ids.slice(3)],
+  };
   const answer = await post(app, { inputs: [input], outputs: [{ name: 'words' }] }, {}, url);
   const { data } = tagger.run({ data: Int32Array.from(ids), shape: [2, 3] }).outputs['words']!;
-  expect(answer.json()).toMatchObject({ outputs: [{ name: 'words', shape: [2, 3, 2], data: [...data] }] });
+  expect(answer.json()).toMatchObject({
+    outputs: [{ name: 'words', shape: [2, 3, 2], data: [...data] }],
+  });
   expect(answer.json<{ outputs: [] }>().outputs).toHaveLength(1);
   const live = await post(
     app,
-    { inputs: [{ ...input, shape: [1, 6] }], parameters: { sequence_id: 1, sequence_start: true } },
+    {
+      inputs: [{ ...input, shape: [1, 6] }],
+      parameters: { sequence_id: 1, sequence_start: true },
+    },
     {},
     url,
   );
@@ -128,7 +149,12 @@ test('binary tensors, both ways', async () => {
   const { app, gru } = await serve();
   const x = steps(4);
   const head = JSON.stringify({
-    inputs: [tensor(x, { data: undefined, parameters: { binary_data_size: x.byteLength } })],
+    inputs: [
+      tensor(x, {
+        data: undefined,
+        parameters: { binary_data_size: x.byteLength },
+      }),
+    ],
     outputs: [{ name: 'y', parameters: { binary_data: true } }],
   });
   // Of an odd length: the values behind it are not aligned.
@@ -141,7 +167,13 @@ test('binary tensors, both ways', async () => {
   expect(answer.statusCode).toBe(200);
   const length = Number(answer.headers['inference-header-content-length']);
   expect(JSON.parse(answer.rawPayload.toString('utf8', 0, length))).toMatchObject({
-    outputs: [{ name: 'y', shape: [1, 4, HIDDEN], parameters: { binary_data_size: 4 * 4 * HIDDEN } }],
+    outputs: [
+      {
+        name: 'y',
+        shape: [1, 4, HIDDEN],
+        parameters: { binary_data_size: 4 * 4 * HIDDEN },
+      },
+    ],
   });
   const expected = gru.run(x).output.data;
   expect(answer.rawPayload.subarray(length)).toEqual(
@@ -154,8 +186,16 @@ test('a live sequence over requests', async () => {
   const x = steps(3);
   const outputs: number[] = [];
   for (let t = 0; t < 3; t++) {
-    const parameters = { sequence_id: 'talk', sequence_start: t === 0, sequence_end: t === 2, sequence_step: t };
-    const answer = await post(app, { inputs: [tensor(x.subarray(t * INPUT, (t + 1) * INPUT))], parameters });
+    const parameters = {
+      sequence_id: 'talk',
+      sequence_start: t === 0,
+      sequence_end: t === 2,
+      sequence_step: t,
+    };
+    const answer = await post(app, {
+      inputs: [tensor(x.subarray(t * INPUT, (t + 1) * INPUT))],
+      parameters,
+    });
     const {
       outputs: [y],
       parameters: said,
@@ -164,14 +204,20 @@ test('a live sequence over requests', async () => {
     outputs.push(...y.data);
   }
   expect(Float32Array.from(outputs)).toEqual(gru.run(x).output.data);
-  const late = await post(app, { inputs: [tensor(steps(1))], parameters: { sequence_id: 'talk' } });
+  const late = await post(app, {
+    inputs: [tensor(steps(1))],
+    parameters: { sequence_id: 'talk' },
+  });
   expect(late.statusCode).toBe(404);
 });
 
 test('a conflict says where the sequence is', async () => {
   const { app } = await serve();
   const send = (parameters: object) =>
-    post(app, { inputs: [tensor(steps(2))], parameters: { sequence_id: 9, ...parameters } });
+    post(app, {
+      inputs: [tensor(steps(2))],
+      parameters: { sequence_id: 9, ...parameters },
+    });
   await send({ sequence_start: true });
   const late = await send({ sequence_step: 7 });
   expect([late.statusCode, late.json()]).toMatchObject([409, { sequence_step: 2 }]);
@@ -199,7 +245,14 @@ describe('API keys', () => {
   test('keep sequences apart', async () => {
     const { app } = await serve({ keys: ['one', 'two'] });
     const send = (key: string, parameters: object) =>
-      post(app, { inputs: [tensor(steps(1))], parameters: { sequence_id: 5, ...parameters } }, { 'x-api-key': key });
+      post(
+        app,
+        {
+          inputs: [tensor(steps(1))],
+          parameters: { sequence_id: 5, ...parameters },
+        },
+        { 'x-api-key': key },
+      );
     expect((await send('one', { sequence_start: true })).statusCode).toBe(200);
     expect((await send('two', {})).statusCode).toBe(404);
     expect((await send('two', { sequence_start: true, sequence_end: true })).statusCode).toBe(200);
@@ -223,7 +276,10 @@ const MALFORMED: [string, object | string | Buffer, RegExp, object?][] = [
   ['an output twice', { inputs: [tensor(steps(1))], outputs: [{ name: 'y' }, { name: 'y' }] }, /twice/],
   [
     'classification',
-    { inputs: [tensor(steps(1))], outputs: [{ name: 'y', parameters: { classification: 3 } }] },
+    {
+      inputs: [tensor(steps(1))],
+      outputs: [{ name: 'y', parameters: { classification: 3 } }],
+    },
     /classification/,
   ],
   ['a wrong datatype', { inputs: [tensor(steps(1), { datatype: 'FP64' })] }, /expected datatype FP32, got "FP64"/],
@@ -239,30 +295,71 @@ const MALFORMED: [string, object | string | Buffer, RegExp, object?][] = [
   ['a long id', { id: 'a'.repeat(257), inputs: [tensor(steps(1))] }, /more than 256/],
   ['parameters that are none', { inputs: [tensor(steps(1))], parameters: [] }, /parameters must be an object/],
   ['a wrong sequence id', { inputs: [tensor(steps(1))], parameters: { sequence_id: 1.5 } }, /sequence_id/],
-  ['a long sequence id', { inputs: [tensor(steps(1))], parameters: { sequence_id: 'a'.repeat(257) } }, /more than 256/],
-  ['a wrong flag', { inputs: [tensor(steps(1))], parameters: { sequence_id: 1, sequence_start: 1 } }, /true or false/],
-  ['a wrong step', { inputs: [tensor(steps(1))], parameters: { sequence_id: 1, sequence_step: -1 } }, /sequence_step/],
+  [
+    'a long sequence id',
+    {
+      inputs: [tensor(steps(1))],
+      parameters: { sequence_id: 'a'.repeat(257) },
+    },
+    /more than 256/,
+  ],
+  [
+    'a wrong flag',
+    {
+      inputs: [tensor(steps(1))],
+      parameters: { sequence_id: 1, sequence_start: 1 },
+    },
+    /true or false/,
+  ],
+  [
+    'a wrong step',
+    {
+      inputs: [tensor(steps(1))],
+      parameters: { sequence_id: 1, sequence_step: -1 },
+    },
+    /sequence_step/,
+  ],
   ['a flag without a sequence', { inputs: [tensor(steps(1))], parameters: { sequence_start: true } }, /sequence_id/],
   [
     'a batch in a sequence',
-    { inputs: [tensor(steps(2), { shape: [2, 1, INPUT] })], parameters: { sequence_id: 1, sequence_start: true } },
+    {
+      inputs: [tensor(steps(2), { shape: [2, 1, INPUT] })],
+      parameters: { sequence_id: 1, sequence_start: true },
+    },
     /batch 1/,
   ],
   [
     'no step in a sequence',
-    { inputs: [tensor([])], parameters: { sequence_id: 1, sequence_start: true } },
+    {
+      inputs: [tensor([])],
+      parameters: { sequence_id: 1, sequence_start: true },
+    },
     /at least one step/,
   ],
   ['a JSON length that lies', { inputs: [] }, /is 99999, but/, { 'inference-header-content-length': '99999' }],
   ['a JSON length that is none', { inputs: [] }, /whole number/, { 'inference-header-content-length': '-1' }],
   [
     'a binary size that lies',
-    { inputs: [tensor(steps(1), { data: undefined, parameters: { binary_data_size: 12 } })] },
+    {
+      inputs: [
+        tensor(steps(1), {
+          data: undefined,
+          parameters: { binary_data_size: 12 },
+        }),
+      ],
+    },
     /does not fit/,
   ],
   [
     'a binary size that is none',
-    { inputs: [tensor(steps(1), { data: undefined, parameters: { binary_data_size: 1e300 } })] },
+    {
+      inputs: [
+        tensor(steps(1), {
+          data: undefined,
+          parameters: { binary_data_size: 1e300 },
+        }),
+      ],
+    },
     /does not fit/,
   ],
   [
@@ -283,7 +380,10 @@ describe('what is malformed is refused, by name, and the server goes on', () => 
   afterAll(() => close());
 
   test.each(MALFORMED)('%s', async (_, payload, message, headers = {}) => {
-    const response = await post(app, payload, { 'content-type': 'application/json', ...headers });
+    const response = await post(app, payload, {
+      'content-type': 'application/json',
+      ...headers,
+    });
     expect(response.statusCode).toBe(400);
     expect(errorOf(response)).toMatch(message);
     expect((await post(app, { inputs: [tensor(steps(1))] })).statusCode).toBe(200);
@@ -291,7 +391,12 @@ describe('what is malformed is refused, by name, and the server goes on', () => 
 
   test('ids outside of the vocabulary, and outside of 32 bits', async () => {
     for (const id of [7, -1, 2 ** 40, 0.5]) {
-      const input = { name: 'ids', datatype: 'INT64', shape: [1, 1], data: [id] };
+      const input = {
+        name: 'ids',
+        datatype: 'INT64',
+        shape: [1, 1],
+        data: [id],
+      };
       expect((await post(app, { inputs: [input] }, {}, '/v2/models/tagger/infer')).statusCode).toBe(400);
     }
   });
@@ -310,11 +415,18 @@ describe('what is malformed is refused, by name, and the server goes on', () => 
 
 describe('clients that take more than their share', () => {
   test('a flood of sequences is bounded, and what is there goes on', async () => {
-    const { app, service } = await serve({ maxSequences: 20, maxSequencesOfKey: 10, keys: ['one', 'two', 'three'] });
+    const { app, service } = await serve({
+      maxSequences: 20,
+      maxSequencesOfKey: 10,
+      keys: ['one', 'two', 'three'],
+    });
     const begin = (key: string, id: number) =>
       post(
         app,
-        { inputs: [tensor(steps(1))], parameters: { sequence_id: id, sequence_start: id <= 15 } },
+        {
+          inputs: [tensor(steps(1))],
+          parameters: { sequence_id: id, sequence_start: id <= 15 },
+        },
         { 'x-api-key': key },
       );
     const counts: Record<number, number> = {};
@@ -332,8 +444,12 @@ describe('clients that take more than their share', () => {
   test('memory for states bounds sequences', async () => {
     const { app } = await serve({ maxStateBytes: 2 * 4 * HIDDEN });
     const begin = async (id: number) =>
-      (await post(app, { inputs: [tensor(steps(1))], parameters: { sequence_id: id, sequence_start: true } }))
-        .statusCode;
+      (
+        await post(app, {
+          inputs: [tensor(steps(1))],
+          parameters: { sequence_id: id, sequence_start: true },
+        })
+      ).statusCode;
     expect([await begin(1), await begin(2), await begin(3)]).toEqual([200, 200, 503]);
   });
 

@@ -16,7 +16,10 @@ export const HIDDEN = 5;
 export function gruModel(): Promise<GruModel> {
   return createGru(
     { inputSize: INPUT, hiddenSize: HIDDEN, resetAfter: true },
-    { kernel: weights(INPUT * 3 * HIDDEN, 1), recurrentKernel: weights(HIDDEN * 3 * HIDDEN, 2) },
+    {
+      kernel: weights(INPUT * 3 * HIDDEN, 1),
+      recurrentKernel: weights(HIDDEN * 3 * HIDDEN, 2),
+    },
   );
 }
 

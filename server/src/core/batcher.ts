@@ -125,7 +125,7 @@ export class SequenceBatcher {
     return new Promise((resolve, reject) => {
       if (this.pending >= maxPending)
         throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
-      const key = `${call.owner}\0${call.id}`;
+      const key = keyOf(call.owner, call.id);
       const known = this.sequences.get(key);
       if (!known && !call.start && !store) throw unknown(call.id);
       if (call.start && call.step) {
@@ -143,6 +143,12 @@ export class SequenceBatcher {
       this.pending++;
       this.enqueue(sequence);
     });
+  }
+
+  /** Drops a sequence, where nothing of it waits. */
+  release(owner: string, id: string): void {
+    const sequence = this.sequences.get(keyOf(owner, id));
+    if (sequence && !sequence.busy) this.drop(sequence);
   }
 
   /** Drops what has been idle for too long; with a store, after it has been written there. */
@@ -234,7 +240,11 @@ export class SequenceBatcher {
   /** Leaves what is known of a sequence to the store. */
   private forget(sequence: Sequence): void {
     this.releaseSlot(sequence);
-    Object.assign(sequence, { version: undefined, last: undefined, ended: false });
+    Object.assign(sequence, {
+      version: undefined,
+      last: undefined,
+      ended: false,
+    });
   }
 
   private enqueue(sequence: Sequence): void {
@@ -285,20 +295,34 @@ export class SequenceBatcher {
     for (const one of batch) this.next(one);
   }
 
-  /** Brings the states here that are in the store. */
+  /** Brings the states here that are in the store, or may have gone on there. */
   private async fetch(batch: readonly Sequence[], store: SequenceStore): Promise<void> {
-    const missing = batch.filter(({ slot, ended, waiting }) => slot === undefined && !ended && !waiting[0]!.call.start);
+    const missing = batch.filter(mayBeElsewhere);
     if (missing.length === 0) return;
     const found = await store.load(missing.map(({ key }) => key));
     missing.forEach((one, i) => {
       const stored = found[i];
-      if (!stored) return;
+      if (!stored || stored.version === one.version) return;
       const { sequence, version } = stored;
-      Object.assign(one, { version, step: sequence.step, durableStep: sequence.step, last: sequence.last });
+      Object.assign(one, {
+        version,
+        step: sequence.step,
+        durableStep: sequence.step,
+        last: sequence.last,
+      });
       one.ended = sequence.state.length === 0;
       one.fromStore = true;
-      if (!one.ended) this.engine.load(this.takeSlot(one), sequence.state);
+      if (!one.ended) this.restore(one, sequence.state);
     });
+  }
+
+  /** A state that is not this model's, as after a change of it, is as good as none. */
+  private restore(sequence: Sequence, state: Uint8Array): void {
+    try {
+      this.engine.load(this.takeSlot(sequence), state);
+    } catch {
+      this.forget(sequence);
+    }
   }
 
   /** What a sequence does in this batch; undefined where its request has been answered or refused. */
@@ -319,7 +343,13 @@ export class SequenceBatcher {
       if (call.start) {
         this.ended.delete(sequence);
         this.engine.reset(this.takeSlot(sequence));
-        Object.assign(sequence, { step: 0, durableStep: 0, version: undefined, last: undefined, ended: false });
+        Object.assign(sequence, {
+          step: 0,
+          durableStep: 0,
+          version: undefined,
+          last: undefined,
+          ended: false,
+        });
       } else if (sequence.slot === undefined) throw unknown(call.id);
       else this.checkStep(sequence, call);
       sequence.fromStore = false;
@@ -374,7 +404,11 @@ export class SequenceBatcher {
   /** Writes sequences and gives those that another instance has gone on with. */
   private async write(sequences: readonly Sequence[]): Promise<Set<Sequence>> {
     const versions = await this.options.store!.save(
-      sequences.map((one) => ({ id: one.key, sequence: this.stored(one), replaces: one.version })),
+      sequences.map((one) => ({
+        id: one.key,
+        sequence: this.stored(one),
+        replaces: one.version,
+      })),
     );
     const lost = new Set<Sequence>();
     sequences.forEach((one, i) => {
@@ -391,7 +425,11 @@ export class SequenceBatcher {
   }
 
   private stored({ step, slot, ended, last }: Sequence): StoredSequence {
-    return { step, last, state: ended || slot === undefined ? new Uint8Array(0) : this.engine.save(slot) };
+    return {
+      step,
+      last,
+      state: ended || slot === undefined ? new Uint8Array(0) : this.engine.save(slot),
+    };
   }
 
   private async flush(sequences: readonly Sequence[]): Promise<void> {
@@ -413,7 +451,11 @@ export class SequenceBatcher {
 
   private answer({ sequence, outputs }: Turn): void {
     const { step, durableStep } = sequence;
-    this.settle(sequence)!.resolve({ outputs, step, durableStep: this.durable(durableStep) });
+    this.settle(sequence)!.resolve({
+      outputs,
+      step,
+      durableStep: this.durable(durableStep),
+    });
   }
 
   private durable(step: number): number | undefined {
@@ -423,6 +465,7 @@ export class SequenceBatcher {
   /** Takes a sequence's first request out. */
   private settle(sequence: Sequence): Waiting | undefined {
     const waiting = sequence.waiting.shift();
+    sequence.lastUsed = this.now();
     if (waiting) this.pending--;
     return waiting;
   }
@@ -430,13 +473,21 @@ export class SequenceBatcher {
   /** A sequence has had its turn: its next request, if there is one, joins the next batch. */
   private next(sequence: Sequence): void {
     sequence.busy = false;
-    sequence.lastUsed = this.now();
     if (sequence.ended) this.end(sequence);
     if (sequence.waiting.length > 0) this.enqueue(sequence);
     else if (sequence.slot === undefined && !sequence.last) this.drop(sequence);
     if (this.pending === 0) for (const resolve of this.idle.splice(0)) resolve();
   }
 }
+
+/** Whether the store may know more of a sequence than its next request finds here. */
+function mayBeElsewhere({ slot, step, last, ended, waiting }: Sequence): boolean {
+  const { call } = waiting[0]!;
+  if (call.start || ended) return false;
+  return slot === undefined || (call.step !== undefined && call.step !== step && call.step !== last?.step);
+}
+
+const keyOf = (owner: string, id: string) => `${owner}\0${id}`;
 
 function unknown(id: string): ServeError {
   return new ServeError(

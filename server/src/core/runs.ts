@@ -95,7 +95,9 @@ export class RunBatcher {
     const start = performance.now();
     try {
       const batch = group.reduce((sum, { call }) => sum + call.batch, 0);
-      const { outputs } = await this.pool.run(this.inputOf(group), { timeout: this.options.timeout });
+      const { outputs } = await this.pool.run(this.inputOf(group), {
+        timeout: this.options.timeout,
+      });
       let at = 0;
       for (const { call, resolve } of group) {
         resolve({ outputs: this.partOf(outputs, at, call) });

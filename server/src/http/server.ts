@@ -10,9 +10,8 @@ import { type Authenticate, keyOf } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { decodeInfer, encodeInfer } from '../oip/json.ts';
-import { metadataOf } from '../oip/messages.ts';
+import { describeServer, metadataOf } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
-import { VERSION } from '../version.ts';
 
 export interface HttpOptions {
   authenticate: Authenticate;
@@ -35,7 +34,10 @@ const HEADER_LENGTH = 'inference-header-content-length';
 /** The Open Inference Protocol over HTTP. */
 export function createHttpServer(service: InferenceService, options: HttpOptions): FastifyInstance {
   const { authenticate, metrics, logger, maxBody, requestTimeout, tls } = options;
-  const timeouts = { headersTimeout: requestTimeout, connectionsCheckingInterval: requestTimeout / 4 };
+  const timeouts = {
+    headersTimeout: requestTimeout,
+    connectionsCheckingInterval: requestTimeout / 4,
+  };
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -66,7 +68,9 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
     return reply.code(status).send({ error: refusal?.message ?? error.message, ...step });
   });
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: `there is no ${request.method} ${request.url.slice(0, 100)}` }),
+    reply.code(404).send({
+      error: `there is no ${request.method} ${request.url.slice(0, 100)}`,
+    }),
   );
   const owner = ({ headers }: FastifyRequest) => authenticate(keyOf(headers));
 
@@ -78,14 +82,14 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
     owner(request);
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
-  app.get('/v2', () => ({
-    name: 'gru-wasm-server',
-    version: VERSION,
-    extensions: ['binary_tensor_data', 'sequence', 'model_repository'],
-  }));
+  app.get('/v2', () => describeServer());
   app.post('/v2/repository/index', (request) => {
     owner(request);
-    return service.models.map(({ name, version }) => ({ name, version, state: 'READY' }));
+    return service.models.map(({ name, version }) => ({
+      name,
+      version,
+      state: 'READY',
+    }));
   });
 
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {

@@ -12,6 +12,7 @@ import {
   type InferRequest,
   outputPort,
   quote,
+  type Sequence,
   sequenceOf,
   valuesOf,
 } from './messages.ts';
@@ -33,8 +34,11 @@ const isRecord = (value: unknown): value is Record_ =>
 /** Nesting of JSON that is still read: tensors have at most three levels, in an object in a list in an object. */
 const MAX_DEPTH = 16;
 
-/** @throws ServeError `bad_request`, naming what is wrong. */
-export function decodeInfer(model: ServedModel, { bytes, jsonLength }: Body): InferRequest {
+/**
+ * @param stream The sequence that the connection is, where it is one.
+ * @throws ServeError `bad_request`, naming what is wrong.
+ */
+export function decodeInfer(model: ServedModel, { bytes, jsonLength }: Body, stream?: Sequence): InferRequest {
   if (jsonLength !== undefined && jsonLength > bytes.length) {
     throw bad(`Inference-Header-Content-Length is ${jsonLength}, but the body has ${bytes.length} bytes`);
   }
@@ -44,7 +48,7 @@ export function decodeInfer(model: ServedModel, { bytes, jsonLength }: Body): In
   const { id, inputs: given, outputs: wanted } = json;
   if (id !== undefined && typeof id !== 'string') throw bad(`id must be a string, got ${quote(id)}`);
   if (!Array.isArray(given)) throw bad(`inputs must be a list of tensors, got ${quote(given)}`);
-  const sequence = sequenceOf(parameters);
+  const sequence = stream ?? sequenceOf(parameters);
   const inputs: InferRequest['inputs'] = {};
   let at = jsonLength ?? bytes.length;
   for (const tensor of given as unknown[]) {
@@ -90,7 +94,12 @@ export function encodeInfer(
       const { data, shape } = outputs[name]!;
       if (!isBinary) return { name, datatype, shape, data: Array.from(data) };
       binary.push(bytesOf(data));
-      return { name, datatype, shape, parameters: { binary_data_size: data.byteLength } };
+      return {
+        name,
+        datatype,
+        shape,
+        parameters: { binary_data_size: data.byteLength },
+      };
     }),
   };
   const head = Buffer.from(JSON.stringify(json));
@@ -161,7 +170,10 @@ function outputsOf(model: ServedModel, wanted: unknown, binary: boolean): InferR
     const parameters = recordOf('parameters of an output', output['parameters']);
     if (parameters['classification'] !== undefined) throw bad('outputs: classification is not supported');
     const asked = parameters['binary_data'];
-    return { port: outputPort(model, output['name']), binary: typeof asked === 'boolean' ? asked : binary };
+    return {
+      port: outputPort(model, output['name']),
+      binary: typeof asked === 'boolean' ? asked : binary,
+    };
   });
   if (new Set(outputs.map(({ port }) => port)).size < outputs.length) throw bad('outputs: one is asked for twice');
   return outputs;

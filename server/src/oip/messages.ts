@@ -1,6 +1,7 @@
 import type { SequenceCall } from '../core/batcher.ts';
 import type { Port, ServedModel, Values } from '../core/model.ts';
 import { ServeError } from '../errors.ts';
+import { VERSION } from '../version.ts';
 
 /** Open Inference Protocol 2, as all of its transports carry it. */
 
@@ -36,7 +37,13 @@ const bad = (text: string) => new ServeError('bad_request', text);
 /** The protocol's words for what a model is. */
 export function metadataOf({ name, version, inputs, outputs }: ServedModel) {
   const ports = (list: readonly Port[]) => list.map(({ name, datatype, shape }) => ({ name, datatype, shape }));
-  return { name, versions: [version], platform: 'gru-wasm', inputs: ports(inputs), outputs: ports(outputs) };
+  return {
+    name,
+    versions: [version],
+    platform: 'gru-wasm',
+    inputs: ports(inputs),
+    outputs: ports(outputs),
+  };
 }
 
 /** @throws ServeError for a shape that is none, or not the input's. */
@@ -61,6 +68,11 @@ export function checkIds({ name, vocabularySize }: Port, data: Values): void {
   if (vocabularySize === undefined) return;
   const wrong = data.findIndex((id) => id < 0 || id >= vocabularySize);
   if (wrong >= 0) throw bad(`input ${name}: ids are 0 to ${vocabularySize - 1}, got ${data[wrong]!}`);
+}
+
+export function describeServer() {
+  const extensions = ['binary_tensor_data', 'sequence', 'model_repository'];
+  return { name: 'gru-wasm-server', version: VERSION, extensions };
 }
 
 /** Whether all inputs are there, and none that the model does not know. */
@@ -90,7 +102,10 @@ export function sequenceOf(parameters: Record<string, unknown>): Sequence | unde
     if (value === undefined || typeof value === 'boolean') return value ?? false;
     throw bad(`${name} must be true or false, got ${quote(value)}`);
   };
-  const flags = { start: flag('sequence_start', start), end: flag('sequence_end', end) };
+  const flags = {
+    start: flag('sequence_start', start),
+    end: flag('sequence_end', end),
+  };
   // As in Triton, 0 and the empty string say that there is none.
   if (id === undefined || id === 0 || id === '') {
     if (!flags.start && !flags.end && step === undefined) return undefined;

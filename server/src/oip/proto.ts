@@ -1,0 +1,129 @@
+import { bytesOf } from '../core/tensors.ts';
+import type { Port, ServedModel, Values } from '../core/model.ts';
+import { ServeError } from '../errors.ts';
+import { decodeRaw } from './raw.ts';
+import {
+  checkId,
+  checkIds,
+  checkInputs,
+  checkShape,
+  inputPort,
+  type InferAnswer,
+  type InferRequest,
+  outputPort,
+  sequenceOf,
+  valuesOf,
+} from './messages.ts';
+
+/** proto/inference.proto as @grpc/proto-loader gives it. */
+export interface ProtoParameter {
+  bool_param?: boolean;
+  int64_param?: number;
+  string_param?: string;
+  double_param?: number;
+  uint64_param?: number;
+}
+
+interface ProtoTensor {
+  name?: string;
+  datatype?: string;
+  shape?: number[];
+  contents?: {
+    int_contents?: number[];
+    int64_contents?: number[];
+    fp32_contents?: number[];
+  } | null;
+}
+
+export interface ProtoRequest {
+  model_name?: string;
+  model_version?: string;
+  id?: string;
+  parameters?: Record<string, ProtoParameter>;
+  inputs?: ProtoTensor[];
+  outputs?: { name?: string }[];
+  raw_input_contents?: Uint8Array[];
+}
+
+const bad = (text: string) => new ServeError('bad_request', text);
+
+/** A request from its message. @throws ServeError `bad_request`, naming what is wrong. */
+export function decodeProto(model: ServedModel, request: ProtoRequest): InferRequest {
+  const { id = '', inputs: given = [], outputs: wanted = [], raw_input_contents: raw = [], parameters = {} } = request;
+  if (raw.length > 0 && raw.length !== given.length) {
+    throw bad(`${raw.length} raw_input_contents for ${given.length} inputs`);
+  }
+  const sequence = sequenceOf(plain(parameters));
+  const inputs: InferRequest['inputs'] = {};
+  given.forEach((tensor, i) => {
+    const port = inputPort(model, tensor.name);
+    if (Object.hasOwn(inputs, port.name)) throw bad(`input ${port.name} is there twice`);
+    const shape = checkShape(port, tensor.shape ?? [], sequence !== undefined);
+    const data = raw[i] ? decodeRaw(port, shape, tensor.datatype, raw[i]) : contentsOf(port, shape, tensor);
+    checkIds(port, data);
+    inputs[port.name] = { data, shape };
+  });
+  checkInputs(model, inputs);
+  const ports = wanted.map(({ name }) => outputPort(model, name));
+  if (new Set(ports).size < ports.length) throw bad('outputs: one is asked for twice');
+  return {
+    id: id === '' ? undefined : checkId('id', id),
+    inputs,
+    outputs: (ports.length > 0 ? ports : model.outputs).map((port) => ({
+      port,
+      binary: true,
+    })),
+    sequence,
+  };
+}
+
+/** An answer as a message, with the values as raw contents. */
+export function encodeProto({ id = '', model, outputs, parameters }: InferAnswer, wanted: InferRequest['outputs']) {
+  return {
+    model_name: model.name,
+    model_version: model.version,
+    id,
+    parameters: Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, parameterOf(value)])),
+    outputs: wanted.map(({ port: { name, datatype } }) => ({
+      name,
+      datatype,
+      shape: outputs[name]!.shape,
+    })),
+    raw_output_contents: wanted.map(({ port: { name } }) => bytesOf(outputs[name]!.data)),
+  };
+}
+
+function contentsOf(port: Port, shape: readonly number[], { datatype, contents }: ProtoTensor): Values {
+  const { int_contents, int64_contents, fp32_contents } = contents ?? {};
+  const lists = {
+    FP32: fp32_contents,
+    INT32: int_contents,
+    INT64: int64_contents,
+  };
+  const known = port.datatype === 'INT32' ? ['INT32', 'INT64'] : ['FP32'];
+  if (datatype === undefined || !known.includes(datatype)) {
+    throw bad(`input ${port.name}: expected datatype ${known.join(' or ')}, got ${datatype ?? 'none'}`);
+  }
+  const list = lists[datatype as keyof typeof lists] ?? [];
+  const expected = valuesOf(shape);
+  if (list.length !== expected) {
+    throw bad(`input ${port.name}: shape [${shape.join(', ')}] is ${expected} values, but contents has ${list.length}`);
+  }
+  if (port.datatype === 'FP32') return Float32Array.from(list);
+  const wide = list.find((id) => (id | 0) !== id);
+  if (wide !== undefined) throw bad(`input ${port.name}: ${wide} is no INT32`);
+  return Int32Array.from(list);
+}
+
+function plain(parameters: Record<string, ProtoParameter>): Record<string, unknown> {
+  const entries = Object.entries(parameters).map(([name, value]): [string, unknown] => {
+    const { bool_param, int64_param, string_param, double_param, uint64_param } = value;
+    return [name, bool_param ?? int64_param ?? uint64_param ?? string_param ?? double_param];
+  });
+  return Object.fromEntries(entries);
+}
+
+function parameterOf(value: string | number | boolean): ProtoParameter {
+  if (typeof value === 'boolean') return { bool_param: value };
+  return typeof value === 'string' ? { string_param: value } : { int64_param: value };
+}

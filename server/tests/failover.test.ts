@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { gruModel, HIDDEN, INPUT, steps } from './models.ts';
+import { hasRedis, startRedis, type TestRedis } from './redis.ts';
+
+const SEQUENCES = 12;
+const STEPS = 12;
+const bin = new URL('../dist/bin.js', import.meta.url).pathname;
+
+interface Instance {
+  child: ChildProcess;
+  url: string;
+}
+
+describe.skipIf(!hasRedis)('two instances, one of which is killed under load', () => {
+  let folder: string;
+  let redis: TestRedis;
+  let instances: Instance[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gru-failover-'));
+    await writeFile(join(folder, 'gru.safetensors'), (await gruModel()).save());
+    redis = await startRedis();
+  });
+  afterAll(async () => {
+    for (const { child } of instances) child.kill('SIGKILL');
+    await redis.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  async function start(...options: string[]): Promise<Instance> {
+    const args = [bin, 'serve', join(folder, 'gru.safetensors'), '--port', '0', '--no-grpc', '--state', redis.url];
+    const child = spawn(process.execPath, [...args, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    const url = await vi.waitUntil(() => /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0], {
+      timeout: 60_000,
+      interval: 20,
+    });
+    return { child, url };
+  }
+
+  async function send(url: string, id: string, x: Float32Array, t: number) {
+    const response = await fetch(`${url}/v2/models/gru/infer`, {
+      method: 'POST',
+      body: JSON.stringify({
+        parameters: { sequence_id: id, sequence_start: t === 0, sequence_step: t },
+        inputs: [
+          { name: 'x', datatype: 'FP32', shape: [1, 1, INPUT], data: [...x.subarray(t * INPUT, (t + 1) * INPUT)] },
+        ],
+      }),
+    });
+    return {
+      status: response.status,
+      body: (await response.json()) as { outputs: [{ data: number[] }]; sequence_step?: number },
+    };
+  }
+
+  /** As a client does: any instance, and again where one does not answer; back to the step that a conflict names. */
+  async function play(id: string, x: Float32Array, pick: (t: number, tries: number) => string) {
+    const outputs = new Float32Array(STEPS * HIDDEN);
+    let again = 0;
+    for (let t = 0, tries = 0; t < STEPS;) {
+      const answer = await send(pick(t, tries), id, x, t).catch(() => undefined);
+      if (answer?.status === 200) {
+        outputs.set(answer.body.outputs[0].data, t++ * HIDDEN);
+        tries = 0;
+      } else if (answer?.status === 409) t = answer.body.sequence_step!;
+      else {
+        again++;
+        expect(++tries, `${id} at step ${t}: status ${String(answer?.status)}`).toBeLessThan(100);
+      }
+    }
+    return { outputs, again };
+  }
+
+  test.each([
+    ['batch', 'any instance answers any step'],
+    ['interval', 'an instance has a sequence until it dies'],
+  ])('--durability %s: %s; every sequence goes on, with the bits of an undisturbed run', async (durability) => {
+    const options = ['--durability', durability, '--state-every', '7'];
+    instances = await Promise.all([start(...options), start(...options)]);
+    const model = await gruModel();
+    let played = 0;
+    const [first, second] = instances as [Instance, Instance];
+    const all = await Promise.all(
+      Array.from({ length: SEQUENCES }, (_, i) =>
+        play(`${durability}-${i}`, steps(STEPS, i), (t, tries) => {
+          // In the middle of it all, while requests are on their way to it.
+          if (++played === (SEQUENCES * STEPS) / 2) first.child.kill('SIGKILL');
+          const turn = durability === 'batch' ? i + t + tries : i + tries;
+          const isDead = first.child.signalCode !== null;
+          return turn % 2 === 0 && !(isDead && durability === 'interval') ? first.url : second.url;
+        }),
+      ),
+    );
+    await (first.child.signalCode === null ? once(first.child, 'exit') : undefined);
+    expect(all.some(({ again }) => again > 0)).toBe(true);
+    all.forEach(({ outputs }, i) => {
+      expect(outputs).toEqual(model.run(steps(STEPS, i)).output.data);
+    });
+    second.child.kill('SIGTERM');
+    expect(await once(second.child, 'exit')).toEqual([0, null]);
+  });
+
+  test('on SIGTERM all states are written: another instance goes on after the last step', async () => {
+    const options = ['--durability', 'interval', '--state-every', '1000'];
+    instances = [await start(...options)];
+    const x = steps(5);
+    for (let t = 0; t < 4; t++) expect((await send(instances[0]!.url, 'last', x, t)).status).toBe(200);
+    instances[0]!.child.kill('SIGTERM');
+    await once(instances[0]!.child, 'exit');
+    instances = [await start(...options)];
+    const { status, body } = await send(instances[0]!.url, 'last', x, 4);
+    expect(status).toBe(200);
+    const expected = (await gruModel()).run(x).output.data;
+    expect(Float32Array.from(body.outputs[0].data)).toEqual(expected.subarray(4 * HIDDEN));
+  });
+});

@@ -1,0 +1,213 @@
+import { type Client, credentials, loadPackageDefinition, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { authenticator } from '../src/auth.ts';
+import { createGrpcServer, listen, LOADING, PROTO } from '../src/grpc/server.ts';
+import { InferenceService } from '../src/service.ts';
+import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
+import { OPTIONS } from './options.ts';
+
+interface Answer {
+  id?: string;
+  parameters?: Record<string, { int64_param: number }>;
+  outputs: { name: string; shape: number[] }[];
+  raw_output_contents: Buffer[];
+}
+type Call = (
+  request: object,
+  metadata: Metadata,
+  callback: (error: ServiceError | null, answer: never) => void,
+) => void;
+
+const { inference } = loadPackageDefinition(loadSync(PROTO, LOADING)) as unknown as {
+  inference: {
+    GRPCInferenceService: new (address: string, channel: object) => Client & Record<string, Call>;
+  };
+};
+
+const gru = await gruModel();
+const KEY = 'secret';
+let client: Client & Record<string, Call>;
+let close: () => Promise<void>;
+
+beforeEach(async () => {
+  const service = await InferenceService.create({ gru: await gruModel(), tagger: await taggerModel() }, OPTIONS);
+  const server = createGrpcServer(service, {
+    authenticate: authenticator([KEY, 'other']),
+    maxBody: 2 ** 16,
+  });
+  const port = await listen(server, '127.0.0.1:0', undefined);
+  client = new inference.GRPCInferenceService(`127.0.0.1:${port}`, credentials.createInsecure());
+  close = async () => {
+    client.close();
+    server.forceShutdown();
+    await service.close();
+  };
+});
+afterEach(() => close());
+
+function metadataOf(key: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${key}`);
+  return metadata;
+}
+
+const call = <T = Answer>(method: string, request: object, key = KEY) =>
+  new Promise<T>((resolve, reject) => {
+    client[method]!(request, metadataOf(key), (error, answer) => {
+      if (error) reject(error);
+      else resolve(answer);
+    });
+  });
+
+const bytes = (x: Float32Array) => Buffer.from(x.buffer, x.byteOffset, x.byteLength);
+const request = (x: Float32Array, parameters = {}, more = {}) => ({
+  model_name: 'gru',
+  parameters,
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [1, x.length / INPUT, INPUT] }],
+  raw_input_contents: [bytes(x)],
+  ...more,
+});
+const valuesOf = ({ raw_output_contents: [raw] }: Answer) => new Float32Array(Uint8Array.from(raw!).buffer);
+
+test('health, metadata, the list of models', async () => {
+  expect(await call('ServerLive', {}, 'none')).toEqual({ live: true });
+  expect(await call('ServerReady', {}, 'none')).toEqual({ ready: true });
+  expect(await call('ModelReady', { name: 'gru', version: '1' }, 'none')).toEqual({ ready: true });
+  expect(await call('ServerMetadata', {}, 'none')).toMatchObject({
+    name: 'gru-wasm-server',
+  });
+  expect(await call('ModelMetadata', { name: 'gru' })).toMatchObject({
+    platform: 'gru-wasm',
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, -1, INPUT] }],
+  });
+  expect(await call('RepositoryIndex', {})).toMatchObject({
+    models: [{ name: 'gru' }, { name: 'tagger' }],
+  });
+});
+
+test('whole sequences: raw contents, and typed ones', async () => {
+  const x = steps(4);
+  const answer = await call('ModelInfer', request(x, {}, { id: 'q' }));
+  expect(answer).toMatchObject({
+    id: 'q',
+    outputs: [{ name: 'y', shape: [1, 4, HIDDEN] }],
+  });
+  expect(valuesOf(answer)).toEqual(gru.run(x).output.data);
+  const inputs = [
+    {
+      name: 'x',
+      datatype: 'FP32',
+      shape: [1, 4, INPUT],
+      contents: { fp32_contents: [...x] },
+    },
+  ];
+  expect(valuesOf(await call('ModelInfer', request(x, {}, { inputs, raw_input_contents: [] })))).toEqual(
+    valuesOf(answer),
+  );
+  const ids = [
+    {
+      name: 'ids',
+      datatype: 'INT64',
+      shape: [1, 2],
+      contents: { int64_contents: [3, 4] },
+    },
+  ];
+  const tagged = await call('ModelInfer', {
+    model_name: 'tagger',
+    inputs: ids,
+    outputs: [{ name: 'words' }],
+  });
+  expect(tagged.outputs).toMatchObject([{ name: 'words', shape: [1, 2, 2] }]);
+});
+
+test('a live sequence over calls and over a stream', async () => {
+  const x = steps(6);
+  const frame = (t: number, id: number, more = {}) =>
+    request(x.subarray(t * INPUT, (t + 1) * INPUT), {
+      sequence_id: { int64_param: id },
+      sequence_start: { bool_param: t === 0 },
+      ...more,
+    });
+  const outputs: number[] = [];
+  for (let t = 0; t < 3; t++) {
+    const answer = await call('ModelInfer', frame(t, 1));
+    expect(answer.parameters!['sequence_step']!.int64_param).toBe(t + 1);
+    outputs.push(...valuesOf(answer));
+  }
+  expect(Float32Array.from(outputs)).toEqual(gru.run(x.subarray(0, 3 * INPUT)).output.data);
+
+  const stream = (
+    client['ModelStreamInfer'] as unknown as (
+      metadata: Metadata,
+    ) => import('@grpc/grpc-js').ClientDuplexStream<object, { error_message?: string; infer_response: Answer }>
+  ).call(client, metadataOf(KEY));
+  const answers: { error_message?: string; infer_response: Answer }[] = [];
+  stream.on('data', (answer: (typeof answers)[0]) => answers.push(answer));
+  for (let t = 0; t < 6; t++) stream.write(frame(t, 2));
+  stream.write(frame(1, 99));
+  stream.end();
+  await new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject));
+  expect(answers).toHaveLength(7);
+  expect(answers[6]!.error_message).toMatch(/no sequence/);
+  expect(Float32Array.from(answers.slice(0, 6).flatMap(({ infer_response }) => [...valuesOf(infer_response)]))).toEqual(
+    gru.run(x).output.data,
+  );
+});
+
+describe('what is refused', () => {
+  const refused = (code: number, text: RegExp) =>
+    expect.objectContaining({
+      code,
+      details: expect.stringMatching(text) as string,
+    }) as Error;
+
+  test('a wrong key; sequences of another key', async () => {
+    await expect(call('ModelInfer', request(steps(1)), 'none')).rejects.toEqual(refused(16, /API key/));
+    const first = {
+      sequence_id: { string_param: 'a' },
+      sequence_start: { bool_param: true },
+    };
+    await call('ModelInfer', request(steps(1), first));
+    const next = { sequence_id: { string_param: 'a' } };
+    await expect(call('ModelInfer', request(steps(1), next), 'other')).rejects.toEqual(refused(5, /no sequence/));
+    const wrong = { ...next, sequence_step: { int64_param: 4 } };
+    const error: ServiceError = await call('ModelInfer', request(steps(1), wrong)).then(
+      () => Promise.reject(new Error()),
+      (error: unknown) => error as ServiceError,
+    );
+    expect([error.code, error.metadata.get('sequence-step')]).toEqual([10, ['1']]);
+  });
+
+  const input = (more: object) => ({
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1, INPUT], ...more }],
+  });
+  test.each([
+    ['no model', { model_name: 'none' }, 5, /no model none/],
+    ['no input', { inputs: [], raw_input_contents: [] }, 3, /input x is missing/],
+    ['an unknown input', input({ name: 'z' }), 3, /no input "z"/],
+    ['a wrong datatype', input({ datatype: 'INT8' }), 3, /expected datatype FP32/],
+    ['a wrong shape', input({ shape: [1, 1, 4] }), 3, /expected shape/],
+    ['a negative shape', input({ shape: [1, -1, INPUT] }), 3, /expected shape/],
+    ['a huge shape', input({ shape: [2 ** 30, 2 ** 30, INPUT] }), 3, /bytes, got 12/],
+    [
+      'raw contents of another number',
+      { raw_input_contents: [Buffer.alloc(12), Buffer.alloc(12)] },
+      3,
+      /2 raw_input_contents for 1/,
+    ],
+    ['raw contents that are too short', { raw_input_contents: [Buffer.alloc(11)] }, 3, /12 bytes, got 11/],
+    ['typed contents that are missing', { raw_input_contents: [] }, 3, /contents has 0/],
+    ['an output twice', { outputs: [{ name: 'y' }, { name: 'y' }] }, 3, /twice/],
+    [
+      'a sequence id beyond 2^53',
+      { parameters: { sequence_id: { uint64_param: '18446744073709551615' } } },
+      3,
+      /sequence_id/,
+    ],
+    ['a message that is too large', { raw_input_contents: [Buffer.alloc(2 ** 16)] }, 8, /larger than max/],
+  ])('%s', async (_, more, code, text) => {
+    await expect(call('ModelInfer', request(steps(1), {}, more))).rejects.toEqual(refused(code, text));
+    expect(valuesOf(await call('ModelInfer', request(steps(1))))).toHaveLength(HIDDEN);
+  });
+});

@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type ClientOptions, WebSocket, type WebSocketServer } from 'ws';
+import { authenticator } from '../src/auth.ts';
+import { InferenceService } from '../src/service.ts';
+import { attachWebSockets } from '../src/ws/server.ts';
+import { gruModel, INPUT, steps, taggerModel } from './models.ts';
+import { OPTIONS } from './options.ts';
+
+const gru = await gruModel();
+let server: Server;
+let sockets: WebSocketServer;
+let service: InferenceService;
+let base: string;
+
+beforeEach(async () => {
+  service = await InferenceService.create({ gru: await gruModel(), tagger: await taggerModel() }, OPTIONS);
+  server = createServer();
+  const limits = { maxBody: 2 ** 16, maxConnections: 3, pingEvery: 60_000 };
+  sockets = attachWebSockets(server, service, {
+    authenticate: authenticator(['one', 'two']),
+    ...limits,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  base = `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
+});
+afterEach(async () => {
+  for (const client of sockets.clients) client.terminate();
+  server.close();
+  await service.close();
+});
+
+async function open(path = '/v2/models/gru/stream', options: ClientOptions = {}, protocols: string[] = []) {
+  const socket = new WebSocket(base + path, protocols, {
+    headers: { 'x-api-key': 'one' },
+    ...options,
+  });
+  const answers: (Buffer | string)[] = [];
+  socket.on('message', (data: Buffer, isBinary) => answers.push(isBinary ? data : data.toString()));
+  await once(socket, 'open');
+  const next = (count: number) =>
+    vi.waitUntil(() => (answers.length >= count ? answers : undefined), {
+      timeout: 60_000,
+      interval: 5,
+    });
+  return { socket, next };
+}
+
+const floats = (answer: Buffer | string) => new Float32Array(Uint8Array.from(answer as Buffer).buffer);
+const row = (x: Float32Array, t: number) => x.slice(t * INPUT, (t + 1) * INPUT);
+const live = () => [...service.load()][0]!.live;
+
+test('frames in, results out, in order, however many are sent at once; the stream ends with its connection', async () => {
+  const { socket, next } = await open();
+  const x = steps(100);
+  for (let t = 0; t < 90; t++) socket.send(row(x, t));
+  socket.send(x.slice(90 * INPUT));
+  const answers = await next(91);
+  expect(Float32Array.from(answers.flatMap((answer) => [...floats(answer)]))).toEqual(gru.run(x).output.data);
+  expect(live()).toBe(1);
+  socket.close();
+  await vi.waitUntil(() => live() === 0, { timeout: 60_000, interval: 5 });
+});
+
+test('text frames; the key of a page as a subprotocol; an error does not end the stream', async () => {
+  const { socket, next } = await open('/v2/models/tagger/stream', { headers: {} }, ['gru-wasm', 'key.two']);
+  expect(socket.protocol).toBe('gru-wasm');
+  const frame = (data: number[]) =>
+    JSON.stringify({
+      inputs: [{ name: 'ids', datatype: 'INT32', shape: [1, data.length], data }],
+    });
+  for (const text of [frame([1]), frame([7]), 'no JSON', frame([2, 3])]) socket.send(text);
+  const answers = (await next(4)).map(
+    (answer) => JSON.parse(String(answer)) as { error?: string; parameters?: object },
+  );
+  expect(answers[0]!.parameters).toEqual({ sequence_step: 1 });
+  expect(answers[1]!.error).toMatch(/ids are 0 to 6/);
+  expect(answers[2]!.error).toMatch(/no JSON/);
+  expect(answers[3]!.parameters).toEqual({ sequence_step: 3 });
+});
+
+test('a sequence with an id outlives its connection', async () => {
+  const x = steps(2);
+  const one = await open('/v2/models/gru/stream?sequence_id=a&sequence_start=true');
+  one.socket.send(row(x, 0));
+  await one.next(1);
+  one.socket.close();
+  await once(one.socket, 'close');
+  const two = await open('/v2/models/gru/stream?sequence_id=a&sequence_step=1');
+  two.socket.send(row(x, 1));
+  expect(floats((await two.next(1))[0]!)).toEqual(gru.run(x).output.data.slice(5));
+});
+
+test('frames of wrong lengths are refused; those that are too large end the connection', async () => {
+  const { socket, next } = await open();
+  socket.send(Buffer.alloc(7));
+  socket.send(Buffer.alloc(0));
+  for (const answer of await next(2)) expect(answer).toMatch(/expected shape|at least one step/);
+  socket.send(Buffer.alloc(2 ** 16 + 1));
+  expect((await once(socket, 'close'))[0]).toBe(1009);
+});
+
+test.each([
+  ['no key', '/v2/models/gru/stream', { headers: {} }, 401],
+  ['a page of another origin', '/v2/models/gru/stream', { origin: 'https://evil.example' }, 401],
+  ['no model', '/v2/models/none/stream', {}, 404],
+  ['another path', '/v2/stream', {}, 404],
+  ['a wrong step', '/v2/models/gru/stream?sequence_id=a&sequence_step=-1', {}, 400],
+])('%s is not let in', async (_, path, options, status) => {
+  await expect(open(path, options)).rejects.toThrow(String(status));
+});
+
+test('connections are limited', async () => {
+  const all = [await open(), await open(), await open()];
+  await expect(open()).rejects.toThrow('503');
+  all[0]!.socket.close();
+  await once(all[0]!.socket, 'close');
+  await vi.waitUntil(() => sockets.clients.size < 3, {
+    timeout: 60_000,
+    interval: 5,
+  });
+  await open();
+});
