@@ -13,9 +13,10 @@ const COMMANDS: Record<CommandName, (args: string[]) => Promise<number>> = {
  *
  * @returns The exit code: 0, 1 for what failed, 2 for wrong words.
  */
-export async function run(name: CommandName, args: string[]): Promise<number> {
+export async function run(name: string, args: string[]): Promise<number> {
   try {
-    return await COMMANDS[name](args);
+    if (!Object.hasOwn(COMMANDS, name)) throw new UsageError('this gru-wasm-server has no such command, only serve');
+    return await COMMANDS[name as CommandName](args);
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`gru ${name}: ${error.message}`);

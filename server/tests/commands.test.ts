@@ -46,6 +46,8 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
   const error = vi.spyOn(console, 'error').mockReturnValue();
   expect(await run('serve', ['--help'])).toBe(0);
   expect(log.mock.lastCall![0]).toMatch(/--window/);
+  expect(await run('score', [])).toBe(2);
+  expect(error.mock.lastCall![0]).toMatch(/no such command/);
   expect(await run('serve', [])).toBe(2);
   expect(error.mock.lastCall![0]).toMatch(/which MODEL/);
   expect(await run('serve', [join(folder, 'none.onnx')])).toBe(1);

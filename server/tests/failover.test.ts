@@ -19,7 +19,7 @@ interface Instance {
 describe.skipIf(!hasRedis)('two instances, one of which is killed under load', () => {
   let folder: string;
   let redis: TestRedis;
-  let instances: Instance[];
+  let instances: Instance[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gru-failover-'));
