@@ -82,7 +82,7 @@ describe.each(ODD.map((odd) => [describeValue(odd), () => odd]))('odd values: %s
     expect(() => resolveGraph(copySpec(given))).toThrow(
       expect.objectContaining({
         name: 'GruError',
-        code: expect.stringMatching(/^(invalid_spec|unsupported)$/) as string,
+        code: expect.stringMatching(/^(invalid_spec|unsupported|dtype_mismatch)$/) as string,
       }) as Error,
     );
   };
