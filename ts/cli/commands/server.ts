@@ -3,9 +3,6 @@ import { CommandError, EXIT } from '../exit.ts';
 /** Subcommands of the package gru-wasm-server. */
 export const SERVER_COMMANDS = {
   serve: 'serve models over HTTP',
-  score: 'score a file of sequences on all cores',
-  worker: 'work for a queue',
-  queue: 'show and manage a queue',
 };
 
 /** Not typed by its text: the compiler would look for its types. */
