@@ -15,7 +15,7 @@ const REFRACTORY = 0.4;
 
 /**
  * @typedef {{ word: string, time: number, score: number }} Spotted `time`: seconds from the start of the stream to the sample at which
- * the word was known, 0.1 to 0.3 s after its end. `score`: 0 to 1.
+ * the word was known, 25 to 44 ms after its end on average, and at times before it. `score`: 0 to 1.
  */
 
 /**
