@@ -62,7 +62,12 @@ test('names are unique, and every case is in one heat', () => {
 test('what a program on wasm downloads is told from what it loads on demand', async () => {
   const relaxed = ENGINES[0]!;
   const sizes = await sizesOf({ ...relaxed, ships: { ...relaxed.ships!, code: "export * from '../dist/index.js'" } });
-  expect(sizes.map(({ part }) => part)).toEqual([undefined, 'the JS backend', 'readers of all model files']);
+  expect(sizes.map(({ part }) => part)).toEqual([
+    undefined,
+    'the JS backend',
+    'readers of all model files',
+    'binaries with all layers',
+  ]);
   // Neither counted twice nor left out: the sum is that of one bundle, but for what chunks cost.
   const whole = await sizesOf({ ...relaxed, ships: { code: "export * from '../dist/index.js'" } });
   expect(sizes.reduce((sum, { raw }) => sum + raw, 0)).toBe(whole[0]!.raw);

@@ -109,7 +109,7 @@ describe.each(BACKENDS)('states of an lstm on $name', ({ api }) => {
       '[1, 3]',
       '[3, 1]',
     );
-    await expectError(run({ cell: [1, 2, 3] }), 'dtype_mismatch', "['lstm'].cell");
+    await expectError(run({ cell: ['1', '2', '3'] }), 'dtype_mismatch', "['lstm'].cell");
     await expectError(
       () => two.run(x(3), { initialStates: { hidden: good } as never }),
       'invalid_argument',
