@@ -1,7 +1,8 @@
 //! Runs models on the native build, for tests/parity: cases on stdin, results on stdout, both u32 words. With the argument
 //! `layers`, names the kinds of layers instead.
 //!
-//! A case: inputs (count, then axis (0: a vector, 1: the first) and size of each); layers (count, then of each: kind, inputs, parameters, tensors;
+//! A case: inputs (count, then axis (0: a vector, 1: the first) and size of each); nested axes (count, then number, the one that each is nested in, steps); layers (count, then of
+//! each: kind, 0 or the axis whose steps are its sequences plus 1, inputs, parameters, tensors;
 //! lists with their length first, a tensor of length 0 is left out); outputs (values); batch; time-major (a bit an axis); lengths axis after axis; data of each
 //! input; state slots (each (batch, size)). A result: data of each output, then of each slot.
 
@@ -38,13 +39,18 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
         model.add_input(shape).expect("input");
     }
     for _ in 0..words.next() {
+        let [axis, of, each] = [words.next(), words.next(), words.next()].map(|word| word as usize);
+        model.nest_axis(axis, of, each).expect("axis");
+    }
+    for _ in 0..words.next() {
         let kind = words.next() as usize;
+        let per = words.next().checked_sub(1).map(|axis| axis as usize);
         let inputs: Vec<i32> = words.list().iter().map(|&value| value as i32).collect();
         let params = words.list();
         let count = words.next();
         let tensors: Vec<Vec<f32>> = (0..count).map(|_| words.floats()).collect();
         let tensors: Vec<Option<&[f32]>> = tensors.iter().map(|t| (!t.is_empty()).then_some(&t[..])).collect();
-        model.add_layer(kind, &inputs, params, &tensors).expect("layer");
+        model.add_layer_per(per, kind, &inputs, params, &tensors).expect("layer");
     }
     let outputs = words.list();
     for &value in outputs {

@@ -70,19 +70,25 @@ impl Engine {
         self.models.get_mut(model)?.unshared()?.add_input(shape)
     }
 
-    /// Adds a layer. The block `words` holds: kind, number of inputs, inputs, number of tensors, (block or 0, length) of each,
+    /// Makes `axis` one of `each` steps for each step of the axis `of`.
+    pub fn model_nest_axis(&mut self, model: f64, axis: f64, of: f64, each: f64) -> Result<()> {
+        self.models.get_mut(model)?.unshared()?.nest_axis(index(axis), index(of), index(each))
+    }
+
+    /// Adds a layer. The block `words` holds: kind, 0 or the axis whose steps are sequences to it plus 1, number of inputs, inputs, number of tensors, (block or 0, length) of each,
     /// parameters; all int32. Returns the number of its first value.
     pub fn model_add_layer(&mut self, model: f64, words: f64) -> Result<usize> {
         let words = self.blocks.get(words)?.words();
         let parsed = (|| {
             let (&kind, rest) = words.split_first()?;
+            let (&per, rest) = rest.split_first()?;
             let (&inputs, rest) = rest.split_first()?;
             let (inputs, rest) = rest.split_at_checked(inputs as usize)?;
             let (&count, rest) = rest.split_first()?;
             let (tensors, params) = rest.split_at_checked((count as usize).checked_mul(2)?)?;
-            Some((kind as usize, inputs, tensors, params))
+            Some((kind as usize, (per as usize).checked_sub(1), inputs, tensors, params))
         })();
-        let (kind, inputs, tensors, params) = parsed.ok_or(EngineError::InvalidArgument)?;
+        let (kind, per, inputs, tensors, params) = parsed.ok_or(EngineError::InvalidArgument)?;
         let inputs = collected(inputs.iter().map(|&value| value as i32))?;
         let mut given = Vec::new();
         given.try_reserve_exact(tensors.len() / 2)?;
@@ -92,7 +98,7 @@ impl Engine {
             ensure(tensor.is_none_or(|tensor| tensor.len() == length as usize))?;
             given.push(tensor);
         }
-        self.models.get_mut(model)?.unshared()?.add_layer(kind, &inputs, params, &given)
+        self.models.get_mut(model)?.unshared()?.add_layer_per(per, kind, &inputs, params, &given)
     }
 
     /// Marks a value as an output.

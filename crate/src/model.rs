@@ -5,7 +5,7 @@ use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
 use crate::fallible::{copied, filled, filled_with};
 use crate::layers::params::Params;
-use crate::layers::{Axis, Io, LAYERS, Layer, Layouts, Plans, Shape, Workspace, flush_state};
+use crate::layers::{Axis, Io, LAYERS, Layer, Layouts, MAX_AXES, MAX_SIZE, Plans, Shape, Workspace, flush_state};
 use crate::plan::{Layout, Order, ascending};
 use crate::shared::Shared;
 use alloc::boxed::Box;
@@ -21,6 +21,18 @@ pub struct Model {
     orders: Vec<(usize, Order)>,
     /// How many axes are in use; 1 at least.
     axes: usize,
+    /// Axes whose sequences are steps of another.
+    nested: Vec<Nested>,
+}
+
+/// An axis whose sequences are the steps of another.
+#[derive(Clone, Copy)]
+struct Nested {
+    axis: usize,
+    /// That other axis.
+    of: usize,
+    /// Steps of each of its sequences.
+    each: u32,
 }
 
 struct Value {
@@ -33,6 +45,8 @@ struct Node {
     layer: Box<dyn Layer>,
     /// Of the sequences that it reads; 0 where it reads none.
     axis: usize,
+    /// The axis whose steps are sequences to it, each on its own.
+    per: Option<usize>,
     inputs: Vec<Option<usize>>,
     first_output: usize,
     outputs: usize,
@@ -47,7 +61,14 @@ impl Default for Model {
 impl Model {
     /// A model of nothing.
     pub fn new() -> Self {
-        Model { values: Vec::new(), nodes: Vec::new(), states: Vec::new(), orders: Vec::new(), axes: 1 }
+        Model {
+            values: Vec::new(),
+            nodes: Vec::new(),
+            states: Vec::new(),
+            orders: Vec::new(),
+            axes: 1,
+            nested: Vec::new(),
+        }
     }
 
     /// Adds an input. Returns the number of its value.
@@ -60,10 +81,47 @@ impl Model {
         Ok(self.values.len() - 1)
     }
 
+    /// Makes `axis` one of `each` steps for each step of the axis `of`, before layers use it.
+    pub fn nest_axis(&mut self, axis: usize, of: usize, each: usize) -> Result<()> {
+        ensure(of < axis && axis < MAX_AXES && (1..=MAX_SIZE).contains(&each))?;
+        ensure(self.nodes.is_empty() && self.nested(axis).is_none() && self.nested(of).is_none())?;
+        self.nested.try_reserve(1)?;
+        self.nested.push(Nested { axis, of, each: each as u32 });
+        self.axes = self.axes.max(axis + 1);
+        Ok(())
+    }
+
+    fn nested(&self, axis: usize) -> Option<Nested> {
+        self.nested.iter().find(|nested| nested.axis == axis).copied()
+    }
+
+    /// A shape as a layer sees it to which the steps of the axis `per` are sequences.
+    fn seen(&self, shape: Shape, per: Option<usize>) -> Result<Shape> {
+        let of = shape.axis.and_then(|axis| self.nested(axis)).map(|nested| nested.of);
+        if per.is_some() && shape.axis == per {
+            return Ok(Shape { axis: None, ..shape });
+        }
+        ensure(of == per && (per.is_none() || shape.axis.is_some()))?;
+        Ok(shape)
+    }
+
     /// Adds a layer of the kind `LAYERS[code]`, reading the values `inputs` (negative: left out). Returns the number of
     /// its first value; the values of its other ports follow. Sequences that it reads lie on one axis, unless the layer crosses axes.
     pub fn add_layer(
         &mut self,
+        code: usize,
+        inputs: &[i32],
+        params: &[u32],
+        tensors: &[Option<&[f32]>],
+    ) -> Result<usize> {
+        self.add_layer_per(None, code, inputs, params, tensors)
+    }
+
+    /// The same of a layer to which every step of the axis `per` is a sequence: what lies on that axis are its vectors, and axes
+    /// that were nested in it those of its sequences.
+    pub fn add_layer_per(
+        &mut self,
+        per: Option<usize>,
         code: usize,
         inputs: &[i32],
         params: &[u32],
@@ -74,18 +132,29 @@ impl Model {
         for ((&value, given), shape) in inputs.iter().zip(&mut given).zip(&mut shapes) {
             if let Ok(value) = usize::try_from(value) {
                 *given = Some(value);
-                *shape = Some(self.values.get(value).ok_or(EngineError::InvalidArgument)?.shape);
+                let own = self.values.get(value).ok_or(EngineError::InvalidArgument)?.shape;
+                *shape = Some(self.seen(own, per)?);
             }
         }
         let mut on = shapes.iter().flatten().filter_map(|shape| shape.axis);
-        let axis = on.next().unwrap_or(0);
-        let one = on.all(|other| other == axis);
+        let first = on.next();
+        let one = on.all(|other| Some(other) == first);
         let mut params = Params::new(params);
-        let built = (kind.build)(&mut params, &shapes, tensors)?;
+        let mut built = (kind.build)(&mut params, &shapes, tensors)?;
         ensure(params.finished() && (one || built.layer.crosses_axes()))?;
         built.ports.iter().try_for_each(Shape::check)?;
+        let axis = first.or_else(|| per.and(built.ports.first()?.axis)).unwrap_or(0);
+        for port in &mut built.ports {
+            if port.axis.is_some() {
+                ensure(self.seen(*port, per)?.axis.is_some())?;
+            } else {
+                port.axis = per;
+            }
+        }
+        ensure(per.is_none() || self.nested(axis).is_some())?;
         let orders = built.layer.orders();
-        let slots = built.layer.slots();
+        // Of steps that are sequences nothing goes on from one to the next.
+        let slots = if per.is_none() { built.layer.slots() } else { 0 };
         self.values.try_reserve(built.ports.len())?;
         self.states.try_reserve(slots)?;
         self.orders.try_reserve(orders.len())?;
@@ -103,7 +172,7 @@ impl Model {
                 self.orders.push((axis, order));
             }
         }
-        self.nodes.push(Node { layer: built.layer, axis, inputs: given, first_output, outputs });
+        self.nodes.push(Node { layer: built.layer, axis, per, inputs: given, first_output, outputs });
         Ok(first_output)
     }
 
@@ -127,6 +196,8 @@ pub struct State {
     /// One buffer a value, empty for those not used.
     values: Vec<Buffer>,
     workspaces: Vec<Workspace>,
+    /// Of each layer, the sequences that its workspace is for.
+    room: Vec<usize>,
 }
 
 impl State {
@@ -140,7 +211,8 @@ impl State {
         }
         let axes = axes(model, &ascending(batch)?, &filled(product(&[model.axes, batch])?, 0)?, 0)?;
         let values = filled_with(model.values.len(), Buffer::default)?;
-        let mut state = State { model: model.clone(), batch, axes, values, workspaces };
+        let room = filled(model.nodes.len(), batch)?;
+        let mut state = State { model: model.clone(), batch, axes, values, workspaces, room };
         state.fit()?;
         Ok(state)
     }
@@ -181,8 +253,17 @@ impl State {
         for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
             buffer.reserve(length(value)?)?;
         }
-        for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
-            node.layer.reserve(workspace, &Layouts { axes: &self.axes, own: node.axis })?;
+        for ((node, workspace), room) in self.model.nodes.iter().zip(&mut self.workspaces).zip(&mut self.room) {
+            let layouts = Layouts { axes: &self.axes, own: node.axis };
+            let sequences = layouts.own().batch();
+            if node.per.is_some() && sequences > *room {
+                // Nothing of the former one goes on, but the former layout has to stay usable.
+                let mut larger = node.layer.workspace(sequences)?;
+                node.layer.reserve(&mut larger, &layouts)?;
+                (*workspace, *room) = (larger, sequences);
+            } else {
+                node.layer.reserve(workspace, &layouts)?;
+            }
         }
         for (value, buffer) in self.model.values.iter().zip(&mut self.values) {
             buffer.set_len(length(value)?);
@@ -235,6 +316,9 @@ impl State {
                 inputs: &node.inputs,
                 outputs: after.at_mut(..node.outputs),
             };
+            if node.per.is_some() {
+                workspace.clear();
+            }
             node.layer.run(&mut io, workspace)?;
         }
         Ok(())
@@ -242,10 +326,7 @@ impl State {
 
     /// Sets all states to zero.
     pub fn reset(&mut self) {
-        for workspace in &mut self.workspaces {
-            workspace.states.iter_mut().for_each(|state| state.fill(0.0));
-            workspace.started.iter_mut().for_each(|started| started.fill(false));
-        }
+        self.workspaces.iter_mut().for_each(Workspace::clear);
     }
 }
 
@@ -255,8 +336,14 @@ fn axes(model: &Model, sequences: &[u32], lengths: &[u32], time_major: u32) -> R
     let mut axes = Vec::new();
     axes.try_reserve_exact(model.axes)?;
     for axis in 0..model.axes {
-        let lengths = copied(lengths.row(axis, sequences.len()))?;
-        let layout = Layout::new(copied(sequences)?, lengths, time_major >> axis & 1 == 1)?;
+        let layout = if let Some(Nested { of, each, .. }) = model.nested(axis) {
+            let outer: &Axis = axes.at(of);
+            let rows = outer.layout.rows;
+            Layout::new(ascending(rows)?, filled(rows, each)?, false)?
+        } else {
+            let lengths = copied(lengths.row(axis, sequences.len()))?;
+            Layout::new(copied(sequences)?, lengths, time_major >> axis & 1 == 1)?
+        };
         let orders = model.orders.iter().filter(|(on, _)| *on == axis).map(|&(_, order)| order);
         let plans = Plans::new(&layout, orders)?;
         axes.push(Axis { layout, plans });

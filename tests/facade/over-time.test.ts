@@ -93,7 +93,7 @@ test('what does not fit is refused by name', async () => {
   await refused([{ type: 'reduce' }], `'l0'`, 'reduce is missing');
   await refused([{ type: 'reduce', reduce: 'mean', correction: 1 }], 'correction is for');
   await refused([{ type: 'reduce', reduce: 'std', correction: 2 }], 'correction must be 0 or 1');
-  await refused([{ type: 'reduce', reduce: 'mean', mask: 'x' }], `'x' is no mask`);
+  await refused([{ type: 'reduce', reduce: 'mean', mask: 'x' }], 'mask must be a float32 value of one number a step');
   await refused([last, { type: 'reduce', reduce: 'mean' }], 'one row a sequence');
   await refused([last, { type: 'flatten', steps: 2 }], 'one row a sequence');
   await refused([{ type: 'unflatten', steps: 2, like: 'x' }], 'one a step');

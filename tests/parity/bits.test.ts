@@ -16,6 +16,7 @@ import {
   elementwiseRun,
   graphRun,
   layerRun,
+  nestedRun,
   normRun,
   randomLayer,
   wideRun,
@@ -41,6 +42,7 @@ describe('the same bits', () => {
     ['attention', 120, attentionRun],
     ['attention to another axis', 120, crossAttentionRun],
     ['elementwise layers', 100, elementwiseRun],
+    ['steps that are sequences', 120, nestedRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
     const runs: Run[] = [];
@@ -117,6 +119,7 @@ describe('the same bits', () => {
   test.each([
     ['graphs of layers', graphRun],
     ['attention', attentionRun],
+    ['steps that are sequences', nestedRun],
   ])('%s: a sequence does not depend on the batch around it', (_, make) => {
     fc.assert(
       fc.property(fc.gen(), (draw) => {

@@ -439,3 +439,53 @@ export function crossAttentionRun(random: Choices): Run {
   });
   return { graph, lengths, sourceLengths, timeMajor, inputs: data, hidden: [] };
 }
+
+/** Layers to which every step of a sequence is one of its own: recurrent ones both ways, a convolution, a pool, attention. */
+export function nestedRun(random: Choices, types: readonly CellType[] = CELLS): Run {
+  const [steps, size] = [random.int(1, 7), random.int(1, 9)];
+  const units = random.int(1, 9);
+  const cell = { ...randomLayer(random, 'cell', size, { types }), inputs: ['cut'] };
+  const layers: LayerSpec[] = [
+    { type: 'unflatten', name: 'cut', inputs: ['x'], steps, transposed: random.chance(0.5), each: true },
+    cell,
+    {
+      type: 'conv1d',
+      name: 'conv',
+      inputs: ['cut'],
+      inputSize: size,
+      outputSize: units,
+      kernelSize: random.int(1, 4),
+      stride: random.int(1, 3),
+      padding: random.pick(['same', 'causal'] as const),
+      weights: { kernel: new Float32Array(0) },
+    },
+    {
+      type: 'pool',
+      name: 'pooled',
+      inputs: ['conv'],
+      pool: random.pick(['max', 'mean'] as const),
+      window: 2,
+      padding: 'same',
+    },
+    { type: 'reduce', name: 'mean', inputs: ['pooled'], reduce: 'mean' },
+    { type: 'merge', name: 'centred', inputs: ['pooled', 'mean'], merge: 'sub' },
+    {
+      type: 'norm',
+      name: 'normal',
+      inputs: ['centred'],
+      inputSize: units,
+      norm: 'standard',
+      epsilon: 1e-3,
+      overTime: true,
+      weights: {},
+    },
+    { type: 'attention', name: 'attended', inputs: ['mean', 'normal', 'pooled'], inputSize: units },
+    { type: 'repeat', name: 'repeated', inputs: ['mean'], steps: 3, each: true },
+    { type: 'merge', name: 'both', inputs: ['repeated', 'attended'], merge: 'concat' },
+    { type: 'flatten', name: 'flat', inputs: ['both'], steps: 3 },
+    { ...randomLayer(random, 'over', units, { types }), inputs: ['attended'] },
+  ];
+  const conv = layers[2] as Extract<LayerSpec, { type: 'conv1d' }>;
+  conv.weights.kernel = random.floats(units * conv.kernelSize * size, 0.5);
+  return runOf(random, steps * size, layers, ['cell:last', 'mean', 'attended', 'flat', 'over'], false);
+}

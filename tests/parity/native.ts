@@ -40,9 +40,13 @@ function words(run: Run): number[] {
   };
   out.push(graph.inputs.length);
   for (const { kind, axis, size } of graph.inputs) out.push(kind === 'sequence' ? axis + 1 : 0, size);
+  const nested = graph.derivedAxes.flatMap(({ from, each }, i) =>
+    each === undefined ? [] : [[graph.axes.length + i, from, each]],
+  );
+  out.push(nested.length, ...nested.flat());
   out.push(graph.nodes.length);
-  for (const { layer, kind, inputs, outputAxis } of graph.nodes) {
-    out.push(kind.code);
+  for (const { layer, kind, inputs, outputAxis, per } of graph.nodes) {
+    out.push(kind.code, per === undefined ? 0 : per + 1);
     list(inputs);
     list(paramWords(kind.params(layer, outputAxis)));
     const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};

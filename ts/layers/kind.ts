@@ -77,6 +77,8 @@ export interface LayerKind<S extends AnyLayer> {
   tensors(spec: S): TensorSlot[];
   /** The axis that its sequences lie on, where it is not the one that it reads. */
   axis?(spec: S): AxisRule | undefined;
+  /** It makes a sequence of each step that it reads: for what it reads, and all that reads those, a step is a sequence of its own. */
+  nests?(spec: S): boolean;
   /**
    * It may read sequences of several axes: the places, among its inputs and extra inputs, of those that lie on one; its own axis is that
    * of the first sequence.

@@ -3,7 +3,7 @@ import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
 import { foldBefore } from './fold.ts';
 import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
-import { checkMask } from './mask.ts';
+import { checkMask } from './steps.ts';
 import { DIRECTION_MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
@@ -85,7 +85,7 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
     ports(spec, inputs, [mask, ...initial]) {
       const input = onlyInput(spec, inputs, spec.inputSize);
       if (input.kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
-      checkMask(spec, spec.mask, mask);
+      checkMask(spec, 'mask', mask, 'sequence');
       for (const state of initial) {
         if (state && (state.kind !== 'vector' || state.size !== spec.hiddenSize || state.dtype !== 'float32')) {
           throw specError(

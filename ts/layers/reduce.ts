@@ -1,5 +1,5 @@
 import { checkChoice, onlyInput, specError } from './check.ts';
-import { checkMask } from './mask.ts';
+import { checkMask } from './steps.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase, ValueRef } from './spec.ts';
 
@@ -41,7 +41,7 @@ export const reduce: LayerKind<ReduceSpec> = {
   ports(spec, inputs, [mask]) {
     const { kind, size } = onlyInput(spec, inputs);
     if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
-    checkMask(spec, spec.mask, mask);
+    checkMask(spec, 'mask', mask, 'sequence');
     return [{ port: 'output', kind: 'vector', dtype: 'float32', size }];
   },
   tensors: () => [],

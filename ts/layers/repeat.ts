@@ -1,4 +1,4 @@
-import { checkSize, onlyInput, specError } from './check.ts';
+import { checkFlag, checkSize, onlyInput, specError } from './check.ts';
 import type { AxisRule, LayerKind, ValueShape } from './kind.ts';
 import type { AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
@@ -9,16 +9,19 @@ export interface RepeatSpec extends LayerBase {
   like?: ValueRef;
   /** How many steps that axis has; left out: any. */
   steps?: number;
+  /** Each step of a sequence is repeated, not a vector, as `unflatten` cuts it. Default false. */
+  each?: boolean;
 }
 
 export const repeat: LayerKind<RepeatSpec> = {
   type: 'repeat',
   code: 19,
   full: true,
-  fields: ['like', 'steps'],
+  fields: ['like', 'steps', 'each'],
   check(spec) {
     if (spec.steps !== undefined) checkSize(spec, 'steps', spec.steps);
     else if ((spec.like as unknown) === undefined) throw specError(spec, 'has neither steps nor like');
+    checkEach(spec);
   },
   extraInputs: (spec) => [spec.like],
   ports(spec, inputs, [like]) {
@@ -30,6 +33,7 @@ export const repeat: LayerKind<RepeatSpec> = {
   tensors: () => [],
   axis: ({ like, steps }) => (like === undefined ? constantAxis(steps!) : undefined),
   params: (_, axis) => ({ axis }),
+  nests: ({ each = false }) => each,
   steps: ({ like, steps }) => (like === undefined ? undefined : steps),
   notStreamable: () => 'what it repeats may be known at the end of the sequence only',
 };
@@ -37,6 +41,13 @@ export const repeat: LayerKind<RepeatSpec> = {
 /** @throws GruError `invalid_spec` where what gives an axis has none. */
 export function checkLike(spec: AnyLayer, ref: ValueRef | undefined, like: ValueShape | undefined): void {
   if (like && like.kind !== 'sequence') throw specError(spec, `like: '${ref ?? ''}' has one row a sequence, not steps`);
+}
+
+/** @throws GruError `invalid_spec` where `each` is no flag, or stands beside `like`, which says it. */
+export function checkEach(spec: AnyLayer & { each?: boolean; like?: ValueRef }): void {
+  checkFlag(spec, 'each', spec.each);
+  if (spec.each === true && spec.like !== undefined)
+    throw specError(spec, 'each is for an axis of its own, not for like');
 }
 
 /** An axis of as many steps in every run. */

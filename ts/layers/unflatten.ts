@@ -1,6 +1,6 @@
 import { checkFlag, checkSize, onlyInput, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
-import { checkLike, constantAxis } from './repeat.ts';
+import { checkEach, checkLike, constantAxis } from './repeat.ts';
 import type { LayerBase, ValueRef } from './spec.ts';
 
 /** A vector cut into a fixed number of steps: y_t[j] = x[t * size + j], or with `transposed` x[j * steps + t]. */
@@ -11,16 +11,22 @@ export interface UnflattenSpec extends LayerBase {
   transposed?: boolean;
   /** A value of steps, on whose axis the result lies: it has to have `steps` too. Left out: an axis of that many steps. */
   like?: ValueRef;
+  /**
+   * Each step of a sequence is cut, not a vector. The layers that read the result take every step as a sequence of its own, of which they
+   * know nothing but these steps; what they give once a sequence is one row a step again. Default false.
+   */
+  each?: boolean;
 }
 
 export const unflatten: LayerKind<UnflattenSpec> = {
   type: 'unflatten',
   code: 18,
   full: true,
-  fields: ['steps', 'transposed', 'like'],
+  fields: ['steps', 'transposed', 'like', 'each'],
   check(spec) {
     checkSize(spec, 'steps', spec.steps);
     checkFlag(spec, 'transposed', spec.transposed);
+    checkEach(spec);
   },
   extraInputs: (spec) => [spec.like],
   ports(spec, inputs, [like]) {
@@ -33,6 +39,7 @@ export const unflatten: LayerKind<UnflattenSpec> = {
   tensors: () => [],
   axis: ({ like, steps }) => (like === undefined ? constantAxis(steps) : undefined),
   params: ({ steps, transposed = false }, axis) => ({ steps, transposed: Number(transposed), axis }),
+  nests: ({ each = false }) => each,
   steps: ({ like, steps }) => (like === undefined ? undefined : steps),
   notStreamable: () => 'it gives all steps of a sequence together',
 };

@@ -2,7 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { describe } from '../base/tensor.ts';
 import type { AxisRule } from '../layers/kind.ts';
 import type { ValueRef } from '../layers/spec.ts';
-import { derive, type DerivedAxis, isIdentity, isSameRule, NO_AXIS } from './derived-axes.ts';
+import { derive, type DerivedAxis, each, isIdentity, isSameRule, NO_AXIS } from './derived-axes.ts';
 
 const DEFAULT_AXIS = 'time';
 
@@ -29,6 +29,10 @@ export interface Axes {
   common(read: readonly OnAxis[], reader: () => string): number;
   /** The axis that a layer makes of another, or of none. @throws GruError `invalid_spec`. */
   derive(from: number, rule: AxisRule, maker: () => string): number;
+  /** The axis of so many steps for each step of another. @throws GruError `invalid_spec`. */
+  nest(from: number, steps: number, maker: () => string): number;
+  /** What an axis was made of; undefined: it is an input's. */
+  made(axis: number): DerivedAxis | undefined;
 }
 
 /** Axes as the inputs of a spec name them. */
@@ -65,9 +69,21 @@ export class NamedAxes implements Axes {
   }
 
   derive(from: number, rule: AxisRule, maker: () => string): number {
+    return this.#add(derive(from, this.made(from), rule), maker);
+  }
+
+  nest(from: number, steps: number, maker: () => string): number {
+    return this.#add(each(from, steps), maker);
+  }
+
+  made(axis: number): DerivedAxis | undefined {
+    return this.derived[axis - this.names.length];
+  }
+
+  #add(made: DerivedAxis, maker: () => string): number {
     const { length } = this.names;
-    const made = derive(from, this.derived[from - length], rule);
     if (isIdentity(made)) return made.from;
+    if (made.each === 0) throw invalid(`${maker()}: no step is left of those that each step has`);
     const known = this.derived.findIndex((axis) => axis.from === made.from && isSameRule(axis, made));
     if (known >= 0) return length + known;
     if (length + this.derived.length >= MAX_AXES) throw invalid(`${maker()}: more than ${MAX_AXES} axes`);
@@ -76,8 +92,9 @@ export class NamedAxes implements Axes {
 
   #describe(axis: number): string {
     const { names } = this;
-    const made = this.derived[axis - names.length];
+    const made = this.made(axis);
     if (!made) return `the axis '${names[axis]!}'`;
+    if (made.each !== undefined) return `${made.each} steps for each step of ${this.#describe(made.from)}`;
     if (made.from === NO_AXIS) return `an axis of ${Math.floor(made.add / made.div)} steps`;
     const sum = `${made.mul} * steps ${made.add < 0 ? '-' : '+'} ${Math.abs(made.add)}`;
     return `an axis of (${sum}) / ${made.div} steps of ${this.#describe(made.from)}`;
@@ -109,8 +126,16 @@ export class JoinedAxes implements Axes {
   }
 
   derive(from: number, rule: AxisRule): number {
-    const made = derive(from, from === NO_AXIS ? undefined : this.#made[this.root(from)], rule);
+    const made = derive(from, this.made(from), rule);
     return isIdentity(made) ? made.from : this.#add(made);
+  }
+
+  nest(from: number, steps: number): number {
+    return this.#add(each(from, steps));
+  }
+
+  made(axis: number): DerivedAxis | undefined {
+    return axis === NO_AXIS ? undefined : this.#made[this.root(axis)];
   }
 
   /** The first of the axes that are one with axis number `i`. */

@@ -7,6 +7,8 @@ export const NO_AXIS = -1;
 export interface DerivedAxis extends AxisRule {
   /** Number of the axis that it was made of, or {@link NO_AXIS}. */
   from: number;
+  /** Its sequences are the steps of that axis, and have so many steps each. */
+  each?: number;
 }
 
 /** Steps of the axis where the other has `steps`. */
@@ -19,11 +21,17 @@ export function stepsGiven(rule: AxisRule, steps: number): number {
   return steps === 0 ? 0 : stepsOf(rule, steps);
 }
 
+/** The axis of `steps` steps for each step of the axis `from`. */
+export function each(from: number, steps: number): DerivedAxis {
+  return { from, mul: steps, add: 0, div: 1, each: steps };
+}
+
 /**
  * The axis that a rule makes of the axis `from`; where that was `made` of another, told by that one if it is exact: steps that are
  * padded and then taken away by an unpadded convolution are those of the input again.
  */
 export function derive(from: number, made: DerivedAxis | undefined, { mul, add, div }: AxisRule): DerivedAxis {
+  if (made?.each !== undefined) return each(made.from, stepsOf({ mul, add, div }, made.each));
   // floor((mul (made.mul n + made.add) + add) / div), where nothing was rounded or cut off before.
   if (made?.div !== 1 || made.add < 0) return { from, ...reduced({ mul, add, div }) };
   return { from: made.from, ...reduced({ mul: mul * made.mul, add: mul * made.add + add, div }) };
@@ -34,10 +42,10 @@ function reduced({ mul, add, div }: AxisRule): AxisRule {
 }
 
 /** Whether an axis has the steps of the one that it was made of. */
-export function isIdentity({ mul, add, div }: AxisRule): boolean {
-  return mul === 1 && add === 0 && div === 1;
+export function isIdentity({ mul, add, div, each }: Omit<DerivedAxis, 'from'>): boolean {
+  return mul === 1 && add === 0 && div === 1 && each === undefined;
 }
 
-export function isSameRule(a: AxisRule, b: AxisRule): boolean {
-  return a.mul === b.mul && a.add === b.add && a.div === b.div;
+export function isSameRule(a: Omit<DerivedAxis, 'from'>, b: Omit<DerivedAxis, 'from'>): boolean {
+  return a.mul === b.mul && a.add === b.add && a.div === b.div && a.each === b.each;
 }

@@ -2,9 +2,9 @@ import { GruError } from '../base/errors.ts';
 import { LAYERS, layerKind } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
 import { type Axes, NamedAxes } from './axes.ts';
-import { type DerivedAxis, NO_AXIS } from './derived-axes.ts';
+import { type DerivedAxis, NO_AXIS, stepsOf } from './derived-axes.ts';
 import { checkStructure } from './structure.ts';
-import type { LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
+import type { AxisRule, LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 import { describe, isArrayLike, product } from '../base/tensor.ts';
 import { isFloats, sizeOf } from '../base/typed-array.ts';
@@ -72,6 +72,8 @@ export interface GraphNode {
   axis: number;
   /** Number of the axis of the sequences that it gives. */
   outputAxis: number;
+  /** Number of the axis whose steps are sequences to it, each on its own: {@link isVectorTo}. */
+  per: number | undefined;
   /** Values read: the layer's inputs, then its extra inputs, -1 for those left out. */
   inputs: number[];
   /** Number of the value of the first port; the others follow. */
@@ -86,6 +88,11 @@ export interface GraphState extends StateSlot {
 
 /** Most values that all layers give for one step: 256 MB. */
 const MAX_WIDTH = 2 ** 26;
+
+/** Whether a node has a sequence of an axis for one row each of what is its sequence. */
+export function isVectorTo({ kind, axis }: Pick<GraphValue, 'kind' | 'axis'>, per: number | undefined): boolean {
+  return kind === 'vector' || axis === per;
+}
 
 function isSequence(value: GraphValue | undefined): value is GraphValue {
   return value?.kind === 'sequence';
@@ -162,17 +169,18 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const reader = () => `${layer.type} layer '${layer.name}'`;
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
-    const ports = kind.ports(
-      layer,
-      main.map((v) => values[v]!),
-      extra.map((v) => values[v]),
-    );
-    const read = [...main, ...extra].map((v) => values[v]);
+    const all = [...main, ...extra].map((v) => values[v]);
+    const per = stepsAsSequences(axes, layer, kind, all);
+    const view = (value: GraphValue | undefined) =>
+      value && isVectorTo(value, per) ? { ...value, kind: 'vector' as const } : value;
+    const read = all.map(view);
+    const ports = kind.ports(layer, read.slice(0, main.length) as GraphValue[], read.slice(main.length));
     const groups = kind.crossesAxes?.map((places) => places.map((place) => read[place])) ?? [read];
     const sequences = groups.map((group) => group.filter(isSequence)).filter(({ length }) => length > 0);
-    const [axis = 0] = sequences.map((group) => axes.common(group, reader));
+    const [found] = sequences.map((group) => axes.common(group, reader));
     const rule = kind.axis?.(layer);
-    const outputAxis = rule ? axes.derive(rule.mul === 0 ? NO_AXIS : axis, rule, reader) : axis;
+    const outputAxis = axisOf(axes, rule, per, found, reader);
+    const axis = found ?? (per === undefined ? 0 : outputAxis);
     const firstOutput = values.length;
     const mainPort = kind.mainPort?.(layer);
     const named = { main: firstOutput, first: firstOutput, count: ports.length };
@@ -184,11 +192,15 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       }
       width += size;
       if (width > MAX_WIDTH) throw specError(layer, `all layers together give more than ${MAX_WIDTH} values a row`);
-      const onAxis = valueKind === 'sequence' ? outputAxis : 0;
-      values.push({ ref: `${layer.name}:${port}`, kind: valueKind, ...rest, axis: onAxis, used: false });
+      const isRow = valueKind === 'vector' && per !== undefined;
+      const onAxis = isRow ? per : valueKind === 'sequence' ? outputAxis : 0;
+      const ref = `${layer.name}:${port}`;
+      values.push({ ref, kind: isRow ? 'sequence' : valueKind, ...rest, axis: onAxis, used: false });
     }
     byName.set(layer.name, named);
-    for (const slot of kind.slots?.(layer) ?? []) states.push({ layer: layer.name, node: nodes.length, ...slot });
+    // Of steps that are sequences nothing goes on from one to the next.
+    const slots = per === undefined ? (kind.slots?.(layer) ?? []) : [];
+    for (const slot of slots) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
     if (kind.vocabularySize) {
       const known = kind.vocabularySize(layer);
@@ -197,15 +209,26 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       else if (computed > known) throw specError(layer, `knows ${known} ids, but reads ids up to ${computed - 1}`);
     }
     const steps = kind.steps?.(layer);
-    if (steps !== undefined) {
+    const own = axes.made(axis)?.each;
+    if (steps !== undefined && per !== undefined) {
+      if (steps !== own) throw specError(layer, `takes ${steps} steps, where each step has ${own ?? 0}`);
+    } else if (steps !== undefined) {
       const other = (fixedSteps[axis] ??= { steps, reader: reader() });
       if (other.steps !== steps)
         throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
     }
-    const why = kind.notStreamable?.(layer);
+    const why = per === undefined ? kind.notStreamable?.(layer) : undefined;
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
-    const all = [...main, ...extra];
-    nodes.push({ layer, kind, axis, outputAxis, inputs: all, firstOutput, outputCount: ports.length });
+    nodes.push({
+      layer,
+      kind,
+      axis,
+      outputAxis,
+      per,
+      inputs: [...main, ...extra],
+      firstOutput,
+      outputCount: ports.length,
+    });
     previous = layer.name;
   }
 
@@ -220,6 +243,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     outputNames.add(name);
     const value = lookUp(from, () => `output '${name}'`);
     const { size, kind, dtype, axis } = values[value]!;
+    if (axes.made(axis)?.each !== undefined)
+      throw invalid(`output '${name}' holds steps of steps; supported: a row a step or a sequence`);
     if (dtype === 'int32' && value < inputs.length) throw invalid(`output '${name}' is an input of ids`);
     return { name, value, dtype, size, kind, axis };
   });
@@ -228,6 +253,40 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   }
   const { names, derived: derivedAxes } = axes;
   return { spec, axes: names, derivedAxes, fixedSteps, values, inputs, nodes, outputs, states, notStreamable };
+}
+
+/** The axis whose steps are sequences to a layer: those that it makes one of, or those of what it reads. */
+function stepsAsSequences(
+  axes: Axes,
+  layer: LayerSpec,
+  kind: LayerKind<LayerSpec>,
+  read: readonly (GraphValue | undefined)[],
+): number | undefined {
+  const sequences = read.filter(isSequence);
+  const outer = sequences.map(({ axis }) => (axes.made(axis)?.each === undefined ? undefined : axes.made(axis)!.from));
+  const nested = outer.find((axis) => axis !== undefined);
+  const nests = kind.nests?.(layer) ?? false;
+  if (nests && nested !== undefined) throw specError(layer, 'each: what it reads are steps of steps already');
+  if (nests && sequences.length === 0) throw specError(layer, 'each: its input has one row a sequence, no steps');
+  if (nests || nested === undefined) return nests ? sequences[0]!.axis : undefined;
+  const other = read.find(
+    (value) => value && (!isSequence(value) || (value.axis !== nested && axes.made(value.axis)?.from !== nested)),
+  );
+  if (other) throw specError(layer, `reads '${other.ref}' beside steps of steps; supported: what has a row a step`);
+  return nested;
+}
+
+/** The axis that a layer gives. */
+function axisOf(
+  axes: Axes,
+  rule: AxisRule | undefined,
+  per: number | undefined,
+  axis: number | undefined,
+  reader: () => string,
+): number {
+  if (!rule) return axis ?? 0;
+  if (rule.mul > 0) return axes.derive(axis ?? 0, rule, reader);
+  return per === undefined ? axes.derive(NO_AXIS, rule, reader) : axes.nest(per, stepsOf(rule, 0), reader);
 }
 
 /** The dimensions of a row of an input. */

@@ -20,7 +20,10 @@ export function groupStates(graph: Graph): StateGroup[] {
     if (last?.layer === layer && last.slot === slot) last.count++;
     else groups.push({ layer, slot, only: true, first, count: 1, size, fromGraph });
   });
-  for (const group of groups) group.only = groups.every((other) => other === group || other.layer !== group.layer);
+  // Those of one layer follow each other.
+  groups.forEach((group, i) => {
+    group.only = groups[i - 1]?.layer !== group.layer && groups[i + 1]?.layer !== group.layer;
+  });
   return groups;
 }
 

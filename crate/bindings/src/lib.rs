@@ -99,6 +99,12 @@ pub fn model_add_input(model: f64, axis: f64, size: f64) -> i32 {
     code(|engine| engine.model_add_input(model, axis, size))
 }
 
+/// Makes `axis` one of `each` steps for each step of the axis `of`. After the inputs, before the layers.
+#[wasm_bindgen]
+pub fn model_nest_axis(model: f64, axis: f64, of: f64, each: f64) -> i32 {
+    code(|engine| engine.model_nest_axis(model, axis, of, each))
+}
+
 /// Adds a layer, described by the block `words`. Returns the number of its first value.
 #[wasm_bindgen]
 pub fn model_add_layer(model: f64, words: f64) -> i32 {

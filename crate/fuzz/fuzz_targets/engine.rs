@@ -57,6 +57,8 @@ impl Handle {
 #[derive(Arbitrary, Debug)]
 struct Layer {
     kind: u8,
+    /// The axis whose steps are sequences to it plus 1, or 0.
+    per: u8,
     inputs: [Word; 4],
     input_count: u8,
     size: u8,
@@ -111,6 +113,7 @@ enum Call {
     ModelNew,
     /// Of four numbers a row, as most layers read, or of any.
     Input(Handle, u8, Size, bool),
+    Nest(Handle, u8, u8, u8),
     Layer(Handle, Layer),
     Whole(Whole),
     LayerOfBlock(Handle, Handle),
@@ -146,13 +149,13 @@ fn block(engine: &mut Engine, words: &[u32]) -> Result<f64> {
 fn add_layer(
     engine: &mut Engine,
     model: f64,
-    kind: usize,
+    (kind, per): (usize, u32),
     inputs: &[u32],
     (params, tensors): (Vec<u32>, Vec<u32>),
     weight: f32,
     missing: Option<u8>,
 ) -> Result<usize> {
-    let mut words = vec![kind as u32, inputs.len() as u32];
+    let mut words = vec![kind as u32, per, inputs.len() as u32];
     words.extend(inputs);
     words.push(tensors.len() as u32);
     let mut blocks = Vec::new();
@@ -170,7 +173,7 @@ fn add_layer(
 fn layer(engine: &mut Engine, model: f64, layer: &Layer) -> Result<()> {
     let inputs = &layer.inputs[..if layer.input_count < 160 { 1 } else { usize::from(layer.input_count % 5) }];
     let inputs: Vec<u32> = inputs.iter().map(|word| word.0).collect();
-    add_layer(engine, model, layer.kind(), &inputs, layer.words(), layer.weight, layer.missing).map(drop)
+    add_layer(engine, model, (layer.kind(), u32::from(layer.per % 3)), &inputs, layer.words(), layer.weight, layer.missing).map(drop)
 }
 
 fn whole(engine: &mut Engine, given: &mut Handles, whole: &Whole) -> Result<()> {
@@ -183,7 +186,7 @@ fn whole(engine: &mut Engine, given: &mut Handles, whole: &Whole) -> Result<()> 
         engine.model_add_input(model, axis, 4.0)?;
     }
     let words = drawn::layer(kind, 4, 4, whole.options.map(|word| word.0));
-    let value = add_layer(engine, model, kind, &[axes - 1], words, whole.weight, None)?;
+    let value = add_layer(engine, model, (kind, 0), &[axes - 1], words, whole.weight, None)?;
     engine.model_add_output(model, value as f64)?;
     let batch = usize::from(whole.batch % 24);
     let state = f64::from(engine.state_new(model, batch as f64)?);
@@ -208,6 +211,10 @@ fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
             // Mostly none or one of three.
             let axis = if axis < 240 { axis % 4 } else { axis - 212 };
             engine.model_add_input(m.of(&given.models), axis, if four { 4.0 } else { n.0 }).map(drop)
+        }
+        Call::Nest(m, axis, of, each) => {
+            let [axis, of, each] = [axis % 4, of % 3, each % 6].map(f64::from);
+            engine.model_nest_axis(m.of(&given.models), axis, of, each)
         }
         Call::Layer(m, drawn) => layer(engine, m.of(&given.models), &drawn),
         Call::Whole(drawn) => whole(engine, given, &drawn),

@@ -196,6 +196,14 @@ pub struct Workspace {
     pub started: Vec<Vec<bool>>,
 }
 
+impl Workspace {
+    /// As at the start of a sequence.
+    pub(crate) fn clear(&mut self) {
+        self.states.iter_mut().for_each(|state| state.fill(0.0));
+        self.started.iter_mut().for_each(|started| started.fill(false));
+    }
+}
+
 /// How the rows of one axis lie, and in what orders layers take its steps.
 pub struct Axis {
     /// How its rows lie.

@@ -16,8 +16,10 @@ enum Call {
     ModelNew,
     /// Of an axis, 0 for none.
     Input(usize, f64, f64),
-    /// Model, inputs, lengths of tensors, kind, parameters.
-    Layer(usize, Vec<u32>, Vec<u32>, u32, Vec<u32>),
+    /// Model, inputs, lengths of tensors, kind, parameters, the axis whose steps are its sequences plus 1.
+    Layer(usize, Vec<u32>, Vec<u32>, u32, Vec<u32>, u32),
+    /// Model, axis, the one that it is nested in, steps.
+    Nest(usize, u32, u32, u32),
     Output(usize, usize),
     ModelFree(usize),
     StateNew(usize, f64),
@@ -39,16 +41,19 @@ fn call() -> impl Strategy<Value = Call> {
     let layer = (0..LAYERS.len(), inputs, 1..6usize, 1..6usize);
     // A word of the parameters that is another, or one too many.
     let odd = prop_oneof![5 => Just(None), 1 => any::<(usize, u32)>().prop_map(Some)];
-    let layer = (which.clone(), layer, any::<[u32; 8]>(), odd).prop_map(|(model, (kind, inputs, i, h), drawn, odd)| {
-        let (mut params, tensors) = drawn::layer(kind, i, h, drawn);
-        if let Some((at, word)) = odd {
-            match params.get_mut(at % 16) {
-                Some(param) => *param = word,
-                None => params.push(word),
+    let per = prop_oneof![3 => Just(0), 2 => Just(1), 1 => 0..4u32];
+    let layer = (which.clone(), layer, any::<[u32; 8]>(), odd, per).prop_map(
+        |(model, (kind, inputs, i, h), drawn, odd, per)| {
+            let (mut params, tensors) = drawn::layer(kind, i, h, drawn);
+            if let Some((at, word)) = odd {
+                match params.get_mut(at % 16) {
+                    Some(param) => *param = word,
+                    None => params.push(word),
+                }
             }
-        }
-        Call::Layer(model, inputs, tensors, kind as u32, params)
-    });
+            Call::Layer(model, inputs, tensors, kind as u32, params, per)
+        },
+    );
     let lengths = proptest::collection::vec(prop_oneof![20 => 0..7u32, 1 => any::<u32>()], 0..8);
     let axis = prop_oneof![20 => (0..4u32).prop_map(f64::from), 1 => (0..40u32).prop_map(f64::from), 1 => any::<f64>()];
     let sizes = size().prop_map(f64::from as fn(u32) -> f64);
@@ -57,6 +62,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => which.clone().prop_map(Call::BlockFree),
         2 => Just(Call::ModelNew),
         4 => (which.clone(), axis, sizes.clone()).prop_map(|(m, axis, n)| Call::Input(m, axis, n)),
+        2 => (which.clone(), 0..3u32, 0..2u32, 0..5u32).prop_map(|(m, a, o, n)| Call::Nest(m, a, o, n)),
         8 => layer,
         3 => (which.clone(), 0..8usize).prop_map(|(m, v)| Call::Output(m, v)),
         1 => which.clone().prop_map(Call::ModelFree),
@@ -88,8 +94,11 @@ fn make(engine: &mut Engine, handles: &mut Handles, call: Call) -> Result<()> {
         Call::BlockFree(b) => engine.block_free(pick(&handles.blocks, b)),
         Call::ModelNew => engine.model_new().map(|model| handles.models.push(model.into())),
         Call::Input(m, axis, n) => engine.model_add_input(pick(&handles.models, m), axis, n).map(drop),
-        Call::Layer(m, inputs, tensors, kind, params) => {
-            let mut words = vec![kind, inputs.len() as u32];
+        Call::Nest(m, axis, of, each) => {
+            engine.model_nest_axis(pick(&handles.models, m), axis.into(), of.into(), each.into())
+        }
+        Call::Layer(m, inputs, tensors, kind, params, per) => {
+            let mut words = vec![kind, per, inputs.len() as u32];
             words.extend(inputs);
             words.push(tensors.len() as u32);
             let mut blocks = Vec::new();

@@ -8,6 +8,7 @@ use gru_wasm::layers::params::words;
 use gru_wasm::layers::recurrent::Sizes;
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
+use gru_wasm::layers::reduce::{ReduceParams, Reduction};
 use gru_wasm::layers::{LAYERS, MAX_AXES, MAX_SIZE};
 
 mod calls;
@@ -38,7 +39,7 @@ fn gru(engine: &mut Engine) -> f64 {
     let weights = block(engine, &[0; 48]) as u32;
     let params =
         GruParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, reset_after: true, ..GruParams::default() };
-    let words = [vec![kind("gru"), 1, 0, 3, weights, 48, weights, 48, 0, 0], words(&params)].concat();
+    let words = [vec![kind("gru"), 0, 1, 0, 3, weights, 48, weights, 48, 0, 0], words(&params)].concat();
     assert_eq!(layer(engine, model, &words), Ok(1));
     engine.model_add_output(model, 1.0).unwrap();
     model
@@ -72,11 +73,11 @@ fn rows_are_bounded() {
     engine.model_add_input(model, true, MAX_SIZE as f64).unwrap();
     let merge = kind("merge");
     for parts in [2, 255, 256, 257] {
-        let words: Vec<u32> = [merge, parts].into_iter().chain((0..parts).map(|_| 0)).chain([0; 4]).collect();
+        let words: Vec<u32> = [merge, 0, parts].into_iter().chain((0..parts).map(|_| 0)).chain([0; 4]).collect();
         assert!(layer(&mut engine, model, &words).is_err());
     }
     // The model is as it was, and a value of more rows than fit is refused where it is laid out.
-    assert_eq!(layer(&mut engine, model, &[merge, 1, 0, 0, 0, 0, 0]), Ok(1));
+    assert_eq!(layer(&mut engine, model, &[merge, 0, 1, 0, 0, 0, 0, 0]), Ok(1));
     engine.model_add_output(model, 1.0).unwrap();
     let state = f64::from(engine.state_new(model, 1.0).unwrap());
     let lengths = block(&mut engine, &[65536]);
@@ -126,7 +127,7 @@ fn axes_are_bounded_and_have_lengths_each() {
     assert_eq!(engine.model_add_input(model, 0.0, 4.0), Ok(2));
     let weights = block(&mut engine, &[0; 64]) as u32;
     let params = words(&LstmParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, ..LstmParams::default() });
-    let words = [vec![kind("lstm"), 3, 1, u32::MAX, 2, 4, weights, 64, weights, 64, 0, 0, 0, 0], params].concat();
+    let words = [vec![kind("lstm"), 0, 3, 1, u32::MAX, 2, 4, weights, 64, weights, 64, 0, 0, 0, 0], params].concat();
     assert_eq!(layer(&mut engine, model, &words), Ok(3));
     let state = f64::from(engine.state_new(model, 2.0).unwrap());
     let mut lay_out = |words: &[u32], time_major: u32, some| {
@@ -145,6 +146,45 @@ fn axes_are_bounded_and_have_lengths_each() {
     }
     assert_eq!(engine.state_hidden(state, 1.0).map(|(cells, stride)| (cells.len(), stride)), Ok((8, 4)));
     assert_eq!(engine.state_hidden(state, 2.0).err(), Some(InvalidArgument));
+}
+
+/// Of each step of the first axis, three steps of its own.
+#[test]
+fn steps_are_sequences_to_layers_of_a_nested_axis() {
+    let mut engine = Engine::new();
+    let model = f64::from(engine.model_new().unwrap());
+    engine.model_add_input(model, 1.0, 3.0).unwrap();
+    for (axis, of, each) in [(0.0, 0.0, 3.0), (1.0, 1.0, 3.0), (31.0, 0.0, 3.0), (1.0, 0.0, 0.0), (1.0, 0.0, 1e9)] {
+        assert_eq!(engine.model_nest_axis(model, axis, of, each), Err(InvalidArgument), "{axis} {of} {each}");
+    }
+    engine.model_nest_axis(model, 1.0, 0.0, 3.0).unwrap();
+    assert_eq!(engine.model_nest_axis(model, 1.0, 0.0, 3.0), Err(InvalidArgument));
+    assert_eq!(engine.model_nest_axis(model, 2.0, 1.0, 3.0), Err(InvalidArgument));
+    let (unflatten, reduce, merge) = (kind("unflatten"), kind("reduce"), kind("merge"));
+    // Steps, not transposed, axis.
+    assert_eq!(layer(&mut engine, model, &[unflatten, 0, 2, 0, u32::MAX, 0, 3, 0, 1]), Err(InvalidArgument));
+    assert_eq!(layer(&mut engine, model, &[unflatten, 1, 2, 0, u32::MAX, 0, 3, 0, 0]), Err(InvalidArgument));
+    assert_eq!(layer(&mut engine, model, &[unflatten, 1, 2, 0, u32::MAX, 0, 3, 0, 1]), Ok(1));
+    let total = words(&ReduceParams { reduce: Reduction::Sum, ..ReduceParams::default() });
+    assert_eq!(
+        layer(&mut engine, model, &[vec![reduce, 0, 2, 1, u32::MAX, 0], total.clone()].concat()),
+        Err(InvalidArgument)
+    );
+    assert_eq!(layer(&mut engine, model, &[vec![reduce, 1, 2, 1, u32::MAX, 0], total].concat()), Ok(2));
+    // The steps and their sums: a row of the one counts for all steps of the other.
+    assert_eq!(layer(&mut engine, model, &[merge, 1, 2, 1, 2, 0, 1, 0, 0]), Ok(3));
+    engine.model_add_output(model, 2.0).unwrap();
+    engine.model_add_output(model, 3.0).unwrap();
+    let state = f64::from(engine.state_new(model, 1.0).unwrap());
+    for steps in [1, 2, 1] {
+        let lengths = block(&mut engine, &[steps, 3 * steps]);
+        engine.state_set_lengths(state, lengths, 0u32, false).unwrap();
+        let x: Vec<f32> = (0..3 * steps).map(|i| i as f32).collect();
+        engine.state_value(state, 0.0).unwrap().copy_from_slice(&x);
+        engine.state(state).unwrap().run().unwrap();
+        assert_eq!(engine.state_value(state, 2.0).unwrap(), &[3.0, 12.0][..steps as usize]);
+        assert_eq!(engine.state_value(state, 3.0).unwrap(), &[3.0, 4.0, 5.0, 15.0, 16.0, 17.0][..3 * steps as usize]);
+    }
 }
 
 /// Each would be a number that something has if 32 bits of it were taken.

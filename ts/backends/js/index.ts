@@ -1,9 +1,9 @@
 import type { Backend, CompiledModel } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
-import type { Graph } from '../../spec/graph.ts';
+import { type Graph, type GraphValue, isVectorTo } from '../../spec/graph.ts';
 import { allocating } from './buffer.ts';
 import { JS_LAYERS } from './layers/index.ts';
-import type { Build, Layer } from './layers/layer.ts';
+import type { Build, BuildInput, Layer } from './layers/layer.ts';
 import { JsState } from './state.ts';
 
 /**
@@ -14,11 +14,13 @@ export const jsBackend: Backend = {
   name: 'js',
   compile(graph: Graph): CompiledModel {
     let layers: Layer[] | undefined = allocating('the model', () =>
-      graph.nodes.map(({ layer, inputs, outputAxis }) => {
+      graph.nodes.map(({ layer, inputs, outputAxis, per }) => {
         const build = JS_LAYERS[layer.type] as Build;
+        const shapes = inputs.map((value) => graph.values[value]);
+        const view = (shape: GraphValue): BuildInput => (isVectorTo(shape, per) ? { ...shape, kind: 'vector' } : shape);
         return build(
           layer,
-          inputs.map((value) => graph.values[value]),
+          shapes.map((shape) => shape && view(shape)),
           outputAxis,
         );
       }),

@@ -48,10 +48,13 @@ export class JsState implements BackendState {
     this.#room = allocating(`a state of ${batch} sequences`, () => {
       const workspaces = layers.map((layer) => layer.workspace(batch));
       const axes = [...graph.axes, ...graph.derivedAxes];
-      const layouts = axes.map(() => makeLayout(batch, new Int32Array(batch), false));
+      const layouts = nested(
+        graph,
+        axes.map(() => makeLayout(batch, new Int32Array(batch), false)),
+      );
       return makeRoom(graph, layers, layouts, workspaces);
     });
-    this.#states = this.#room.workspaces.flatMap(({ states }) => states);
+    this.#states = this.#room.workspaces.flatMap(({ states }, i) => (graph.nodes[i]!.per === undefined ? states : []));
   }
 
   #alive(): Room {
@@ -79,7 +82,7 @@ export class JsState implements BackendState {
       throw new GruError('invalid_argument', `the model has ${old.length} axes, got lengths of ${axes.length}`);
     }
     this.#room = allocating('the buffers of these sequences', () => {
-      const layouts = axes.map(make);
+      const layouts = nested(this.#graph, axes.map(make));
       const same = layouts.every((layout, axis) => sameLayout(layout, old[axis]!));
       return same ? this.#alive() : makeRoom(this.#graph, this.#layers, layouts, workspaces, values);
     });
@@ -110,8 +113,8 @@ export class JsState implements BackendState {
 
   writeHidden(index: number, data: Float32Array, sequence?: number): void {
     const rows = this.#rows(index, data.length, sequence);
-    const flushes = this.#graph.states[index]!.slot !== 'past';
-    for (let i = 0; i < rows.length; i++) rows[i] = flushes ? flush(data[i]!) : data[i]!;
+    const { keepsTiny } = this.#layers[this.#graph.states[index]!.node]!;
+    for (let i = 0; i < rows.length; i++) rows[i] = keepsTiny ? data[i]! : flush(data[i]!);
     // A masked first step has nothing to repeat.
     const slot = this.#states[index]!;
     for (const { directions } of this.#alive().workspaces) {
@@ -135,7 +138,10 @@ export class JsState implements BackendState {
 
   run(): void {
     const { io, workspaces } = this.#alive();
-    for (let i = 0; i < io.length; i++) this.#layers[i]!.run(io[i]!, workspaces[i]!);
+    for (let i = 0; i < io.length; i++) {
+      if (this.#graph.nodes[i]!.per !== undefined) clear(workspaces[i]!);
+      this.#layers[i]!.run(io[i]!, workspaces[i]!);
+    }
   }
 
   reset(): void {
@@ -147,6 +153,22 @@ export class JsState implements BackendState {
     this.#room = undefined;
     this.#states = [];
   }
+}
+
+/** Layouts with those of axes whose sequences are steps of another, which follow from that one's. */
+function nested({ axes, derivedAxes }: Graph, layouts: Layout[]): Layout[] {
+  derivedAxes.forEach(({ from, each }, i) => {
+    if (each === undefined) return;
+    const { rows } = layouts[from]!;
+    layouts[axes.length + i] = makeLayout(rows, new Int32Array(rows).fill(each), false);
+  });
+  return layouts;
+}
+
+/** As at the start of a sequence. */
+function clear({ states, directions }: Workspace): void {
+  for (const state of states) state.fill(0);
+  for (const { started } of directions) started.fill(0);
 }
 
 function present<T>(value: T | undefined, what: string, index: number): T {
@@ -180,7 +202,11 @@ function makeRoom(
   const ids = values.map((value, i) =>
     value && graph.values[i]!.dtype === 'int32' ? new Int32Array(value.buffer, 0, value.length) : undefined,
   );
-  const workspaces = layers.map((layer, i) => layer.reserve(former[i]!, layouts[graph.nodes[i]!.axis]!, layouts));
+  const workspaces = layers.map((layer, i) => {
+    const { axis, per } = graph.nodes[i]!;
+    const layout = layouts[axis]!;
+    return layer.reserve(per === undefined ? former[i]! : layer.workspace(layout.batch), layout, layouts);
+  });
   const plans = layouts.map((layout, axis) => {
     const orders = new Set(layers.flatMap((layer, i) => (graph.nodes[i]!.axis === axis ? layer.orders : [])));
     const all: Partial<Record<Order, Plan>> = {};

@@ -16,6 +16,11 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
     for (const { kind, axis, size, name } of graph.inputs) {
       checked(engine.model_add_input(model, kind === 'sequence' ? axis + 1 : 0, size), `input '${name}'`);
     }
+    graph.derivedAxes.forEach(({ from, each }, i) => {
+      if (each === undefined) return;
+      const axis = graph.axes.length + i;
+      checked(engine.model_nest_axis(model, axis, from, each), `axis ${axis}`);
+    });
     for (const node of graph.nodes) addLayer(engine, model, node);
     for (const { value, name } of graph.outputs) checked(engine.model_add_output(model, value), `output '${name}'`);
   } catch (error) {
@@ -38,7 +43,11 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
 }
 
 /** In the form that `model_add_layer` of crate/bindings reads. */
-function addLayer(engine: Engine, model: number, { layer, kind, inputs, outputAxis, firstOutput }: GraphNode): void {
+function addLayer(
+  engine: Engine,
+  model: number,
+  { layer, kind, inputs, outputAxis, per, firstOutput }: GraphNode,
+): void {
   const what = `${layer.type} layer '${layer.name}'`;
   const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
   withBlocks(engine, (copy) => {
@@ -50,6 +59,7 @@ function addLayer(engine: Engine, model: number, { layer, kind, inputs, outputAx
     });
     const words = [
       kind.code,
+      per === undefined ? 0 : per + 1,
       inputs.length,
       ...inputs,
       tensors.length / 2,

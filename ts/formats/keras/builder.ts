@@ -26,6 +26,7 @@ export class SpecBuilder {
   readonly #wide = new Map<string, ValueRef>();
   #ones = new Float32Array(0);
   readonly #steps = new FixedSteps();
+  #each = false;
 
   constructor(dialect: Dialect) {
     this.dialect = dialect;
@@ -50,8 +51,10 @@ export class SpecBuilder {
 
   /** Adds a layer. The name must come from {@link name}. */
   add(layer: LayerSpec): ValueRef {
+    const nests = layer.type === 'unflatten' || layer.type === 'repeat';
+    if (this.#each && nests) layer.each = true;
     this.layers.push(layer);
-    this.#steps.add(layer);
+    this.#steps.add(layer, this.#each);
     const [input] = layer.inputs ?? [];
     if (layer.type === 'embedding' && input !== undefined && !this.#embeddings.has(input))
       this.#embeddings.set(input, layer);
@@ -60,7 +63,7 @@ export class SpecBuilder {
 
   addInput(input: InputSpec, steps?: unknown): void {
     this.inputs.push(input);
-    if (input.kind === 'sequence') this.#steps.addInput(input.name, steps);
+    this.#steps.addInput(input, steps);
   }
 
   /** How many steps every sequence of a value has, where the shapes of the file's inputs tell. */
@@ -70,8 +73,30 @@ export class SpecBuilder {
 
   /** Where a layer that makes so many steps finds their axis: beside a value that has as many, which it may meet. */
   like(steps: number): { like?: ValueRef } {
-    const like = this.#steps.valueOf(steps);
+    // Nested axes of as many steps are one.
+    const like = this.#each ? undefined : this.#steps.valueOf(steps);
     return like === undefined ? {} : { like };
+  }
+
+  /** Adds layers to which each step of a value is a sequence. */
+  forEachStep<T>(add: () => T): T {
+    this.#each = true;
+    try {
+      return add();
+    } finally {
+      this.#each = false;
+    }
+  }
+
+  /** Whether steps are sequences to the layers that are added. */
+  get isForEachStep(): boolean {
+    return this.#each;
+  }
+
+  /** A row that layers give for each such step, as steps of as many as another value has. */
+  joinSteps(ref: ValueRef, like: ValueRef): ValueRef {
+    this.#steps.join(ref, like);
+    return ref;
   }
 
   note(convention: string): void {
@@ -213,6 +238,7 @@ export function describeValue(value: Value): string {
   if (value.is === 'condition') return 'truth values';
   if (value.is === 'transposed') return value.flat ? 'one number a step as a row' : 'features of steps, transposed';
   if (value.is === 'scores') return 'scores of steps by steps';
+  if (value.is === 'nested') return `steps of ${value.steps} steps of ${value.size} features`;
   if (value.is === 'stacked') return `${value.count} vectors of ${value.size} a sequence`;
   return value.kind === 'sequence' ? `steps of ${value.size} features` : `vectors of ${value.size}`;
 }

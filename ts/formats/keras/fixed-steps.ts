@@ -1,37 +1,73 @@
+import { GruError } from '../../base/errors.ts';
+import type { ValueShape } from '../../layers/kind.ts';
 import { layerKind } from '../../layers/index.ts';
 import { stepsOf } from '../../spec/derived-axes.ts';
-import type { LayerSpec, ValueRef } from '../../spec/spec.ts';
+import type { InputSpec, LayerSpec, ValueRef } from '../../spec/spec.ts';
+
+/** A value's shape, and how many steps its sequences have, where that is known. */
+interface Known extends ValueShape {
+  steps: number | undefined;
+  /** Its sequences are steps of others. */
+  nested: boolean;
+}
 
 /** How many steps sequences have, where a file's shapes fix it: those of inputs, and what layers make of them. */
 export class FixedSteps {
-  /** By name of an input or a layer. */
-  readonly #steps = new Map<string, number>();
+  readonly #known = new Map<ValueRef, Known>();
   /** Values on axes of inputs, or made of those, by their steps. */
   readonly #values = new Map<number, ValueRef>();
 
-  addInput(name: string, steps: unknown): void {
-    if (!Number.isSafeInteger(steps) || (steps as number) < 1) return;
-    this.#steps.set(name, steps as number);
-    if (!this.#values.has(steps as number)) this.#values.set(steps as number, name);
+  addInput({ name, kind = 'sequence', dtype, size }: InputSpec, given: unknown): void {
+    const steps =
+      kind === 'sequence' && Number.isSafeInteger(given) && (given as number) > 0 ? (given as number) : undefined;
+    this.#known.set(name, { kind, dtype, size, steps, nested: false });
+    if (steps !== undefined && !this.#values.has(steps)) this.#values.set(steps, name);
   }
 
-  add(layer: LayerSpec): void {
+  /** `each`: to the layer, steps are sequences. */
+  add(layer: LayerSpec, each: boolean): void {
     const kind = layerKind(layer.type)!;
+    const look = (ref: ValueRef | undefined) => (ref === undefined ? undefined : this.#seen(ref, each));
+    const main = (layer.inputs ?? []).map(look);
+    const extra = (kind.extraInputs?.(layer) ?? []).map(look);
+    if (!main.every((value) => value !== undefined)) return;
+    let ports;
+    try {
+      ports = kind.ports(layer, main, extra);
+    } catch (error) {
+      // Who resolves the graph will say it.
+      if (error instanceof GruError) return;
+      throw error;
+    }
+    const from = [...main, ...extra].find((value) => value?.kind === 'sequence')?.steps;
     const rule = kind.axis?.(layer);
-    const extra = kind.extraInputs?.(layer) ?? [];
-    const read = [...(layer.inputs ?? []), ...extra].map((ref) => (ref === undefined ? undefined : this.of(ref)));
-    const known = rule?.mul === 0 ? 0 : read.find((steps) => steps !== undefined);
-    if (known === undefined) return;
-    const steps = rule ? stepsOf(rule, known) : known;
-    this.#steps.set(layer.name, steps);
-    if (rule && rule.mul > 0 && !this.#values.has(steps)) this.#values.set(steps, layer.name);
+    const own = rule && (rule.mul === 0 || from !== undefined) ? stepsOf(rule, from ?? 0) : rule ? undefined : from;
+    for (const { port, ...shape } of ports) {
+      const isSequence = shape.kind === 'sequence';
+      const known = { ...shape, steps: isSequence ? own : undefined, nested: each && isSequence };
+      this.#known.set(`${layer.name}:${port}`, known);
+      if (port === (kind.mainPort?.(layer) ?? ports[0]!.port)) this.#known.set(layer.name, known);
+    }
+    const isNew = rule && rule.mul > 0 && own !== undefined && !each;
+    if (isNew && !this.#values.has(own)) this.#values.set(own, layer.name);
+  }
+
+  /** Makes what was a row for each step that is a sequence a sequence again, of as many steps as another value. */
+  join(ref: ValueRef, like: ValueRef): void {
+    const known = this.#known.get(ref);
+    if (known) this.#known.set(ref, { ...known, kind: 'sequence', steps: this.of(like) });
   }
 
   of(ref: ValueRef): number | undefined {
-    return this.#steps.get(ref.split(':')[0]!);
+    return this.#known.get(ref)?.steps;
   }
 
   valueOf(steps: number): ValueRef | undefined {
     return this.#values.get(steps);
+  }
+
+  #seen(ref: ValueRef, each: boolean): Known | undefined {
+    const known = this.#known.get(ref);
+    return known && each && !known.nested ? { ...known, kind: 'vector', steps: undefined } : known;
   }
 }

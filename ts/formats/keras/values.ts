@@ -1,7 +1,7 @@
 import type { ValueRef } from '../../spec/spec.ts';
 
 /** A tensor of a Keras model, as the translation knows it. */
-export type Value = Features | Ids | Condition | Transposed | Scores | Stacked;
+export type Value = Features | Ids | Condition | Transposed | Scores | Stacked | Nested;
 
 /** Numbers: (batch, steps, size) or (batch, size). */
 export interface Features {
@@ -41,6 +41,16 @@ export interface Stacked {
   ref: ValueRef;
   count: number;
   size: number;
+}
+
+/** Steps of each step, as many for all: (batch, outer steps, steps, size). */
+export interface Nested {
+  is: 'nested';
+  ref: ValueRef;
+  steps: number;
+  size: number;
+  /** A value that has the outer steps. */
+  outer: ValueRef;
 }
 
 /** Ids: (batch, steps) or (batch). */

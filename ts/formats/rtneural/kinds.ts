@@ -1,4 +1,5 @@
 import type { LayerSpec } from '../../spec/spec.ts';
+import { batchNorm } from '../batch-norm.ts';
 import { recurrentWeights } from '../layouts/canonical.ts';
 import { fromKeras, gatesFromKeras, type KerasDirection } from '../layouts/keras.ts';
 import { transpose } from '../layouts/canonical.ts';
@@ -109,9 +110,9 @@ const batchnorm: RtKind = {
     const array = (index: number, target: string) => layer.array(index, target, [inputSize]);
     const [gamma, beta] = isAffine ? [array(0, 'scale'), array(1, 'shift')] : [];
     const [mean, variance] = isAffine ? [array(2, 'shift'), array(3, 'scale')] : [array(0, 'shift'), array(1, 'scale')];
-    const scale = variance.map((value, i) => (gamma?.[i] ?? 1) / Math.sqrt(value + epsilon));
-    const shift = mean.map((value, i) => (beta?.[i] ?? 0) - value * scale[i]!);
-    const spec: LayerSpec = { name, type: 'scale', inputSize, weights: { scale, shift } };
+    const affine = batchNorm({ gamma, beta, mean, variance }, epsilon);
+    const weights = { scale: Float32Array.from(affine.scale), shift: Float32Array.from(affine.shift) };
+    const spec: LayerSpec = { name, type: 'scale', inputSize, weights };
     return [spec, ...after(layer)];
   },
 };

@@ -37,6 +37,7 @@ interface Source {
 class Conv1d implements Layer {
   readonly bytes: number;
   readonly orders = [];
+  readonly keepsTiny = true;
   readonly #spec: Conv1dSpec;
   readonly #axis: number;
   readonly #product: Product;

@@ -22,6 +22,8 @@ export interface Layer {
   readonly bytes: number;
   /** Orders in which it takes steps. */
   readonly orders: readonly Order[];
+  /** Values of its state below the smallest normal stay as they are; left out: they are zeros. */
+  readonly keepsTiny?: true;
   /** What a state keeps for `batch` sequences of any lengths. */
   workspace(batch: number): Workspace;
   /** The same with room for a layout, so that {@link run} allocates nothing; the former one stays usable. */

@@ -1,11 +1,8 @@
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
-import { Fields } from '../fields.ts';
-import { isModelClass, type KerasLayer, readModelConfig } from '../config.ts';
-import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, layerTitle, onlyFeatures, onlyValue } from './call.ts';
+import { checkArguments, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
 import { maskOfCondition } from './mask-ops.ts';
 import { MERGES } from './merge.ts';
@@ -13,7 +10,7 @@ import { NORMALIZATIONS } from './norm.ts';
 import { prelu } from './prelu.ts';
 
 /** Layers that do something in training only, and the fields that say what. */
-const TRAINING_ONLY: Record<string, readonly string[]> = {
+export const TRAINING_ONLY: Record<string, readonly string[]> = {
   Dropout: ['rate', 'noise_shape'],
   SpatialDropout1D: ['rate', 'data_format', 'noise_shape'],
   AlphaDropout: ['rate', 'noise_shape'],
@@ -120,65 +117,6 @@ const activation: Translate = (call) => {
   return [{ is: 'features', ref, kind, size, mask }];
 };
 
-/** What TimeDistributed may hold: layers that treat each step alike anyway. */
-const STEPWISE = [
-  'Dense',
-  'Activation',
-  ...ACTIVATION_LAYERS,
-  ...Object.keys(TRAINING_ONLY),
-  ...Object.keys(NORMALIZATIONS),
-];
-
-const timeDistributed: Translate = (call) => {
-  const { fields, weights } = call;
-  const inner = fields.take('layer');
-  if (!isRecord(inner) || typeof inner['class_name'] !== 'string' || !isRecord(inner['config'])) {
-    throw fields.invalid('its layer is missing');
-  }
-  const { class_name: className, config } = inner as { class_name: string; config: Record<string, unknown> };
-  if (isModelClass(className)) return stepwiseModel(call, inner);
-  if (!STEPWISE.includes(className)) {
-    throw fields.unsupported(`around a layer of class ${className}; supported: ${STEPWISE.join(', ')}`);
-  }
-  fields.finish();
-  checkArguments(call, 'mask');
-  const features = onlyFeatures(call);
-  if (features.kind !== 'sequence') throw fields.invalid('reads a tensor without steps');
-  const name = typeof config['name'] === 'string' ? config['name'] : className;
-  const layer: KerasLayer = { ...call.layer, className, config };
-  return CORE[className]!({
-    ...call,
-    layer,
-    kwargs: new Map(),
-    perStep: true,
-    args: [{ value: features }],
-    fields: new Fields(`${fields.layer}: ${layerTitle({ ...layer, name })}`, config),
-    weights: weights.part('layer', name),
-  });
-};
-
-/** A model whose layers treat each step alike is one of sequences. */
-function stepwiseModel(call: Call, config: Record<string, unknown>): Value[] {
-  const { fields, weights } = call;
-  const model = readModelConfig(config);
-  const stray = model.layers.find(
-    ({ className }) => ![...STEPWISE, ...Object.keys(MERGES), 'InputLayer'].includes(className),
-  );
-  if (stray) throw fields.unsupported(`around a model with a ${layerTitle(stray)}; supported: ${STEPWISE.join(', ')}`);
-  fields.finish();
-  checkArguments(call, 'mask');
-  const features = onlyFeatures(call);
-  if (features.kind !== 'sequence') throw fields.invalid('reads a tensor without steps');
-  if (model.inputs.length !== 1 || model.outputs.length !== 1)
-    throw fields.unsupported('around a model of several inputs or outputs');
-  return call.evaluate(
-    model,
-    weights.part('layer', String(isRecord(config['config']) ? config['config']['name'] : '')),
-    [features],
-    true,
-  );
-}
-
 /** Layers that are not recurrent, by class. */
 export const CORE: Record<string, Translate> = {
   Embedding: embedding,
@@ -186,7 +124,6 @@ export const CORE: Record<string, Translate> = {
   Dense: dense,
   PReLU: prelu,
   Activation: activation,
-  TimeDistributed: timeDistributed,
   ...NORMALIZATIONS,
   ...CONVOLUTIONS,
   ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),

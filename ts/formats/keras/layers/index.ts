@@ -10,6 +10,7 @@ import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from './operations.ts';
 import { activationOverSteps, dot, flatten, permute, repeatVector } from './over-steps.ts';
 import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
+import { timeDistributed } from './time-distributed.ts';
 
 /** What translates a layer, by its class. */
 export const LAYERS: Record<string, Translate> = {
@@ -26,6 +27,7 @@ export const LAYERS: Record<string, Translate> = {
   Permute: permute(OVER_TIME['Permute']!),
   RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,
+  TimeDistributed: timeDistributed((className) => (Object.hasOwn(LAYERS, className) ? LAYERS[className] : undefined)),
 };
 
 /** What an unknown class is, and what to do about it. */

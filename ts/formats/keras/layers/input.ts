@@ -5,6 +5,7 @@ import type { KerasArgument } from '../nodes.ts';
 import type { Value } from '../values.ts';
 import type { WeightSource } from '../weights.ts';
 import { layerTitle } from './call.ts';
+import { cutSteps } from './shape.ts';
 import { cellWeights, RECURRENT } from './recurrent.ts';
 
 /** Reads an InputLayer. What it holds (ids, features of steps, vectors) is told by its shape and by who reads it. */
@@ -34,6 +35,7 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
     builder.note(`${fields.layer}: a mask, (batch, steps), given as float32 numbers, 0 or 1`);
     return { is: 'condition', kind: 'steps', test: 'mask', mask: { key: name, ref: () => name } };
   }
+  if (dimensions === 4) return readNested(fields, name, shape, builder);
   if (dimensions < 2 || dimensions > 3) {
     throw fields.unsupported(`has ${dimensions} dimensions; supported: (batch, steps, features), (batch, features)`);
   }
@@ -43,6 +45,19 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   const kind = dimensions === 3 ? 'sequence' : 'vector';
   builder.addInput({ name, dtype: 'float32', size, kind }, shape[1]);
   return { is: 'features', ref: name, kind, size };
+}
+
+/** (batch, outer steps, steps, features): a row of each outer step, cut into its steps. */
+function readNested(fields: Fields, name: string, shape: readonly unknown[], builder: SpecBuilder): Value {
+  const [, outer, steps, size] = shape;
+  const isSize = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 1;
+  if (!isSize(steps) || !isSize(size)) {
+    throw fields.unsupported(
+      `has the shape ${JSON.stringify(shape)}; supported of 4 dimensions: the last two fixed, as (batch, steps, 8, 2)`,
+    );
+  }
+  builder.addInput({ name, dtype: 'float32', size: steps * size, kind: 'sequence', row: [steps, size] }, outer);
+  return cutSteps(builder, `${name}_steps`, name, steps, size);
 }
 
 /** Whether an Embedding reads an input, itself or in a model inside. */

@@ -1,4 +1,5 @@
 import { product } from '../../../base/tensor.ts';
+import { batchNorm } from '../../batch-norm.ts';
 import type { NormSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
@@ -78,16 +79,12 @@ const batchNormalization: Translate = (call) => {
     const tables = readTables(call, roles, features, axes);
     if (renorm)
       ['moving_stddev', 'renorm_mean', 'renorm_stddev'].forEach((role, i) => weights.take(roles.length + i, role));
-    const of = (role: string) => tables[roles.indexOf(role)];
-    const deviation = {
-      ...of('moving_variance')!,
-      values: of('moving_variance')!.values.map((v) => Math.sqrt(v + epsilon)),
-    };
-    const gamma = of('gamma') ?? { ...deviation, values: deviation.values.map(() => 1) };
-    const scale = combine(gamma, deviation, (g, d) => g / d);
-    const moved = combine(of('moving_mean')!, scale, (m, s) => -m * s);
-    const beta = of('beta');
-    return { scale, shift: beta ? combine(beta, moved, (b, m) => b + m) : moved };
+    const of = (role: string) => tables[roles.indexOf(role)]?.values;
+    const rows = { gamma: of('gamma'), beta: of('beta'), mean: of('moving_mean')!, variance: of('moving_variance')! };
+    const { scale, shift } = batchNorm(rows, epsilon);
+    // All lie along the same axis.
+    const [{ steps }] = tables as [Table];
+    return { scale: { steps, values: scale }, shift: { steps, values: shift } };
   };
   return [addScale(call, features, made)];
 };

@@ -3,7 +3,7 @@ import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, onlyFeatures, onlyValue } from './call.ts';
 import { maskOfCall } from './core.ts';
-import { toPlainShape } from './shape.ts';
+import { cutSteps, joinNested, toPlainShape } from './shape.ts';
 
 /**
  * Layers over steps. None of them hands a mask on, and but for GlobalAveragePooling1D none reads one: masked steps count as others do
@@ -111,7 +111,14 @@ const reshape: Translate = (call) => {
   if (!Array.isArray(target) || !target.every((n) => Number.isSafeInteger(n) && ((n as number) > 0 || n === -1))) {
     throw fields.invalid(`target_shape must hold whole numbers from 1, or -1, got ${JSON.stringify(target)}`);
   }
-  return [toPlainShape(call, unmaskedValue(call), target as number[])];
+  const shape = target as number[];
+  const value = onlyValue(call);
+  const features = value.is === 'nested' ? joinNested(call, value) : unmaskedValue(call);
+  if (shape.length !== 3 || call.builder.isForEachStep) return [toPlainShape(call, features, shape)];
+  const [outer, steps, size] = shape as [number, number, number];
+  if (steps === -1 || size === -1) throw fields.unsupported('leaves the last two of four dimensions open');
+  const { ref } = toPlainShape(call, features, [outer, steps * size]);
+  return [cutSteps(call.builder, `${call.name}_steps`, ref, steps, size)];
 };
 
 const permute: Translate = (call) => {

@@ -1,5 +1,23 @@
-import type { Features } from '../values.ts';
+import type { ValueRef } from '../../../spec/spec.ts';
+import type { SpecBuilder } from '../builder.ts';
+import type { Features, Nested } from '../values.ts';
 import type { Call } from './call.ts';
+
+/** Each step of `steps * size` numbers as steps of its own. */
+export function cutSteps(builder: SpecBuilder, name: string, outer: ValueRef, steps: number, size: number): Nested {
+  const ref = builder.forEachStep(() =>
+    builder.add({ type: 'unflatten', name: builder.name(name), inputs: [outer], steps }),
+  );
+  return { is: 'nested', ref, steps, size, outer };
+}
+
+/** The steps of each step side by side. */
+export function joinNested({ builder, name }: Call, { ref, steps, size, outer }: Nested): Features {
+  const flat = builder.forEachStep(() =>
+    builder.add({ type: 'flatten', name: builder.name(`${name}_row`), inputs: [ref], steps }),
+  );
+  return { is: 'features', ref: builder.joinSteps(flat, outer), kind: 'sequence', size: steps * size };
+}
 
 /**
  * A tensor in another shape (without the batch), its numbers in their order: steps side by side as a vector, a vector cut into steps.

@@ -2,6 +2,7 @@ import { nodeError } from '../attributes.ts';
 import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
+import { batchNorm } from '../../batch-norm.ts';
 import { axesText, feature, width, type Constant, type Factor, type Rows, type Value } from '../value.ts';
 import { multiplyRows } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
@@ -94,8 +95,8 @@ const batchNormalization: Operator = (context) => {
     graph.place(constant, `${layerName(context)} (folded)`);
     return columnValues(context, rows, { ...constant, base: lead, shape: lead });
   }) as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const factor = scale.map((s, i) => s / Math.sqrt(variance[i]! + epsilon));
-  const shift = bias.map((b, i) => b - mean[i]! * factor[i]!);
+  const affine = batchNorm({ gamma: scale, beta: bias, mean, variance }, epsilon);
+  const [factor, shift] = [Float32Array.from(affine.scale), Float32Array.from(affine.shift)];
   return [graph.builder.affine(rows, layerName(context), factor, shift)];
 };
 

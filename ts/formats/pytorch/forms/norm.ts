@@ -1,5 +1,6 @@
 import { GruError } from '../../../base/errors.ts';
 import type { NormSpec, ScaleSpec } from '../../../spec/spec.ts';
+import { batchNorm } from '../../batch-norm.ts';
 import { shapeOf } from '../names.ts';
 import type { TakenTensor } from '../tensors.ts';
 import { AMOUNT, BASE, COUNT, MODULE } from './checks.ts';
@@ -83,9 +84,9 @@ function byStatistics(
     load: async (): Promise<ScaleSpec> => {
       const [weight, bias] = [await rows.weight?.floats(), await rows.bias?.floats()];
       const [mean, variance] = [await rows.mean.floats(), await rows.variance.floats()];
-      const factors = Float64Array.from(variance, (v, i) => (weight?.[i] ?? 1) / Math.sqrt(v + eps));
-      const shift = Float32Array.from(factors, (factor, i) => (bias?.[i] ?? 0) - mean[i]! * factor);
-      return { name, type: 'scale', inputSize: size, weights: { scale: Float32Array.from(factors), shift } };
+      const { scale, shift } = batchNorm({ gamma: weight, beta: bias, mean, variance }, eps);
+      const weights = { scale: Float32Array.from(scale), shift: Float32Array.from(shift) };
+      return { name, type: 'scale', inputSize: size, weights };
     },
   };
 }
