@@ -73,8 +73,10 @@ test.each<[string, string, Config, RegExp, Setting?]>([
   expect(refusal([X, of(className, config)], { shapes: SHAPES, ...setting })).toMatch(message);
 }); // prettier-ignore
 
-test('vectors, and TimeDistributed, are refused', () => {
+test('vectors, those of TimeDistributed too, are refused', () => {
   expect(refusal([H, of('Conv1D', {}, from('h'))], { shapes: SHAPES })).toMatch(/reads a tensor without steps/);
   const inner = { layer: layer('Conv1D', 'd', BASE['Conv1D']) };
-  expect(refusal([X, layer('TimeDistributed', 'g', inner, from('x'))])).toMatch(/around a layer of class Conv1D/);
+  expect(refusal([X, layer('TimeDistributed', 'g', inner, from('x'))])).toMatch(
+    /TimeDistributed layer 'g': Conv1D layer 'd': reads a tensor without steps/,
+  );
 });

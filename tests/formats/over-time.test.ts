@@ -55,7 +55,7 @@ describe('Keras layers over time', () => {
     const refused = (className: string, config: Record<string, unknown>, input: object = X, name = 'x') =>
       refusal([input, layer(className, 'g', config, from(name))]);
     expect(refused('Flatten', {})).toContain('whose number the input shape has to fix');
-    expect(refused('Reshape', { target_shape: [2, 3, 4] }, T, 't')).toContain('3 dimensions');
+    expect(refused('Reshape', { target_shape: [2, 3, 4] }, T, 't')).toContain('steps of 3 steps of 4 features');
     expect(refused('Reshape', { target_shape: [5, 5] }, T, 't')).toContain('24 numbers do not have the shape (5, 5)');
   });
 });
