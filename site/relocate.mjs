@@ -31,7 +31,7 @@ export function relocateHtml(html, depth) {
       // The links that hydration keeps must hold when the page in the browser has become one of another folder.
       .replace(
         '</body>',
-        '<script>for (const a of document.querySelectorAll("a[href]")) a.href = a.href</script></body>',
+        '<script>for (const a of document.querySelectorAll("a[href], link[rel=icon]")) a.href = a.href</script></body>',
       )
   );
 }

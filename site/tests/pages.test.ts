@@ -78,7 +78,8 @@ describe.each(['chromium', 'firefox'] as const)('%s', (name) => {
   afterAll(async () => {
     await browser.close();
     rmSync(downloads, { recursive: true });
-    expect(problems).toEqual([]);
+    // What the last test asks for, and is refused.
+    expect(problems.filter((problem) => !problem.includes('127.0.0.1:9/'))).toEqual([]);
   });
 
   const open = (path: string) => page.goto(url + path, { waitUntil: 'load' });
