@@ -81,6 +81,8 @@ export default defineConfig({
             { text: 'Axes, masks and states', link: '/axes-and-states' },
             { text: 'Audio', link: '/audio' },
             { text: 'Pools of workers', link: '/pool' },
+            { text: 'The command gru', link: '/command' },
+            { text: 'Serving', link: '/serving' },
             { text: 'Backends and browsers', link: '/backends' },
             { text: 'Performance', link: '/performance' },
             { text: 'Coming from ONNX Runtime Web or TensorFlow.js', link: '/migrating' },

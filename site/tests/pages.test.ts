@@ -136,6 +136,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (name) => {
 
   test('a model that is dropped is inspected, run and plotted; a broken one is told', async () => {
     await open('try/model.html');
+    await waitForText('.drop', 'Drop a model here');
     await drop('../../examples/g2p/decoder.safetensors');
     await page.waitForSelector('.plot canvas');
     expect(await text('section h3')).toContain('parameters');
