@@ -73,6 +73,7 @@ export default defineConfig({
             { text: 'ONNX', link: '/formats/onnx' },
             { text: 'TensorFlow.js', link: '/formats/tfjs' },
             { text: 'RTNeural', link: '/formats/rtneural' },
+            { text: 'What runs', link: '/what-runs' },
           ],
         },
         {
