@@ -111,7 +111,7 @@ const wasmBuild = (flavour, build) => {
   return stamped(`wasm-${name}`, `wasm binary: ${name} (${WASM_BUILDS[build]})`, '20 s', {
     value: () =>
       digest(['crate', 'Cargo.toml', 'Cargo.lock', 'scripts/wasm.mjs'], {
-        skip: ['crate/pkg', 'crate/target'],
+        skip: ['crate/pkg', 'crate/target', 'crate/fuzz', 'crate/tests'],
         text: output('rustc', '--version'),
       }),
     outputs: [`${out}/gru_wasm.js`, `${out}/gru_wasm.d.ts`, `${out}/gru_wasm_bg.wasm`],
