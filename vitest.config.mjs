@@ -23,10 +23,12 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['ts/**/*.ts'],
+      // tests/cli runs the built command, in processes of its own.
+      exclude: ['ts/cli/**'],
       reporter: ['text-summary', 'json-summary'],
       reportsDirectory: 'target/coverage',
       // What was measured last, in whole per cents: CI fails below it (.ci/run).
-      thresholds: { lines: 95, branches: 88 },
+      thresholds: { lines: 96, branches: 89 },
     },
     pool: 'forks',
     execArgv: ['--expose-gc'],
