@@ -7,6 +7,7 @@ import {
   checkIds,
   checkInputs,
   checkShape,
+  datatypesOf,
   inputPort,
   type InferAnswer,
   type InferRequest,
@@ -141,7 +142,7 @@ function recordOf(what: string, value: unknown): Record_ {
 /** Numbers of JSON, flat or nested by the shape. */
 function decodeNumbers(port: Port, shape: number[], { data, datatype }: Record_): Values {
   const what = `input ${port.name}`;
-  const known = port.datatype === 'INT32' ? ['INT32', 'INT64'] : ['FP32'];
+  const known = datatypesOf(port);
   if (typeof datatype !== 'string' || !known.includes(datatype)) {
     throw bad(`${what}: expected datatype ${known.join(' or ')}, got ${quote(datatype)}`);
   }

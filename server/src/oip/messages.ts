@@ -61,6 +61,11 @@ export function checkShape(port: Port, shape: unknown, isLive: boolean): number[
   return dimensions;
 }
 
+/** Datatypes of the protocol that an input is given in: ids may be wide. */
+export function datatypesOf({ datatype }: Port): string[] {
+  return datatype === 'INT32' ? ['INT32', 'INT64'] : ['FP32'];
+}
+
 export const valuesOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
 
 /** @throws ServeError for ids outside of the vocabulary: alone they are refused, in a batch all of it would be. */

@@ -7,6 +7,7 @@ import {
   checkIds,
   checkInputs,
   checkShape,
+  datatypesOf,
   inputPort,
   type InferAnswer,
   type InferRequest,
@@ -100,7 +101,7 @@ function contentsOf(port: Port, shape: readonly number[], { datatype, contents }
     INT32: int_contents,
     INT64: int64_contents,
   };
-  const known = port.datatype === 'INT32' ? ['INT32', 'INT64'] : ['FP32'];
+  const known = datatypesOf(port);
   if (datatype === undefined || !known.includes(datatype)) {
     throw bad(`input ${port.name}: expected datatype ${known.join(' or ')}, got ${datatype ?? 'none'}`);
   }

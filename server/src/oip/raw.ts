@@ -1,11 +1,11 @@
 import { valuesFrom } from '../core/tensors.ts';
 import type { Port, Values } from '../core/model.ts';
 import { ServeError } from '../errors.ts';
-import { quote, valuesOf } from './messages.ts';
+import { datatypesOf, quote, valuesOf } from './messages.ts';
 
 /** Bytes of a tensor, little-endian, row after row. @throws ServeError where datatype or length are not those of the input. */
 export function decodeRaw(port: Port, shape: readonly number[], datatype: unknown, bytes: Uint8Array): Values {
-  const known = port.datatype === 'INT32' ? ['INT32', 'INT64'] : ['FP32'];
+  const known = datatypesOf(port);
   const what = `input ${port.name}`;
   if (typeof datatype !== 'string' || !known.includes(datatype)) {
     throw new ServeError('bad_request', `${what}: expected datatype ${known.join(' or ')}, got ${quote(datatype)}`);
