@@ -102,6 +102,8 @@ export default defineConfig({
           items: [
             { text: 'Your own model', link: '/try/model' },
             { text: 'Words to phonemes', link: '/try/words' },
+            { text: 'An audio effect', link: '/try/audio' },
+            { text: 'A keyword spotter', link: '/try/keywords' },
             { text: 'The benchmark', link: '/try/benchmark' },
           ],
         },

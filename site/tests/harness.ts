@@ -1,0 +1,144 @@
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { browserPath } from '../../scripts/browsers.mjs';
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+export const DIST = at('../dist');
+/** Where it is served: the site must not mind. */
+const FOLDER = '/some/folder/';
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+};
+/** Chromium's microphone hears a recording, again and again, and may be asked without a dialog. */
+const CHROMIUM = [
+  '--disable-background-networking',
+  '--disable-sync',
+  '--no-sandbox',
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+  `--use-file-for-fake-audio-capture=${at('../../examples/keywords/sample.wav')}`,
+];
+
+export type BrowserName = 'chromium' | 'firefox';
+
+/** Every page that was built, by its address below the site. */
+export const pages = existsSync(DIST)
+  ? readdirSync(DIST, { recursive: true, encoding: 'utf8' })
+      .map((name) => name.replaceAll('\\', '/'))
+      .filter((name) => name.endsWith('.html') && name !== '404.html')
+      .sort()
+  : [];
+
+/** The built site on 127.0.0.1, in a folder of a server. */
+export async function serve(): Promise<{ url: string; close: () => void }> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url!, 'http://localhost');
+    const name = pathname.startsWith(FOLDER) ? pathname.slice(FOLDER.length) : '..';
+    const file = [name, `${name}.html`, join(name, 'index.html')]
+      .map((path) => join(DIST, path))
+      .find((path) => path.startsWith(DIST) && existsSync(path) && statSync(path).isFile());
+    if (!file) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream');
+    createReadStream(file).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
+    close: () => void server.close(),
+  };
+}
+
+/** A page of a browser, with what tests ask of it. */
+export class Visitor {
+  readonly page: Page;
+  /** Errors of scripts, and answers of 400 and above. */
+  readonly problems: string[] = [];
+  private readonly browser: Browser;
+  private readonly url: string;
+
+  private constructor(browser: Browser, page: Page, url: string) {
+    this.browser = browser;
+    this.page = page;
+    this.url = url;
+    page.setDefaultTimeout(120_000);
+    page.on('pageerror', (error) => this.problems.push(String(error)));
+    page.on('response', (response) => {
+      if (response.status() >= 400) this.problems.push(`HTTP status ${response.status()} for ${response.url()}`);
+    });
+  }
+
+  /** @param url of the site */
+  static async start(name: BrowserName, url: string): Promise<Visitor> {
+    const browser = await puppeteer.launch({
+      browser: name === 'firefox' ? 'firefox' : 'chrome',
+      executablePath: await browserPath(name),
+      headless: true,
+      args: name === 'firefox' ? [] : CHROMIUM,
+      // Pages may play sound without having been touched.
+      extraPrefsFirefox: { 'media.autoplay.default': 0 },
+    });
+    return new Visitor(browser, await browser.newPage(), url);
+  }
+
+  /** @param path below the site */
+  async open(path: string): Promise<void> {
+    await this.page.goto(this.url + path, { waitUntil: 'load' });
+  }
+
+  /** The page's own click: that of the mouse may miss what moves while the page grows. */
+  async click(selector: string): Promise<void> {
+    await this.page.waitForSelector(`${selector}:not(:disabled)`);
+    await this.page.$eval(selector, (element) => {
+      (element as HTMLElement).click();
+    });
+  }
+
+  async text(selector: string): Promise<string> {
+    return this.page.$eval(selector, (element) => element.textContent);
+  }
+
+  /** Waits until the text of an element holds a match of `pattern`; gives all of it. */
+  async textWith(selector: string, pattern: RegExp): Promise<string> {
+    await this.page.waitForFunction(
+      (s, source) => new RegExp(source).test(document.querySelector(s)?.textContent ?? ''),
+      {},
+      selector,
+      pattern.source,
+    );
+    return this.text(selector);
+  }
+
+  /** Puts a value into a field, as typing or dragging does. */
+  async set(selector: string, value: string): Promise<void> {
+    await this.page.$eval(
+      selector,
+      (element, next) => {
+        (element as HTMLInputElement).value = next;
+        element.dispatchEvent(new Event('input', { bubbles: true }));
+      },
+      value,
+    );
+  }
+
+  /** @param files relative to the folder of the tests */
+  async drop(selector: string, ...files: string[]): Promise<void> {
+    const input = await this.page.waitForSelector(selector);
+    await (input as unknown as { uploadFile: (...paths: string[]) => Promise<void> }).uploadFile(...files.map(at));
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+  }
+}
