@@ -73,6 +73,9 @@ export interface RunOptions {
   out?: RunResult<Record<string, LayerState>, Values> | undefined;
 }
 
+const RUN_OPTIONS = ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out'];
+const NO_OPTIONS: RunOptions = {};
+
 /** Options of {@link GruModel.save}. */
 export interface SaveOptions {
   /** How weights are stored. `float16` halves the file and rounds them to nearest, ties to even. Default `float32`. */
@@ -156,9 +159,12 @@ export class GruModel implements ModelInfo {
     States extends Record<string, LayerState> = Record<string, Tensor>,
     Data extends Values = Float32Array,
     Outputs extends string = string,
-  >(input: ModelInput | Record<string, ModelInput>, options: RunOptions = {}): RunResult<States, Data, Outputs> {
+  >(
+    input: ModelInput | Record<string, ModelInput>,
+    options: RunOptions = NO_OPTIONS,
+  ): RunResult<States, Data, Outputs> {
     const graph = this.alive();
-    checkKnown('run', options, ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out']);
+    if (options !== NO_OPTIONS) checkKnown('run', options, RUN_OPTIONS);
     const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
     checkFlag('run', 'timeMajor', timeMajor);
     if (!['zero', 'hold', 'none'].includes(padding)) {

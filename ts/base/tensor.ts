@@ -30,7 +30,7 @@ export function isArrayLike(value: unknown): value is ArrayLike<number> {
 /** A record by name, as opposed to a tensor, an array, or what holds no fields of its own: a Map, a Promise, a Date, ... */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || isRevoked(value) || isArrayLike(value)) return false;
-  return RECORDS.has(Object.prototype.toString.call(value)) && !isTensorLike(value);
+  return !isTensorLike(value) && RECORDS.has(Object.prototype.toString.call(value));
 }
 
 const RECORDS = new Set(['[object Object]', '[object Module]']);

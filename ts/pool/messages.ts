@@ -24,7 +24,7 @@ export interface Job {
   /** By input: rows as {@link BackendState} takes them. */
   inputs: (Float32Array | Int32Array)[];
   /** By state slot: (batch, size), or undefined for zeros. */
-  initial: (Float32Array | undefined)[];
+  initial: readonly (Float32Array | undefined)[];
   /** How many numbers each array of {@link Answer} has. */
   sizes: number[];
   /** Shared memory where the results are to be, as in {@link Answer}; undefined: the worker answers with arrays of its own. */

@@ -18,7 +18,7 @@ export interface Batch {
   run: RunInputs;
   inputs: Values[];
   /** By group of states, as `readStates` gives them. */
-  initial: (Float32Array | undefined)[];
+  initial: readonly (Float32Array | undefined)[];
   /** By axis: where the rows of each sequence start, where sequences differ in length. */
   offsets: (Int32Array | undefined)[];
 }

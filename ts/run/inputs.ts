@@ -318,12 +318,14 @@ function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput 
 type Extent = Pick<ReadInput, 'batched' | 'batch' | 'steps'>;
 
 function readShape(input: InputPort, shape: readonly number[], timeMajor: boolean): Extent {
-  for (const batched of [true, false]) {
-    const expected = dimensions(input, batched, timeMajor);
-    const fits = shape.length === expected.length && expected.every((d, i) => typeof d === 'string' || d === shape[i]);
-    if (!fits) continue;
-    const batch = batched ? shape[expected.indexOf('B')]! : 1;
-    return { batched, batch, steps: shape[expected.indexOf('T')] };
+  const { kind, row } = input;
+  const leading = shape.length - row.length;
+  const perStep = kind === 'sequence';
+  const batched = leading === (perStep ? 2 : 1);
+  if ((batched || leading === (perStep ? 1 : 0)) && row.every((d, i) => d === shape[leading + i])) {
+    const batchAt = perStep && timeMajor ? 1 : 0;
+    const steps = perStep ? shape[batched ? 1 - batchAt : 0] : undefined;
+    return { batched, batch: batched ? shape[batchAt]! : 1, steps };
   }
   const [withBatch, without] = [true, false].map((batched) => shapeText(dimensions(input, batched, timeMajor)));
   throw new GruError(

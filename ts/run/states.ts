@@ -67,13 +67,19 @@ function checkSlots(groups: readonly StateGroup[], layer: string, value: unknown
   throw new GruError('invalid_argument', `${what}['${layer}'] has ${slots.join(' and ')}, no '${stray}'`);
 }
 
+const NONE: readonly undefined[] = [];
+
 /**
  * The given states, one array of the caller's a group, undefined for those left out.
  *
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, naming the layer and the state.
  */
-export function readStates(groups: StateGroup[], given: unknown, run: RunInputs): (Float32Array | undefined)[] {
-  if (given === undefined) return groups.map(() => undefined);
+export function readStates(
+  groups: StateGroup[],
+  given: unknown,
+  run: RunInputs,
+): readonly (Float32Array | undefined)[] {
+  if (given === undefined) return NONE;
   const layers = new Set(groups.map(({ layer }) => layer));
   const [only] = layers.size === 1 ? layers : [];
   const record = byLayer(groups, only, given);
