@@ -9,10 +9,13 @@ import { binaryName, WASM_BUILDS, WASM_FLAVOURS } from './scripts/wasm.mjs';
 
 const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 
+/** What a field of package.json names, under whatever conditions. */
+const named = (target) => (typeof target === 'string' ? [target] : Object.values(target).flatMap(named));
+
 /** package.json's `exports` and `bin` are the list of entries: `./dist/x.js` is made from `ts/x.ts`. */
 const inputs = (targets) =>
   Object.fromEntries(
-    Object.values(targets)
+    named(targets)
       .map((target) => /^\.\/dist\/(.+)\.js$/.exec(target)?.[1])
       .filter(Boolean)
       .map((name) => [name, `ts/${name}.ts`]),
@@ -58,6 +61,36 @@ const wasmFiles = {
   },
 };
 
+/** Modules that the host brings in: ts/api/workerd.ts. */
+const wasmModules = {
+  name: 'wasm-modules',
+  resolveId: (id) => (/^\.\/(baseline|relaxed)\.wasm$/.test(id) ? { id, external: true } : null),
+};
+
+/** `require` of an entry, which is an ES module: with types of its own, as TypeScript's node16 wants them of CommonJS. */
+const commonjs = {
+  name: 'commonjs',
+  generateBundle(_, bundle) {
+    for (const { fileName, isEntry } of Object.values(bundle)) {
+      if (!isEntry || fileName === 'workerd.js') continue;
+      const source = `'use strict';\nmodule.exports = require('./${fileName.split('/').at(-1)}');\n`;
+      this.emitFile({ type: 'asset', fileName: fileName.replace(/\.js$/, '.cjs'), source });
+    }
+  },
+};
+const commonjsTypes = {
+  name: 'commonjs-types',
+  generateBundle(_, bundle) {
+    for (const { fileName, code } of Object.values(bundle)) {
+      const source = code.replaceAll(/(from |import\()('\.[^']*)\.js'/g, "$1$2.cjs'");
+      this.emitFile({ type: 'asset', fileName: fileName.replace(/\.d\.ts$/, '.d.cts'), source });
+    }
+  },
+};
+
+/** `Symbol.dispose` in the types, whatever `lib` the consumer has. */
+const LIBS = '/// <reference lib="esnext.disposable" />';
+
 /** Licences of what is bundled: npm packages, what these bundle themselves, and the crates in the wasm binaries. */
 const licences = license({
   thirdParty: { output: { file: 'dist/THIRD-PARTY-LICENSES.txt', template: thirdPartyLicences } },
@@ -91,15 +124,24 @@ export default [
       chunkFileNames: 'chunks/[name].js',
       manualChunks: { core, 'js-backend': ['ts/backends/js/index.ts'] },
     },
-    plugins: [nodeResolve({ browser: true }), inlineWasm(), noImportByExpression, typescript, wasmFiles, licences],
+    plugins: [
+      nodeResolve({ browser: true }),
+      wasmModules,
+      commonjs,
+      inlineWasm(),
+      noImportByExpression,
+      typescript,
+      wasmFiles,
+      licences,
+    ],
     external,
     onwarn,
   },
   { input: { 'pool-worker': worker }, output, plugins: [typescript], external, onwarn },
   {
     input: inputs(exports),
-    output: { dir: 'dist', format: 'es', chunkFileNames: 'chunks/[name].d.ts' },
-    plugins: [dts()],
+    output: { dir: 'dist', format: 'es', chunkFileNames: 'chunks/[name].d.ts', banner: LIBS },
+    plugins: [dts(), commonjsTypes],
     external,
     onwarn,
   },

@@ -3,17 +3,23 @@ export interface Resource {
   free(): void;
 }
 
-const forgotten = new FinalizationRegistry<Resource>((resource) => {
-  resource.free();
-});
+let registry: FinalizationRegistry<Resource> | undefined;
+
+/** Made when it is first needed. Some hosts have none (workerd before 2025-05-05): what is forgotten there stays until the isolate ends. */
+function forgotten(): FinalizationRegistry<Resource> | undefined {
+  if (typeof FinalizationRegistry !== 'function') return undefined;
+  return (registry ??= new FinalizationRegistry((resource) => {
+    resource.free();
+  }));
+}
 
 /** Frees `resource` once `owner`, which it must not refer to, has been collected without having been disposed. */
 export function freeWhenForgotten(owner: object, resource: Resource): void {
-  forgotten.register(owner, resource, resource);
+  forgotten()?.register(owner, resource, resource);
 }
 
 /** Frees `resource` now. */
 export function freeNow(resource: Resource): void {
-  forgotten.unregister(resource);
+  registry?.unregister(resource);
   resource.free();
 }

@@ -1,0 +1,2 @@
+export * from './api/workerd.ts';
+export * from './api/types.ts';
