@@ -12,14 +12,15 @@ const { exports, bin = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 /** What a field of package.json names, under whatever conditions. */
 const named = (target) => (typeof target === 'string' ? [target] : Object.values(target).flatMap(named));
 
+/** Names of the entries that have a file of this kind. */
+const entriesOf = (targets, extension) =>
+  named(targets)
+    .filter((target) => target.startsWith('./dist/') && target.endsWith(extension))
+    .map((target) => target.slice('./dist/'.length, -extension.length));
+
 /** package.json's `exports` and `bin` are the list of entries: `./dist/x.js` is made from `ts/x.ts`. */
-const inputs = (targets) =>
-  Object.fromEntries(
-    named(targets)
-      .map((target) => /^\.\/dist\/(.+)\.js$/.exec(target)?.[1])
-      .filter(Boolean)
-      .map((name) => [name, `ts/${name}.ts`]),
-  );
+const inputs = (targets, extension = '.js') =>
+  Object.fromEntries(entriesOf(targets, extension).map((name) => [name, `ts/${name}.ts`]));
 
 const TARGET = 'es2022';
 
@@ -67,14 +68,16 @@ const wasmModules = {
   resolveId: (id) => (/^\.\/(baseline|relaxed)\.wasm$/.test(id) ? { id, external: true } : null),
 };
 
-/** `require` of an entry, which is an ES module: with types of its own, as TypeScript's node16 wants them of CommonJS. */
+/**
+ * `require` of an entry gives its ES module, so that there is one `GruError` in a process: a file of its own only because TypeScript's
+ * node16 wants types of its own for it.
+ */
 const commonjs = {
   name: 'commonjs',
-  generateBundle(_, bundle) {
-    for (const { fileName, isEntry } of Object.values(bundle)) {
-      if (!isEntry || fileName === 'workerd.js') continue;
-      const source = `'use strict';\nmodule.exports = require('./${fileName.split('/').at(-1)}');\n`;
-      this.emitFile({ type: 'asset', fileName: fileName.replace(/\.js$/, '.cjs'), source });
+  generateBundle() {
+    for (const name of entriesOf(exports, '.cjs')) {
+      const source = `'use strict';\nmodule.exports = require('./${name.split('/').at(-1)}.js');\n`;
+      this.emitFile({ type: 'asset', fileName: `${name}.cjs`, source });
     }
   },
 };
@@ -139,7 +142,7 @@ export default [
   },
   { input: { 'pool-worker': worker }, output, plugins: [typescript], external, onwarn },
   {
-    input: inputs(exports),
+    input: inputs(exports, '.d.ts'),
     output: { dir: 'dist', format: 'es', chunkFileNames: 'chunks/[name].d.ts', banner: LIBS },
     plugins: [dts(), commonjsTypes],
     external,

@@ -1,33 +1,13 @@
 import { build } from 'esbuild';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { consumer, npm, root } from './tarball.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const npm = (cwd: string, ...args: string[]) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: 'pipe' });
-
-/** What `npm pack` makes, installed in an empty folder: no Rust, no network, no script of ours. */
+/** What `npm pack` makes, installed in an empty folder. */
 describe('the tarball', () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'gru-wasm-consumer-'));
-    const [{ filename }] = JSON.parse(npm(root, 'pack', '--json', '--pack-destination', folder)) as [
-      { filename: string },
-    ];
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
-    npm(folder, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${filename}`);
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true });
-  });
-
-  const runScript = (name: string, code: string) => {
-    writeFileSync(join(folder, name), code);
-    return execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' });
-  };
+  const project = consumer();
+  const runScript = (name: string, code: string) => project.run(name, code);
 
   test("runs the README's example", () => {
     const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
@@ -108,7 +88,7 @@ describe('the tarball', () => {
   ])('runs from %s', (_, absent) => {
     const want = runScript('run.mjs', RUN);
     const hide = (from: string, to: string) => {
-      const path = (file: string, suffix: string) => join(folder, 'node_modules/gru-wasm/dist', file + suffix);
+      const path = (file: string, suffix: string) => project.path(`dist/${file}${suffix}`);
       for (const file of absent) renameSync(path(file, from), path(file, to));
     };
     hide('', '.hidden');
@@ -135,7 +115,7 @@ describe('the tarball', () => {
     async (platform) => {
       const [want] = runScript('plain.mjs', RUN).split('\n');
       const bundle = await build({
-        stdin: { contents: RUN, resolveDir: folder },
+        stdin: { contents: RUN, resolveDir: project.folder },
         bundle: true,
         format: 'esm',
         platform,
@@ -166,38 +146,8 @@ describe('the tarball', () => {
     else expect(outputs[1]).toMatch(/^invalid_argument .*Node 22/);
   });
 
-  test('type-checks in a consumer under nodenext', () => {
-    writeFileSync(
-      join(folder, 'consumer.ts'),
-      `
-      import { createGru, loadModel, GruError, type GruModel, type Tensor } from 'gru-wasm';
-      import { parseSafetensors } from 'gru-wasm/formats/safetensors';
-      const model: GruModel = await createGru({ inputSize: 1, hiddenSize: 1, resetAfter: true }, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
-      const output: Tensor = model.run(new Float32Array(3)).output;
-      // @ts-expect-error: a source is needed
-      await loadModel();
-      // @ts-expect-error: resetAfter is needed
-      await createGru({ inputSize: 1, hiddenSize: 1 }, { kernel: [1], recurrentKernel: [1] });
-      export { output, GruError, parseSafetensors };`,
-    );
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const args = [
-      '--noEmit',
-      '--strict',
-      '--target',
-      'es2022',
-      '--module',
-      'nodenext',
-      '--lib',
-      'es2023,dom,esnext.disposable',
-    ];
-    expect(() =>
-      execFileSync(process.execPath, [tsc, ...args, 'consumer.ts'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }),
-    ).not.toThrow();
-  });
-
   test('imports nothing of Node: bundlers for browsers refuse that', () => {
-    const dist = join(folder, 'node_modules/gru-wasm/dist');
+    const dist = project.path('dist');
     // The command is for Node alone, and nothing else imports it.
     const scripts = (readdirSync(dist, { recursive: true }) as string[]).filter(
       (name) => name.endsWith('.js') && name !== 'gru.js',

@@ -1,0 +1,113 @@
+import { build, type Plugin } from 'esbuild';
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { consumer, root } from './tarball.ts';
+
+type Target = string | { [condition: string]: Target };
+const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { exports: Record<string, Target> };
+const named = (target: Target): string[] =>
+  typeof target === 'string' ? [target] : Object.values(target).flatMap(named);
+
+/** Entries for CommonJS too. */
+const entries = Object.entries(exports)
+  .filter(([, target]) => named(target).some((file) => file.endsWith('.cjs')))
+  .map(([name]) => name.replace(/^\./, 'gru-wasm'));
+
+const project = consumer();
+
+test('each file that package.json names is in the package', () => {
+  expect(entries).toContain('gru-wasm/formats/onnx');
+  for (const file of Object.values(exports).flatMap(named)) expect(existsSync(project.path(file)), file).toBe(true);
+});
+
+test('what each file of types imports is in the package', () => {
+  for (const name of entries) {
+    for (const extension of ['.d.ts', '.d.cts']) {
+      const file = project.path(`dist/${name === 'gru-wasm' ? 'index' : name.slice('gru-wasm/'.length)}${extension}`);
+      for (const [, imported] of readFileSync(file, 'utf8').matchAll(/from '(\.[^']+)\.c?js'/g)) {
+        const types = new URL(`${imported!}${extension}`, `file://${file}`);
+        expect(existsSync(types), `${name}: ${types.pathname}`).toBe(true);
+      }
+    }
+  }
+});
+
+test('require gives the ES module of each entry: one GruError in a process', () => {
+  const printed = project.run(
+    'require.cjs',
+    `const names = ${JSON.stringify(entries)};
+     const required = names.map((name) => [name, require(name)]);
+     (async () => {
+       for (const [name, module] of required) {
+         const imported = await import(name);
+         if (Object.keys(module).length === 0) console.log(name, 'is empty');
+         for (const key of Object.keys(module)) if (module[key] !== imported[key]) console.log(name, key);
+       }
+       console.log('compared', names.length);
+     })();`,
+  );
+  expect(printed.trim()).toBe(`compared ${entries.length}`);
+});
+
+/** Host-like: a binary is a module that the bundler brings, as wrangler has it. */
+const wasmModules: Plugin = {
+  name: 'wasm-modules',
+  setup(bundle) {
+    bundle.onLoad({ filter: /\.wasm$/ }, ({ path }) => ({
+      contents: `import { readFileSync } from 'node:fs';
+        const bytes = readFileSync(${JSON.stringify(path)});
+        export default WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : undefined; // Node 20 has no relaxed SIMD`,
+    }));
+  },
+};
+
+const WORKERD = `{
+  const refuse = () => {
+    throw new WebAssembly.CompileError('Wasm code generation disallowed by embedder');
+  };
+  WebAssembly.compile = async () => refuse();
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = (given, imports) => (given instanceof WebAssembly.Module ? instantiate(given, imports) : refuse());
+  performance.now = Date.now = () => 0;
+  delete globalThis.FinalizationRegistry;
+  globalThis.process = undefined;
+}
+`;
+
+const TWO_FLAVOURS = `
+  const { createGru, createModel, loadModel } = await import('gru-wasm');
+  const numbers = (length) => Float32Array.from({ length }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
+  const weights = { kernel: numbers(36), recurrentKernel: numbers(27) };
+  const gru = await createGru({ inputSize: 4, hiddenSize: 3, resetAfter: false }, weights, { deterministic: true });
+  const conv = { name: 'conv', type: 'conv1d', inputSize: 4, outputSize: 2, kernelSize: 3, weights: { kernel: numbers(24) } };
+  const spec = { inputs: [{ name: 'x', dtype: 'float32', size: 4 }], layers: [conv] };
+  const models = [gru, await createModel(spec, { deterministic: true }), await loadModel(gru.save()), await createModel(spec, { backend: 'js' })];
+  for (const model of models) console.log(model.backend, model.run(numbers(20)).output.data.join(' '));`;
+
+test('under the condition workerd: wasm where bytes cannot be compiled, and the clock stands still', async () => {
+  const bundle = await build({
+    stdin: { contents: TWO_FLAVOURS, resolveDir: project.folder },
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    conditions: ['workerd'],
+    external: ['node:fs'],
+    plugins: [wasmModules],
+    target: 'es2022',
+    write: false,
+    logLevel: 'error',
+  });
+  const printed = project
+    .run('worker.mjs', WORKERD + bundle.outputFiles[0]!.text)
+    .trim()
+    .split('\n');
+  const plain = project.run('plain.mjs', TWO_FLAVOURS).trim().split('\n');
+  expect(printed.map((line) => line.split(' ')[0])).toEqual([
+    'wasm-baseline',
+    'wasm-baseline',
+    plain[2]!.split(' ')[0],
+    'js',
+  ]);
+  expect(printed).toEqual(plain);
+  expect(printed[1]!.split(' ').slice(1)).toEqual(printed[3]!.split(' ').slice(1));
+});
