@@ -1,45 +1,25 @@
-import { GruError } from 'gru-wasm';
-import { readServeOptions, SERVE_HELP, UsageError } from './options.ts';
-import { startServer } from './serve.ts';
+import { failure } from 'gru-wasm/command';
+import { score } from './score/command.ts';
+import { queue } from './score/queue-command.ts';
+import { worker } from './score/worker-command.ts';
+import { serve } from './serve-command.ts';
+import { UsageError } from './words.ts';
 
-export type CommandName = 'serve';
-
-const COMMANDS: Record<CommandName, (args: string[]) => Promise<number>> = {
-  serve,
-};
+const COMMANDS = { serve, score, worker, queue } satisfies Record<string, (args: string[]) => Promise<number>>;
+type CommandName = keyof typeof COMMANDS;
 
 /**
  * Runs one of the commands of this package, as `gru NAME` does.
  *
- * @returns The exit code: 0, 1 for what failed, 2 for wrong words.
+ * @returns The exit code, as `gru` has them.
  */
 export async function run(name: string, args: string[]): Promise<number> {
   try {
-    if (!Object.hasOwn(COMMANDS, name)) throw new UsageError('this gru-wasm-server has no such command, only serve');
-    return await COMMANDS[name as CommandName](args);
+    if (Object.hasOwn(COMMANDS, name)) return await COMMANDS[name as CommandName](args);
+    throw new UsageError(`there is no such command, only ${Object.keys(COMMANDS).join(', ')}`);
   } catch (error) {
-    if (error instanceof UsageError) {
-      console.error(`gru ${name}: ${error.message}`);
-      return 2;
-    }
-    // Of what the outside gave: a file, a port, a server that does not answer.
-    const isExpected = error instanceof GruError || (error instanceof Error && 'code' in error);
-    console.error(isExpected ? `gru ${name}: ${error.message}` : error);
-    return 1;
+    const { exit, line } = failure(error);
+    console.error(`gru ${name}: ${line}`);
+    return exit;
   }
-}
-
-/** Until SIGTERM or SIGINT. */
-async function serve(args: string[]): Promise<number> {
-  const options = readServeOptions(args);
-  if (options === 'help') {
-    console.log(SERVE_HELP);
-    return 0;
-  }
-  const server = await startServer(options);
-  await new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, resolve);
-  });
-  await server.close();
-  return 0;
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { type GruModel, loadModel } from 'gru-wasm';
-import { UsageError } from './options.ts';
+import { UsageError } from './words.ts';
 
 /**
  * Models from `name=path` or a path, whose name is then that of its file without its ending.

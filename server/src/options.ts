@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { quote } from './oip/messages.ts';
 import type { ServiceOptions } from './service.ts';
+import { helpOf, readWords, UsageError } from './words.ts';
 
 export interface ServeOptions extends ServiceOptions {
   models: string[];
@@ -22,62 +22,50 @@ export interface ServeOptions extends ServiceOptions {
   tlsCa: string | undefined;
 }
 
-/** Wrong words on the command line: the message is all that a user needs. */
-export class UsageError extends Error {}
-
-/** Whole numbers, each with its default and its meaning. */
-const NUMBERS = {
-  port: [8000, 'HTTP and WebSocket'],
-  'grpc-port': [8001, 'gRPC'],
-  window: [1, 'milliseconds that a request waits for others to run with'],
-  'max-batch': [1024, 'sequences of one batch'],
-  'max-sequences': [10_000, 'live sequences of a model'],
-  'max-sequences-of-key': [10_000, 'live sequences of one API key'],
-  'max-state-bytes': [2 ** 30, "bytes of a model's live states"],
-  'max-pending': [20_000, 'requests that may wait'],
-  'max-connections': [20_000, 'connections, and streams of WebSockets'],
-  'max-body': [16 * 2 ** 20, 'bytes of a request'],
-  'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped'],
-  'state-every': [16, 'steps between two writes of a sequence, with --durability interval'],
-  'state-keep': [3_600_000, 'milliseconds that --state keeps a sequence after its last write'],
-  'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
-  timeout: [30_000, 'milliseconds that an answer may take'],
-  workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
+const WORDS = {
+  numbers: {
+    port: [8000, 'HTTP and WebSocket'],
+    'grpc-port': [8001, 'gRPC'],
+    window: [1, 'milliseconds that a request waits for others to run with'],
+    'max-batch': [1024, 'sequences of one batch'],
+    'max-sequences': [10_000, 'live sequences of a model'],
+    'max-sequences-of-key': [10_000, 'live sequences of one API key'],
+    'max-state-bytes': [2 ** 30, "bytes of a model's live states"],
+    'max-pending': [20_000, 'requests that may wait'],
+    'max-connections': [20_000, 'connections, and streams of WebSockets'],
+    'max-body': [16 * 2 ** 20, 'bytes of a request'],
+    'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped'],
+    'state-every': [16, 'steps between two writes of a sequence, with --durability interval'],
+    'state-keep': [3_600_000, 'milliseconds that --state keeps a sequence after its last write'],
+    'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
+    timeout: [30_000, 'milliseconds that an answer may take'],
+    workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
+  },
+  texts: {
+    host: ['127.0.0.1', 'address to listen on'],
+    'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
+    'log-level': ['info', 'trace, debug, info, warn, error, silent'],
+    state: [undefined, 'redis://... that keeps the states of live sequences, so that another instance can go on'],
+    durability: ['batch', 'batch: states are written before answers go out; interval: every --state-every steps'],
+    'tls-key': [undefined, 'PEM file'],
+    'tls-cert': [undefined, 'PEM file'],
+    'tls-ca': [undefined, 'PEM file: clients must have a certificate of this authority'],
+  },
+  flags: { 'no-grpc': 'HTTP and WebSocket alone' },
 } as const;
-
-const TEXTS = {
-  host: ['127.0.0.1', 'address to listen on'],
-  'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
-  'log-level': ['info', 'trace, debug, info, warn, error, silent'],
-  state: [undefined, 'redis://... that keeps the states of live sequences, so that another instance can go on'],
-  durability: ['batch', 'batch: states are written before answers go out; interval: every --state-every steps'],
-  'tls-key': [undefined, 'PEM file'],
-  'tls-cert': [undefined, 'PEM file'],
-  'tls-ca': [undefined, 'PEM file: clients must have a certificate of this authority'],
-} as const;
-
-const line = (name: string, [value, meaning]: readonly [string | number | undefined, string]) =>
-  `  --${name.padEnd(24)}${meaning}${value === undefined ? '' : ` (${value})`}`;
 
 export const SERVE_HELP = `gru serve [options] MODEL...
 
 Serves models by the Open Inference Protocol. MODEL is a file, or NAME=FILE.
 
-${[...Object.entries(TEXTS), ...Object.entries(NUMBERS)].map(([name, entry]) => line(name, entry)).join('\n')}`;
+${helpOf(WORDS)}`;
 
 /** @throws UsageError. */
 export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = process.env): ServeOptions | 'help' {
-  const { values, positionals } = parse(args);
-  if (values['help']) return 'help';
+  const given = readWords(args, WORDS);
+  if (!given) return 'help';
+  const { positionals, number, text } = given;
   if (positionals.length === 0) throw new UsageError('say which MODEL to serve: gru serve model.safetensors');
-  const number = (name: keyof typeof NUMBERS) => {
-    const given = values[name];
-    if (given === undefined) return NUMBERS[name][0];
-    const value = Number(given);
-    if (typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= 0) return value;
-    throw new UsageError(`--${name} must be a whole number, got ${quote(given)}`);
-  };
-  const text = (name: keyof typeof TEXTS) => (values[name] as string | undefined) ?? TEXTS[name][0];
   if ((text('tls-key') === undefined) !== (text('tls-cert') === undefined)) {
     throw new UsageError('--tls-key and --tls-cert are given together');
   }
@@ -86,15 +74,15 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     models: positionals,
     state: text('state'),
     stateKeep: number('state-keep'),
-    storeEvery: durabilityOf(text('durability')!, number('state-every')),
-    host: text('host')!,
+    storeEvery: durabilityOf(text('durability'), number('state-every')),
+    host: text('host'),
     port: number('port'),
-    grpcPort: values['no-grpc'] ? undefined : number('grpc-port'),
+    grpcPort: given.flag('no-grpc') ? undefined : number('grpc-port'),
     maxConnections: number('max-connections'),
     apiKeys: readKeys(text('api-keys'), env['GRU_API_KEYS']),
     maxBody: number('max-body'),
     requestTimeout: number('request-timeout'),
-    logLevel: text('log-level')!,
+    logLevel: text('log-level'),
     tlsKey: text('tls-key'),
     tlsCert: text('tls-cert'),
     tlsCa: text('tls-ca'),
@@ -108,27 +96,6 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     timeout: number('timeout'),
     workers: number('workers'),
   };
-}
-
-function parse(args: string[]): {
-  values: Record<string, unknown>;
-  positionals: string[];
-} {
-  const names = [...Object.keys(NUMBERS), ...Object.keys(TEXTS)];
-  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
-  try {
-    return parseArgs({
-      args,
-      options: {
-        ...options,
-        'no-grpc': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-      allowPositionals: true,
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
 }
 
 /** Steps between two writes. @throws UsageError. */

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { run } from '../src/commands.ts';
-import { readServeOptions, UsageError } from '../src/options.ts';
+import { readServeOptions } from '../src/options.ts';
+import { UsageError } from '../src/words.ts';
 import { gruModel, steps } from './models.ts';
 
 let folder: string;
@@ -46,11 +47,11 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
   const error = vi.spyOn(console, 'error').mockReturnValue();
   expect(await run('serve', ['--help'])).toBe(0);
   expect(log.mock.lastCall![0]).toMatch(/--window/);
-  expect(await run('score', [])).toBe(2);
+  expect(await run('sever', [])).toBe(2);
   expect(error.mock.lastCall![0]).toMatch(/no such command/);
   expect(await run('serve', [])).toBe(2);
   expect(error.mock.lastCall![0]).toMatch(/which MODEL/);
-  expect(await run('serve', [join(folder, 'none.onnx')])).toBe(1);
+  expect(await run('serve', [join(folder, 'none.onnx')])).toBe(3);
   expect(error.mock.lastCall![0]).toMatch(/none\.onnx/);
   expect(await run('serve', ['a b=x'])).toBe(2);
   vi.restoreAllMocks();

@@ -84,6 +84,7 @@ export default defineConfig({
             { text: 'Pools of workers', link: '/pool' },
             { text: 'The command gru', link: '/command' },
             { text: 'Serving', link: '/serving' },
+            { text: 'Scoring files', link: '/scoring' },
             { text: 'Backends and browsers', link: '/backends' },
             { text: 'Performance', link: '/performance' },
             { text: 'Coming from ONNX Runtime Web or TensorFlow.js', link: '/migrating' },

@@ -10,7 +10,7 @@ const COMMANDS = ['inspect', 'run', 'convert', 'compare', 'bench', 'explain', 'd
 test('its help names all commands, and the exit codes', () => {
   const { status, stdout } = gru(['--help']);
   expect(status).toBe(0);
-  for (const name of [...COMMANDS, 'serve']) expect(stdout).toContain(`  ${name}`);
+  for (const name of [...COMMANDS, 'serve', 'score', 'worker', 'queue']) expect(stdout).toContain(`  ${name}`);
   expect(stdout).toMatch(/0 done, 1 defect, 2 usage, 3 file/);
   expect(gru(['--version']).stdout.trim()).toBe(
     (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version,

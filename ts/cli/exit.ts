@@ -15,7 +15,7 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
-type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** An error of the command itself, for one line on stderr. */
 export class CommandError extends Error {
@@ -60,7 +60,7 @@ const SYSTEM: Record<string, string> = {
 };
 
 /** The exit code and the line that an error ends the command with. */
-export function failure(error: unknown): { exit: number; line: string } {
+export function failure(error: unknown): { exit: ExitCode; line: string } {
   if (error instanceof CommandError) return { exit: error.exit, line: error.message };
   if (error instanceof GruError) return { exit: BY_CODE[error.code], line: error.message };
   if (!(error instanceof Error)) return { exit: EXIT.defect, line: String(error) };

@@ -1,6 +1,7 @@
 import type { GruPool } from 'gru-wasm/pool';
 import { ServeError } from '../errors.ts';
 import { join } from './engine.ts';
+import { keepsSteps } from './keeps-steps.ts';
 import type { ServedModel, Values } from './model.ts';
 
 /** Whole sequences: a batch of them, all of the same length on each axis. */
@@ -28,9 +29,6 @@ interface Waiting {
   resolve: (answer: RunAnswer) => void;
   reject: (error: unknown) => void;
 }
-
-/** Lengths by which it is found out whether a model's outputs have the steps of its input. */
-const PROBES = [3, 4, 7];
 
 /**
  * Requests of whole sequences, those of a window in one run on the pool: of any lengths where the model's outputs have the steps of its one
@@ -158,23 +156,4 @@ export class RunBatcher {
 function rowsOf({ data, shape: [batch] }: { data: Values; shape: number[] }): Values[] {
   const size = data.length / batch!;
   return Array.from({ length: batch! }, (_, i) => data.subarray(i * size, (i + 1) * size));
-}
-
-/** Whether all inputs have steps of one axis, and all outputs that have steps as many: then rows behind a sequence's own are padding. */
-function keepsSteps({ model, inputs, outputs }: ServedModel): boolean {
-  if (inputs.some(({ hasSteps }) => !hasSteps) || model.inputs.some(({ axis }) => axis !== undefined)) return false;
-  return PROBES.every((steps) => {
-    const zeros = inputs.map(({ name, datatype, size }) => {
-      const Type = datatype === 'INT32' ? Int32Array : Float32Array;
-      const shape = datatype === 'INT32' ? [1, steps] : [1, steps, size];
-      return [name, { data: new Type(steps * size), shape }];
-    });
-    try {
-      const result = model.run(Object.fromEntries(zeros) as Record<string, { data: Float32Array; shape: number[] }>);
-      return outputs.every(({ name, hasSteps }) => !hasSteps || result.outputs[name]!.shape[1] === steps);
-    } catch {
-      // A model of a fixed number of steps.
-      return false;
-    }
-  });
 }

@@ -2,7 +2,10 @@ import { CommandError, EXIT } from '../exit.ts';
 
 /** Subcommands of the package gru-wasm-server. */
 export const SERVER_COMMANDS = {
-  serve: 'serve models over HTTP',
+  serve: 'serve models over HTTP and gRPC',
+  score: 'run a model over a file of any number of sequences',
+  worker: 'take shards of such files from a queue',
+  queue: 'show how far the shards of a queue are',
 };
 
 /** Not typed by its text: the compiler would look for its types. */

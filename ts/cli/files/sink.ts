@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -43,7 +44,8 @@ export class FileSink implements Sink {
   }
 
   static async open(path: string): Promise<FileSink> {
-    const beside = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
+    // Containers share a folder and have the same process ids.
+    const beside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`);
     unfinished.add(beside);
     try {
       return new FileSink(path, beside, await open(beside, 'wx'));

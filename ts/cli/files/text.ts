@@ -58,13 +58,19 @@ function parseRow(text: string): (number | undefined)[] {
       return [undefined];
     }
   }
+  return cellsOf(text).map(numberOf);
+}
+
+/** The cells of a line, without their quotes. */
+export function cellsOf(text: string): string[] {
   return text
     .trim()
     .split(/\s*[,;\t]\s*|\s+/)
-    .map((cell) => parseCell(cell.replace(/^"(.*)"$/, '$1')));
+    .map((cell) => cell.replace(/^"(.*)"$/, '$1'));
 }
 
-function parseCell(cell: string): number | undefined {
+/** The number that a cell is; undefined: it is none. */
+export function numberOf(cell: string): number | undefined {
   if (/^nan$/i.test(cell)) return NaN;
   const infinite = /^([+-]?)inf(inity)?$/i.exec(cell);
   if (infinite) return infinite[1] === '-' ? -Infinity : Infinity;

@@ -1,0 +1,24 @@
+import { CommandError, Progress } from 'gru-wasm/command';
+import type { Parts } from './parts.ts';
+import { Threads } from './threads.ts';
+
+/** Scores what is missing on this machine's threads. @throws CommandError of the first row that cannot be scored; what is done stays. */
+export async function scoreHere(parts: Parts, count: number): Promise<void> {
+  const missing = await parts.missing();
+  const { folder, id, plan } = parts;
+  const progress = new Progress(plan.shards.length);
+  let done = plan.shards.length - missing.length;
+  const threads = new Threads(Math.max(1, Math.min(count, missing.length)));
+  try {
+    await Promise.all(
+      missing.map(async (shard) => {
+        const failed = await threads.run({ folder, id, shard });
+        if (failed) throw new CommandError(failed.exit, failed.line);
+        progress.update(++done);
+      }),
+    );
+  } finally {
+    progress.end();
+    await threads.close();
+  }
+}

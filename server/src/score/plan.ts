@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type GruModel, loadModel } from 'gru-wasm';
+import { CommandError, EXIT } from 'gru-wasm/command';
+import type { Port } from '../core/model.ts';
+import { serveModel } from '../core/model.ts';
+import { UsageError } from '../words.ts';
+import type { OutputColumns, Shard } from './formats/format.ts';
+import { FORMATS, type FormatName, formatOf } from './formats/index.ts';
+import type { Row } from './rows.ts';
+
+/** What `gru score` is asked for. */
+export interface ScoreOptions {
+  model: string;
+  input: string;
+  output: string;
+  inputFormat: string | undefined;
+  outputFormat: string | undefined;
+  /** Outputs by name; empty: the model's first. */
+  select: readonly string[];
+  /** Of outputs with steps the last one alone. */
+  last: boolean;
+  /** The field that goes from input rows to output rows. */
+  id: string;
+  shardBytes: number;
+  /** Relaxed SIMD, where this machine has it: faster, and not the same bits on every machine. */
+  relaxed: boolean;
+}
+
+/** All that has to be known to score a shard, on any machine that sees the same files. */
+export interface Plan {
+  /** Of this file; a later version may have another. */
+  format: number;
+  model: { path: string; digest: string; relaxed: boolean };
+  input: { path: string; format: FormatName; bytes: number; modified: number };
+  output: { path: string; format: FormatName; columns: OutputColumns };
+  last: boolean;
+  id: string;
+  shards: Shard[];
+}
+
+export const FORMAT = 1;
+
+/** So many parts, and files of them, at most: shards of large files are larger. */
+const MAX_SHARDS = 20_000;
+
+/** Reads the model and the first shard's rows. @throws CommandError, GruError for what cannot be scored. */
+export async function planOf(options: ScoreOptions): Promise<Plan> {
+  const input = resolve(options.input);
+  const [format, outputFormat] = [
+    formatOf(options.input, options.inputFormat, '--input-format'),
+    formatOf(options.output, options.outputFormat, '--output-format'),
+  ];
+  const { size, mtimeMs } = await stat(input);
+  const model = { path: resolve(options.model), relaxed: options.relaxed };
+  const loaded = await openModel(model);
+  const served = serveModel('', loaded);
+  const outputs = selected(served.outputs, options);
+  const shards = await FORMATS[format].split(input, Math.max(options.shardBytes, Math.ceil(size / MAX_SHARDS)));
+  const columns = { ports: served.inputs, id: options.id };
+  const [first] = shards[0] ? await FORMATS[format].read(input, shards[0], columns) : [];
+  return {
+    format: FORMAT,
+    model: { ...model, digest: digestOf(loaded) },
+    input: { path: input, format, bytes: size, modified: mtimeMs },
+    output: { path: resolve(options.output), format: outputFormat, columns: { id: idOf(first, options.id), outputs } },
+    last: options.last,
+    id: options.id,
+    shards,
+  };
+}
+
+function selected(ports: readonly Port[], { select, last }: ScoreOptions): OutputColumns['outputs'] {
+  const names = select.length > 0 ? select : ports.slice(0, 1).map(({ name }) => name);
+  return names.map((name) => {
+    const port = ports.find((port) => port.name === name);
+    if (!port) throw new UsageError(`--select ${name}: the model gives ${ports.map(({ name }) => name).join(', ')}`);
+    return { name, datatype: port.datatype, isSequence: port.hasSteps && !last };
+  });
+}
+
+function idOf(row: Row | undefined, name: string): OutputColumns['id'] {
+  if (row?.id === undefined) return undefined;
+  return { name, kind: typeof row.id === 'bigint' || Number.isSafeInteger(row.id) ? 'integer' : 'text' };
+}
+
+/** The model of a plan. @throws CommandError where the file has become another. */
+export async function modelOf({ model }: Pick<Plan, 'model'>): Promise<GruModel> {
+  const loaded = await openModel(model);
+  if (digestOf(loaded) === model.digest) return loaded;
+  throw new CommandError(EXIT.file, `${model.path} is another model than when its file was split`);
+}
+
+function openModel({ path, relaxed }: Pick<Plan['model'], 'path' | 'relaxed'>): Promise<GruModel> {
+  return loadModel(path, { deterministic: !relaxed });
+}
+
+const digestOf = (model: GruModel) => createHash('sha256').update(model.save()).digest('hex');
+
+/** @throws CommandError where rows may have moved. */
+export async function checkInput({ input }: Pick<Plan, 'input'>): Promise<void> {
+  const { size, mtimeMs } = await stat(input.path);
+  if (size === input.bytes && mtimeMs === input.modified) return;
+  throw new CommandError(EXIT.file, `${input.path} has changed since it was split`);
+}
+
+/** Tells runs apart. */
+export const planId = (plan: Plan) => createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 16);

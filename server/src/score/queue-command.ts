@@ -1,0 +1,47 @@
+import { table } from 'gru-wasm/command';
+import { helpOf, readWords, UsageError } from '../words.ts';
+import { ShardQueue } from './queue.ts';
+
+const WORDS = {
+  numbers: {},
+  texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given'] },
+  flags: { json: 'print JSON' },
+} as const;
+
+export const QUEUE_HELP = `gru queue status [options] --queue redis://HOST
+
+Shows the shards that wait, those that are being scored, and those that no worker could score, with their errors.
+
+${helpOf(WORDS)}`;
+
+/** `gru queue status`. @throws CommandError. */
+export async function queue(args: string[]): Promise<number> {
+  const given = readWords(args, WORDS);
+  if (!given) {
+    console.log(QUEUE_HELP);
+    return 0;
+  }
+  const url = given.text('queue');
+  if (given.positionals.join(' ') !== 'status' || url === undefined) {
+    throw new UsageError('say gru queue status --queue redis://host');
+  }
+  const shards = await ShardQueue.connect(url);
+  try {
+    const runs = await shards.status();
+    if (given.flag('json')) console.log(JSON.stringify(runs));
+    else {
+      const head = ['output', 'waiting', 'active', 'failed'];
+      const rows = runs.map(({ folder, waiting, active, failed }) => [
+        folder.replace(/\.parts$/, ''),
+        waiting,
+        active,
+        failed.length,
+      ]);
+      console.log(rows.length === 0 ? 'nothing waits' : table(head, rows));
+      for (const { shard, reason } of runs.flatMap(({ failed }) => failed)) console.log(`shard ${shard}: ${reason}`);
+    }
+  } finally {
+    await shards.close();
+  }
+  return 0;
+}

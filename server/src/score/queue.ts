@@ -1,0 +1,161 @@
+import { type ConnectionOptions, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { CommandError, EXIT } from 'gru-wasm/command';
+import { Redis } from 'ioredis';
+import type { Parts } from './parts.ts';
+import type { ShardTask } from './thread.ts';
+import { Threads } from './threads.ts';
+
+/** Its name in Redis, for Bull Board and its like. */
+export const QUEUE = 'gru-score';
+
+/** A shard is tried so often, where the fault may be the machine's, and taken over so often from workers that have died of it. */
+const ATTEMPTS = 3;
+const DEATHS = 5;
+
+/** Errors that another try would meet again. */
+const LASTING: readonly number[] = [EXIT.data, EXIT.model, EXIT.usage];
+
+const UNFINISHED = ['waiting', 'active', 'delayed', 'prioritized'] as const;
+
+/** A shard in the failed list. */
+export interface FailedShard extends ShardTask {
+  reason: string;
+}
+
+/** How far the shards of one output are. */
+export interface RunStatus {
+  folder: string;
+  waiting: number;
+  active: number;
+  failed: FailedShard[];
+}
+
+/** The shards that wait in a Redis. */
+export class ShardQueue {
+  private readonly queue: Queue<ShardTask>;
+
+  private constructor(queue: Queue<ShardTask>) {
+    this.queue = queue;
+  }
+
+  /** @throws CommandError where no Redis answers. */
+  static async connect(url: string): Promise<ShardQueue> {
+    await checkRedis(url);
+    const queue = new Queue<ShardTask>(QUEUE, { connection: connectionOf(url) });
+    // It connects again by itself.
+    queue.on('error', () => undefined);
+    return new ShardQueue(queue);
+  }
+
+  /** Puts shards in. One that is there already stays as it is. */
+  async add({ folder, id }: Parts, shards: readonly number[]): Promise<void> {
+    await this.queue.addBulk(
+      shards.map((shard) => ({
+        name: 'shard',
+        data: { folder, id, shard },
+        opts: {
+          jobId: `${id}-${shard}`,
+          attempts: ATTEMPTS,
+          backoff: { type: 'exponential', delay: 1000 },
+          removeOnComplete: true,
+        },
+      })),
+    );
+  }
+
+  /** Shards that no worker could score. */
+  async failed(id: string): Promise<FailedShard[]> {
+    return (await this.failedJobs(id)).map(failedOf);
+  }
+
+  /** Tries them again. */
+  async retry(id: string): Promise<void> {
+    for (const job of await this.failedJobs(id)) await job.retry('failed');
+  }
+
+  /** Shards that wait or are being scored, of all runs. */
+  async unfinished(): Promise<number> {
+    const counts = await this.queue.getJobCounts(...UNFINISHED);
+    return Object.values(counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  async status(): Promise<RunStatus[]> {
+    const runs = new Map<string, RunStatus>();
+    const runOf = ({ data: { folder } }: Job<ShardTask>) => {
+      const run = runs.get(folder) ?? { folder, waiting: 0, active: 0, failed: [] };
+      runs.set(folder, run);
+      return run;
+    };
+    for (const job of await this.queue.getJobs(['active'])) runOf(job).active++;
+    for (const job of await this.queue.getJobs(['waiting', 'delayed', 'prioritized'])) runOf(job).waiting++;
+    for (const job of await this.queue.getJobs(['failed'])) runOf(job).failed.push(failedOf(job));
+    return [...runs.values()];
+  }
+
+  close(): Promise<void> {
+    return this.queue.close();
+  }
+
+  private async failedJobs(id: string): Promise<Job<ShardTask>[]> {
+    const jobs = (await this.queue.getJobs(['failed'])) as (Job<ShardTask> | undefined)[];
+    return jobs.filter((job) => job?.data.id === id) as Job<ShardTask>[];
+  }
+}
+
+const failedOf = ({ data, failedReason }: Job<ShardTask>): FailedShard => ({ ...data, reason: failedReason });
+
+export interface WorkerOptions {
+  threads: number;
+  /** Milliseconds without a sign of life after which another worker takes a shard over. */
+  stalled: number;
+  onError(error: Error): void;
+}
+
+/** Takes shards, until it is closed: then it ends those that it is at. */
+export function startWorker(url: string, options: WorkerOptions): { close(): Promise<void> } {
+  const { threads, stalled } = options;
+  const pool = new Threads(threads);
+  const worker = new Worker<ShardTask>(QUEUE, ({ data }) => scoreOnce(pool, data), {
+    connection: connectionOf(url),
+    concurrency: threads,
+    lockDuration: stalled,
+    stalledInterval: stalled,
+    maxStalledCount: DEATHS,
+  });
+  worker.on('error', (error) => {
+    options.onError(error);
+  });
+  return {
+    async close() {
+      await worker.close();
+      await pool.close();
+    },
+  };
+}
+
+async function scoreOnce(pool: Threads, task: ShardTask): Promise<void> {
+  const failed = await pool.run(task);
+  if (!failed) return;
+  throw LASTING.includes(failed.exit) ? new UnrecoverableError(failed.line) : new Error(failed.line);
+}
+
+/** A queue waits for its Redis for ever: one that is not there at all is to be said. @throws CommandError. */
+async function checkRedis(url: string): Promise<void> {
+  connectionOf(url);
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+  } catch (cause) {
+    const { host } = new URL(url);
+    throw new CommandError(EXIT.host, `no Redis answers at ${host}: ${(cause as Error).message}`, { cause });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** @throws CommandError for what is no address of a Redis. */
+function connectionOf(url: string): ConnectionOptions {
+  if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return { url };
+  throw new CommandError(EXIT.usage, '--queue must be an address like redis://host:6379');
+}

@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+import { CommandError, EXIT } from 'gru-wasm/command';
+import { quote } from './oip/messages.ts';
+
+/** Wrong words on the command line: the message is all that a user needs. */
+export class UsageError extends CommandError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(EXIT.usage, message, options);
+  }
+}
+
+/** What a command takes: each option with its default and its meaning. */
+export interface Words {
+  numbers: Record<string, readonly [number, string]>;
+  texts: Record<string, readonly [string | undefined, string]>;
+  flags: Record<string, string>;
+}
+
+export interface Given<W extends Words> {
+  positionals: string[];
+  /** A whole number. @throws UsageError. */
+  number: (name: keyof W['numbers'] & string) => number;
+  text: <Name extends keyof W['texts'] & string>(name: Name) => string | (undefined & W['texts'][Name][0]);
+  flag: (name: keyof W['flags'] & string) => boolean;
+}
+
+/** Reads the words of a command; `undefined` for `--help`. @throws UsageError. */
+export function readWords<const W extends Words>(args: string[], words: W): Given<W> | undefined {
+  const { values, positionals } = parse(args, words);
+  if (values['help'] === true) return undefined;
+  return {
+    positionals,
+    number(name) {
+      const given = values[name];
+      if (given === undefined) return words.numbers[name]![0];
+      const value = Number(given);
+      if (typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= 0) return value;
+      throw new UsageError(`--${name} must be a whole number, got ${quote(given)}`);
+    },
+    text: (name) => ((values[name] as string | undefined) ?? words.texts[name]![0])!,
+    flag: (name) => values[name] === true,
+  };
+}
+
+/** A line an option. */
+export function helpOf({ numbers, texts, flags }: Words): string {
+  const options = { ...texts, ...numbers };
+  const lines = Object.entries(options).map(([name, [value, meaning]]) =>
+    line(name, value === undefined ? meaning : `${meaning} (${value})`),
+  );
+  return [...lines, ...Object.entries(flags).map(([name, meaning]) => line(name, meaning))].join('\n');
+}
+
+const line = (name: string, meaning: string) => `  --${name.padEnd(24)}${meaning}`;
+
+function parse(args: string[], { numbers, texts, flags }: Words) {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
+  };
+  for (const name of [...Object.keys(numbers), ...Object.keys(texts)]) options[name] = { type: 'string' };
+  for (const name of Object.keys(flags)) options[name] = { type: 'boolean' };
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}

@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { gruModel, steps } from './models.ts';
+import { hasRedis, startRedis, type TestRedis } from './redis.ts';
+
+const bin = new URL('../dist/bin.js', import.meta.url).pathname;
+const spawned: ChildProcess[] = [];
+
+let folder: string;
+let redis: TestRedis;
+const at = (name: string) => join(folder, name);
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gru-queue-'));
+  writeFileSync(at('model.safetensors'), (await gruModel()).save());
+});
+afterEach(async () => {
+  for (const child of spawned.splice(0)) child.kill('SIGKILL');
+  await rm(folder, { recursive: true });
+});
+
+/** Rows of 1 to 9 steps; one in the middle is none where it is to be so. */
+function input(name: string, count: number, bad?: number): string {
+  const lines = Array.from({ length: count }, (_, id) => {
+    const x = Array.from(steps(1 + ((id * 7) % 9), id), (value) => Math.round(value * 100) / 100);
+    return JSON.stringify({ id, x: id === bad ? x.slice(1) : x });
+  });
+  writeFileSync(at(name), lines.join('\n'));
+  return at(name);
+}
+
+const score = (from: string, output: string, ...more: string[]) => [
+  ...['score', at('model.safetensors'), '--input', from, '--output', at(output), '--shard-bytes', '2000'],
+  ...more,
+];
+
+/** The command, to its end. */
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = start(...args);
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]!.on('data', (piece: Buffer) => (texts[name] += String(piece)));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, ...texts };
+}
+
+function start(...args: string[]): ChildProcess {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  spawned.push(child);
+  return child;
+}
+
+/** Alone, in one process. */
+function expected(from: string): Buffer {
+  const { status } = spawnSync(process.execPath, [bin, ...score(from, 'alone.ndjson', '--threads', '1')]);
+  expect(status).toBe(0);
+  return readFileSync(at('alone.ndjson'));
+}
+
+const worker = () => start('worker', '--queue', redis.url, '--threads', '1', '--stalled', '2000');
+const done = (output: string) =>
+  existsSync(at(`${output}.parts`)) ? readdirSync(at(`${output}.parts`)).filter((name) => /^\d/.test(name)).length : 0;
+
+describe.skipIf(!hasRedis)('scoring by a queue', () => {
+  beforeEach(async () => {
+    redis = await startRedis(undefined, folder);
+  });
+  afterEach(() => redis.stop());
+
+  test('two workers, one killed at a shard and one come later, give what one process gives', async () => {
+    const from = input('in.ndjson', 2000);
+    const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
+    const [first] = [worker(), worker()];
+    await vi.waitUntil(() => done('out.ndjson') > 5, { timeout: 100_000, interval: 2 });
+    first.kill('SIGKILL');
+    worker();
+    expect(await scored).toMatchObject({ code: 0 });
+    expect(readFileSync(at('out.ndjson')).equals(expected(from))).toBe(true);
+    expect(existsSync(at('out.ndjson.parts'))).toBe(false);
+    const { stdout } = await run('queue', 'status', '--queue', redis.url, '--json');
+    expect(JSON.parse(stdout)).toEqual([]);
+  });
+
+  test('a Redis that is killed and comes back with its file', async () => {
+    const from = input('in.ndjson', 2000);
+    const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
+    worker();
+    await vi.waitUntil(() => done('out.ndjson') > 2, { timeout: 100_000, interval: 2 });
+    await redis.stop();
+    redis = await startRedis(Number(new URL(redis.url).port), folder);
+    expect(await scored).toMatchObject({ code: 0 });
+    expect(readFileSync(at('out.ndjson')).equals(expected(from))).toBe(true);
+  });
+
+  test('a Redis that comes back empty: shards are put in again', async () => {
+    const from = input('in.ndjson', 500);
+    const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
+    await vi.waitUntil(() => existsSync(at('out.ndjson.parts/plan.json')), { timeout: 100_000, interval: 2 });
+    await redis.stop();
+    redis = await startRedis(Number(new URL(redis.url).port));
+    worker();
+    expect(await scored).toMatchObject({ code: 0 });
+    expect(readFileSync(at('out.ndjson')).equals(expected(from))).toBe(true);
+  });
+
+  test('a row that cannot be scored ends in the failed list, all others are done; corrected, it is gone on with', async () => {
+    const from = input('in.ndjson', 500, 300);
+    worker();
+    const { code, stderr } = await run(...score(from, 'out.ndjson', '--queue', redis.url));
+    expect(code).toBe(5);
+    expect(stderr).toMatch(
+      /1 of \d+ shards could not be scored; shard \d+: .*in\.ndjson, byte \d+: input 'x' has \d+ numbers/,
+    );
+    const total = Number(/1 of (\d+)/.exec(stderr)![1]);
+    expect(done('out.ndjson')).toBe(total - 1);
+    expect(existsSync(at('out.ndjson'))).toBe(false);
+
+    const { stdout } = await run('queue', 'status', '--queue', redis.url);
+    expect(stdout).toMatch(/out\.ndjson +0 +0 +1\n/);
+    expect(stdout).toMatch(/shard \d+: .*byte \d+/);
+    const again = await run(...score(from, 'out.ndjson', '--queue', redis.url));
+    expect(again.code).toBe(5);
+    expect(again.stderr).toMatch(/1 of/);
+  });
+
+  test('--detach leaves it to workers; the same command writes the output', async () => {
+    const from = input('in.ndjson', 300);
+    const detached = await run(...score(from, 'out.ndjson', '--queue', redis.url, '--detach'));
+    expect(detached).toMatchObject({ code: 0, stderr: expect.stringMatching(/\d+ shards wait for workers/) as string });
+    const first = worker();
+    await vi.waitUntil(() => done('out.ndjson') > 0, { timeout: 100_000, interval: 2 });
+    first.kill('SIGTERM');
+    expect(await once(first, 'exit')).toEqual([0, null]);
+    worker();
+    expect(await run(...score(from, 'out.ndjson', '--queue', redis.url))).toMatchObject({ code: 0 });
+    expect(readFileSync(at('out.ndjson')).toString().trim().split('\n')).toHaveLength(300);
+  });
+});
+
+test('words, and a Redis that is not there', async () => {
+  const wrong: [number, RegExp, string[]][] = [
+    [2, /say which queue/, ['worker']],
+    [2, /a worker takes no model/, ['worker', 'model', '--queue', 'redis://h']],
+    [2, /say gru queue status/, ['queue', 'status']],
+    [2, /must be an address like redis:/, ['queue', 'status', '--queue', 'http://h']],
+    [2, /must be an address like redis:/, ['worker', '--queue', 'here']],
+    [6, /no Redis answers at 127\.0\.0\.1:1/, ['queue', 'status', '--queue', 'redis://127.0.0.1:1']],
+  ];
+  const found = await Promise.all(wrong.map(([, , args]) => run(...args)));
+  found.forEach((result, i) => {
+    const [code, stderr, args] = wrong[i]!;
+    expect(result, args.join(' ')).toMatchObject({ code, stderr: expect.stringMatching(stderr) as string });
+  });
+  for (const name of ['worker', 'queue']) {
+    expect((await run(name, '--help')).stdout).toMatch(/--queue/);
+  }
+});

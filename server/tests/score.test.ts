@@ -1,0 +1,299 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createModel, type GruModel } from 'gru-wasm';
+import { parquetReadObjects } from 'hyparquet';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serveModel } from '../src/core/model.ts';
+import { FORMATS, type FormatName } from '../src/score/formats/index.ts';
+import { Parts } from '../src/score/parts.ts';
+import { planOf, type ScoreOptions } from '../src/score/plan.ts';
+import { Scorer } from '../src/score/scorer.ts';
+import { gruModel, INPUT, steps, taggerModel } from './models.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gru-score-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+
+/** Sequences of 1 to 9 steps, of round numbers: the same in a text. */
+const rows = Array.from({ length: 60 }, (_, id) => {
+  const x = Array.from(steps(1 + ((id * 7) % 9), id), (value) => Math.round(value * 100) / 100);
+  return { id, x };
+});
+const nested = (x: number[]) => Array.from({ length: x.length / INPUT }, (_, t) => x.slice(t * INPUT, (t + 1) * INPUT));
+
+const write = (name: string, data: string | ArrayBuffer) => {
+  writeFileSync(at(name), typeof data === 'string' ? data : Buffer.from(data));
+  return at(name);
+};
+const ndjsonRows = () => rows.map(({ id, x }) => `${JSON.stringify({ id, x: nested(x) })}\n`).join('');
+
+function options(model: string, input: string, output: string, more: Partial<ScoreOptions> = {}): ScoreOptions {
+  return {
+    model: at(model),
+    input,
+    output: at(output),
+    inputFormat: undefined,
+    outputFormat: undefined,
+    select: [],
+    last: false,
+    id: 'id',
+    shardBytes: 700,
+    relaxed: false,
+    ...more,
+  };
+}
+
+/** Scores in this process, shards in any order. */
+async function score(given: ScoreOptions): Promise<Buffer> {
+  const parts = await Parts.begin(await planOf(given));
+  const scorer = await Scorer.load(parts);
+  for (const shard of (await parts.missing()).reverse()) await scorer.score(shard);
+  scorer.dispose();
+  await parts.join();
+  expect(existsSync(parts.folder)).toBe(false);
+  return readFileSync(given.output);
+}
+
+async function saved(name: string, model: GruModel): Promise<GruModel> {
+  writeFileSync(at(name), model.save());
+  return Promise.resolve(model);
+}
+
+/** What the model says of a row alone. */
+const alone = (model: GruModel, x: number[]) => Array.from(model.run(Float32Array.from(x)).output.data);
+const lines = (bytes: Buffer | string) => String(bytes).trim().split('\n');
+interface Scored {
+  id: number;
+  y: number[][];
+}
+const parsed = (bytes: Buffer) => lines(bytes).map((line) => JSON.parse(line) as Scored);
+
+describe('formats', () => {
+  let model: GruModel;
+  beforeAll(async () => {
+    model = await saved('gru.safetensors', await gruModel());
+  });
+
+  test('NDJSON: each row is scored as alone, in the order of the input', async () => {
+    const scored = parsed(await score(options('gru.safetensors', write('in.ndjson', ndjsonRows()), 'a.ndjson')));
+    expect(scored.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
+    scored.forEach(({ y }, i) => {
+      expect(Float32Array.from(y.flat())).toEqual(Float32Array.from(alone(model, rows[i]!.x)));
+    });
+  });
+
+  test('a bare list is the row of a model with one input; --last gives the last step', async () => {
+    const input = write('bare.ndjson', rows.map(({ x }) => JSON.stringify(x)).join('\n'));
+    const scored = lines(await score(options('gru.safetensors', input, 'b.ndjson', { last: true })));
+    expect(scored).toHaveLength(rows.length);
+    scored.forEach((line, i) => {
+      const { y } = JSON.parse(line) as { y: number[] };
+      expect(Object.keys(JSON.parse(line) as object)).toEqual(['y']);
+      expect(Float32Array.from(y)).toEqual(Float32Array.from(alone(model, rows[i]!.x).slice(-5)));
+    });
+  });
+
+  test('CSV with names, short rows filled with empty cells', async () => {
+    const names = ['customer', ...Array.from({ length: 27 }, (_, i) => `v${i}`)].join(',');
+    const body = rows.map(({ id, x }) => [`c${id}`, ...x, ...Array<string>(27 - x.length).fill('')].join(','));
+    const input = write('in.csv', `${[names, ...body].join('\n')}\n`);
+    const scored = lines(await score(options('gru.safetensors', input, 'c.csv', { id: 'customer' })));
+    scored.forEach((line, i) => {
+      const [id, ...y] = line.split(',');
+      expect(id).toBe(`c${i}`);
+      expect(Float32Array.from(y, Number)).toEqual(Float32Array.from(alone(model, rows[i]!.x)));
+    });
+    expect(scored).toHaveLength(rows.length);
+  });
+
+  test('Parquet in and out, a row group a shard', async () => {
+    const columnData = [
+      { name: 'id', data: rows.map(({ id }) => BigInt(id)), type: 'INT64' as const },
+      { name: 'x', data: rows.map(({ x }) => x) },
+    ];
+    const element = { name: 'element', type: 'DOUBLE', repetition_type: 'OPTIONAL' } as const;
+    const schema = [
+      { name: 'root', num_children: 2 },
+      { name: 'id', type: 'INT64', repetition_type: 'OPTIONAL' },
+      { name: 'x', converted_type: 'LIST', repetition_type: 'OPTIONAL', num_children: 1 },
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      element,
+    ] as const;
+    const input = write(
+      'in.parquet',
+      parquetWriteBuffer({
+        columnData: columnData.map(({ name, data }) => ({ name, data })),
+        schema: [...schema],
+        rowGroupSize: 25,
+      }),
+    );
+    expect(await FORMATS.parquet.split(input, 1)).toEqual([
+      { from: 0, to: 25 },
+      { from: 25, to: 50 },
+      { from: 50, to: 60 },
+    ]);
+    const bytes = await score(options('gru.safetensors', input, 'd.parquet'));
+    const scored = (await parquetReadObjects({ file: new Uint8Array(bytes).buffer })) as unknown as {
+      id: bigint;
+      y: number[][];
+    }[];
+    expect(scored.map(({ id }) => Number(id))).toEqual(rows.map(({ id }) => id));
+    scored.forEach(({ y }, i) => {
+      expect(Float32Array.from(y.flat())).toEqual(Float32Array.from(alone(model, rows[i]!.x)));
+    });
+    const last = await score(options('gru.safetensors', input, 'e.ndjson', { last: true }));
+    expect(lines(last)[3]).toMatch(/^\{"id":3,"y":\[/);
+  });
+
+  test('ids, two outputs by name', async () => {
+    const tagger = await saved('tagger.safetensors', await taggerModel('reverse'));
+    const input = write('ids.ndjson', '{"id":"a","ids":[1,2,3]}\n\n{"id":"b","ids":[6]}');
+    const given = options('tagger.safetensors', input, 'f.ndjson', { select: ['words', 'rnn'] });
+    const [a, b] = lines(await score(given)).map(
+      (line) => JSON.parse(line) as { id: string; words: number[][]; rnn: number[][] },
+    );
+    const { outputs } = tagger.run(Int32Array.of(1, 2, 3));
+    expect(a!.id).toBe('a');
+    expect(Float32Array.from(a!.rnn.flat())).toEqual(outputs['rnn']!.data);
+    expect(Float32Array.from(a!.words.flat())).toEqual(outputs['words']!.data);
+    expect(b!.rnn).toHaveLength(1);
+  });
+
+  test('a model whose outputs have other steps than its input', async () => {
+    const pooled = await createModel({
+      inputs: [{ name: 'x', dtype: 'float32', size: 2 }],
+      layers: [{ name: 'pool', type: 'pool', inputs: ['x'], pool: 'max', window: 2, stride: 2 }],
+      outputs: ['pool'],
+    } as unknown as Parameters<typeof createModel>[0]);
+    await saved('pool.safetensors', pooled);
+    const sequences = [4, 6, 4, 2].map((count) => Array.from({ length: count * 2 }, (_, i) => (i * 5) % 7));
+    const input = write('pool.ndjson', sequences.map((x) => `${JSON.stringify({ x })}\n`).join(''));
+    const scored = lines(await score(options('pool.safetensors', input, 'g.ndjson')));
+    scored.forEach((line, i) => {
+      const { pool } = JSON.parse(line) as { pool: number[][] };
+      expect(pool.flat()).toEqual(alone(pooled, sequences[i]!));
+    });
+  });
+});
+
+test.each(['ndjson', 'csv'] as FormatName[])('%s: shards of any size have each line once', async (name) => {
+  const { inputs: ports } = serveModel('', await gruModel());
+  const few = rows.slice(0, 12);
+  const texts = few.map(({ id, x }) => (name === 'csv' ? x.join(',') : JSON.stringify({ id, x })));
+  // Line breaks at the seams, empty lines, letters of several bytes, no line break at the end.
+  const path = write(
+    `shards.${name}`,
+    name === 'csv' ? texts.join('\n\n') : texts.join('\n').replace('"id":5', '"é":1,"id":5'),
+  );
+  const read = async (size: number) => {
+    const shards = await FORMATS[name].split(path, size);
+    const found = await Promise.all(shards.map((shard) => FORMATS[name].read(path, shard, { ports, id: 'id' })));
+    return found.flat().map(({ inputs, where }) => ({ inputs, where }));
+  };
+  const whole = await read(1e9);
+  expect(whole).toHaveLength(few.length);
+  for (const size of [1, 2, 7, 64, 65, 500, 4096]) expect(await read(size), `shards of ${size}`).toEqual(whole);
+});
+
+test.each([
+  ['{"id":1}', /bad\.ndjson, byte 0: nothing for input 'x', the row has id/],
+  ['{"x":[1,2,3]}\n{"x":[1,2]}', /byte 14: input 'x' has 2 numbers, the model takes 3 a step/],
+  ['{"x":[[1,2,3],[1,2]]}', /must have 3 numbers in each step/],
+  ['{"x":[1,"2",3]}', /has "2" as number 2/],
+  ['{"x":1}', /must be a list/],
+  ['{"x":[1,2,3]', /byte 0: no JSON/],
+  ['[[1,2,3]]\n7', /byte 10: a row must be an object/],
+  ['{"id":{},"x":[1,2,3]}', /id must be a text or a number/],
+])('a row that cannot be scored is named: %s', async (text, message) => {
+  await saved('gru.safetensors', await gruModel());
+  const given = options('gru.safetensors', write('bad.ndjson', text), 'bad.out.ndjson');
+  await rm(at('bad.out.ndjson.parts'), { recursive: true, force: true });
+  await expect(score(given)).rejects.toThrow(message);
+});
+
+test('what the model itself refuses names the row too', async () => {
+  await saved('tagger.safetensors', await taggerModel());
+  const input = write('range.ndjson', '{"ids":[1]}\n{"ids":[1,99]}\n{"ids":[2]}');
+  await expect(score(options('tagger.safetensors', input, 'range.out.ndjson'))).rejects.toThrow(
+    /range\.ndjson, byte 12: .*99/,
+  );
+  const wide = write('wide.ndjson', '{"ids":[4294967297]}');
+  await expect(score(options('tagger.safetensors', wide, 'wide.out.ndjson'))).rejects.toThrow(
+    /"4294967297" as number 1/,
+  );
+});
+
+test('parts of another run are not gone on with, nor a model or an input that has changed', async () => {
+  await saved('gru.safetensors', await gruModel());
+  const given = options('gru.safetensors', write('same.ndjson', ndjsonRows()), 'same.out.ndjson');
+  const parts = await Parts.begin(await planOf(given));
+  await expect(Parts.begin(await planOf({ ...given, last: true }))).rejects.toThrow(/delete it to start anew/);
+  const scorer = await Scorer.load(parts);
+  write('same.ndjson', `${ndjsonRows()}\n`);
+  await expect(scorer.score(0)).rejects.toThrow(/same\.ndjson has changed/);
+  await saved('gru.safetensors', await taggerModel());
+  await expect(Scorer.load(parts)).rejects.toThrow(/another model/);
+});
+
+const bin = new URL('../dist/bin.js', import.meta.url).pathname;
+const run = (...args: string[]) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+
+test('exit codes', async () => {
+  await saved('gru.safetensors', await gruModel());
+  const good = write('good.ndjson', ndjsonRows());
+  const model = at('gru.safetensors');
+  const all = ['--input', good, '--output', at('codes.ndjson')];
+  expect(run('score', '--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/--shard-bytes/) as string });
+  const wrong: [number, RegExp, string[]][] = [
+    [2, /say one MODEL/, all],
+    [2, /--input and --output are needed/, [model]],
+    [2, /copy the file \(aws s3 cp/, [model, '--input', 's3://bucket/a.ndjson', '--output', at('x.ndjson')]],
+    [2, /add --input-format ndjson\|csv\|parquet/, [model, '--input', at('a.npy'), '--output', at('x.ndjson')]],
+    [2, /--select z: the model gives y/, [model, ...all, '--select', 'z']],
+    [3, /none\.ndjson: no such file/, [model, '--input', at('none.ndjson'), '--output', at('x.ndjson')]],
+    [5, /byte 0: no JSON/, [model, '--input', write('broken.ndjson', '{'), '--output', at('x.ndjson')]],
+  ];
+  for (const [status, message, args] of wrong) {
+    const found = run('score', ...args);
+    expect(found, args.join(' ')).toMatchObject({ status, stderr: expect.stringMatching(message) as string });
+  }
+  expect(run('score', model, ...all, '--threads', '2', '--shard-bytes', '900').status).toBe(0);
+  expect(lines(readFileSync(at('codes.ndjson')))).toHaveLength(rows.length);
+});
+
+test('killed again and again, it loses and repeats no row', async () => {
+  await saved('gru.safetensors', await gruModel());
+  const many = Array.from({ length: 60 }, ndjsonRows).join('');
+  const input = write('many.ndjson', many);
+  const whole = await score(options('gru.safetensors', input, 'whole.ndjson', { shardBytes: 2 ** 20 }));
+  expect(lines(whole)).toHaveLength(3600);
+  const output = at('killed.ndjson');
+  const args = ['score', at('gru.safetensors'), '--input', input, '--output', output, '--shard-bytes', '4000'];
+  const done = () =>
+    existsSync(`${output}.parts`) ? readdirSync(`${output}.parts`).filter((name) => /^\d/.test(name)).length : 0;
+  let kills = 0;
+  for (const more of [1, 20, 40]) {
+    const child = spawn(process.execPath, [bin, ...args, '--threads', '1'], { stdio: 'ignore' });
+    const limit = done() + more;
+    const watch = setInterval(() => {
+      if (done() >= limit) child.kill('SIGKILL');
+    }, 1);
+    const signal = await new Promise((resolve) =>
+      child.on('exit', (_, signal) => {
+        resolve(signal);
+      }),
+    );
+    clearInterval(watch);
+    if (signal === 'SIGKILL') kills++;
+  }
+  expect(kills).toBeGreaterThan(0);
+  expect(run(...args).status).toBe(0);
+  expect(readFileSync(output).equals(whole)).toBe(true);
+});
