@@ -1,0 +1,38 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import { BIN } from './record.mjs';
+
+/** The server has the first processor for itself, the client (this process) the others. */
+const PINNED = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+export function pinClient() {
+  if (PINNED) spawnSync('taskset', ['-acp', `1-${availableParallelism() - 1}`, String(process.pid)]);
+}
+
+/** A `gru serve` of these words, once it listens. */
+export async function serve(...args) {
+  const words = [process.execPath, BIN, 'serve', ...args, '--port', '0', '--no-grpc', '--workers', '1'];
+  const [file, ...rest] = PINNED ? ['taskset', '-c', '0', ...words] : words;
+  const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (piece) => (text += piece));
+  for (;;) {
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0];
+    if (url) return { child, url, stop: () => stop(child) };
+    if (child.exitCode !== null) throw new Error(`gru serve ended with ${child.exitCode}`);
+    await setTimeout(20);
+  }
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
+
+/** Resident memory of a process, in MiB (Linux). */
+export function memoryOf({ pid }) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+}

@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createGru } from 'gru-wasm';
+import { failover } from './failover.mjs';
+import { pinClient, serve } from './instance.mjs';
+import { live } from './live.mjs';
+import { comparePeer } from './peer.mjs';
+import { machine, record, table } from './record.mjs';
+import { startRedis } from './redis.mjs';
+
+/**
+ * `gru serve` under load, each part by itself or all: `--only live,durable,soak,failover,peer`. The server on the first processor, the client on the others.
+ */
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'live,durable,soak,failover,peer' },
+    sequences: { type: 'string', default: '10000' },
+    period: { type: 'string', default: '100' },
+    seconds: { type: 'string', default: '60' },
+    'soak-seconds': { type: 'string', default: '600' },
+    'failover-sequences': { type: 'string', default: '2000' },
+    python: { type: 'string' },
+    record: { type: 'boolean', default: false },
+  },
+});
+const parts = values.only.split(',');
+const [sequences, period, seconds] = [values.sequences, values.period, values.seconds].map(Number);
+const [inputSize, hiddenSize] = [16, 64];
+const folder = mkdtempSync(join(tmpdir(), 'gru-load-'));
+const modelFile = join(folder, 'model.safetensors');
+
+let state = 1;
+const random = (length) =>
+  Float32Array.from({ length }, () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32 - 0.5);
+const model = await createGru(
+  { inputSize, hiddenSize, resetAfter: true },
+  { kernel: random(inputSize * 3 * hiddenSize), recurrentKernel: random(hiddenSize * 3 * hiddenSize) },
+);
+writeFileSync(modelFile, model.save());
+pinClient();
+
+const LIMITS = ['--max-sequences', '100000', '--max-sequences-of-key', '100000'];
+const lines = [];
+const rows = [];
+
+async function measured(name, load, ...words) {
+  const server = await serve(`model=${modelFile}`, ...LIMITS, ...words);
+  try {
+    const found = await live(server, { inputSize, sequences, period, seconds, ...load });
+    const ms = (value) => `${value.toFixed(1)} ms`;
+    const share = (value) => `${(value * 100).toFixed(1)} %`;
+    const { asked, rate, p50, p99, max, errors, lateShare } = found;
+    rows.push([name, asked.toFixed(0), rate.toFixed(0), ms(p50), ms(p99), ms(max), errors, share(lateShare)]);
+    console.error(rows.at(-1).join(' | '));
+    return found;
+  } finally {
+    await server.stop();
+  }
+}
+
+try {
+  const redis = parts.some((part) => part === 'durable' || part === 'failover') ? await startRedis(folder) : undefined;
+  if (parts.includes('live')) await measured('states in memory', {});
+  if (parts.includes('durable')) {
+    await measured('`--durability batch`, Redis', {}, '--state', redis.url, '--durability', 'batch');
+  }
+  if (parts.includes('soak')) {
+    const soak = Number(values['soak-seconds']);
+    const { memory } = await measured(`soak, half of the load, ${soak} s`, { period: period * 2, seconds: soak });
+    const third = Math.floor(memory.length / 3);
+    const mean = (part) => part.reduce((sum, value) => sum + value, 0) / part.length;
+    const [middle, last] = [mean(memory.slice(third, 2 * third)), mean(memory.slice(-third))];
+    lines.push(
+      `Soak: resident memory ${middle.toFixed(0)} MiB in the second third, ${last.toFixed(0)} MiB in the last.`,
+    );
+  }
+  if (parts.includes('failover')) {
+    const load = { sequences: Number(values['failover-sequences']), steps: 30, inputSize, hiddenSize };
+    const { retries } = await failover(modelFile, model, redis.url, load);
+    lines.push(
+      `Two instances with one Redis (\`--durability batch\`), one killed (SIGKILL) under load: ${load.sequences} sequences of ${load.steps} steps went on, all outputs equal to an
+undisturbed run bit for bit; ${retries} requests were sent again, with their \`sequence_step\`.`,
+    );
+  }
+  await redis?.kill();
+  if (parts.includes('peer') && values.python === undefined)
+    lines.push('MLServer: not run (--python of an environment that has it).');
+  if (parts.includes('peer') && values.python !== undefined) {
+    const load = { clients: 64, seconds: Math.max(Math.min(seconds, 20), 2), rounds: 3, inputSize, hiddenSize };
+    const { ours, theirs } = await comparePeer(values.python, folder, load);
+    lines.push(
+      `Steps a second by HTTP and JSON, 64 clients, medians of ${load.rounds} rounds in turns: ${ours.toFixed(0)} by gru serve, ${theirs.toFixed(0)} by MLServer with onnxruntime (state in and
+out): ${(ours / theirs).toFixed(1)} times as many.`,
+    );
+  }
+  const head = ['', 'steps asked /s', 'answered /s', 'p50', 'p99', 'longest', 'errors', 'sent late'];
+  const text = `# gru serve under load
+
+${machine()}; ${new Date().toISOString().slice(0, 10)}. \`node server/bench/load.mjs ${process.argv.slice(2).join(' ')}\`
+
+A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, a WebSocket each, one step each per ${period} ms; server and client on a processor each. Times
+are from when a step was due; sent late: by the client, by over 5 ms.
+
+${rows.length > 0 ? `${table(head, rows)}\n\n` : ''}${lines.join('\n\n')}`;
+  record('load', text.trim(), values.record);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(0);
