@@ -38,16 +38,7 @@ const zones = Object.entries(FOLDERS).map(([folder, below]) => ({
 }));
 
 export default defineConfig(
-  globalIgnores([
-    '**/dist',
-    'target',
-    'crate',
-    '.tools',
-    '**/node_modules',
-    'tests/package/consumers',
-    ...absent,
-    ...site,
-  ]),
+  globalIgnores(['**/dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/consumers', ...absent, ...site]),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

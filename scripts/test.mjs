@@ -9,7 +9,7 @@ const HELP = `npm test [-- [--only <runner>]... [words...]]
 Does all set-up, then runs every runner and prints the totals over all of them.
 
   --coverage       lines and branches of ts/ that vitest under this Node runs; too few are a failure (vitest.config.mjs)
-  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers, site, server (may be repeated)
+  --only <runner>  only runners whose name contains this: cargo, cargo-baseline, cargo-relaxed, vitest-own, vitest-node24, browsers, site, server, consumers (may be repeated)
   words            passed on to each runner: a part of a test's name (cargo) or of a test file's path (vitest)`;
 
 const ownMajor = process.versions.node.split('.')[0];
@@ -67,6 +67,7 @@ const RUNNERS = [
     run: served,
     steps: [npmPackages('server', "the server's npm packages", '30 s'), redisServer],
   },
+  { name: 'consumers', title: 'five consumers of the packed tarball (all: npm run consumers)', run: consumers },
 ];
 
 /** A runner that ends badly without naming a failed test (it did not compile, it crashed) counts as one failure. */
@@ -140,6 +141,19 @@ async function served(words, name) {
   const code = await run('npm', ['run', '-s', 'build'], { cwd: at('server') });
   if (code !== 0) return tally(code, { passed: 0, failed: 0, skipped: 0 });
   return vitest(process.execPath, ['--root', at('server')])(words, name);
+}
+
+async function consumers(words) {
+  let text = '';
+  const args = ['--light', '--no-record', ...words.flatMap((word) => ['--only', word])];
+  const code = await run(process.execPath, [at('scripts', 'consumers.mjs'), ...args], {
+    onText(piece) {
+      text += piece;
+      process.stdout.write(piece);
+    },
+  });
+  const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(text) ?? [];
+  return tally(code, { passed: Number(passed), failed: Number(failed), skipped: 0 });
 }
 
 /** With the lines and branches of ts/ that the tests run; too few of them are a failure of their own. */

@@ -1,5 +1,6 @@
 import { build, type Plugin } from 'esbuild';
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { consumer, root } from './tarball.ts';
 
@@ -110,4 +111,40 @@ test('under the condition workerd: wasm where bytes cannot be compiled, and the 
   ]);
   expect(printed).toEqual(plain);
   expect(printed[1]!.split(' ').slice(1)).toEqual(printed[3]!.split(' ').slice(1));
+});
+
+test('createModelSync is one file, without import(): bundlers make worklets so', async () => {
+  const { outputFiles } = await build({
+    stdin: { contents: "export { createModelSync } from 'gru-wasm/worklet'", resolveDir: project.folder },
+    bundle: true,
+    format: 'esm',
+    splitting: true,
+    outdir: project.folder,
+    write: false,
+  });
+  expect(outputFiles).toHaveLength(1);
+});
+
+test('a bundle without the script of the pool: the error has the line to add; with it beside, it runs', async () => {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import { createGru } from 'gru-wasm';
+        import { createPool } from 'gru-wasm/pool';
+        const weights = { kernel: new Float32Array(9), recurrentKernel: new Float32Array(27) };
+        const gru = await createGru({ inputSize: 1, hiddenSize: 3, resetAfter: false }, weights);
+        const pool = await createPool(gru, { workers: 1 }).catch((error) => error);
+        console.log(pool.code, pool.message);
+        await pool.close?.();`,
+      resolveDir: project.folder,
+    },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'es2022',
+    write: false,
+  });
+  const code = outputFiles[0]!.text;
+  expect(project.run('pool.mjs', code)).toMatch(/^worker_lost .*createWorker: \(\) => new Worker\('\/pool-worker.js'/);
+  copyFileSync(project.path('dist/pool-worker.js'), join(project.folder, 'pool-worker.js'));
+  expect(project.run('pool.mjs', code)).toBe('undefined undefined\n');
 });

@@ -1,39 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { consumer, root } from './tarball.ts';
 
 const project = consumer();
 
-const CODE = `
-import { createGru, loadModel, GruError, type GruModel, type Tensor } from 'gru-wasm';
-import { createPool, type GruPool } from 'gru-wasm/pool';
-import { createModelSync } from 'gru-wasm/worklet';
-import { createRuntime } from 'gru-wasm/slim';
-import * as js from 'gru-wasm/js';
-import * as statically from 'gru-wasm/static';
-import { keras } from 'gru-wasm/formats/keras';
-import { onnx } from 'gru-wasm/formats/onnx';
-import { pytorch } from 'gru-wasm/formats/pytorch';
-import { rtneural } from 'gru-wasm/formats/rtneural';
-import { parseSafetensors } from 'gru-wasm/formats/safetensors';
-import { tfjs } from 'gru-wasm/formats/tfjs';
-
-export async function use(): Promise<Tensor> {
-  const config = { inputSize: 1, hiddenSize: 1, resetAfter: true };
-  const model: GruModel = await createGru(config, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
-  const pool: GruPool = await createPool(model);
-  await pool.close();
-  // @ts-expect-error: a source is needed
-  await loadModel();
-  // @ts-expect-error: resetAfter is needed
-  await createGru({ inputSize: 1, hiddenSize: 1 }, { kernel: [1], recurrentKernel: [1] });
-  const loaded = await statically.loadModel(model.save(), { formats: [keras, onnx, pytorch, tfjs] });
-  model[Symbol.dispose]();
-  return loaded.run(new Float32Array(3)).output;
-}
-export { GruError, createModelSync, createRuntime, js, parseSafetensors, rtneural };
-`;
+const CODE = readFileSync(join(root, 'tests/consumers/types/use.mts'), 'utf8');
 
 /** Extension of the file, which says what it is a module of; module; moduleResolution. */
 const PROJECTS = [

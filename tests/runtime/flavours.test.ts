@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createModel, loadModel } from '../../ts/index.ts';
 import { createModelSync, compileForWorklet } from '../../ts/worklet.ts';
-import { backendOf } from '../../ts/api/origin.ts';
+import { originOf } from '../../ts/api/origin.ts';
 import type { GruModel } from '../../ts/api/model.ts';
 import { coreBinaries, ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { instanceOf } from '../../ts/backends/wasm/core.ts';
@@ -11,7 +11,7 @@ import { resolveGraph } from '../../ts/spec/graph.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { expectError, numbers, oneGru } from '../facade/helpers.ts';
 
-const moduleOf = (model: GruModel) => backendOf(model)!.shared!.module;
+const moduleOf = (model: GruModel) => originOf(model)!.backend.shared!.module;
 
 /** A GRU, and what only the full flavour has behind it. */
 function pooled(): ModelSpec {

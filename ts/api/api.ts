@@ -9,7 +9,7 @@ import { flavourOf } from '../layers/index.ts';
 import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
 import { checkHost, onDemand } from '../base/host.ts';
-import { rememberBackend } from './origin.ts';
+import { rememberOrigin } from './origin.ts';
 import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
@@ -165,6 +165,8 @@ export function createApi(find: FindBackend): GruApi {
   };
 }
 
+const loadTracer = () => onDemand(() => import('./trace.ts'));
+
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
 
 async function compile(find: FindBackend, imported: CompileSource, options: ModelOptions): Promise<GruModel> {
@@ -172,7 +174,8 @@ async function compile(find: FindBackend, imported: CompileSource, options: Mode
   const backend = await find(options, flavourOf(layers));
   // In one turn: weights that are checked are those that are packed.
   const graph = imported.graph ?? resolveGraph(imported.spec);
-  return rememberBackend(new GruModel(graph, backend.compile(graph), backend.name, imported.report), backend);
+  const model = new GruModel(graph, backend.compile(graph), backend.name, imported.report);
+  return rememberOrigin(model, { backend, loadTracer });
 }
 
 /** @returns A copy of the options, each read once. */

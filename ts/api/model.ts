@@ -1,8 +1,7 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { type Padding, padRows } from '../run/batch.ts';
 import { GruError } from '../base/errors.ts';
-import { onDemand } from '../base/host.ts';
-import { backendOf } from './origin.ts';
+import { originOf } from './origin.ts';
 import type { TraceOptions } from './trace.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from '../stream/flow.ts';
 import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
@@ -215,11 +214,11 @@ export class GruModel implements ModelInfo {
     input: ModelInput | Record<string, ModelInput>,
     options: TraceOptions = {},
   ): Promise<Record<string, Tensor>> {
-    const { traceLayer } = await onDemand(() => import('./trace.ts'));
-    const backend = backendOf(this);
-    if (!backend)
+    const origin = originOf(this);
+    if (!origin)
       throw new GruError('unsupported', 'trace: a model of a worklet or a worker is not traced; load it beside');
-    return traceLayer(this.alive(), backend, input, options);
+    const { traceLayer } = await origin.loadTracer();
+    return traceLayer(this.alive(), origin.backend, input, options);
   }
 
   /**

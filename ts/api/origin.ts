@@ -1,14 +1,23 @@
 import type { Backend } from '../backends/backend.ts';
 import type { GruModel } from './model.ts';
 
-const backends = new WeakMap<GruModel, Backend>();
+type LoadTracer = () => Promise<Pick<typeof import('./trace.ts'), 'traceLayer'>>;
 
-/** Keeps in mind which backend a model was compiled by; `gru-wasm/pool` starts the same one in its workers. */
-export function rememberBackend(model: GruModel, backend: Backend): GruModel {
-  backends.set(model, backend);
+interface Origin {
+  /** `gru-wasm/pool` starts the same one in its workers. */
+  backend: Backend;
+  /** Here and not in the model's code, which is in audio threads too: their scripts are one file, without `import()`. */
+  loadTracer: LoadTracer;
+}
+
+const origins = new WeakMap<GruModel, Origin>();
+
+/** Keeps in mind what a model was made by. */
+export function rememberOrigin(model: GruModel, origin: Origin): GruModel {
+  origins.set(model, origin);
   return model;
 }
 
-export function backendOf(model: GruModel): Backend | undefined {
-  return backends.get(model);
+export function originOf(model: GruModel): Origin | undefined {
+  return origins.get(model);
 }

@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { builtin, folderOf } from '../base/host.ts';
 import { GruModel } from '../api/model.ts';
-import { backendOf } from '../api/origin.ts';
+import { originOf } from '../api/origin.ts';
 import { type PoolOptions, readPoolOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import type { GruPool } from './types.ts';
@@ -30,7 +30,7 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
   if (isRevoked(model) || !(model instanceof GruModel)) {
     throw new GruError('invalid_argument', `createPool: expected a model, got ${describe(model)}`);
   }
-  const backend = backendOf(model);
+  const backend = originOf(model)?.backend;
   if (!backend) {
     throw new GruError('unsupported', 'createPool: the model must come from loadModel, createModel or createGru');
   }
@@ -38,8 +38,19 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
   const { workers = parallelism(), maxQueue = 256, createWorker = defaultWorker, startTimeout = 10_000 } = read;
   await backend.settled?.();
   const pool = new Pool({ model, backend, workers, maxQueue, createWorker, startTimeout });
-  await pool.start();
+  try {
+    await pool.start();
+  } catch (error) {
+    throw read.createWorker ? error : notCarried(error);
+  }
   return pool;
+}
+
+/** What starts no worker of the package's own is most often a bundle whose bundler left the worker's script behind. */
+function notCarried(error: unknown): unknown {
+  if (!(error instanceof GruError) || error.code !== 'worker_lost') return error;
+  const fix = `in a bundle, copy gru-wasm/dist/${WORKER} beside it, or give createWorker: () => new Worker('/${WORKER}', { type: 'module' })`;
+  return new GruError('worker_lost', `${error.message}; ${fix}`, { cause: error });
 }
 
 function parallelism(): number {

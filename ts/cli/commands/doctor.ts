@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { createModel } from '../../api/default.ts';
 import type { ModelOptions } from '../../api/api.ts';
-import { backendOf } from '../../api/origin.ts';
+import { originOf } from '../../api/origin.ts';
 import { hasRelaxedSimd, hasSimd } from '../../backends/wasm/detect.ts';
 import { EXIT } from '../exit.ts';
 import { print } from '../print.ts';
@@ -32,7 +32,7 @@ async function examine(version: string): Promise<Finding[]> {
   const { versions, platform, arch } = process;
   const cores = cpus();
   const chosen = await trial({});
-  const backend = backendOf(chosen.model);
+  const backend = originOf(chosen.model)?.backend;
   await backend?.settled?.();
   const kernels = backend?.shared?.kernels;
   const yes = (has: boolean) => (has ? 'yes' : 'no');

@@ -1,0 +1,125 @@
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { browsers } from './consumers/browsers.mjs';
+import { bundlers } from './consumers/bundlers.mjs';
+import { hosts } from './consumers/hosts.mjs';
+import { outFolder, parts, project, tool } from './consumers/lib.mjs';
+import { nexts } from './consumers/next.mjs';
+import { typescript } from './consumers/typescript.mjs';
+import { at, main, seconds, UserError } from './lib.mjs';
+import { npmPackages, quietly, setup } from './setup.mjs';
+
+const HELP = `npm run consumers [-- [--only <name>]... [--light] [--no-record]]
+
+Installs the packed tarball as those do who use it, runs a small model in each of them, compares the bits, and keeps a table in
+bench/records.
+
+  --only <name>  only consumers whose name begins with this (may be repeated)
+  --light        only those that need nothing but the packages of development: a part of npm test
+  --no-record    keep no table`;
+
+const CONSUMERS = [...hosts, ...typescript, ...bundlers, ...nexts, ...browsers];
+
+/** The tarball, as npm unpacks it: the lock of tests/consumers stays as it is. */
+async function install() {
+  const folder = outFolder('tarball');
+  await quietly('npm', ['pack', '--ignore-scripts', '--pack-destination', folder]);
+  const [tarball] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  await quietly('tar', ['-xzf', join(folder, tarball), '-C', folder]);
+  mkdirSync(tool(), { recursive: true });
+  rmSync(tool('gru-wasm'), { recursive: true, force: true });
+  renameSync(join(folder, 'package'), tool('gru-wasm'));
+}
+
+/** The bits of each model, by the JS backend: the same everywhere. */
+async function expected() {
+  const [{ report }, js] = await Promise.all(
+    [project('model.mjs'), tool('gru-wasm', 'dist', 'js.js')].map((path) => import(pathToFileURL(path))),
+  );
+  const [{ bits, error }] = parts(await report('js', js));
+  if (error) throw new UserError(error);
+  return bits;
+}
+
+/** What is wrong with what a consumer told; undefined where nothing is. */
+function wrong({ parts: wanted, backend, backends = {} }, told, bits) {
+  for (const part of wanted) {
+    const found = told.find((each) => each.part === part);
+    if (!found) return `no ${part}`;
+    if (found.error) return `${part}: ${found.error}`;
+    if (part === 'types') continue;
+    const different = found.bits.findIndex((value, i) => value !== bits[i]);
+    if (different >= 0) return `${part}: model ${different} gives other bits`;
+    const want = backends[part] ?? backend ?? (part === 'js' ? 'js' : 'wasm-baseline');
+    if (found.backends.join() !== want) return `${part}: computed by ${found.backends.join()}, not ${want}`;
+  }
+  return undefined;
+}
+
+const oneLine = (text) => text.replace(/\s+/g, ' ').replaceAll('|', '\\|').slice(0, 300);
+
+function record(rows) {
+  const date = new Date().toISOString().slice(0, 10);
+  const lines = [
+    `# Consumers, ${date}`,
+    '',
+    `The tarball of this day, by \`npm run consumers\`, on Linux ${release()}, ${cpus()[0].model}, Node ${process.versions.node}. Each runs a GRU, a convolution and a model`,
+    'file; the bits are those of the JS backend. The versions are those of tests/consumers/package-lock.json and package-lock.json.',
+    '',
+    '| consumer | | computed by |',
+    '|---|---|---|',
+    ...rows.map(({ title, problem, told }) => {
+      const by = told.filter(({ backends }) => backends).map(({ part, backends }) => `${part} ${backends.join(', ')}`);
+      return `| ${title} | ${problem ? `FAILED: ${oneLine(problem)}` : 'the same bits'} | ${by.join('; ') || '(types)'} |`;
+    }),
+    '',
+    "Not to be had on this machine: Safari, iOS and Android; Windows and macOS; extensions as installed (their pages' policy is served by HTTP).",
+    '',
+  ];
+  writeFileSync(at('bench', 'records', `${date}-consumers.md`), lines.join('\n'));
+}
+
+await main(async () => {
+  const options = {
+    only: { type: 'string', multiple: true },
+    light: { type: 'boolean' },
+    'no-record': { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  };
+  const { values } = parseArgs({ options });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const chosen = CONSUMERS.filter(
+    ({ name, light }) => (!values.light || light) && (values.only?.some((start) => name.startsWith(start)) ?? true),
+  );
+  if (chosen.length === 0) throw new UserError(`no such consumer: ${CONSUMERS.map(({ name }) => name).join(' ')}`);
+  const packages = npmPackages('tests/consumers', 'the consumers of npm run consumers (1.7 GB)', '4 min');
+  await setup({ more: chosen.every(({ light }) => light) ? [] : [packages] });
+  await install();
+  const bits = await expected();
+  const rows = [];
+  for (const consumer of chosen) {
+    const start = performance.now();
+    let told = [];
+    let problem;
+    try {
+      told = await consumer.run();
+      problem = wrong(consumer, told, bits);
+    } catch (error) {
+      problem = error.message;
+    }
+    rows.push({ ...consumer, told, problem });
+    console.log(
+      `${problem ? 'FAILED' : 'ok    '} ${consumer.name} (${seconds(start)})${problem ? `\n${problem}` : ''}`,
+    );
+  }
+  if (!values['no-record'] && chosen.length === CONSUMERS.length) record(rows);
+  const failed = rows.filter(({ problem }) => problem).length;
+  console.log(`${rows.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+});

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { parts, printed, project, tool } from './lib.mjs';
+import { visit } from './visit.mjs';
+
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+const next = (flag, bundler) => ({
+  name: `next-${bundler}`,
+  title: `Next by ${bundler}: server component, client component, edge route`,
+  parts: ['server', 'client', 'edge'],
+  // Next's edge runtime compiles no bytes, and brings no modules from packages.
+  backends: { edge: 'js' },
+  async run() {
+    const cwd = project('next');
+    const env = { NEXT_DIST: `.next-${bundler}`, NEXT_TELEMETRY_DISABLED: '1' };
+    const bin = tool('next', 'dist', 'bin', 'next');
+    rmSync(project('next', env.NEXT_DIST), { recursive: true, force: true });
+    const built = await printed(process.execPath, [bin, 'build', flag], { cwd, env });
+    if (/critical dependency|module not found/i.test(built)) throw new Error(built.slice(-1500));
+    const port = await freePort();
+    const server = spawn(process.execPath, [bin, 'start', '-p', port], { cwd, env: { ...process.env, ...env } });
+    let said = '';
+    for (const stream of [server.stdout, server.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (said += text));
+    const ended = new Promise((resolve) => server.on('close', resolve));
+    try {
+      while (!said.includes('Ready')) {
+        if (server.exitCode !== null) throw new Error(said.slice(-1500));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      const client = await visit(`http://localhost:${port}/`);
+      const edge = await (await fetch(`http://localhost:${port}/edge`)).text();
+      return [...parts(said), ...client, ...parts(edge)];
+    } finally {
+      server.kill();
+      await ended;
+    }
+  },
+});
+
+export const nexts = [next('--turbopack', 'turbopack'), next('--webpack', 'webpack')];

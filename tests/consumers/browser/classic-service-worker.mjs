@@ -1,0 +1,4 @@
+import * as gru from 'gru-wasm/static';
+import { report } from '../model.mjs';
+
+addEventListener('message', ({ source }) => report('service-worker', gru).then((line) => source.postMessage(line)));

@@ -1,0 +1,3 @@
+import { page } from './page.mjs';
+
+page().then(console.log);

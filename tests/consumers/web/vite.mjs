@@ -1,0 +1,7 @@
+import { worklet } from '../worklet.mjs';
+import processor from '../processor.mjs?worker&url';
+import { ownWorker } from './own-worker.mjs';
+import { page } from './page.mjs';
+import { pool } from './pool.mjs';
+
+for (const part of [page, pool, ownWorker, () => worklet(processor)]) console.log(await part());
