@@ -1,12 +1,19 @@
 // After the first visit the site works offline. (workbox-build, the kept library for this, brings 200 packages with it; this is what we need of it.)
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
-/** The peers of the benchmark are large and seldom asked for: they are kept when they have been. */
-const ASKED_FOR = 'peers/';
+/**
+ * What is kept only once it has been asked for: weights and sounds of the demos, the peers of the benchmark, alphabets that no page is written in,
+ * and pages of the API as whole documents (links lead to them without).
+ */
+const WHEN_ASKED =
+  /\.(safetensors|wav|wasm)$|(^|\/)(onnxruntime|tensorflow)\.|\/inter-\w+-(?!latin\.)|^api\/.*\.html$|\/api_.*\.lean\.js$/;
 
-/** The service worker itself: what is in `files` is fetched at once, under one name for one state of the site, and answered without the network. */
+/**
+ * The service worker itself: what is in `files` is fetched at once, under one name for one state of the site; the rest when it is asked for. All of it is then answered without
+ * the network.
+ */
 const worker = (name, files) => `const NAME = ${JSON.stringify(name)};
 const FILES = ${JSON.stringify(files)};
 addEventListener('install', (event) => {
@@ -31,7 +38,7 @@ addEventListener('fetch', (event) => {
       if (hit) return hit;
     }
     const response = await fetch(event.request);
-    if (response.ok && url.pathname.includes(${JSON.stringify(`/${ASKED_FOR}`)})) await cache.put(event.request, response.clone());
+    if (response.status === 200) await cache.put(url.pathname, response.clone());
     return response;
   };
   event.respondWith(answer());
@@ -41,17 +48,13 @@ addEventListener('fetch', (event) => {
 /** Writes sw.js for the files of a folder; says how many, and how large. */
 export function serviceWorker(folder) {
   const hash = createHash('sha256');
-  let bytes = 0;
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const all = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name !== 'sw.js')
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((name) => !name.startsWith(ASKED_FOR))
     .sort();
-  for (const name of files) {
-    const data = readFileSync(join(folder, name));
-    bytes += data.length;
-    hash.update(name).update(data);
-  }
+  for (const name of all) hash.update(name).update(readFileSync(join(folder, name)));
+  const files = all.filter((name) => !WHEN_ASKED.test(name));
+  const bytes = files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   writeFileSync(join(folder, 'sw.js'), worker(`gru-wasm-site-${hash.digest('hex').slice(0, 12)}`, files));
-  return `${files.length} files kept for offline use, ${(bytes / 1e6).toFixed(1)} MB`;
+  return `${files.length} of ${all.length} files kept for offline use, ${(bytes / 1e6).toFixed(1)} MB`;
 }

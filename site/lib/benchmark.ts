@@ -1,5 +1,5 @@
-import { createGru, type GruModel, type ModelOptions } from 'gru-wasm';
 import { noise } from './data.ts';
+import type { Engine, Runner, Task } from './engines.ts';
 
 /** Hidden units, inputs, steps of a sequence, sequences. */
 export const CASES = [
@@ -8,19 +8,13 @@ export const CASES = [
   { hiddenSize: 256, inputSize: 64, steps: 25, batch: 1 },
   { hiddenSize: 256, inputSize: 64, steps: 25, batch: 8 },
 ] as const;
-type Case = (typeof CASES)[number];
-
-const ENGINES: Record<string, ModelOptions> = {
-  wasm: { backend: 'wasm' },
-  'wasm, baseline': { backend: 'wasm', deterministic: true },
-  JavaScript: { backend: 'js' },
-};
+type Size = Pick<Task, 'hiddenSize' | 'inputSize' | 'steps' | 'batch'>;
 
 export interface Row {
-  size: Case;
-  /** Microseconds a step of one sequence, the median of the rounds, by engine. */
-  micros: Record<string, number>;
-  /** The largest difference from JavaScript's output. */
+  size: Size;
+  /** Microseconds a step of one sequence, the median of the rounds, by engine; or why it does not run this. */
+  micros: Record<string, number | string>;
+  /** The largest difference of an output from the last engine's. */
   difference: number;
 }
 
@@ -33,54 +27,77 @@ function fill(length: number, scale: number, seed: number): Float32Array {
   return Float32Array.from({ length }, () => numbers.next().value * scale);
 }
 
+/** A GRU of a size, with weights and input that are the same at each visit. */
+export function taskOf(size: Size, resetAfter: boolean): Task {
+  const { hiddenSize, inputSize, steps, batch } = size;
+  const scale = 1 / Math.sqrt(hiddenSize);
+  return {
+    ...size,
+    resetAfter,
+    kernel: fill(inputSize * 3 * hiddenSize, scale, 1),
+    recurrentKernel: fill(hiddenSize * 3 * hiddenSize, scale, 2),
+    bias: fill((resetAfter ? 6 : 3) * hiddenSize, scale, 3),
+    data: fill(batch * steps * inputSize, 1, 4),
+  };
+}
+
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Lets the page draw, and answer. */
 const breath = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/** Runs one case on each engine in turns, once their outputs are found to agree. @throws Error where they do not. */
-export async function measure(size: Case, signal: AbortSignal): Promise<Row> {
-  const { hiddenSize, inputSize, steps, batch } = size;
-  const scale = 1 / Math.sqrt(hiddenSize);
-  const weights = {
-    kernel: fill(inputSize * 3 * hiddenSize, scale, 1),
-    recurrentKernel: fill(hiddenSize * 3 * hiddenSize, scale, 2),
-    bias: fill(6 * hiddenSize, scale, 3),
-  };
-  const input = { data: fill(batch * steps * inputSize, 1, 4), shape: [batch, steps, inputSize] };
-  const models: [string, GruModel][] = [];
+/** Where a value of (batch, steps, hiddenSize) lies in what an engine gives. */
+function place({ layout }: Runner, { batch, steps, hiddenSize }: Task, k: number): number {
+  if (layout === 'batch-major') return k;
+  const [b, t] = [Math.floor(k / (steps * hiddenSize)), Math.floor(k / hiddenSize) % steps];
+  return (t * batch + b) * hiddenSize + (k % hiddenSize);
+}
+
+/**
+ * Runs one case on each engine in turns, once their outputs are found to agree with the last one's.
+ * @throws Error where they do not.
+ */
+export async function measure(size: Size, resetAfter: boolean, engines: Engine[], signal: AbortSignal): Promise<Row> {
+  const task = taskOf(size, resetAfter);
+  const refusals = engines.flatMap(({ name, refuses }) => {
+    const reason = refuses?.(task);
+    return reason === undefined ? [] : [[name, reason] as const];
+  });
+  const micros: Row['micros'] = Object.fromEntries(refusals);
+  const runners: [string, Runner][] = [];
   try {
-    for (const [name, options] of Object.entries(ENGINES))
-      models.push([name, await createGru({ inputSize, hiddenSize, resetAfter: true }, weights, options)]);
-    const reference = models.at(-1)![1].run(input).output.data;
+    for (const { name, prepare } of engines) if (!(name in micros)) runners.push([name, await prepare(task)]);
+    const [, last] = runners.at(-1)!;
+    const reference = Float32Array.from(await last.run());
     let difference = 0;
-    for (const [name, model] of models) {
-      const apart = model
-        .run(input)
-        .output.data.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i]!)), 0);
+    for (const [name, runner] of runners) {
+      const output = await runner.run();
+      const apart = reference.reduce(
+        (most, value, k) => Math.max(most, Math.abs(value - output[place(runner, task, k)]!)),
+        output.length === reference.length ? 0 : NaN,
+      );
       if (!(apart <= TOLERANCE))
-        throw new Error(`the output of ${name} is ${apart} away from JavaScript's: nothing was timed`);
+        throw new Error(`the output of ${name} is ${apart} away from ${runners.at(-1)![0]}'s: nothing was timed`);
       difference = Math.max(difference, apart);
     }
-    const times = new Map(models.map(([name]) => [name, [] as number[]]));
+    const times = new Map(runners.map(([name]) => [name, [] as number[]]));
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, model] of models) {
+      for (const [name, { run }] of runners) {
         signal.throwIfAborted();
         await breath();
-        const out = model.run(input);
         const start = performance.now();
         let count = 0;
         do {
-          model.run(input, { out });
+          const result = run();
+          if (result instanceof Promise) await result;
           count++;
         } while (performance.now() - start < ROUND_MS);
-        times.get(name)!.push((1000 * (performance.now() - start)) / (count * steps * batch));
+        times.get(name)!.push((1000 * (performance.now() - start)) / (count * size.steps * size.batch));
       }
     }
-    return { size, difference, micros: Object.fromEntries([...times].map(([name, list]) => [name, median(list)])) };
+    for (const [name, list] of times) micros[name] = median(list);
+    return { size, difference, micros };
   } finally {
-    for (const [, model] of models) model.dispose();
+    for (const [, { free }] of runners) free();
   }
 }
-
-export const engineNames = Object.keys(ENGINES);

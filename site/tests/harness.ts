@@ -38,14 +38,14 @@ export const pages = existsSync(DIST)
       .sort()
   : [];
 
-/** The built site on 127.0.0.1, in a folder of a server. */
-export async function serve(): Promise<{ url: string; close: () => void }> {
+/** A folder, the built site's, on 127.0.0.1, in a folder of a server. */
+export async function serve(root = DIST): Promise<{ url: string; close: () => void }> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://localhost');
     const name = pathname.startsWith(FOLDER) ? pathname.slice(FOLDER.length) : '..';
     const file = [name, `${name}.html`, join(name, 'index.html')]
-      .map((path) => join(DIST, path))
-      .find((path) => path.startsWith(DIST) && existsSync(path) && statSync(path).isFile());
+      .map((path) => join(root, path))
+      .find((path) => path.startsWith(root) && existsSync(path) && statSync(path).isFile());
     if (!file) {
       response.writeHead(404).end();
       return;
@@ -56,7 +56,10 @@ export async function serve(): Promise<{ url: string; close: () => void }> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${FOLDER}`,
-    close: () => void server.close(),
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }
 

@@ -94,6 +94,18 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(await visitor.text('tbody tr')).toMatch(/e-\d/);
   });
 
+  test('other engines are loaded when they are asked for, and their outputs agree', async () => {
+    await visitor.open('try/benchmark.html');
+    await visitor.click('input[value=onnxruntime]');
+    await visitor.click('input[value=tensorflow]');
+    await visitor.page.select('select[name=form]', 'before');
+    await visitor.click('button[name=start]');
+    expect(await visitor.textWith('.panel', /e-\d|Error/)).not.toContain('Error');
+    await visitor.click('button[name=stop]');
+    expect(await visitor.text('thead')).toMatch(/wasm.*ONNX Runtime Web 1\..*TensorFlow\.js 4\..*JavaScript/);
+    expect((await visitor.text('tbody tr')).match(/× \d/g)).toHaveLength(4);
+  });
+
   test('nothing is asked of another origin', async () => {
     await visitor.open('try/model.html');
     const blocked = await visitor.page.evaluate(async () => {

@@ -31,7 +31,8 @@ export interface Info {
 export interface Graph {
   nodes: Node[];
   inputs: Info[];
-  outputs: string[];
+  /** A name alone is a scalar by what it says: readers of ours do not look. */
+  outputs: (string | Info)[];
   initializers?: Uint8Array[];
 }
 
@@ -134,7 +135,7 @@ function graph({ nodes, inputs, outputs, initializers = [] }: Graph): Uint8Array
     w.tag(2, LENGTH).string('g');
     for (const item of initializers) put(w, 5, item);
     for (const item of inputs) put(w, 11, info(item));
-    for (const name of outputs) put(w, 12, info({ name, shape: [] }));
+    for (const output of outputs) put(w, 12, info(typeof output === 'string' ? { name: output, shape: [] } : output));
   });
 }
 
