@@ -174,7 +174,7 @@ export const siteSteps = [
   npmPackages('site', "the site's npm packages", '1 min'),
   stamped('site', 'site/dist, by VitePress', '1 min', {
     value: () =>
-      digest(['site', 'docs', 'dist', 'examples', 'SECURITY.md', 'CHANGELOG.md', 'package.json'], {
+      digest(['site', 'docs', 'dist', 'examples', 'bench/records', 'SECURITY.md', 'CHANGELOG.md', 'package.json'], {
         skip: ['site/node_modules', 'site/dist', 'site/generated', 'site/.vitepress/.temp', 'site/tests'],
       }),
     outputs: ['site/dist/index.html'],

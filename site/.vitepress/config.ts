@@ -38,12 +38,23 @@ export default defineConfig({
   base: '/__base__/',
   srcDir: '..',
   // Documents of docs/ are read where they lie; what only the site has is in site/pages.
-  srcExclude: ['README.md', 'CONTRIBUTING.md', '!(docs|site)/**', 'site/*.md', '**/node_modules/**'],
+  srcExclude: ['README.md', 'CONTRIBUTING.md', '!(docs|site)/**/*', 'site/*.md', '**/node_modules/**'],
   rewrites: REWRITES,
   outDir: './dist',
   cacheDir: './node_modules/.cache/vitepress',
   head,
-  markdown: { config: linksOutward },
+  markdown: {
+    // Those of GitHub without high contrast are too faint for WCAG AA.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config(markdown) {
+      linksOutward(markdown);
+      // Indented code is code: it scrolls, and takes the focus.
+      markdown.renderer.rules.code_block = (tokens, index, ...rest) => {
+        tokens[index]!.info = 'text';
+        return markdown.renderer.rules.fence!(tokens, index, ...rest);
+      };
+    },
+  },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
