@@ -125,7 +125,7 @@ export default [
     output: {
       ...output,
       chunkFileNames: 'chunks/[name].js',
-      manualChunks: { core, 'js-backend': ['ts/backends/js/index.ts'] },
+      manualChunks: { core, 'js-backend': ['ts/backends/js/index.ts'], 'full-layers': ['ts/layers/full.ts'], layouts: ['ts/formats/layouts/index.ts'] },
     },
     plugins: [
       nodeResolve({ browser: true }),

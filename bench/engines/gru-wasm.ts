@@ -29,7 +29,9 @@ export function gruWasm(name: string, backend: string, load = installed, options
             onDemand: {
               'the JS backend': /\/js-backend\.js$/,
               ...READERS,
-              'binaries with all layers': /\/packed\.js$/,
+              'layers beyond the core flavour': /\/(packed|full-layers)\.js$/,
+              'layouts of createGru and its like': /\/layouts\.js$/,
+              'model.trace': /\/trace\.js$/,
             },
           },
     async load() {

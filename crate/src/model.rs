@@ -52,6 +52,9 @@ struct Node {
     outputs: usize,
 }
 
+/// Steps may be sequences: made by layers that are of the feature `full` alone.
+const NESTS: bool = cfg!(feature = "full");
+
 impl Default for Model {
     fn default() -> Self {
         Self::new()
@@ -83,7 +86,7 @@ impl Model {
 
     /// Makes `axis` one of `each` steps for each step of the axis `of`, before layers use it.
     pub fn nest_axis(&mut self, axis: usize, of: usize, each: usize) -> Result<()> {
-        ensure(of < axis && axis < MAX_AXES && (1..=MAX_SIZE).contains(&each))?;
+        ensure(NESTS && of < axis && axis < MAX_AXES && (1..=MAX_SIZE).contains(&each))?;
         ensure(self.nodes.is_empty() && self.nested(axis).is_none() && self.nested(of).is_none())?;
         self.nested.try_reserve(1)?;
         self.nested.push(Nested { axis, of, each: each as u32 });
@@ -92,7 +95,7 @@ impl Model {
     }
 
     fn nested(&self, axis: usize) -> Option<Nested> {
-        self.nested.iter().find(|nested| nested.axis == axis).copied()
+        self.nested.iter().find(|nested| NESTS && nested.axis == axis).copied()
     }
 
     /// A shape as a layer sees it to which the steps of the axis `per` are sequences.
@@ -127,6 +130,8 @@ impl Model {
         params: &[u32],
         tensors: &[Option<&[f32]>],
     ) -> Result<usize> {
+        ensure(NESTS || per.is_none())?;
+        let per = per.filter(|_| NESTS);
         let kind = LAYERS.get(code).ok_or(EngineError::InvalidArgument)?;
         let (mut given, mut shapes) = (filled(inputs.len(), None)?, filled(inputs.len(), None)?);
         for ((&value, given), shape) in inputs.iter().zip(&mut given).zip(&mut shapes) {
@@ -256,7 +261,7 @@ impl State {
         for ((node, workspace), room) in self.model.nodes.iter().zip(&mut self.workspaces).zip(&mut self.room) {
             let layouts = Layouts { axes: &self.axes, own: node.axis };
             let sequences = layouts.own().batch();
-            if node.per.is_some() && sequences > *room {
+            if NESTS && node.per.is_some() && sequences > *room {
                 // Nothing of the former one goes on, but the former layout has to stay usable.
                 let mut larger = node.layer.workspace(sequences)?;
                 node.layer.reserve(&mut larger, &layouts)?;

@@ -5,7 +5,7 @@ import { OPERATIONS } from '../../ts/formats/keras/layers/operations.ts';
 import { OPERATORS } from '../../ts/formats/onnx/ops/index.ts';
 import { KINDS as PYTORCH } from '../../ts/formats/pytorch/forms/index.ts';
 import { KINDS as RTNEURAL } from '../../ts/formats/rtneural/kinds.ts';
-import { LAYERS } from '../../ts/layers/index.ts';
+import { LAYERS } from '../../ts/layers/full.ts';
 
 const PAGE = new URL('../../docs/what-runs.md', import.meta.url);
 

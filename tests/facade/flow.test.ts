@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../ts/api/api.ts';
+import { createApi } from '../../ts/api/arrays.ts';
 import type { Backend } from '../../ts/backends/backend.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectError, gruLayer, numbers, oneGru, textModel } from './helpers.ts';

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { createGru } from '../../ts/index.ts';
 import type { GruModel } from '../../ts/api/model.ts';
+import type { KerasWeights } from '../../ts/formats/layouts/keras.ts';
 import type { PytorchWeights } from '../../ts/formats/layouts/pytorch.ts';
 import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
 import { recurrentWeights, transpose } from '../../ts/formats/layouts/canonical.ts';
@@ -292,4 +294,23 @@ describe('LSTM and simple RNN', () => {
     const stray = () => api.createRnn({ ...config, resetAfter: true } as never, dict as never);
     await expectError(stray, 'invalid_argument', "'resetAfter'");
   });
+});
+
+test('arrays are those of the call, whatever becomes of them before the layouts are there', async () => {
+  const config = { inputSize: 2, hiddenSize: 3, resetAfter: false };
+  const floats = (length: number) => Float32Array.from(numbers(length));
+  const weights = (): KerasWeights => ({
+    kernel: floats(2 * 9),
+    recurrentKernel: [...floats(3 * 9)],
+    bias: Float64Array.from(numbers(9)),
+  });
+  const bits = (model: GruModel) => [...model.run(floats(8)).output.data];
+  const given = weights();
+  const making = createGru(config, given, { backend: 'js' });
+  for (const array of Object.values(given) as number[][]) array.fill(7);
+  config.resetAfter = true;
+  using changed = await making;
+  using model = await createGru({ ...config, resetAfter: false }, weights(), { backend: 'js' });
+  expect(bits(changed)).toEqual(bits(model));
+  expect(given.kernel[0]).toBe(7);
 });

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { resolveGraph } from '../../ts/spec/graph.ts';
-import { LAYERS } from '../../ts/layers/index.ts';
+import { LAYERS } from '../../ts/layers/full.ts';
+import { flavourOf } from '../../ts/layers/index.ts';
 import type { LayerKind } from '../../ts/layers/kind.ts';
 import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { createModel, GruError } from '../../ts/index.ts';
@@ -202,7 +203,12 @@ test('parameters of layers are those that the core reads, in its order', async (
     const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS];
     const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1);
     const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
-    expect([type, kind.code, kind.full, words]).toEqual([type, code, full, Object.entries(params)]);
+    expect([type, kind.code, flavourOf([{ type }]), words]).toEqual([
+      type,
+      code,
+      full ? 'full' : 'core',
+      Object.entries(params),
+    ]);
   }
 });
 

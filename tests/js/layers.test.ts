@@ -3,7 +3,7 @@ import { JS_LAYERS } from '../../ts/backends/js/layers/index.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
-import { LAYERS } from '../../ts/layers/index.ts';
+import { LAYERS } from '../../ts/layers/full.ts';
 import type { GruErrorCode } from '../../ts/base/errors.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { gruWeights, makeState, random, randomFloats } from './helpers.ts';

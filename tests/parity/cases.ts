@@ -1,6 +1,6 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
-import { LAYERS } from '../../ts/layers/index.ts';
+import { LAYERS } from '../../ts/layers/full.ts';
 import { MERGES } from '../../ts/layers/merge.ts';
 import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import { REDUCTIONS } from '../../ts/layers/reduce.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { JS_LAYERS } from '../../ts/backends/js/layers/index.ts';
-import { LAYERS } from '../../ts/layers/index.ts';
+import { LAYERS } from '../../ts/layers/full.ts';
 import { nativeLayers } from './native.ts';
 
 test('the core, the facade and the JS backend know the same kinds of layers', () => {

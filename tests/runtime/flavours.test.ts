@@ -6,7 +6,8 @@ import type { GruModel } from '../../ts/api/model.ts';
 import { coreBinaries, ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { instanceOf } from '../../ts/backends/wasm/core.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
-import { flavourOf, LAYERS } from '../../ts/layers/index.ts';
+import { LAYERS } from '../../ts/layers/full.ts';
+import { CORE_LAYERS, flavourOf } from '../../ts/layers/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { expectError, numbers, oneGru } from '../facade/helpers.ts';
@@ -63,10 +64,9 @@ test('the core flavour refuses what it lacks', async () => {
   await expectError(() => backend.compile(resolveGraph(pooled())), 'internal', 'pooled');
 });
 
-test('one layer is enough to need the full flavour; what is no list of layers needs none', () => {
-  for (const [type, { full }] of Object.entries(LAYERS)) {
-    expect(flavourOf([{ type: 'gru' }, { type }, null]), type).toBe(full ? 'full' : 'core');
+test('one layer is enough to need the full flavour, also one that nobody knows; what is no list of layers needs none', () => {
+  for (const type of [...Object.keys(LAYERS), 'unknown', '__proto__']) {
+    expect(flavourOf([{ type: 'gru' }, { type }, null]), type).toBe(Object.hasOwn(CORE_LAYERS, type) ? 'core' : 'full');
   }
-  for (const odd of [undefined, null, 3, {}, [null], ['gru'], [{ type: 'unknown' }]])
-    expect(flavourOf(odd)).toBe('core');
+  for (const odd of [undefined, null, 3, {}, [null], ['gru'], [{ type: 3 }]]) expect(flavourOf(odd)).toBe('core');
 });

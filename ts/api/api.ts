@@ -2,9 +2,9 @@ import type { Backend } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import type { ImportedModel } from '../formats/report.ts';
 import { resolveGraph } from '../spec/graph.ts';
-import { type GruConfig, type GruLayout, gruSpec } from '../formats/layouts/gru.ts';
-import { type LstmConfig, type LstmLayout, lstmSpec } from '../formats/layouts/lstm.ts';
-import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.ts';
+import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
+import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
+import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
 import { flavourOf } from '../layers/index.ts';
 import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
@@ -112,57 +112,21 @@ export async function modelFromSpec(
   return compile(find, { spec: copySpec(spec) }, options);
 }
 
-/** `createGru` and its like. */
-async function modelFromArrays(
+/** Weights in a framework's layout as a spec. What is a promise has read them, or copied what it has not, when it is given. */
+type FromArrays<Config, Weights> = (config: Config, weights: Weights) => ModelSpec | Promise<ModelSpec>;
+
+/** `createGru` and its like: the names of `toSpec` are apart, for a bundler leaves out what a program does not name. */
+export async function modelFromArrays<Config, Weights>(
   find: FindBackend,
   name: string,
-  toSpec: () => ModelSpec,
+  toSpec: FromArrays<Config, Weights>,
+  config: Config,
+  weights: Weights,
   given: ModelOptions = {},
 ): Promise<GruModel> {
   const options = check(name, given, MODEL_OPTIONS);
-  return compile(find, { spec: copySpec(toSpec()) }, options);
-}
-
-/** `createGru`. Apart from the others: a bundler leaves out what a program does not name. */
-export async function gruFromArrays(
-  find: FindBackend,
-  config: GruConfig,
-  weights: GruLayout,
-  options?: ModelOptions,
-): Promise<GruModel> {
-  return modelFromArrays(find, 'createGru', () => gruSpec(config, weights), options);
-}
-
-/** `createLstm`. */
-export async function lstmFromArrays(
-  find: FindBackend,
-  config: LstmConfig,
-  weights: LstmLayout,
-  options?: ModelOptions,
-): Promise<GruModel> {
-  return modelFromArrays(find, 'createLstm', () => lstmSpec(config, weights), options);
-}
-
-/** `createRnn`. */
-export async function rnnFromArrays(
-  find: FindBackend,
-  config: RnnConfig,
-  weights: RnnLayout,
-  options?: ModelOptions,
-): Promise<GruModel> {
-  return modelFromArrays(find, 'createRnn', () => rnnSpec(config, weights), options);
-}
-
-/** All of them: what a program does not name is in its bundle too. */
-export function createApi(find: FindBackend): GruApi {
-  return {
-    loadModel: (source, given) => modelFromFile(find, anyFile, source, given),
-    inspect: (source, given) => inspectFile(anyFile, source, given),
-    createModel: (spec, given) => modelFromSpec(find, spec, given),
-    createGru: (config, weights, given) => gruFromArrays(find, config, weights, given),
-    createLstm: (config, weights, given) => lstmFromArrays(find, config, weights, given),
-    createRnn: (config, weights, given) => rnnFromArrays(find, config, weights, given),
-  };
+  const spec = toSpec(config, weights);
+  return compile(find, { spec: copySpec(spec instanceof Promise ? await spec : spec) }, options);
 }
 
 const loadTracer = () => onDemand(() => import('./trace.ts'));

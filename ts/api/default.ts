@@ -1,14 +1,12 @@
 import {
   anyFile,
   type FindBackend,
-  gruFromArrays,
   inspectFile,
   type LoadOptions,
-  lstmFromArrays,
+  modelFromArrays,
   modelFromFile,
   modelFromSpec,
   type ModelOptions,
-  rnnFromArrays,
 } from './api.ts';
 import { coreBinaries, ownBinaries } from '../backends/wasm/binaries.ts';
 import { onDemand } from '../base/host.ts';
@@ -21,15 +19,39 @@ import type { GruModel } from './model.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
 import type { WithNumbers } from '../base/numbers.ts';
+import { ownCopy } from '../base/own-copy.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
-/** The binaries and the JS backend are chunks that are loaded when they are needed. */
+/** The binaries, the kinds of layers beside the core's and the JS backend are chunks that are loaded when they are needed. */
 const js = async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;
 
-const find: FindBackend = (options, flavour) => wasmOrJs(options, flavour === 'full' ? ownBinaries : coreBinaries, js);
+const find: FindBackend = async (options, flavour) => {
+  if (flavour === 'core') return findCore(options, flavour);
+  const [backend] = await Promise.all([wasmOrJs(options, ownBinaries, js), allKinds()]);
+  return backend;
+};
 
-/** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks the full binaries. */
+const allKinds = async () => {
+  (await onDemand(() => import('../layers/full.ts'))).useAllKinds();
+};
+
+/** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks all other layers. */
 const findCore: FindBackend = (options) => wasmOrJs(options, coreBinaries, js);
+
+/** The layouts are a chunk too. It comes later: the caller's arrays may be others by then. */
+const layouts = () => onDemand(() => import('../formats/layouts/index.ts'));
+const gruSpec = async (...given: [GruConfig, GruLayout]) => {
+  const [config, weights] = ownCopy(given);
+  return (await layouts()).gruSpec(config, weights);
+};
+const lstmSpec = async (...given: [LstmConfig, LstmLayout]) => {
+  const [config, weights] = ownCopy(given);
+  return (await layouts()).lstmSpec(config, weights);
+};
+const rnnSpec = async (...given: [RnnConfig, RnnLayout]) => {
+  const [config, weights] = ownCopy(given);
+  return (await layouts()).rnnSpec(config, weights);
+};
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
@@ -101,7 +123,7 @@ export async function createModel(spec: WithNumbers<ModelSpec>, options?: ModelO
  * const two = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: true }, { layout: 'pytorch', ...stateDict });
  */
 export async function createGru(config: GruConfig, weights: GruLayout, options?: ModelOptions): Promise<GruModel> {
-  return gruFromArrays(findCore, config, weights, options);
+  return modelFromArrays(findCore, 'createGru', gruSpec, config, weights, options);
 }
 
 /**
@@ -123,7 +145,7 @@ export async function createGru(config: GruConfig, weights: GruLayout, options?:
  * const { output, states } = lstm.run({ data, shape: [batch, steps, 4] }); // states.lstm is { hidden, cell }
  */
 export async function createLstm(config: LstmConfig, weights: LstmLayout, options?: ModelOptions): Promise<GruModel> {
-  return lstmFromArrays(findCore, config, weights, options);
+  return modelFromArrays(findCore, 'createLstm', lstmSpec, config, weights, options);
 }
 
 /**
@@ -141,5 +163,5 @@ export async function createLstm(config: LstmConfig, weights: LstmLayout, option
  * const rnn = await createRnn({ inputSize: 4, hiddenSize: 8, activation: 'relu' }, { layout: 'pytorch', ...stateDict });
  */
 export async function createRnn(config: RnnConfig, weights: RnnLayout, options?: ModelOptions): Promise<GruModel> {
-  return rnnFromArrays(findCore, config, weights, options);
+  return modelFromArrays(findCore, 'createRnn', rnnSpec, config, weights, options);
 }

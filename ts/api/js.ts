@@ -1,16 +1,10 @@
-import {
-  anyFile,
-  type FindBackend,
-  type GruApi,
-  gruFromArrays,
-  inspectFile,
-  lstmFromArrays,
-  modelFromFile,
-  modelFromSpec,
-  rnnFromArrays,
-} from './api.ts';
+import { anyFile, type FindBackend, type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import { GruError } from '../base/errors.ts';
+import { useAllKinds } from '../layers/full.ts';
+
+useAllKinds();
 
 const find: FindBackend = ({ backend }) =>
   backend === 'wasm'

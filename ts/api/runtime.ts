@@ -1,4 +1,5 @@
-import { createApi, type FindBackend, type GruApi } from './api.ts';
+import type { FindBackend, GruApi } from './api.ts';
+import { createApi } from './arrays.ts';
 import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
 import { checkOptions } from '../base/tensor.ts';

@@ -1,15 +1,13 @@
 import {
   type FindBackend,
   type GruApi,
-  gruFromArrays,
   inspectFile,
   type LoadOptions,
-  lstmFromArrays,
   modelFromFile,
   modelFromSpec,
   type ReadFiles,
-  rnnFromArrays,
 } from './api.ts';
+import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import type { WasmBinaries } from '../backends/wasm/index.ts';
 import { packed } from '../backends/wasm/packed.ts';
@@ -22,6 +20,9 @@ import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import { type ReadOptions, readerOf } from './read.ts';
+import { useAllKinds } from '../layers/full.ts';
+
+useAllKinds();
 
 /** Which files can be read: nothing is loaded on demand here. */
 export interface StaticFormats {

@@ -9,6 +9,9 @@ import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
 import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
+import { useAllKinds } from '../layers/full.ts';
+
+useAllKinds();
 
 /** The core of the library, compiled: a plain object that can be posted to worklets and workers. */
 export interface WasmCore {

@@ -4,6 +4,9 @@ import { otherFormat } from './detect.ts';
 import { fold } from './fold.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
+import { useAllKinds } from '../layers/full.ts';
+
+useAllKinds();
 
 type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Promise<ImportedModel>;
 

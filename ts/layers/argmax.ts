@@ -12,7 +12,6 @@ export interface ArgmaxSpec extends LayerBase {
 export const argmax: LayerKind<ArgmaxSpec> = {
   type: 'argmax',
   code: 25,
-  full: true,
   fields: ['last'],
   check(spec) {
     checkFlag(spec, 'last', spec.last);

@@ -39,7 +39,6 @@ export interface AttentionSpec extends LayerBase {
 export const attention: LayerKind<AttentionSpec> = {
   type: 'attention',
   code: 15,
-  full: true,
   fields: ['inputSize', 'score', 'scale', 'heads', 'causal', 'mask', 'queryMask', 'withoutKeys'],
   check(spec) {
     checkSize(spec, 'inputSize', spec.inputSize);

@@ -42,7 +42,6 @@ const NAMED = ['valid', 'causal', 'same', 'sameLower'];
 export const conv1d: LayerKind<Conv1dSpec> = {
   type: 'conv1d',
   code: 12,
-  full: true,
   weighted: true,
   fields: ['inputSize', 'outputSize', 'kernelSize', 'stride', 'dilation', 'groups', 'padding', 'activation'],
   check(spec) {

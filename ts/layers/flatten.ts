@@ -12,7 +12,6 @@ export interface FlattenSpec extends LayerBase {
 export const flatten: LayerKind<FlattenSpec> = {
   type: 'flatten',
   code: 17,
-  full: true,
   fields: ['steps'],
   check(spec) {
     checkSize(spec, 'steps', spec.steps);

@@ -1,30 +1,30 @@
 import { activation, type ActivationSpec } from './activation.ts';
-import { conv1d, type Conv1dSpec } from './conv1d.ts';
-import { attention, type AttentionSpec } from './attention.ts';
-import { argmax, type ArgmaxSpec } from './argmax.ts';
+import type { Conv1dSpec } from './conv1d.ts';
+import type { AttentionSpec } from './attention.ts';
+import type { ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
-import { flatten, type FlattenSpec } from './flatten.ts';
+import type { FlattenSpec } from './flatten.ts';
 import { gru, type GruSpec } from './gru.ts';
 import type { Flavour, LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
-import { norm, type NormSpec } from './norm.ts';
-import { pad, type PadSpec } from './pad.ts';
-import { pool, type PoolSpec } from './pool.ts';
-import { reduce, type ReduceSpec } from './reduce.ts';
-import { repeat, type RepeatSpec } from './repeat.ts';
-import { oneHot, type OneHotSpec } from './one-hot.ts';
-import { reduceFeatures, type ReduceFeaturesSpec } from './reduce-features.ts';
+import type { NormSpec } from './norm.ts';
+import type { PadSpec } from './pad.ts';
+import type { PoolSpec } from './pool.ts';
+import type { ReduceSpec } from './reduce.ts';
+import type { RepeatSpec } from './repeat.ts';
+import type { OneHotSpec } from './one-hot.ts';
+import type { ReduceFeaturesSpec } from './reduce-features.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import { scale, type ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
-import { timeSoftmax, type TimeSoftmaxSpec } from './time-softmax.ts';
-import { weightedSum, type WeightedSumSpec } from './weighted-sum.ts';
-import { unflatten, type UnflattenSpec } from './unflatten.ts';
-import { upsample, type UpsampleSpec } from './upsample.ts';
+import type { TimeSoftmaxSpec } from './time-softmax.ts';
+import type { WeightedSumSpec } from './weighted-sum.ts';
+import type { UnflattenSpec } from './unflatten.ts';
+import type { UpsampleSpec } from './upsample.ts';
 
 /** A layer of a model. */
 export type LayerSpec =
@@ -55,8 +55,10 @@ export type LayerSpec =
   | OneHotSpec
   | ArgmaxSpec;
 
-/** All kinds of layers, by type. */
-export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { type: T }>> } = {
+type Kinds<Type extends LayerSpec['type']> = { [T in Type]: LayerKind<Extract<LayerSpec, { type: T }>> };
+
+/** Kinds of the core flavour, by type. */
+export const CORE_LAYERS = {
   embedding,
   dense,
   activation,
@@ -68,30 +70,31 @@ export const LAYERS: { [T in LayerSpec['type']]: LayerKind<Extract<LayerSpec, { 
   lstm,
   rnn,
   scale,
-  norm,
-  conv1d,
-  timeSoftmax,
-  weightedSum,
-  attention,
-  reduce,
-  flatten,
-  unflatten,
-  repeat,
-  pool,
-  upsample,
-  pad,
-  reduceFeatures,
-  oneHot,
-  argmax,
-};
+} satisfies Partial<Kinds<LayerSpec['type']>>;
+
+/** The kinds of the full flavour beside those of the core. */
+export type FullLayers = Kinds<Exclude<LayerSpec['type'], keyof typeof CORE_LAYERS>>;
+
+const kinds = new Map<string, LayerKind<LayerSpec>>(Object.entries(CORE_LAYERS));
+
+/** Makes the kinds of full.ts known: a module of its own, for programs of recurrent layers alone do without. */
+export function addKinds(more: FullLayers): void {
+  for (const [type, kind] of Object.entries(more)) kinds.set(type, kind);
+}
 
 /** The kind of a layer, undefined for an unknown type. */
 export function layerKind(type: unknown): LayerKind<LayerSpec> | undefined {
-  return typeof type === 'string' && Object.hasOwn(LAYERS, type) ? LAYERS[type as LayerSpec['type']] : undefined;
+  return kinds.get(type as string);
 }
 
-/** The flavour of the binaries that has the kinds of these layers, which nobody has checked. */
+/** The types that are known. */
+export function layerTypes(): string[] {
+  return [...kinds.keys()];
+}
+
+/** The flavour of the binaries, and of the kinds, that has these layers, which nobody has checked. */
 export function flavourOf(layers: unknown): Flavour {
   const list: unknown[] = Array.isArray(layers) ? layers : [];
-  return list.some((layer) => layerKind((layer as Partial<LayerSpec> | null)?.type)?.full) ? 'full' : 'core';
+  const isCore = (type: unknown) => typeof type !== 'string' || Object.hasOwn(CORE_LAYERS, type);
+  return list.every((layer) => isCore((layer as Partial<LayerSpec> | null)?.type)) ? 'core' : 'full';
 }

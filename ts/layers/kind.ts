@@ -61,8 +61,6 @@ export interface LayerKind<S extends AnyLayer> {
   readonly type: S['type'];
   /** The layer's number in `LAYERS` of crate/src/layers/mod.rs. */
   readonly code: number;
-  /** The core flavour of the binaries lacks it: see {@link Flavour}. */
-  readonly full?: true;
   /** Its spec has weights. */
   readonly weighted?: boolean;
   /** Fields of the spec beyond name, type, inputs and weights; any other is refused. */

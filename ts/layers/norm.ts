@@ -33,7 +33,6 @@ const NORMS = ['standard', 'variance', 'rms', 'unit'] as const;
 export const norm: LayerKind<NormSpec> = {
   type: 'norm',
   code: 11,
-  full: true,
   weighted: true,
   fields: ['inputSize', 'norm', 'epsilon', 'groups', 'overTime'],
   check(spec) {

@@ -11,7 +11,6 @@ export interface OneHotSpec extends LayerBase {
 export const oneHot: LayerKind<OneHotSpec> = {
   type: 'oneHot',
   code: 24,
-  full: true,
   fields: ['size'],
   check(spec) {
     checkSize(spec, 'size', spec.size);

@@ -21,7 +21,6 @@ export interface PadSpec extends LayerBase {
 export const pad: LayerKind<PadSpec> = {
   type: 'pad',
   code: 22,
-  full: true,
   fields: ['before', 'after', 'mode', 'value'],
   check(spec) {
     for (const field of ['before', 'after'] as const) {

@@ -32,7 +32,6 @@ const SIDES = ['fixed', 'same', 'sameLower'] as const;
 export const pool: LayerKind<PoolSpec> = {
   type: 'pool',
   code: 20,
-  full: true,
   fields: ['pool', 'window', 'stride', 'dilation', 'padding', 'ceil', 'countPadding'],
   check(spec) {
     if ((spec.pool as unknown) === undefined) throw specError(spec, 'pool is missing');

@@ -14,7 +14,6 @@ const REDUCTIONS = ['sum', 'mean', 'prod', 'max', 'min', 'l2'] as const;
 export const reduceFeatures: LayerKind<ReduceFeaturesSpec> = {
   type: 'reduceFeatures',
   code: 23,
-  full: true,
   fields: ['reduce'],
   check(spec) {
     if ((spec.reduce as unknown) === undefined) throw specError(spec, 'reduce is missing');

@@ -28,7 +28,6 @@ export interface ReduceSpec extends LayerBase {
 export const reduce: LayerKind<ReduceSpec> = {
   type: 'reduce',
   code: 16,
-  full: true,
   fields: ['reduce', 'correction', 'mask'],
   check(spec) {
     if ((spec.reduce as unknown) === undefined) throw specError(spec, 'reduce is missing');

@@ -16,7 +16,6 @@ export interface RepeatSpec extends LayerBase {
 export const repeat: LayerKind<RepeatSpec> = {
   type: 'repeat',
   code: 19,
-  full: true,
   fields: ['like', 'steps', 'each'],
   check(spec) {
     if (spec.steps !== undefined) checkSize(spec, 'steps', spec.steps);

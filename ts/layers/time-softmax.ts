@@ -15,7 +15,6 @@ export interface TimeSoftmaxSpec extends LayerBase {
 export const timeSoftmax: LayerKind<TimeSoftmaxSpec> = {
   type: 'timeSoftmax',
   code: 13,
-  full: true,
   fields: ['mask'],
   check() {
     // no sizes, no options

@@ -21,7 +21,6 @@ export interface UnflattenSpec extends LayerBase {
 export const unflatten: LayerKind<UnflattenSpec> = {
   type: 'unflatten',
   code: 18,
-  full: true,
   fields: ['steps', 'transposed', 'like', 'each'],
   check(spec) {
     checkSize(spec, 'steps', spec.steps);

@@ -11,7 +11,6 @@ export interface UpsampleSpec extends LayerBase {
 export const upsample: LayerKind<UpsampleSpec> = {
   type: 'upsample',
   code: 21,
-  full: true,
   fields: ['factor'],
   check(spec) {
     checkSize(spec, 'factor', spec.factor);

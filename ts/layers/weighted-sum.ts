@@ -15,7 +15,6 @@ export interface WeightedSumSpec extends LayerBase {
 export const weightedSum: LayerKind<WeightedSumSpec> = {
   type: 'weightedSum',
   code: 14,
-  full: true,
   fields: [],
   check() {
     // no sizes, no options

@@ -15,6 +15,9 @@ import { shareSpec } from './share.ts';
 import type { GruPool } from './types.ts';
 import { shareOut, stepWork, totalSteps } from './work.ts';
 import type { PoolWorker } from './worker.ts';
+import { useAllKinds } from '../layers/full.ts';
+
+useAllKinds();
 
 /**
  * Operations below which a run stays on the caller's thread, and that a part of a run has at least. One thread does them in about

@@ -7,6 +7,9 @@ import { ModelResources } from '../run/resources.ts';
 import { toGruError } from './failure.ts';
 import type { Answer, Failure, Job, Start } from './messages.ts';
 import { runSlots } from '../spec/state-groups.ts';
+import { useAllKinds } from '../layers/full.ts';
+
+useAllKinds();
 
 /** In the worker: a model of its own. */
 export class Runner {

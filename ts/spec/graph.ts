@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import { LAYERS, layerKind } from '../layers/index.ts';
+import { layerKind, layerTypes } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
 import { type Axes, NamedAxes } from './axes.ts';
 import { type DerivedAxis, NO_AXIS, stepsOf } from './derived-axes.ts';
@@ -162,7 +162,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     if (!kind) {
       throw new GruError(
         'unsupported',
-        `layer '${layer.name}' has the unknown type ${describe(layer.type)}; supported: ${Object.keys(LAYERS).join(', ')}`,
+        `layer '${layer.name}' has the unknown type ${describe(layer.type)}; supported: ${layerTypes().join(', ')}`,
       );
     }
     checkTensors(layer, kind);

@@ -53,7 +53,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
     let units = params.sizes.hidden_size;
     let functions = GateFunctions::new(params.recurrent_activation, params.activation, params.options.clip);
     let form = if params.reset_after { AFTER } else { BEFORE };
-    build_recurrent(params.sizes, params.options, &form, inputs, tensors, |tensors| {
+    build_recurrent(params.sizes, params.options, &form, inputs, tensors, &mut |tensors| {
         let recurrent = tensor(tensors, 1, product(&[3, units, units])?)?;
         let packed = |group| pack(recurrent, &form, group, units, units);
         if params.reset_after {

@@ -44,7 +44,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
     let params = LstmParams::read(params)?;
     let units = params.sizes.hidden_size;
     let stride = units.next_multiple_of(LANES);
-    build_recurrent(params.sizes, params.options, &FORM, inputs, tensors, |tensors| {
+    build_recurrent(params.sizes, params.options, &FORM, inputs, tensors, &mut |tensors| {
         let recurrent = tensor(tensors, 1, product(&[4, units, units])?)?;
         let mut peepholes = Buffer::default();
         if let Some(given) = optional_tensor(tensors, 3, product(&[3, units])?)? {

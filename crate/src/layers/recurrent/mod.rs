@@ -95,7 +95,7 @@ fn build(
     form: &Form,
     inputs: &[Option<Shape>],
     tensors: &[Option<&[f32]>],
-    mut cell: impl FnMut(&[Option<&[f32]>]) -> Result<Box<dyn Cell>>,
+    cell: &mut dyn FnMut(&[Option<&[f32]>]) -> Result<Box<dyn Cell>>,
 ) -> Result<Built> {
     let Options { direction, merge: combine, reversed_output, zero_masked, .. } = options;
     let units = sizes.hidden_size;

@@ -34,7 +34,7 @@ struct Rnn {
 pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
     let RnnParams { sizes, options, activation } = RnnParams::read(params)?;
     let units = sizes.hidden_size;
-    build_recurrent(sizes, options, &FORM, inputs, tensors, |tensors| {
+    build_recurrent(sizes, options, &FORM, inputs, tensors, &mut |tensors| {
         let recurrent = pack(tensor(tensors, 1, product(&[units, units])?)?, &FORM, 0..1, units, units)?;
         Ok(boxed(Rnn { activation, clip: options.clip, recurrent })?)
     })

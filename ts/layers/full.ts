@@ -1,0 +1,42 @@
+import { norm } from './norm.ts';
+import { conv1d } from './conv1d.ts';
+import { timeSoftmax } from './time-softmax.ts';
+import { weightedSum } from './weighted-sum.ts';
+import { attention } from './attention.ts';
+import { reduce } from './reduce.ts';
+import { flatten } from './flatten.ts';
+import { unflatten } from './unflatten.ts';
+import { repeat } from './repeat.ts';
+import { pool } from './pool.ts';
+import { upsample } from './upsample.ts';
+import { pad } from './pad.ts';
+import { reduceFeatures } from './reduce-features.ts';
+import { oneHot } from './one-hot.ts';
+import { argmax } from './argmax.ts';
+import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
+
+const FULL_LAYERS: FullLayers = {
+  norm,
+  conv1d,
+  timeSoftmax,
+  weightedSum,
+  attention,
+  reduce,
+  flatten,
+  unflatten,
+  repeat,
+  pool,
+  upsample,
+  pad,
+  reduceFeatures,
+  oneHot,
+  argmax,
+};
+
+/** All kinds of layers, by type. */
+export const LAYERS = { ...CORE_LAYERS, ...FULL_LAYERS };
+
+/** Makes all kinds known: for whoever resolves graphs of any layers. */
+export function useAllKinds(): void {
+  addKinds(FULL_LAYERS);
+}
