@@ -10,6 +10,7 @@ import { Metrics } from './metrics.ts';
 import { loadModels } from './models.ts';
 import type { ServeOptions } from './options.ts';
 import { InferenceService, type ServiceOptions } from './service.ts';
+import type { Tls } from './tls.ts';
 import { attachWebSockets } from './ws/server.ts';
 
 /** A server that listens. */
@@ -93,7 +94,7 @@ async function grpcClosed(grpc: Server | undefined): Promise<void> {
   grpc.forceShutdown();
 }
 
-function readTls({ tlsKey, tlsCert, tlsCa }: ServeOptions) {
+function readTls({ tlsKey, tlsCert, tlsCa }: ServeOptions): Tls | undefined {
   if (tlsKey === undefined || tlsCert === undefined) return undefined;
   const text = (path: string) => readFileSync(path, 'utf8');
   return {

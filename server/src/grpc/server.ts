@@ -11,15 +11,15 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { type Authenticate, keyOf } from '../auth.ts';
-import { describeServer, metadataOf } from '../oip/messages.ts';
+import { describeServer, metadataOf, repositoryOf } from '../oip/messages.ts';
 import { decodeProto, encodeProto, type ProtoRequest } from '../oip/proto.ts';
 import { asServeError, type InferenceService } from '../service.ts';
+import type { Tls } from '../tls.ts';
 
 export interface GrpcOptions {
   authenticate: Authenticate;
   /** Bytes of a message. */
   maxBody: number;
-  tls?: { key: string; cert: string; ca?: string | undefined } | undefined;
 }
 
 /** proto/inference.proto: field names as it has them, whole numbers as numbers, nothing for what is not there. */
@@ -66,11 +66,7 @@ export function createGrpcServer(service: InferenceService, { authenticate, maxB
     RepositoryIndex: unary((_request, metadata) => {
       owner(metadata);
       return {
-        models: service.models.map(({ name, version }) => ({
-          name,
-          version,
-          state: 'READY',
-        })),
+        models: repositoryOf(service.models),
       };
     }),
     ModelInfer: unary((request: ProtoRequest, metadata) => infer(owner(metadata), request)),
@@ -88,7 +84,7 @@ export function createGrpcServer(service: InferenceService, { authenticate, maxB
 }
 
 /** Binds, and gives the port. @throws (as a rejection) Error for a port that is taken. */
-export function listen(server: Server, address: string, tls: GrpcOptions['tls']): Promise<number> {
+export function listen(server: Server, address: string, tls: Tls | undefined): Promise<number> {
   const pair = tls && [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }];
   const authority = tls?.ca === undefined ? null : Buffer.from(tls.ca);
   const credentials = pair

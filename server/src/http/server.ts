@@ -1,17 +1,12 @@
-import {
-  fastify,
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
-import { type Authenticate, keyOf } from '../auth.ts';
+import swagger from '@fastify/swagger';
+import { fastify, type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
+import type { Authenticate } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import { decodeInfer, encodeInfer } from '../oip/json.ts';
-import { describeServer, metadataOf } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
+import type { Tls } from '../tls.ts';
+import { VERSION } from '../version.ts';
+import { addRoutes } from './routes.ts';
 
 export interface HttpOptions {
   authenticate: Authenticate;
@@ -21,19 +16,12 @@ export interface HttpOptions {
   maxBody: number;
   /** Milliseconds that a client may take to send a request. */
   requestTimeout: number;
-  tls?: { key: string; cert: string; ca?: string | undefined } | undefined;
+  tls?: Tls | undefined;
 }
-
-interface ModelParams {
-  model: string;
-  version?: string;
-}
-
-const HEADER_LENGTH = 'inference-header-content-length';
 
 /** The Open Inference Protocol over HTTP. */
 export function createHttpServer(service: InferenceService, options: HttpOptions): FastifyInstance {
-  const { authenticate, metrics, logger, maxBody, requestTimeout, tls } = options;
+  const { logger, maxBody, requestTimeout, tls } = options;
   const timeouts = {
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: requestTimeout / 4,
@@ -56,6 +44,10 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
     done(null, body);
   });
 
+  // Schemas describe; what a request may be is said by the model that it is for.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const isOurs = error instanceof ServeError;
     // Fastify's own: a body that is too large, a malformed URL, ...
@@ -72,60 +64,22 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
       error: `there is no ${request.method} ${request.url.slice(0, 100)}`,
     }),
   );
-  const owner = ({ headers }: FastifyRequest) => authenticate(keyOf(headers));
-
-  app.get('/v2/health/live', () => ({ live: true }));
-  app.get('/v2/health/ready', (_request, reply) =>
-    reply.code(service.ready ? 200 : 503).send({ ready: service.ready }),
-  );
-  app.get('/metrics', async (request, reply) => {
-    owner(request);
-    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  void app.register(swagger, {
+    openapi: {
+      info: { title: 'gru-wasm-server: Open Inference Protocol 2', version: VERSION },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{}, { key: [] }],
+    },
   });
-  app.get('/v2', () => describeServer());
-  app.post('/v2/repository/index', (request) => {
-    owner(request);
-    return service.models.map(({ name, version }) => ({
-      name,
-      version,
-      state: 'READY',
-    }));
+  // In a plugin of their own: that of the description, which lists them, is loaded before.
+  void app.register((scope, _options, done) => {
+    addRoutes(scope, service, options);
+    done();
   });
-
-  for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
-    app.get<{ Params: ModelParams }>(path, (request) => {
-      owner(request);
-      return metadataOf(service.find(request.params.model, request.params.version));
-    });
-    app.get<{ Params: ModelParams }>(`${path}/ready`, (request, reply) => {
-      const { name } = service.find(request.params.model, request.params.version);
-      return reply.code(service.ready ? 200 : 503).send({ name, ready: service.ready });
-    });
-    app.post<{ Params: ModelParams; Body: Buffer | undefined }>(`${path}/infer`, async (request, reply) => {
-      const who = owner(request);
-      const { model, version } = request.params;
-      const served = service.find(model, version);
-      const body = {
-        bytes: request.body ?? new Uint8Array(0),
-        jsonLength: headerLength(request.headers[HEADER_LENGTH]),
-      };
-      const infer = decodeInfer(served, body);
-      const answer = encodeInfer(await service.infer(who, model, infer), infer.outputs);
-      if (answer.jsonLength === undefined) void reply.type('application/json');
-      else void reply.type('application/octet-stream').header(HEADER_LENGTH, answer.jsonLength);
-      return reply.send(answer.bytes);
-    });
-  }
   return app;
 }
 
 /** With an authority, clients must have a certificate of it. */
-function mutual({ key, cert, ca }: NonNullable<HttpOptions['tls']>) {
+function mutual({ key, cert, ca }: Tls) {
   return ca === undefined ? { key, cert } : { key, cert, ca, requestCert: true, rejectUnauthorized: true };
-}
-
-function headerLength(value: string | string[] | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value);
-  throw new ServeError('bad_request', 'Inference-Header-Content-Length must be a whole number');
 }

@@ -3,11 +3,12 @@ import type { Port, ServedModel, Values } from '../core/model.ts';
 import { ServeError } from '../errors.ts';
 import { decodeRaw } from './raw.ts';
 import {
+  checkDatatype,
   checkId,
   checkIds,
   checkInputs,
+  checkOutputs,
   checkShape,
-  datatypesOf,
   inputPort,
   type InferAnswer,
   type InferRequest,
@@ -142,10 +143,7 @@ function recordOf(what: string, value: unknown): Record_ {
 /** Numbers of JSON, flat or nested by the shape. */
 function decodeNumbers(port: Port, shape: number[], { data, datatype }: Record_): Values {
   const what = `input ${port.name}`;
-  const known = datatypesOf(port);
-  if (typeof datatype !== 'string' || !known.includes(datatype)) {
-    throw bad(`${what}: expected datatype ${known.join(' or ')}, got ${quote(datatype)}`);
-  }
+  checkDatatype(port, datatype);
   if (!Array.isArray(data)) throw bad(`${what}: data must be a list of numbers, got ${quote(data)}`);
   const flat = data.some(Array.isArray) ? data.flat(MAX_DEPTH) : data;
   const expected = valuesOf(shape);
@@ -176,6 +174,6 @@ function outputsOf(model: ServedModel, wanted: unknown, binary: boolean): InferR
       binary: typeof asked === 'boolean' ? asked : binary,
     };
   });
-  if (new Set(outputs.map(({ port }) => port)).size < outputs.length) throw bad('outputs: one is asked for twice');
+  checkOutputs(outputs.map(({ port }) => port));
   return outputs;
 }

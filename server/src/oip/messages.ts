@@ -62,8 +62,15 @@ export function checkShape(port: Port, shape: unknown, isLive: boolean): number[
 }
 
 /** Datatypes of the protocol that an input is given in: ids may be wide. */
-export function datatypesOf({ datatype }: Port): string[] {
+function datatypesOf({ datatype }: Port): string[] {
   return datatype === 'INT32' ? ['INT32', 'INT64'] : ['FP32'];
+}
+
+/** @throws ServeError for a datatype that the input is not given in. */
+export function checkDatatype(port: Port, datatype: unknown): void {
+  const known = datatypesOf(port);
+  if (typeof datatype === 'string' && known.includes(datatype)) return;
+  throw bad(`input ${port.name}: expected datatype ${known.join(' or ')}, got ${quote(datatype)}`);
 }
 
 export const valuesOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
@@ -73,6 +80,11 @@ export function checkIds({ name, vocabularySize }: Port, data: Values): void {
   if (vocabularySize === undefined) return;
   const wrong = data.findIndex((id) => id < 0 || id >= vocabularySize);
   if (wrong >= 0) throw bad(`input ${name}: ids are 0 to ${vocabularySize - 1}, got ${data[wrong]!}`);
+}
+
+/** The list of models: all are loaded before the server listens. */
+export function repositoryOf(models: readonly ServedModel[]) {
+  return models.map(({ name, version }) => ({ name, version, state: 'READY' }));
 }
 
 export function describeServer() {
@@ -98,6 +110,11 @@ export function outputPort(model: ServedModel, name: unknown): Port {
   const port = model.outputs.find((one) => one.name === name);
   if (port) return port;
   throw bad(`model ${model.name} has no output ${quote(name)}: it gives ${namesOf(model.outputs)}`);
+}
+
+/** @throws ServeError where an output is asked for twice. */
+export function checkOutputs(ports: readonly Port[]): void {
+  if (new Set(ports).size < ports.length) throw bad('outputs: one is asked for twice');
 }
 
 /** Triton's sequence extension, and `sequence_step`, which makes a request safe to send again. */

@@ -3,11 +3,12 @@ import type { Port, ServedModel, Values } from '../core/model.ts';
 import { ServeError } from '../errors.ts';
 import { decodeRaw } from './raw.ts';
 import {
+  checkDatatype,
   checkId,
   checkIds,
   checkInputs,
+  checkOutputs,
   checkShape,
-  datatypesOf,
   inputPort,
   type InferAnswer,
   type InferRequest,
@@ -66,7 +67,7 @@ export function decodeProto(model: ServedModel, request: ProtoRequest): InferReq
   });
   checkInputs(model, inputs);
   const ports = wanted.map(({ name }) => outputPort(model, name));
-  if (new Set(ports).size < ports.length) throw bad('outputs: one is asked for twice');
+  checkOutputs(ports);
   return {
     id: id === '' ? undefined : checkId('id', id),
     inputs,
@@ -101,10 +102,7 @@ function contentsOf(port: Port, shape: readonly number[], { datatype, contents }
     INT32: int_contents,
     INT64: int64_contents,
   };
-  const known = datatypesOf(port);
-  if (datatype === undefined || !known.includes(datatype)) {
-    throw bad(`input ${port.name}: expected datatype ${known.join(' or ')}, got ${datatype ?? 'none'}`);
-  }
+  checkDatatype(port, datatype);
   const list = lists[datatype as keyof typeof lists] ?? [];
   const expected = valuesOf(shape);
   if (list.length !== expected) {

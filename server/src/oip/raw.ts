@@ -1,15 +1,12 @@
 import { valuesFrom } from '../core/tensors.ts';
 import type { Port, Values } from '../core/model.ts';
 import { ServeError } from '../errors.ts';
-import { datatypesOf, quote, valuesOf } from './messages.ts';
+import { checkDatatype, quote, valuesOf } from './messages.ts';
 
 /** Bytes of a tensor, little-endian, row after row. @throws ServeError where datatype or length are not those of the input. */
 export function decodeRaw(port: Port, shape: readonly number[], datatype: unknown, bytes: Uint8Array): Values {
-  const known = datatypesOf(port);
+  checkDatatype(port, datatype);
   const what = `input ${port.name}`;
-  if (typeof datatype !== 'string' || !known.includes(datatype)) {
-    throw new ServeError('bad_request', `${what}: expected datatype ${known.join(' or ')}, got ${quote(datatype)}`);
-  }
   const expected = valuesOf(shape) * (datatype === 'INT64' ? 8 : 4);
   if (bytes.length !== expected) {
     throw new ServeError('bad_request', `${what}: shape ${quote(shape)} is ${expected} bytes, got ${bytes.length}`);

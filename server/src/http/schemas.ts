@@ -1,0 +1,110 @@
+import type { FastifySchema } from 'fastify';
+
+/** The Open Inference Protocol as JSON Schema: what /openapi.json says of the routes. Requests are checked by oip/, against the model that they are for. */
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+const whole = { type: 'integer', minimum: 0 } as const;
+const object = (properties: object, required: string[] = Object.keys(properties)) =>
+  ({ type: 'object', properties, required }) as const;
+const list = (items: object) => ({ type: 'array', items }) as const;
+
+const datatype = { type: 'string', enum: ['FP32', 'INT32', 'INT64'] };
+const shape = { type: 'array', items: { type: 'integer', minimum: -1 } };
+const data = { type: 'array', description: 'numbers, flat or nested by the shape', items: {} };
+const binarySize = object({ binary_data_size: whole }, []);
+
+const inferRequest = object(
+  {
+    id: { ...text, maxLength: 256 },
+    parameters: object(
+      {
+        sequence_id: { anyOf: [{ ...text, maxLength: 256 }, whole] },
+        sequence_start: flag,
+        sequence_end: flag,
+        sequence_step: { ...whole, description: 'steps taken before: it makes a request safe to send again' },
+        binary_data_output: flag,
+      },
+      [],
+    ),
+    inputs: list(object({ name: text, datatype, shape, data, parameters: binarySize }, ['name', 'datatype', 'shape'])),
+    outputs: list(object({ name: text, parameters: object({ binary_data: flag }, []) }, ['name'])),
+  },
+  ['inputs'],
+);
+
+const inferResponse = object(
+  {
+    model_name: text,
+    model_version: text,
+    id: text,
+    parameters: object({ sequence_step: whole, sequence_durable_step: whole }, []),
+    outputs: list(object({ name: text, datatype, shape, data, parameters: binarySize }, ['name', 'datatype', 'shape'])),
+  },
+  ['model_name', 'model_version', 'outputs'],
+);
+
+const ports = list(object({ name: text, datatype, shape }));
+const error = (description: string) => ({ description, ...object({ error: text }) });
+const answer = (description: string, schema: object) => ({ description, ...schema });
+const params = (versioned: boolean) => object(versioned ? { model: text, version: text } : { model: text });
+
+const refused = { 400: error('the request is malformed'), 401: error('no API key, or a wrong one') };
+const ofModel = { ...refused, 404: error('there is no such model') };
+const ready = object({ ready: flag });
+
+export const SCHEMAS = {
+  live: { summary: 'Whether the process runs', response: { 200: answer('it does', object({ live: flag })) } },
+  ready: {
+    summary: 'Whether requests are taken',
+    response: { 200: answer('they are', ready), 503: answer('it is shutting down', ready) },
+  },
+  metrics: {
+    summary: 'Prometheus metrics',
+    produces: ['text/plain'],
+    response: { 200: answer('metrics', text), ...refused },
+  },
+  server: {
+    summary: 'What the server is',
+    response: { 200: answer('the server', object({ name: text, version: text, extensions: list(text) })) },
+  },
+  repository: {
+    summary: 'The models',
+    response: { 200: answer('models', list(object({ name: text, version: text, state: text }))), ...refused },
+  },
+  model: (versioned: boolean) => ({
+    summary: "A model's inputs and outputs",
+    params: params(versioned),
+    response: {
+      200: answer(
+        'the model',
+        object({ name: text, versions: list(text), platform: text, inputs: ports, outputs: ports }),
+      ),
+      ...ofModel,
+    },
+  }),
+  modelReady: (versioned: boolean) => ({
+    summary: 'Whether a model takes requests',
+    params: params(versioned),
+    response: {
+      200: answer('it does', object({ name: text, ready: flag })),
+      ...ofModel,
+      503: answer('it is shutting down', object({ name: text, ready: flag })),
+    },
+  }),
+  infer: (versioned: boolean) => ({
+    summary: 'Inference: whole sequences, or a block of steps of a live one',
+    params: params(versioned),
+    body: inferRequest,
+    response: {
+      200: answer('outputs', inferResponse),
+      ...refused,
+      404: error('there is no such model, or no such sequence'),
+      409: answer('the sequence is at another step', object({ error: text, sequence_step: whole }, ['error'])),
+      413: error('the body is too large'),
+      429: error('more than this client may have'),
+      503: error('more than the server can take now'),
+      504: error('no answer in time'),
+    },
+  }),
+} satisfies Record<string, FastifySchema | ((versioned: boolean) => FastifySchema)>;
