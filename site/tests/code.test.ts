@@ -10,7 +10,7 @@ import { onnxModel, tensor } from '../../tests/formats/onnx/build.ts';
 import { serve, Visitor } from './harness.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const PAGES = ['../pages/start.md', '../pages/backends.md', '../pages/migrating.md'];
+const PAGES = ['../pages/start.md', '../pages/backends.md', '../pages/migrating.md', '../../docs/streams.md'];
 const WORD = [8, 5, 12, 12, 15];
 
 /** The code of the pages by the name of its file. What has none cannot be run. */
@@ -36,6 +36,7 @@ beforeAll(() => {
   cpSync(at('../../dist'), join(folder, 'node_modules/gru-wasm/dist'), { recursive: true });
   cpSync(at('../../package.json'), join(folder, 'node_modules/gru-wasm/package.json'));
   cpSync(at('../../examples/g2p/encoder.safetensors'), join(folder, 'model.safetensors'));
+  cpSync(at('../../examples/g2p/decoder.safetensors'), join(folder, 'decoder.safetensors'));
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "dependencies": { "gru-wasm": "*" } }');
   writeFileSync(join(folder, 'model.onnx'), onnx);
   for (const [name, code] of blocks) writeFileSync(join(folder, name), code);
@@ -50,12 +51,15 @@ test('every block of code but the installation is a file that a test runs', () =
     'cloudflare.mjs',
     'deno.mjs',
     'first.mjs',
+    'flows.mjs',
     'main.js',
+    'many-streams.mjs',
     'model.mjs',
     'onnx.mjs',
     'page.html',
     'sh',
     'stream.mjs',
+    'streams.mjs',
     'sw.js',
     'worker.js',
   ]);
@@ -69,6 +73,9 @@ describe('in Node', () => {
     ['stream.mjs', /Float32Array\(4\)/],
     ['backends.mjs', /^wasm-baseline\njs\n$/],
     ['onnx.mjs', /Float32Array\(/],
+    ['streams.mjs', /^216 320\n$/],
+    ['many-streams.mjs', /^216 144 72\n$/],
+    ['flows.mjs', /^(72\n){6}$/],
   ])('%s', (name, prints) => {
     expect(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' })).toMatch(prints);
   });
