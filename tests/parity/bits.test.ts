@@ -13,6 +13,7 @@ import {
   type CellType,
   convRun,
   crossAttentionRun,
+  encoderDecoderRun,
   elementwiseRun,
   graphRun,
   layerRun,
@@ -41,6 +42,7 @@ describe('the same bits', () => {
     ['convolutions', 200, convRun],
     ['attention', 120, attentionRun],
     ['attention to another axis', 120, crossAttentionRun],
+    ['an encoder and a decoder', 120, encoderDecoderRun],
     ['elementwise layers', 100, elementwiseRun],
     ['steps that are sequences', 120, nestedRun],
   ];

@@ -429,15 +429,43 @@ export function crossAttentionRun(random: Choices): Run {
   // Each input is read by a layer.
   const layers: LayerSpec[] = [layer, { type: 'activation', name: 'read', inputs: ['queries'], activation: 'tanh' }];
   const graph = resolveGraph({ inputs, layers, outputs: ['attention', 'read'] });
+  const run = onTwoAxes(random, graph);
+  const isMask = (i: number) => ['queries', 'mask'].includes(inputs[i]!.name);
+  run.inputs = run.inputs.map((values, i) => (isMask(i) ? values.map((value) => Number(value > -0.5)) : values));
+  return run;
+}
+
+/** Data of a graph whose sequences on the second axis have other lengths. */
+function onTwoAxes(random: Choices, graph: Run['graph']): Run {
   const { lengths, timeMajor } = lengthsOf(random);
   const steps = random.int(0, 60);
   const sourceLengths = lengths.map(() => (timeMajor ? steps : random.int(0, 60)));
-  const rowsOf = (all: number[]) => all.reduce((sum, length) => sum + length, 0);
-  const data = inputs.map(({ name, size, axis }) => {
-    const values = floats(random, rowsOf(axis === 'time' ? lengths : sourceLengths) * size, 1, false);
-    return name === 'queries' || name === 'mask' ? values.map((value) => Number(value > -0.5)) : values;
-  });
-  return { graph, lengths, sourceLengths, timeMajor, inputs: data, hidden: [] };
+  const rows = [lengths, sourceLengths].map((all) => all.reduce((sum, length) => sum + length, 0));
+  const inputs = graph.inputs.map(({ size, axis }) => floats(random, rows[axis]! * size, 1, false));
+  const hidden = graph.states.map(({ size }) => floats(random, lengths.length * size, 1, false));
+  return { graph, lengths, sourceLengths, timeMajor, inputs, hidden };
+}
+
+/** An encoder, and a decoder on another axis that starts from its final states, of any cell and direction. */
+export function encoderDecoderRun(random: Choices, types: readonly CellType[] = CELLS): Run {
+  const hiddenSize = random.int(1, 40);
+  const sizes = [random.int(1, 20), random.int(1, 20)] as const;
+  const encoder = { ...randomLayer(random, 'encoder', sizes[0], { types, hiddenSize }), inputs: ['source'] };
+  const decoder = {
+    ...randomLayer(random, 'decoder', sizes[1], { types: [encoder.type], hiddenSize }),
+    inputs: ['target'],
+  };
+  const ports = LAYERS[encoder.type].ports(
+    encoder as never,
+    [{ kind: 'sequence', dtype: 'float32', size: sizes[0] }],
+    [],
+  );
+  const states = ports.slice(2).map(({ port }) => `encoder:${port}`);
+  decoder.initialState = LAYERS[decoder.type].slots!(decoder as never).map(() => random.pick(states));
+  const input = (name: string, size: number, axis: string) => ({ name, dtype: 'float32' as const, size, axis });
+  const inputs = [input('target', sizes[1], 'time'), input('source', sizes[0], 'source')];
+  const graph = resolveGraph({ inputs, layers: [encoder, decoder], outputs: ['decoder', 'decoder:last', 'encoder'] });
+  return onTwoAxes(random, graph);
 }
 
 /** Layers to which every step of a sequence is one of its own: recurrent ones both ways, a convolution, a pool, attention. */
