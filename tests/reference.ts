@@ -1,3 +1,4 @@
+import { numbersOf, type WeightTensor } from '../ts/base/weights.ts';
 import type { GruSpec } from '../ts/spec/spec.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -14,7 +15,9 @@ export function referenceGru(
   x: ArrayLike<number>,
   h: Float64Array,
 ): Float64Array[] {
-  const { 'forward.input': W, 'forward.recurrent': R, 'forward.bias': b, 'forward.recurrentBias': rb } = weights;
+  const { 'forward.bias': b, 'forward.recurrentBias': rb } = weights;
+  const numbers = (tensor: WeightTensor | undefined) => tensor && numbersOf(tensor);
+  const [W, R] = [numbers(weights['forward.input']), numbers(weights['forward.recurrent'])];
   const dot = (m: Float32Array | undefined, row: number, v: ArrayLike<number>, at: number, n: number) => {
     let sum = 0;
     for (let k = 0; k < n; k++) sum += (m?.[row * n + k] ?? NaN) * (v[at + k] ?? NaN);

@@ -3,12 +3,15 @@
 //!
 //! A case: inputs (count, then axis (0: a vector, 1: the first) and size of each); nested axes (count, then number, the one that each is nested in, steps); layers (count, then of
 //! each: kind, 0 or the axis whose steps are its sequences plus 1, inputs, parameters, tensors;
-//! lists with their length first, a tensor of length 0 is left out); outputs (values); batch; time-major (a bit an axis); lengths axis after axis; data of each
+//! lists with their length first; a tensor is its dtype, how many values it has (0: it is left out), their words and its scales);
+//! outputs (values); batch; time-major (a bit an axis); lengths axis after axis; data of each
 //! input; state slots (each (batch, size)). A result: data of each output, then of each slot.
 
+use gru_wasm::buffer::Buffer;
 use gru_wasm::layers::{LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
+use gru_wasm::tensor::Tensor;
 use std::io::{Read, Write};
 
 struct Words<'a>(&'a [u32]);
@@ -25,8 +28,34 @@ impl<'a> Words<'a> {
         self.0 = rest;
         list
     }
+    fn tensor(&mut self) -> Given {
+        let (dtype, length) = (self.next(), self.next() as usize);
+        Given { dtype, length, data: self.block(), scales: self.block() }
+    }
+    fn block(&mut self) -> Buffer {
+        let floats = self.floats();
+        let mut block = Buffer::zeroed(floats.len()).expect("memory");
+        block.copy_from_slice(&floats);
+        block
+    }
     fn floats(&mut self) -> Vec<f32> {
         self.list().iter().map(|&word| f32::from_bits(word)).collect()
+    }
+}
+
+/// A tensor; none where it has no values.
+struct Given {
+    dtype: u32,
+    length: usize,
+    data: Buffer,
+    scales: Buffer,
+}
+
+impl Given {
+    fn tensor(&self) -> Option<Tensor<'_>> {
+        let scales = (!self.scales.is_empty()).then_some(&self.scales);
+        let tensor = || Tensor::of_blocks(self.dtype, self.length, &self.data, scales).expect("tensor");
+        (self.length > 0).then(tensor)
     }
 }
 
@@ -48,8 +77,8 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
         let inputs: Vec<i32> = words.list().iter().map(|&value| value as i32).collect();
         let params = words.list();
         let count = words.next();
-        let tensors: Vec<Vec<f32>> = (0..count).map(|_| words.floats()).collect();
-        let tensors: Vec<Option<&[f32]>> = tensors.iter().map(|t| (!t.is_empty()).then_some(&t[..])).collect();
+        let tensors: Vec<_> = (0..count).map(|_| words.tensor()).collect();
+        let tensors: Vec<Option<Tensor>> = tensors.iter().map(Given::tensor).collect();
         model.add_layer_per(per, kind, &inputs, params, &tensors).expect("layer");
     }
     let outputs = words.list();

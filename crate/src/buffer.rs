@@ -1,6 +1,8 @@
 //! Memory that is aligned to cache lines and whose allocation may fail without harm.
 
 use crate::checked::stop;
+#[cfg(feature = "full")]
+use crate::error::ensure;
 use crate::error::{EngineError, Result};
 use crate::simd::LANES;
 use alloc::vec::Vec;
@@ -80,6 +82,15 @@ impl Buffer {
         unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 
+    /// The first `length` integers that its words hold, of which the last word holds one at least.
+    #[cfg(feature = "full")]
+    pub fn integers<T: Integer>(&self, length: usize) -> Result<&[T]> {
+        let each = size_of::<f32>() / size_of::<T>();
+        ensure(length.div_ceil(each) == self.len)?;
+        // SAFETY: as in `deref`, for so many words; any bits are a T, whose alignment is less than a word's.
+        Ok(unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), length) })
+    }
+
     /// Bytes taken from the allocator.
     pub fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
@@ -100,6 +111,14 @@ impl DerefMut for Buffer {
         unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }
+
+/// Integers of which any bits are one, of less than 32 bits.
+#[cfg(feature = "full")]
+pub trait Integer: Copy {}
+#[cfg(feature = "full")]
+impl Integer for i16 {}
+#[cfg(feature = "full")]
+impl Integer for i8 {}
 
 /// As many numbers as a 32-bit memory can hold; on every target, so that all refuse the same.
 pub const MAX_LENGTH: usize = (u32::MAX / 4) as usize;

@@ -11,6 +11,7 @@ use crate::layers::Shape;
 use crate::model::{Model, State};
 use crate::shared::Shared;
 use crate::table::Table;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// All that lives in an instance.
@@ -20,6 +21,9 @@ pub struct Engine {
     states: Table<State>,
     blocks: Table<Buffer>,
 }
+
+/// Words that describe a tensor of a layer.
+const TENSOR_WORDS: usize = 4;
 
 /// A size or a count. More than memory holds is `OutOfMemory`; no whole number from 0 on is `InvalidArgument`.
 pub fn count(number: f64) -> Result<usize> {
@@ -75,7 +79,8 @@ impl Engine {
         self.models.get_mut(model)?.unshared()?.nest_axis(index(axis), index(of), index(each))
     }
 
-    /// Adds a layer. The block `words` holds: kind, 0 or the axis whose steps are sequences to it plus 1, number of inputs, inputs, number of tensors, (block or 0, length) of each,
+    /// Adds a layer. The block `words` holds: kind, 0 or the axis whose steps are sequences to it plus 1, number of inputs, inputs, number of tensors, of each
+    /// (block or 0, dtype, values, block of its scales or 0),
     /// parameters; all int32. Returns the number of its first value.
     pub fn model_add_layer(&mut self, model: f64, words: f64) -> Result<usize> {
         let words = self.blocks.get(words)?.words();
@@ -85,18 +90,19 @@ impl Engine {
             let (&inputs, rest) = rest.split_first()?;
             let (inputs, rest) = rest.split_at_checked(inputs as usize)?;
             let (&count, rest) = rest.split_first()?;
-            let (tensors, params) = rest.split_at_checked((count as usize).checked_mul(2)?)?;
+            let (tensors, params) = rest.split_at_checked((count as usize).checked_mul(TENSOR_WORDS)?)?;
             Some((kind as usize, (per as usize).checked_sub(1), inputs, tensors, params))
         })();
         let (kind, per, inputs, tensors, params) = parsed.ok_or(EngineError::InvalidArgument)?;
         let inputs = collected(inputs.iter().map(|&value| value as i32))?;
         let mut given = Vec::new();
-        given.try_reserve_exact(tensors.len() / 2)?;
-        for pair in tensors.chunks_exact(2) {
-            let &[handle, length] = pair else { continue };
-            let tensor = if handle == 0 { None } else { Some(&**self.blocks.get(f64::from(handle))?) };
-            ensure(tensor.is_none_or(|tensor| tensor.len() == length as usize))?;
-            given.push(tensor);
+        given.try_reserve_exact(tensors.len() / TENSOR_WORDS)?;
+        let block = |handle: u32| if handle == 0 { Ok(None) } else { self.blocks.get(f64::from(handle)).map(Some) };
+        for words in tensors.chunks_exact(TENSOR_WORDS) {
+            let &[data, dtype, length, scales] = words else { continue };
+            let (data, scales) = (block(data)?, block(scales)?);
+            let tensor = data.map(|data| Tensor::of_blocks(dtype, length as usize, data, scales));
+            given.push(tensor.transpose()?);
         }
         self.models.get_mut(model)?.unshared()?.add_layer_per(per, kind, &inputs, params, &given)
     }

@@ -29,3 +29,4 @@ pub mod plan;
 pub mod shared;
 pub mod simd;
 pub mod table;
+pub mod tensor;

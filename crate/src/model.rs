@@ -3,11 +3,12 @@
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
-use crate::fallible::{copied, filled, filled_with};
+use crate::fallible::{collected, copied, filled, filled_with};
 use crate::layers::params::Params;
 use crate::layers::{Axis, Io, LAYERS, Layer, Layouts, MAX_AXES, MAX_SIZE, Plans, Shape, Workspace, flush_state};
 use crate::plan::{Layout, Order, ascending};
 use crate::shared::Shared;
+use crate::tensor::Tensor;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -117,10 +118,11 @@ impl Model {
         params: &[u32],
         tensors: &[Option<&[f32]>],
     ) -> Result<usize> {
-        self.add_layer_per(None, code, inputs, params, tensors)
+        let tensors = collected(tensors.iter().map(|tensor| tensor.map(Tensor::F32)))?;
+        self.add_layer_per(None, code, inputs, params, &tensors)
     }
 
-    /// The same of a layer to which every step of the axis `per` is a sequence: what lies on that axis are its vectors, and axes
+    /// The same of tensors of any dtype, and of a layer to which every step of the axis `per` is a sequence: what lies on that axis are its vectors, and axes
     /// that were nested in it those of its sequences.
     pub fn add_layer_per(
         &mut self,
@@ -128,7 +130,7 @@ impl Model {
         code: usize,
         inputs: &[i32],
         params: &[u32],
-        tensors: &[Option<&[f32]>],
+        tensors: &[Option<Tensor>],
     ) -> Result<usize> {
         ensure(NESTS || per.is_none())?;
         let per = per.filter(|_| NESTS);

@@ -6,6 +6,7 @@ use crate::error::{Result, ensure};
 use crate::kernels::matmul::{KernelSet, MAX_VECTORS, PanelArgs};
 use crate::kernels::selected;
 use crate::simd::LANES;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// Rows of activations share a block of this many k, so that the lines of a tile's weights (64 bytes a k) stay in L1; those of a
@@ -64,10 +65,11 @@ pub struct Init {
 
 impl PackedMatrix {
     /// Packs `gates`, each `units` rows of `k` weights.
-    pub fn pack(gates: &[&[f32]], units: usize, k: usize) -> Result<Self> {
+    pub fn pack(gates: &[Tensor], units: usize, k: usize) -> Result<Self> {
         let n = gates.len();
-        let length = product(&[units, k])?;
-        ensure((1..=MAX_VECTORS).contains(&n) && units > 0 && k > 0 && gates.iter().all(|g| g.len() == length))?;
+        product(&[n, units, k])?;
+        ensure((1..=MAX_VECTORS).contains(&n) && units > 0 && k > 0 && gates.iter().all(|gate| gate.has(units, k)))?;
+        let mut room = Tensor::room(gates, k)?;
         let mut matrix = PackedMatrix { gates: n, ..Default::default() };
         matrix.reserve(units, k)?;
         matrix.lay_out(units, k);
@@ -77,7 +79,7 @@ impl PackedMatrix {
                 for j in 0..(panel.vectors * LANES).min(units - panel.unit) {
                     // Little work a weight: it is the first thing that a program runs, in V8's baseline code.
                     let mut at = panel.offset + g * panel.vectors * LANES + j;
-                    for &weight in gate.row(panel.unit + j, k) {
+                    for &weight in gate.row(panel.unit + j, k, &mut room) {
                         *matrix.data.at_mut(at) = weight;
                         at += stride;
                     }
@@ -305,12 +307,13 @@ mod tests {
     fn check(random: &mut Random, gates: usize, units: usize, k: usize) {
         let weights: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units * k, 1.0)).collect();
         let weights: Vec<&[f32]> = weights.iter().map(|w| &w[..]).collect();
+        let tensors: Vec<Tensor> = weights.iter().map(|w| Tensor::F32(w)).collect();
         let biases: Vec<Vec<f32>> = (0..gates).map(|_| random.take(units, 1.0)).collect();
         let biases: Vec<Option<&[f32]>> = biases.iter().map(|b| Some(&b[..])).collect();
         let rows = [2, 0, 1, 6, 5, 4, 3, 12, 11, 10, 9, 8, 7];
         let mut x = random.take(rows.len() * k, 1.0);
         x.extend([f32::NAN; PADDING]);
-        let matrix = PackedMatrix::pack(&weights, units, k).unwrap();
+        let matrix = PackedMatrix::pack(&tensors, units, k).unwrap();
         let bias = matrix.pack_row(&biases).unwrap();
         let columns = matrix.columns();
         assert_eq!(columns, gates * units.next_multiple_of(LANES));
@@ -361,7 +364,7 @@ mod tests {
 
     fn widths(gates: usize, units: usize) -> Vec<usize> {
         let w = vec![0.0; units];
-        PackedMatrix::pack(&vec![&w[..]; gates], units, 1).unwrap().panels.iter().map(|p| p.vectors).collect()
+        PackedMatrix::pack(&vec![Tensor::F32(&w); gates], units, 1).unwrap().panels.iter().map(|p| p.vectors).collect()
     }
 
     #[test]
@@ -390,7 +393,7 @@ mod tests {
         let mut room = PackedMatrix::room(70, 9).unwrap();
         for (units, k) in [(70, 9), (5, 3), (48, 9), (1, 1), (64, 2)] {
             let values = random.take(units * k, 1.0);
-            let packed = PackedMatrix::pack(&[&values], units, k).unwrap();
+            let packed = PackedMatrix::pack(&[Tensor::F32(&values)], units, k).unwrap();
             let transposed: Vec<f32> = (0..units * k).map(|i| values[i % units * k + i / units]).collect();
             for (values, unit_stride, k_stride) in [(&values, k, 1), (&transposed, 1, units)] {
                 room.fill(units, k, values, unit_stride, k_stride);
@@ -406,7 +409,7 @@ mod tests {
 
     #[test]
     fn lengths_are_checked() {
-        assert!(PackedMatrix::pack(&[&[0.0; 5]], 2, 3).is_err());
+        assert!(PackedMatrix::pack(&[Tensor::F32(&[0.0; 5])], 2, 3).is_err());
         assert!(PackedMatrix::pack(&[], 2, 3).is_err());
     }
 }

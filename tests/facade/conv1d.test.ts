@@ -1,3 +1,4 @@
+import { numbersOf } from '../../ts/base/weights.ts';
 import { describe, expect, test } from 'vitest';
 import type { Conv1dSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
@@ -38,7 +39,8 @@ function reference(spec: Conv1dSpec, x: Float32Array, left: number, right: numbe
         if (step < 0 || step >= steps) continue;
         for (let c = 0; c < own; c++) {
           sum +=
-            weights.kernel[(o * kernelSize + tap) * own + c]! * x[step * inputSize + Math.floor(o / group) * own + c]!;
+            numbersOf(weights.kernel)[(o * kernelSize + tap) * own + c]! *
+            x[step * inputSize + Math.floor(o / group) * own + c]!;
         }
       }
       y.push(sum);

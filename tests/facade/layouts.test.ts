@@ -1,3 +1,4 @@
+import { numbersOf } from '../../ts/base/weights.ts';
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createGru } from '../../ts/index.ts';
@@ -149,8 +150,8 @@ describe.each(BACKENDS)('$name', ({ api }) => {
         const recurrentBias = spec.weights[`${direction}.recurrentBias`] ?? [];
         const bias = [...spec.weights[`${direction}.bias`]!];
         return {
-          kernel: transpose(spec.weights[`${direction}.input`]!, 3 * H, I),
-          recurrentKernel: transpose(spec.weights[`${direction}.recurrent`]!, 3 * H, H),
+          kernel: transpose(numbersOf(spec.weights[`${direction}.input`]!), 3 * H, I),
+          recurrentKernel: transpose(numbersOf(spec.weights[`${direction}.recurrent`]!), 3 * H, H),
           bias: resetAfter ? [...bias, ...new Float32Array(2 * H), ...recurrentBias] : bias,
         };
       };
@@ -277,7 +278,7 @@ describe('LSTM and simple RNN', () => {
     );
     inOrder.forEach(({ kernel }, g) => {
       const rows = transpose(kernel as Float32Array, H + I, H);
-      const row = layer.weights['forward.input']!.subarray(g * H * I, g * H * I + I);
+      const row = numbersOf(layer.weights['forward.input']!).subarray(g * H * I, g * H * I + I);
       expect([...row]).toEqual([...rows.subarray(H, H + I)]);
     });
   });

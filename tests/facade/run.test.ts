@@ -1,3 +1,4 @@
+import { numbersOf } from '../../ts/base/weights.ts';
 import { describe, expect, test } from 'vitest';
 import type { GruErrorCode } from '../../ts/base/errors.ts';
 import type { RunOptions } from '../../ts/api/model.ts';
@@ -13,8 +14,8 @@ function step(spec: ReturnType<typeof gruLayer>, x: number[], h: number[]): numb
     v.reduce((total, value, k) => total + m[row * n + k]! * value, 0);
   const gate = (g: number, j: number) => {
     const row = g * H + j;
-    const input = sum(spec.weights['forward.input']!, row, x, I) + spec.weights['forward.bias']![row]!;
-    return { input, recurrent: sum(spec.weights['forward.recurrent']!, row, h, H) };
+    const input = sum(numbersOf(spec.weights['forward.input']!), row, x, I) + spec.weights['forward.bias']![row]!;
+    return { input, recurrent: sum(numbersOf(spec.weights['forward.recurrent']!), row, h, H) };
   };
   const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
   return h.map((value, j) => {

@@ -1,3 +1,4 @@
+import { numbersOf } from '../../ts/base/weights.ts';
 import { ACTIVATIONS, resolveActivation } from '../../ts/layers/activations.ts';
 import type { Activation, GruSpec, LstmSpec, RnnSpec } from '../../ts/spec/spec.ts';
 
@@ -37,7 +38,7 @@ function dot(matrix: Float32Array, row: number, v: number[]): number {
 /** W x + b + R h of a row of weights. */
 function sum({ weights }: LstmSpec | RnnSpec, d: Direction, row: number, x: number[], h: number[]): number {
   const bias = weights[`${d}.bias`]?.[row] ?? 0;
-  return dot(weights[`${d}.input`]!, row, x) + bias + dot(weights[`${d}.recurrent`]!, row, h);
+  return dot(numbersOf(weights[`${d}.input`]!), row, x) + bias + dot(numbersOf(weights[`${d}.recurrent`]!), row, h);
 }
 
 function lstmCell(spec: LstmSpec, d: Direction, x: number[], [h, c]: State): State {
@@ -70,8 +71,8 @@ function step(spec: RecurrentSpec, d: Direction, x: number[], state: State): Sta
 function gruCell(spec: GruSpec, d: Direction, x: number[], h: number[]): number[] {
   const { hiddenSize: H, weights, resetAfter, clip = Infinity } = spec;
   const bound = (v: number) => Math.max(-clip, Math.min(clip, v));
-  const input = (row: number) => dot(weights[`${d}.input`]!, row, x) + (weights[`${d}.bias`]?.[row] ?? 0);
-  const recurrent = (row: number, v: number[]) => dot(weights[`${d}.recurrent`]!, row, v);
+  const input = (row: number) => dot(numbersOf(weights[`${d}.input`]!), row, x) + (weights[`${d}.bias`]?.[row] ?? 0);
+  const recurrent = (row: number, v: number[]) => dot(numbersOf(weights[`${d}.recurrent`]!), row, v);
   const z = h.map((_, j) => sigmoid(bound(input(j) + recurrent(j, h))));
   const r = h.map((_, j) => sigmoid(bound(input(H + j) + recurrent(H + j, h))));
   const reset = h.map((value, j) => r[j]! * value);

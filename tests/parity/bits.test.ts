@@ -16,6 +16,7 @@ import {
   encoderDecoderRun,
   elementwiseRun,
   graphRun,
+  integerRun,
   layerRun,
   nestedRun,
   normRun,
@@ -45,6 +46,7 @@ describe('the same bits', () => {
     ['an encoder and a decoder', 120, encoderDecoderRun],
     ['elementwise layers', 100, elementwiseRun],
     ['steps that are sequences', 120, nestedRun],
+    ['weights of integers', 150, integerRun],
   ];
   test.each(makers)('%s: baseline wasm, native and JS', (_, count, make) => {
     const runs: Run[] = [];

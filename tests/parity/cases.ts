@@ -2,6 +2,7 @@ import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/full.ts';
 import { MERGES } from '../../ts/layers/merge.ts';
+import type { WeightTensor } from '../../ts/base/weights.ts';
 import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
 import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
@@ -516,4 +517,27 @@ export function nestedRun(random: Choices, types: readonly CellType[] = CELLS): 
   const conv = layers[2] as Extract<LayerSpec, { type: 'conv1d' }>;
   conv.weights.kernel = random.floats(units * conv.kernelSize * size, 0.5);
   return runOf(random, steps * size, layers, ['cell:last', 'mean', 'attended', 'flat', 'over'], false);
+}
+
+/** Rows of integers of any size, with a scale each. */
+function integers(random: Choices, [rows = 1, ...row]: number[]): WeightTensor {
+  const length = rows * row.reduce((n, d) => n * d, 1);
+  const draws = random.fork();
+  const scales = draws.floats(rows, 1e-2);
+  if (random.chance(0.2)) scales[0] = 0;
+  return random.chance(0.5)
+    ? { dtype: 'i16', data: Int16Array.from(draws.floats(length, 32767)), scales }
+    : { dtype: 'i8', data: Int8Array.from(draws.floats(length, 127)), scales };
+}
+
+/** Layers some of whose weights are integers. */
+export function integerRun(random: Choices): Run {
+  const run = random.pick([layerRun, wideRun, graphRun, convRun, nestedRun])(random);
+  const layers = run.graph.nodes.map(({ layer, kind }): LayerSpec => {
+    if (!('weights' in layer)) return layer;
+    const slots = kind.tensors(layer).filter(({ quantizable }) => quantizable && random.chance(0.8));
+    const changed = slots.map(({ key, shape }) => [key, integers(random, shape)] as const);
+    return { ...layer, weights: { ...layer.weights, ...Object.fromEntries(changed) } } as LayerSpec;
+  });
+  return { ...run, graph: resolveGraph({ ...run.graph.spec, layers }) };
 }

@@ -1,3 +1,4 @@
+import { dtyped, DTYPES, type WeightTensor } from '../../ts/base/weights.ts';
 import { execFileSync } from 'node:child_process';
 import { NO_AXIS, stepsOf } from '../../ts/spec/derived-axes.ts';
 import type { Graph } from '../../ts/spec/graph.ts';
@@ -35,8 +36,10 @@ function words(run: Run): number[] {
     out.push(values.length);
     for (const value of Array.from(values)) out.push(value >>> 0);
   };
-  const data = (values: Float32Array | Int32Array) => {
-    list(new Uint32Array(values.slice().buffer));
+  const data = (values: Float32Array | Int32Array | Int16Array | Int8Array) => {
+    const bytes = new Uint8Array(Math.ceil(values.byteLength / 4) * 4);
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    list(new Uint32Array(bytes.buffer));
   };
   out.push(graph.inputs.length);
   for (const { kind, axis, size } of graph.inputs) out.push(kind === 'sequence' ? axis + 1 : 0, size);
@@ -49,10 +52,15 @@ function words(run: Run): number[] {
     out.push(kind.code, per === undefined ? 0 : per + 1);
     list(inputs);
     list(paramWords(kind.params(layer, outputAxis)));
-    const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
+    const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
     const slots = kind.tensors(layer);
     out.push(slots.length);
-    for (const { key } of slots) data(weights[key] ?? new Float32Array(0));
+    for (const { key } of slots) {
+      const tensor = dtyped(weights[key] ?? new Float32Array(0));
+      out.push(DTYPES.indexOf(tensor.dtype), tensor.data.length);
+      data(tensor.data);
+      data(tensor.scales ?? new Float32Array(0));
+    }
   }
   list(graph.outputs.map(({ value }) => value));
   const all = axisLengths(run);

@@ -1,3 +1,4 @@
+import { dtyped, type WeightTensor } from '../base/weights.ts';
 import type { ImportedModel, ImportReport } from '../formats/report.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
@@ -18,8 +19,8 @@ export function inspectModel({ spec, graph, report }: ImportedModel): Inspection
   const parametersByLayer = Object.fromEntries(
     spec.layers.map((layer): [string, number] => {
       const weights =
-        'weights' in layer ? Object.values(layer.weights as Record<string, Float32Array | undefined>) : [];
-      return [layer.name, weights.reduce((sum, tensor) => sum + (tensor?.length ?? 0), 0)];
+        'weights' in layer ? Object.values(layer.weights as Record<string, WeightTensor | undefined>) : [];
+      return [layer.name, weights.reduce((sum, tensor) => sum + (tensor ? dtyped(tensor).data.length : 0), 0)];
     }),
   );
   const parameters = Object.values(parametersByLayer).reduce((sum, count) => sum + count, 0);

@@ -1,5 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { checkOptions, describe, isRecord, type Tensor, zeros } from '../base/tensor.ts';
+import type { WeightTensor } from '../base/weights.ts';
 import type { Backend } from '../backends/backend.ts';
 import { gatesOf, type RecurrentSpec } from '../backends/js/layers/recurrent/gates.ts';
 import { directions } from '../layers/recurrent.ts';
@@ -177,7 +178,7 @@ const OF_THE_DRIVER = [
 
 /** One direction of a layer as a model that steps. */
 function cellModel(spec: RecurrentSpec, direction: 'forward' | 'reverse', backend: Backend): GruModel {
-  const weights = Object.entries(spec.weights as Record<string, Float32Array>)
+  const weights = Object.entries(spec.weights as Record<string, WeightTensor>)
     .filter(([key]) => key.startsWith(`${direction}.`))
     .map(([key, tensor]) => [`forward.${key.slice(direction.length + 1)}`, tensor] as const);
   const cell: Partial<RecurrentSpec> = { ...spec, weights: Object.fromEntries(weights) };

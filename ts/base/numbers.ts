@@ -3,6 +3,7 @@ import { lengthOf } from './foreign.ts';
 import { allocate } from './limits.ts';
 import { describe, isArrayLike } from './tensor.ts';
 import { isFloats } from './typed-array.ts';
+import type { IntWeights } from './weights.ts';
 
 /** Numbers as the caller has them: a Float32Array is taken as it is, everything else is converted to one. */
 export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
@@ -10,9 +11,11 @@ export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
 /** What a spec's types are where a caller gives weights: any {@link Numbers}. */
 export type WithNumbers<T> = T extends Float32Array
   ? Numbers
-  : T extends object
-    ? { [K in keyof T]: WithNumbers<T[K]> }
-    : T;
+  : T extends IntWeights
+    ? T
+    : T extends object
+      ? { [K in keyof T]: WithNumbers<T[K]> }
+      : T;
 
 /**
  * Numbers as float32, each read once: a Float32Array itself, else a copy in which each is rounded to nearest.

@@ -1,11 +1,12 @@
 import { GruError } from '../base/errors.ts';
 import { resolveGraph } from '../spec/graph.ts';
+import type { IntWeights, WeightTensor } from '../base/weights.ts';
 import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
 import { isRecord, shapeText } from '../base/tensor.ts';
 import { parseJson } from '../io/json.ts';
 import type { ImportedModel } from './report.ts';
 import { headerNames, isSafetensors, parseSafetensors, type SafetensorsTensor } from '../io/safetensors.ts';
-import { METADATA_KEY, VERSION } from './save.ts';
+import { METADATA_KEY, SCALES, VERSION } from './save.ts';
 
 /** Whether a file is a safetensors file with our description in its header (a damaged one is left to the reader). */
 export function hasSpec(bytes: Uint8Array): boolean {
@@ -37,8 +38,7 @@ export function readNative(bytes: Uint8Array): ImportedModel {
   }
   for (const layer of layers) {
     const found = byLayer.get(layer.name);
-    const weights = found ? Object.fromEntries([...found].map(([key, tensor]) => [key, tensor.floats()])) : {};
-    Object.assign(layer, { weights });
+    Object.assign(layer, { weights: found ? readWeights(found) : {} });
   }
   const spec = { inputs, layers, ...(outputs === undefined ? {} : { outputs }) } as ModelSpec;
 
@@ -60,6 +60,27 @@ export function readNative(bytes: Uint8Array): ImportedModel {
     tensors: [...tensors.values()].map(({ name, shape, dtype }) => ({ source: name, shape, dtype, target: name })),
   };
   return { spec, graph, report };
+}
+
+/** The tensors of a layer by key, with scales where they are integers. */
+function readWeights(found: ReadonlyMap<string, SafetensorsTensor>): Record<string, WeightTensor> {
+  const weights: Record<string, WeightTensor> = {};
+  const scaled = new Set<string>();
+  for (const [key, tensor] of found) {
+    const data = tensor.shortInts();
+    if (!data) continue;
+    const scales = found.get(key + SCALES);
+    if (!scales) {
+      throw new GruError(
+        'invalid_file',
+        `tensor '${tensor.name}' is ${tensor.dtype}; its scales, '${tensor.name}${SCALES}', are missing`,
+      );
+    }
+    weights[key] = { dtype: data instanceof Int16Array ? 'i16' : 'i8', data, scales: scales.floats() } as IntWeights;
+    scaled.add(key + SCALES);
+  }
+  for (const [key, tensor] of found) if (!(key in weights) && !scaled.has(key)) weights[key] = tensor.floats();
+  return weights;
 }
 
 function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {

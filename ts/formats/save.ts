@@ -1,5 +1,6 @@
 import { layerKind } from '../layers/index.ts';
 import { checkFilled } from '../base/foreign.ts';
+import { dtyped, type WeightTensor } from '../base/weights.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { sizeOf } from '../base/typed-array.ts';
 import { type TensorToWrite, writeSafetensors } from '../io/safetensors-writer.ts';
@@ -8,21 +9,31 @@ import { type TensorToWrite, writeSafetensors } from '../io/safetensors-writer.t
 export const METADATA_KEY = 'gru-wasm';
 export const VERSION = 1;
 
+/** What follows the name of a tensor of integers in that of its scales. */
+export const SCALES = '.scales';
+
+const STORED = { i16: 'I16', i8: 'I8' } as const;
+
 /**
  * gru-wasm's own file: a safetensors file whose metadata hold the ModelSpec, without its weights, as JSON. Tensor `key` of
- * layer `L` is named `L/key` and has the shape that the kind of layer says.
+ * layer `L` is named `L/key` and has the shape that the kind of layer says; the scales of integers are `L/key.scales`, one a row.
  *
  * @throws GruError `unsupported` for `float16` and a weight that it cannot hold; `shape_mismatch` for weights whose array has been
  * resized or transferred since the model was made.
  */
 export function saveModel(spec: ModelSpec, dtype: 'float32' | 'float16'): Uint8Array {
+  const floats = dtype === 'float16' ? 'F16' : 'F32';
   const tensors: [string, TensorToWrite][] = [];
   const layers = spec.layers.map((layer) => {
-    const { weights = {}, ...rest } = layer as typeof layer & { weights?: Record<string, Float32Array | undefined> };
+    const { weights = {}, ...rest } = layer as typeof layer & { weights?: Record<string, WeightTensor | undefined> };
     for (const { key, shape } of layerKind(layer.type)!.tensors(layer)) {
-      const data = weights[key];
-      if (data) checkFilled(`${layer.name}/${key}`, shape, sizeOf(data));
-      if (data) tensors.push([`${layer.name}/${key}`, { dtype: dtype === 'float16' ? 'F16' : 'F32', shape, data }]);
+      const tensor = weights[key];
+      if (!tensor) continue;
+      const name = `${layer.name}/${key}`;
+      const { dtype, data, scales } = dtyped(tensor);
+      checkFilled(name, shape, sizeOf(data));
+      tensors.push([name, { dtype: dtype === 'f32' ? floats : STORED[dtype], shape, data }]);
+      if (scales) tensors.push([name + SCALES, { dtype: 'F32', shape: shape.slice(0, 1), data: scales }]);
     }
     return rest;
   });

@@ -2,13 +2,13 @@ import { GruError } from '../base/errors.ts';
 import { floatToHalf } from './half.ts';
 
 /** Bytes a value. */
-const BYTES = { F32: 4, F16: 2, I32: 4 };
+const BYTES = { F32: 4, F16: 2, I32: 4, I16: 2, I8: 1 };
 
 /** A tensor to be written. */
 export interface TensorToWrite {
   dtype: keyof typeof BYTES;
   shape: number[];
-  data: Float32Array | Int32Array;
+  data: Float32Array | Int32Array | Int16Array | Int8Array;
 }
 
 /**

@@ -79,6 +79,12 @@ export class SafetensorsTensor {
     }
   }
 
+  /** I16 and I8 as they are; undefined for another dtype. */
+  shortInts(): Int16Array | Int8Array | undefined {
+    if (this.dtype === 'I16') return new Int16Array(new Uint8Array(this.bytes).buffer);
+    return this.dtype === 'I8' ? new Int8Array(this.bytes) : undefined;
+  }
+
   /** I32, and I64 that fit. @throws GruError `unsupported` for another dtype or a value outside of int32. */
   ints(): Int32Array {
     const { buffer } = new Uint8Array(this.bytes);

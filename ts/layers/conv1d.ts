@@ -1,3 +1,4 @@
+import type { WeightTensor } from '../base/weights.ts';
 import { describe, isArrayLike } from '../base/tensor.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkChoice, checkSize, MAX_SIZE, onlyInput, specError } from './check.ts';
@@ -31,7 +32,7 @@ export interface Conv1dSpec extends LayerBase {
   /** Default `linear`. `softmax` is over the row. */
   activation?: RowActivation;
   /** kernel: (outputSize, kernelSize, inputSize / groups), output-major; bias: (outputSize). */
-  weights: { kernel: Float32Array; bias?: Float32Array };
+  weights: { kernel: WeightTensor; bias?: Float32Array };
 }
 
 /** Steps of zeros around a sequence. */
@@ -68,7 +69,11 @@ export const conv1d: LayerKind<Conv1dSpec> = {
     return [{ port: 'output', kind, dtype: 'float32', size: spec.outputSize }];
   },
   tensors: (spec) => [
-    { key: 'kernel', shape: [spec.outputSize, spec.kernelSize, spec.inputSize / (spec.groups ?? 1)] },
+    {
+      key: 'kernel',
+      shape: [spec.outputSize, spec.kernelSize, spec.inputSize / (spec.groups ?? 1)],
+      quantizable: true,
+    },
     { key: 'bias', shape: [spec.outputSize], optional: true },
   ],
   axis(spec) {

@@ -1,3 +1,5 @@
+import { isFloats } from '../base/typed-array.ts';
+import type { WeightTensor } from '../base/weights.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkSize, onlyInput } from './check.ts';
 import { type Affine, foldBefore, foldBehind } from './fold.ts';
@@ -12,7 +14,7 @@ export interface DenseSpec extends LayerBase {
   /** Default `linear`. `softmax` and `log_softmax` are over the row. */
   activation?: RowActivation;
   /** kernel: (outputSize, inputSize), output-major; bias: (outputSize). */
-  weights: { kernel: Float32Array; bias?: Float32Array };
+  weights: { kernel: WeightTensor; bias?: Float32Array };
 }
 
 export const dense: LayerKind<DenseSpec> = {
@@ -30,7 +32,7 @@ export const dense: LayerKind<DenseSpec> = {
     return [{ port: 'output', kind: input.kind, dtype: 'float32', size: spec.outputSize }];
   },
   tensors: (spec) => [
-    { key: 'kernel', shape: [spec.outputSize, spec.inputSize] },
+    { key: 'kernel', shape: [spec.outputSize, spec.inputSize], quantizable: true },
     { key: 'bias', shape: [spec.outputSize], optional: true },
   ],
   params: ({ inputSize, outputSize, activation = 'linear' }) => ({
@@ -43,7 +45,8 @@ export const dense: LayerKind<DenseSpec> = {
     (spec.activation ?? 'linear') === 'linear' ? withWeights(spec, foldBehind, affine) : undefined,
 };
 
-function withWeights(spec: DenseSpec, fold: typeof foldBefore, affine: Affine): DenseSpec {
-  const { kernel, bias } = fold(spec.weights, affine, spec.outputSize);
+function withWeights(spec: DenseSpec, fold: typeof foldBefore, affine: Affine): DenseSpec | undefined {
+  if (!isFloats(spec.weights.kernel)) return undefined;
+  const { kernel, bias } = fold({ ...spec.weights, kernel: spec.weights.kernel }, affine, spec.outputSize);
   return { ...spec, weights: { kernel, ...(bias ? { bias } : {}) } };
 }

@@ -1,3 +1,4 @@
+import type { WeightTensor } from '../base/weights.ts';
 import { checkFlag, checkSize, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
@@ -11,7 +12,7 @@ export interface EmbeddingSpec extends LayerBase {
   /** Id 0 is padding; the layer gets a port `mask` that is 0 there. */
   maskZero?: boolean;
   /** embeddings: (vocabularySize, outputSize). */
-  weights: { embeddings: Float32Array };
+  weights: { embeddings: WeightTensor };
 }
 
 export const embedding: LayerKind<EmbeddingSpec> = {
@@ -32,7 +33,7 @@ export const embedding: LayerKind<EmbeddingSpec> = {
       ...(spec.maskZero ? [{ port: 'mask', kind: input.kind, dtype: 'float32', size: 1 } as const] : []),
     ];
   },
-  tensors: (spec) => [{ key: 'embeddings', shape: [spec.vocabularySize, spec.outputSize] }],
+  tensors: (spec) => [{ key: 'embeddings', shape: [spec.vocabularySize, spec.outputSize], quantizable: true }],
   params: ({ vocabularySize, outputSize, maskZero = false }) => ({
     vocabularySize,
     outputSize,

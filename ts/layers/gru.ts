@@ -44,8 +44,8 @@ export const gru = recurrent<GruSpec>({
     }
   },
   tensors: ({ inputSize, hiddenSize, resetAfter }) => [
-    { key: 'input', shape: [3 * hiddenSize, inputSize] },
-    { key: 'recurrent', shape: [3 * hiddenSize, hiddenSize] },
+    { key: 'input', shape: [3 * hiddenSize, inputSize], quantizable: true },
+    { key: 'recurrent', shape: [3 * hiddenSize, hiddenSize], quantizable: true },
     { key: 'bias', shape: [3 * hiddenSize], optional: true },
     ...(resetAfter ? [{ key: 'recurrentBias', shape: [hiddenSize], optional: true }] : []),
   ],

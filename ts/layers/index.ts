@@ -5,6 +5,7 @@ import type { ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import type { FlattenSpec } from './flatten.ts';
+import { hasIntWeights } from './int-weights.ts';
 import { gru, type GruSpec } from './gru.ts';
 import type { Flavour, LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
@@ -92,9 +93,10 @@ export function layerTypes(): string[] {
   return [...kinds.keys()];
 }
 
-/** The flavour of the binaries, and of the kinds, that has these layers, which nobody has checked. */
+/** The flavour of the binaries, and of the kinds, that has these layers and their dtypes, which nobody has checked. */
 export function flavourOf(layers: unknown): Flavour {
   const list: unknown[] = Array.isArray(layers) ? layers : [];
   const isCore = (type: unknown) => typeof type !== 'string' || Object.hasOwn(CORE_LAYERS, type);
-  return list.every((layer) => isCore((layer as Partial<LayerSpec> | null)?.type)) ? 'core' : 'full';
+  const needsFull = (layer: unknown) => !isCore((layer as Partial<LayerSpec> | null)?.type) || hasIntWeights(layer);
+  return list.some(needsFull) ? 'full' : 'core';
 }

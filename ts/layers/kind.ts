@@ -22,6 +22,8 @@ export interface TensorSlot {
   key: string;
   shape: number[];
   optional?: boolean;
+  /** Products are made with its rows: they may be integers (ts/base/weights.ts). */
+  quantizable?: true;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface StateSlot {
 
 /**
  * What the wasm binaries hold: `full`, all kinds of layers; `core`, in two thirds of the bytes, those alone that most models of
- * recurrent layers need.
+ * recurrent layers need, of weights in f32.
  */
 export type Flavour = 'core' | 'full';
 

@@ -45,8 +45,8 @@ export const lstm = recurrent<LstmSpec>({
     checkFlag(spec, 'inputForget', spec.inputForget);
   },
   tensors: ({ inputSize, hiddenSize }) => [
-    { key: 'input', shape: [4 * hiddenSize, inputSize] },
-    { key: 'recurrent', shape: [4 * hiddenSize, hiddenSize] },
+    { key: 'input', shape: [4 * hiddenSize, inputSize], quantizable: true },
+    { key: 'recurrent', shape: [4 * hiddenSize, hiddenSize], quantizable: true },
     { key: 'bias', shape: [4 * hiddenSize], optional: true },
     { key: 'peepholes', shape: [3 * hiddenSize], optional: true },
   ],

@@ -1,4 +1,6 @@
 import { describe } from '../base/tensor.ts';
+import { isFloats } from '../base/typed-array.ts';
+import type { WeightTensor } from '../base/weights.ts';
 import { checkActivation } from './activations.ts';
 import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
 import { foldBefore } from './fold.ts';
@@ -35,7 +37,10 @@ export interface RecurrentBase extends LayerBase {
 }
 
 /** The weights of a recurrent layer: those of the directions that it has, by direction and tensor. */
-export type RecurrentWeights<K extends string> = Partial<Record<`${'forward' | 'reverse'}.${K}`, Float32Array>>;
+export type RecurrentWeights<K extends string> = Partial<
+  Record<`${'forward' | 'reverse'}.${'input' | 'recurrent'}`, WeightTensor> &
+    Record<`${'forward' | 'reverse'}.${Exclude<K, 'input' | 'recurrent'>}`, Float32Array>
+>;
 
 type RecurrentSpec = RecurrentBase & AnyLayer;
 
@@ -127,11 +132,13 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
     }),
     slots,
     foldInput(spec, affine) {
-      const weights: Record<string, Float32Array> = { ...(spec as { weights?: Record<string, Float32Array> }).weights };
+      const weights: Record<string, WeightTensor> = { ...(spec as { weights?: Record<string, WeightTensor> }).weights };
       const [rows] = cell.tensors(spec).find(({ key }) => key === 'input')!.shape as [number];
       for (const direction of directions(spec)) {
         const [input, bias] = [`${direction}.input`, `${direction}.bias`];
-        const folded = foldBefore({ kernel: weights[input]!, bias: weights[bias] }, affine, rows);
+        const kernel = weights[input]!;
+        if (!isFloats(kernel)) return undefined;
+        const folded = foldBefore({ kernel, bias: weights[bias] as Float32Array | undefined }, affine, rows);
         weights[input] = folded.kernel;
         if (folded.bias) weights[bias] = folded.bias;
       }

@@ -18,8 +18,8 @@ export const rnn = recurrent<RnnSpec>({
   fields: [],
   check: () => undefined,
   tensors: ({ inputSize, hiddenSize }) => [
-    { key: 'input', shape: [hiddenSize, inputSize] },
-    { key: 'recurrent', shape: [hiddenSize, hiddenSize] },
+    { key: 'input', shape: [hiddenSize, inputSize], quantizable: true },
+    { key: 'recurrent', shape: [hiddenSize, hiddenSize], quantizable: true },
     { key: 'bias', shape: [hiddenSize], optional: true },
   ],
   functions: ({ activation = 'tanh' }) => ({ activation: activationWords(activation) }),

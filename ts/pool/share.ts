@@ -1,9 +1,17 @@
 import { allocate } from '../base/limits.ts';
+import { isFloats } from '../base/typed-array.ts';
+import { dtyped, type IntWeights, type WeightTensor } from '../base/weights.ts';
 import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
 
-type Weights = Record<string, Float32Array | undefined>;
+type Weights = Record<string, WeightTensor | undefined>;
 
 const weightsOf = (layer: LayerSpec): Weights => ('weights' in layer ? layer.weights : {});
+
+/** 4-byte words that a tensor takes. */
+function wordsOf(tensor: WeightTensor): number {
+  const { data, scales } = dtyped(tensor);
+  return Math.ceil(data.byteLength / 4) + (scales?.length ?? 0);
+}
 
 /**
  * The spec with all weights in one buffer of their own: shared memory where there is some, so that workers hold no copy of it.
@@ -14,16 +22,25 @@ const weightsOf = (layer: LayerSpec): Weights => ('weights' in layer ? layer.wei
 export function shareSpec(spec: ModelSpec): ModelSpec {
   const length = spec.layers
     .flatMap((layer) => Object.values(weightsOf(layer)))
-    .reduce((n, weights) => n + (weights?.length ?? 0), 0);
+    .reduce((n, tensor) => n + (tensor ? wordsOf(tensor) : 0), 0);
   const Memory = typeof SharedArrayBuffer === 'function' ? SharedArrayBuffer : ArrayBuffer;
   const buffer = allocate(length, "createPool: the workers' copy of the weights", () => new Memory(length * 4));
   let at = 0;
-  const copy = (weights: Float32Array) => {
-    const shared = new Float32Array(buffer, at * 4, weights.length);
-    shared.set(weights);
-    at += weights.length;
+  const copyArray = <T extends Float32Array | Int16Array | Int8Array>(from: T): T => {
+    const Type = from.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => T;
+    const shared = new Type(buffer, at * 4, from.length);
+    shared.set(from);
+    at += Math.ceil(from.byteLength / 4);
     return shared;
   };
+  const copy = (tensor: WeightTensor): WeightTensor =>
+    isFloats(tensor)
+      ? copyArray(tensor)
+      : ({
+          ...tensor,
+          data: copyArray<Int16Array | Int8Array>(tensor.data),
+          scales: copyArray(tensor.scales),
+        } as IntWeights);
   const layers = spec.layers.map((layer) => {
     if (!('weights' in layer)) return layer;
     const entries = Object.entries(weightsOf(layer)).map(([key, weights]) => [key, weights && copy(weights)]);

@@ -1,3 +1,5 @@
+import { isFloats } from '../base/typed-array.ts';
+import type { WeightTensor } from '../base/weights.ts';
 import type { Affine } from '../layers/fold.ts';
 import { layerKind } from '../layers/index.ts';
 import type { LayerSpec, ModelSpec, ValueRef } from './spec.ts';
@@ -70,8 +72,8 @@ function foldOn(graph: Wiring, layer: LayerSpec, affine: Affine): string[] | und
 }
 
 function isFinite(layer: LayerSpec): boolean {
-  const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
-  return Object.values(weights).every((values) => values?.every(Number.isFinite) ?? true);
+  const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
+  return Object.values(weights).every((tensor) => !isFloats(tensor) || tensor.every(Number.isFinite));
 }
 
 function extrasOf(layer: LayerSpec): ValueRef[] {

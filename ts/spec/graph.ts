@@ -1,12 +1,13 @@
 import { GruError } from '../base/errors.ts';
 import { layerKind, layerTypes } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
+import { checkIntWeights } from '../layers/int-weights.ts';
 import { type Axes, NamedAxes } from './axes.ts';
 import { type DerivedAxis, NO_AXIS, stepsOf } from './derived-axes.ts';
 import { checkStructure } from './structure.ts';
 import type { AxisRule, LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
-import { describe, isArrayLike, product } from '../base/tensor.ts';
+import { describe, isArrayLike, isRecord, product } from '../base/tensor.ts';
 import { isFloats, sizeOf } from '../base/typed-array.ts';
 
 /** A {@link ModelSpec} that has been checked, with every reference resolved to the number of a value. */
@@ -304,7 +305,7 @@ function readRow(name: string, dtype: string, size: number, given: unknown): rea
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];
 
-/** Checks the layer's fields and that its weights are there, float32, of the right length, and no others. */
+/** Checks the layer's fields and that its weights are there, of their dtype and the right length, and no others. */
 function checkTensors(layer: LayerSpec, kind: LayerKind<LayerSpec>): void {
   const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
   const strayField = Object.keys(layer).find((field) => !BASE_FIELDS.includes(field) && !kind.fields.includes(field));
@@ -313,9 +314,14 @@ function checkTensors(layer: LayerSpec, kind: LayerKind<LayerSpec>): void {
   }
   kind.check(layer);
   const slots = kind.tensors(layer);
-  for (const { key, shape, optional } of slots) {
+  for (const slot of slots) {
+    const { key, shape, optional, quantizable } = slot;
     const tensor = weights[key];
     if (tensor === undefined && optional) continue;
+    if (quantizable && isRecord(tensor)) {
+      checkIntWeights(layer, slot, tensor);
+      continue;
+    }
     const expected = shape.reduce((n, d) => n * d, 1);
     if (!isFloats(tensor)) {
       const got = tensor === undefined ? 'nothing' : describe(tensor);

@@ -2,6 +2,7 @@ import type { LayerSpec } from '../layers/index.ts';
 import type { ValueKind, ValueRef } from '../layers/spec.ts';
 
 export type { LayerSpec };
+export type { IntWeights, WeightTensor } from '../base/weights.ts';
 export type { ActivationSpec } from '../layers/activation.ts';
 export type { ArgmaxSpec } from '../layers/argmax.ts';
 export type { Conv1dSpec, ConvPadding } from '../layers/conv1d.ts';
@@ -33,7 +34,8 @@ export type { UpsampleSpec } from '../layers/upsample.ts';
 
 /**
  * The canonical, serialisable description of a model: a small graph of layers by name. Importers produce it, `save()`
- * writes it, both backends compile it. All weights are float32 and output-major: one row of memory an output unit.
+ * writes it, both backends compile it. All weights are output-major, one row of memory an output unit, and float32;
+ * those of products may be integers with a scale a row ({@link WeightTensor}).
  */
 export interface ModelSpec {
   /** What the model takes. */

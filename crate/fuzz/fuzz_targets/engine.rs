@@ -161,7 +161,7 @@ fn add_layer(
     let mut blocks = Vec::new();
     for (i, &size) in tensors.iter().enumerate() {
         blocks.push(block(engine, &vec![weight.to_bits(); size as usize])?);
-        words.extend([if missing == Some(i as u8) { 0 } else { blocks[i] as u32 }, size]);
+        words.extend([if missing == Some(i as u8) { 0 } else { blocks[i] as u32 }, 0, size, 0]);
     }
     words.extend(params);
     blocks.push(block(engine, &words)?);

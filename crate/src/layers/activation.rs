@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::fallible::{boxed, copied};
 use crate::kernels::activation::Activation;
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of an activation layer.
@@ -21,7 +22,7 @@ struct Function {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     let layer = boxed(Function { activation: ActivationParams::read(params)?.activation, size: shape.size })?;
     Ok(Built { layer, ports: copied(&[shape])? })

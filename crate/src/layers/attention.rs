@@ -11,6 +11,7 @@ use crate::kernels::softmax::softmax_of_scores;
 use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{Steps, ascending};
 use crate::simd::{LANES, Lanes, Vector};
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 params! {
@@ -48,7 +49,7 @@ struct Attention {
 }
 
 /// Inputs: queries (steps, or one a sequence), keys, values, mask of the keys, mask of the queries. Tensors: factors of tanh.
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let options = AttentionParams::read(params)?;
     let depth = options.input_size;
     let (query, key) = (input_shape(inputs, 0, Some(depth))?, input_shape(inputs, 1, Some(depth))?);

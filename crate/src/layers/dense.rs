@@ -1,7 +1,7 @@
 //! activation(kernel x + bias)
 
 use super::params::{Param, Params, params};
-use super::{Built, Io, Layer, Layouts, Shape, Workspace, input_shape, optional_tensor, tensor};
+use super::{Built, Io, Layer, Layouts, Shape, Workspace, input_shape, matrix, optional_tensor};
 use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
@@ -10,6 +10,7 @@ use crate::kernels::activation::Activation;
 use crate::pack::{PackedMatrix, Rows};
 use crate::plan::{ROW_BLOCK, ascending};
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 params! {
@@ -34,10 +35,10 @@ struct Dense {
     all_rows: Vec<u32>,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let DenseParams { input_size, output_size, activation } = DenseParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(input_size))?;
-    let kernel = tensor(tensors, 0, product(&[output_size, input_size])?)?;
+    let kernel = matrix(tensors, 0, output_size, input_size)?;
     let matrix = PackedMatrix::pack(&[kernel], output_size, input_size)?;
     let bias = matrix.pack_row(&[optional_tensor(tensors, 1, output_size)?])?;
     let layer = boxed(Dense { matrix, bias, activation, input_size, output_size, all_rows: ascending(ROW_BLOCK)? })?;

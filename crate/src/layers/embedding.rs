@@ -1,11 +1,12 @@
 //! Rows of a table by id. Ids are int32 in the bits of the input's f32.
 
 use super::params::{Param, Params, params};
-use super::{Built, Io, Layer, Shape, Workspace, input_shape, tensor};
+use super::{Built, Io, Layer, Shape, Workspace, input_shape, matrix};
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of an embedding layer.
@@ -24,12 +25,15 @@ struct Embedding {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let EmbeddingParams { vocabulary_size: vocabulary, output_size: size, mask_zero } = EmbeddingParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(1))?;
     let length = product(&[vocabulary, size])?;
-    let mut table = Buffer::zeroed(length)?;
-    table.copy(tensor(tensors, 0, length)?);
+    let rows = matrix(tensors, 0, vocabulary, size)?;
+    let (mut table, mut room) = (Buffer::zeroed(length)?, Tensor::room(&[rows], size)?);
+    for (id, row) in table.rows_mut(size).enumerate() {
+        row.copy(rows.row(id, size, &mut room));
+    }
     let ports = [Shape { size, ..shape }, Shape { size: 1, ..shape }];
     let ports = copied(if mask_zero { &ports } else { ports.at(..1) })?;
     Ok(Built { layer: boxed(Embedding { table, size })?, ports })

@@ -6,6 +6,7 @@ use crate::buffer::product;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a flatten layer.
@@ -20,7 +21,7 @@ struct Flatten {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let Shape { axis, size } = input_shape(inputs, 0, None)?;
     ensure(axis.is_some())?;
     let steps = FlattenParams::read(params)?.steps;

@@ -5,6 +5,7 @@ use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::Result;
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a masking layer.
@@ -19,7 +20,7 @@ struct Masking {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     let layer = boxed(Masking { value: MaskingParams::read(params)?.mask_value, size: shape.size })?;
     Ok(Built { layer, ports: copied(&[shape, Shape { size: 1, ..shape }])? })

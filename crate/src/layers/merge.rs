@@ -9,6 +9,7 @@ use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
 use crate::kernels::elementwise::{Operation, combine};
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 params! {
@@ -40,7 +41,7 @@ struct Operand {
     per_step: bool,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let MergeParams { merge: operation, constant_size, constant_first } = MergeParams::read(params)?;
     let (mut operands, mut sizes) = (Vec::new(), Vec::new());
     operands.try_reserve_exact(inputs.len() + 1)?;

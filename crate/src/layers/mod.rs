@@ -33,6 +33,7 @@ use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
 use crate::pack::PackedMatrix;
 use crate::plan::{Layout, Order, Plan};
+use crate::tensor::Tensor;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use params::{Param, Params};
@@ -68,7 +69,7 @@ const fn full_kind<P: Param>(name: &'static str, build: Build) -> Kind {
 }
 
 /// Not reached: ts/layers knows which kinds are of `full`.
-fn left_out(_: &mut Params, _: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+fn left_out(_: &mut Params, _: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     Err(EngineError::InvalidArgument)
 }
 
@@ -103,7 +104,7 @@ pub const LAYERS: [Kind; 26] = [
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
-pub type Build = fn(&mut Params, &[Option<Shape>], &[Option<&[f32]>]) -> Result<Built>;
+pub type Build = fn(&mut Params, &[Option<Shape>], &[Option<Tensor>]) -> Result<Built>;
 
 /// A layer and the shapes of the values that it gives.
 pub struct Built {
@@ -303,20 +304,26 @@ fn given_axis(inputs: &[Option<Shape>], i: usize, axis: u32) -> Result<usize> {
     Ok(axis as usize)
 }
 
-/// The tensor `i`, of `length` values.
-fn tensor<'a>(tensors: &[Option<&'a [f32]>], i: usize, length: usize) -> Result<&'a [f32]> {
+/// The tensor `i`, of `rows` rows of `k` values of any dtype.
+fn matrix<'a>(tensors: &[Option<Tensor<'a>>], i: usize, rows: usize, k: usize) -> Result<Tensor<'a>> {
+    let tensor = tensors.get(i).copied().flatten();
+    tensor.filter(|tensor| tensor.has(rows, k)).ok_or(EngineError::InvalidArgument)
+}
+
+/// The tensor `i`, of `length` numbers.
+fn tensor<'a>(tensors: &[Option<Tensor<'a>>], i: usize, length: usize) -> Result<&'a [f32]> {
     optional_tensor(tensors, i, length)?.ok_or(EngineError::InvalidArgument)
 }
 
-/// The tensor `i`, of `length` values, if it is given.
-fn optional_tensor<'a>(tensors: &[Option<&'a [f32]>], i: usize, length: usize) -> Result<Option<&'a [f32]>> {
-    let tensor = tensors.get(i).copied().flatten();
+/// The tensor `i`, of `length` numbers, if it is given.
+fn optional_tensor<'a>(tensors: &[Option<Tensor<'a>>], i: usize, length: usize) -> Result<Option<&'a [f32]>> {
+    let tensor = tensors.get(i).copied().flatten().map(Tensor::floats).transpose()?;
     ensure(tensor.is_none_or(|t| t.len() == length))?;
     Ok(tensor)
 }
 
-/// The tensor `i`, of `length` values; all of them `otherwise` where it is not given.
-fn row_or(tensors: &[Option<&[f32]>], i: usize, length: usize, otherwise: f32) -> Result<Buffer> {
+/// The tensor `i`, of `length` numbers; all of them `otherwise` where it is not given.
+fn row_or(tensors: &[Option<Tensor>], i: usize, length: usize, otherwise: f32) -> Result<Buffer> {
     let mut row = Buffer::zeroed(length)?;
     match optional_tensor(tensors, i, length)? {
         Some(tensor) => row.copy(tensor),

@@ -8,6 +8,7 @@ use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
 use crate::simd::sqrt;
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a norm layer.
@@ -36,7 +37,7 @@ struct Normalization {
     over_time: bool,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let NormParams { input_size: size, norm, epsilon, groups, over_time } = NormParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(size))?;
     ensure(size.is_multiple_of(groups))?;

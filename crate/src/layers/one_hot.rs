@@ -5,6 +5,7 @@ use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::{EngineError, Result};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a one_hot layer.
@@ -18,7 +19,7 @@ struct OneHot {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let size = OneHotParams::read(params)?.size;
     let shape = input_shape(inputs, 0, Some(1))?;
     Ok(Built { layer: boxed(OneHot { size })?, ports: copied(&[Shape { size, ..shape }])? })

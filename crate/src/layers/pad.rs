@@ -7,6 +7,7 @@ use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied, filled_with};
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// What steps outside of a sequence hold.
@@ -52,7 +53,7 @@ struct Pad {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let Shape { axis, size } = input_shape(inputs, 0, None)?;
     let params = PadParams::read(params)?;
     ensure(axis.is_some() && params.before as usize <= MAX_SIZE && params.skipped as usize <= MAX_SIZE)?;

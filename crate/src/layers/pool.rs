@@ -7,6 +7,7 @@ use crate::buffer::product;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// Where the padding of a window lies.
@@ -58,7 +59,7 @@ struct Pool {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let Shape { axis, size } = input_shape(inputs, 0, None)?;
     let params = PoolParams::read(params)?;
     ensure(axis.is_some() && product(&[params.window, params.dilation])? <= MAX_SIZE)?;

@@ -6,6 +6,7 @@ use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
 use crate::simd::sqrt;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// What becomes of the steps.
@@ -51,7 +52,7 @@ struct Reduce {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     ensure(shape.axis.is_some())?;
     if let Some(mask) = inputs.get(1).copied().flatten() {

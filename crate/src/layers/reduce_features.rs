@@ -6,6 +6,7 @@ use crate::checked::Checked;
 use crate::error::Result;
 use crate::fallible::{boxed, copied};
 use crate::simd::{LANES, Lanes, Vector};
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// Ways to make one number of several, numbered as in ts/layers/reduce-features.ts.
@@ -44,7 +45,7 @@ struct ReduceFeatures {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     let layer = boxed(ReduceFeatures { reduction: ReduceFeaturesParams::read(params)?.reduce, size: shape.size })?;
     Ok(Built { layer, ports: copied(&[Shape { size: 1, ..shape }])? })

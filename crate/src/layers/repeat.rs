@@ -5,6 +5,7 @@ use super::{Built, Io, Layer, Shape, Workspace, given_axis, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a repeat layer.
@@ -19,7 +20,7 @@ struct Repeat {
     axis: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let Shape { axis: none, size } = input_shape(inputs, 0, None)?;
     ensure(none.is_none())?;
     let axis = given_axis(inputs, 1, RepeatParams::read(params)?.axis)?;

@@ -6,6 +6,7 @@ use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a scale layer.
@@ -24,7 +25,7 @@ struct Scale {
     steps: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let ScaleParams { input_size: size, steps } = ScaleParams::read(params)?;
     let shape = input_shape(inputs, 0, Some(size))?;
     ensure(steps == 0 || shape.axis.is_some())?;

@@ -5,6 +5,7 @@ use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a step layer.
@@ -19,7 +20,7 @@ struct Step {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     ensure(shape.axis.is_some())?;
     let layer = boxed(Step { last: StepParams::read(params)?.last, size: shape.size })?;

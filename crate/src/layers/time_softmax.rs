@@ -8,12 +8,13 @@ use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::softmax::softmax_of_scores;
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 
 struct TimeSoftmax {
     size: usize,
 }
 
-pub(crate) fn build(_: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(_: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     ensure(shape.axis.is_some())?;
     mask_shape(inputs, 1, shape.axis)?;

@@ -5,6 +5,7 @@ use super::{Built, Io, Layer, Shape, Workspace, given_axis, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of an unflatten layer.
@@ -25,7 +26,7 @@ struct Unflatten {
     axis: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let shape = input_shape(inputs, 0, None)?;
     let UnflattenParams { steps, transposed, axis } = UnflattenParams::read(params)?;
     let axis = given_axis(inputs, 1, axis)?;

@@ -5,6 +5,7 @@ use super::{Built, Io, Layer, Shape, Workspace, input_shape};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of an upsample layer.
@@ -21,7 +22,7 @@ struct Upsample {
     size: usize,
 }
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let Shape { axis, size } = input_shape(inputs, 0, None)?;
     ensure(axis.is_some())?;
     let params = UpsampleParams::read(params)?;

@@ -8,6 +8,7 @@ use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied};
 use crate::kernels::rows::accumulate;
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 
 struct WeightedSum {
     /// Weights a row.
@@ -16,7 +17,7 @@ struct WeightedSum {
     size: usize,
 }
 
-pub(crate) fn build(_: &mut Params, inputs: &[Option<Shape>], _: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(_: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let (weights, values) = (input_shape(inputs, 0, None)?, input_shape(inputs, 1, None)?);
     ensure(weights.axis.is_some() && weights.axis == values.axis)?;
     let layer = boxed(WeightedSum { weights: weights.size, size: values.size })?;

@@ -104,7 +104,7 @@ fn make(engine: &mut Engine, handles: &mut Handles, call: Call) -> Result<()> {
             let mut blocks = Vec::new();
             for size in tensors {
                 blocks.push(block(engine, &vec![0.1f32.to_bits(); size as usize]));
-                words.extend([blocks[blocks.len() - 1] as u32, size]);
+                words.extend([blocks[blocks.len() - 1] as u32, 0, size, 0]);
             }
             words.extend(params);
             let added = layer(engine, pick(&handles.models, m), &words);

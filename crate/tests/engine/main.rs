@@ -4,6 +4,7 @@ use gru_wasm::buffer::MAX_LENGTH;
 use gru_wasm::engine::Engine;
 use gru_wasm::error::EngineError::{self, IdOutOfRange, InvalidArgument, InvalidHandle, OutOfMemory};
 use gru_wasm::error::Result;
+use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::params::words;
 use gru_wasm::layers::recurrent::Sizes;
 use gru_wasm::layers::recurrent::gru::GruParams;
@@ -39,7 +40,8 @@ fn gru(engine: &mut Engine) -> f64 {
     let weights = block(engine, &[0; 48]) as u32;
     let params =
         GruParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, reset_after: true, ..GruParams::default() };
-    let words = [vec![kind("gru"), 0, 1, 0, 3, weights, 48, weights, 48, 0, 0], words(&params)].concat();
+    let words =
+        [vec![kind("gru"), 0, 1, 0, 3, weights, 0, 48, 0, weights, 0, 48, 0, 0, 0, 0, 0], words(&params)].concat();
     assert_eq!(layer(engine, model, &words), Ok(1));
     engine.model_add_output(model, 1.0).unwrap();
     model
@@ -60,6 +62,51 @@ fn sizes_beyond_32_bits_are_refused() {
         assert_eq!(engine.block_new(odd), Err(InvalidArgument), "{odd}");
     }
     assert!(engine.state_new(model, 0.0).is_ok());
+}
+
+#[test]
+fn tensors_are_of_a_dtype() {
+    let mut engine = Engine::new();
+    let model = f64::from(engine.model_new().unwrap());
+    engine.model_add_input(model, 0.0, 3.0).unwrap();
+    let params = words(&DenseParams { input_size: 3, output_size: 2, ..DenseParams::default() });
+    // Rows 1, -2, 3 by 0.5 and -4, 5, -6 by 2.
+    let wide = block(&mut engine, &[0xfffe_0001, 0xfffc_0003, 0xfffa_0005]) as u32;
+    let narrow = block(&mut engine, &[0xfc03_fe01, 0x0000_fa05]) as u32;
+    let scales = block(&mut engine, &[0.5f32.to_bits(), 2f32.to_bits()]) as u32;
+    let bias = block(&mut engine, &[0x3f80_0000, 0]) as u32;
+    let mut dense = |kernel: [u32; 4], bias: [u32; 4]| {
+        layer(&mut engine, model, &[&[kind("dense"), 0, 1, 0, 2][..], &kernel, &bias, &params].concat())
+    };
+    let none = [0; 4];
+    for kernel in [
+        [wide, 0, 6, 0],
+        [wide, 1, 6, 0],
+        [wide, 1, 6, wide],
+        [wide, 1, 4, scales],
+        [wide, 2, 6, scales],
+        [wide, 3, 6, scales],
+        [wide, 0, 6, scales],
+        [narrow, 1, 6, scales],
+        none,
+    ] {
+        assert!(dense(kernel, none).is_err(), "{kernel:?}");
+    }
+    assert!(dense([wide, 1, 6, scales], [bias, 1, 2, scales]).is_err(), "a bias is numbers");
+    assert_eq!(dense([wide, 1, 6, scales], [bias, 0, 2, 0]), Ok(1));
+    assert_eq!(dense([narrow, 2, 6, scales], [bias, 0, 2, 0]), Ok(2));
+    for value in [1.0, 2.0] {
+        engine.model_add_output(model, value).unwrap();
+    }
+    let state = f64::from(engine.state_new(model, 1.0).unwrap());
+    let lengths = block(&mut engine, &[1]);
+    engine.state_set_lengths(state, lengths, 0u32, false).unwrap();
+    engine.state_value(state, 0.0).unwrap().copy_from_slice(&[1.0, 2.0, 4.0]);
+    engine.state(state).unwrap().run().unwrap();
+    for value in [1.0, 2.0] {
+        // 1 + (1 - 4 + 12) / 2 and 2 * (-4 + 10 - 24).
+        assert_eq!(engine.state_value(state, value).unwrap(), [5.5, -36.0]);
+    }
 }
 
 /// 2^32 columns are none in 32 bits, 2^32 + 4 are 4.
@@ -127,7 +174,11 @@ fn axes_are_bounded_and_have_lengths_each() {
     assert_eq!(engine.model_add_input(model, 0.0, 4.0), Ok(2));
     let weights = block(&mut engine, &[0; 64]) as u32;
     let params = words(&LstmParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, ..LstmParams::default() });
-    let words = [vec![kind("lstm"), 0, 3, 1, u32::MAX, 2, 4, weights, 64, weights, 64, 0, 0, 0, 0], params].concat();
+    let words = [
+        vec![kind("lstm"), 0, 3, 1, u32::MAX, 2, 4, weights, 0, 64, 0, weights, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        params,
+    ]
+    .concat();
     assert_eq!(layer(&mut engine, model, &words), Ok(3));
     let state = f64::from(engine.state_new(model, 2.0).unwrap());
     let mut lay_out = |words: &[u32], time_major: u32, some| {

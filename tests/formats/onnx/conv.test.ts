@@ -1,3 +1,4 @@
+import { numbersOf } from '../../../ts/base/weights.ts';
 import { describe, expect, test } from 'vitest';
 import { createApi } from '../../../ts/api/arrays.ts';
 import { jsBackend } from '../../../ts/backends/js/index.ts';
@@ -60,7 +61,7 @@ describe('attributes', () => {
   });
 
   test('taps come before channels; groups read their part', async () => {
-    expect([...(await read({})).weights.kernel.subarray(0, 6)]).toEqual([1, 4, 2, 5, 3, 6]);
+    expect([...numbersOf((await read({})).weights.kernel).subarray(0, 6)]).toEqual([1, 4, 2, 5, 3, 6]);
     const grouped = await read({ group: 2 }, { shape: [4, 1, 3] });
     expect(grouped).toMatchObject({ inputSize: 2, outputSize: 4, groups: 2 });
     expect([...grouped.weights.bias!]).toEqual([0.5, 0.5, 0.5, 0.5]);

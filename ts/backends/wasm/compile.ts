@@ -1,5 +1,6 @@
 import type { CompiledModel } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
+import { dtyped, DTYPES, type WeightTensor } from '../../base/weights.ts';
 import type { Graph, GraphNode } from '../../spec/graph.ts';
 import { paramWords } from '../../layers/kind.ts';
 import { checked, type Engine } from './engine.ts';
@@ -49,24 +50,25 @@ function addLayer(
   { layer, kind, inputs, outputAxis, per, firstOutput }: GraphNode,
 ): void {
   const what = `${layer.type} layer '${layer.name}'`;
-  const weights: Record<string, Float32Array | undefined> = 'weights' in layer ? layer.weights : {};
+  const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
   withBlocks(engine, (copy) => {
     const tensors = kind.tensors(layer).flatMap(({ key }) => {
       const tensor = weights[key];
-      if (!tensor) return [0, 0];
-      const { handle, length } = copy(tensor, `weights['${key}'] of ${what}`);
-      return [handle, length];
+      if (!tensor) return [0, 0, 0, 0];
+      const { dtype, data, scales } = dtyped(tensor);
+      const name = `weights['${key}'] of ${what}`;
+      return [copy(data, name), DTYPES.indexOf(dtype), data.length, scales ? copy(scales, name) : 0];
     });
     const words = [
       kind.code,
       per === undefined ? 0 : per + 1,
       inputs.length,
       ...inputs,
-      tensors.length / 2,
+      tensors.length / 4,
       ...tensors,
       ...paramWords(kind.params(layer, outputAxis)),
     ];
-    const { handle } = copy(Int32Array.from(words), what);
+    const handle = copy(Int32Array.from(words), what);
     const first = checked(engine.model_add_layer(model, handle), what);
     if (first !== firstOutput) throw new GruError('internal', `${what}: the core numbers its values differently`);
   });

@@ -35,34 +35,28 @@ export class View<T extends Float32Array | Int32Array> {
   }
 }
 
-/** Words handed to the core: a block of its memory, to be freed. */
-export interface Block {
-  handle: number;
-  length: number;
-}
+/** Values that a block holds. */
+export type BlockData = Float32Array | Int32Array | Int16Array | Int8Array;
 
-/** Copies 4-byte words into a new block. @throws GruError `out_of_memory`. */
-export function copyIn(engine: Engine, data: Float32Array | Int32Array, what: string): Block {
-  const handle = checked(engine.block_new(data.length), what);
+/** Copies values into a new block of 4-byte words. @throws GruError `out_of_memory`. */
+export function copyIn(engine: Engine, data: BlockData, what: string): number {
+  const handle = checked(engine.block_new(Math.ceil(data.byteLength / 4)), what);
   const address = engine.block_address(handle) >>> 0;
-  // As integers: no conversion that could touch the payload of a NaN.
-  new Int32Array(engine.memory.buffer, address, data.length).set(
-    new Int32Array(data.buffer, data.byteOffset, data.length),
+  // As bytes: no conversion that could touch the payload of a NaN.
+  new Uint8Array(engine.memory.buffer, address, data.byteLength).set(
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   );
-  return { handle, length: data.length };
+  return handle;
 }
 
 /** Runs `f` with blocks that are freed afterwards, whatever happens. */
-export function withBlocks<R>(
-  engine: Engine,
-  f: (copy: (data: Float32Array | Int32Array, what: string) => Block) => R,
-): R {
+export function withBlocks<R>(engine: Engine, f: (copy: (data: BlockData, what: string) => number) => R): R {
   const handles: number[] = [];
   try {
     return f((data, what) => {
-      const block = copyIn(engine, data, what);
-      handles.push(block.handle);
-      return block;
+      const handle = copyIn(engine, data, what);
+      handles.push(handle);
+      return handle;
     });
   } finally {
     for (const handle of handles) engine.block_free(handle);

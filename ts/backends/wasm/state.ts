@@ -68,7 +68,7 @@ export class WasmState implements BackendState {
     if (steps > most) throw new GruError('out_of_memory', `${steps} steps in one run are more than ${most}`);
     try {
       withBlocks(this.engine, (copy) => {
-        const { handle: block } = copy(words, 'lengths');
+        const block = copy(words, 'lengths');
         const code = this.engine.state_set_lengths(handle, block, timeMajor, Number(some));
         checked(code, `buffers for ${steps} steps`);
       });

@@ -1,3 +1,4 @@
+import { numbersOf } from '../../base/weights.ts';
 import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
 import { layerKind } from '../../layers/index.ts';
@@ -91,7 +92,8 @@ export class SpecBuilder extends SpecValues {
     this.budget.spend(8 * size);
     const layer = this.#foldable(rows);
     if (layer) {
-      const { kernel, bias } = layer.weights;
+      const { bias } = layer.weights;
+      const kernel = numbersOf(layer.weights.kernel);
       this.budget.spend(4 * (kernel.length + size));
       const columns = kernel.length / size;
       layer.weights = {

@@ -17,6 +17,7 @@ use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::activation::Activation;
 use crate::plan::{Layout, Plan, ROW_BLOCK};
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 use past::Past;
 use product::{Gathered, Product};
 pub use windows::Padding;
@@ -76,7 +77,7 @@ struct Conv {
 const GATHERED: usize = 0;
 const SUMS: usize = 1;
 
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let params = ConvParams::read(params)?;
     ensure(params.input_size.is_multiple_of(params.groups) && params.output_size.is_multiple_of(params.groups))?;
     let windows = Windows::new(&params)?;

@@ -5,9 +5,10 @@ use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::kernels::depthwise;
-use crate::layers::{optional_tensor, tensor};
+use crate::layers::{matrix, optional_tensor};
 use crate::pack::{PackedMatrix, Rows};
 use crate::simd::{LANES, Lanes};
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// The weights, packed.
@@ -33,16 +34,17 @@ pub struct Gathered<'a> {
 
 impl Product {
     /// Packs the tensors: kernel (outputs, taps, channels of a group) and bias (outputs).
-    pub fn new(params: &ConvParams, tensors: &[Option<&[f32]>]) -> Result<Self> {
+    pub fn new(params: &ConvParams, tensors: &[Option<Tensor>]) -> Result<Self> {
         let ConvParams { output_size, kernel_size, groups, .. } = *params;
         let channels = params.input_size / groups;
-        let kernel = tensor(tensors, 0, product(&[output_size, kernel_size, channels])?)?;
+        let kernel = matrix(tensors, 0, output_size, product(&[kernel_size, channels])?)?;
         let bias = optional_tensor(tensors, 1, output_size)?;
         if params.depthwise() {
             let width = output_size.next_multiple_of(LANES);
             let mut weights = Buffer::zeroed(product(&[kernel_size, width])?)?;
-            for (output, taps) in kernel.rows(kernel_size).enumerate() {
-                for (tap, &weight) in taps.iter().enumerate() {
+            let mut room = Tensor::room(&[kernel], kernel_size)?;
+            for output in 0..output_size {
+                for (tap, &weight) in kernel.row(output, kernel_size, &mut room).iter().enumerate() {
                     *weights.at_mut(tap * width + output) = weight;
                 }
             }
@@ -54,7 +56,7 @@ impl Product {
         let mut matrices = Vec::new();
         matrices.try_reserve_exact(groups)?;
         for group in 0..groups {
-            let matrix = PackedMatrix::pack(&[kernel.row(group, units * depth)], units, depth)?;
+            let matrix = PackedMatrix::pack(&[kernel.rows(group * units..(group + 1) * units, depth)], units, depth)?;
             let bias = matrix.pack_row(&[bias.map(|bias| bias.row(group, units))])?;
             matrices.push((matrix, bias));
         }

@@ -1,7 +1,7 @@
 //! The GRU's cell: reset gate before or after the matmul. Equations: ts/layers/gru.ts.
 
 use super::super::params::{Param, Params, params};
-use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, optional_tensor, pack, tensor};
+use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, optional_tensor, pack};
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
@@ -11,6 +11,7 @@ use crate::kernels::gates::GateRows;
 use crate::kernels::gates::gru::{GateFunctions, Sums, reset_after, reset_before, update};
 use crate::pack::{Init, PackedMatrix, Rows};
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of a gru layer.
@@ -48,14 +49,14 @@ struct Before {
 }
 
 /// Tensors of a direction: input (3H, I), recurrent (3H, H), bias (3H), with `reset_after` recurrent bias (H).
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let params = GruParams::read(params)?;
     let units = params.sizes.hidden_size;
     let functions = GateFunctions::new(params.recurrent_activation, params.activation, params.options.clip);
     let form = if params.reset_after { AFTER } else { BEFORE };
     build_recurrent(params.sizes, params.options, &form, inputs, tensors, &mut |tensors| {
-        let recurrent = tensor(tensors, 1, product(&[3, units, units])?)?;
-        let packed = |group| pack(recurrent, &form, group, units, units);
+        let recurrent = matrix(tensors, 1, product(&[3, units])?, units)?;
+        let packed = |group| pack(recurrent, group, units, units);
         if params.reset_after {
             let recurrent = packed(0..3)?;
             let init = recurrent.pack_row(&[None, None, optional_tensor(tensors, 3, units)?])?;

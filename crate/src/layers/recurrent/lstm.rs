@@ -1,7 +1,7 @@
 //! The LSTM's cell. Equations: ts/layers/lstm.ts.
 
 use super::super::params::{Param, Params, params};
-use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, optional_tensor, pack, tensor};
+use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, optional_tensor, pack};
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::Result;
@@ -10,6 +10,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::gates::lstm::{LstmFunctions, advance};
 use crate::pack::PackedMatrix;
 use crate::simd::{LANES, Lanes};
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of an lstm layer.
@@ -40,12 +41,12 @@ struct Lstm {
 }
 
 /// Tensors of a direction: input (4H, I), recurrent (4H, H), bias (4H), peepholes (3H).
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let params = LstmParams::read(params)?;
     let units = params.sizes.hidden_size;
     let stride = units.next_multiple_of(LANES);
     build_recurrent(params.sizes, params.options, &FORM, inputs, tensors, &mut |tensors| {
-        let recurrent = tensor(tensors, 1, product(&[4, units, units])?)?;
+        let recurrent = matrix(tensors, 1, product(&[4, units])?, units)?;
         let mut peepholes = Buffer::default();
         if let Some(given) = optional_tensor(tensors, 3, product(&[3, units])?)? {
             peepholes = Buffer::zeroed(product(&[3, stride])?)?;
@@ -59,7 +60,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
             params.input_forget,
             !peepholes.is_empty(),
         );
-        Ok(boxed(Lstm { functions, recurrent: pack(recurrent, &FORM, 0..4, units, units)?, peepholes })?)
+        Ok(boxed(Lstm { functions, recurrent: pack(recurrent, 0..4, units, units)?, peepholes })?)
     })
 }
 

@@ -11,7 +11,7 @@ pub mod rnn;
 mod step;
 
 use super::params::{Direction, params};
-use super::{Built, Combine, Io, Layer, Layouts, Shape, Workspace, input_shape, optional_tensor, tensor};
+use super::{Built, Combine, Io, Layer, Layouts, Shape, Workspace, input_shape, matrix, optional_tensor};
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
@@ -20,6 +20,7 @@ use crate::kernels::activation::{Constants, flush};
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::plan::{GROUP, Order, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
+use crate::tensor::Tensor;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use output::Output;
@@ -94,8 +95,8 @@ fn build(
     options: Options,
     form: &Form,
     inputs: &[Option<Shape>],
-    tensors: &[Option<&[f32]>],
-    cell: &mut dyn FnMut(&[Option<&[f32]>]) -> Result<Box<dyn Cell>>,
+    tensors: &[Option<Tensor>],
+    cell: &mut dyn FnMut(&[Option<Tensor>]) -> Result<Box<dyn Cell>>,
 ) -> Result<Built> {
     let Options { direction, merge: combine, reversed_output, zero_masked, .. } = options;
     let units = sizes.hidden_size;

@@ -4,8 +4,9 @@ use super::Sizes;
 use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::Checked;
 use crate::error::Result;
-use crate::layers::{optional_tensor, tensor};
+use crate::layers::{matrix, optional_tensor};
 use crate::pack::{PackedMatrix, Rows};
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -34,12 +35,11 @@ impl Form {
     }
 }
 
-/// Packs a group of gates of a tensor of `form.gates * units` rows.
-pub fn pack(tensor: &[f32], form: &Form, group: Range<usize>, units: usize, k: usize) -> Result<PackedMatrix> {
-    let mut gates: [&[f32]; MAX_GATES] = [&[]; MAX_GATES];
-    let size = tensor.len() / form.gates;
+/// Packs a group of gates of a tensor of `units` rows a gate.
+pub fn pack(tensor: Tensor, group: Range<usize>, units: usize, k: usize) -> Result<PackedMatrix> {
+    let mut gates = [Tensor::F32(&[]); MAX_GATES];
     for (into, gate) in gates.iter_mut().zip(group.clone()) {
-        *into = tensor.row(gate, size);
+        *into = tensor.rows(gate * units..(gate + 1) * units, k);
     }
     PackedMatrix::pack(gates.at(..group.len()), units, k)
 }
@@ -53,14 +53,14 @@ pub struct Projection {
 
 impl Projection {
     /// Packs the tensors of a direction: input (gates * H, I) and bias (gates * H), the first and the third.
-    pub fn new(tensors: &[Option<&[f32]>], sizes: &Sizes, form: &Form) -> Result<Self> {
+    pub fn new(tensors: &[Option<Tensor>], sizes: &Sizes, form: &Form) -> Result<Self> {
         let (k, units) = (sizes.input_size, sizes.hidden_size);
-        let input = tensor(tensors, 0, product(&[form.gates, units, k])?)?;
+        let input = matrix(tensors, 0, product(&[form.gates, units])?, k)?;
         let bias = optional_tensor(tensors, 2, form.gates * units)?;
         let mut projection = Projection { parts: Vec::new(), columns: 0 };
         projection.parts.try_reserve_exact(form.groups.len())?;
         for group in form.groups() {
-            let matrix = pack(input, form, group.clone(), units, k)?;
+            let matrix = pack(input, group.clone(), units, k)?;
             let mut gates = [None; MAX_GATES];
             for (into, gate) in gates.iter_mut().zip(group.clone()) {
                 *into = bias.map(|bias| bias.row(gate, units));

@@ -1,14 +1,15 @@
 //! The simple RNN's cell. Equation: ts/layers/rnn.ts.
 
 use super::super::params::{Param, Params, params};
-use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, pack, tensor};
-use crate::buffer::{Buffer, product};
+use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, pack};
+use crate::buffer::Buffer;
 use crate::error::Result;
 use crate::fallible::boxed;
 use crate::kernels::activation::Activation;
 use crate::kernels::gates::rnn::advance;
 use crate::pack::PackedMatrix;
 use crate::simd::Lanes;
+use crate::tensor::Tensor;
 
 params! {
     /// Parameters of an rnn layer.
@@ -31,11 +32,11 @@ struct Rnn {
 }
 
 /// Tensors of a direction: input (H, I), recurrent (H, H), bias (H).
-pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<&[f32]>]) -> Result<Built> {
+pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let RnnParams { sizes, options, activation } = RnnParams::read(params)?;
     let units = sizes.hidden_size;
     build_recurrent(sizes, options, &FORM, inputs, tensors, &mut |tensors| {
-        let recurrent = pack(tensor(tensors, 1, product(&[units, units])?)?, &FORM, 0..1, units, units)?;
+        let recurrent = pack(matrix(tensors, 1, units, units)?, 0..1, units, units)?;
         Ok(boxed(Rnn { activation, clip: options.clip, recurrent })?)
     })
 }

@@ -1,5 +1,6 @@
 import { conv1dPads, conv1dPast, conv1dStreams } from '../../../layers/conv1d.ts';
 import { GruError } from '../../../base/errors.ts';
+import { numbersOf } from '../../../base/weights.ts';
 import type { Conv1dSpec } from '../../../spec/spec.ts';
 import { applyRows, rowFunction, type RowFunction } from '../activation.ts';
 import { floats } from '../buffer.ts';
@@ -253,8 +254,9 @@ function grouped({ inputSize, outputSize, kernelSize, groups = 1, weights }: Con
   const depth = kernelSize * width;
   const bias = new Float32Array(outputSize);
   bias.set(weights.bias ?? []);
+  const numbers = numbersOf(weights.kernel);
   const matrices = Array.from({ length: groups }, (_, group): PackedMatrix => {
-    const kernel = weights.kernel.subarray(group * size * depth, (group + 1) * size * depth);
+    const kernel = numbers.subarray(group * size * depth, (group + 1) * size * depth);
     return packMatrix(kernel, size, depth, width);
   });
   const bytes = matrices.reduce((sum, { panels }) => sum + panels.byteLength, bias.byteLength);
@@ -271,9 +273,10 @@ function grouped({ inputSize, outputSize, kernelSize, groups = 1, weights }: Con
 
 /** Each output has one channel: a row of weights a tap. */
 function depthwise({ inputSize, outputSize, kernelSize, weights }: Conv1dSpec): Product {
-  const kernel = new Float32Array(weights.kernel.length);
+  const numbers = numbersOf(weights.kernel);
+  const kernel = new Float32Array(numbers.length);
   for (let o = 0; o < outputSize; o++) {
-    for (let tap = 0; tap < kernelSize; tap++) kernel[tap * outputSize + o] = weights.kernel[o * kernelSize + tap]!;
+    for (let tap = 0; tap < kernelSize; tap++) kernel[tap * outputSize + o] = numbers[o * kernelSize + tap]!;
   }
   const bias = new Float32Array(outputSize);
   bias.set(weights.bias ?? []);

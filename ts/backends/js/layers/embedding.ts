@@ -1,4 +1,5 @@
 import { GruError } from '../../../base/errors.ts';
+import { numbersOf } from '../../../base/weights.ts';
 import type { EmbeddingSpec } from '../../../spec/spec.ts';
 import { stateless } from './layer.ts';
 import type { Build } from './layer.ts';
@@ -6,7 +7,7 @@ import type { Build } from './layer.ts';
 /** Rows of a table by id. */
 export const embedding: Build<EmbeddingSpec> = (spec) => {
   const { name, outputSize: size, vocabularySize } = spec;
-  const table = new Float32Array(spec.weights.embeddings);
+  const table = new Float32Array(numbersOf(spec.weights.embeddings));
   return stateless(table.byteLength, ({ ids, outputs: [output, mask] }) => {
     if (!ids) return;
     if (output) {

@@ -1,3 +1,4 @@
+import { numbersOf, type WeightTensor } from '../../../../base/weights.ts';
 import type { Activation } from '../../../../spec/spec.ts';
 import { ACTIVATIONS } from '../../../../layers/activations.ts';
 import { rowFunction } from '../../activation.ts';
@@ -7,6 +8,15 @@ const fround = Math.fround;
 
 /** The weights of one direction, by tensor. */
 export type Weights = (tensor: string) => Float32Array | undefined;
+
+/** The weights of a direction of a layer. */
+export function weightsOf(spec: { weights: object }, direction: 'forward' | 'reverse'): Weights {
+  const weights = spec.weights as Record<string, WeightTensor | undefined>;
+  return (key) => {
+    const tensor = weights[`${direction}.${key}`];
+    return tensor && numbersOf(tensor);
+  };
+}
 
 /** What tells one kind of recurrent layer from another; the rest is the driver's. */
 export interface CellKind {

@@ -7,8 +7,8 @@ import type { PackedMatrix } from '../../matmul.ts';
 import { ROW_BLOCK, emptyPlan, fillPlan } from '../../plan.ts';
 import type { Layout, Order, Plan } from '../../plan.ts';
 import type { Build, Io, Layer, Workspace } from '../layer.ts';
-import { orZeros } from './cell.ts';
-import type { Cell, CellKind, Weights } from './cell.ts';
+import { orZeros, weightsOf } from './cell.ts';
+import type { Cell, CellKind } from './cell.ts';
 import { writeRow, writeZeros } from './output.ts';
 import type { Combine } from './output.ts';
 
@@ -191,7 +191,7 @@ function setRows(state: Float32Array, sequences: Int32Array, size: number, value
 function pack(spec: RecurrentSpec, direction: 'forward' | 'reverse', cell: CellKind): Direction {
   const { inputSize, hiddenSize } = spec;
   const sums = cell.gates * hiddenSize;
-  const weights: Weights = (key) => (spec.weights as Record<string, Float32Array | undefined>)[`${direction}.${key}`];
+  const weights = weightsOf(spec, direction);
   return {
     order: direction === 'forward' ? 'forward' : spec.reversedOutput ? 'reverseProcessed' : 'reverse',
     input: packMatrix(weights('input')!, sums, inputSize),

@@ -1,7 +1,7 @@
 import type { GruSpec, LayerSpec, LstmSpec, RecurrentBase } from '../../../../spec/spec.ts';
 import { flush } from '../../exp.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
-import { clipThenApply, gateFunctions, orZeros } from './cell.ts';
+import { clipThenApply, gateFunctions, orZeros, weightsOf } from './cell.ts';
 
 const fround = Math.fround;
 
@@ -29,7 +29,7 @@ export interface Gates {
  * uses them, by one division, and hold no gate that could be read off.
  */
 export function gatesOf(spec: RecurrentSpec, direction: 'forward' | 'reverse'): Gates {
-  const weights = (key: string) => (spec.weights as Record<string, Float32Array | undefined>)[`${direction}.${key}`];
+  const weights = weightsOf(spec, direction);
   if (spec.type === 'gru') return gruGates(spec, weights);
   if (spec.type === 'lstm') return lstmGates(spec, weights);
   // The only value of a simple RNN is the hidden state.

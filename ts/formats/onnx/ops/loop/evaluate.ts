@@ -1,3 +1,4 @@
+import { numbersOf } from '../../../../base/weights.ts';
 import type { LayerSpec, RowActivation, ValueRef } from '../../../../spec/spec.ts';
 import { NotTerms, type Piece, type Term, Terms } from './terms.ts';
 
@@ -64,7 +65,7 @@ export class Evaluator {
       case 'dense': {
         const { kernel, bias } = layer.weights;
         const size = layer.outputSize;
-        const linear = [{ size, terms: this.terms.matrix(size, kernel, first, bias) }];
+        const linear = [{ size, terms: this.terms.matrix(size, numbersOf(kernel), first, bias) }];
         return layer.activation === undefined ? linear : this.#activate(linear, layer.activation);
       }
       case 'scale':
