@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
-import { memoryOf } from './instance.mjs';
+import { memoryOf, processorOf } from './instance.mjs';
 
 /** Connections that are being made at a time. */
 const AT_ONCE = 200;
@@ -34,6 +34,7 @@ export async function live({ url, child }, { sequences, period, seconds, warmup 
   }
   const frame = Buffer.from(Float32Array.from({ length: inputSize }, (_, k) => Math.sin(k)).buffer);
   const memory = [];
+  let used;
   const start = performance.now();
   const stepsDue = (now) => Math.floor(((now - start) / period) * sequences);
   const total = stepsDue(start + (warmup + seconds) * 1000);
@@ -48,6 +49,7 @@ export async function live({ url, child }, { sequences, period, seconds, warmup 
       due[i].push(at);
       sockets[i].send(frame);
     }
+    if (now > begin) used ??= processorOf(child);
     if (now > lookAt) {
       memory.push(memoryOf(child));
       lookAt += Math.max((seconds * 1000) / 60, 1000);
@@ -66,6 +68,8 @@ export async function live({ url, child }, { sequences, period, seconds, warmup 
     p99: quantile(0.99),
     max: times.at(-1),
     errors: errors + unanswered,
+    // With what was on its way when counting began, which is little.
+    processor: (processorOf(child) - used) / times.length,
     lateShare: late / total,
     memory,
   };

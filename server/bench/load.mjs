@@ -52,8 +52,18 @@ async function measured(name, load, ...words) {
     const found = await live(server, { inputSize, sequences, period, seconds, ...load });
     const ms = (value) => `${value.toFixed(1)} ms`;
     const share = (value) => `${(value * 100).toFixed(1)} %`;
-    const { asked, rate, p50, p99, max, errors, lateShare } = found;
-    rows.push([name, asked.toFixed(0), rate.toFixed(0), ms(p50), ms(p99), ms(max), errors, share(lateShare)]);
+    const { asked, rate, p50, p99, max, errors, lateShare, processor } = found;
+    rows.push([
+      name,
+      asked.toFixed(0),
+      rate.toFixed(0),
+      ms(p50),
+      ms(p99),
+      ms(max),
+      errors,
+      share(lateShare),
+      `${processor.toFixed(1)} us`,
+    ]);
     console.error(rows.at(-1).join(' | '));
     return found;
   } finally {
@@ -96,7 +106,17 @@ undisturbed run bit for bit; ${retries} requests were sent again, with their \`s
 out): ${(ours / theirs).toFixed(1)} times as many.`,
     );
   }
-  const head = ['', 'steps asked /s', 'answered /s', 'p50', 'p99', 'longest', 'errors', 'sent late'];
+  const head = [
+    '',
+    'steps asked /s',
+    'answered /s',
+    'p50',
+    'p99',
+    'longest',
+    'errors',
+    'sent late',
+    'processor a step',
+  ];
   const text = `# gru serve under load
 
 ${machine()}; ${new Date().toISOString().slice(0, 10)}. \`node server/bench/load.mjs ${process.argv.slice(2).join(' ')}\`

@@ -7,9 +7,10 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const BIN = at('../dist/bin.js');
 export const GENERATE = at('../../examples/throughput/generate.mjs');
 
-/** What measurements depend on, in a line; the load before them: above 0.1 there were others on the machine. */
+/** Before the measurements: above 0.1 there were others on the machine. */
 const load = loadavg()[0].toFixed(1);
 
+/** What measurements depend on, in a line. */
 export function machine() {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: at('.'), encoding: 'utf8' }).trim();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;

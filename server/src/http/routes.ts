@@ -39,17 +39,21 @@ export function addRoutes(
 
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     const versioned = path.endsWith(':version');
-    app.get<{ Params: ModelParams }>(path, { schema: SCHEMAS.model(versioned) }, (request) => {
+    app.get<{ Params: ModelParams }>(path, { schema: SCHEMAS.model(service.models, versioned) }, (request) => {
       owner(request);
       return metadataOf(service.find(request.params.model, request.params.version));
     });
-    app.get<{ Params: ModelParams }>(`${path}/ready`, { schema: SCHEMAS.modelReady(versioned) }, (request, reply) => {
-      const { name } = service.find(request.params.model, request.params.version);
-      return reply.code(service.ready ? 200 : 503).send({ name, ready: service.ready });
-    });
+    app.get<{ Params: ModelParams }>(
+      `${path}/ready`,
+      { schema: SCHEMAS.modelReady(service.models, versioned) },
+      (request, reply) => {
+        const { name } = service.find(request.params.model, request.params.version);
+        return reply.code(service.ready ? 200 : 503).send({ name, ready: service.ready });
+      },
+    );
     app.post<{ Params: ModelParams; Body: Buffer | undefined }>(
       `${path}/infer`,
-      { schema: SCHEMAS.infer(versioned) },
+      { schema: SCHEMAS.infer(service.models, versioned) },
       async (request, reply) => {
         const who = owner(request);
         const { model, version } = request.params;

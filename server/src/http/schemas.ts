@@ -1,4 +1,5 @@
 import type { FastifySchema } from 'fastify';
+import type { ServedModel } from '../core/model.ts';
 
 /** The Open Inference Protocol as JSON Schema: what /openapi.json says of the routes. Requests are checked by oip/, against the model that they are for. */
 
@@ -47,7 +48,14 @@ const inferResponse = object(
 const ports = list(object({ name: text, datatype, shape }));
 const error = (description: string) => ({ description, ...object({ error: text }) });
 const answer = (description: string, schema: object) => ({ description, ...schema });
-const params = (versioned: boolean) => object(versioned ? { model: text, version: text } : { model: text });
+
+/** Which model a route is for: those that are served, each in one version. */
+function paramsOf(models: readonly ServedModel[], versioned: boolean) {
+  const model = { ...text, enum: models.map(({ name }) => name) };
+  return object(
+    versioned ? { model, version: { ...text, enum: [...new Set(models.map(({ version }) => version))] } } : { model },
+  );
+}
 
 const refused = { 400: error('the request is malformed'), 401: error('no API key, or a wrong one') };
 const ofModel = { ...refused, 404: error('there is no such model') };
@@ -72,9 +80,9 @@ export const SCHEMAS = {
     summary: 'The models',
     response: { 200: answer('models', list(object({ name: text, version: text, state: text }))), ...refused },
   },
-  model: (versioned: boolean) => ({
+  model: (models: readonly ServedModel[], versioned: boolean) => ({
     summary: "A model's inputs and outputs",
-    params: params(versioned),
+    params: paramsOf(models, versioned),
     response: {
       200: answer(
         'the model',
@@ -83,18 +91,18 @@ export const SCHEMAS = {
       ...ofModel,
     },
   }),
-  modelReady: (versioned: boolean) => ({
+  modelReady: (models: readonly ServedModel[], versioned: boolean) => ({
     summary: 'Whether a model takes requests',
-    params: params(versioned),
+    params: paramsOf(models, versioned),
     response: {
       200: answer('it does', object({ name: text, ready: flag })),
       ...ofModel,
       503: answer('it is shutting down', object({ name: text, ready: flag })),
     },
   }),
-  infer: (versioned: boolean) => ({
+  infer: (models: readonly ServedModel[], versioned: boolean) => ({
     summary: 'Inference: whole sequences, or a block of steps of a live one',
-    params: params(versioned),
+    params: paramsOf(models, versioned),
     body: inferRequest,
     response: {
       200: answer('outputs', inferResponse),
@@ -107,4 +115,4 @@ export const SCHEMAS = {
       504: error('no answer in time'),
     },
   }),
-} satisfies Record<string, FastifySchema | ((versioned: boolean) => FastifySchema)>;
+} satisfies Record<string, FastifySchema | ((models: readonly ServedModel[], versioned: boolean) => FastifySchema)>;
