@@ -125,7 +125,12 @@ export default [
     output: {
       ...output,
       chunkFileNames: 'chunks/[name].js',
-      manualChunks: { core, 'js-backend': ['ts/backends/js/index.ts'], 'full-layers': ['ts/layers/full.ts'], layouts: ['ts/formats/layouts/index.ts'] },
+      manualChunks: {
+        core,
+        'js-backend': ['ts/backends/js/index.ts'],
+        'full-layers': ['ts/layers/full.ts'],
+        layouts: ['ts/formats/layouts/index.ts'],
+      },
     },
     plugins: [
       nodeResolve({ browser: true }),
@@ -140,7 +145,14 @@ export default [
     external,
     onwarn,
   },
-  { input: { 'pool-worker': worker }, output, plugins: [typescript], external, onwarn },
+  // With an export it is a module to whoever looks at its syntax.
+  {
+    input: { 'pool-worker': worker },
+    output: { ...output, footer: 'export {};' },
+    plugins: [typescript],
+    external,
+    onwarn,
+  },
   {
     input: inputs(exports, '.d.ts'),
     output: { dir: 'dist', format: 'es', chunkFileNames: 'chunks/[name].d.ts', banner: LIBS },

@@ -6,6 +6,12 @@ import { WASM_BUILDS, wasmEnv } from './wasm.mjs';
 const clippy = ['clippy', '--workspace', '--locked'];
 const nodeTool = (path, ...args) => [process.execPath, [at('node_modules', path), ...args]];
 
+/** Entries that no program imports by types: binaries, a worker's script, and what the server's package shares with the command. */
+const UNTYPED = [
+  ...['--exclude-entrypoints', 'wasm/baseline.wasm', 'wasm/relaxed.wasm', 'pool-worker', 'command'],
+  ...['--format', 'ascii', '--quiet'],
+];
+
 const CHECKS = [
   ['cargo fmt', 'cargo', ['fmt', '--all', '--check']],
   ['clippy, native', 'cargo', [...clippy, '--all-targets', '--', '-D', 'warnings']],
@@ -20,6 +26,9 @@ const CHECKS = [
   ...['bench', 'server']
     .filter((folder) => existsSync(at(folder, 'node_modules', 'gru-wasm')))
     .map((folder) => [`tsc, ${folder}`, ...nodeTool('typescript/bin/tsc', '--noEmit', '-p', folder)]),
+  ['publint', ...nodeTool('publint/src/cli.js', '--strict')],
+  ['types of the package, by attw', ...nodeTool('@arethetypeswrong/cli/dist/index.js', '--pack', '.', ...UNTYPED)],
+  ['size-limit', ...nodeTool('size-limit/bin.js')],
   ['eslint', ...nodeTool('eslint/bin/eslint.js', '--max-warnings=0', '.')],
   ['paths of build machines', process.execPath, [at('scripts', 'check-paths.mjs')]],
   ['prettier', ...nodeTool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')],

@@ -12,13 +12,13 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves folders by their prefixes, the first that fits. */
+/** Serves folders, by prefixes that end in a slash, and files; the first that fits. */
 export async function serve(folders, headers = {}) {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const path = new URL(request.url, 'http://localhost').pathname;
     const [prefix, folder] = Object.entries(folders).find(([prefix]) => path.startsWith(prefix)) ?? [];
-    const file = folder && join(folder, path.slice(prefix.length) || 'index.html');
+    const file = prefix?.endsWith('/') ? join(folder, path.slice(prefix.length) || 'index.html') : folder;
     if (!file || path.includes('..') || !existsSync(file) || !statSync(file).isFile()) {
       response.writeHead(404).end();
       return;
