@@ -11,10 +11,10 @@ const entry = (name, limit) => ({
 /** What it is, so that it does not grow unseen. */
 export default [
   // Budget: 60 kB.
-  entry('index', { import: '{ createGru }', limit: '89 kB' }),
+  entry('index', { import: '{ createGru }', limit: '90 kB' }),
   // Budget: 60 kB. `createRuntime` gives all functions, and so brings all readers of model files.
-  entry('slim', { import: '{ createRuntime }', limit: '203 kB' }),
-  entry('js', { import: '{ createGru }', limit: '47 kB' }),
-  entry('worklet', { import: '{ createModelSync }', limit: '44 kB' }),
+  entry('slim', { import: '{ createRuntime }', limit: '205 kB' }),
+  entry('js', { import: '{ createGru }', limit: '48 kB' }),
+  entry('worklet', { import: '{ createModelSync }', limit: '45 kB' }),
   entry('pool', { import: '{ createPool }', limit: '35 kB' }),
 ];
