@@ -17,6 +17,10 @@ export interface Case {
   resetAfter: boolean;
   layers: number;
   bidirectional: boolean;
+  /** Taps of a causal convolution to `hiddenSize` channels, which stands in place of the cells. */
+  taps?: number;
+  /** Heads of an attention of each step to all, by their dot products, which stands in place of the cells. */
+  heads?: number;
   /** What every initial hidden value is; left out: no initial state is given. */
   h0?: number;
   /** Of a ceiling: the loop of bench/ceilings, and the bytes that it loads. */
@@ -34,6 +38,8 @@ export const GROUPS = {
   rnn: 'Simple RNN: the same sequences',
   odd: 'Hidden sizes that are no multiple of 16, each with the next multiple (I = that multiple)',
   layers: 'Two directions, two layers',
+  conv1d: 'Causal convolutions (I = channels, taps, T, B)',
+  attention: 'Attention of a sequence to itself (I, heads, T, B)',
   step: 'One step of a live stream',
   denormal: 'Initial state 1e-40 against 0',
   kernel: 'Kernels alone, no copies',
@@ -89,6 +95,18 @@ export const ODD_PAIRS = ODD.map((H) => ({ H, next: next16(H) }));
 
 const LOAD_SIZES = [16, 32, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536];
 
+/** Channels, taps or heads, steps, batch. */
+const CONVOLUTIONS = [
+  [64, 5, 100, 1],
+  [64, 5, 100, 16],
+  [256, 3, 100, 1],
+] as const;
+const ATTENTIONS = [
+  [64, 1, 100, 1],
+  [256, 4, 100, 1],
+  [64, 1, 100, 16],
+] as const;
+
 export const CASES: Case[] = [
   ...(['madd_registers', 'madd_1x12', 'madd_6x2', 'madd_2x4'] as const).map((name) =>
     row('ceiling', name, [128, 4, 1, 1], { kind: 'ceiling', loop: { name, bytes: 0 }, quick: true }),
@@ -103,6 +121,7 @@ export const CASES: Case[] = [
   ...[64, 128, 256, 512].map((H) =>
     row('kernel', `projection/${H}`, [H, H, 100, 1], { kind: 'dense', quick: H === 256 }),
   ),
+  row('kernel', 'conv1d/64', [64, 64, 100, 1], { kind: 'dense', taps: 5 }),
   ...resets.flatMap(([kind, resetAfter]) =>
     [64, 128, 256, 512, 1024].map((H) =>
       row('kernel', `recurrent/${kind}/${H}`, [1, H, 50, 1], { kind: 'recurrent', resetAfter, quick: H === 256 }),
@@ -135,6 +154,12 @@ export const CASES: Case[] = [
       bidirectional: true,
     }),
   ]),
+  ...CONVOLUTIONS.map(([I, taps, T, B], i) =>
+    row('conv1d', `${I},${taps},${T},${B}`, [I, I, T, B], { taps, quick: i === 0 }),
+  ),
+  ...ATTENTIONS.map(([I, heads, T, B], i) =>
+    row('attention', `${I},${heads},${T},${B}`, [I, I, T, B], { heads, quick: i === 0 }),
+  ),
   ...resets.flatMap(([kind, resetAfter]) =>
     [64, 128, 256, 512].map((H) =>
       row('step', `${kind}/${H}`, [H, H, 8, 1], { kind: 'step', resetAfter, quick: resetAfter && H <= 256 }),
@@ -150,14 +175,20 @@ export function caseNamed(name: string): Case {
   return found;
 }
 
-/** Cases that are compared with each other take turns too: cells at equal sizes, a size and the next multiple, both h0. */
+/**
+ * Cases that are compared with each other take turns too: cells at equal sizes, a size and the next multiple, both h0, the projection
+ * and the convolution.
+ */
 export function heats(cases: Case[]): Case[][] {
   const heats = new Map<string, Case[]>();
   for (const c of cases) {
     const isBySize = c.group === 'odd' || c.group === 'denormal';
     const key = isBySize
       ? `${c.group} ${c.inputSize}`
-      : c.name.replace(/(after|before)\//, '').replace(/^(lstm|rnn)\//, 'grid/');
+      : c.name
+          .replace(/(after|before)\//, '')
+          .replace(/^(lstm|rnn)\//, 'grid/')
+          .replace('kernel/conv1d/', 'kernel/projection/');
     heats.set(key, [...(heats.get(key) ?? []), c]);
   }
   return [...heats.values()];
@@ -177,6 +208,15 @@ export function layerSizes({
   }));
 }
 
+/** Whether its layers are recurrent. */
+export const hasCells = ({ kind, taps, heads }: Case) => kind !== 'dense' && taps === undefined && heads === undefined;
+
+/** Sums of a row of a layer by its weights, and how many numbers go into one. */
+export function sumsOf({ cell, hiddenSize, taps, heads }: Case, inputs: number): [sums: number, of: number] {
+  if (heads !== undefined) return [0, 0];
+  return taps === undefined ? [GATES[cell] * hiddenSize, inputs] : [hiddenSize, taps * inputs];
+}
+
 /** Rows of one timed call. */
 export const rowsOf = ({ kind, steps, batch }: Case) => (kind === 'step' ? 1 : steps) * batch;
 
@@ -188,11 +228,16 @@ export function flopsOf(c: Case): { input: number; recurrent: number; all: numbe
     return { input: all, recurrent: 0, all };
   }
   const rows = rowsOf(c);
-  const sums = GATES[c.cell] * c.hiddenSize;
+  if (c.heads !== undefined) {
+    // The scores of each step and the sum that they weigh.
+    const all = 2 * 2 * rows * c.steps * c.inputSize;
+    return { input: all, recurrent: 0, all };
+  }
   let [input, recurrent] = [0, 0];
   for (const { inputs, directions } of layerSizes(c)) {
-    input += directions * 2 * rows * sums * inputs;
-    if (c.kind !== 'dense') recurrent += directions * 2 * rows * sums * c.hiddenSize;
+    const [sums, of] = sumsOf(c, inputs);
+    input += directions * 2 * rows * sums * of;
+    if (hasCells(c)) recurrent += directions * 2 * rows * sums * c.hiddenSize;
   }
   return { input, recurrent, all: input + recurrent };
 }

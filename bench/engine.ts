@@ -2,9 +2,9 @@ import type { Case } from './cases.ts';
 
 /** Weights of one direction of a layer: rows in gate order z, r, n, or i, f, g, o, or an RNN's one (G gates), output-major. */
 export interface Weights {
-  /** (G H, I) */
+  /** (G H, I); of a convolution (H, taps, I) */
   input: Float32Array;
-  /** (G H, H) */
+  /** (G H, H); nothing where there is no cell. */
   recurrent: Float32Array;
   /** (G H) */
   bias: Float32Array;
@@ -25,8 +25,11 @@ export interface Task {
 
 /** A task made ready. */
 export interface Runner {
-  /** How sequences lie in what it takes and gives: (batch, steps, size) or (steps, batch, size). The engine's own default. */
-  layout: 'batch-major' | 'time-major';
+  /**
+   * How sequences lie in what it takes and gives: (batch, steps, size), (steps, batch, size) or (batch, size, steps). The
+   * engine's own default.
+   */
+  layout: 'batch-major' | 'time-major' | 'channels-first';
   /** From a Float32Array of the caller's to one of the caller's. In a `step` case: one step, from where the last one ended. */
   run(x: Float32Array): Float32Array | Promise<Float32Array>;
   free?(): void;

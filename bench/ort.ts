@@ -8,7 +8,7 @@ interface Ort {
   InferenceSession: { create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
 }
 
-/** ONNX Runtime's recurrent operators, one thread. */
+/** ONNX Runtime's operators, one thread. */
 export function ortEngine(
   load: () => Promise<Ort>,
   options: InferenceSession.SessionOptions,
@@ -47,9 +47,14 @@ function runner({ Tensor }: Ort, session: InferenceSession, { case: c, h0 }: Tas
       free,
     };
   }
-  const shape = [c.steps, c.batch, c.inputSize];
+  const layout = c.taps !== undefined ? 'channels-first' : c.heads !== undefined ? 'batch-major' : 'time-major';
+  const shape = {
+    'channels-first': [c.batch, c.inputSize, c.steps],
+    'time-major': [c.steps, c.batch, c.inputSize],
+    'batch-major': [c.batch, c.steps, c.inputSize],
+  }[layout];
   return {
-    layout: 'time-major',
+    layout,
     async run(x) {
       const feeds: Record<string, Tensor> = { x: new Tensor('float32', x, shape) };
       if (h0) feeds['h0'] = hidden(h0);

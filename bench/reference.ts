@@ -114,8 +114,50 @@ const double = ({ input, recurrent, bias, recurrentBias }: Weights): Double => (
   recurrentBias: recurrentBias && Float64Array.from(recurrentBias),
 });
 
+/** Rows of a causal convolution over one sequence. */
+function convolution(weights: Double, taps: number, steps: number, x: Float64Array, out: Float64Array) {
+  const I = x.length / steps;
+  const O = weights.bias.length;
+  const padded = new Float64Array((taps - 1) * I + x.length);
+  padded.set(x, (taps - 1) * I);
+  for (let t = 0; t < steps; t++) {
+    multiply(weights.input, weights.bias, padded, t * I, taps * I, out.subarray(t * O, (t + 1) * O));
+  }
+}
+
+/** Each head of each step of one sequence: sum over j of softmax_j(x[t] x[j] / sqrt(size)) x[j]. */
+function attention(heads: number, steps: number, x: Float64Array, out: Float64Array) {
+  const I = x.length / steps;
+  const size = I / heads;
+  for (let head = 0; head < heads; head++) {
+    const rows = Array.from({ length: steps }, (_, t) => x.subarray(t * I + head * size, t * I + (head + 1) * size));
+    rows.forEach((query, t) => {
+      const scores = rows.map((key) => key.reduce((sum, value, k) => sum + value * query[k]!, 0) / Math.sqrt(size));
+      const most = Math.max(...scores);
+      const weights = scores.map((score) => Math.exp(score - most));
+      const all = weights.reduce((sum, weight) => sum + weight, 0);
+      for (let k = 0; k < size; k++) {
+        out[t * I + head * size + k] = rows.reduce((sum, value, j) => sum + (weights[j]! / all) * value[k]!, 0);
+      }
+    });
+  }
+}
+
 /** The right output in float64, (batch, steps, directions * hiddenSize); of a `dense` case the sums of all gates. */
-export function reference({ case: { kind, cell, hiddenSize: H, steps, batch }, layers, x, h0 }: Task): Float64Array {
+export function reference(task: Task): Float64Array {
+  const { taps, heads, steps, batch, hiddenSize } = task.case;
+  if (taps === undefined && heads === undefined) return stacked(task);
+  const out = new Float64Array(batch * steps * hiddenSize);
+  for (let b = 0; b < batch; b++) {
+    const x = Float64Array.from(task.x.subarray((b * task.x.length) / batch, ((b + 1) * task.x.length) / batch));
+    const y = out.subarray((b * out.length) / batch, ((b + 1) * out.length) / batch);
+    if (taps !== undefined) convolution(double(task.layers[0]![0]!), taps, steps, x, y);
+    else attention(heads!, steps, x, y);
+  }
+  return out;
+}
+
+function stacked({ case: { kind, cell, hiddenSize: H, steps, batch }, layers, x, h0 }: Task): Float64Array {
   let value = Float64Array.from(x);
   for (const layer of layers) {
     const all = layer.map(double);

@@ -1,6 +1,6 @@
 import { type Case, caseNamed } from './cases.ts';
 import { type Engine, LeftOut, type Runner, type Task } from './engine.ts';
-import { makeTask, swapRows } from './task.ts';
+import { makeTask, swapEach, swapRows } from './task.ts';
 
 /** What a prepared case gave: its output as (batch, steps, size), and how long the first call took. */
 export interface Prepared {
@@ -121,12 +121,16 @@ async function awaitCalls(call: Ready['call'], count: number): Promise<void> {
 
 /** What each call takes: all of it, or of a stream one step after another. */
 function inputsOf({ case: c, x }: Task, { layout }: Runner): Float32Array[] {
-  if (c.kind !== 'step') return [layout === 'time-major' ? swapRows(x, c.batch, c.steps) : x];
-  return Array.from({ length: c.steps }, (_, t) => x.slice(t * c.inputSize, (t + 1) * c.inputSize));
+  if (c.kind === 'step') {
+    return Array.from({ length: c.steps }, (_, t) => x.slice(t * c.inputSize, (t + 1) * c.inputSize));
+  }
+  if (layout === 'channels-first') return [swapEach(x, c.batch, c.steps)];
+  return [layout === 'time-major' ? swapRows(x, c.batch, c.steps) : x];
 }
 
 function joined(c: Case, outputs: Float32Array[], { layout }: Runner): Float32Array {
   if (c.kind === 'step') return Float32Array.from(outputs.flatMap((y) => [...y]));
+  if (layout === 'channels-first') return swapEach(outputs[0]!, c.batch, c.hiddenSize);
   return layout === 'time-major' ? swapRows(outputs[0]!, c.steps, c.batch) : outputs[0]!;
 }
 

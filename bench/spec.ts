@@ -6,6 +6,17 @@ import type { Task } from './engine.ts';
 export function specOf({ case: c, layers }: Task): ModelSpec {
   const { inputSize, hiddenSize, cell, resetAfter } = c;
   const x: ModelSpec['inputs'] = [{ name: 'x', dtype: 'float32', size: inputSize }];
+  if (c.heads !== undefined) {
+    const inputs = ['x', 'x', 'x'];
+    const scale = Math.sqrt(c.heads / inputSize);
+    return { inputs: x, layers: [{ name: 'attention', type: 'attention', inputs, inputSize, heads: c.heads, scale }] };
+  }
+  if (c.taps !== undefined) {
+    const { input: kernel, bias } = layers[0]![0]!;
+    const sizes = { inputSize, outputSize: hiddenSize, kernelSize: c.taps };
+    const weights = { kernel, bias };
+    return { inputs: x, layers: [{ name: 'conv1d', type: 'conv1d', ...sizes, padding: 'causal', weights }] };
+  }
   if (c.kind === 'dense') {
     const { input: kernel, bias } = layers[0]![0]!;
     const outputSize = GATES[cell] * hiddenSize;

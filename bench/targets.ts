@@ -1,7 +1,7 @@
 import { CASES, GATES, ODD_PAIRS } from './cases.ts';
 import { type BenchRecord, geometricMean, ratio, ratioOf, resultOf } from './record.ts';
 
-/** What issues 4 and 12 ask for: the ratios of one run; of several runs the worst counts. */
+/** What issues 4, 12 and 13 ask for: the ratios of one run; of several runs the worst counts. */
 export interface Target {
   what: string;
   /** None: reported, not judged. */
@@ -104,6 +104,16 @@ export const TARGETS: Target[] = [
   x('relaxed vs tfjs-wasm, each row', 5, against('relaxed', 'tfjs-wasm', /^(grid|layers|step)\//)),
   x('relaxed vs tfjs-wasm, mean', 40, mean(against('relaxed', 'tfjs-wasm', /^(grid|layers|step)\//))),
   { ...x('input projection, share of the madd ceiling', 90, share(/^kernel\/projection\//)), unit: '%' },
+  {
+    ...x('convolution, 64 channels, 5 taps: share of the madd ceiling over that of the projection', 80, (record) => {
+      const [conv] = share(/^kernel\/conv1d\/64$/)(record);
+      const [projection] = share(/^kernel\/projection\/64$/)(record);
+      return conv && projection ? [{ row: conv.row, value: (100 * conv.value) / projection.value }] : [];
+    }),
+    unit: '%',
+  },
+  x('convolution, 64 channels, 5 taps: relaxed vs ort-web', 1.2, against('relaxed', 'ort-web', /^conv1d\/64,5,/)),
+  x('attention: relaxed vs ort-web, each row', undefined, against('relaxed', 'ort-web', /^attention\//)),
   {
     ...x(
       'recurrent step, H = 256, B = 1, share of the load ceiling (Intel)',

@@ -1,4 +1,4 @@
-import { GATES, layerSizes, type Case } from './cases.ts';
+import { hasCells, layerSizes, sumsOf, type Case } from './cases.ts';
 import type { Task, Weights } from './engine.ts';
 
 /** Reproducible numbers in [-scale, scale): mulberry32. */
@@ -14,17 +14,19 @@ function floats(length: number, scale: number, seed: number): Float32Array {
 
 /** Weights uniform in +-1/sqrt(H), as PyTorch starts them; inputs in +-1. The same in every process. */
 export function makeTask(c: Case): Task {
-  const { inputSize, hiddenSize: H, steps, batch, cell, resetAfter, h0 } = c;
-  const sums = GATES[cell] * H;
+  const { inputSize, hiddenSize: H, steps, batch, resetAfter, h0 } = c;
   const scale = 1 / Math.sqrt(H);
   let seed = 1;
   const layers = layerSizes(c).map(({ inputs, directions }) =>
-    Array.from({ length: directions }, (): Weights => ({
-      input: floats(sums * inputs, scale, seed++),
-      recurrent: floats(sums * H, scale, seed++),
-      bias: floats(sums, scale, seed++),
-      recurrentBias: resetAfter ? floats(H, scale, seed++) : undefined,
-    })),
+    Array.from({ length: directions }, (): Weights => {
+      const [sums, of] = sumsOf(c, inputs);
+      return {
+        input: floats(sums * of, scale, seed++),
+        recurrent: floats(hasCells(c) ? sums * H : 0, scale, seed++),
+        bias: floats(sums, scale, seed++),
+        recurrentBias: resetAfter && hasCells(c) ? floats(H, scale, seed++) : undefined,
+      };
+    }),
   );
   return {
     case: c,
@@ -44,6 +46,16 @@ export function swapRows(data: Float32Array, rows: number, columns: number): Flo
       const from = (r * columns + c) * size;
       swapped.set(data.subarray(from, from + size), (c * rows + r) * size);
     }
+  }
+  return swapped;
+}
+
+/** (batch, rows, columns) to (batch, columns, rows). */
+export function swapEach(data: Float32Array, batch: number, rows: number): Float32Array {
+  const size = data.length / batch;
+  const swapped = new Float32Array(data.length);
+  for (let b = 0; b < batch; b++) {
+    swapped.set(swapRows(data.subarray(b * size, (b + 1) * size), rows, size / rows), b * size);
   }
   return swapped;
 }

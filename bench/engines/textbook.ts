@@ -1,3 +1,4 @@
+import { hasCells } from '../cases.ts';
 import { type Engine, isWholeRun, type Task, type Weights } from '../engine.ts';
 
 const GFLOP = 1e9;
@@ -7,7 +8,7 @@ export const textbook: Engine = {
   name: 'textbook',
   hosts: ['node', 'page'],
   takes: (c) => {
-    if (!isWholeRun(c) || c.kind === 'cold' || c.cell !== 'gru') return false;
+    if (!isWholeRun(c) || c.kind === 'cold' || c.cell !== 'gru' || !hasCells(c)) return false;
     const work = 12 * c.steps * c.batch * c.hiddenSize * c.hiddenSize;
     return work < 4 * GFLOP || 'one call takes many seconds';
   },

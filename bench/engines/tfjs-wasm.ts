@@ -1,6 +1,6 @@
 import type * as TensorFlow from '@tensorflow/tfjs';
 import { onPage } from '../assets.ts';
-import { GATES } from '../cases.ts';
+import { GATES, hasCells } from '../cases.ts';
 import { type Engine, isWholeRun, type Runner, type Task, type Weights } from '../engine.ts';
 
 const DIST = 'node_modules/@tensorflow/tfjs-backend-wasm/dist';
@@ -15,7 +15,11 @@ export const tfjsWasm: Engine = {
     code: "export * from '@tensorflow/tfjs'; export * from '@tensorflow/tfjs-backend-wasm'",
     files: [`${DIST}/tfjs-backend-wasm-simd.wasm`],
   },
-  takes: (c) => isWholeRun(c) && (!c.resetAfter || 'its GRU layer has no reset after'),
+  takes: (c) => {
+    if (!isWholeRun(c)) return false;
+    if (c.heads !== undefined) return 'it has no attention layer';
+    return !hasCells(c) || !c.resetAfter || 'its GRU layer has no reset after';
+  },
   async load() {
     tf = await import('@tensorflow/tfjs');
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
@@ -30,7 +34,36 @@ export const tfjsWasm: Engine = {
 const transposed = (data: Float32Array, rows: number) =>
   tf.tidy(() => tf.transpose(tf.tensor2d(data, [rows, data.length / rows])));
 
-function prepare({ case: c, layers, h0 }: Task): Runner {
+/** (outputs, taps, inputs) to (taps, inputs, outputs). */
+function convolution({ case: c, layers }: Task): Runner {
+  const { inputSize, hiddenSize: filters, taps: kernelSize = 1, steps, batch } = c;
+  // It has no causal padding.
+  const x = tf.input({ batchShape: [batch, steps + kernelSize - 1, inputSize] });
+  const layer = tf.layers.conv1d({ filters, kernelSize });
+  const outputs = layer.apply(x) as TensorFlow.SymbolicTensor;
+  const { input, bias } = layers[0]![0]!;
+  layer.setWeights([transposed(input, filters).reshape([kernelSize, inputSize, filters]), tf.tensor1d(bias)]);
+  const model = tf.model({ inputs: x, outputs });
+  return {
+    layout: 'batch-major',
+    run: (data) =>
+      tf.tidy(() => {
+        const rows = tf.tensor3d(data, [batch, steps, inputSize]).pad([
+          [0, 0],
+          [kernelSize - 1, 0],
+          [0, 0],
+        ]);
+        return (model.predict(rows) as TensorFlow.Tensor).dataSync() as Float32Array;
+      }),
+    free() {
+      model.dispose();
+    },
+  };
+}
+
+function prepare(task: Task): Runner {
+  const { case: c, layers, h0 } = task;
+  if (c.taps !== undefined) return convolution(task);
   const { hiddenSize: units, batch } = c;
   const sums = GATES[c.cell] * units;
   const recurrent = { gru: tf.layers.gru, lstm: tf.layers.lstm, rnn: tf.layers.simpleRNN }[c.cell];

@@ -27,8 +27,8 @@ const NAMES = [
   'step/before/64',
   'denormal/h0=1e-40/128,1,1',
 ];
-/** Of cells that the textbook's engine leaves out. */
-const OTHER_CELLS = ['lstm/64,100,1', 'rnn/64,100,1'];
+/** Of cells and layers that the textbook's engine leaves out. */
+const OTHER_CELLS = ['lstm/64,100,1', 'rnn/64,100,1', 'conv1d/64,5,100,1', 'attention/256,4,100,1'];
 
 /** Correctness only: what the benchmark times must be right. No time is looked at. */
 describe.each(ENGINES.map((engine) => ({ name: engine.name, engine })))(
