@@ -36,12 +36,13 @@ export interface Setting {
   parts?: string[];
 }
 
+/** Numbers above 0, as variances are. */
+const fill = (length: number) => Float32Array.from({ length }, (_, i) => ((i % 7) + 1) / 8);
+
 function weightsOf({ shapes = {}, parts = [] }: Setting): WeightSource {
   const tensor = (role: string): WeightTensor | undefined => {
     const shape = shapes[role];
-    return (
-      shape && { name: role, shape, dtype: 'float32', floats: () => new Float32Array(shape.reduce((n, d) => n * d)) }
-    );
+    return shape && { name: role, shape, dtype: 'float32', floats: () => fill(shape.reduce((n, d) => n * d, 1)) };
   };
   const group = (path: string): WeightGroup => ({
     part: (attribute, name) => {

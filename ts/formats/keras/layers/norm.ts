@@ -212,9 +212,15 @@ const normalization: Translate = (call) => {
     const ofFile = () => readTables(call, ['mean', 'variance'], features, axes);
     const ofConfig = given.map((numbers, i) => {
       if (!numbers) return undefined;
-      // With as many dimensions as the tensor they lie along all of its axes.
-      const along = numbers.shape.length > axes.length ? Array.from({ length: rank }, (_, axis) => axis) : axes;
-      return toTable(fields, i === 0 ? 'mean' : 'variance', numbers, along, rank, features.size);
+      const name = i === 0 ? 'mean' : 'variance';
+      if (numbers.shape.length <= axes.length) return toTable(fields, name, numbers, axes, rank, features.size);
+      // With more dimensions they lie along the last axes of the tensor, and are broadcast to those that are no `axis`.
+      const along = Array.from({ length: rank }, (_, axis) => axis);
+      const misfit = numbers.shape.toReversed().findIndex((n, back) => n !== 1 && !axes.includes(rank - 1 - back));
+      if (misfit < 0) return toTable(fields, name, numbers, along, rank, features.size);
+      throw fields.invalid(
+        `${name} has shape [${numbers.shape.join(', ')}], which does not fit axis [${axes.join(', ')}]`,
+      );
     });
     const [mean, variance] = (ofConfig.every((table) => table === undefined) ? ofFile() : ofConfig) as [Table?, Table?];
     if (!mean || !variance) throw fields.invalid('has a mean and no variance, or a variance and no mean');
