@@ -9,6 +9,7 @@ use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::windows::WindowParams;
 use gru_wasm::layers::{Combine, LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
@@ -111,12 +112,15 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
         let params = ConvParams {
             input_size: size,
             output_size: 2 * size,
-            kernel_size: 3,
-            dilation: 2,
             groups,
-            left,
-            right: 4 - left,
-            streams: left == 4,
+            windows: WindowParams {
+                taps: 3,
+                dilation: 2,
+                left,
+                right: 4 - left,
+                streams: left == 4,
+                ..WindowParams::default()
+            },
             ..ConvParams::default()
         };
         let tensors = vec![numbers(6 * size * size / groups), numbers(2 * size)];
@@ -155,9 +159,10 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             let flat = add("flatten", &[y], &[3], vec![], 1);
             add("unflatten", &[flat, rows], &[3, 1, 0], vec![], 1);
             add("repeat", &[last, rows], &[0], vec![], 1);
-            add("pool", &[y], &[1, 3, 1, 1, 1, 0, 0, 1, 0], vec![], 1);
+            add("pool", &[y], &[1, 1, 3, 1, 1, 1, 0, 0, 0, 0], vec![], 1);
+            add("pool", &[y], &[0, 0, 3, 1, 1, 0, 2, 0, 1, 0], vec![], 1);
             add("upsample", &[y], &[2, 0], vec![], 1);
-            add("pad", &[y], &[1, 0, 0, 0, 1, 0], vec![], 1);
+            add("pad", &[y], &[1, 0, 1, 0, 0, 1, 0], vec![], 1);
         }
     }
     // The hidden state of the last GRU, and what is given; a cell state that is left out.

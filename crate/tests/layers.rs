@@ -6,10 +6,12 @@ use common::{Tensors, build, kind, refused};
 use gru_wasm::error::{EngineError, Result};
 use gru_wasm::kernels::reference::Random;
 use gru_wasm::layers::attention::AttentionParams;
-use gru_wasm::layers::conv1d::{ConvParams, Padding};
+use gru_wasm::layers::conv1d::ConvParams;
 use gru_wasm::layers::params::{self, Direction, words};
+use gru_wasm::layers::pool::PoolParams;
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::{Options, Sizes};
+use gru_wasm::layers::windows::{Padding, WindowParams};
 use gru_wasm::layers::{MAX_AXES, MAX_SIZE, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
@@ -175,7 +177,7 @@ fn derived(name: &str, params: &[u32], x: &[f32], lengths: &[u32], given: &[u32]
 fn pool_makes_one_row_of_each_window() {
     let x = [1.0, 5.0, 2.0, -3.0, 4.0, -7.0];
     let of = |[mean, window, stride, dilation]: [u32; 4], [sides, left, right, count]: [u32; 4], given: &[u32]| {
-        let params = [mean, window, stride, dilation, sides, left, right, count, 1];
+        let params = [mean, count, window, stride, dilation, sides, left, right, 0, 1];
         derived("pool", &params, &x, &[5, 0, 1], given)
     };
     assert_eq!(of([0, 2, 2, 1], [0; 4], &[2, 0, 0]), [5.0, 2.0]);
@@ -190,16 +192,16 @@ fn pool_makes_one_row_of_each_window() {
     // The last window reaches beyond the padding; one has no step.
     assert_eq!(of([1, 4, 2, 1], [0, 1, 1, 1], &[3, 1, 1]), [2.0, 2.0, 1.0 / 3.0, 0.0, -7.0 / 3.0]);
     assert_eq!(of([0, 3, 2, 1], [0, 1, 0, 0], &[1, 1, 0]), [5.0, 0.0]);
-    for bad in [[2, 1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0, 0, 0, 0], [0, 1, 1, 1, 3, 0, 0, 0, 0]] {
+    for bad in [[2, 0, 1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1, 3, 0, 0, 0, 0]] {
         refused("pool", &[Shape::sequence(1)], &bad, &[]);
     }
     let huge = MAX_SIZE as u32;
-    refused("pool", &[Shape::sequence(1)], &[0, 2, 1, huge, 0, 0, 0, 0, 0], &[]);
-    refused("pool", &[Shape::sequence(1)], &[0, 1, 1, 1, 0, huge + 1, 0, 0, 0], &[]);
-    refused("pool", &[Shape::sequence(1)], &[0, 1, 1, 1, 0, 0, 0, 0, 31], &[]);
-    refused("pool", &[Shape::vector(1)], &[0, 1, 1, 1, 0, 0, 0, 0, 0], &[]);
-    assert_eq!(derived("pool", &[0, 1, huge, 1, 1, 0, 0, 0, 1], &[3.0], &[1], &[3]), [0.0, 3.0, 0.0]);
-    let nan = derived("pool", &[0, 2, 1, 1, 0, 0, 0, 0, 1], &[f32::NAN, 1.0, f32::NAN], &[3], &[2]);
+    refused("pool", &[Shape::sequence(1)], &[0, 0, 2, 1, huge, 0, 0, 0, 0, 0], &[]);
+    refused("pool", &[Shape::sequence(1)], &[0, 0, 1, 1, 1, 0, huge + 1, 0, 0, 0], &[]);
+    refused("pool", &[Shape::sequence(1)], &[0, 0, 1, 1, 1, 0, 0, 0, 0, 31], &[]);
+    refused("pool", &[Shape::vector(1)], &[0, 0, 1, 1, 1, 0, 0, 0, 0, 0], &[]);
+    assert_eq!(derived("pool", &[0, 0, 1, huge, 1, 1, 0, 0, 0, 1], &[3.0], &[1], &[3]), [3.0, 0.0, 0.0]);
+    let nan = derived("pool", &[0, 0, 2, 1, 1, 0, 0, 0, 0, 1], &[f32::NAN, 1.0, f32::NAN], &[3], &[2]);
     assert!(nan.iter().all(|value| value.is_nan()));
 }
 
@@ -215,7 +217,7 @@ fn upsample_gives_each_step_several_times() {
 #[test]
 fn pad_puts_steps_around_a_sequence_or_takes_them_away() {
     let of = |before, skipped, outside, given: &[u32]| {
-        let params = [before, skipped, outside, 9f32.to_bits(), 0, 1];
+        let params = [before, skipped, 0, outside, 9f32.to_bits(), 0, 1];
         derived("pad", &params, &[1.0, 2.0, 3.0, 4.0, 5.0], &[3, 0, 1, 1], &[given, &[0]].concat())
     };
     assert_eq!(of(1, 0, 0, &[5, 2, 2]), [9.0, 1.0, 2.0, 3.0, 9.0, 9.0, 9.0, 9.0, 4.0]);
@@ -223,16 +225,17 @@ fn pad_puts_steps_around_a_sequence_or_takes_them_away() {
     assert_eq!(of(3, 0, 2, &[8, 1, 4]), [2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 0.0, 4.0, 4.0, 4.0, 4.0]);
     assert_eq!(of(0, 1, 0, &[2, 0, 0]), [2.0, 3.0]);
     assert_eq!(of(0, 2, 0, &[2, 0, 0]), [3.0, 9.0]);
-    refused("pad", &[Shape::sequence(1)], &[MAX_SIZE as u32 + 1, 0, 0, 0, 0, 0], &[]);
-    refused("pad", &[Shape::sequence(1)], &[0, 0, 3, 0, 0, 0], &[]);
-    refused("pad", &[Shape::vector(1)], &[0, 0, 0, 0, 0, 0], &[]);
+    refused("pad", &[Shape::sequence(1)], &[MAX_SIZE as u32 + 1, 0, 0, 0, 0, 0, 0], &[]);
+    refused("pad", &[Shape::sequence(1)], &[0, 0, MAX_SIZE as u32, 0, 0, 1, 0], &[]);
+    refused("pad", &[Shape::sequence(1)], &[0, 0, 0, 3, 0, 0, 0], &[]);
+    refused("pad", &[Shape::vector(1)], &[0, 0, 0, 0, 0, 0, 0], &[]);
 }
 
 /// What was put before a sequence, or is still to be taken away, is known to the next run; of each sequence.
 #[test]
 fn pad_goes_on_where_the_last_run_ended() {
     for (before, skipped, given) in [(2, 0, [[3, 0], [1, 4]]), (0, 2, [[0, 0], [0, 0]])] {
-        let params = [before, skipped, 0, 9f32.to_bits(), 1, 1];
+        let params = [before, skipped, 0, 0, 9f32.to_bits(), 1, 1];
         let (mut model, first) = build("pad", &[Shape::sequence(1)], &params, &[]).unwrap();
         model.add_output(first).unwrap();
         let mut state = State::new(&Shared::new(model).unwrap(), 2).unwrap();
@@ -248,9 +251,13 @@ fn pad_goes_on_where_the_last_run_ended() {
         if before > 0 {
             assert_eq!(all, [vec![9.0, 9.0, 1.0], vec![1.0, 9.0, 9.0, 2.0, 3.0]]);
         }
-        assert_eq!(state.hidden(0).unwrap().0[..], if before > 0 { [1.0, 1.0] } else { [2.0, 2.0] });
+        let count = |state: &mut State| {
+            let (values, stride) = state.hidden(0).unwrap();
+            [values[0], values[stride]]
+        };
+        assert_eq!(count(&mut state), if before > 0 { [1.0, 1.0] } else { [2.0, 2.0] });
         state.reset();
-        assert_eq!(state.hidden(0).unwrap().0[..], [0.0, 0.0]);
+        assert_eq!(count(&mut state), [0.0, 0.0]);
     }
 }
 
@@ -353,11 +360,14 @@ fn convolutions_multiply_windows_of_steps() {
             let params = ConvParams {
                 input_size: inputs,
                 output_size: outputs,
-                kernel_size: taps,
-                dilation,
                 groups,
-                left: left as u32,
-                right: (span - left) as u32,
+                windows: WindowParams {
+                    taps,
+                    dilation,
+                    left: left as u32,
+                    right: (span - left) as u32,
+                    ..WindowParams::default()
+                },
                 ..ConvParams::default()
             };
             let tensors = [Some(&kernel[..]), Some(&bias[..])];
@@ -388,8 +398,9 @@ fn convolutions_that_cannot_be_are_refused() {
     let refuse = |params: ConvParams, inputs: &[Shape], tensors: Tensors| {
         refused("conv1d", inputs, &params::words(&params), tensors);
     };
-    let valid =
-        ConvParams { input_size: 4, output_size: 2, kernel_size: 3, left: 1, right: 1, ..ConvParams::default() };
+    let windows = WindowParams { taps: 3, left: 1, right: 1, ..WindowParams::default() };
+    let valid = ConvParams { input_size: 4, output_size: 2, windows, ..ConvParams::default() };
+    let of = |windows| ConvParams { windows, ..valid };
     let (kernel, bias) = ([0.0; 24], [0.0; 2]);
     let tensors: Tensors = &[Some(&kernel), Some(&bias)];
     build("conv1d", &[Shape::sequence(4)], &params::words(&valid), tensors).unwrap();
@@ -400,25 +411,33 @@ fn convolutions_that_cannot_be_are_refused() {
     refuse(valid, &[Shape::sequence(4)], &[None, Some(&bias)]);
     refuse(ConvParams { groups: 3, ..valid }, &[Shape::sequence(4)], tensors);
     refuse(ConvParams { groups: 4, ..valid }, &[Shape::sequence(4)], &[Some(&kernel[..6]), None]);
-    refuse(ConvParams { left: MAX_SIZE as u32 + 1, ..valid }, &[Shape::sequence(4)], tensors);
-    refuse(ConvParams { axis: MAX_AXES as u32, ..valid }, &[Shape::sequence(4)], tensors);
+    refuse(of(WindowParams { left: MAX_SIZE as u32 + 1, ..windows }), &[Shape::sequence(4)], tensors);
+    refuse(of(WindowParams { axis: MAX_AXES as u32, ..windows }), &[Shape::sequence(4)], tensors);
     // Windows by length have no zeros of their own; those that look ahead, or start before the first step, no past.
-    refuse(ConvParams { padding: Padding::Same, ..valid }, &[Shape::sequence(4)], tensors);
-    let past = ConvParams { left: 2, right: 0, streams: true, ..valid };
-    build("conv1d", &[Shape::sequence(4)], &params::words(&past), tensors).unwrap();
-    refuse(ConvParams { right: 1, ..past }, &[Shape::sequence(4)], tensors);
-    refuse(ConvParams { left: 3, ..past }, &[Shape::sequence(4)], tensors);
-    refuse(ConvParams { stride: MAX_SIZE, ..past }, &[Shape::sequence(4)], tensors);
-    refuse(ConvParams { dilation: MAX_SIZE / 8, ..past }, &[Shape::sequence(4)], tensors);
+    refuse(of(WindowParams { padding: Padding::Same, ..windows }), &[Shape::sequence(4)], tensors);
+    let past = WindowParams { left: 2, right: 0, streams: true, ..windows };
+    build("conv1d", &[Shape::sequence(4)], &params::words(&of(past)), tensors).unwrap();
+    let pool = PoolParams { windows: past, ..PoolParams::default() };
+    build("pool", &[Shape::sequence(4)], &params::words(&pool), &[]).unwrap();
+    for wrong in [
+        WindowParams { right: 1, ..past },
+        WindowParams { left: 3, ..past },
+        WindowParams { stride: MAX_SIZE, ..past },
+        WindowParams { dilation: MAX_SIZE / 8, ..past },
+    ] {
+        refuse(of(wrong), &[Shape::sequence(4)], tensors);
+        let pool = PoolParams { windows: wrong, ..pool };
+        refused("pool", &[Shape::sequence(4)], &params::words(&pool), &[]);
+    }
     // Rows that nobody can know of.
-    let strided = ConvParams { axis: 1, stride: 2, ..valid };
+    let strided = of(WindowParams { axis: 1, stride: 2, ..windows });
     let (model, _) = build("conv1d", &[Shape::sequence(4)], &params::words(&strided), tensors).unwrap();
     let mut state = State::new(&Shared::new(model).unwrap(), 1).unwrap();
     for (rows, made) in [(2, true), (3, false), (1, false), (0, false)] {
         state.set_lengths(&[4, rows], false).unwrap();
         assert_eq!(state.run().is_ok(), made, "{rows} of 4 steps");
     }
-    refuse(ConvParams { dilation: MAX_SIZE, ..valid }, &[Shape::sequence(4)], tensors);
+    refuse(of(WindowParams { dilation: MAX_SIZE, ..windows }), &[Shape::sequence(4)], tensors);
 }
 
 #[test]

@@ -201,7 +201,9 @@ test('parameters of layers are those that the core reads, in its order', async (
   expect(Object.keys(table).toSorted()).toEqual(Object.keys(LAYERS).toSorted());
   for (const [type, { code, full, params }] of Object.entries(table)) {
     const kind: LayerKind<LayerSpec> = LAYERS[type as keyof typeof LAYERS];
-    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1);
+    const given = kind.params({ name: 'l', type, ...VALID[type as keyof typeof LAYERS] } as never, 1, [
+      { kind: 'sequence', dtype: 'float32', size: 4 },
+    ]);
     const words = Object.entries(given).map(([name, value]) => [name, [value].flat().length]);
     expect([type, kind.code, flavourOf([{ type }]), words]).toEqual([
       type,

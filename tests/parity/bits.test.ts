@@ -21,6 +21,7 @@ import {
   nestedRun,
   normRun,
   randomLayer,
+  streamRun,
   wideRun,
 } from './cases.ts';
 import { choices } from './choices.ts';
@@ -41,6 +42,7 @@ describe('the same bits', () => {
     ['graphs of layers', 60, graphRun],
     ['normalization', 150, normRun],
     ['convolutions', 200, convRun],
+    ['in the middle of a stream', 150, streamRun],
     ['attention', 120, attentionRun],
     ['attention to another axis', 120, crossAttentionRun],
     ['an encoder and a decoder', 120, encoderDecoderRun],

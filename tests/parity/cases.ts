@@ -3,7 +3,16 @@ import { ACTIVATIONS } from '../../ts/layers/activations.ts';
 import { LAYERS } from '../../ts/layers/full.ts';
 import { MERGES } from '../../ts/layers/merge.ts';
 import type { WeightTensor } from '../../ts/base/weights.ts';
-import type { Activation, ActivationName, AttentionSpec, LayerSpec, RecurrentBase } from '../../ts/spec/spec.ts';
+import { padPast } from '../../ts/layers/pad.ts';
+import { windowsPast } from '../../ts/layers/windows.ts';
+import type {
+  Activation,
+  ActivationName,
+  AttentionSpec,
+  LayerSpec,
+  PadSpec,
+  RecurrentBase,
+} from '../../ts/spec/spec.ts';
 import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
@@ -177,6 +186,39 @@ export function convRun(random: Choices): Run {
   return run;
 }
 
+/** A layer that keeps a past, in the middle of a stream: of windows of any form, or one that puts or takes away steps. */
+export function streamRun(random: Choices): Run {
+  const inputSize = random.int(1, 9);
+  const [taps, stride, dilation] = [random.int(1, 6), random.int(1, 5), random.int(1, 3)];
+  const padding = random.pick(['valid', 'causal', [random.int(0, (taps - 1) * dilation), 0]] as const);
+  const windows = { stride, dilation, padding };
+  const [held, before] = [random.int(0, 6), random.int(-6, 6)];
+  const layer = random.pick([
+    {
+      type: 'conv1d',
+      inputSize,
+      outputSize: 2,
+      kernelSize: taps,
+      ...windows,
+      weights: { kernel: random.floats(2 * taps * inputSize) },
+    },
+    { type: 'pool', pool: 'max', window: taps, ...windows },
+    { type: 'pool', pool: 'mean', window: taps, ...windows, countPadding: random.chance(0.5) },
+    { type: 'pad', before, after: -held, ...random.pick([{ mode: 'edge' }, { value: 0.5 }]) },
+  ]);
+  const run = runOf(random, inputSize, [{ ...layer, name: 'layer' } as LayerSpec], ['layer'], random.chance(0.2));
+  const seen = random.int(0, 30);
+  const past =
+    layer.type === 'pad' ? padPast({ name: 'layer', ...layer } as PadSpec) : windowsPast({ taps, ...windows });
+  const { lag, period } = past;
+  // The last number of a past counts the steps that have come.
+  const count = seen < lag ? seen : lag + ((seen - lag) % period);
+  for (const [i, { size }] of run.graph.states.entries()) {
+    for (let at = size - 1; at < run.hidden[i]!.length; at += size) run.hidden[i]![at] = count;
+  }
+  return { ...run, seen };
+}
+
 /**
  * Masking, three recurrent layers of which one is masked and one starts from values of the graph (its cell states too), a merge, a
  * dense layer and an activation over embedded ids.
@@ -187,7 +229,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
   if (random.chance(0.5)) Object.assign(first, { paddedOutput: random.pick(['zero', 'hold']) });
   const second = randomLayer(random, 'second', widthOf(first), { types, plain: true });
   const third = randomLayer(random, 'third', widthOf(second), { types, plain: true, hiddenSize: widthOf(first) });
-  third.initialState = LAYERS[third.type].slots!(third as never).map(() => 'first:last');
+  third.initialState = LAYERS[third.type].slots!(third as never, []).map(() => 'first:last');
   const outputSize = random.int(1, 50);
   const start = random.int(0, outputSize - 1);
   const steps = random.int(1, 9);
@@ -258,7 +300,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
       window: random.int(1, 5),
       stride: random.int(1, 4),
       dilation: random.int(1, 3),
-      padding: random.pick(['same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
+      padding: random.pick(['valid', 'causal', 'same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
     },
     { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
     {

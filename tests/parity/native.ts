@@ -1,13 +1,15 @@
 import { dtyped, DTYPES, type WeightTensor } from '../../ts/base/weights.ts';
 import { execFileSync } from 'node:child_process';
-import { NO_AXIS, stepsOf } from '../../ts/spec/derived-axes.ts';
-import type { Graph } from '../../ts/spec/graph.ts';
+import { NO_AXIS, stepsGiven, stepsOf } from '../../ts/spec/derived-axes.ts';
+import { type Graph, valuesOf } from '../../ts/spec/graph.ts';
 import { paramWords } from '../../ts/layers/kind.ts';
 
 /** One run of a model: what each engine is given. */
 export interface Run {
   graph: Graph;
   lengths: number[];
+  /** Steps that came before, as the states say; none where it is left out. */
+  seen?: number;
   /** On the second axis, where they differ from those on the first. */
   sourceLengths?: number[];
   timeMajor: boolean;
@@ -21,10 +23,16 @@ export interface Run {
 export type RunResult = Float32Array[];
 
 /** The lengths of each axis: those of the run, and those that layers make of them. */
-export function axisLengths({ graph, lengths, sourceLengths = lengths }: Omit<Run, 'inputs' | 'hidden'>): number[][] {
+export function axisLengths(run: Omit<Run, 'inputs' | 'hidden'>): number[][] {
+  const { graph, lengths, sourceLengths = lengths, seen } = run;
   const all = graph.axes.map((_, axis) => (axis === 1 ? sourceLengths : lengths));
   for (const axis of graph.derivedAxes) {
-    all.push(lengths.map((_, b) => stepsOf(axis, axis.from === NO_AXIS ? 0 : all[axis.from]![b]!)));
+    all.push(
+      lengths.map((_, b) => {
+        const steps = axis.from === NO_AXIS ? 0 : all[axis.from]![b]!;
+        return seen === undefined ? stepsOf(axis, steps) : stepsGiven(axis, seen + steps) - stepsGiven(axis, seen);
+      }),
+    );
   }
   return all;
 }
@@ -48,10 +56,11 @@ function words(run: Run): number[] {
   );
   out.push(nested.length, ...nested.flat());
   out.push(graph.nodes.length);
-  for (const { layer, kind, inputs, outputAxis, per } of graph.nodes) {
+  for (const node of graph.nodes) {
+    const { layer, kind, inputs, outputAxis, per } = node;
     out.push(kind.code, per === undefined ? 0 : per + 1);
     list(inputs);
-    list(paramWords(kind.params(layer, outputAxis)));
+    list(paramWords(kind.params(layer, outputAxis, valuesOf(graph, node))));
     const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
     const slots = kind.tensors(layer);
     out.push(slots.length);

@@ -6,7 +6,7 @@ import { gatesOf, type RecurrentSpec } from '../backends/js/layers/recurrent/gat
 import { directions } from '../layers/recurrent.ts';
 import { type ModelInput, readInputs } from '../run/inputs.ts';
 import { readStates } from '../run/states.ts';
-import { type Graph, type GraphNode, resolveGraph } from '../spec/graph.ts';
+import { type Graph, type GraphNode, resolveGraph, valuesOf } from '../spec/graph.ts';
 import { runGroups } from '../spec/state-groups.ts';
 import { GruModel, type RunOptions } from './model.ts';
 
@@ -82,8 +82,8 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
 }
 
 function findNode(graph: Graph, name: string | undefined): GraphNode {
-  const recurrent = graph.nodes.filter(({ kind, layer }) =>
-    kind.slots?.(layer as never).some(({ slot }) => slot === 'hidden'),
+  const recurrent = graph.nodes.filter((node) =>
+    node.kind.slots?.(node.layer, valuesOf(graph, node)).some(({ slot }) => slot === 'hidden'),
   );
   const names = recurrent.map(({ layer }) => `'${layer.name}'`).join(', ') || 'none';
   if (name === undefined && recurrent.length !== 1) {

@@ -30,7 +30,6 @@ export type {
   ActivationName,
   ActivationSpec,
   Conv1dSpec,
-  ConvPadding,
   AttentionSpec,
   DenseSpec,
   EmbeddingSpec,
@@ -62,6 +61,7 @@ export type {
   ValueKind,
   ValueRef,
   WeightedSumSpec,
+  WindowPadding,
 } from '../spec/spec.ts';
 export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';

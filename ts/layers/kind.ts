@@ -87,11 +87,11 @@ export interface LayerKind<S extends AnyLayer> {
   /**
    * Parameters for the core by name, in its order: u32 words (floats as their bits). The core's names are in
    * crate/src/layers/params.json, and a test compares. Tensors follow in the order of {@link tensors}. `axis`: the number of the axis
-   * that its sequences lie on, for a layer that makes one.
+   * that its sequences lie on, for a layer that makes one. `inputs`: the values of the spec's inputs.
    */
-  params(spec: S, axis: number): Record<string, number | number[]>;
+  params(spec: S, axis: number, inputs: readonly ValueShape[]): Record<string, number | number[]>;
   /** The layer's state slots, in the order of the core. */
-  slots?(spec: S): StateSlot[];
+  slots?(spec: S, inputs: readonly ValueShape[]): StateSlot[];
   /** Number of ids that it takes, where it reads ids. */
   vocabularySize?(spec: S): number;
   /** Steps that every sequence it reads must have, if it can take no other number. */
@@ -101,7 +101,7 @@ export interface LayerKind<S extends AnyLayer> {
   /** The same of what it gives, in its main value. */
   foldOutput?(spec: S, affine: Affine): S | undefined;
   /** Why the layer cannot run step by step, if it cannot. */
-  notStreamable?(spec: S): string | undefined;
+  notStreamable?(spec: S, inputs: readonly ValueShape[]): string | undefined;
 }
 
 /** The parameters of a layer as the core reads them, one word after another. */

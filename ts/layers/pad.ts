@@ -1,7 +1,9 @@
 import { describe } from '../base/tensor.ts';
-import { checkChoice, floatBits, MAX_SIZE, onlyInput, specError } from './check.ts';
+import { checkChoice, floatBits, MAX_SIZE, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
+import { type Past, pastLimit, pastSlot } from './past.ts';
 import type { LayerBase } from './spec.ts';
+import { onlySteps } from './steps.ts';
 
 const OUTSIDE = ['constant', 'edge', 'reflect'] as const;
 
@@ -38,31 +40,36 @@ export const pad: LayerKind<PadSpec> = {
     if ((spec.mode ?? 'constant') !== 'constant') throw specError(spec, "value is for mode 'constant'");
   },
   ports(spec, inputs) {
-    const { kind, size } = onlyInput(spec, inputs);
-    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+    const { size } = onlySteps(spec, inputs);
     return [{ port: 'output', kind: 'sequence', dtype: 'float32', size }];
   },
   tensors: () => [],
   axis: ({ before = 0, after = 0 }) => ({ mul: 1, add: before + after, div: 1 }),
-  params: (spec, axis) => ({
+  params: (spec, axis, [input]) => ({
     before: Math.max(spec.before ?? 0, 0),
     skipped: Math.max(-(spec.before ?? 0), 0),
+    held: Math.max(-(spec.after ?? 0), 0),
     outside: OUTSIDE.indexOf(spec.mode ?? 'constant'),
     value: floatBits(spec.value ?? 0),
-    streams: Number(streams(spec)),
+    streams: Number(wait(spec, input!.size) === undefined),
     axis,
   }),
-  slots: (spec) => (streams(spec) ? [{ slot: 'past', direction: 'forward', size: 1, fromGraph: false }] : []),
-  notStreamable,
+  slots: (spec, [input]) => (wait(spec, input!.size) === undefined ? [pastSlot(padPast(spec), input!.size)] : []),
+  notStreamable: (spec, [input]) => wait(spec, input!.size),
 };
 
-/** Whether it goes step by step, and keeps what it has done at the start. */
-function streams(spec: PadSpec): boolean {
-  return notStreamable(spec) === undefined;
+/**
+ * The last steps, which are taken away unless more come: a stream lags behind by as many. Of those before them it matters whether there
+ * was one, and how many are still to be taken away at the start.
+ */
+export function padPast({ before = 0, after = 0 }: PadSpec): Past {
+  const held = Math.max(-after, 0);
+  return { steps: held, lag: Math.max(held - Math.min(before, 0), 1), period: Math.max(held, 1) };
 }
 
-function notStreamable({ before = 0, after = 0, mode = 'constant' }: PadSpec): string | undefined {
+function wait(spec: PadSpec, size: number): string | undefined {
+  const { before = 0, after = 0, mode = 'constant' } = spec;
   if (after > 0) return `it puts ${after} step(s) behind the last one, which a stream does not know`;
-  if (after < 0) return `it takes the last ${-after} step(s) away, so it looks as many ahead`;
-  return mode === 'reflect' && before > 0 ? `it looks ${before} step(s) ahead (mode 'reflect')` : undefined;
+  if (mode === 'reflect' && before > 0) return `it looks ${before} step(s) ahead (mode 'reflect')`;
+  return pastLimit(padPast(spec), size);
 }

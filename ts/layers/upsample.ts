@@ -1,6 +1,7 @@
-import { checkSize, onlyInput, specError } from './check.ts';
+import { checkSize } from './check.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
+import { onlySteps } from './steps.ts';
 
 /** Each step `factor` times: y_t = x[floor(t / factor)]. */
 export interface UpsampleSpec extends LayerBase {
@@ -16,8 +17,7 @@ export const upsample: LayerKind<UpsampleSpec> = {
     checkSize(spec, 'factor', spec.factor);
   },
   ports(spec, inputs) {
-    const { kind, size } = onlyInput(spec, inputs);
-    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+    const { size } = onlySteps(spec, inputs);
     return [{ port: 'output', kind: 'sequence', dtype: 'float32', size }];
   },
   tensors: () => [],

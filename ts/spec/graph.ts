@@ -90,6 +90,11 @@ export interface GraphState extends StateSlot {
 /** Most values that all layers give for one step: 256 MB. */
 const MAX_WIDTH = 2 ** 26;
 
+/** The values that a node reads; those that it leaves out are none of them. */
+export function valuesOf({ values }: Graph, { inputs }: GraphNode): GraphValue[] {
+  return inputs.flatMap((value) => values[value] ?? []);
+}
+
 /** Whether a node has a sequence of an axis for one row each of what is its sequence. */
 export function isVectorTo({ kind, axis }: Pick<GraphValue, 'kind' | 'axis'>, per: number | undefined): boolean {
   return kind === 'vector' || axis === per;
@@ -175,7 +180,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const view = (value: GraphValue | undefined) =>
       value && isVectorTo(value, per) ? { ...value, kind: 'vector' as const } : value;
     const read = all.map(view);
-    const ports = kind.ports(layer, read.slice(0, main.length) as GraphValue[], read.slice(main.length));
+    const given = read.slice(0, main.length) as GraphValue[];
+    const ports = kind.ports(layer, given, read.slice(main.length));
     const groups = kind.crossesAxes?.map((places) => places.map((place) => read[place])) ?? [read];
     const sequences = groups.map((group) => group.filter(isSequence)).filter(({ length }) => length > 0);
     const [found] = sequences.map((group) => axes.common(group, reader));
@@ -200,7 +206,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     }
     byName.set(layer.name, named);
     // Of steps that are sequences nothing goes on from one to the next.
-    const slots = per === undefined ? (kind.slots?.(layer) ?? []) : [];
+    const slots = per === undefined ? (kind.slots?.(layer, given) ?? []) : [];
     for (const slot of slots) states.push({ layer: layer.name, node: nodes.length, ...slot });
     const ids = inputs[main[0]!];
     if (kind.vocabularySize) {
@@ -218,7 +224,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       if (other.steps !== steps)
         throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
     }
-    const why = per === undefined ? kind.notStreamable?.(layer) : undefined;
+    const why = per === undefined ? kind.notStreamable?.(layer, given) : undefined;
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({
       layer,

@@ -25,6 +25,7 @@ pub mod time_softmax;
 pub mod unflatten;
 pub mod upsample;
 pub mod weighted_sum;
+pub mod windows;
 
 pub(crate) use recurrent::flush_all as flush_state;
 

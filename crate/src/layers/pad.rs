@@ -1,12 +1,13 @@
-//! Steps put before and behind each sequence, or taken away there. What was put before it, or is still to be taken away, is kept from
-//! run to run.
+//! Steps put before and behind each sequence, or taken away there. From run to run is kept how many have come, as far as that matters to
+//! what is put or taken away before them, and the last ones, which steps to come take away no more.
 
 use super::params::{Param, Params, params};
+use super::windows::Past;
 use super::{Built, Io, Layer, MAX_SIZE, Shape, Workspace, input_shape};
-use crate::buffer::Buffer;
+use crate::buffer::sum;
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
-use crate::fallible::{boxed, copied, filled_with};
+use crate::fallible::{boxed, copied};
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
@@ -37,6 +38,8 @@ params! {
         before: u32 = 0,
         /// Steps taken away there.
         skipped: u32 = 0,
+        /// Steps taken away at the end.
+        held: u32 = 0,
         /// What steps outside hold.
         outside: Outside = Outside::Constant,
         /// The value, where that is one.
@@ -50,63 +53,74 @@ params! {
 
 struct Pad {
     params: PadParams,
+    past: Option<Past>,
     size: usize,
 }
 
 pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], _: &[Option<Tensor>]) -> Result<Built> {
     let Shape { axis, size } = input_shape(inputs, 0, None)?;
     let params = PadParams::read(params)?;
-    ensure(axis.is_some() && params.before as usize <= MAX_SIZE && params.skipped as usize <= MAX_SIZE)?;
+    let PadParams { before, skipped, held, streams, .. } = params;
+    ensure(axis.is_some() && [before, skipped, held].iter().all(|&steps| steps as usize <= MAX_SIZE))?;
+    let (skipped, held) = (skipped as usize, held as usize);
+    let lag = sum(&[skipped, held])?.max(1);
+    let past = if streams { Some(Past::new(held, lag, held.max(1), size)?) } else { None };
     let ports = copied(&[Shape { axis: Some(params.axis as usize), size }])?;
-    Ok(Built { layer: boxed(Pad { params, size })?, ports })
+    Ok(Built { layer: boxed(Pad { params, past, size })?, ports })
 }
 
 impl Layer for Pad {
     fn workspace(&self, batch: usize) -> Result<Workspace> {
-        let mut states = filled_with(self.slots(), Buffer::default)?;
-        states.iter_mut().try_for_each(|state| state.grow(batch))?;
-        Ok(Workspace { states, stride: 1, ..Default::default() })
+        Past::workspace(self.past.as_ref(), batch)
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
-        let PadParams { before, skipped, outside, value, axis, .. } = self.params;
+        let PadParams { outside, value, axis, .. } = self.params;
         let (x, from, to) = (io.input(0), io.layout, io.layouts.of(axis as usize));
         let y = io.outputs.at_mut(0);
         for b in 0..to.batch() {
-            let steps = *from.lengths.at(b) as usize;
-            let mut seen = 0;
-            if let Some(state) = workspace.states.first_mut() {
-                let state = state.at_mut(*from.sequences.at(b) as usize);
-                // As many as matter: whether there was a first step, and how many are still to be skipped.
-                let most = skipped.max(1) as usize;
-                seen = (*state as usize).min(most);
-                *state = (seen + steps).min(most) as f32;
-            }
-            let first = if seen == 0 { before as usize } else { 0 };
-            let skipped = (skipped as usize).saturating_sub(seen);
             if y.is_empty() {
-                continue;
+                break;
             }
+            let steps = *from.lengths.at(b) as usize;
+            let state = workspace.states.first().map(|state| &**state).unwrap_or_default();
+            let (past, seen) = Past::of(self.past.as_ref(), state, from, b);
+            let given = self.given(seen);
             for (output, row) in to.rows_of(b).enumerate() {
                 let y = y.row_mut(row, self.size);
-                match self.step(output + skipped, first, steps) {
-                    Some(step) => y.copy(x.row(from.step(b, step), self.size)),
-                    None => y.fill(if outside == Outside::Constant { value } else { 0.0 }),
+                match (self.step(given + output, seen + steps), &self.past) {
+                    (Some(step), _) if step >= seen => y.copy(x.row(from.step(b, step - seen), self.size)),
+                    (Some(step), Some(kept)) if seen - step <= kept.steps => y.copy(kept.row(past, seen, seen - step)),
+                    _ => y.fill(if outside == Outside::Constant { value } else { 0.0 }),
                 }
             }
+        }
+        if let (Some(past), Some(state)) = (&self.past, workspace.states.first_mut()) {
+            past.keep(state, from, x);
         }
         Ok(())
     }
 
     fn slots(&self) -> usize {
-        usize::from(self.params.streams)
+        usize::from(self.past.is_some())
+    }
+
+    fn flushes(&self) -> bool {
+        false
     }
 }
 
 impl Pad {
-    /// The step that lies at `position` when `first` steps were put before; None: none does.
-    fn step(&self, position: usize, first: usize, steps: usize) -> Option<usize> {
+    /// Rows that a stream has given when it has seen so many steps.
+    fn given(&self, seen: usize) -> usize {
+        let PadParams { before, skipped, held, .. } = self.params;
+        if seen == 0 { 0 } else { (seen + before as usize).saturating_sub(skipped as usize + held as usize) }
+    }
+
+    /// The step, of so many since the start, that lies at `position`; None: none does.
+    fn step(&self, position: usize, steps: usize) -> Option<usize> {
         let last = steps.checked_sub(1)?;
+        let (position, first) = (position + self.params.skipped as usize, self.params.before as usize);
         let inside = position.checked_sub(first).filter(|&step| step < steps);
         match self.params.outside {
             _ if inside.is_some() => inside,

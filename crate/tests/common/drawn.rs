@@ -5,7 +5,7 @@ use gru_wasm::kernels::elementwise::OPERATIONS;
 use gru_wasm::layers::activation::ActivationParams;
 use gru_wasm::layers::argmax::ArgmaxParams;
 use gru_wasm::layers::attention::AttentionParams;
-use gru_wasm::layers::conv1d::{ConvParams, Padding};
+use gru_wasm::layers::conv1d::ConvParams;
 use gru_wasm::layers::dense::DenseParams;
 use gru_wasm::layers::embedding::EmbeddingParams;
 use gru_wasm::layers::flatten::FlattenParams;
@@ -15,7 +15,7 @@ use gru_wasm::layers::norm::NormParams;
 use gru_wasm::layers::one_hot::OneHotParams;
 use gru_wasm::layers::pad::{Outside, PadParams};
 use gru_wasm::layers::params::{Direction, Norm, words};
-use gru_wasm::layers::pool::{PoolParams, Sides};
+use gru_wasm::layers::pool::PoolParams;
 use gru_wasm::layers::recurrent::gru::GruParams;
 use gru_wasm::layers::recurrent::lstm::LstmParams;
 use gru_wasm::layers::recurrent::rnn::RnnParams;
@@ -28,6 +28,7 @@ use gru_wasm::layers::slice::SliceParams;
 use gru_wasm::layers::step::StepParams;
 use gru_wasm::layers::unflatten::UnflattenParams;
 use gru_wasm::layers::upsample::UpsampleParams;
+use gru_wasm::layers::windows::{Padding, WindowParams};
 use gru_wasm::layers::{Combine, LAYERS};
 
 /// Parameters of a layer of `i` inputs and `h` outputs or units, and how long its tensors are. Each of `drawn` chooses an option.
@@ -45,6 +46,16 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
     let function = |word: u32, usual| if flag(4) { activation(word) } else { usual };
     let (recurrent_activation, activation, output_activation) =
         (function(first, Activation::SIGMOID), function(second, Activation::TANH), function(third, Activation::TANH));
+    let windows = |taps, dilation| WindowParams {
+        taps,
+        stride: 1 + drawn[0] as usize % 3,
+        dilation,
+        padding: [Padding::Fixed, Padding::Same, Padding::SameLower][second as usize % 3],
+        left: first % 3,
+        right: second % 3,
+        streams: flag(2),
+        axis: third % 3,
+    };
     let of_gates = |gates: usize, own: &[usize]| {
         let one = [&[gates * h * i, gates * h * h, gates * h][..], own].concat();
         one.repeat(if direction == Direction::Bidirectional { 2 } else { 1 })
@@ -103,41 +114,23 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
         "unflatten" => (words(&UnflattenParams { steps: h, transposed: flag(0), axis: second % 3 }), vec![]),
         "repeat" => (words(&RepeatParams { axis: second % 3 }), vec![]),
         "pool" => {
-            use Sides::{Fixed, Same, SameLower};
-            let sides = [Fixed, Same, SameLower][second as usize % 3];
-            let [left, right, axis] = [first, second, third].map(|word| word % 3);
-            let (mean, count_padding, stride) = (flag(0), flag(1), 1 + direction as usize % 3);
-            let params = PoolParams { mean, window: h, stride, dilation: i, sides, left, right, count_padding, axis };
+            let params = PoolParams { mean: flag(0), count_padding: flag(1), windows: windows(h, i) };
             (words(&params), vec![])
         }
         "upsample" => (words(&UpsampleParams { factor: h, axis: first % 3 }), vec![]),
         "pad" => {
             use Outside::{Constant, Edge, Reflect};
             let outside = [Constant, Edge, Reflect][second as usize % 3];
-            let [before, skipped, axis] = [first, second, third].map(|word| word % 3);
-            let params = PadParams { before, skipped, outside, value: f32::from_bits(alpha), streams: flag(0), axis };
+            let [before, skipped, held, axis] = [first, second, beta, third].map(|word| word % 3);
+            let value = f32::from_bits(alpha);
+            let params = PadParams { before, skipped, held, outside, value, streams: flag(0), axis };
             (words(&params), vec![])
         }
         "conv1d" => {
-            let padding = [Padding::Fixed, Padding::Same, Padding::SameLower][second as usize % 3];
-            let [left, right, axis] = [first, second, third].map(|word| word % 3);
-            let (stride, dilation, kernel_size) =
-                (1 + direction as usize % 3, 1 + merge as usize % 3, 1 + first as usize % 4);
-            let params = ConvParams {
-                input_size: i,
-                output_size: h,
-                kernel_size,
-                stride,
-                dilation,
-                groups: 1,
-                padding,
-                left,
-                right,
-                streams: flag(0),
-                axis,
-                activation,
-            };
-            (words(&params), vec![h * kernel_size * i, h])
+            let taps = 1 + first as usize % 4;
+            let windows = windows(taps, 1 + merge as usize % 3);
+            let params = ConvParams { input_size: i, output_size: h, groups: 1, windows, activation };
+            (words(&params), vec![h * taps * i, h])
         }
         "attention" => {
             let (heads, scale) = (1 + first as usize % 3, f32::from_bits(alpha));

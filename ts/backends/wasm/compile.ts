@@ -1,7 +1,7 @@
 import type { CompiledModel } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { dtyped, DTYPES, type WeightTensor } from '../../base/weights.ts';
-import type { Graph, GraphNode } from '../../spec/graph.ts';
+import { type Graph, type GraphNode, valuesOf } from '../../spec/graph.ts';
 import { paramWords } from '../../layers/kind.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
@@ -22,7 +22,7 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
       const axis = graph.axes.length + i;
       checked(engine.model_nest_axis(model, axis, from, each), `axis ${axis}`);
     });
-    for (const node of graph.nodes) addLayer(engine, model, node);
+    for (const node of graph.nodes) addLayer(engine, model, graph, node);
     for (const { value, name } of graph.outputs) checked(engine.model_add_output(model, value), `output '${name}'`);
   } catch (error) {
     engine.model_free(model);
@@ -47,8 +47,10 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
 function addLayer(
   engine: Engine,
   model: number,
-  { layer, kind, inputs, outputAxis, per, firstOutput }: GraphNode,
+  graph: Graph,
+  node: GraphNode,
 ): void {
+  const { layer, kind, inputs, outputAxis, per, firstOutput } = node;
   const what = `${layer.type} layer '${layer.name}'`;
   const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
   withBlocks(engine, (copy) => {
@@ -66,7 +68,7 @@ function addLayer(
       ...inputs,
       tensors.length / 4,
       ...tensors,
-      ...paramWords(kind.params(layer, outputAxis)),
+      ...paramWords(kind.params(layer, outputAxis, valuesOf(graph, node))),
     ];
     const handle = copy(Int32Array.from(words), what);
     const first = checked(engine.model_add_layer(model, handle), what);

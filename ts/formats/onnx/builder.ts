@@ -249,7 +249,7 @@ export class SpecBuilder extends SpecValues {
     const size = directions(layer).length * hiddenSize;
     const sequence = this.add(layer, { kind: 'sequence', size });
     const states = new Map<string, Segment[]>();
-    for (const { slot, direction } of layerKind(layer.type)!.slots!(layer)) {
+    for (const { slot, direction } of layerKind(layer.type)!.slots!(layer, [])) {
       const port = this.value(`${layer.name}:${direction}${STATE_PORTS[slot as RecurrentSlot]}`, {
         kind: 'vector',
         size: hiddenSize,

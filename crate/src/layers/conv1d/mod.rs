@@ -4,11 +4,10 @@
 //! numbers for the packed matmul. With a dilation of d, each d-th output comes first, then those after them, so that windows overlap
 //! and a row is copied once, not once a tap. Steps outside of the sequence are rows of zeros, multiplied as others are.
 
-mod past;
 mod product;
-mod windows;
 
 use super::params::{Param, Params, params};
+use super::windows::{Past, WindowParams, Windows};
 use super::{Built, Io, Layer, Layouts, Shape, Workspace, input_shape};
 use crate::buffer::{Buffer, PADDING, product as product_of};
 use crate::checked::Checked;
@@ -18,10 +17,7 @@ use crate::kernels::activation::Activation;
 use crate::plan::{Layout, Plan, ROW_BLOCK};
 use crate::simd::Lanes;
 use crate::tensor::Tensor;
-use past::Past;
 use product::{Gathered, Product};
-pub use windows::Padding;
-use windows::Windows;
 
 params! {
     /// Parameters of a convolution.
@@ -30,24 +26,10 @@ params! {
         input_size: usize = 1,
         /// Channels of the output.
         output_size: usize = 1,
-        /// Taps.
-        kernel_size: usize = 1,
-        /// Steps from one window to the next.
-        stride: usize = 1,
-        /// Steps from one tap to the next.
-        dilation: usize = 1,
         /// Groups of channels that do not mix.
         groups: usize = 1,
-        /// Where a window lies.
-        padding: Padding = Padding::Fixed,
-        /// Steps of zeros before the first, where padding is fixed.
-        left: u32 = 0,
-        /// Steps of zeros behind the last, where padding is fixed.
-        right: u32 = 0,
-        /// Whether it keeps the past from one run to the next.
-        streams: bool = false,
-        /// Axis of the output.
-        axis: u32 = 0,
+        /// What a row is made of.
+        windows: WindowParams = WindowParams::default(),
         /// Of the output.
         activation: Activation = Activation::LINEAR,
     }
@@ -80,16 +62,17 @@ const SUMS: usize = 1;
 pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Option<Tensor>]) -> Result<Built> {
     let params = ConvParams::read(params)?;
     ensure(params.input_size.is_multiple_of(params.groups) && params.output_size.is_multiple_of(params.groups))?;
-    let windows = Windows::new(&params)?;
-    let past = if params.streams { Some(Past::new(&windows, params.input_size)?) } else { None };
+    let windows = Windows::new(&params.windows)?;
+    let past = if params.windows.streams { Some(windows.past(params.input_size)?) } else { None };
     let shape = input_shape(inputs, 0, Some(params.input_size))?;
     ensure(shape.axis.is_some())?;
     let product = Product::new(&params, tensors)?;
-    let common = greatest_common_divisor(params.stride, params.dilation);
+    let WindowParams { stride, dilation, axis, .. } = params.windows;
+    let common = greatest_common_divisor(stride, dilation);
     let depthwise = params.depthwise();
     let layer = boxed(Conv {
-        phases: params.dilation / common,
-        advance: params.stride / common,
+        phases: dilation / common,
+        advance: stride / common,
         width: if depthwise { product.columns() } else { params.input_size / params.groups },
         repeat: if depthwise { params.output_size / params.groups } else { 1 },
         windows,
@@ -97,7 +80,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
         product,
         params,
     })?;
-    Ok(Built { layer, ports: copied(&[Shape { axis: Some(params.axis as usize), size: params.output_size }])? })
+    Ok(Built { layer, ports: copied(&[Shape { axis: Some(axis as usize), size: params.output_size }])? })
 }
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
@@ -120,10 +103,8 @@ impl Conv {
     /// A sequence of the run, with its row of the state.
     fn source<'a>(&self, x: &'a [f32], layout: &'a Layout, state: &'a [f32], sequence: usize) -> Source<'a> {
         let steps = *layout.lengths.at(sequence) as usize;
-        let none = Source { x, layout, sequence, steps, past: &[], seen: 0 };
-        let Some(past) = &self.past else { return none };
-        let state = state.row(*layout.sequences.at(sequence) as usize, past.stride);
-        Source { past: state, seen: past.seen(state), ..none }
+        let (past, seen) = Past::of(self.past.as_ref(), state, layout, sequence);
+        Source { x, layout, sequence, steps, past, seen }
     }
 
     /// The step before which the first window of a sequence starts, and how many windows it has.
@@ -137,7 +118,7 @@ impl Conv {
         let state = states.first().map(|state| &**state).unwrap_or_default();
         let (gathered, sums) = scratch.split_at_mut(SUMS);
         let (gathered, sums) = (gathered.at_mut(GATHERED), sums.at_mut(0));
-        let ConvParams { kernel_size: taps, stride, .. } = self.params;
+        let WindowParams { taps, stride, .. } = self.params.windows;
         let room = gathered.len().saturating_sub(PADDING) / (self.width * self.product.parts());
         // Windows that have no row in common are gathered one by one, without what lies between them.
         let most = if self.advance < taps { ROW_BLOCK } else { 1 };
@@ -175,7 +156,7 @@ impl Conv {
     /// Copies the rows of a sequence from step `first` on, each `dilation`-th, to the rows `to` of all parts.
     fn gather(&self, source: &Source, first: isize, gathered: &mut [f32], room: usize, to: core::ops::Range<usize>) {
         let &Source { x, layout, sequence, steps, past, seen } = source;
-        let (size, dilation) = (self.params.input_size, self.params.dilation);
+        let (size, dilation) = (self.params.input_size, self.params.windows.dilation);
         let parts = self.product.parts();
         let runs = parts == 1 && self.width == size && dilation == 1 && layout.contiguous();
         let mut step = first;
@@ -221,7 +202,7 @@ impl Conv {
         let size = outputs / parts;
         for part in 0..parts {
             let x = Gathered { rows: gathered.padded().at(part * room * self.width..), width: self.width };
-            self.product.sums(part, &x, self.params.kernel_size, &block.input, sums);
+            self.product.sums(part, &x, self.params.windows.taps, &block.input, sums);
             for (sums, &row) in sums.rows(columns).zip(&block.output) {
                 y.at_mut(row as usize * outputs + part * size..).at_mut(..size).copy(sums.at(..size));
             }
@@ -232,15 +213,13 @@ impl Conv {
 
 impl Layer for Conv {
     fn workspace(&self, batch: usize) -> Result<Workspace> {
-        let stride = self.past.as_ref().map_or(0, |past| past.stride);
-        let mut states = filled_with(self.slots(), Buffer::default)?;
-        states.iter_mut().try_for_each(|state| state.grow(product_of(&[batch, stride])?))?;
-        Ok(Workspace { states, stride, scratch: filled_with(2, Buffer::default)?, ..Default::default() })
+        let workspace = Past::workspace(self.past.as_ref(), batch)?;
+        Ok(Workspace { scratch: filled_with(2, Buffer::default)?, ..workspace })
     }
 
     fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
-        let rows = layouts.of(self.params.axis as usize).rows.min(ROW_BLOCK);
-        let taps = self.params.kernel_size;
+        let rows = layouts.of(self.params.windows.axis as usize).rows.min(ROW_BLOCK);
+        let taps = self.params.windows.taps;
         let room = product_of(&[rows, taps])?.min(ROW_BLOCK + taps);
         let size = product_of(&[room, self.width, self.product.parts()])?;
         workspace.scratch.at_mut(GATHERED).grow(size + PADDING)?;
@@ -249,7 +228,7 @@ impl Layer for Conv {
     }
 
     fn run(&self, io: &mut Io, workspace: &mut Workspace) -> Result<()> {
-        let (x, layout, to) = (io.input(0), io.layout, io.layouts.of(self.params.axis as usize));
+        let (x, layout, to) = (io.input(0), io.layout, io.layouts.of(self.params.windows.axis as usize));
         let state = workspace.states.first().map(|state| &**state).unwrap_or_default();
         for b in 0..layout.batch() {
             let (_, outputs) = self.windows(&self.source(x, layout, state, b));
@@ -261,10 +240,7 @@ impl Layer for Conv {
             self.params.activation.apply_rows::<Lanes>(y, self.params.output_size);
         }
         if let (Some(past), Some(state)) = (&self.past, workspace.states.first_mut()) {
-            for b in 0..layout.batch() {
-                let state = state.row_mut(*layout.sequences.at(b) as usize, past.stride);
-                past.keep(state, *layout.lengths.at(b) as usize, |step| x.row(layout.step(b, step), past.size));
-            }
+            past.keep(state, layout, x);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::kernels::depthwise;
+use crate::layers::windows::WindowParams;
 use crate::layers::{matrix, optional_tensor};
 use crate::pack::{PackedMatrix, Rows};
 use crate::simd::{LANES, Lanes};
@@ -35,7 +36,7 @@ pub struct Gathered<'a> {
 impl Product {
     /// Packs the tensors: kernel (outputs, taps, channels of a group) and bias (outputs).
     pub fn new(params: &ConvParams, tensors: &[Option<Tensor>]) -> Result<Self> {
-        let ConvParams { output_size, kernel_size, groups, .. } = *params;
+        let ConvParams { output_size, groups, windows: WindowParams { taps: kernel_size, .. }, .. } = *params;
         let channels = params.input_size / groups;
         let kernel = matrix(tensors, 0, output_size, product(&[kernel_size, channels])?)?;
         let bias = optional_tensor(tensors, 1, output_size)?;

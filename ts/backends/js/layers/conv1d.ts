@@ -1,4 +1,5 @@
-import { conv1dPads, conv1dPast, conv1dStreams } from '../../../layers/conv1d.ts';
+import { conv1d as kind, conv1dWindows } from '../../../layers/conv1d.ts';
+import { type Windows, windowsPast } from '../../../layers/windows.ts';
 import { GruError } from '../../../base/errors.ts';
 import { numbersOf } from '../../../base/weights.ts';
 import type { Conv1dSpec } from '../../../spec/spec.ts';
@@ -8,11 +9,14 @@ import { multiply, packMatrix, type PackedMatrix } from '../matmul.ts';
 import { type Layout, ROW_BLOCK } from '../plan.ts';
 import type { Build, Io, Layer, Workspace } from './layer.ts';
 import { nothing } from './layer.ts';
+import { keepPast, type KeptRows, pastRow, seenOf } from './past.ts';
+import { windowsIn } from './windows.ts';
 
 const fround = Math.fround;
 
 /** A convolution over the steps of a sequence. Rows are gathered as crate/src/layers/conv1d says. */
-export const conv1d: Build<Conv1dSpec> = (spec, _, axis) => new Conv1d(spec, axis);
+export const conv1d: Build<Conv1dSpec> = (spec, [input], axis) =>
+  new Conv1d(spec, kind.notStreamable!(spec, [input!]) === undefined, axis);
 
 /** Multiplies windows of a part of the channels: row i of `out` is that of the window at row `windows[i]` of `x`, which starts at `xAt`. */
 interface Product {
@@ -44,22 +48,22 @@ class Conv1d implements Layer {
   readonly #product: Product;
   readonly #stride: number;
   readonly #dilation: number;
-  readonly #pads: { left: number; right: number };
-  readonly #past: Past | undefined;
+  readonly #windows: Windows;
+  readonly #past: KeptRows | undefined;
   readonly #function: RowFunction;
   /** Windows of outputs that are so many apart have taps in common, as many rows apart as `advance` says. */
   readonly #phases: number;
   readonly #advance: number;
 
-  constructor(spec: Conv1dSpec, axis: number) {
+  constructor(spec: Conv1dSpec, streams: boolean, axis: number) {
     const { stride = 1, dilation = 1, groups = 1 } = spec;
     const common = greatestCommonDivisor(stride, dilation);
     this.#spec = spec;
     this.#axis = axis;
     this.#stride = stride;
     this.#dilation = dilation;
-    this.#pads = conv1dPads(spec);
-    this.#past = conv1dStreams(spec) ? { ...conv1dPast(spec), size: spec.inputSize } : undefined;
+    this.#windows = conv1dWindows(spec);
+    this.#past = streams ? { ...windowsPast(this.#windows), size: spec.inputSize } : undefined;
     this.#function = rowFunction(spec.activation ?? 'linear');
     this.#phases = dilation / common;
     this.#advance = stride / common;
@@ -68,7 +72,7 @@ class Conv1d implements Layer {
   }
 
   workspace(batch: number): Workspace {
-    const states = this.#past ? [new Float32Array(batch * rowSize(this.#past))] : [];
+    const states = this.#past ? [new Float32Array(batch * pastRow(this.#past))] : [];
     return { ...nothing, states, scratch: [new Float32Array(0), new Float32Array(0)] };
   }
 
@@ -91,7 +95,7 @@ class Conv1d implements Layer {
     const state = workspace.states[0];
     const to = layouts[this.#axis]!;
     for (let b = 0; b < layout.batch; b++) {
-      const { outputs } = this.#windows(this.#source(x, layout, state, b));
+      const { outputs } = this.#windowsOf(this.#source(x, layout, state, b));
       if (outputs !== to.lengths[b]) {
         throw new GruError('internal', `conv1d layer '${this.#spec.name}': ${outputs} rows are not ${to.lengths[b]!}`);
       }
@@ -101,33 +105,17 @@ class Conv1d implements Layer {
       this.#sums(x, layout, to, workspace, y);
       applyRows(this.#function, y, this.#spec.outputSize);
     }
-    if (!this.#past || !state) return;
-    for (let b = 0; b < layout.batch; b++) keep(this.#past, state, this.#source(x, layout, state, b));
+    if (this.#past && state) keepPast(this.#past, state, layout, x);
   }
 
   #source(x: Float32Array, layout: Layout, state: Float32Array | undefined, sequence: number): Source {
-    const past = this.#past && state ? layout.sequences[sequence]! * rowSize(this.#past) : 0;
+    const past = this.#past && state ? layout.sequences[sequence]! * pastRow(this.#past) : 0;
     const seen = this.#past && state ? seenOf(this.#past, state, past) : 0;
     return { x, layout, sequence, steps: layout.lengths[sequence]!, past, seen };
   }
 
-  /** The step at which the first window of a sequence starts, and how many there are: crate/src/layers/conv1d/windows.rs. */
-  #windows({ steps, seen }: Source): { start: number; outputs: number } {
-    const { padding, kernelSize } = this.#spec;
-    const stride = this.#stride;
-    const span = (kernelSize - 1) * this.#dilation;
-    let { left } = this.#pads;
-    let all = steps + left + this.#pads.right;
-    if ((padding === 'same' || padding === 'sameLower') && stride > 1) {
-      const outputs = Math.ceil(steps / stride);
-      all = steps === 0 ? 0 : Math.max((outputs - 1) * stride + span + 1, steps);
-      const zeros = all - steps;
-      left = padding === 'same' ? Math.floor(zeros / 2) : Math.ceil(zeros / 2);
-    }
-    const lag = this.#past?.lag ?? 0;
-    const before = Math.ceil(Math.max(seen - lag, 0) / stride) * stride;
-    const positions = Math.max(all + seen - span - before, 0);
-    return { start: before - seen - left, outputs: Math.ceil(positions / stride) };
+  #windowsOf({ steps, seen }: Source): { start: number; outputs: number } {
+    return windowsIn(this.#windows, steps, seen);
   }
 
   #sums(x: Float32Array, layout: Layout, to: Layout, workspace: Workspace, y: Float32Array): void {
@@ -142,7 +130,7 @@ class Conv1d implements Layer {
     let used = 0;
     for (let b = 0; b < layout.batch; b++) {
       const source = this.#source(x, layout, state, b);
-      const { start, outputs } = this.#windows(source);
+      const { start, outputs } = this.#windowsOf(source);
       for (let phase = 0; phase < Math.min(this.#phases, outputs); phase++) {
         for (let t = phase; t < outputs;) {
           if (used + kernelSize > room || entries === ROW_BLOCK) {
@@ -213,34 +201,6 @@ class Conv1d implements Layer {
       }
     }
   }
-}
-
-/** What windows of steps to come need of those seen: crate/src/layers/conv1d/past.rs. */
-interface Past {
-  readonly steps: number;
-  readonly size: number;
-  readonly lag: number;
-  readonly period: number;
-}
-
-function rowSize({ steps, size }: Past): number {
-  return steps * size + 1;
-}
-
-function seenOf({ steps, size, lag, period }: Past, state: Float32Array, at: number): number {
-  const seen = state[at + steps * size]!;
-  return seen >= 0 && seen < lag + period ? Math.trunc(seen) : 0;
-}
-
-function keep({ steps: kept, size, lag, period }: Past, state: Float32Array, source: Source): void {
-  const { x, layout, sequence, steps, past, seen } = source;
-  for (let step = Math.max(steps - kept, 0); step < steps; step++) {
-    const from = (layout.starts[sequence]! + step * layout.stride) * size;
-    const to = past + ((seen + step) % kept) * size;
-    for (let c = 0; c < size; c++) state[to + c] = x[from + c]!;
-  }
-  const now = seen + steps;
-  state[past + kept * size] = now < lag ? now : lag + ((now - lag) % period);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -1,4 +1,4 @@
-import type { Conv1dSpec, ConvPadding, RowActivation } from '../../../spec/spec.ts';
+import type { Conv1dSpec, WindowPadding, RowActivation } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
 import { readActivation } from '../activation.ts';
 import type { Fields } from '../fields.ts';
@@ -11,7 +11,7 @@ interface Window {
   kernelSize: number;
   stride: number;
   dilation: number;
-  padding: ConvPadding;
+  padding: WindowPadding;
   useBias: boolean;
   activation: RowActivation;
 }

@@ -1,5 +1,5 @@
 import { GruError } from '../../../base/errors.ts';
-import type { ConvPadding, RowActivation } from '../../../spec/spec.ts';
+import type { WindowPadding, RowActivation } from '../../../spec/spec.ts';
 import { shapeOf } from '../names.ts';
 import { torchActivation } from './activation.ts';
 import { ANY, BASE, type Check, MODULE } from './checks.ts';
@@ -12,7 +12,7 @@ export interface PytorchConv1d extends PytorchLayerBase {
   /** Default 1. */
   stride?: number | undefined;
   /** Steps of zeros on both sides, on each, `same`, `valid`, or `causal`: all before the first, as `F.pad(x, (p, 0))` puts them. Default 0. */
-  padding?: number | ConvPadding | undefined;
+  padding?: number | WindowPadding | undefined;
   /** Default 1. */
   dilation?: number | undefined;
   /** Default 1. */
