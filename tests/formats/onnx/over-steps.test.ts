@@ -6,7 +6,7 @@ import type { Tensor, TensorLike } from '../../../ts/base/tensor.ts';
 import { refusalOf } from '../refusal.ts';
 import { onnxModel, tensor, type Attribute, type Info, type Node } from './build.ts';
 
-/** Operators that make other steps: each attribute against onnxruntime's numbers for 1, 2, 4, 8, ... (those of 1.32). */
+/** Operators that make other steps: each attribute against what onnxruntime 1.32.0 (no graph optimizations) gives for 1, 2, 4, 8, ... */
 
 const node = (op: string, inputs: string[], output: string, attributes: Record<string, Attribute> = {}): Node => ({ op, inputs, outputs: [output], name: output, attributes }); // prettier-ignore
 const ints = (name: string, values: number[]) => tensor(name, [values.length], values, 7);
