@@ -504,7 +504,7 @@ export function encoderDecoderRun(random: Choices, types: readonly CellType[] = 
     [],
   );
   const states = ports.slice(2).map(({ port }) => `encoder:${port}`);
-  decoder.initialState = LAYERS[decoder.type].slots!(decoder as never).map(() => random.pick(states));
+  decoder.initialState = LAYERS[decoder.type].slots!(decoder as never, []).map(() => random.pick(states));
   const input = (name: string, size: number, axis: string) => ({ name, dtype: 'float32' as const, size, axis });
   const inputs = [input('target', sizes[1], 'time'), input('source', sizes[0], 'source')];
   const graph = resolveGraph({ inputs, layers: [encoder, decoder], outputs: ['decoder', 'decoder:last', 'encoder'] });
