@@ -74,7 +74,9 @@ describe.each(BACKENDS)('weights of integers on $name', ({ make, load }) => {
     const given = spec(dtype);
     const { data } = (await make(given)).run(ids).output;
     const wanted = (await make(asNumbers(given))).run(ids).output.data;
-    data.forEach((value, i) => expect(value).toBeCloseTo(wanted[i]!, 2));
+    data.forEach((value, i) => {
+      expect(value).toBeCloseTo(wanted[i]!, 2);
+    });
     expect(new Set(data).size).toBe(data.length);
   });
 
