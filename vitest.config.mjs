@@ -16,7 +16,7 @@ export default defineConfig({
   plugins: [{ ...inlineWasm(), enforce: 'pre' }],
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: ['tests/browser/**'],
+    exclude: ['tests/browser/**', 'tests/consumers/**'],
     setupFiles: ['tests/setup.ts'],
     testTimeout: NEVER,
     hookTimeout: NEVER,

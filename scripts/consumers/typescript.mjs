@@ -35,6 +35,8 @@ async function check(version, tsc, [extension, module, moduleResolution], old = 
     ...{ target: 'es2022', lib: ['es2022', 'dom'], module, moduleResolution, ...old },
   };
   symlinkSync(tool(), join(folder, 'node_modules'));
+  // Without one, `gru-wasm` would be the repository itself.
+  writeFileSync(join(folder, 'package.json'), '{}');
   copyFileSync(project('types', 'use.mts'), join(folder, source));
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [source] }));
   await printed(process.execPath, [tsc, '-p', folder]);

@@ -159,6 +159,30 @@ describe('the tarball', () => {
     expect(importing).toEqual([]);
   });
 
+  test('an error that nobody catches: its message, within 30 short lines', () => {
+    let printed = '';
+    try {
+      runScript('uncaught.mjs', "import { loadModel } from 'gru-wasm'; await loadModel('/nowhere/model.keras');");
+    } catch (error) {
+      printed = (error as { stderr: string }).stderr;
+    }
+    const lines = printed.trim().split('\n');
+    expect(lines.length).toBeLessThan(30);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(500);
+    expect(printed).toMatch(/GruError.*\/nowhere\/model\.keras/);
+  });
+
+  test('no import() by an expression: webpack warns of it, and miniflare refuses it', () => {
+    const scripts = (readdirSync(project.path('dist'), { recursive: true }) as string[]).filter(
+      (name) => name.endsWith('.js') && name !== 'gru.js',
+    );
+    for (const name of scripts) {
+      // In comments and messages it stands as import().
+      const imports = readFileSync(join(project.path('dist'), name), 'utf8').match(/\bimport\s*\((?!\))[^)]*\)/g) ?? [];
+      for (const found of imports) expect(found, name).toMatch(/^import\(\s*["'][^"']+["']\s*\)$/);
+    }
+  });
+
   test('holds only what is meant to ship', () => {
     const files = JSON.parse(npm(root, 'pack', '--dry-run', '--json')) as [{ files: { path: string }[] }];
     const outside = files[0].files.map(({ path }) => path).filter((path) => !path.startsWith('dist/'));
