@@ -44,12 +44,7 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
 }
 
 /** In the form that `model_add_layer` of crate/bindings reads. */
-function addLayer(
-  engine: Engine,
-  model: number,
-  graph: Graph,
-  node: GraphNode,
-): void {
+function addLayer(engine: Engine, model: number, graph: Graph, node: GraphNode): void {
   const { layer, kind, inputs, outputAxis, per, firstOutput } = node;
   const what = `${layer.type} layer '${layer.name}'`;
   const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
