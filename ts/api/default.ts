@@ -18,6 +18,7 @@ import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
+import type * as Layouts from '../formats/layouts/index.ts';
 import type { WithNumbers } from '../base/numbers.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import type { ModelSpec } from '../spec/spec.ts';
@@ -38,20 +39,13 @@ const allKinds = async () => {
 /** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks all other layers. */
 const findCore: FindBackend = (options) => wasmOrJs(options, coreBinaries, js);
 
-/** The layouts are a chunk too. It comes later: the caller's arrays may be others by then. */
-const layouts = () => onDemand(() => import('../formats/layouts/index.ts'));
-const gruSpec = async (...given: [GruConfig, GruLayout]) => {
-  const [config, weights] = ownCopy(given);
-  return (await layouts()).gruSpec(config, weights);
-};
-const lstmSpec = async (...given: [LstmConfig, LstmLayout]) => {
-  const [config, weights] = ownCopy(given);
-  return (await layouts()).lstmSpec(config, weights);
-};
-const rnnSpec = async (...given: [RnnConfig, RnnLayout]) => {
-  const [config, weights] = ownCopy(given);
-  return (await layouts()).rnnSpec(config, weights);
-};
+/** The layouts are a chunk too. It comes later: the caller's arrays, copied here, may be others by then. */
+const later =
+  <Config, Weights>(pick: (layouts: typeof Layouts) => (config: Config, weights: Weights) => ModelSpec) =>
+  async (...given: [Config, Weights]): Promise<ModelSpec> => {
+    const copy = ownCopy(given);
+    return pick(await onDemand(() => import('../formats/layouts/index.ts')))(...copy);
+  };
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
@@ -123,7 +117,14 @@ export async function createModel(spec: WithNumbers<ModelSpec>, options?: ModelO
  * const two = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: true }, { layout: 'pytorch', ...stateDict });
  */
 export async function createGru(config: GruConfig, weights: GruLayout, options?: ModelOptions): Promise<GruModel> {
-  return modelFromArrays(findCore, 'createGru', gruSpec, config, weights, options);
+  return modelFromArrays(
+    findCore,
+    'createGru',
+    later((layouts) => layouts.gruSpec),
+    config,
+    weights,
+    options,
+  );
 }
 
 /**
@@ -145,7 +146,14 @@ export async function createGru(config: GruConfig, weights: GruLayout, options?:
  * const { output, states } = lstm.run({ data, shape: [batch, steps, 4] }); // states.lstm is { hidden, cell }
  */
 export async function createLstm(config: LstmConfig, weights: LstmLayout, options?: ModelOptions): Promise<GruModel> {
-  return modelFromArrays(findCore, 'createLstm', lstmSpec, config, weights, options);
+  return modelFromArrays(
+    findCore,
+    'createLstm',
+    later((layouts) => layouts.lstmSpec),
+    config,
+    weights,
+    options,
+  );
 }
 
 /**
@@ -163,5 +171,12 @@ export async function createLstm(config: LstmConfig, weights: LstmLayout, option
  * const rnn = await createRnn({ inputSize: 4, hiddenSize: 8, activation: 'relu' }, { layout: 'pytorch', ...stateDict });
  */
 export async function createRnn(config: RnnConfig, weights: RnnLayout, options?: ModelOptions): Promise<GruModel> {
-  return modelFromArrays(findCore, 'createRnn', rnnSpec, config, weights, options);
+  return modelFromArrays(
+    findCore,
+    'createRnn',
+    later((layouts) => layouts.rnnSpec),
+    config,
+    weights,
+    options,
+  );
 }
