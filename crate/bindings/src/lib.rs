@@ -100,6 +100,7 @@ pub fn model_add_input(model: f64, axis: f64, size: f64) -> i32 {
 }
 
 /// Makes `axis` one of `each` steps for each step of the axis `of`. After the inputs, before the layers.
+#[cfg(feature = "full")]
 #[wasm_bindgen]
 pub fn model_nest_axis(model: f64, axis: f64, of: f64, each: f64) -> i32 {
     code(|engine| engine.model_nest_axis(model, axis, of, each))
