@@ -46,4 +46,4 @@ settings = {
 }
 (folder / "model-settings.json").write_text(json.dumps(settings))
 ports = {"http_port": int(sys.argv[4]), "grpc_port": int(sys.argv[5]), "metrics_port": int(sys.argv[6])}
-(folder / "settings.json").write_text(json.dumps({**ports, "parallel_workers": 0, "debug": False, "metrics_dir": str(folder)}))
+(folder / "settings.json").write_text(json.dumps({**ports, "host": "127.0.0.1", "parallel_workers": 0, "debug": False, "metrics_dir": str(folder)}))
