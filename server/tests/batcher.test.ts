@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { GruModel } from 'gru-wasm';
-import { type BatcherOptions, SequenceBatcher, type SequenceCall } from '../src/core/batcher.ts';
+import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
+import type { SequenceCall } from '../src/core/sequence.ts';
 import { StreamsEngine, stepsOf } from '../src/core/engine.ts';
 import { serveModel, type Tensors } from '../src/core/model.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';

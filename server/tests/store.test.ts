@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BatcherOptions, SequenceBatcher, type SequenceCall } from '../src/core/batcher.ts';
+import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
+import type { SequenceCall } from '../src/core/sequence.ts';
 import { stepsOf, StreamsEngine } from '../src/core/engine.ts';
 import { serveModel } from '../src/core/model.ts';
 import { RedisStore } from '../src/core/redis-store.ts';

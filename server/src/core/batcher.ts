@@ -1,39 +1,28 @@
-import { createHash } from 'node:crypto';
 import { ServeError } from '../errors.ts';
 import type { StepEngine } from './engine.ts';
 import type { Tensors } from './model.ts';
-import type { LastAnswer, SequenceStore, StoredSequence, Version } from './store.ts';
+import {
+  digestOf,
+  keyOf,
+  mayBeElsewhere,
+  type Sequence,
+  type SequenceCall,
+  type StepAnswer,
+  type Turn,
+  unknown,
+  type Waiting,
+} from './sequence.ts';
+import { type SequenceLimits, SequenceTable } from './sequence-table.ts';
+import type { SequenceStore, StoredSequence } from './store.ts';
 import { decodeTensors, encodeTensors } from './tensors.ts';
 
-/** Which sequence a request goes on with, and how. */
-export interface SequenceCall {
-  /** Whose it is: sequences of another owner are others, whatever their id. */
-  owner: string;
-  id: string;
-  start: boolean;
-  end: boolean;
-  /** Steps that the client has had answers for. With it a request that comes twice is applied once. */
-  step: number | undefined;
-}
-
-export interface StepAnswer {
-  outputs: Tensors;
-  /** Steps that the sequence has taken. */
-  step: number;
-  /** Of these, those that survive this instance; undefined without a store. */
-  durableStep: number | undefined;
-}
-
-export interface BatcherOptions {
+export interface BatcherOptions extends SequenceLimits {
   /** Steps in a block. */
   steps(block: Tensors): number;
   /** Milliseconds that a request waits for others. */
   window: number;
   /** Sequences that one batch takes; so many do not wait. */
   maxBatch: number;
-  maxSequences: number;
-  /** Of one owner. */
-  maxSequencesOfOwner: number;
   /** Requests that wait, of all sequences together, and of one. */
   maxPending: number;
   maxPendingOfSequence: number;
@@ -47,40 +36,6 @@ export interface BatcherOptions {
   onBatch?(sequences: number, milliseconds: number): void;
 }
 
-interface Waiting {
-  call: SequenceCall;
-  block: Tensors;
-  digest: string | undefined;
-  tries: number;
-  resolve(answer: StepAnswer): void;
-  reject(error: unknown): void;
-}
-
-interface Sequence {
-  key: string;
-  owner: string;
-  /** Undefined: its state is not here, but in the store or nowhere. */
-  slot: number | undefined;
-  step: number;
-  durableStep: number;
-  version: Version | undefined;
-  /** Came from the store and has not been asked for by its step number yet. */
-  fromStore: boolean;
-  last: LastAnswer | undefined;
-  ended: boolean;
-  lastUsed: number;
-  waiting: Waiting[];
-  /** In the batch that runs, or in line for the next. */
-  busy: boolean;
-}
-
-interface Turn {
-  sequence: Sequence;
-  waiting: Waiting;
-  outputs: Tensors;
-  before: number;
-}
-
 /** How often a request is tried again that another instance came before. */
 const MAX_TRIES = 4;
 
@@ -91,13 +46,8 @@ const MAX_TRIES = 4;
 export class SequenceBatcher {
   private readonly engine: StepEngine;
   private readonly options: BatcherOptions;
-  private readonly sequences = new Map<string, Sequence>();
-  private readonly ofOwner = new Map<string, number>();
-  /** Those of which only the last answer is left, the oldest first. */
-  private readonly ended = new Set<Sequence>();
-  private readonly free: number[] = [];
+  private readonly table: SequenceTable;
   private readonly now: () => number;
-  private slots = 0;
   private ready: Sequence[] = [];
   private timer: NodeJS.Timeout | undefined;
   private pending = 0;
@@ -107,11 +57,12 @@ export class SequenceBatcher {
     this.engine = engine;
     this.options = options;
     this.now = options.now ?? Date.now;
+    this.table = new SequenceTable(options, options.store !== undefined, this.now);
   }
 
   /** Sequences whose state is here. */
   get live(): number {
-    return this.slots - this.free.length;
+    return this.table.live;
   }
 
   /** Requests that have not been answered. */
@@ -126,7 +77,7 @@ export class SequenceBatcher {
       if (this.pending >= maxPending)
         throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
       const key = keyOf(call.owner, call.id);
-      const known = this.sequences.get(key);
+      const known = this.table.get(key);
       if (!known && !call.start && !store) throw unknown(call.id);
       if (call.start && call.step) {
         throw new ServeError(
@@ -137,7 +88,7 @@ export class SequenceBatcher {
       if (known && known.waiting.length >= maxPendingOfSequence) {
         throw new ServeError('too_many', `sequence ${call.id}: ${maxPendingOfSequence} requests of it wait already`);
       }
-      const sequence = known ?? this.begin(key, call.owner);
+      const sequence = known ?? this.table.begin(key, call.owner);
       const digest = call.step === undefined ? undefined : digestOf(block);
       sequence.waiting.push({ call, block, digest, tries: 0, resolve, reject });
       this.pending++;
@@ -147,104 +98,26 @@ export class SequenceBatcher {
 
   /** Drops a sequence, where nothing of it waits. */
   release(owner: string, id: string): void {
-    const sequence = this.sequences.get(keyOf(owner, id));
-    if (sequence && !sequence.busy) this.drop(sequence);
+    const sequence = this.table.get(keyOf(owner, id));
+    if (sequence && !sequence.busy) this.table.drop(sequence);
   }
 
   /** Drops what has been idle for too long; with a store, after it has been written there. */
   async sweep(): Promise<void> {
     const before = this.now() - this.options.idleTimeout;
-    const old = [...this.sequences.values()].filter((one) => !one.busy && one.lastUsed <= before);
+    const old = this.table.quiet().filter(({ lastUsed }) => lastUsed <= before);
     await this.flush(old);
-    for (const one of old) if (!one.busy && one.lastUsed <= before) this.drop(one);
+    for (const one of old) if (!one.busy && one.lastUsed <= before) this.table.drop(one);
   }
 
   /** Writes what the store does not have yet of all sequences. */
   async save(): Promise<void> {
-    await this.flush([...this.sequences.values()].filter((one) => !one.busy));
+    await this.flush(this.table.quiet());
   }
 
   /** Resolves when no request waits. */
   drained(): Promise<void> {
     return this.pending === 0 ? Promise.resolve() : new Promise((resolve) => this.idle.push(resolve));
-  }
-
-  private begin(key: string, owner: string): Sequence {
-    const { maxSequences, maxSequencesOfOwner } = this.options;
-    const owned = this.ofOwner.get(owner) ?? 0;
-    if (owned >= maxSequencesOfOwner) {
-      throw new ServeError('too_many', `you have ${owned} live sequences, the most there may be: end some`);
-    }
-    if (this.sequences.size >= maxSequences && !this.dropEnded()) {
-      throw new ServeError(
-        'unavailable',
-        `the server has ${maxSequences} live sequences, the most it takes: try again`,
-      );
-    }
-    const [step, durableStep] = [0, 0];
-    const sequence: Sequence = {
-      key,
-      owner,
-      slot: undefined,
-      step,
-      durableStep,
-      version: undefined,
-      fromStore: false,
-      last: undefined,
-      ended: false,
-      lastUsed: this.now(),
-      waiting: [],
-      busy: false,
-    };
-    this.sequences.set(key, sequence);
-    this.ofOwner.set(owner, owned + 1);
-    return sequence;
-  }
-
-  private drop(sequence: Sequence): void {
-    this.releaseSlot(sequence);
-    this.sequences.delete(sequence.key);
-    this.ended.delete(sequence);
-    const owned = this.ofOwner.get(sequence.owner)! - 1;
-    if (owned > 0) this.ofOwner.set(sequence.owner, owned);
-    else this.ofOwner.delete(sequence.owner);
-  }
-
-  /** Keeps the last answer of a sequence that has ended, for the request may come again; a store has it already. */
-  private end(sequence: Sequence): void {
-    if (this.options.store) this.forget(sequence);
-    this.releaseSlot(sequence);
-    if (sequence.last) this.ended.add(sequence);
-  }
-
-  /** Makes room by forgetting the last answer of a sequence that has ended. */
-  private dropEnded(): boolean {
-    for (const one of this.ended) {
-      if (one.busy) continue;
-      this.drop(one);
-      return true;
-    }
-    return false;
-  }
-
-  private takeSlot(sequence: Sequence): number {
-    sequence.slot ??= this.free.pop() ?? this.slots++;
-    return sequence.slot;
-  }
-
-  private releaseSlot(sequence: Sequence): void {
-    if (sequence.slot !== undefined) this.free.push(sequence.slot);
-    sequence.slot = undefined;
-  }
-
-  /** Leaves what is known of a sequence to the store. */
-  private forget(sequence: Sequence): void {
-    this.releaseSlot(sequence);
-    Object.assign(sequence, {
-      version: undefined,
-      last: undefined,
-      ended: false,
-    });
   }
 
   private enqueue(sequence: Sequence): void {
@@ -288,7 +161,7 @@ export class SequenceBatcher {
       // The store does not answer: what it has decides, when it does again.
       batch.forEach((one, i) => {
         if (one.waiting[0] !== heads[i]) return;
-        this.forget(one);
+        this.table.forget(one);
         this.settle(one)!.reject(error);
       });
     }
@@ -319,9 +192,9 @@ export class SequenceBatcher {
   /** A state that is not this model's, as after a change of it, is as good as none. */
   private restore(sequence: Sequence, state: Uint8Array): void {
     try {
-      this.engine.load(this.takeSlot(sequence), state);
+      this.engine.load(this.table.takeSlot(sequence), state);
     } catch {
-      this.forget(sequence);
+      this.table.forget(sequence);
     }
   }
 
@@ -341,8 +214,8 @@ export class SequenceBatcher {
         return undefined;
       }
       if (call.start) {
-        this.ended.delete(sequence);
-        this.engine.reset(this.takeSlot(sequence));
+        this.table.restart(sequence);
+        this.engine.reset(this.table.takeSlot(sequence));
         Object.assign(sequence, {
           step: 0,
           durableStep: 0,
@@ -415,7 +288,7 @@ export class SequenceBatcher {
       const version = versions[i];
       if (version === undefined) {
         lost.add(one);
-        this.forget(one);
+        this.table.forget(one);
       } else {
         one.version = version;
         one.durableStep = one.step;
@@ -473,33 +346,9 @@ export class SequenceBatcher {
   /** A sequence has had its turn: its next request, if there is one, joins the next batch. */
   private next(sequence: Sequence): void {
     sequence.busy = false;
-    if (sequence.ended) this.end(sequence);
+    if (sequence.ended) this.table.end(sequence);
     if (sequence.waiting.length > 0) this.enqueue(sequence);
-    else if (sequence.slot === undefined && !sequence.last) this.drop(sequence);
+    else if (sequence.slot === undefined && !sequence.last) this.table.drop(sequence);
     if (this.pending === 0) for (const resolve of this.idle.splice(0)) resolve();
   }
-}
-
-/** Whether the store may know more of a sequence than its next request finds here. */
-function mayBeElsewhere({ slot, step, last, ended, waiting }: Sequence): boolean {
-  const { call } = waiting[0]!;
-  if (call.start || ended) return false;
-  return slot === undefined || (call.step !== undefined && call.step !== step && call.step !== last?.step);
-}
-
-const keyOf = (owner: string, id: string) => `${owner}\0${id}`;
-
-function unknown(id: string): ServeError {
-  return new ServeError(
-    'not_found',
-    `there is no sequence ${id}: begin it with sequence_start (it may have ended, or been idle for too long)`,
-  );
-}
-
-function digestOf(block: Tensors): string {
-  const hash = createHash('sha256');
-  for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(block)) {
-    hash.update(`${name}\0${byteLength}\0`).update(new Uint8Array(buffer, byteOffset, byteLength));
-  }
-  return hash.digest('base64');
 }

@@ -1,4 +1,4 @@
-import type { SequenceCall } from '../core/batcher.ts';
+import type { SequenceCall } from '../core/sequence.ts';
 import type { Port, ServedModel, Values } from '../core/model.ts';
 import { ServeError } from '../errors.ts';
 import { VERSION } from '../version.ts';
