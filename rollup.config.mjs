@@ -100,7 +100,14 @@ const licences = license({
 });
 
 /** With all that they depend on: what every entry needs is one file, for each file more costs Node 0.3 ms when it starts. */
-const core = ['ts/api/api.ts', 'ts/backends/wasm/index.ts', 'ts/backends/wasm/binaries.ts', 'ts/api/origin.ts'];
+// (The last is what @rollup/plugin-wasm decodes binaries by.)
+const core = [
+  'ts/api/api.ts',
+  'ts/backends/wasm/index.ts',
+  'ts/backends/wasm/binaries.ts',
+  'ts/api/origin.ts',
+  '\0wasmHelpers.js',
+];
 
 const external = /^node:/;
 const onwarn = (warning) => {

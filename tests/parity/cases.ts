@@ -1,6 +1,6 @@
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { ACTIVATIONS } from '../../ts/layers/activations.ts';
-import { LAYERS } from '../../ts/layers/full.ts';
+import { LAYERS, useAllKinds } from '../../ts/layers/full.ts';
 import { MERGES } from '../../ts/layers/merge.ts';
 import type { WeightTensor } from '../../ts/base/weights.ts';
 import { padPast } from '../../ts/layers/pad.ts';
@@ -16,6 +16,8 @@ import type {
 import { REDUCTIONS } from '../../ts/layers/reduce.ts';
 import type { Choices } from '../random.ts';
 import type { Run } from './native.ts';
+
+useAllKinds();
 
 const EXTREMES = [0, -0, 1e-45, -1e-40, 1.2e-38, 1e30, -3e38, Infinity, -Infinity, NaN, 39.9, -40.1, 88];
 

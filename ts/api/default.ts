@@ -28,12 +28,12 @@ const js = async () => (await onDemand(() => import('../backends/js/index.ts')))
 
 const find: FindBackend = async (options, flavour) => {
   if (flavour === 'core') return findCore(options, flavour);
-  const [backend] = await Promise.all([wasmOrJs(options, ownBinaries, js), allKinds()]);
+  const [backend, kinds] = await Promise.all([
+    wasmOrJs(options, ownBinaries, js),
+    onDemand(() => import('../layers/full.ts')),
+  ]);
+  kinds.useAllKinds();
   return backend;
-};
-
-const allKinds = async () => {
-  (await onDemand(() => import('../layers/full.ts'))).useAllKinds();
 };
 
 /** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks all other layers. */

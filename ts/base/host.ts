@@ -19,10 +19,10 @@ export async function onDemand<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
+    const text = String(cause).slice(0, 200);
     throw new GruError(
       'backend_unavailable',
-      `a part of gru-wasm could not be loaded by import(): ${text}. Service workers, and scripts of one file, import from 'gru-wasm/static'`,
+      `import() of a part of gru-wasm failed: ${text}. Service workers and scripts of one file take 'gru-wasm/static'`,
       { cause },
     );
   }
@@ -51,5 +51,5 @@ export function checkHost(): void {
   const { process } = globalThis as { process?: { versions?: { node?: string }; getBuiltinModule?: unknown } };
   const version = process?.versions?.node;
   if (version === undefined || typeof process!.getBuiltinModule === 'function') return;
-  throw new GruError('unsupported', `Node ${version} is too old for gru-wasm: it needs Node 20.19, 22.3 or later`);
+  throw new GruError('unsupported', `Node ${version} is too old: gru-wasm needs 20.19, 22.3 or later`);
 }

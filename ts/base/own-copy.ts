@@ -1,6 +1,5 @@
-import { lengthOf } from './foreign.ts';
 import { allocate } from './limits.ts';
-import { isArrayLike, isRevoked } from './tensor.ts';
+import { isArrayLike, isRecord, isRevoked } from './tensor.ts';
 import { isGone, kindOf, sizeOf } from './typed-array.ts';
 
 /** Arrays of arrays lie less deep. */
@@ -9,8 +8,8 @@ const DEEPEST = 8;
 const WHAT = 'an array';
 
 /**
- * A copy of a value of the caller's to its last array, each property read once. What is no plain object, array or typed array stays what
- * it is, for checks to say what was expected instead.
+ * A copy of a value of the caller's to its last array, each property read once. What is no record, array or typed array stays what it
+ * is, for checks to say what was expected instead.
  *
  * @throws GruError `out_of_memory`.
  */
@@ -28,9 +27,9 @@ function copy(value: unknown, depth: number): unknown {
     return isGone(array) ? value : allocate(sizeOf(array), WHAT, () => new type(array));
   }
   if (isArrayLike(value)) {
-    const length = lengthOf(value, WHAT);
+    const { length } = value;
     return allocate(length, WHAT, () => Array.from({ length }, (_, i) => copy(value[i], depth + 1)));
   }
-  if (Object.prototype.toString.call(value) !== '[object Object]') return value;
+  if (!isRecord(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, copy(field, depth + 1)]));
 }
