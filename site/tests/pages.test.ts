@@ -85,6 +85,44 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(await visitor.textWith('.panel [role=alert]', /./)).toMatch(/^\w+: /);
   });
 
+  test.each([
+    ['.keras', 'k3_lstm_default/model.keras'],
+    ['.h5', 'k3_lstm_default/model.h5'],
+    ['.onnx', 'onnx_bidirectional_lbr1/model.onnx'],
+    ['model.json and its weights', 'tfjsnode_simplernn/model.json', 'tfjsnode_simplernn/model.weights.bin'],
+    ["RTNeural's .json", 'rtneural_aidax_lstm_skip/model.json'],
+  ])('%s is read', async (_, ...files) => {
+    await visitor.open('try/model.html');
+    await visitor.drop('input[name=model]', ...files.map((file) => `../../tests/fixtures/cases/${file}`));
+    await visitor.page.waitForSelector('.plot canvas, .panel [role=alert]');
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+    expect((await visitor.page.$$('.graph rect')).length).toBeGreaterThan(2);
+  });
+
+  // Tried in Chromium alone.
+  const inChromium = name === 'chromium' ? test : test.skip;
+  inChromium('a state dict of PyTorch is wired, by hand and from the keyboard', async () => {
+    await visitor.open('try/model.html');
+    await visitor.drop('input[name=model]', '../../tests/fixtures/cases/pt_rnn_tanh_cell/model.pt');
+    await visitor.textWith('.panel [role=alert]', /pytorch/);
+    await visitor.set('textarea[name=wiring]', '[{ "rnn": "cell" }, { "linear": "fc" }]');
+    await visitor.page.focus('textarea[name=wiring]');
+    await visitor.page.keyboard.press('Tab');
+    await visitor.page.keyboard.press('Enter');
+    await visitor.page.waitForSelector('.plot canvas');
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+  });
+
+  inChromium('without wasm the JavaScript backend computes', async () => {
+    const { identifier } = await visitor.page.evaluateOnNewDocument(() => {
+      Reflect.deleteProperty(globalThis, 'WebAssembly');
+    });
+    await visitor.open('try/words.html');
+    await visitor.textWith('.phonemes', /R IH0 K ER1 AH0 N T/);
+    expect(await visitor.text('.panel')).toContain('gru-wasm (js)');
+    await visitor.page.removeScriptToEvaluateOnNewDocument(identifier);
+  });
+
   test('the benchmark checks, then measures; it can be stopped', async () => {
     await visitor.open('try/benchmark.html');
     await visitor.click('button[name=start]');
@@ -103,7 +141,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(await visitor.textWith('.panel', /e-\d|Error/)).not.toContain('Error');
     await visitor.click('button[name=stop]');
     expect(await visitor.text('thead')).toMatch(/wasm.*ONNX Runtime Web 1\..*TensorFlow\.js 4\..*JavaScript/);
-    expect((await visitor.text('tbody tr')).match(/× \d/g)).toHaveLength(4);
+    expect((await visitor.text('tbody tr')).match(/×\s\d/g)).toHaveLength(4);
   });
 
   test('nothing is asked of another origin', async () => {
