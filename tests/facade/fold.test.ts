@@ -51,6 +51,17 @@ const rnn = (name: string): LayerSpec => ({
     'reverse.recurrent': numbers(9, 4),
   },
 });
+const conv = (rest = {}): LayerSpec => ({
+  type: 'conv1d',
+  name: 'c',
+  inputSize: size,
+  outputSize: size,
+  kernelSize: 3,
+  weights: { kernel: numbers(3 * size * size, 5), bias: numbers(size, 6) },
+  ...rest,
+});
+const grouped = { groups: 2, weights: { kernel: numbers((3 * size * size) / 2, 5) } };
+const factor = { weights: { scale: vector(1, -2, 2) } };
 const norm: LayerSpec = { type: 'norm', name: 'n', inputSize: size, norm: 'rms', epsilon: 0.1, weights: {} };
 const tanh = (name: string, from: string): LayerSpec => ({
   type: 'activation',
@@ -83,6 +94,17 @@ describe.each<[string, ModelSpec, string[], Record<string, string[]>]>([
     ['l', 'd'],
     { s: ['l', 'd'] },
   ],
+  ['into the convolution before', spec([conv({ padding: 'same' }), scale('s')]), ['c'], { s: ['c'] }],
+  ['into one of groups before', spec([conv({ ...grouped, stride: 2 }), scale('s')]), ['c'], { s: ['c'] }],
+  ['into the convolution behind', spec([scale('s'), conv({ dilation: 2 })]), ['c'], { s: ['c'] }],
+  [
+    'a factor into a convolution that pads',
+    spec([scale('s', factor), conv({ padding: 'causal' })]),
+    ['c'],
+    { s: ['c'] },
+  ],
+  ['not a summand into one that pads', spec([scale('s'), conv({ padding: 'same' })]), ['s', 'c'], {}],
+  ['not into one of groups behind', spec([scale('s', factor), conv(grouped)]), ['s', 'c'], {}],
   ['into a norm layer', spec([norm, scale('s')]), ['n'], { s: ['n'] }],
   [
     'one into the other, and on',

@@ -27,5 +27,5 @@ let warned = false;
 function warnOnce({ message }: GruError): void {
   if (warned) return;
   warned = true;
-  console.warn(`gru-wasm runs on JavaScript, which is slower: ${message} (silence: backend: 'js', or onFallback)`);
+  console.warn(`gru-wasm runs on JavaScript, slower: ${message} (to silence: onFallback)`);
 }

@@ -1,6 +1,7 @@
 import type { WeightTensor } from '../base/weights.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkSize, onlyInput, specError } from './check.ts';
+import { foldBefore, foldBehind, withFolded } from './fold.ts';
 import type { LayerKind } from './kind.ts';
 import { pastSlot } from './past.ts';
 import type { LayerBase, RowActivation } from './spec.ts';
@@ -84,6 +85,16 @@ export const conv1d: LayerKind<Conv1dSpec> = {
   slots: (spec) =>
     notStreamable(spec) === undefined ? [pastSlot(windowsPast(conv1dWindows(spec)), spec.inputSize)] : [],
   notStreamable,
+  foldInput(spec, { scale, shift }) {
+    const { kernelSize, groups = 1, padding = 'valid' } = spec;
+    // What lies outside of a sequence is zero, not the summand.
+    if (groups > 1 || (shift && padding !== 'valid')) return undefined;
+    const ofTaps = (row: Float32Array | undefined) =>
+      row && Float32Array.from({ length: kernelSize * row.length }, (_, i) => row[i % row.length]!);
+    return withFolded(spec, foldBefore, { scale: ofTaps(scale), shift: ofTaps(shift) });
+  },
+  foldOutput: (spec, affine) =>
+    (spec.activation ?? 'linear') === 'linear' ? withFolded(spec, foldBehind, affine) : undefined,
 };
 
 export function conv1dWindows({ kernelSize, stride = 1, dilation = 1, padding = 'valid' }: Conv1dSpec): Windows {

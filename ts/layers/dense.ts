@@ -1,8 +1,7 @@
-import { isFloats } from '../base/typed-array.ts';
 import type { WeightTensor } from '../base/weights.ts';
 import { activationWords, checkActivation } from './activations.ts';
 import { checkSize, onlyInput } from './check.ts';
-import { type Affine, foldBefore, foldBehind } from './fold.ts';
+import { foldBefore, foldBehind, withFolded } from './fold.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase, RowActivation } from './spec.ts';
 
@@ -40,13 +39,7 @@ export const dense: LayerKind<DenseSpec> = {
     outputSize,
     activation: activationWords(activation),
   }),
-  foldInput: (spec, affine) => withWeights(spec, foldBefore, affine),
+  foldInput: (spec, affine) => withFolded(spec, foldBefore, affine),
   foldOutput: (spec, affine) =>
-    (spec.activation ?? 'linear') === 'linear' ? withWeights(spec, foldBehind, affine) : undefined,
+    (spec.activation ?? 'linear') === 'linear' ? withFolded(spec, foldBehind, affine) : undefined,
 };
-
-function withWeights(spec: DenseSpec, fold: typeof foldBefore, affine: Affine): DenseSpec | undefined {
-  if (!isFloats(spec.weights.kernel)) return undefined;
-  const { kernel, bias } = fold({ ...spec.weights, kernel: spec.weights.kernel }, affine, spec.outputSize);
-  return { ...spec, weights: { kernel, ...(bias ? { bias } : {}) } };
-}

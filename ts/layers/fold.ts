@@ -1,3 +1,6 @@
+import { isFloats } from '../base/typed-array.ts';
+import type { WeightTensor } from '../base/weights.ts';
+
 /** What a scale layer does to each feature, ready to be taken into the weights of a neighbour. */
 export interface Affine {
   /** Undefined: 1, and 0. */
@@ -34,6 +37,17 @@ export function foldBehind({ kernel, bias }: Linear, { scale, shift }: Affine, o
     kernel: scale ? kernel.map((w, i) => w * scale[Math.floor(i / inputs)]!) : kernel,
     bias: added?.map((t, i) => (bias?.[i] ?? 0) * (scale?.[i] ?? 1) + t),
   };
+}
+
+/** A layer of such weights with what `fold` makes of them; undefined for integers. */
+export function withFolded<S extends { outputSize: number; weights: { kernel: WeightTensor; bias?: Float32Array } }>(
+  spec: S,
+  fold: typeof foldBefore,
+  affine: Affine,
+): S | undefined {
+  if (!isFloats(spec.weights.kernel)) return undefined;
+  const { kernel, bias } = fold({ ...spec.weights, kernel: spec.weights.kernel }, affine, spec.outputSize);
+  return { ...spec, weights: bias ? { kernel, bias } : { kernel } };
 }
 
 /** scale (own.scale x + own.shift) + shift. */
