@@ -3,7 +3,11 @@ import { kerasDialect, tfjsDialect, type Dialect } from '../../ts/formats/keras/
 import { translateKeras } from '../../ts/formats/keras/translate.ts';
 import type { WeightGroup, WeightSource, WeightTensor } from '../../ts/formats/keras/weights.ts';
 import type { ImportedModel } from '../../ts/formats/report.ts';
+import { useAllKinds } from '../../ts/layers/full.ts';
 import { refusal as refusalIn } from './refusal.ts';
+
+// As ts/formats/format.ts does, above what is tested here.
+useAllKinds();
 
 /** Configs of Keras for tests, and what becomes of them, in words. */
 

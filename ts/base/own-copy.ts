@@ -1,3 +1,4 @@
+import { lengthOf } from './foreign.ts';
 import { allocate } from './limits.ts';
 import { isArrayLike, isRecord, isRevoked } from './tensor.ts';
 import { isGone, kindOf, sizeOf } from './typed-array.ts';
@@ -27,7 +28,7 @@ function copy(value: unknown, depth: number): unknown {
     return isGone(array) ? value : allocate(sizeOf(array), WHAT, () => new type(array));
   }
   if (isArrayLike(value)) {
-    const { length } = value;
+    const length = lengthOf(value, WHAT);
     return allocate(length, WHAT, () => Array.from({ length }, (_, i) => copy(value[i], depth + 1)));
   }
   if (!isRecord(value)) return value;
