@@ -56,13 +56,17 @@ export async function sizesOf({ name, ships }: Engine): Promise<SizeResult[]> {
   const isOnDemand = (path: string) => onDemand.some(([, pattern]) => pattern.test(outputs[path]?.entryPoint ?? ''));
   const [entry] = Object.keys(outputs).filter((path) => outputs[path]!.entryPoint === '<stdin>');
   const always = reached(outputs, [entry!], isOnDemand);
+  const counted = new Set(always);
   const files = (ships.files ?? []).map((file) => readFileSync(BENCH + file));
   return [
     result([...chunks(always), ...files]),
     ...onDemand.map(([part, pattern]) => {
       const starts = Object.keys(outputs).filter((path) => pattern.test(outputs[path]!.entryPoint ?? ''));
       if (starts.length === 0) throw new Error(`${name} has no chunk of ${part} any more`);
-      return result(chunks([...reached(outputs, starts, isOnDemand)].filter((path) => !always.has(path))), part);
+      // What several parts load is a figure of the first of them.
+      const own = [...reached(outputs, starts, isOnDemand)].filter((path) => !counted.has(path));
+      for (const path of own) counted.add(path);
+      return result(chunks(own), part);
     }),
   ];
 }

@@ -17,7 +17,8 @@ export const PATHS = [
   ['home folder of root', `${START}/root/${REST}`],
   ['home folder (macOS)', `${START}/Users/(?!Shared/)${REST}/`],
   ['home folder (Windows)', String.raw`[A-Za-z]:[\\/]{1,2}Users[\\/]{1,2}(?!Public\b)${REST}[\\/]`],
-  ['work folder', `${START}/(?:work|workspace|builds?|mnt|content|kaggle)/${REST}/`],
+  // KServe puts models into /mnt/models.
+  ['work folder', `${START}/(?:work|workspace|builds?|mnt(?!/models/)|content|kaggle)/${REST}/`],
   ['temporary folder', `${START}(?:/private)?(?:/var)?/tmp/${REST}`],
   ['temporary folder (macOS)', `${START}(?:/private)?/var/folders/${REST}/`],
   ['installed Python package', `${START}/${REST}[^\\0\\n"']{0,200}/(?:site|dist)-packages/`],

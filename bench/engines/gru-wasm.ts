@@ -28,10 +28,10 @@ export function gruWasm(name: string, backend: string, load = installed, options
             code: "export * from 'gru-wasm'",
             onDemand: {
               'the JS backend': /\/js-backend\.js$/,
-              ...READERS,
               'layers beyond the core flavour': /\/(packed|full-layers)\.js$/,
               'layouts of createGru and its like': /\/layouts\.js$/,
               'model.trace': /\/trace\.js$/,
+              ...READERS,
             },
           },
     async load() {

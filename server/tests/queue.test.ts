@@ -100,7 +100,8 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
   test('a Redis that comes back empty: shards are put in again', async () => {
     const from = input('in.ndjson', 500);
     const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
-    await vi.waitUntil(() => existsSync(at('out.ndjson.parts/plan.json')), { timeout: 100_000, interval: 2 });
+    const waiting = async () => (await run('queue', 'status', '--queue', redis.url, '--json')).stdout.trim() !== '[]';
+    await vi.waitUntil(waiting, { timeout: 100_000 });
     await redis.stop();
     redis = await startRedis(Number(new URL(redis.url).port));
     worker();

@@ -65,8 +65,10 @@ test('what a program on wasm downloads is told from what it loads on demand', as
   expect(sizes.map(({ part }) => part)).toEqual([
     undefined,
     'the JS backend',
+    'layers beyond the core flavour',
+    'layouts of createGru and its like',
+    'model.trace',
     'readers of all model files',
-    'binaries with all layers',
   ]);
   // Neither counted twice nor left out: the sum is that of one bundle, but for what chunks cost.
   const whole = await sizesOf({ ...relaxed, ships: { code: "export * from '../dist/index.js'" } });

@@ -88,6 +88,9 @@ struct OneWay {
 /// Buffers of a workspace, by their place in `scratch`; the cell's own follow.
 const PROJECTED: usize = 0;
 
+/// Makes a cell of the tensors of a direction. (A function by address: the builder is in a binary once, not once a cell.)
+type MakeCell<'a> = dyn FnMut(&[Option<Tensor>]) -> Result<Box<dyn Cell>> + 'a;
+
 /// Builds a layer of a cell that `cell` makes of the tensors of a direction. Inputs: a sequence; a mask; initial states, each slot of
 /// all directions before the next one. Ports: the sequence of hidden values; the last ones; final states in the same order.
 fn build(
@@ -96,7 +99,7 @@ fn build(
     form: &Form,
     inputs: &[Option<Shape>],
     tensors: &[Option<Tensor>],
-    cell: &mut dyn FnMut(&[Option<Tensor>]) -> Result<Box<dyn Cell>>,
+    cell: &mut MakeCell,
 ) -> Result<Built> {
     let Options { direction, merge: combine, reversed_output, zero_masked, .. } = options;
     let units = sizes.hidden_size;
