@@ -2,8 +2,7 @@ import { numbersOf } from '../../ts/base/weights.ts';
 import { describe, expect, test } from 'vitest';
 import type { Conv1dSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
-import { Random } from '../random.ts';
-import { expectError, gruLayer, numbers } from './helpers.ts';
+import { expectError, expectSameInBlocks, gruLayer, numbers } from './helpers.ts';
 
 function conv(name: string, inputSize: number, outputSize: number, options: Partial<Conv1dSpec> = {}): Conv1dSpec {
   const { kernelSize = 3, groups = 1 } = options;
@@ -95,30 +94,11 @@ describe.each(BACKENDS)('convolutions on $name', ({ api }) => {
     async (_, spec) => {
       using made = await api.createModel(spec);
       const size = spec.inputs[0]!.size;
-      const random = new Random(5);
       const steps = 90;
       const x = numbers(steps * size, 9);
       // Too small to be normal: a past keeps them as they are.
       for (let i = 0; i < x.length; i += 7) x[i] = 1e-41 * i;
-      const want = [...made.run(x).output.data];
-      for (let round = 0; round < 4; round++) {
-        using many = made.createStreams(3);
-        let stream = made.createStream();
-        const [got, other]: number[][] = [[], []];
-        for (let at = 0; at < steps;) {
-          const block = x.subarray(at * size, (at + [random.int(0, 3), 1, random.int(0, 40), 2][round]!) * size);
-          got!.push(...stream.run(block));
-          other!.push(...many.runMany([2], [block])[0]!);
-          at += block.length / size;
-          const snapshot = stream.snapshot();
-          stream.dispose();
-          stream = made.createStream();
-          stream.restore(snapshot);
-        }
-        stream.dispose();
-        expect(got).toEqual(want);
-        expect(other).toEqual(want);
-      }
+      expectSameInBlocks(made, x, size);
     },
   );
 

@@ -3,7 +3,9 @@ import { expect } from 'vitest';
 import { GruError, type GruErrorCode } from '../../ts/base/errors.ts';
 import { parseSafetensors, type SafetensorsTensor } from '../../ts/io/safetensors.ts';
 import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
+import type { GruModel } from '../../ts/api/model.ts';
 import type { Tensor } from '../../ts/base/tensor.ts';
+import { Random } from '../random.ts';
 import type { Tolerance } from '../tolerances.ts';
 
 /** Numbers in [-scale, scale) that are the same in each run. */
@@ -174,4 +176,32 @@ export function fixtureCase(name: string): FixtureCase {
     need,
     ids: (key) => ({ data: tensors.get(key)!.ints(), shape: tensors.get(key)!.shape }),
   };
+}
+
+/**
+ * Expects blocks of a stream that goes on from a snapshot after each, and of one of many streams, to give the rows of the whole run over `x`,
+ * rows of `size` numbers: blocks of any steps, none among them.
+ */
+export function expectSameInBlocks(model: GruModel, x: Float32Array, size: number): void {
+  const random = new Random(5);
+  const steps = x.length / size;
+  const want = [...model.run(x).output.data];
+  for (let round = 0; round < 4; round++) {
+    using many = model.createStreams(3);
+    let stream = model.createStream();
+    const [got, other]: [number[], number[]] = [[], []];
+    for (let at = 0; at < steps;) {
+      const block = x.subarray(at * size, (at + [random.int(0, 3), 1, random.int(0, 40), 2][round]!) * size);
+      got.push(...stream.run(block));
+      other.push(...many.runMany([2], [block])[0]!);
+      at += block.length / size;
+      const snapshot = stream.snapshot();
+      stream.dispose();
+      stream = model.createStream();
+      stream.restore(snapshot);
+    }
+    stream.dispose();
+    expect(got).toEqual(want);
+    expect(other).toEqual(want);
+  }
 }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LayerSpec, ModelSpec, PadSpec, PoolSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
-import { Random } from '../random.ts';
-import { expectError, gruLayer, numbers } from './helpers.ts';
+import { expectError, expectSameInBlocks, gruLayer, numbers } from './helpers.ts';
 
 const SIZE = 2;
 const model = (...layers: LayerSpec[]): ModelSpec => ({
@@ -60,30 +59,11 @@ describe.each(BACKENDS)('pools, padding and cropping on $name', ({ api }) => {
     '%s: blocks of a stream, one of many, and one that goes on from a snapshot give the rows of the whole run',
     async (_, ...layers) => {
       using made = await api.createModel(model(...layers));
-      const random = new Random(5);
       const steps = 61;
       const x = numbers(steps * SIZE, 9);
       // Too small to be normal: a past keeps them as they are.
       for (let i = 0; i < x.length; i += 7) x[i] = 1e-41 * (i + 1);
-      const want = [...made.run(x).output.data];
-      for (let round = 0; round < 4; round++) {
-        using many = made.createStreams(3);
-        let stream = made.createStream();
-        const [got, other]: [number[], number[]] = [[], []];
-        for (let at = 0; at < steps;) {
-          const block = x.subarray(at * SIZE, (at + [random.int(0, 3), 1, random.int(0, 40), 2][round]!) * SIZE);
-          got.push(...stream.run(block));
-          other.push(...many.runMany([2], [block])[0]!);
-          at += block.length / SIZE;
-          const snapshot = stream.snapshot();
-          stream.dispose();
-          stream = made.createStream();
-          stream.restore(snapshot);
-        }
-        stream.dispose();
-        expect(got).toEqual(want);
-        expect(other).toEqual(want);
-      }
+      expectSameInBlocks(made, x, SIZE);
     },
   );
 
