@@ -66,8 +66,7 @@ const worker = () => start('worker', '--queue', redis.url, '--threads', '1', '--
 const done = (output: string) =>
   existsSync(at(`${output}.parts`)) ? readdirSync(at(`${output}.parts`)).filter((name) => /^\d/.test(name)).length : 0;
 
-// A Redis that dies while shards are put in ends the command now and then (1 of 3 runs on a busy machine): to be mended in score/remote.ts.
-describe.skipIf(!hasRedis)('scoring by a queue', { retry: 3 }, () => {
+describe.skipIf(!hasRedis)('scoring by a queue', () => {
   beforeEach(async () => {
     redis = await startRedis(undefined, folder);
   });

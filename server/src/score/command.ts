@@ -4,7 +4,7 @@ import { scoreHere } from './local.ts';
 import { Parts } from './parts.ts';
 import { planOf } from './plan.ts';
 import { ShardQueue } from './queue.ts';
-import { enqueue, waitForWorkers } from './remote.ts';
+import { enqueue, scoreByWorkers } from './remote.ts';
 import { THREADS } from './threads.ts';
 
 const WORDS = {
@@ -80,9 +80,11 @@ export async function score(args: string[]): Promise<number> {
 async function scoreThere(parts: Parts, url: string, detach: boolean): Promise<boolean> {
   const queue = await ShardQueue.connect(url);
   try {
-    const count = await enqueue(parts, queue);
-    if (detach) console.error(`${count} shards wait for workers: gru worker --queue ${url.replace(/\/\/.*@/, '//')}`);
-    else await waitForWorkers(parts, queue);
+    if (!detach) await scoreByWorkers(parts, queue);
+    else {
+      const count = await enqueue(parts, queue);
+      console.error(`${count} shards wait for workers: gru worker --queue ${url.replace(/\/\/.*@/, '//')}`);
+    }
     return !detach;
   } finally {
     await queue.close();

@@ -15,20 +15,26 @@ export async function enqueue(parts: Parts, queue: ShardQueue): Promise<number> 
 }
 
 /**
- * Waits until workers have scored all shards.
+ * Puts what is missing into the queue and waits until workers have scored it.
  *
  * @throws CommandError where some could not be scored, once all others are done.
  */
-export async function waitForWorkers(parts: Parts, queue: ShardQueue): Promise<void> {
+export async function scoreByWorkers(parts: Parts, queue: ShardQueue): Promise<void> {
   const total = parts.plan.shards.length;
   const progress = new Progress(total);
+  // A Redis that does not answer now will later: shards that are done are on the disk, and one that is in is not put in twice.
+  const later = () => undefined;
+  let entered: number | undefined;
   try {
     for (;;) {
-      // A Redis that does not answer now will later: shards that are done are on the disk.
-      const { left, failed } = await look(parts, queue).catch(() => ({ left: undefined, failed: [] }));
-      if (left === 0) return;
-      if (left !== undefined) progress.update(total - left);
-      if (failed.length > 0 && failed.length === left) throw failedError(parts, failed);
+      entered ??= await enqueue(parts, queue).catch(later);
+      const seen = entered === undefined ? undefined : await look(parts, queue).catch(later);
+      if (seen) {
+        const { left, failed } = seen;
+        if (left === 0) return;
+        progress.update(total - left);
+        if (failed.length > 0 && failed.length === left) throw failedError(parts, failed);
+      }
       await setTimeout(EVERY);
     }
   } finally {
