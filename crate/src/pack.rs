@@ -149,9 +149,9 @@ impl PackedMatrix {
         self.data.at(panel.offset..).at(..self.gates * panel.vectors * LANES * self.k)
     }
 
-    /// Numbers in a row of sums: all gates of all units, padded.
+    /// Numbers in a row of sums: all gates of all units, padded. (No division: a step of a gru asks.)
     pub fn columns(&self) -> usize {
-        self.data.len() / self.k
+        self.panels.last().map_or(0, |panel| panel.column + self.gates * panel.vectors * LANES)
     }
 
     /// One number a gate and unit, in the order of the sums; padding and absent gates are zero.
