@@ -1,6 +1,7 @@
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import type { Backend } from '../../ts/backends/backend.ts';
+import { useAllKinds } from '../../ts/layers/full.ts';
 import { readAsset } from '../assets.ts';
 import { type Engine, LeftOut } from '../engine.ts';
 import { specOf } from '../spec.ts';
@@ -14,6 +15,7 @@ export function core(name: string, build: 'baseline' | 'relaxed'): Engine {
     hosts: ['node', 'page'],
     takes: ({ kind }) => kind === 'dense' || kind === 'recurrent',
     async load() {
+      useAllKinds();
       const binaries = { baseline: compiled('baseline'), relaxed: compiled('relaxed') };
       backend = await wasmBackend({ deterministic: build === 'baseline', binaries });
       if (backend.name !== `wasm-${build}`) throw new LeftOut(`this host has no ${build} SIMD`);

@@ -89,25 +89,24 @@ impl Cell for After {
 impl Cell for Before {
     fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let f = &self.functions;
+        let Step { batch, stride, .. } = *step;
         let [sums, wide, z] = scratch else { stop() };
-        let sums = sums.as_mut_ptr();
+        let (sums, wide, z) = (sums.as_mut_ptr(), wide.as_mut_ptr(), z.as_mut_ptr());
         let values = step.hidden.as_mut_ptr();
-        let hidden = Rows { base: values, stride: step.stride, rows: step.batch };
-        let rows = |panels| GateRows { panels, batch: step.batch, sums, hidden: values, ld: step.stride };
+        let hidden = Rows { base: values, stride, rows: batch };
+        let product = Rows { base: wide, stride, rows: step.all_rows.at(..batch.len()) };
+        let (init, candidate_init) = (step.projected_init(0), step.projected_init(self.gates.columns()));
+        let rows = |panels| GateRows { panels, batch, sums, hidden: values, ld: stride };
         // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `wide` and `z` one for each entry;
         // `sums` a full panel for each entry, or for TOGETHER of them.
         unsafe {
-            let init = step.projected_init(0);
             for panels in step.panels(&self.gates) {
                 self.gates.sums(panels, hidden, init, sums);
-                reset_before::<Lanes>(f, &rows(panels), wide.as_mut_ptr(), z.as_mut_ptr());
+                reset_before::<Lanes>(f, &rows(panels), wide, z);
             }
-            let all_rows = step.all_rows.at(..step.batch.len());
-            let product = Rows { base: wide.as_ptr(), stride: step.stride, rows: all_rows };
-            let init = step.projected_init(self.gates.columns());
             for panels in step.panels(&self.candidate) {
-                self.candidate.sums(panels, product, init, sums);
-                update::<Lanes>(f, &rows(panels), Sums::Before(z.as_ptr()), None);
+                self.candidate.sums(panels, product, candidate_init, sums);
+                update::<Lanes>(f, &rows(panels), Sums::Before(z), None);
             }
         }
     }
