@@ -11,7 +11,7 @@ const FAST = { 'relaxed-revec': '#f59f00', relaxed: OURS, baseline: '#be4bdb', '
 const SLOW = { js: '#2f9e44', textbook: '#868e96', 'tfjs-wasm': '#e64980' };
 const BASE = 'ort-web';
 
-const CONFIG = {
+export const CONFIG = {
   font: 'system-ui, "DejaVu Sans", sans-serif',
   axis: {
     ...{ labelColor: TEXT, titleColor: TEXT, gridColor: FAINT, domainColor: FAINT, tickColor: FAINT },
@@ -54,8 +54,12 @@ export async function chart(record: BenchRecord): Promise<string | undefined> {
       shareChart(shares),
     ].filter((part) => part !== undefined),
   };
-  return new View(parse(compile(spec as unknown as TopLevelSpec).spec), { renderer: 'none' }).toSVG();
+  return svgOf(spec);
 }
+
+/** A chart of Vega-Lite as a picture. */
+export const svgOf = (spec: object): Promise<string> =>
+  new View(parse(compile(spec as TopLevelSpec).spec), { renderer: 'none' }).toSVG();
 
 /** Two panels, one a reset kind, on one scale. */
 function speedCharts(all: Speed[], colors: Record<string, string>, step: number, ticks: number[]) {

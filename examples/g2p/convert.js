@@ -1,25 +1,28 @@
-// Turns train.py's model.safetensors (Keras layout) into the two files that gru-wasm loads:
+// Turns train.py's model.safetensors (Keras layout), of GRUs or LSTMs, into the two files that gru-wasm loads:
 //
-//     node convert.js model.safetensors
+//     node convert.js out/model.safetensors [FOLDER]
 import { readFile, writeFile } from 'node:fs/promises';
-import { createGru, createModel } from 'gru-wasm';
+import { join } from 'node:path';
+import { createGru, createLstm, createModel } from 'gru-wasm';
 import { parseSafetensors } from 'gru-wasm/formats/safetensors';
 
-const here = (name) => new URL(name, import.meta.url);
-const { tensors } = parseSafetensors(await readFile(process.argv[2]));
+const [source, folder = import.meta.dirname] = process.argv.slice(2);
+const { tensors } = parseSafetensors(await readFile(source));
 const get = (name) => tensors.get(name);
+const isLstm = tensors.has('bridge_cell/kernel');
 
-/** Weights of a GRU in Keras layout. */
+/** Weights of a GRU or LSTM in Keras layout. */
 const keras = (name) => ({
   kernel: get(`${name}/kernel`).floats(),
   recurrentKernel: get(`${name}/recurrent_kernel`).floats(),
   bias: get(`${name}/bias`).floats(),
 });
 
-async function gruLayer(name, weights, first = weights) {
-  const inputSize = get(`${name}/kernel`)?.shape[0] ?? get(`${name}/forward/kernel`).shape[0];
-  const hiddenSize = first.bias.length / 3;
-  const { spec } = await createGru({ name, inputSize, hiddenSize, resetAfter: false }, weights);
+async function recurrentLayer(name, weights, { kernel, recurrentKernel } = weights) {
+  const gates = isLstm ? 4 : 3;
+  const hiddenSize = Math.sqrt(recurrentKernel.length / gates);
+  const sizes = { name, inputSize: kernel.length / (gates * hiddenSize), hiddenSize };
+  const { spec } = await (isLstm ? createLstm(sizes, weights) : createGru({ ...sizes, resetAfter: false }, weights));
   return spec.layers[0];
 }
 
@@ -31,7 +34,7 @@ function embeddingLayer(name) {
 }
 
 /** Keras's (in, out) kernel, made output-major. */
-function denseLayer(name, activation) {
+function denseLayer(name, activation, inputs) {
   const [inputSize, outputSize] = get(`${name}/kernel`).shape;
   const columns = get(`${name}/kernel`).floats();
   const kernel = Float32Array.from(
@@ -39,24 +42,35 @@ function denseLayer(name, activation) {
     (_, i) => columns[(i % inputSize) * outputSize + Math.floor(i / inputSize)],
   );
   const weights = { kernel, bias: get(`${name}/bias`).floats() };
-  return { name, type: 'dense', inputSize, outputSize, activation, weights };
+  return { name, type: 'dense', inputSize, outputSize, activation, weights, ...(inputs && { inputs }) };
 }
 
 const forward = keras('encoder/forward');
-const encoder = await gruLayer('encoder', { forward, reverse: keras('encoder/backward') }, forward);
+const encoder = await recurrentLayer('encoder', { forward, reverse: keras('encoder/backward') }, forward);
+/** Of the decoder's cell state, which an LSTM has beside the hidden one. */
+const cellBridge = () => [
+  { name: 'cells', type: 'merge', merge: 'concat', inputs: ['encoder:forwardCell', 'encoder:reverseCell'] },
+  denseLayer('bridge_cell', 'linear', ['cells']),
+  { name: 'states', type: 'merge', merge: 'concat', inputs: ['bridge', 'bridge_cell'] },
+];
 const models = {
   // Letters to the decoder's initial state.
   encoder: {
     inputs: [{ name: 'letters', dtype: 'int32', size: 1 }],
-    layers: [embeddingLayer('encoder_embedding'), { ...encoder, returns: 'last' }, denseLayer('bridge', 'tanh')],
-    outputs: [{ name: 'state', from: 'bridge' }],
+    layers: [
+      embeddingLayer('encoder_embedding'),
+      { ...encoder, returns: 'last' },
+      denseLayer('bridge', 'tanh'),
+      ...(isLstm ? cellBridge() : []),
+    ],
+    outputs: [{ name: 'state', from: isLstm ? 'states' : 'bridge' }],
   },
   // The phoneme before to the logits of the next one.
   decoder: {
     inputs: [{ name: 'phoneme', dtype: 'int32', size: 1 }],
     layers: [
       embeddingLayer('decoder_embedding'),
-      await gruLayer('decoder', keras('decoder')),
+      await recurrentLayer('decoder', keras('decoder')),
       denseLayer('output', 'linear'),
     ],
     outputs: [{ name: 'logits', from: 'output' }],
@@ -64,5 +78,5 @@ const models = {
 };
 for (const [name, spec] of Object.entries(models)) {
   const model = await createModel(spec);
-  await writeFile(here(`${name}.safetensors`), model.save());
+  await writeFile(join(folder, `${name}.safetensors`), model.save());
 }

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { loadModel } from 'gru-wasm';
 
-const here = (name) => new URL(name, import.meta.url);
-
 /**
- * Loads the grapheme-to-phoneme model: a bidirectional GRU reads the letters, a second GRU writes the phonemes.
+ * Loads the grapheme-to-phoneme model: a bidirectional GRU (or LSTM) reads the letters, a second one writes the phonemes.
  *
  * @param {import('gru-wasm').LoadOptions} [options]
+ * @param {URL} [folder] where convert.js has put a model
  * @returns a function from a word (letters a-z and the apostrophe) to its ARPAbet phonemes
  */
-export async function loadG2p(options) {
+export async function loadG2p(options, folder = new URL('.', import.meta.url)) {
+  const here = (name) => new URL(name, folder);
   const { graphemes, phonemes, special, max_steps } = JSON.parse(await readFile(here('tables.json'), 'utf8'));
   const encoder = await loadModel(here('encoder.safetensors'), options);
   const decoder = await loadModel(here('decoder.safetensors'), options);
