@@ -11,13 +11,15 @@ import { machine, record, table } from './record.mjs';
 import { startRedis } from './redis.mjs';
 
 /**
- * `gru serve` under load, each part by itself or all: `--only live,durable,soak,failover,peer`. The server on the first processor, the client on the others.
+ * `gru serve` under load, each part by itself or all: `--only live,durable,soak,failover,peer`; live sequences come by
+ * `--gateways N` connections, or with 0 by one each. The server on the first processor, the client on the others.
  */
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'live,durable,soak,failover,peer' },
     sequences: { type: 'string', default: '10000' },
+    gateways: { type: 'string', default: '4' },
     period: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '60' },
     'soak-seconds': { type: 'string', default: '600' },
@@ -27,7 +29,9 @@ const { values } = parseArgs({
   },
 });
 const parts = values.only.split(',');
-const [sequences, period, seconds] = [values.sequences, values.period, values.seconds].map(Number);
+const [sequences, gateways, period, seconds] = [values.sequences, values.gateways, values.period, values.seconds].map(
+  Number,
+);
 const [inputSize, hiddenSize] = [16, 64];
 const folder = mkdtempSync(join(tmpdir(), 'gru-load-'));
 const modelFile = join(folder, 'model.safetensors');
@@ -49,7 +53,7 @@ const rows = [];
 async function measured(name, load, ...words) {
   const server = await serve(`model=${modelFile}`, ...LIMITS, ...words);
   try {
-    const found = await live(server, { inputSize, sequences, period, seconds, ...load });
+    const found = await live(server, { inputSize, sequences, gateways, period, seconds, ...load });
     const ms = (value) => `${value.toFixed(1)} ms`;
     const share = (value) => `${(value * 100).toFixed(1)} %`;
     const { asked, rate, p50, p99, max, errors, lateShare, processor } = found;
@@ -121,7 +125,7 @@ out): ${(ours / theirs).toFixed(1)} times as many.`,
 
 ${machine()}; ${new Date().toISOString().slice(0, 10)}. \`node server/bench/load.mjs ${process.argv.slice(2).join(' ')}\`
 
-A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, a WebSocket each, one step each per ${period} ms; server and client on a processor each. Times
+A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, ${gateways > 0 ? `on ${gateways} connections` : 'a WebSocket each'}, one step each per ${period} ms; server and client on a processor each. Times
 are from when a step was due; sent late: by the client, by over 5 ms.
 
 ${rows.length > 0 ? `${table(head, rows)}\n\n` : ''}${lines.join('\n\n')}`;

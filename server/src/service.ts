@@ -2,8 +2,9 @@ import { GruError, type GruModel } from 'gru-wasm';
 import { createPool, type GruPool } from 'gru-wasm/pool';
 import { SequenceBatcher } from './core/batcher.ts';
 import { StreamsEngine, stepsOf } from './core/engine.ts';
-import { serveModel, type ServedModel } from './core/model.ts';
+import { serveModel, type ServedModel, type Tensors } from './core/model.ts';
 import { RunBatcher } from './core/runs.ts';
+import type { StepAnswer } from './core/sequence.ts';
 import type { SequenceStore } from './core/store.ts';
 import { ServeError } from './errors.ts';
 import type { InferAnswer, InferRequest, InferTensor, Sequence } from './oip/messages.ts';
@@ -35,6 +36,11 @@ export interface ServiceOptions {
 export interface Observer {
   batch(model: string, kind: 'step' | 'run', size: number, milliseconds: number): void;
   request(model: string, outcome: string, milliseconds: number): void;
+}
+
+/** A step, or some, of a sequence. */
+export interface StepRequest extends Sequence {
+  block: Tensors;
 }
 
 interface Host {
@@ -113,9 +119,35 @@ export class InferenceService {
     }
   }
 
+  /**
+   * A step each of many sequences, answered when all of them have been: at the place of each its answer, or what it was refused for.
+   *
+   * @throws (as a rejection) ServeError for all of them.
+   */
+  async steps(owner: string, name: string, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
+    const start = performance.now();
+    let outcome = 'ok';
+    try {
+      if (this.draining) throw new ServeError('unavailable', 'the server is shutting down: ask another');
+      const live = liveOf(this.host(name));
+      return await within(this.options.timeout, stepAll(live, owner, asked));
+    } catch (error) {
+      const refusal = asServeError(error);
+      outcome = refusal.reason;
+      throw refusal;
+    } finally {
+      this.options.observe?.request(name, outcome, performance.now() - start);
+    }
+  }
+
   /** Forgets a sequence that nobody will go on with. */
   release(owner: string, name: string, id: string): void {
     this.hosts.get(name)?.live?.release(owner, id);
+  }
+
+  /** Those whose ids begin so. */
+  releaseAll(owner: string, name: string, prefix: string): void {
+    this.hosts.get(name)?.live?.releaseAll(owner, prefix);
   }
 
   /** Takes no more requests, answers those there are, writes the states to the store, and ends. */
@@ -147,8 +179,8 @@ export class InferenceService {
   }
 
   private async step(host: Host, owner: string, request: InferRequest, sequence: Sequence): Promise<InferAnswer> {
-    const { served, live, why } = host;
-    if (!live) throw new ServeError('bad_request', `model ${served.name} runs whole sequences only: ${why}`);
+    const { served } = host;
+    const live = liveOf(host);
     const block = Object.fromEntries(served.inputs.map(({ name }) => [name, request.inputs[name]!.data]));
     const { outputs, step, durableStep } = await live.submit({ ...sequence, owner }, block);
     const tensors = served.outputs.map(({ name, hasSteps, shape, size }): [string, InferTensor] => {
@@ -178,6 +210,44 @@ export class InferenceService {
     const { outputs } = await runs.submit({ batch, inputs });
     return { id, model: served, outputs, parameters: {} };
   }
+}
+
+/** @throws ServeError for a model that does not stream. */
+function liveOf({ served, live, why }: Host): SequenceBatcher {
+  if (live) return live;
+  throw new ServeError('bad_request', `model ${served.name} runs whole sequences only: ${why}`);
+}
+
+function stepAll(
+  live: SequenceBatcher,
+  owner: string,
+  asked: readonly StepRequest[],
+): Promise<(StepAnswer | ServeError)[]> {
+  return new Promise((resolve) => {
+    const answers: (StepAnswer | ServeError)[] = [];
+    let left = asked.length;
+    const settle = (i: number, answer: StepAnswer | ServeError) => {
+      answers[i] = answer;
+      if (--left === 0) resolve(answers);
+    };
+    asked.forEach(({ block, ...sequence }, i) => {
+      const refuse = (error: unknown) => {
+        settle(i, asServeError(error));
+      };
+      try {
+        live.ask(
+          { ...sequence, owner },
+          block,
+          (answer) => {
+            settle(i, answer);
+          },
+          refuse,
+        );
+      } catch (error) {
+        refuse(error);
+      }
+    });
+  });
 }
 
 async function hostOf(served: ServedModel, options: ServiceOptions): Promise<Host> {

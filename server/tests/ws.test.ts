@@ -1,56 +1,15 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type ClientOptions, WebSocket, type WebSocketServer } from 'ws';
-import { authenticator } from '../src/auth.ts';
-import { InferenceService } from '../src/service.ts';
-import { attachWebSockets } from '../src/ws/server.ts';
+import { expect, test } from 'vitest';
+import type { ClientOptions } from 'ws';
 import { gruModel, INPUT, steps, taggerModel } from './models.ts';
-import { OPTIONS } from './options.ts';
+import { floats, MAX_CONNECTIONS, soon, webSockets } from './sockets.ts';
 
 const gru = await gruModel();
-let server: Server;
-let sockets: WebSocketServer;
-let service: InferenceService;
-let base: string;
-
-beforeEach(async () => {
-  service = await InferenceService.create({ gru: await gruModel(), tagger: await taggerModel() }, OPTIONS);
-  server = createServer();
-  const limits = { maxBody: 2 ** 16, maxConnections: 3, pingEvery: 60_000 };
-  sockets = attachWebSockets(server, service, {
-    authenticate: authenticator(['one', 'two']),
-    ...limits,
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  base = `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
-});
-afterEach(async () => {
-  for (const client of sockets.clients) client.terminate();
-  server.close();
-  await service.close();
-});
-
-async function open(path = '/v2/models/gru/stream', options: ClientOptions = {}, protocols: string[] = []) {
-  const socket = new WebSocket(base + path, protocols, {
-    headers: { 'x-api-key': 'one' },
-    ...options,
-  });
-  const answers: (Buffer | string)[] = [];
-  socket.on('message', (data: Buffer, isBinary) => answers.push(isBinary ? data : data.toString()));
-  await once(socket, 'open');
-  const next = (count: number) =>
-    vi.waitUntil(() => (answers.length >= count ? answers : undefined), {
-      timeout: 60_000,
-      interval: 5,
-    });
-  return { socket, next };
-}
-
-const floats = (answer: Buffer | string) => new Float32Array(Uint8Array.from(answer as Buffer).buffer);
+const server = webSockets(async () => ({ gru: await gruModel(), tagger: await taggerModel() }));
+const open = (path = '/v2/models/gru/stream', options?: ClientOptions, protocols?: string[]) =>
+  server.open(path, options, protocols);
 const row = (x: Float32Array, t: number) => x.slice(t * INPUT, (t + 1) * INPUT);
-const live = () => [...service.load()][0]!.live;
+const { live } = server;
 
 test('frames in, results out, in order, however many are sent at once; the stream ends with its connection', async () => {
   const { socket, next } = await open();
@@ -61,7 +20,7 @@ test('frames in, results out, in order, however many are sent at once; the strea
   expect(Float32Array.from(answers.flatMap((answer) => [...floats(answer)]))).toEqual(gru.run(x).output.data);
   expect(live()).toBe(1);
   socket.close();
-  await vi.waitUntil(() => live() === 0, { timeout: 60_000, interval: 5 });
+  await soon(() => live() === 0);
 });
 
 test('text frames; the key of a page as a subprotocol; an error does not end the stream', async () => {
@@ -117,9 +76,6 @@ test('connections are limited', async () => {
   await expect(open()).rejects.toThrow('503');
   all[0]!.socket.close();
   await once(all[0]!.socket, 'close');
-  await vi.waitUntil(() => sockets.clients.size < 3, {
-    timeout: 60_000,
-    interval: 5,
-  });
+  await soon(() => server.connections() < MAX_CONNECTIONS);
   await open();
 });

@@ -72,34 +72,50 @@ export class SequenceBatcher {
 
   /** @throws (as a rejection) ServeError `not_found`, `conflict`, `too_many`, `unavailable`, `bad_request`. */
   submit(call: SequenceCall, block: Tensors): Promise<StepAnswer> {
-    const { maxPending, maxPendingOfSequence, store } = this.options;
     return new Promise((resolve, reject) => {
-      if (this.pending >= maxPending)
-        throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
-      const key = keyOf(call.owner, call.id);
-      const known = this.table.get(key);
-      if (!known && !call.start && !store) throw unknown(call.id);
-      if (call.start && call.step) {
-        throw new ServeError(
-          'bad_request',
-          `sequence_start with sequence_step ${call.step}: a sequence starts at step 0`,
-        );
-      }
-      if (known && known.waiting.length >= maxPendingOfSequence) {
-        throw new ServeError('too_many', `sequence ${call.id}: ${maxPendingOfSequence} requests of it wait already`);
-      }
-      const sequence = known ?? this.table.begin(key, call.owner);
-      const digest = call.step === undefined ? undefined : digestOf(block);
-      sequence.waiting.push({ call, block, digest, tries: 0, resolve, reject });
-      this.pending++;
-      this.enqueue(sequence);
+      this.ask(call, block, resolve, reject);
     });
+  }
+
+  /** As {@link submit}, without a promise for each of thousands. @throws ServeError for what does not join a batch. */
+  ask(
+    call: SequenceCall,
+    block: Tensors,
+    resolve: (answer: StepAnswer) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { maxPending, maxPendingOfSequence, store } = this.options;
+    if (this.pending >= maxPending)
+      throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
+    const key = keyOf(call.owner, call.id);
+    const known = this.table.get(key);
+    if (!known && !call.start && !store) throw unknown(call.id);
+    if (call.start && call.step) {
+      throw new ServeError(
+        'bad_request',
+        `sequence_start with sequence_step ${call.step}: a sequence starts at step 0`,
+      );
+    }
+    if (known && known.waiting.length >= maxPendingOfSequence) {
+      throw new ServeError('too_many', `sequence ${call.id}: ${maxPendingOfSequence} requests of it wait already`);
+    }
+    const sequence = known ?? this.table.begin(key, call.owner);
+    const digest = call.step === undefined ? undefined : digestOf(block);
+    sequence.waiting.push({ call, block, digest, tries: 0, resolve, reject });
+    this.pending++;
+    this.enqueue(sequence);
   }
 
   /** Drops a sequence, where nothing of it waits. */
   release(owner: string, id: string): void {
     const sequence = this.table.get(keyOf(owner, id));
     if (sequence && !sequence.busy) this.table.drop(sequence);
+  }
+
+  /** Drops those whose ids begin so, where nothing of them waits. */
+  releaseAll(owner: string, prefix: string): void {
+    const start = keyOf(owner, prefix);
+    for (const one of this.table.quiet()) if (one.key.startsWith(start)) this.table.drop(one);
   }
 
   /** Drops what has been idle for too long; with a store, after it has been written there. */

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { Port, ServedModel } from '../core/model.ts';
+import type { StepAnswer } from '../core/sequence.ts';
+import { bytesOf, valuesFrom } from '../core/tensors.ts';
+import { ServeError } from '../errors.ts';
+import { checkId, checkIds } from '../oip/messages.ts';
+import { asServeError, type InferenceService, type StepRequest } from '../service.ts';
+import { answerFrames, type Frame, type Serve } from './frames.ts';
+
+/** In the word of a step, beside its sequence's number: the sequence begins with it, or ends. */
+export const START = 2 ** 30;
+export const END = 2 ** 31;
+
+/**
+ * Many live streams on one connection, as a gateway has them: each frame is a step each of some of them, in 32-bit words, little-endian.
+ *
+ *     count | count numbers of sequences, with START and END | count rows of the model's one input
+ *
+ * The answer has the same form: rows of its first output, in the order asked. Steps that were refused are not in it, but in a text frame
+ * after it: `{ "errors": [{ "sequence": 7, "error": "...", "reason": "..." }] }`. A frame that is malformed is refused as a whole, by
+ * `{ "error": "...", "reason": "..." }`, and no step of it is taken. Sequence 7 of a connection with `?sequence_prefix=P` is the sequence
+ * `P/7` of other requests, and outlives it; without, its sequences end with it.
+ *
+ * @throws ServeError for a model or words that it does not take.
+ */
+export function manyOf(service: InferenceService, owner: string, model: ServedModel, words: URLSearchParams): Serve {
+  const [input, second] = model.inputs;
+  const [output] = model.outputs;
+  if (!input || second || !input.hasSteps || !output) {
+    throw new ServeError(
+      'bad_request',
+      `model ${model.name}: many streams on one connection are for one input of steps`,
+    );
+  }
+  const given = words.get('sequence_prefix');
+  const prefix = `s:${checkId('sequence_prefix', given ?? randomUUID())}/`;
+  const answer = async (bytes: Buffer, isBinary: boolean): Promise<Frame[]> => {
+    try {
+      if (!isBinary) throw new ServeError('bad_request', 'steps of many sequences are sent as binary frames');
+      const { numbers, asked } = stepsOf(input, bytes, prefix);
+      return answerOf(output, numbers, await service.steps(owner, model.name, asked));
+    } catch (error) {
+      const { message, reason } = asServeError(error);
+      return [JSON.stringify({ error: message, reason })];
+    }
+  };
+  return (client) => {
+    answerFrames(client, answer, () => {
+      if (given === null) service.releaseAll(owner, model.name, prefix);
+    });
+  };
+}
+
+function stepsOf(input: Port, bytes: Buffer, prefix: string): { numbers: Uint32Array; asked: StepRequest[] } {
+  const { name, datatype, size } = input;
+  const count = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
+  const length = 4 * (1 + count * (1 + size));
+  if (count === 0 || bytes.length !== length) {
+    const text = `a frame of ${count} steps has ${count === 0 ? 'nothing to do' : `${length} bytes`}, got ${bytes.length}`;
+    throw new ServeError('bad_request', `${text}: count, numbers of sequences, rows of ${size}`);
+  }
+  const numbers = Uint32Array.from({ length: count }, (_, i) => bytes.readUInt32LE(4 + 4 * i));
+  const data = valuesFrom(datatype, bytes.subarray(4 + 4 * count));
+  checkIds(input, data);
+  const asked = Array.from(numbers, (word, i) => ({
+    id: `${prefix}${word % START}`,
+    start: (word & START) !== 0,
+    end: word >= END,
+    step: undefined,
+    block: { [name]: data.subarray(i * size, (i + 1) * size) },
+  }));
+  return { numbers, asked };
+}
+
+function answerOf({ name, size }: Port, numbers: Uint32Array, answers: readonly (StepAnswer | ServeError)[]): Frame[] {
+  const errors: object[] = [];
+  const done: [number, Uint8Array][] = [];
+  answers.forEach((answer, i) => {
+    const sequence = numbers[i]! % START;
+    const row = answer instanceof ServeError ? undefined : answer.outputs[name]!;
+    if (row?.length === size) done.push([sequence, bytesOf(row)]);
+    else if (answer instanceof ServeError) errors.push({ sequence, error: answer.message, reason: answer.reason });
+    else errors.push({ sequence, error: `${name} has no row at this step`, reason: 'bad_request' });
+  });
+  const frames: Frame[] = [];
+  if (done.length > 0) {
+    const frame = Buffer.alloc(4 * (1 + done.length * (1 + size)));
+    frame.writeUInt32LE(done.length);
+    done.forEach(([sequence, row], i) => {
+      frame.writeUInt32LE(sequence, 4 + 4 * i);
+      frame.set(row, 4 * (1 + done.length + i * size));
+    });
+    frames.push(frame);
+  }
+  if (errors.length > 0) frames.push(JSON.stringify({ errors }));
+  return frames;
+}
