@@ -4,7 +4,7 @@ import { SequenceBatcher } from './core/batcher.ts';
 import { StreamsEngine, stepsOf } from './core/engine.ts';
 import { serveModel, type ServedModel, type Tensors } from './core/model.ts';
 import { RunBatcher } from './core/runs.ts';
-import type { StepAnswer } from './core/sequence.ts';
+import type { Reply, SequenceCall, StepAnswer } from './core/sequence.ts';
 import type { SequenceStore } from './core/store.ts';
 import { ServeError } from './errors.ts';
 import type { InferAnswer, InferRequest, InferTensor, Sequence } from './oip/messages.ts';
@@ -39,7 +39,8 @@ export interface Observer {
 }
 
 /** A step, or some, of a sequence. */
-export interface StepRequest extends Sequence {
+export interface StepRequest {
+  call: SequenceCall;
   block: Tensors;
 }
 
@@ -124,13 +125,13 @@ export class InferenceService {
    *
    * @throws (as a rejection) ServeError for all of them.
    */
-  async steps(owner: string, name: string, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
+  async steps(name: string, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
     const start = performance.now();
     let outcome = 'ok';
     try {
       if (this.draining) throw new ServeError('unavailable', 'the server is shutting down: ask another');
       const live = liveOf(this.host(name));
-      return await within(this.options.timeout, stepAll(live, owner, asked));
+      return await within(this.options.timeout, stepAll(live, asked));
     } catch (error) {
       const refusal = asServeError(error);
       outcome = refusal.reason;
@@ -218,33 +219,19 @@ function liveOf({ served, live, why }: Host): SequenceBatcher {
   throw new ServeError('bad_request', `model ${served.name} runs whole sequences only: ${why}`);
 }
 
-function stepAll(
-  live: SequenceBatcher,
-  owner: string,
-  asked: readonly StepRequest[],
-): Promise<(StepAnswer | ServeError)[]> {
+function stepAll(live: SequenceBatcher, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
   return new Promise((resolve) => {
     const answers: (StepAnswer | ServeError)[] = [];
     let left = asked.length;
-    const settle = (i: number, answer: StepAnswer | ServeError) => {
-      answers[i] = answer;
+    const reply: Reply = (place, answer, error) => {
+      answers[place] = answer ?? asServeError(error);
       if (--left === 0) resolve(answers);
     };
-    asked.forEach(({ block, ...sequence }, i) => {
-      const refuse = (error: unknown) => {
-        settle(i, asServeError(error));
-      };
+    asked.forEach(({ call, block }, place) => {
       try {
-        live.ask(
-          { ...sequence, owner },
-          block,
-          (answer) => {
-            settle(i, answer);
-          },
-          refuse,
-        );
+        live.ask(call, block, reply, place);
       } catch (error) {
-        refuse(error);
+        reply(place, undefined, error);
       }
     });
   });

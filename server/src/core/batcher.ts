@@ -5,12 +5,12 @@ import {
   digestOf,
   keyOf,
   mayBeElsewhere,
+  type Reply,
   type Sequence,
   type SequenceCall,
   type StepAnswer,
   type Turn,
   unknown,
-  type Waiting,
 } from './sequence.ts';
 import { type SequenceLimits, SequenceTable } from './sequence-table.ts';
 import type { SequenceStore, StoredSequence } from './store.ts';
@@ -73,17 +73,15 @@ export class SequenceBatcher {
   /** @throws (as a rejection) ServeError `not_found`, `conflict`, `too_many`, `unavailable`, `bad_request`. */
   submit(call: SequenceCall, block: Tensors): Promise<StepAnswer> {
     return new Promise((resolve, reject) => {
-      this.ask(call, block, resolve, reject);
+      this.ask(call, block, (_, answer, error) => {
+        if (answer) resolve(answer);
+        else reject(error);
+      });
     });
   }
 
   /** As {@link submit}, without a promise for each of thousands. @throws ServeError for what does not join a batch. */
-  ask(
-    call: SequenceCall,
-    block: Tensors,
-    resolve: (answer: StepAnswer) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  ask(call: SequenceCall, block: Tensors, reply: Reply, place = 0): void {
     const { maxPending, maxPendingOfSequence, store } = this.options;
     if (this.pending >= maxPending)
       throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
@@ -101,7 +99,7 @@ export class SequenceBatcher {
     }
     const sequence = known ?? this.table.begin(key, call.owner);
     const digest = call.step === undefined ? undefined : digestOf(block);
-    sequence.waiting.push({ call, block, digest, tries: 0, resolve, reject });
+    sequence.waiting.push({ call, block, digest, tries: 0, reply, place });
     this.pending++;
     this.enqueue(sequence);
   }
@@ -178,7 +176,7 @@ export class SequenceBatcher {
       batch.forEach((one, i) => {
         if (one.waiting[0] !== heads[i]) return;
         this.table.forget(one);
-        this.settle(one)!.reject(error);
+        this.settle(one, undefined, error);
       });
     }
     for (const one of batch) this.next(one);
@@ -222,7 +220,7 @@ export class SequenceBatcher {
     try {
       if (last && digest !== undefined && last.step === call.step && last.digest === digest) {
         const { step, durableStep } = sequence;
-        this.settle(sequence)!.resolve({
+        this.settle(sequence, {
           outputs: decodeTensors(last.outputs),
           step,
           durableStep: this.durable(durableStep),
@@ -244,7 +242,7 @@ export class SequenceBatcher {
       sequence.fromStore = false;
       return { sequence, waiting, outputs: {}, before: sequence.step };
     } catch (error) {
-      this.settle(sequence)!.reject(error);
+      this.settle(sequence, undefined, error);
       return undefined;
     }
   }
@@ -274,7 +272,7 @@ export class SequenceBatcher {
       // One alone is at fault, and the others are not to suffer for it.
       if (turns.length > 1) return turns.flatMap((turn) => this.run([turn]));
       const { sequence } = turns[0]!;
-      this.settle(sequence)!.reject(error);
+      this.settle(sequence, undefined, error);
       return [];
     }
     this.options.onBatch?.(turns.length, performance.now() - start);
@@ -335,12 +333,12 @@ export class SequenceBatcher {
   private tryAgain({ sequence, waiting }: Turn): void {
     if (++waiting.tries < MAX_TRIES && !waiting.call.start && (this.options.storeEvery ?? 1) === 1) return;
     const text = `sequence ${waiting.call.id}: another instance has gone on with it`;
-    this.settle(sequence)!.reject(new ServeError('conflict', text));
+    this.settle(sequence, undefined, new ServeError('conflict', text));
   }
 
   private answer({ sequence, outputs }: Turn): void {
     const { step, durableStep } = sequence;
-    this.settle(sequence)!.resolve({
+    this.settle(sequence, {
       outputs,
       step,
       durableStep: this.durable(durableStep),
@@ -351,12 +349,12 @@ export class SequenceBatcher {
     return this.options.store ? step : undefined;
   }
 
-  /** Takes a sequence's first request out. */
-  private settle(sequence: Sequence): Waiting | undefined {
-    const waiting = sequence.waiting.shift();
+  /** Takes a sequence's first request out, and answers it. */
+  private settle(sequence: Sequence, answer: StepAnswer | undefined, error?: unknown): void {
+    const { reply, place } = sequence.waiting.shift()!;
     sequence.lastUsed = this.now();
-    if (waiting) this.pending--;
-    return waiting;
+    this.pending--;
+    reply(place, answer, error);
   }
 
   /** A sequence has had its turn: its next request, if there is one, joins the next batch. */

@@ -22,13 +22,16 @@ export interface StepAnswer {
   durableStep: number | undefined;
 }
 
+/** Told of the answer to the request at `place` of those that were made together, or of what it was refused for. */
+export type Reply = (place: number, answer: StepAnswer | undefined, error?: unknown) => void;
+
 export interface Waiting {
   call: SequenceCall;
   block: Tensors;
   digest: string | undefined;
   tries: number;
-  resolve(answer: StepAnswer): void;
-  reject(error: unknown): void;
+  reply: Reply;
+  place: number;
 }
 
 export interface Sequence {

@@ -37,8 +37,8 @@ export function manyOf(service: InferenceService, owner: string, model: ServedMo
   const answer = async (bytes: Buffer, isBinary: boolean): Promise<Frame[]> => {
     try {
       if (!isBinary) throw new ServeError('bad_request', 'steps of many sequences are sent as binary frames');
-      const { numbers, asked } = stepsOf(input, bytes, prefix);
-      return answerOf(output, numbers, await service.steps(owner, model.name, asked));
+      const { numbers, asked } = stepsOf(input, bytes, { owner, prefix });
+      return answerOf(output, numbers, await service.steps(model.name, asked));
     } catch (error) {
       const { message, reason } = asServeError(error);
       return [JSON.stringify({ error: message, reason })];
@@ -51,7 +51,11 @@ export function manyOf(service: InferenceService, owner: string, model: ServedMo
   };
 }
 
-function stepsOf(input: Port, bytes: Buffer, prefix: string): { numbers: Uint32Array; asked: StepRequest[] } {
+function stepsOf(
+  input: Port,
+  bytes: Buffer,
+  { owner, prefix }: { owner: string; prefix: string },
+): { numbers: Uint32Array; asked: StepRequest[] } {
   const { name, datatype, size } = input;
   const count = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
   const length = 4 * (1 + count * (1 + size));
@@ -63,10 +67,7 @@ function stepsOf(input: Port, bytes: Buffer, prefix: string): { numbers: Uint32A
   const data = valuesFrom(datatype, bytes.subarray(4 + 4 * count));
   checkIds(input, data);
   const asked = Array.from(numbers, (word, i) => ({
-    id: `${prefix}${word % START}`,
-    start: (word & START) !== 0,
-    end: word >= END,
-    step: undefined,
+    call: { owner, id: `${prefix}${word % START}`, start: (word & START) !== 0, end: word >= END, step: undefined },
     block: { [name]: data.subarray(i * size, (i + 1) * size) },
   }));
   return { numbers, asked };
