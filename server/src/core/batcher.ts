@@ -75,7 +75,7 @@ export class SequenceBatcher {
     return new Promise((resolve, reject) => {
       this.ask(call, block, (_, answer, error) => {
         if (answer) resolve(answer);
-        else reject(error);
+        else reject(error instanceof Error ? error : new Error(String(error)));
       });
     });
   }
