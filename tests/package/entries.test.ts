@@ -125,6 +125,30 @@ test('createModelSync is one script, without import(): Vite makes worklets so', 
   expect(output).toHaveLength(1);
 });
 
+test('the static entry is one script, without import(): all that it gives runs where that is forbidden', async () => {
+  project.write(
+    'service.mjs',
+    `import { createGru, inspect, loadModel } from 'gru-wasm/static';
+     import { keras } from 'gru-wasm/formats/keras';
+     (async () => {
+       const weights = { kernel: new Float32Array(9).fill(0.5), recurrentKernel: new Float32Array(27) };
+       const gru = await createGru({ inputSize: 1, hiddenSize: 3, resetAfter: false }, weights);
+       const model = await loadModel(gru.save(), { formats: [keras] });
+       const { h } = await model.trace(new Float32Array([1, 2]));
+       const { format } = await inspect(gru.save());
+       console.log(format, h.data.join() === model.run(new Float32Array([1, 2])).output.data.join());
+     })();`,
+  );
+  const bundle = await rollup({
+    input: join(project.folder, 'service.mjs'),
+    plugins: [nodeResolve({ browser: true })],
+  });
+  const { output } = await bundle.generate({ format: 'iife' });
+  expect(output).toHaveLength(1);
+  expect(output[0].code).not.toMatch(/\bimport\(/);
+  expect(project.run('service.cjs', output[0].code)).toBe('gru-wasm true\n');
+});
+
 test('a bundle without the script of the pool: the error has the line to add; with it beside, it runs', async () => {
   const { outputFiles } = await build({
     stdin: {

@@ -74,6 +74,9 @@ export interface ReadFiles {
 /** The reader of all formats: a chunk of its own, for a program that makes its models from arrays does without. */
 export const anyFile = (): Promise<ReadFiles> => onDemand(() => import('./read-any.ts'));
 
+/** What traces a model: a chunk too. */
+export const traceOnDemand = () => onDemand(() => import('./trace.ts'));
+
 /** `loadModel` over backends that `find` finds, `more` being its options beside those of all entries. */
 export async function modelFromFile(
   find: FindBackend,
@@ -129,8 +132,6 @@ export async function modelFromArrays<Config, Weights>(
   return compile(find, { spec: copySpec(spec instanceof Promise ? await spec : spec) }, options);
 }
 
-const loadTracer = () => onDemand(() => import('./trace.ts'));
-
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;
 
 async function compile(find: FindBackend, imported: CompileSource, options: ModelOptions): Promise<GruModel> {
@@ -139,7 +140,7 @@ async function compile(find: FindBackend, imported: CompileSource, options: Mode
   // In one turn: weights that are checked are those that are packed.
   const graph = imported.graph ?? resolveGraph(imported.spec);
   const model = new GruModel(graph, backend.compile(graph), backend.name, imported.report);
-  return rememberOrigin(model, { backend, loadTracer });
+  return rememberOrigin(model, { backend });
 }
 
 /** @returns A copy of the options, each read once. */

@@ -10,9 +10,11 @@ import {
   modelFromArrays,
   modelFromFile,
   modelFromSpec,
+  traceOnDemand,
 } from './api.ts';
 import { useAllKinds } from '../layers/full.ts';
 import type { GruModel } from './model.ts';
+import { useTracer } from './origin.ts';
 
 /** `createGru`. */
 export const gruFromArrays = async (
@@ -35,6 +37,7 @@ export const rnnFromArrays = async (
 /** All functions over backends that `find` finds: what a program does not name is in its bundle too. */
 export function createApi(find: FindBackend): GruApi {
   useAllKinds();
+  useTracer(traceOnDemand);
   return {
     loadModel: (source, given) => modelFromFile(find, anyFile, source, given),
     inspect: (source, given) => inspectFile(anyFile, source, given),

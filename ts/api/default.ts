@@ -7,7 +7,9 @@ import {
   modelFromFile,
   modelFromSpec,
   type ModelOptions,
+  traceOnDemand,
 } from './api.ts';
+import { useTracer } from './origin.ts';
 import { coreBinaries, ownBinaries } from '../backends/wasm/binaries.ts';
 import { onDemand } from '../base/host.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
@@ -22,6 +24,8 @@ import type * as Layouts from '../formats/layouts/index.ts';
 import type { WithNumbers } from '../base/numbers.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import type { ModelSpec } from '../spec/spec.ts';
+
+useTracer(traceOnDemand);
 
 /** The binaries, the kinds of layers beside the core's and the JS backend are chunks that are loaded when they are needed. */
 const js = async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;

@@ -1,10 +1,20 @@
-import { anyFile, type FindBackend, type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import {
+  anyFile,
+  type FindBackend,
+  type GruApi,
+  inspectFile,
+  modelFromFile,
+  modelFromSpec,
+  traceOnDemand,
+} from './api.ts';
+import { useTracer } from './origin.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import { GruError } from '../base/errors.ts';
 import { useAllKinds } from '../layers/full.ts';
 
 useAllKinds();
+useTracer(traceOnDemand);
 
 const find: FindBackend = ({ backend }) =>
   backend === 'wasm'

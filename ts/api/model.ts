@@ -1,7 +1,7 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { type Padding, padRows } from '../run/batch.ts';
 import { GruError } from '../base/errors.ts';
-import { originOf } from './origin.ts';
+import { loadTracer, originOf } from './origin.ts';
 import type { TraceOptions } from './trace.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from '../stream/flow.ts';
 import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
@@ -215,9 +215,9 @@ export class GruModel implements ModelInfo {
     options: TraceOptions = {},
   ): Promise<Record<string, Tensor>> {
     const origin = originOf(this);
-    if (!origin)
+    if (!origin || !loadTracer)
       throw new GruError('unsupported', 'trace: a model of a worklet or a worker is not traced; load it beside');
-    const { traceLayer } = await origin.loadTracer();
+    const { traceLayer } = await loadTracer();
     return traceLayer(this.alive(), origin.backend, input, options);
   }
 

@@ -1,13 +1,9 @@
 import type { Backend } from '../backends/backend.ts';
 import type { GruModel } from './model.ts';
 
-type LoadTracer = () => Promise<Pick<typeof import('./trace.ts'), 'traceLayer'>>;
-
 interface Origin {
   /** `gru-wasm/pool` starts the same one in its workers. */
   backend: Backend;
-  /** Here and not in the model's code, which is in audio threads too: their scripts are one file, without `import()`. */
-  loadTracer: LoadTracer;
 }
 
 const origins = new WeakMap<GruModel, Origin>();
@@ -20,4 +16,14 @@ export function rememberOrigin(model: GruModel, origin: Origin): GruModel {
 
 export function originOf(model: GruModel): Origin | undefined {
   return origins.get(model);
+}
+
+type LoadTracer = () =>
+  Pick<typeof import('./trace.ts'), 'traceLayer'> | Promise<Pick<typeof import('./trace.ts'), 'traceLayer'>>;
+
+/** How `model.trace` gets what it runs by. Each entry says it: some are one file, without `import()`. */
+export let loadTracer: LoadTracer | undefined;
+
+export function useTracer(load: LoadTracer): void {
+  loadTracer = load;
 }
