@@ -63,6 +63,11 @@ describe('forms of Keras 2', () => {
       old('TFOpLambda', { function: 'concat' }, ['x', 'x'], { axis: 2 }),
       { type: 'merge', merge: 'concat' },
     ],
+    [
+      'tf.reduce_sum(x, 1)',
+      old('TFOpLambda', { function: 'math.reduce_sum' }, ['x'], { axis: 1, keepdims: false, name: null }),
+      { type: 'reduce', reduce: 'sum' },
+    ],
     ['tf.nn.relu', old('TFOpLambda', { function: 'nn.relu' }, ['x'], { name: null }), { type: 'activation' }],
     [
       'x[..., 1:3]',
@@ -93,6 +98,19 @@ describe('refused, with what is supported', () => {
     ],
     ['concat over the batch', [x, operation('Concatenate', [[tensor('x'), tensor('x')]], {}, { axis: 0 })], /axis 0/],
     ['softmax over time', [x, operation('Softmax', [tensor('x')], {}, { axis: 1 })], /axis 1/],
+    [
+      'a sum of features',
+      [x, operation('Sum', [tensor('x')], {}, { axis: -1 })],
+      /over features with keepdims, or over steps/,
+    ],
+    ['a mean of all', [x, operation('Mean', [tensor('x')], {}, { axis: null })], /axis null.*1 \(steps\)/],
+    ['a maximum of at least 3', [x, operation('Max', [tensor('x')], {}, { axis: 1, initial: 3 })], /initial 3/],
+    [
+      'clip without a bound',
+      [x, operation('Clip', [tensor('x')], {}, { x_min: 0 })],
+      /x_min and x_max must be numbers/,
+    ],
+    ['a sparse tensor', [x, operation('ConvertToTensor', [tensor('x')], {}, { sparse: true })], /tensors are dense/],
     ['a keyword', [x, operation('Add', [tensor('x'), 1], { out: 3 })], /called with out/],
     ['a field', [x, operation('Add', [tensor('x'), 1], {}, { scale: 3 })], /unknown field 'scale'/],
     ['an operation', [x, operation('Einsum', [tensor('x')])], /'g' is of class Einsum, an operation; supported: Add/],

@@ -159,6 +159,14 @@ export class SpecBuilder {
     return this.add({ type: 'merge', name: this.name(`${ref}_or_one`), inputs, merge: 'sum' });
   }
 
+  /** One where the mask holds and the other elsewhere: x * mask + y * (1 - mask). */
+  where(mask: Mask, x: ValueRef, y: ValueRef, size: number): ValueRef {
+    const kept = this.zeroMasked(x, size, mask);
+    const other = [y, this.wideMask(mask, size, false)];
+    const inputs = [kept, this.add({ type: 'merge', name: this.name('other'), inputs: other, merge: 'mul' })];
+    return this.add({ type: 'merge', name: this.name('where'), inputs, merge: 'sum' });
+  }
+
   /** One number of a row as wide as features: by a matrix of ones. */
   widen(ref: ValueRef, name: string, size: number): ValueRef {
     if (size > MAX_ZEROED) throw new GruError('unsupported', `'${name}' of ${size} features is not supported`);

@@ -114,9 +114,12 @@ export function customNameOf(
   return custom ? known : undefined;
 }
 
-/** In `.h5` files Keras 3 leaves out the module; operations are then known by having no field that all layers have. */
+/**
+ * In `.h5` files Keras 3 leaves out the module; operations are then known by having no field that all layers have, but for
+ * SpatialDropout1D, which has its seed.
+ */
 function isBareOperation(nodes: unknown, config: Record<string, unknown>): boolean {
-  return Array.isArray(nodes) && isRecord(nodes[0]) && !('trainable' in config);
+  return Array.isArray(nodes) && isRecord(nodes[0]) && !('trainable' in config) && !('seed' in config);
 }
 
 /** [name, node, tensor], a list or a record of them. */

@@ -11,6 +11,7 @@ import { checkArguments, isNothing } from './call.ts';
  *     Concatenate  Any(Concatenate(LogicalOr(ExpandDims(mask), ZerosLike(x)), OnesLike(y), ...), axis -1),
  *                  from 3.4 to 3.10 with BroadcastTo(ExpandDims(mask), shape of x)
  *     Add, ...     LogicalOr(mask, mask)
+ *     Attention    ConvertToTensor(mask of the query)
  */
 export const MASK_OPERATIONS: Record<string, Translate> = {
   NotEqual: (call) => {
@@ -63,6 +64,15 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
     const condition = asCondition(call, call.args[0]);
     if (condition.kind !== 'features') throw call.fields.unsupported('repeats a mask along other axes than the last');
     return [condition];
+  },
+
+  // Of the mask that Attention hands on.
+  ConvertToTensor: (call) => {
+    for (const name of ['sparse', 'ragged']) call.fields.expect(name, [null, false], 'masks are dense');
+    call.fields.expect('dtype', [null, 'bool'], 'masks are truth values');
+    call.fields.finish();
+    checkArguments(call);
+    return [asCondition(call, call.args[0])];
   },
 
   ZerosLike: (call) => [like(call, false)],

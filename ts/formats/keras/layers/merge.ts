@@ -42,8 +42,11 @@ const elementwise: Translate = (call) => {
   if (merge === 'sub' && tensors.length !== 2) throw fields.invalid('takes two tensors');
   const { values, kind, size } = broadcast(call, tensors);
   const mask = maskOf(call, tensors, false);
-  const inputs = merge === 'mul' ? factors(call, values, mask) : values.map((value) => builder.exact(value));
-  builder.add({ type: 'merge', name, inputs, merge });
+  if (merge === 'min' || merge === 'max') extreme(call, values, size, merge);
+  else {
+    const inputs = merge === 'mul' ? factors(call, values, mask) : values.map((value) => builder.exact(value));
+    builder.add({ type: 'merge', name, inputs, merge });
+  }
   return [{ is: 'features', ref: name, kind, size, mask }];
 };
 
@@ -70,11 +73,41 @@ const concatenate: Translate = (call) => {
   return [{ is: 'features', ref: name, kind, size: values.reduce((sum, value) => sum + value.size, 0), mask }];
 };
 
-/** What Multiply multiplies: since Keras 3.4 masked entries are 1 in it, and where no input counts the product is 0. */
-function factors({ builder, fields }: Call, values: readonly Features[], mask: Mask | undefined): ValueRef[] {
+/** Whether values are masked and the version is one whose merge layers look at masked entries: since Keras 3.4. */
+function looksAtMasks({ builder, fields }: Call, values: readonly Features[]): boolean {
   const masked = values.some((value) => value.mask);
   if (masked && builder.dialect.mergeMasks === undefined) throw fields.unsupported(VERSION_TELLS);
-  if (!masked || builder.dialect.mergeMasks !== 'or') return values.map((value) => builder.exact(value));
+  return masked && builder.dialect.mergeMasks === 'or';
+}
+
+/**
+ * Minimum and Maximum: since Keras 3.4 a masked entry takes no part in it, and where none counts the first input's is the result. One
+ * input after the other: of `a` and `b`, masked by `m` and `n`, it is min(where(m, a, b), where(n, b, a)).
+ */
+function extreme(call: Call, values: readonly Features[], size: number, merge: 'min' | 'max'): void {
+  const { builder, name } = call;
+  const inputs = values.map((value) => builder.exact(value));
+  if (!looksAtMasks(call, values)) {
+    builder.add({ type: 'merge', name, inputs, merge });
+    return;
+  }
+  let [before] = inputs as [ValueRef];
+  let { mask } = values[0]!;
+  values.slice(1).forEach((value, i) => {
+    const [input, own] = [inputs[i + 1]!, value.mask];
+    const next = own ? builder.where(own, input, before, size) : input;
+    // Where one mask is both's, `next` is `before` already where it does not hold.
+    const last = mask && mask.key !== own?.key ? builder.where(mask, before, next, size) : before;
+    mask = mask && own && builder.combineMasks([mask, own], 'sum');
+    const isLast = i === values.length - 2;
+    before = builder.add({ type: 'merge', name: isLast ? name : builder.name(name), inputs: [last, next], merge });
+  });
+}
+
+/** What Multiply multiplies: since Keras 3.4 masked entries are 1 in it, and where no input counts the product is 0. */
+function factors(call: Call, values: readonly Features[], mask: Mask | undefined): ValueRef[] {
+  const { builder } = call;
+  if (!looksAtMasks(call, values)) return values.map((value) => builder.exact(value));
   // One mask for all: where it does not hold, the product is 0 whatever is multiplied.
   const same = mask !== undefined && values.every((value) => value.mask?.key === mask.key);
   const refs = values.map((value) =>

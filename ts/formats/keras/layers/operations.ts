@@ -1,10 +1,34 @@
 import { isRecord } from '../../../base/tensor.ts';
-import type { Activation, MergeSpec, RowActivation } from '../../../spec/spec.ts';
+import type { Activation, RowActivation } from '../../../spec/spec.ts';
 import { activationNamed } from '../activation.ts';
 import type { Features } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
-import { broadcast, joinSteps } from './broadcast.ts';
-import { asFeatures, isNothing } from './call.ts';
+import { joinSteps } from './broadcast.ts';
+import {
+  activation,
+  applied,
+  merged,
+  number,
+  operand,
+  operands,
+  operandsOf,
+  pair,
+  rankOf,
+  tensor,
+} from './operands.ts';
+import { REDUCTIONS } from './reductions.ts';
+
+/** Of one tensor each, with nothing to set. */
+const FUNCTIONS: Record<string, RowActivation> = {
+  Absolute: 'abs',
+  Ceil: 'ceil',
+  Erf: 'erf',
+  Floor: 'floor',
+  Log: 'log',
+  Reciprocal: 'reciprocal',
+  Sign: 'sign',
+  Sqrt: 'sqrt',
+};
 
 /**
  * Operations on tensors, by the name of their class in keras.ops: `x + y` is Add. Masks do not go through them.
@@ -43,20 +67,38 @@ export const OPERATIONS: Record<string, Translate> = {
       throw call.fields.unsupported(`axis ${axis} is not supported; supported: features and steps`);
     return merged(call, parts, 'concat');
   },
+  // What it is already.
+  ConvertToTensor: (call) => {
+    for (const name of ['sparse', 'ragged']) call.fields.expect(name, [null, false], 'tensors are dense');
+    return [tensor(call, operands(call, 1)[0])];
+  },
   GetItem: (call) => {
     const key = call.kwargs.get('slice_spec') ?? call.args[1];
     const [x] = operandsOf(call, ['slice_spec', 'key'], 1);
     return item(call, tensor(call, operand(call, x)), key);
   },
-  Softmax: (call) => {
-    const axis = number(call, 'axis', 1, -1);
-    const x = tensor(call, operand(call, operandsOf(call, ['axis'], 1)[0]));
-    if (axis !== -1 && axis !== rankOf(x) - 1)
-      throw call.fields.unsupported(`axis ${axis} is not supported; supported: -1, the last`);
-    return applied(call, x, 'softmax');
+  Softmax: (call) => overFeatures(call, 'softmax'),
+  LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
+  Maximum: (call) => arithmetic(call, 'max', (c) => ({ name: 'clip', alpha: c })),
+  Minimum: (call) => arithmetic(call, 'min', (c) => ({ name: 'clip', beta: c })),
+  Clip: (call) => {
+    const [alpha, beta] = [number(call, 'x_min', 1, NaN), number(call, 'x_max', 2, NaN)];
+    if (Number.isNaN(alpha + beta)) throw call.fields.invalid('x_min and x_max must be numbers');
+    return applied(call, tensor(call, operand(call, operandsOf(call, ['x_min', 'x_max'], 1)[0])), {
+      name: 'clip',
+      alpha,
+      beta,
+    });
   },
+  // By tanh, unless it says otherwise.
+  Gelu: (call) => {
+    const exact = call.fields.flag('approximate', true) ? 'gelu_tanh' : 'gelu';
+    return applied(call, tensor(call, operands(call, 1)[0]), exact);
+  },
+  ...REDUCTIONS,
   LeakyRelu: (call) => slope(call, 'leaky_relu', ['negative_slope', 'alpha'], 0.2),
   Elu: (call) => slope(call, 'elu', ['alpha'], 1),
+  Celu: (call) => slope(call, 'celu', ['alpha'], 1),
   ...Object.fromEntries(
     Object.entries({
       Relu: 'relu',
@@ -69,6 +111,12 @@ export const OPERATIONS: Record<string, Translate> = {
       Selu: 'selu',
       Silu: 'silu',
       Exp: 'exponential',
+      HardSilu: 'hard_silu',
+      HardTanh: 'hard_tanh',
+      LogSigmoid: 'log_sigmoid',
+      SparsePlus: 'sparse_plus',
+      SparseSigmoid: 'sparse_sigmoid',
+      TanhShrink: 'tanh_shrink',
     }).map(([name, fn]): [string, Translate] => [
       name,
       (call) =>
@@ -77,6 +125,12 @@ export const OPERATIONS: Record<string, Translate> = {
           tensor(call, operands(call, 1)[0]),
           activationNamed(call.fields, 'function', fn, call.builder.dialect),
         ),
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(FUNCTIONS).map(([name, fn]): [string, Translate] => [
+      name,
+      (call) => applied(call, tensor(call, operands(call, 1)[0]), fn),
     ]),
   ),
 };
@@ -96,6 +150,16 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.tanh': 'Tanh',
   'math.softplus': 'Softplus',
   'math.exp': 'Exp',
+  'math.log': 'Log',
+  'math.sqrt': 'Sqrt',
+  'math.abs': 'Absolute',
+  'math.maximum': 'Maximum',
+  'math.minimum': 'Minimum',
+  'math.reduce_sum': 'Sum',
+  'math.reduce_mean': 'Mean',
+  'math.reduce_max': 'Max',
+  'math.reduce_min': 'Min',
+  'nn.log_softmax': 'LogSoftmax',
   concat: 'Concatenate',
   'nn.relu': 'Relu',
   'nn.relu6': 'Relu6',
@@ -126,62 +190,6 @@ export const TF_NODES: Record<string, string> = {
   Softsign: 'Softsign',
 };
 
-/** What the arguments of operations are called. */
-const OPERAND_NAMES = ['x', 'x1', 'x2', 'y', 'a', 'features', 'logits', 'tensor', 'input', 'inputs', 'xs', 'values'];
-
-/** The tensors and constants that an operation is called on. */
-function operandsOf(call: Call, settings: readonly string[], count: number): Resolved[] {
-  const { args, kwargs, fields } = call;
-  const found = args.slice(0, count);
-  for (const [name, value] of kwargs) {
-    if (settings.includes(name) || (name === 'name' && !Array.isArray(value)) || isNothing(value)) continue;
-    if (!OPERAND_NAMES.includes(name) || found.length >= count)
-      throw fields.unsupported(`is called with ${name}, which is not supported`);
-    found.push(value);
-  }
-  if (found.length < count) throw fields.invalid(`takes ${count} tensors`);
-  if (args.slice(count + settings.length).some((argument) => !isNothing(argument)))
-    throw fields.unsupported('is called with more arguments than are supported');
-  fields.ignore('name');
-  fields.finish();
-  return found;
-}
-
-type Operand = Features | number | Resolved[];
-
-function operands(call: Call, count: number): Operand[] {
-  return operandsOf(call, [], count).map((argument) => operand(call, argument));
-}
-
-function operand(call: Call, argument: Resolved | undefined): Operand {
-  if (argument === undefined) throw call.fields.invalid('an argument is missing');
-  if (Array.isArray(argument)) return argument;
-  if ('value' in argument) return asFeatures(call, argument.value);
-  let { constant } = argument;
-  // a NumPy or TensorFlow constant
-  if (isRecord(constant) && isRecord(constant['config'])) constant = constant['config']['value'];
-  if (typeof constant === 'number') return constant;
-  throw call.fields.unsupported('is given a constant that is no number');
-}
-
-function tensor({ fields }: Call, value: Operand | undefined): Features {
-  if (value === undefined || typeof value === 'number' || Array.isArray(value))
-    throw fields.unsupported('takes a tensor');
-  return value;
-}
-
-/** A setting: a field of the operation's config, a keyword, or an argument by its place. */
-function number(call: Call, name: string, place: number, fallback: number): number {
-  const given = call.kwargs.get(name) ?? call.args[place];
-  const own = call.fields.take(name);
-  if (isNothing(given)) return typeof own === 'number' ? own : fallback;
-  const value = Array.isArray(given) || !('constant' in given!) ? undefined : given.constant;
-  if (typeof value !== 'number') throw call.fields.unsupported(`${name} must be a number`);
-  return value;
-}
-
-const rankOf = ({ kind }: Features) => (kind === 'sequence' ? 3 : 2);
-
 const affine = (alpha: number, beta: number): Activation => ({ name: 'affine', alpha, beta });
 
 function divide(call: Call) {
@@ -190,43 +198,24 @@ function divide(call: Call) {
   throw call.fields.unsupported('divides by a tensor; supported: by a number');
 }
 
-function slope(call: Call, name: 'leaky_relu' | 'elu', settings: string[], fallback: number) {
+function overFeatures(call: Call, fn: 'softmax' | 'log_softmax') {
+  const axis = number(call, 'axis', 1, -1);
+  const x = tensor(call, operand(call, operandsOf(call, ['axis'], 1)[0]));
+  if (axis !== -1 && axis !== rankOf(x) - 1)
+    throw call.fields.unsupported(`axis ${axis} is not supported; supported: -1, the last`);
+  return applied(call, x, fn);
+}
+
+function slope(call: Call, name: 'leaky_relu' | 'elu' | 'celu', settings: string[], fallback: number) {
   const alpha = settings.reduce((found, setting) => number(call, setting, 1, found), fallback);
   return applied(call, tensor(call, operand(call, operandsOf(call, settings, 1)[0])), { name, alpha });
 }
 
-function arithmetic(call: Call, merge: 'sum' | 'mul', by: (constant: number) => Activation) {
+function arithmetic(call: Call, merge: 'sum' | 'mul' | 'max' | 'min', by: (constant: number) => Activation) {
   const [x, y] = operands(call, 2);
   if (typeof x === 'number') return applied(call, tensor(call, y), by(x));
   if (typeof y === 'number') return applied(call, tensor(call, x), by(y));
   return merged(call, pair(call, x, y), merge);
-}
-
-function pair(call: Call, x: Operand | undefined, y: Operand | undefined): [Features, Features] {
-  const [a, b] = [tensor(call, x), tensor(call, y)];
-  // Dimensions are matched from the last one on: the batch of a vector would meet the steps.
-  if (a.kind !== b.kind) throw call.fields.unsupported('combines steps with whole sequences');
-  const { values } = broadcast(call, [a, b]);
-  return values as [Features, Features];
-}
-
-function merged(call: Call, parts: readonly Features[], merge: MergeSpec['merge']): [Features] {
-  const { builder, name } = call;
-  const kind = parts.some((part) => part.kind === 'sequence') ? 'sequence' : 'vector';
-  const size = Math.max(...parts.map((part) => part.size));
-  const inputs = parts.map((part) => builder.exact(part));
-  if (inputs.length < 2) return [{ is: 'features', ref: inputs[0]!, kind, size }];
-  builder.add({ type: 'merge', name, inputs, merge });
-  const all = merge === 'concat' ? parts.reduce((sum, part) => sum + part.size, 0) : size;
-  return [{ is: 'features', ref: name, kind, size: all }];
-}
-
-function activation({ builder }: Call, x: Features, fn: RowActivation, name: string): string {
-  return builder.add({ type: 'activation', name, inputs: [builder.exact(x)], activation: fn });
-}
-
-function applied(call: Call, x: Features, fn: RowActivation): [Features] {
-  return [{ is: 'features', ref: activation(call, x, fn, call.name), kind: x.kind, size: x.size }];
 }
 
 /** One place of a key: all of a dimension, a part of it, or one. */

@@ -1,0 +1,103 @@
+import type { MergeSpec, RowActivation } from '../../../spec/spec.ts';
+import { isRecord } from '../../../base/tensor.ts';
+import type { Features } from '../values.ts';
+import { broadcast } from './broadcast.ts';
+import type { Call, Resolved } from './call.ts';
+import { asFeatures, isNothing } from './call.ts';
+
+/** What the arguments of operations are called. */
+const OPERAND_NAMES = [
+  'x',
+  'x1',
+  'x2',
+  'y',
+  'a',
+  'features',
+  'logits',
+  'tensor',
+  'input',
+  'inputs',
+  'input_tensor',
+  'xs',
+  'values',
+];
+
+/** The tensors and constants that an operation is called on. */
+export function operandsOf(call: Call, settings: readonly string[], count: number): Resolved[] {
+  const { args, kwargs, fields } = call;
+  const found = args.slice(0, count);
+  for (const [name, value] of kwargs) {
+    if (settings.includes(name) || (name === 'name' && !Array.isArray(value)) || isNothing(value)) continue;
+    if (!OPERAND_NAMES.includes(name) || found.length >= count)
+      throw fields.unsupported(`is called with ${name}, which is not supported`);
+    found.push(value);
+  }
+  if (found.length < count) throw fields.invalid(`takes ${count} tensors`);
+  if (args.slice(count + settings.length).some((argument) => !isNothing(argument)))
+    throw fields.unsupported('is called with more arguments than are supported');
+  fields.ignore('name');
+  fields.finish();
+  return found;
+}
+
+export type Operand = Features | number | Resolved[];
+
+export function operands(call: Call, count: number): Operand[] {
+  return operandsOf(call, [], count).map((argument) => operand(call, argument));
+}
+
+export function operand(call: Call, argument: Resolved | undefined): Operand {
+  if (argument === undefined) throw call.fields.invalid('an argument is missing');
+  if (Array.isArray(argument)) return argument;
+  if ('value' in argument) return asFeatures(call, argument.value);
+  let { constant } = argument;
+  // a NumPy or TensorFlow constant
+  if (isRecord(constant) && isRecord(constant['config'])) constant = constant['config']['value'];
+  if (typeof constant === 'number') return constant;
+  throw call.fields.unsupported('is given a constant that is no number');
+}
+
+export function tensor({ fields }: Call, value: Operand | undefined): Features {
+  if (value === undefined || typeof value === 'number' || Array.isArray(value))
+    throw fields.unsupported('takes a tensor');
+  return value;
+}
+
+/** A setting: a field of the operation's config, a keyword, or an argument by its place. */
+export function number(call: Call, name: string, place: number, fallback: number): number {
+  const given = call.kwargs.get(name) ?? call.args[place];
+  const own = call.fields.take(name);
+  if (isNothing(given)) return typeof own === 'number' ? own : fallback;
+  const value = Array.isArray(given) || !('constant' in given!) ? undefined : given.constant;
+  if (typeof value !== 'number') throw call.fields.unsupported(`${name} must be a number`);
+  return value;
+}
+
+export const rankOf = ({ kind }: Features) => (kind === 'sequence' ? 3 : 2);
+
+export function pair(call: Call, x: Operand | undefined, y: Operand | undefined): [Features, Features] {
+  const [a, b] = [tensor(call, x), tensor(call, y)];
+  // Dimensions are matched from the last one on: the batch of a vector would meet the steps.
+  if (a.kind !== b.kind) throw call.fields.unsupported('combines steps with whole sequences');
+  const { values } = broadcast(call, [a, b]);
+  return values as [Features, Features];
+}
+
+export function merged(call: Call, parts: readonly Features[], merge: MergeSpec['merge']): [Features] {
+  const { builder, name } = call;
+  const kind = parts.some((part) => part.kind === 'sequence') ? 'sequence' : 'vector';
+  const size = Math.max(...parts.map((part) => part.size));
+  const inputs = parts.map((part) => builder.exact(part));
+  if (inputs.length < 2) return [{ is: 'features', ref: inputs[0]!, kind, size }];
+  builder.add({ type: 'merge', name, inputs, merge });
+  const all = merge === 'concat' ? parts.reduce((sum, part) => sum + part.size, 0) : size;
+  return [{ is: 'features', ref: name, kind, size: all }];
+}
+
+export function activation({ builder }: Call, x: Features, fn: RowActivation, name: string): string {
+  return builder.add({ type: 'activation', name, inputs: [builder.exact(x)], activation: fn });
+}
+
+export function applied(call: Call, x: Features, fn: RowActivation): [Features] {
+  return [{ is: 'features', ref: activation(call, x, fn, call.name), kind: x.kind, size: x.size }];
+}

@@ -1,0 +1,55 @@
+import type { ReduceSpec } from '../../../spec/spec.ts';
+import type { Features } from '../values.ts';
+import type { Call, Resolved, Translate } from './call.ts';
+import { isNothing } from './call.ts';
+import { operand, operandsOf, rankOf, tensor } from './operands.ts';
+
+type Reduction = Extract<ReduceSpec['reduce'], 'sum' | 'mean' | 'max' | 'min'>;
+
+const SETTINGS = ['axis', 'keepdims', 'initial'] as const;
+
+/** A setting: a keyword, an argument by its place, or a field of the operation's config. */
+function setting(call: Call, name: string, place: number): unknown {
+  const given = call.kwargs.get(name) ?? call.args[place];
+  const own = call.fields.take(name);
+  return isNothing(given) ? own : constant(given!);
+}
+
+function constant(given: Resolved): unknown {
+  if (Array.isArray(given)) return given.map(constant);
+  return 'constant' in given ? given.constant : undefined;
+}
+
+/** The sum (mean, ...) over steps, or over features: of all that there are, for operations know no masks. */
+function reduction(reduce: Reduction): Translate {
+  return (call) => {
+    const { fields, builder, name } = call;
+    const [axis] = [setting(call, 'axis', 1)].flat();
+    const keeps = setting(call, 'keepdims', 2) === true;
+    fields.expect('initial', [null], 'the least that there may be is no setting here');
+    const x = tensor(call, operand(call, operandsOf(call, SETTINGS, 1)[0]));
+    const rank = rankOf(x);
+    const place = typeof axis === 'number' && axis < 0 ? axis + rank : axis;
+    const inputs = [builder.exact(x)];
+    if (place === rank - 1) {
+      if (!keeps)
+        throw fields.unsupported('takes the features away; supported: over features with keepdims, or over steps');
+      const ref = builder.add({ type: 'reduceFeatures', name, inputs, reduce });
+      return [{ is: 'features', ref, kind: x.kind, size: 1 } satisfies Features];
+    }
+    if (place !== 1)
+      throw fields.unsupported(`axis ${JSON.stringify(axis)} is not supported; supported: 1 (steps), -1`);
+    builder.add({ type: 'reduce', name, inputs, reduce });
+    if (!keeps) return [{ is: 'features', ref: name, kind: 'vector', size: x.size } satisfies Features];
+    const ref = builder.add({ type: 'unflatten', name: builder.name(`${name}_step`), inputs: [name], steps: 1 });
+    return [{ is: 'features', ref, kind: 'sequence', size: x.size } satisfies Features];
+  };
+}
+
+/** Reductions, by the name of their class in keras.ops. */
+export const REDUCTIONS: Record<string, Translate> = {
+  Sum: reduction('sum'),
+  Mean: reduction('mean'),
+  Max: reduction('max'),
+  Min: reduction('min'),
+};
