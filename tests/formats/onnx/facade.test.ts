@@ -39,6 +39,17 @@ describe.each(BACKENDS)('loadModel: $name', ({ api }) => {
     expect(excess({ data: last, shape: [...io['hn']!.shape] }, io['hn']!, TOLERANCE)).toBeLessThanOrEqual(0);
   });
 
+  test('the last step of both directions, joined by a reshape, is one output', async () => {
+    const folder = 'cases/onnx_torch_rnn_bi_last_joined';
+    const io = readTensors(path(`${folder}/io.safetensors`));
+    const [steps, batch, features] = io['x']!.shape as [number, number, number];
+    const model = await api.loadModel(path(`${folder}/model.onnx`));
+    const x = { data: swap(io['x']!.data as Float32Array, io['x']!.shape), shape: [batch, steps, features] };
+    const { outputs } = model.run(x);
+    expect(Object.keys(outputs)).toEqual(['y']);
+    expect(excess(outputs['y']!, io['y']!, TOLERANCE)).toBeLessThanOrEqual(0);
+  });
+
   test('sequence_lens are the lengths of a run', async () => {
     const folder = 'cases/onnx_seq_lens_bidirectional_lbr0';
     const io = readTensors(path(`${folder}/io.safetensors`));

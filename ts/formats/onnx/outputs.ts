@@ -16,12 +16,11 @@ export class SpecOutputs {
   }
 
   add(name: string, rows: Rows, count: number): void {
-    const features = rows.axes
-      .flat()
-      .filter(({ role }) => role === 'feature')
-      .map(({ size }) => size!);
-    // as for inputs: several states are an output each
-    const parts = rows.kind === 'vector' && features.length > 1 ? features[0]! : 1;
+    const ofFeatures = rows.axes
+      .map((axis) => axis.filter(({ role }) => role === 'feature'))
+      .filter((f) => f.length > 0);
+    // As for inputs: several states are an output each. Features that a reshape has joined in one axis are one.
+    const parts = rows.kind === 'vector' && ofFeatures.length > 1 ? ofFeatures[0]![0]!.size! : 1;
     if (parts > 1024) throw new GruError('unsupported', `output '${name}' of the graph holds ${parts} states`);
     const names = parts === 1 ? [name] : Array.from({ length: parts }, (_, i) => `${name}.${i}`);
     const size = width(rows) / parts;
