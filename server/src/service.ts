@@ -103,21 +103,12 @@ export class InferenceService {
 
   /** @throws (as a rejection) ServeError. */
   async infer(owner: string, name: string, request: InferRequest, signal?: AbortSignal): Promise<InferAnswer> {
-    const start = performance.now();
-    let outcome = 'ok';
-    try {
-      if (this.draining) throw new ServeError('unavailable', 'the server is shutting down: ask another');
+    return this.answered(name, async () => {
       const host = this.host(name);
       const { sequence } = request;
       const answer = sequence ? this.step(host, owner, request, sequence) : this.run(host, request);
-      return await within(this.options.timeout, answer, signal);
-    } catch (error) {
-      const refusal = asServeError(error);
-      outcome = refusal.reason;
-      throw refusal;
-    } finally {
-      this.options.observe?.request(name, outcome, performance.now() - start);
-    }
+      return within(this.options.timeout, answer, signal);
+    });
   }
 
   /**
@@ -126,19 +117,7 @@ export class InferenceService {
    * @throws (as a rejection) ServeError for all of them.
    */
   async steps(name: string, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
-    const start = performance.now();
-    let outcome = 'ok';
-    try {
-      if (this.draining) throw new ServeError('unavailable', 'the server is shutting down: ask another');
-      const live = liveOf(this.host(name));
-      return await within(this.options.timeout, stepAll(live, asked));
-    } catch (error) {
-      const refusal = asServeError(error);
-      outcome = refusal.reason;
-      throw refusal;
-    } finally {
-      this.options.observe?.request(name, outcome, performance.now() - start);
-    }
+    return this.answered(name, async () => within(this.options.timeout, stepAll(liveOf(this.host(name)), asked)));
   }
 
   /** Forgets a sequence that nobody will go on with. */
@@ -167,6 +146,22 @@ export class InferenceService {
   /** From now on not ready: load balancers send no more. */
   drain(): void {
     this.draining = true;
+  }
+
+  /** Answers a request and tells the observer of it. @throws (as a rejection) ServeError. */
+  private async answered<T>(name: string, answer: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    let outcome = 'ok';
+    try {
+      if (this.draining) throw new ServeError('unavailable', 'the server is shutting down: ask another');
+      return await answer();
+    } catch (error) {
+      const refusal = asServeError(error);
+      outcome = refusal.reason;
+      throw refusal;
+    } finally {
+      this.options.observe?.request(name, outcome, performance.now() - start);
+    }
   }
 
   private host(name: string, version?: string): Host {

@@ -4,7 +4,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { Queue } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { QUEUE } from '../src/score/queue.ts';
 import { gruModel, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
@@ -72,6 +75,8 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
   });
   afterEach(() => redis.stop());
 
+  const isWaiting = async () => (await run('queue', 'status', '--queue', redis.url, '--json')).stdout.trim() !== '[]';
+
   test('two workers, one killed at a shard and one come later, give what one process gives', async () => {
     const from = input('in.ndjson', 2000);
     const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
@@ -83,8 +88,7 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
     expect(readFileSync(at('out.ndjson')).equals(expected(from))).toBe(true);
     expect(existsSync(at('out.ndjson.parts'))).toBe(false);
     // The killed one may have written its shard and not said so: it is taken over, and found done.
-    const status = async () => (await run('queue', 'status', '--queue', redis.url, '--json')).stdout.trim();
-    await vi.waitUntil(async () => (await status()) === '[]', { timeout: 100_000, interval: 100 });
+    await vi.waitUntil(async () => !(await isWaiting()), { timeout: 100_000, interval: 100 });
   });
 
   test('a Redis that is killed and comes back with its file', async () => {
@@ -101,13 +105,39 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
   test('a Redis that comes back empty: shards are put in again', async () => {
     const from = input('in.ndjson', 500);
     const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
-    const waiting = async () => (await run('queue', 'status', '--queue', redis.url, '--json')).stdout.trim() !== '[]';
-    await vi.waitUntil(waiting, { timeout: 100_000 });
+    await vi.waitUntil(isWaiting, { timeout: 100_000 });
     await redis.stop();
     redis = await startRedis(Number(new URL(redis.url).port));
     worker();
     expect(await scored).toMatchObject({ code: 0 });
     expect(readFileSync(at('out.ndjson')).equals(expected(from))).toBe(true);
+  });
+
+  test('a queue that does not answer is said, once an outage', async () => {
+    const from = input('in.ndjson', 300);
+    const child = start(...score(from, 'out.ndjson', '--queue', redis.url));
+    let said = '';
+    child.stderr!.on('data', (piece: Buffer) => (said += String(piece)));
+    const ended = once(child, 'close');
+    await vi.waitUntil(isWaiting, { timeout: 100_000 });
+    await redis.stop();
+    const outages = () => said.split('the queue does not answer (').length - 1;
+    await vi.waitUntil(() => outages() > 0, { timeout: 100_000, interval: 100 });
+    await setTimeout(3000);
+    redis = await startRedis(Number(new URL(redis.url).port), folder);
+    worker();
+    expect(await ended).toEqual([0, null]);
+    expect(outages()).toBe(1);
+  });
+
+  test('a disk that fails ends it, with the file named', async () => {
+    const from = input('in.ndjson', 300);
+    const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
+    await vi.waitUntil(isWaiting, { timeout: 100_000 });
+    await rm(at('out.ndjson.parts'), { recursive: true });
+    const { code, stderr } = await scored;
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/out\.ndjson\.parts: no such file or folder \(ENOENT\)/);
   });
 
   test('a row that cannot be scored ends in the failed list, all others are done; corrected, it is gone on with', async () => {
@@ -141,6 +171,11 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
     worker();
     expect(await run(...score(from, 'out.ndjson', '--queue', redis.url))).toMatchObject({ code: 0 });
     expect(readFileSync(at('out.ndjson')).toString().trim().split('\n')).toHaveLength(300);
+    // A shard of a dead worker, taken over only now: it is done.
+    const queue = new Queue(QUEUE, { connection: { url: redis.url } });
+    await queue.add('shard', { folder: at('out.ndjson.parts'), id: 'any', shard: 0 }, { removeOnComplete: true });
+    await queue.close();
+    await vi.waitUntil(async () => !(await isWaiting()), { timeout: 100_000, interval: 100 });
   });
 });
 

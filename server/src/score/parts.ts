@@ -1,10 +1,11 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, EXIT, FileSink, filled } from 'gru-wasm/command';
 import { FORMATS } from './formats/index.ts';
 import { FORMAT, type Plan, planId } from './plan.ts';
 
 const PLAN = 'plan.json';
+const PARTS = '.parts';
 
 /**
  * The folder beside the output with the plan and the results of each shard. A part is written beside its place and renamed: that it is there is the
@@ -23,7 +24,7 @@ export class Parts {
 
   /** Begins, or goes on with what an earlier run has left. @throws CommandError where that was another run. */
   static async begin(plan: Plan): Promise<Parts> {
-    const folder = `${plan.output.path}.parts`;
+    const folder = plan.output.path + PARTS;
     const parts = new Parts(folder, plan);
     await mkdir(folder, { recursive: true });
     const found = await Parts.open(folder).catch((error: unknown) => {
@@ -46,6 +47,16 @@ export class Parts {
     throw new CommandError(EXIT.file, `${path} is of another version of gru-wasm-server`);
   }
 
+  /** Whether the output of that folder is in its place, and the folder gone. */
+  static async areJoined(folder: string): Promise<boolean> {
+    const isThere = (path: string) =>
+      access(path).then(
+        () => true,
+        () => false,
+      );
+    return !(await isThere(folder)) && (await isThere(folder.slice(0, -PARTS.length)));
+  }
+
   /** Shards that have no part yet. */
   async missing(): Promise<number[]> {
     const names = new Set(await readdir(this.folder));
@@ -60,7 +71,7 @@ export class Parts {
   async join(): Promise<void> {
     const { format, path, columns } = this.plan.output;
     await filled(await FileSink.open(path), (sink) => FORMATS[format].join(this.all(), columns, sink));
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private async *all(): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,7 @@
 import { type ConnectionOptions, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { CommandError, EXIT } from 'gru-wasm/command';
 import { Redis } from 'ioredis';
-import type { Parts } from './parts.ts';
+import { Parts } from './parts.ts';
 import type { ShardTask } from './thread.ts';
 import { Threads } from './threads.ts';
 
@@ -33,6 +33,8 @@ export interface RunStatus {
 /** The shards that wait in a Redis. */
 export class ShardQueue {
   private readonly queue: Queue<ShardTask>;
+  /** Told of each try to connect that fails. */
+  onError: ((error: Error) => void) | undefined;
 
   private constructor(queue: Queue<ShardTask>) {
     this.queue = queue;
@@ -42,9 +44,10 @@ export class ShardQueue {
   static async connect(url: string): Promise<ShardQueue> {
     await checkRedis(url);
     const queue = new Queue<ShardTask>(QUEUE, { connection: connectionOf(url) });
+    const made = new ShardQueue(queue);
     // It connects again by itself.
-    queue.on('error', () => undefined);
-    return new ShardQueue(queue);
+    queue.on('error', (error) => made.onError?.(error));
+    return made;
   }
 
   /** Puts shards in. One that is there already stays as it is. */
@@ -135,7 +138,8 @@ export function startWorker(url: string, options: WorkerOptions): { close(): Pro
 
 async function scoreOnce(pool: Threads, task: ShardTask): Promise<void> {
   const failed = await pool.run(task);
-  if (!failed) return;
+  // A shard of a worker that has died after writing its part may be taken over when all is done.
+  if (!failed || (await Parts.areJoined(task.folder))) return;
   throw LASTING.includes(failed.exit) ? new UnrecoverableError(failed.line) : new Error(failed.line);
 }
 

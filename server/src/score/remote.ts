@@ -9,9 +9,14 @@ const EVERY = 500;
 /** Puts what is missing into the queue, what has failed before too. */
 export async function enqueue(parts: Parts, queue: ShardQueue): Promise<number> {
   const missing = await parts.missing();
+  await putIn(parts, queue, missing);
+  return missing.length;
+}
+
+async function putIn(parts: Parts, queue: ShardQueue, missing: readonly number[]): Promise<true> {
   await queue.retry(parts.id);
   await queue.add(parts, missing);
-  return missing.length;
+  return true;
 }
 
 /**
@@ -22,18 +27,19 @@ export async function enqueue(parts: Parts, queue: ShardQueue): Promise<number> 
 export async function scoreByWorkers(parts: Parts, queue: ShardQueue): Promise<void> {
   const total = parts.plan.shards.length;
   const progress = new Progress(total);
-  // A Redis that does not answer now will later: shards that are done are on the disk, and one that is in is not put in twice.
-  const later = () => undefined;
-  let entered: number | undefined;
+  const link = new Link(queue);
+  let entered: true | undefined;
   try {
     for (;;) {
-      entered ??= await enqueue(parts, queue).catch(later);
-      const seen = entered === undefined ? undefined : await look(parts, queue).catch(later);
-      if (seen) {
-        const { left, failed } = seen;
-        if (left === 0) return;
-        progress.update(total - left);
-        if (failed.length > 0 && failed.length === left) throw failedError(parts, failed);
+      // In this order: a shard that ends meanwhile is counted where it was, not left out.
+      const unfinished = entered && (await link.ask(queue.unfinished()));
+      const missing = await parts.missing();
+      if (missing.length === 0) return;
+      progress.update(total - missing.length);
+      entered ??= await link.ask(putIn(parts, queue, missing));
+      if (unfinished !== undefined) {
+        const failed = await link.ask(look(parts, queue, missing, unfinished));
+        if (failed?.length === missing.length) throw failedError(parts, failed);
       }
       await setTimeout(EVERY);
     }
@@ -42,14 +48,46 @@ export async function scoreByWorkers(parts: Parts, queue: ShardQueue): Promise<v
   }
 }
 
-async function look(parts: Parts, queue: ShardQueue): Promise<{ left: number; failed: FailedShard[] }> {
-  // In this order: a shard that ends meanwhile is counted where it was, not left out.
-  const unfinished = await queue.unfinished();
-  const missing = await parts.missing();
+/** A Redis that does not answer now will later: shards that are done are on the disk, and one that is in is not put in twice. */
+class Link {
+  private lost = false;
+
+  constructor(queue: ShardQueue) {
+    queue.onError = (error) => {
+      this.lose(error);
+    };
+  }
+
+  /** What it answers, when it does; undefined where the connection broke under it. */
+  async ask<T>(answer: Promise<T>): Promise<T | undefined> {
+    try {
+      const got = await answer;
+      this.lost = false;
+      return got;
+    } catch (error) {
+      this.lose(error as Error);
+      return undefined;
+    }
+  }
+
+  /** Says it once an outage. */
+  private lose({ message }: Error): void {
+    if (!this.lost) console.error(`the queue does not answer (${message}): trying on`);
+    this.lost = true;
+  }
+}
+
+/** What has failed of the missing; puts them in again where the queue has lost some. */
+async function look(
+  parts: Parts,
+  queue: ShardQueue,
+  missing: readonly number[],
+  unfinished: number,
+): Promise<FailedShard[]> {
   const failed = (await queue.failed(parts.id)).filter(({ shard }) => missing.includes(shard));
   // Fewer than that are missing: a Redis that was restarted has lost its last second.
   if (unfinished < missing.length - failed.length) await queue.add(parts, missing);
-  return { left: missing.length, failed };
+  return failed;
 }
 
 function failedError({ folder, plan }: Parts, failed: readonly FailedShard[]): CommandError {
