@@ -89,7 +89,6 @@ describe('refused, with what is supported', () => {
     ['x[:, :, 1]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, 1]])], /takes other parts/],
     ['x[:, :, 3:2]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, slice(3, 2)]])], /takes no features/],
     ['x + v', [x, v, operation('Add', [tensor('x'), tensor('v')])], /steps with whole sequences/],
-    ['1 / x', [x, operation('TrueDivide', [1, tensor('x')])], /divides by a tensor/],
     ['x + "a"', [x, operation('Add', [tensor('x'), 'a'])], /a constant that is no number/],
     [
       'concat over time',

@@ -115,8 +115,8 @@ export class PathWeights implements WeightSource {
 
   #group(path: string): WeightGroup {
     return {
-      part: (attribute) => this.#group(`${path}/${attribute}`),
-      has: (attribute) => this.#files.names(path).has(attribute),
+      part: (attribute) => this.#group(`${path}/${this.#member(path, attribute) ?? attribute}`),
+      has: (attribute) => this.#member(path, attribute) !== undefined,
       take: (place) => {
         const tensor = this.#tensor(`${path}/vars/${place}`);
         if (tensor) this.#taken.add(tensor.name);
@@ -125,6 +125,12 @@ export class PathWeights implements WeightSource {
       peek: (place) => this.#tensor(`${path}/vars/${place}`),
       inner: (layers) => new PathWeights(this.#files, layers, `${path}/`, this.#taken),
     };
+  }
+
+  /** Private attributes of Keras 2 have an underscore: `_query_dense`. */
+  #member(path: string, attribute: string): string | undefined {
+    const names = this.#files.names(path);
+    return [attribute, `_${attribute}`].find((name) => names.has(name));
   }
 
   #tensor(path: string): WeightTensor | undefined {

@@ -63,23 +63,28 @@ function history(value: unknown): KerasTensor | undefined {
   return { layer, node: node as number, tensor: tensor as number };
 }
 
-/** Keras 2: tensors of the first argument; the keyword arguments go with the first of them. */
+/** Keras 2: stands for the layer where the first argument is a number, as in `1 - x`: `["_CONSTANT_VALUE", -1, 1, { y: x }]`. */
+const CONSTANT = '_CONSTANT_VALUE';
+
+/** Keras 2: tensors (or constants) of the first argument; the keyword arguments go with the first of them. */
 function readOldNode(entries: unknown[], what: string): KerasCall {
-  const tensors = entries.map((entry) => {
+  const inputs = entries.map((entry): { input: KerasArgument; kwargs: unknown } => {
+    const [layer, , value, kwargs = {}] = Array.isArray(entry) ? (entry as unknown[]) : [];
+    if (layer === CONSTANT) return { input: { constant: value }, kwargs };
     const tensor = history(entry);
-    if (!tensor || !Array.isArray(entry)) throw invalid(what, 'an inbound node is no [layer, node, tensor, arguments]');
-    return { tensor, kwargs: (entry as unknown[])[3] ?? {} };
+    if (!tensor) throw invalid(what, 'an inbound node is no [layer, node, tensor, arguments]');
+    return { input: { tensor }, kwargs };
   });
   const kwargs: Record<string, KerasArgument> = {};
-  for (const [i, entry] of tensors.entries()) {
+  for (const [i, entry] of inputs.entries()) {
     if (!isRecord(entry.kwargs)) throw invalid(what, 'the arguments of an inbound node are no object');
     for (const [key, value] of Object.entries(entry.kwargs)) {
       if (i > 0 && key in kwargs) continue;
       kwargs[key] = readOldArgument(value, what, 0);
     }
   }
-  const inputs = tensors.map(({ tensor }) => ({ tensor }));
-  return { args: [inputs.length === 1 ? inputs[0]! : inputs], kwargs };
+  const first = inputs.map(({ input }) => input);
+  return { args: [first.length === 1 ? first[0]! : first], kwargs };
 }
 
 /** Keras 2: a tensor as a keyword argument is [layer, node, tensor]. */

@@ -159,7 +159,7 @@ function assignRoles(input: GraphInput): void {
         (r, axis) =>
           (fixed.get(axis) ?? (parted.has(axis) ? 'feature' : r)) === r &&
           (r !== 'feature' ||
-            (dtype === 'int32' ? fixed.has(axis) || shape[axis] === 1 : typeof shape[axis] === 'number')),
+            (typeof shape[axis] === 'number' && (dtype !== 'int32' || fixed.has(axis) || shape[axis] === 1))),
       );
       if (!fits) continue;
       const cost = preference(input, time, batch);

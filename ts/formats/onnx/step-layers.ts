@@ -114,13 +114,33 @@ export class StepLayers {
     return this.#once(`numbers ${from}`, from, '_steps', layer, 'sequence', 1);
   }
 
-  /** A vector at each of so many steps; undefined where no value has as many. */
+  /** A vector at each of so many steps; undefined where no value has as many, and they are no fixed number. */
   repeat(rows: Rows, steps: Size): Segment[] | undefined {
     const like = this.#like(steps);
-    if (like === undefined) return undefined;
+    const axis = like !== undefined ? { like } : typeof steps === 'number' ? { steps } : undefined;
+    if (!axis) return undefined;
     const from = this.#spec.ref(rows.columns, 'vector');
-    const layer: Unnamed = { type: 'repeat', inputs: [from], like };
-    return this.#once(`repeat ${like} ${from}`, from, '_repeated', layer, 'sequence', width(rows));
+    const layer: Unnamed = { type: 'repeat', inputs: [from], ...axis };
+    const made = this.#once(`repeat ${sizeText(steps)} ${from}`, from, '_repeated', layer, 'sequence', width(rows));
+    return this.#onFixed(made, steps);
+  }
+
+  /** A vector cut into so many steps. */
+  cut(rows: Rows, steps: number): Segment[] {
+    const like = this.#like(steps);
+    const from = this.#spec.ref(rows.columns, 'vector');
+    const layer: Unnamed = { type: 'unflatten', inputs: [from], steps, ...(like === undefined ? {} : { like }) };
+    const made = this.#once(`cut ${steps} ${from}`, from, '_steps', layer, 'sequence', width(rows) / steps);
+    return this.#onFixed(made, steps);
+  }
+
+  /** What has so many steps in every run lies on one axis: that of the first of them. */
+  #onFixed(made: Segment[], steps: Size): Segment[] {
+    const { ref } = made[0]!;
+    if (typeof steps !== 'number' || this.#onSteps.has(sizeText(steps))) return made;
+    this.#onSteps.set(sizeText(steps), ref);
+    this.#stepsOf.set(ref, sizeText(steps));
+    return made;
   }
 
   /** The first (0) or last (-1) step. */
@@ -140,4 +160,4 @@ export class StepLayers {
 }
 
 /** A layer without its name. */
-type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'rnn' | 'step'];
+type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'rnn' | 'step' | 'unflatten'];

@@ -83,7 +83,8 @@ export const multiHeadAttention: Translate = (call) => {
   fields.expect('sliding_window', [null], 'a query has part in all keys');
   fields.expect('use_gate', [false], 'there is no gate here');
   const dropout = fields.number('dropout', 0);
-  fields.ignore('seed', 'flash_attention');
+  // Keras 2: how the scores of masked keys are made small; the softmax of the others is the same.
+  fields.ignore('seed', 'flash_attention', 'softmax_robust_masking');
   // What the layer was built for, as some versions write it.
   fields.ignore('query_shape', 'key_shape', 'value_shape');
   const first = firstArgument({

@@ -16,7 +16,11 @@ import {
   rankOf,
   tensor,
 } from './operands.ts';
+import { POWERS } from './powers.ts';
 import { REDUCTIONS } from './reductions.ts';
+
+const BOUNDS = ['x_min', 'x_max'] as const;
+const TF_BOUNDS = ['clip_value_min', 'clip_value_max'] as const;
 
 /** Of one tensor each, with nothing to set. */
 const FUNCTIONS: Record<string, RowActivation> = {
@@ -46,13 +50,7 @@ export const OPERATIONS: Record<string, Translate> = {
     const negative = activation(call, b, affine(-1, 0), `${call.name}_negative`);
     return merged(call, [a, { ...b, ref: negative }], 'sum');
   },
-  TrueDivide: divide,
-  Divide: divide,
   Negative: (call) => applied(call, tensor(call, operands(call, 1)[0]), affine(-1, 0)),
-  Square: (call) => {
-    const x = tensor(call, operands(call, 1)[0]);
-    return merged(call, [x, x], 'mul');
-  },
   Concatenate: (call) => {
     const axis = number(call, 'axis', 1, -1);
     const [list] = operandsOf(call, ['axis'], 1);
@@ -82,19 +80,25 @@ export const OPERATIONS: Record<string, Translate> = {
   Maximum: (call) => arithmetic(call, 'max', (c) => ({ name: 'clip', alpha: c })),
   Minimum: (call) => arithmetic(call, 'min', (c) => ({ name: 'clip', beta: c })),
   Clip: (call) => {
-    const [alpha, beta] = [number(call, 'x_min', 1, NaN), number(call, 'x_max', 2, NaN)];
-    if (Number.isNaN(alpha + beta)) throw call.fields.invalid('x_min and x_max must be numbers');
-    return applied(call, tensor(call, operand(call, operandsOf(call, ['x_min', 'x_max'], 1)[0])), {
-      name: 'clip',
-      alpha,
-      beta,
-    });
+    // TensorFlow's names in Keras 2
+    const names = call.kwargs.has('clip_value_min') || call.kwargs.has('clip_value_max') ? TF_BOUNDS : BOUNDS;
+    const [alpha, beta] = [number(call, names[0], 1, NaN), number(call, names[1], 2, NaN)];
+    if (Number.isNaN(alpha + beta)) throw call.fields.invalid(`${names.join(' and ')} must be numbers`);
+    return applied(call, tensor(call, operand(call, operandsOf(call, names, 1)[0])), { name: 'clip', alpha, beta });
   },
   // By tanh, unless it says otherwise.
   Gelu: (call) => {
     const exact = call.fields.flag('approximate', true) ? 'gelu_tanh' : 'gelu';
     return applied(call, tensor(call, operands(call, 1)[0]), exact);
   },
+  // TensorFlow's, which is exact unless it says otherwise.
+  TfGelu: (call) => {
+    const approximate = call.kwargs.get('approximate');
+    const isTanh = approximate !== undefined && 'constant' in approximate && approximate.constant === true;
+    const [x] = operandsOf(call, ['approximate'], 1);
+    return applied(call, tensor(call, operand(call, x)), isTanh ? 'gelu_tanh' : 'gelu');
+  },
+  ...POWERS,
   ...REDUCTIONS,
   LeakyRelu: (call) => slope(call, 'leaky_relu', ['negative_slope', 'alpha'], 0.2),
   Elu: (call) => slope(call, 'elu', ['alpha'], 1),
@@ -146,6 +150,18 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.truediv': 'Divide',
   'math.negative': 'Negative',
   'math.square': 'Square',
+  'math.squared_difference': 'SquaredDifference',
+  'math.pow': 'Power',
+  'math.rsqrt': 'Rsqrt',
+  'math.reciprocal': 'Reciprocal',
+  'math.sign': 'Sign',
+  'math.floor': 'Floor',
+  'math.ceil': 'Ceil',
+  'math.erf': 'Erf',
+  'math.log_sigmoid': 'LogSigmoid',
+  clip_by_value: 'Clip',
+  identity: 'ConvertToTensor',
+  stop_gradient: 'ConvertToTensor',
   'math.sigmoid': 'Sigmoid',
   'math.tanh': 'Tanh',
   'math.softplus': 'Softplus',
@@ -165,6 +181,7 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'nn.relu6': 'Relu6',
   'nn.leaky_relu': 'LeakyRelu',
   'nn.elu': 'Elu',
+  'nn.gelu': 'TfGelu',
   'nn.selu': 'Selu',
   'nn.silu': 'Silu',
   'nn.sigmoid': 'Sigmoid',
@@ -191,12 +208,6 @@ export const TF_NODES: Record<string, string> = {
 };
 
 const affine = (alpha: number, beta: number): Activation => ({ name: 'affine', alpha, beta });
-
-function divide(call: Call) {
-  const [x, y] = operands(call, 2);
-  if (typeof y === 'number') return applied(call, tensor(call, x), affine(1 / y, 0));
-  throw call.fields.unsupported('divides by a tensor; supported: by a number');
-}
 
 function overFeatures(call: Call, fn: 'softmax' | 'log_softmax') {
   const axis = number(call, 'axis', 1, -1);

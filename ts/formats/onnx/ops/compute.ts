@@ -6,6 +6,7 @@ import { batchNorm } from '../../batch-norm.ts';
 import { axesText, feature, width, type Constant, type Factor, type Rows, type Value } from '../value.ts';
 import { multiplyRows } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
+import { combine } from './combine.ts';
 
 /** Products with constants, and what is folded into them. */
 
@@ -64,18 +65,24 @@ const matMul: Operator = (context) => {
 };
 
 const gemm: Operator = (context) => {
-  const { attributes, inputs, node } = context;
+  const { attributes, graph, inputs, node } = context;
   const [x, matrix] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
   if (x.axes.length !== 2 || matrix.base.length !== 2) throw nodeError(node, 'takes two dimensions', 'invalid_file');
   if (attributes.int('transA')) throw nodeError(node, "attribute 'transA' 1 is not supported");
   const alpha = attributes.float('alpha') ?? 1;
   const beta = attributes.float('beta') ?? 1;
   const y = product(context, x, matrix, attributes.int('transB') === 1, alpha);
-  if (!inputs[2]) return [y];
+  const shiftRows = inputs[2];
+  if (!shiftRows) return [y];
+  if (isFloat(shiftRows)) {
+    const factors = new Float32Array(width(shiftRows)).fill(beta);
+    const scaled = graph.builder.affine(shiftRows, `${layerName(context)}_scaled`, factors, undefined);
+    return [combine(context, y, scaled, 'sum')];
+  }
   const bias = requireConstant(context, 2, 'C');
   const shift = columnValues(context, y, bias).map((v) => v * beta);
-  context.graph.place(bias, `${y.columns[0]?.ref ?? ''}/bias`);
-  return [context.graph.builder.affine(y, layerName(context), undefined, shift)];
+  graph.place(bias, `${y.columns[0]?.ref ?? ''}/bias`);
+  return [graph.builder.affine(y, layerName(context), undefined, shift)];
 };
 
 /** y = scale (x - mean) / sqrt(var + epsilon) + B for each feature of axis 1. */
@@ -86,19 +93,44 @@ const batchNormalization: Operator = (context) => {
   const epsilon = attributes.float('epsilon') ?? 1e-5;
   if (attributes.int('training_mode')) throw nodeError(node, "attribute 'training_mode' is 1");
   if ((attributes.int('spatial') ?? 1) !== 1) throw nodeError(node, "attribute 'spatial' is 0");
+  const [mean, variance] = [requireInput(context, 3), requireInput(context, 4)];
+  if (isFloat(mean) && isFloat(variance)) return [byComputed(context, rows, mean, variance, epsilon)];
   const roles = rows.axes.map((_, axis) => (axis === 1 ? ('feature' as const) : undefined));
   if (rows.axes.length < 2 || !graph.demand(rows, roles))
     throw nodeError(node, `normalizes axis 1 of ${axesText(rows.axes)}; supported: features`);
-  const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => {
+  const [gamma, beta, average, spread] = [1, 2, 3, 4].map((i) => {
     const constant = requireConstant(context, i, 'its parameter');
     const lead = [...constant.base, ...Array<number>(rows.axes.length - 2).fill(1)];
     graph.place(constant, `${layerName(context)} (folded)`);
     return columnValues(context, rows, { ...constant, base: lead, shape: lead });
   }) as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const affine = batchNorm({ gamma: scale, beta: bias, mean, variance }, epsilon);
+  const affine = batchNorm({ gamma, beta, mean: average, variance: spread }, epsilon);
   const [factor, shift] = [Float32Array.from(affine.scale), Float32Array.from(affine.shift)];
   return [graph.builder.affine(rows, layerName(context), factor, shift)];
 };
+
+/** By moments that the graph computes of each row, laid along axis 1: how Keras 2 writes a layer normalization. */
+function byComputed(context: NodeContext, rows: Rows, mean: Rows, variance: Rows, epsilon: number): Rows {
+  const { graph, node } = context;
+  const name = layerName(context);
+  const [scale, shift] = [1, 2].map((i) => {
+    const { data } = requireConstant(context, i, 'its parameter');
+    const values = Array.from(data, Number);
+    if (values.every((value) => value === values[0])) return Float32Array.of(values[0] ?? NaN);
+    throw nodeError(node, 'normalizes by computed moments with a parameter that is not one number for all');
+  }) as [Float32Array, Float32Array];
+  const along = (moment: Rows): Rows => {
+    if (moment.axes.length !== 1) throw nodeError(node, `its moments are ${axesText(moment.axes)}`, 'invalid_file');
+    return { ...moment, axes: rows.axes.map((_, axis) => (axis === 1 ? moment.axes[0]! : [])) };
+  };
+  const least = new Float32Array(width(variance)).fill(epsilon);
+  const added = graph.builder.affine(variance, `${name}_epsilon`, undefined, least);
+  const root = graph.builder.activation({ ...added, exclusive: false }, `${name}_root`, 'sqrt');
+  const factor = graph.builder.activation(root, `${name}_factor`, 'reciprocal');
+  const centred = combine(context, rows, along(mean), 'sub');
+  const normal = combine(context, centred, along(factor), 'mul');
+  return graph.builder.affine(normal, `${name}_scaled`, scale, shift);
+}
 
 export const COMPUTE_OPERATORS: Record<string, Operator> = {
   MatMul: matMul,

@@ -197,6 +197,11 @@ const modulo: Operator = (context) => {
 
 function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean | undefined): Operator {
   return (context) => {
+    if (context.inputs.some((input) => input?.type === 'rows')) {
+      const advice =
+        'a mask of Keras (Masking, mask_zero): load the Keras file itself, or export the model without it and give lengths';
+      throw nodeError(context.node, `compares computed values, as does ${advice}`);
+    }
     const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
     const compare = (a: Size, b: Size) => {
       const result = decide(a, b, context);

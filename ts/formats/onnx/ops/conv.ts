@@ -8,7 +8,7 @@ import { timeWindow, windows } from './windows.ts';
 /** (batch, channels, time), or with an axis of size 1 before or behind the time, along which nothing is convolved. */
 export const conv: Operator = (context) => {
   const { attributes, graph, inputs, node } = context;
-  const x = requireInput(context, 0);
+  const given = requireInput(context, 0);
   const matrix = requireConstant(context, 1, 'W');
   const { shape, data } = floatsOf(context, matrix, 'W');
   const [outputSize = 0, own = 0, ...sizes] = shape;
@@ -19,8 +19,9 @@ export const conv: Operator = (context) => {
     throw nodeError(node, `attribute 'kernel_shape' [${given}] is not that of W`, 'invalid_file');
   }
   const all = windows(context, sizes);
-  if (x.type !== 'rows' || x.dtype !== 'float32') throw nodeError(node, 'convolves a constant or whole numbers');
-  const time = timeWindow(context, x, all, 'convolves');
+  if (given.type !== 'rows' || given.dtype !== 'float32')
+    throw nodeError(node, 'convolves a constant or whole numbers');
+  const { rows: x, time } = timeWindow(context, given, all, 'convolves');
   const inputSize = width(x);
   if (groups < 1 || own < 1 || outputSize < 1 || own * groups !== inputSize || outputSize % groups !== 0) {
     throw nodeError(

@@ -15,7 +15,8 @@ import { wholeOf } from './step-numbers.ts';
 import { flattenSteps, repeatSteps } from './over-time.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
-import { selectColumns, type Constant, type Rows } from '../value.ts';
+import { featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
+import { pickRows } from './parts.ts';
 
 /** Operators that move axes about or change nothing. */
 
@@ -232,25 +233,35 @@ const tile: Operator = (context) => {
   const repeats = integers(context, requireInput(context, 1), 'repeats');
   if (repeats.every((n) => n === 1)) return [input];
   const shape = shapeOf(input);
-  if (
-    input.type === 'constant' &&
-    repeats.length === shape.length &&
-    shape.every((size, i) => size === 1 || repeats[i] === 1)
-  ) {
-    return [{ ...input, shape: shape.map((size, i) => (size === 1 ? repeats[i]! : size)) }];
+  if (repeats.length !== shape.length)
+    throw nodeError(context.node, `repeats ${shapeText(repeats)} do not fit ${shapeText(shape)}`, 'invalid_file');
+  const alone = shape.every((size, i) => size === 1 || repeats[i] === 1);
+  const wider = () => shape.map((size, i) => (size === 1 ? repeats[i]! : size));
+  if (input.type === 'constant') {
+    if (alone) return [{ ...input, shape: wider() }];
+    throw nodeError(context.node, 'repeats a constant; supported: along axes of size 1');
   }
-  const repeated =
-    input.type === 'rows' && repeats.length === shape.length && shape.every((size, i) => size === 1 || repeats[i] === 1)
-      ? repeatSteps(
-          context,
-          input,
-          shape,
-          shape.map((size, i) => (size === 1 ? repeats[i]! : size)),
-        )
-      : undefined;
-  if (repeated) return [repeated];
-  throw nodeError(context.node, 'repeats a tensor; supported: vectors at each step, constants along axes of size 1');
+  return [(alone && repeatSteps(context, input, shape, wider())) || tileFeatures(context, input, repeats)];
 };
+
+/** Features again and again, in their order. */
+function tileFeatures(context: NodeContext, input: Rows, repeats: readonly Size[]): Rows {
+  return repeats.reduce<Rows>((rows, times, axis) => {
+    if (times === 1) return rows;
+    if (typeof times !== 'number' || times < 1 || !isFeature(rows.axes[axis]!))
+      throw nodeError(
+        context.node,
+        `repeats ${shapeText(shapeOf(input))} ${shapeText(repeats)} times; supported: features`,
+      );
+    const size = featureSize(rows.axes[axis]!);
+    return pickRows(
+      context,
+      rows,
+      axis,
+      Array.from({ length: size * times }, (_, i) => i % size),
+    );
+  }, input);
+}
 
 export const LAYOUT_OPERATORS: Record<string, Operator> = {
   Transpose: transpose,

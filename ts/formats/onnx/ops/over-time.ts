@@ -1,7 +1,17 @@
 import type { ReduceSpec } from '../../../spec/spec.ts';
 import type { NodeContext } from '../context.ts';
 import { equalSizes, TIME, type Size } from '../size.ts';
-import { bakedFactor, feature, width, type Factor, type Rows } from '../value.ts';
+import {
+  bakedFactor,
+  feature,
+  featureSize,
+  isFeature,
+  selectColumns,
+  width,
+  type Factor,
+  type Rows,
+} from '../value.ts';
+import { pickRows } from './parts.ts';
 
 /** Operators over the steps of computed values. */
 
@@ -63,4 +73,43 @@ export function repeatSteps(
   const time: Factor = { role: 'time', size: baked.time, ...(equalSizes(steps, TIME, baked) ? {} : { steps }) };
   const axes = rows.axes.map((a, i) => (i === axis ? [time] : a));
   return { ...rows, kind: 'sequence', axes, columns, exclusive: false };
+}
+
+/** Rows whose axes have these roles; undefined where they have not. Features in the place of time become the steps that they are. */
+export function withRoles(
+  context: NodeContext,
+  rows: Rows,
+  roles: readonly (Factor['role'] | undefined)[],
+): Rows | undefined {
+  const { graph } = context;
+  const axis = roles.indexOf('time');
+  const found = graph.demand(rows, [...roles]) ? rows : axis < 0 ? undefined : stepsOf(context, rows, axis);
+  return found && graph.demand(found, [...roles]) ? found : undefined;
+}
+
+/** With the steps that an axis of features is: those of a vector, or as many of each step as it has the same row of. */
+function stepsOf(context: NodeContext, rows: Rows, axis: number): Rows | undefined {
+  const { graph, node } = context;
+  const factors = rows.axes[axis] ?? [];
+  if (rows.dtype !== 'float32' || rows.reversed || factors.some(({ origin, role: r }) => origin && r !== 'time'))
+    return undefined;
+  if (rows.kind === 'vector' && isFeature(factors)) {
+    const steps = featureSize(factors);
+    const others = rows.axes.flatMap((_, i) => (i === axis ? [] : [i]));
+    const columns = graph.builder.steps.cut(
+      { ...rows, columns: selectColumns(rows, [], [axis, ...others], graph.budget) },
+      steps,
+    );
+    const axes = rows.axes.map((a, i): Factor[] => (i === axis ? [{ role: 'time', size: undefined, steps }] : a));
+    return { ...rows, kind: 'sequence', axes, columns, exclusive: false };
+  }
+  const [time, ...rest] = factors;
+  if (time?.role !== 'time' || rest.length === 0 || !isFeature(rest)) return undefined;
+  const [count, alone] = [featureSize(rest), rows.axes.map((a, i) => (i === axis ? rest : a))];
+  const row = (entry: number) => pickRows(context, { ...rows, axes: alone }, axis, [entry]);
+  const [first, ...more] = Array.from({ length: count }, (_, i) => row(i));
+  if (!first || more.some(({ columns }) => JSON.stringify(columns) !== JSON.stringify(first.columns))) return undefined;
+  graph.fromEnd ??= `${node.op} node '${node.name}'`;
+  const one = { ...first, axes: rows.axes.map((a, i) => (i === axis ? [time] : a)) };
+  return graph.builder.steps.upsample(one, node.name || (node.outputs[0] ?? ''), count);
 }

@@ -19,7 +19,8 @@ function pool(kind: PoolSpec['pool']): Operator {
     const countPadding = kind === 'mean' && attributes.int('count_include_pad') === 1;
     // how the indices of maxima are counted, which are not read
     if (kind === 'max') attributes.int('storage_order');
-    const { size: window, stride, dilation, padding } = all[timeWindow(context, x, all, 'pools')]!;
+    const { rows, time } = timeWindow(context, x, all, 'pools');
+    const { size: window, stride, dilation, padding } = all[time]!;
     const span = (window - 1) * dilation + 1;
     if (typeof padding !== 'string' && padding.some((steps) => steps >= span))
       throw nodeError(node, `attribute 'pads' [${padding.join(', ')}] leaves windows of ${window} steps empty`);
@@ -35,7 +36,7 @@ function pool(kind: PoolSpec['pool']): Operator {
       ...(countPadding ? { countPadding } : {}),
     };
     const spec = { pool: kind, window, stride, dilation, padding, ...options };
-    return [graph.builder.steps.pool(x, layerName(context), spec)];
+    return [graph.builder.steps.pool(rows, layerName(context), spec)];
   };
 }
 

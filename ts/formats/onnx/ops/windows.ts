@@ -2,6 +2,7 @@ import type { PoolSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 import { axesText, role, type Rows } from '../value.ts';
+import { withRoles } from './over-time.ts';
 
 /** What the attributes of a convolution or a pool say of one axis. */
 export interface Window {
@@ -47,17 +48,25 @@ export function windows(context: NodeContext, sizes: readonly number[]): Window[
  * Which of the windows goes over the time of (batch, channels, time), or of the same with an axis of size 1 before or behind the time,
  * along which nothing happens.
  */
-export function timeWindow(context: NodeContext, x: Rows, all: readonly Window[], what: string): number {
+export function timeWindow(
+  context: NodeContext,
+  x: Rows,
+  all: readonly Window[],
+  what: string,
+): { rows: Rows; time: number } {
   const isFlat = (i: number) => all[i]!.size === 1 && role(x.axes[i + 2] ?? []) === 'one';
   const time = all.length === 2 && isFlat(1) && !isFlat(0) ? 0 : all.length - 1;
   const flat = all.flatMap((_, i) => (i === time ? [] : [i]));
   const isPadded = ({ padding }: Window) => typeof padding !== 'string' && padding.some((steps) => steps > 0);
   const known = x.axes.length === all.length + 2 && (all.length === 1 || all.length === 2) && flat.every(isFlat);
-  const roles = x.axes.map((_, i) => (i === 0 ? 'batch' : i === 1 ? 'feature' : i === time + 2 ? 'time' : undefined));
-  const isTime = known && context.graph.demand(x, roles) && role(x.axes[time + 2]!) === 'time';
-  if (!isTime || x.kind !== 'sequence' || flat.some((i) => isPadded(all[i]!))) {
+  const roles = x.axes.map((_, i) =>
+    i === 0 ? ('batch' as const) : i === 1 ? ('feature' as const) : i === time + 2 ? ('time' as const) : undefined,
+  );
+  const rows = known ? withRoles(context, x, roles) : undefined;
+  const isTime = rows?.kind === 'sequence' && role(rows.axes[time + 2]!) === 'time';
+  if (!isTime || flat.some((i) => isPadded(all[i]!))) {
     throw nodeError(context.node, `${what} ${axesText(x.axes)}; supported: [batch, channels, time], over the time`);
   }
-  if (x.reversed) throw nodeError(context.node, `${what} reversed time`);
-  return time;
+  if (rows.reversed) throw nodeError(context.node, `${what} reversed time`);
+  return { rows, time };
 }

@@ -3,6 +3,7 @@ import { axisIndex, makeConstant } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
 import { equalSizes, TIME } from '../../size.ts';
 import type { Factor, Rows, Value } from '../../value.ts';
+import { withRoles } from '../over-time.ts';
 import { LoopBody } from './body.ts';
 import { addCells } from './layers.ts';
 
@@ -130,11 +131,12 @@ const scan: Operator = (context) => {
     const k = i - states;
     const axis = axisIndex(context, axesIn[k]!, value.axes.length);
     const roles = value.axes.map((_, a) => (a === axis ? ('time' as const) : undefined));
-    if (!graph.demand(value, roles)) throw nodeError(node, `goes along axis ${axis} of input ${i}, which is not time`);
+    const along = withRoles(context, value, roles);
+    if (!along) throw nodeError(node, `goes along axis ${axis} of input ${i}, which is not time`);
     const isBackward = directionsIn[k] === 1;
     if (isBackward) graph.fromEnd ??= `${node.op} node '${node.name}'`;
-    const rest = value.axes.filter((_, a) => a !== axis);
-    body.give(i, body.steps.take({ ...value, reversed: value.reversed !== isBackward }, axis, rest));
+    const rest = along.axes.filter((_, a) => a !== axis);
+    body.give(i, body.steps.take({ ...along, reversed: along.reversed !== isBackward }, axis, rest));
   });
   const scans = node.outputs.slice(states).flatMap((name, i) => (name === '' ? [] : [states + i]));
   body.read(scans);

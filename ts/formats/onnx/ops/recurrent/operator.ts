@@ -3,6 +3,7 @@ import { requireInput } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
 import { bakedSize, equalSizes, shapeText, sizeText } from '../../size.ts';
 import { axesText, axisSize, feature, isFeature, width, type Rows } from '../../value.ts';
+import { withRoles } from '../over-time.ts';
 import { readActivations } from './activations.ts';
 import type { RecurrentOperator } from './cell.ts';
 import { readInitial } from './initial.ts';
@@ -77,14 +78,14 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
 
 function readX(context: NodeContext, layout: number, inputSize: number): Rows {
   const { graph, node } = context;
-  const x = requireInput(context, 0);
+  const given = requireInput(context, 0);
   const roles = layout === 0 ? (['time', 'batch', 'feature'] as const) : (['batch', 'time', 'feature'] as const);
   const expected = `expected [${layout === 0 ? 'time, batch' : 'batch, time'}, ${inputSize}]`;
-  if (x.type !== 'rows') throw nodeError(node, `its input X is a constant; ${expected}`);
-  if (x.dtype !== 'float32')
+  if (given.type !== 'rows') throw nodeError(node, `its input X is a constant; ${expected}`);
+  if (given.dtype !== 'float32')
     throw nodeError(node, `its input X holds whole numbers; ${expected} of floats`, 'invalid_file');
-  if (x.axes.length !== 3 || !graph.demand(x, [...roles]))
-    throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
+  const x = given.axes.length === 3 ? withRoles(context, given, roles) : undefined;
+  if (!x) throw nodeError(node, `its input X is ${axesText(given.axes)}; ${expected}`);
   if (!isFeature(x.axes[2]!) || width(x) !== inputSize)
     throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
   if (!graph.demandSequence(x))
