@@ -2,7 +2,7 @@ import { GruError } from '../../base/errors.ts';
 import { shapeText } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
 import { describeModules } from './modules.ts';
-import { listModules, type ModuleTensors } from './names.ts';
+import { listModules, type ModuleTensors, splitName } from './names.ts';
 import type { StateDict } from './source.ts';
 
 /** A tensor that a layer takes. */
@@ -20,7 +20,8 @@ export class Tensors {
   /** The part of all names that is left out, such as `module.`. */
   private readonly prefix: string;
   private readonly dict: StateDict;
-  private readonly used = new Set<string>();
+  /** Tensors that a layer takes, and that layer. */
+  private readonly used = new Map<string, string>();
   /** Names that no layer has to use. */
   private readonly ignored: ReadonlySet<string>;
   private readonly optional: ReadonlySet<string>;
@@ -108,7 +109,7 @@ export class Tensors {
         `tensor '${name}' has shape ${shapeText(entry.shape)}, ${target} takes ${expected}`,
       );
     }
-    this.used.add(name);
+    this.used.set(name, target.split(/[/ ]/, 1)[0]!);
     const { dtype } = entry;
     this.table.push({ source: this.prefix + name, shape: entry.shape, dtype, target });
     return { name, shape: entry.shape, floats: () => entry.floats() };
@@ -131,9 +132,15 @@ export class Tensors {
       return typeof entry === 'string' ? `'${name}' (${entry})` : `'${name}' ${shapeText(entry.shape)}`;
     });
     const more = left.length > shown.length ? `, and ${left.length - shown.length} more` : '';
+    const owners = new Map([...this.used].map(([name, layer]) => [splitName(name)[0], layer]));
+    const [module] = left.map((name) => splitName(name)[0]).filter((name) => name !== '' && owners.has(name));
+    const strange =
+      module === undefined
+        ? ''
+        : `; '${module}' has others that layer '${owners.get(module)!}' takes: is it another kind of module?`;
     throw new GruError(
       'unsupported',
-      `no layer uses ${shown.join(', ')}${more}: add their modules to { pytorch: { layers } }, or, where the model does not ` +
+      `no layer uses ${shown.join(', ')}${more}${strange}: add their modules to { pytorch: { layers } }, or, where the model does not ` +
         `need them, name them in { pytorch: { ignore } }`,
     );
   }

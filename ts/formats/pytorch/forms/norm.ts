@@ -41,13 +41,19 @@ export interface PytorchInstancenorm extends PytorchNorm {
   instancenorm: PytorchModule;
 }
 
+type NormFields = Pick<NormSpec, 'norm' | 'epsilon' | 'groups' | 'overTime'>;
+
 const AFFINE = ['weight', 'bias'] as const;
 const STATISTICS = ['running_mean', 'running_var', 'num_batches_tracked'] as const;
 const NORM = { ...BASE, eps: AMOUNT, size: COUNT };
 
+/** The kinds of norms that take running statistics. */
+const BY_STATISTICS = ['batchnorm', 'instancenorm'];
+
 /** The tensors of a module of one row each, all of one size; `size` where it has none. */
 function takeRows(kind: string, module: PytorchModule, { name, tensors, takes }: Place, size?: number) {
   const names = moduleTensors(kind, module, tensors, [], [...AFFINE, ...STATISTICS]);
+  checkKind(kind, name, module, names);
   if (names.num_batches_tracked !== undefined) tensors.take(names.num_batches_tracked, `${name} (training only)`, []);
   let found = size;
   const take = (key: Exclude<keyof typeof names, 'num_batches_tracked'>, target: 'scale' | 'shift') => {
@@ -73,6 +79,26 @@ function takeRows(kind: string, module: PytorchModule, { name, tensors, takes }:
   return { ...rows, size: found };
 }
 
+/** @throws GruError `unsupported` for tensors that modules of another kind have: left out, they would be lost. */
+function checkKind(kind: string, name: string, module: PytorchModule, names: Partial<Record<string, string>>): void {
+  const refuse = (tensor: string, others: string, instead: string) =>
+    new GruError(
+      'unsupported',
+      `${kind} '${name}': tensor '${tensor}' is one of ${others}` +
+        (typeof module === 'string' ? `: write { ${instead}: '${module}' }` : `: wire it as ${instead}`),
+    );
+  const statistics = STATISTICS.map((key) => names[key]).find((tensor) => tensor !== undefined);
+  if (statistics !== undefined && !BY_STATISTICS.includes(kind)) {
+    throw refuse(statistics, 'nn.BatchNorm1d, or of nn.InstanceNorm1d with running statistics', 'batchnorm');
+  }
+  if (names['bias'] !== undefined && kind === 'rmsnorm') throw refuse(names['bias'], 'nn.LayerNorm', 'layernorm');
+  const { running_mean: mean, running_var: variance } = names;
+  if ((mean === undefined) !== (variance === undefined)) {
+    const [there, missing] = mean === undefined ? [variance, 'running_mean'] : [mean, 'running_var'];
+    throw new GruError('unsupported', `${kind} '${name}' has a tensor '${there}', and no ${missing}`);
+  }
+}
+
 /** weight (x - mean) / sqrt(variance + eps) + bias */
 function byStatistics(
   name: string,
@@ -96,10 +122,12 @@ function normalization(
   module: PytorchModule,
   place: Place,
   given: number | undefined,
-  spec: Pick<NormSpec, 'norm' | 'epsilon' | 'groups' | 'overTime'>,
+  spec: NormFields,
 ): Pending {
-  const { weight, bias, size } = takeRows(kind, module, place, given);
-  const { name } = place;
+  return byInput(place.name, takeRows(kind, module, place, given), spec);
+}
+
+function byInput(name: string, { weight, bias, size }: ReturnType<typeof takeRows>, spec: NormFields): Pending {
   return {
     load: async (): Promise<NormSpec> => ({
       name,
@@ -166,13 +194,9 @@ export const instancenorm: Form<'instancenorm', PytorchInstancenorm> = {
   fields: NORM,
   read({ instancenorm: module, eps = 1e-5, size: given }, place) {
     const { name } = place;
-    const { mean, variance, weight, bias, size } = takeRows('instancenorm', module, place, given);
+    const rows = takeRows('instancenorm', module, place, given);
+    const { mean, variance, weight, bias, size } = rows;
     if (mean && variance) return byStatistics(name, size, eps, { mean, variance, weight, bias });
-    return normalization('instancenorm', module, place, size, {
-      norm: 'standard',
-      epsilon: eps,
-      groups: size,
-      overTime: true,
-    });
+    return byInput(name, rows, { norm: 'standard', epsilon: eps, groups: size, overTime: true });
   },
 };
