@@ -5,6 +5,7 @@ import { jsonDict } from '../pytorch/json.ts';
 import { Tensors } from '../pytorch/tensors.ts';
 import { wire } from '../pytorch/wiring.ts';
 import type { ImportedModel } from '../report.ts';
+import { NEUTRAL } from './layer.ts';
 
 const UNITS = { GRU: 'gru', LSTM: 'lstm', RNN: 'rnn' } as const;
 
@@ -14,16 +15,23 @@ const SIZES = ['input_size', 'hidden_size', 'num_layers', 'output_size'] as cons
 /** What `model_data` holds besides: `model`, `unit_type`, `skip`, `bias_fl`. Any other field might change the model. */
 const KNOWN: readonly string[] = ['model', 'unit_type', 'skip', 'bias_fl', ...SIZES];
 
+/** What `SimpleRNN` takes where `model_data` does not say. */
+const DEFAULT_SKIP = 1;
+
 /**
  * GuitarML's `SimpleRNN`, of which the trainers of Proteus, NeuralPi and others write `model_data` and `state_dict`:
- * y = lin(rec(x)) + x[:skip], where `rec` is an nn.GRU, nn.LSTM or nn.RNN and `lin` an nn.Linear.
+ * y = lin(rec(x)) + x[:skip], where `rec` is an nn.GRU, nn.LSTM or nn.RNN, `lin` an nn.Linear and skip 1 by default.
  */
 export async function readGuitarml(root: Record<string, unknown>, what: string): Promise<ImportedModel> {
   const { model_data: data, state_dict: state } = root;
   if (!isRecord(data)) throw new GruError('invalid_file', `${what}: model_data is ${describe(data)}, no object`);
   if (!isRecord(state)) throw new GruError('invalid_file', `${what}: state_dict is ${describe(state)}, no object`);
   const unsupported = (why: string) => new GruError('unsupported', `${what}: ${why}`);
-  const { model, unit_type: unit, skip = 0, bias_fl: bias } = data;
+  const { model, unit_type: unit, skip = DEFAULT_SKIP, bias_fl: bias } = data;
+  const unknown = Object.keys(root).find(
+    (field) => !['model_data', 'state_dict'].includes(field) && !NEUTRAL.includes(field),
+  );
+  if (unknown !== undefined) throw unsupported(`has the field '${unknown}', which is not known`);
   if (model !== 'SimpleRNN') throw unsupported(`its model is ${describe(model)}; supported: SimpleRNN`);
   const stray = Object.keys(data).find((field) => !KNOWN.includes(field));
   if (stray !== undefined) throw unsupported(`model_data has '${stray}', which is not known`);
@@ -60,7 +68,10 @@ export async function readGuitarml(root: Record<string, unknown>, what: string):
   }
 
   const end = addSkip(spec.layers, skip, input!, outputSize, unsupported);
-  conventions.push(skip === 0 ? 'skip 0: the output alone' : `skip ${String(skip)}: the input is added to the output`);
+  const said = data['skip'] === undefined ? ' (model_data does not say it)' : '';
+  conventions.push(
+    `skip ${String(skip)}${said}: ${skip === 0 ? 'the output alone' : 'the input is added to the output'}`,
+  );
   return {
     spec: { ...spec, outputs: [{ name: 'output', from: end }] },
     report: { format: 'GuitarML', conventions, tensors: tensors.table },

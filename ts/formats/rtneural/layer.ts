@@ -6,6 +6,9 @@ import type { ImportedTensor } from '../report.ts';
 /** Activations that RTNeural knows, under the spec's names; '' is none. */
 const ACTIVATIONS = ['', 'tanh', 'relu', 'sigmoid', 'softmax', 'elu'] as const;
 
+/** Fields of a file that change no number: what it is called and was trained on, and a test signal with its result. */
+export const NEUTRAL = ['metadata', 'samplerate', 'input_batch', 'output_batch'];
+
 /** One entry of `layers`. Whatever is not read from it is refused. */
 export class RtLayer {
   readonly type: string;

@@ -3,11 +3,10 @@ import { describe } from '../../base/tensor.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportedTensor } from '../report.ts';
 import { KINDS } from './kinds.ts';
-import { lastSize, RtLayer, typeOf } from './layer.ts';
+import { lastSize, NEUTRAL, RtLayer, typeOf } from './layer.ts';
 
-/** What a file holds besides its layers: sizes, AIDA-X's gains, and what changes no number. */
+/** What a file holds besides its layers: sizes and AIDA-X's gains. */
 const KNOWN = ['in_shape', 'layers', 'in_skip', 'in_gain', 'out_gain'];
-const NEUTRAL = ['metadata', 'samplerate', 'input_batch', 'output_batch'];
 
 /** A list of layers, each of which reads the one before; around them, in AIDA-X's files, gains and a skip connection. */
 export function readLayers(root: Record<string, unknown>, entries: unknown[], what: string): ImportedModel {
