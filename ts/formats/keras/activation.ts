@@ -122,7 +122,6 @@ function readLayer(className: string, fields: Fields, rank: number | undefined):
 /** max_value where x >= max_value, x where x > threshold, else negative_slope (x - threshold). */
 function relu(fields: Fields): RowActivation | RowActivation[] {
   const most = fields.take('max_value') == null ? Infinity : fields.number('max_value');
-  // TensorFlow.js knows max_value alone.
   const slope = fields.number('negative_slope', 0);
   const threshold = fields.number('threshold', 0);
   for (const [name, value] of Object.entries({ max_value: most, negative_slope: slope, threshold })) {

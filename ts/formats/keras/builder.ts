@@ -13,6 +13,8 @@ const MAX_ZEROED = 65_536;
 /** Collects a spec, and what there is to say of it. */
 export class SpecBuilder {
   readonly dialect: Dialect;
+  /** TensorFlow.js with a mask anywhere: layers that are given none take it. */
+  readonly masksLeak: boolean;
   readonly inputs: InputSpec[] = [];
   readonly layers: LayerSpec[] = [];
   readonly tensors: ImportedTensor[] = [];
@@ -28,8 +30,9 @@ export class SpecBuilder {
   readonly #steps = new FixedSteps();
   #each = false;
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, hasMasks = false) {
     this.dialect = dialect;
+    this.masksLeak = hasMasks && dialect.framework === 'tfjs';
   }
 
   /** A name that is not in use: this one, or with a number. */

@@ -7,6 +7,7 @@ import type { KerasLayer, KerasModel } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Evaluation, Shared } from './evaluate.ts';
 import { readInput } from './layers/input.ts';
+import { makesMasks } from './layers/tfjs.ts';
 import type { KerasTensor } from './nodes.ts';
 import type { Value } from './values.ts';
 import type { WeightSource } from './weights.ts';
@@ -22,7 +23,7 @@ export function translateKeras(
   dialect: Dialect,
   format: string,
 ): ImportedModel {
-  const builder = new SpecBuilder(dialect);
+  const builder = new SpecBuilder(dialect, makesMasks(model));
   const shared = new Shared(builder);
   const { problems } = shared;
   const input = (layer: KerasLayer) => problems.collect(() => readInput(layer, model, builder, weights));

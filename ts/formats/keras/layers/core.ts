@@ -8,6 +8,7 @@ import { maskOfCondition } from './mask-ops.ts';
 import { MERGES } from './merge.ts';
 import { NORMALIZATIONS } from './norm.ts';
 import { prelu } from './prelu.ts';
+import { checkNoMask } from './tfjs.ts';
 
 /** Layers that do something in training only, and the fields that say what. */
 export const TRAINING_ONLY: Record<string, readonly string[]> = {
@@ -95,6 +96,16 @@ const dense: Translate = (call) => {
   return [{ is: 'features', ref: name, kind: features.kind, size: outputSize, mask: features.mask }];
 };
 
+/** A Softmax layer adds to its input where a mask is false: a mask of steps to features, broadcast from the last axis. */
+export function checkSoftmaxMask(call: Call, { mask }: Features): void {
+  if (mask) {
+    throw call.fields.unsupported(
+      'takes a mask, which is applied to features, not to steps; use Activation("softmax")',
+    );
+  }
+  checkNoMask(call);
+}
+
 const activation: Translate = (call) => {
   const { fields, builder, name, layer } = call;
   const features = onlyFeatures(call);
@@ -105,9 +116,7 @@ const activation: Translate = (call) => {
       : activationLayer(layer.className, fields, rank);
   fields.finish();
   checkArguments(call);
-  if (layer.className === 'Softmax' && features.mask && builder.dialect.framework !== 'tfjs') {
-    throw fields.unsupported('takes a mask, which Keras applies to features; use Activation("softmax")');
-  }
+  if (layer.className === 'Softmax') checkSoftmaxMask(call, features);
   const { kind, size, mask } = features;
   const ref = found.reduce(
     (from, activation, i) =>

@@ -10,10 +10,11 @@ import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from './operations.ts';
 import { activationOverSteps, dot, flatten, permute, repeatVector } from './over-steps.ts';
 import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
+import { alikeInTfjs } from './tfjs.ts';
 import { timeDistributed } from './time-distributed.ts';
 
 /** What translates a layer, by its class. */
-export const LAYERS: Record<string, Translate> = {
+export const LAYERS: Record<string, Translate> = alikeInTfjs({
   ...CORE,
   ...OVER_TIME,
   ...RECURRENT,
@@ -28,7 +29,7 @@ export const LAYERS: Record<string, Translate> = {
   RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,
   TimeDistributed: timeDistributed((className) => (Object.hasOwn(LAYERS, className) ? LAYERS[className] : undefined)),
-};
+});
 
 /** What an unknown class is, and what to do about it. */
 const ADVICE: Record<string, string> = {

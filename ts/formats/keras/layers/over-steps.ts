@@ -3,6 +3,7 @@ import { oneFunction, readActivation } from '../activation.ts';
 import type { Features, Scores, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, firstArgument, onlyValue } from './call.ts';
+import { checkSoftmaxMask } from './core.ts';
 
 /**
  * Layers that treat steps as features: what attention is made of where a model writes it out.
@@ -43,9 +44,7 @@ function featuresOverTime(call: Call, features: Features): Value[] {
   const { fields, builder } = call;
   fields.finish();
   checkArguments(call);
-  if (features.mask && builder.dialect.framework !== 'tfjs') {
-    throw fields.unsupported('takes a mask, which Keras applies to features');
-  }
+  checkSoftmaxMask(call, features);
   const { kind, size, mask } = features;
   return [{ is: 'features', ref: softmaxOverTime(call, builder.exact(features)), kind, size, mask }];
 }

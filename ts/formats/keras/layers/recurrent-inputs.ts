@@ -3,6 +3,7 @@ import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Resolved } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
 import { maskOfCall } from './core.ts';
+import { checkNoMask } from './tfjs.ts';
 
 /** What a recurrent layer reads. */
 export interface Inputs {
@@ -45,6 +46,7 @@ export function readInputs(call: Call, stateSizes: readonly number[]): Inputs {
     return state.ref;
   });
   const { used, carried } = maskOfCall(call, features);
+  if (!used) checkNoMask(call);
   const dropped = states.length > 0 && used !== undefined && used === carried && isNothing(call.kwargs.get('mask'));
   if (dropped && call.builder.dialect.statesDropMask) {
     call.builder.note(
