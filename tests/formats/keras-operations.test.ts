@@ -64,6 +64,16 @@ describe('forms of Keras 2', () => {
       { type: 'merge', merge: 'concat' },
     ],
     [
+      'tf.cast(x, tf.int32)',
+      old('TFOpLambda', { function: 'cast' }, ['x'], { dtype: 'int32', name: null }),
+      { type: 'merge', merge: 'sub' },
+    ],
+    [
+      'tf.nn.softmax(x), whose axis is None',
+      old('TFOpLambda', { function: 'nn.softmax' }, ['x'], { axis: null, name: null }),
+      { type: 'activation', activation: 'softmax' },
+    ],
+    [
       'tf.reduce_sum(x, 1)',
       old('TFOpLambda', { function: 'math.reduce_sum' }, ['x'], { axis: 1, keepdims: false, name: null }),
       { type: 'reduce', reduce: 'sum' },
@@ -102,7 +112,27 @@ describe('refused, with what is supported', () => {
       [x, operation('Sum', [tensor('x')], {}, { axis: -1 })],
       /over features with keepdims, or over steps/,
     ],
-    ['a mean of all', [x, operation('Mean', [tensor('x')], {}, { axis: null })], /axis null.*1 \(steps\)/],
+    [
+      'a mean of all',
+      [x, operation('Mean', [tensor('x')], {}, { axis: null })],
+      /axis null is not supported; supported: one axis/,
+    ],
+    [
+      'a maximum of at least 3, as an argument',
+      [x, operation('Max', [tensor('x')], { axis: 1, initial: 3 })],
+      /initial 3/,
+    ],
+    ['an alpha that is no number', [x, operation('Elu', [tensor('x')], {}, { alpha: [2] })], /alpha must be a number/],
+    [
+      'a cast to int8',
+      [x, operation('Cast', [tensor('x')], {}, { dtype: 'int8' })],
+      /to the type "int8"; supported: float16/,
+    ],
+    [
+      'x[:, None] of steps',
+      [x, operation('GetItem', [tensor('x'), [ALL, null]])],
+      /puts in an axis .* supported: x\[:, None\]/,
+    ],
     ['a maximum of at least 3', [x, operation('Max', [tensor('x')], {}, { axis: 1, initial: 3 })], /initial 3/],
     [
       'clip without a bound',

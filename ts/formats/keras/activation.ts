@@ -101,7 +101,7 @@ export function activationLayer(className: string, fields: Fields, rank: number 
 function readLayer(className: string, fields: Fields, rank: number | undefined): RowActivation | RowActivation[] {
   switch (className) {
     case 'Softmax': {
-      const axis = fields.number('axis', -1);
+      const axis = fields.axis('axis', -1);
       if (axis === -1 || axis + 1 === rank) return 'softmax';
       throw fields.unsupported(`axis ${axis} is not supported; supported: -1, the last`);
     }

@@ -95,6 +95,11 @@ export class Fields {
     throw this.invalid(`${name} must be a number, got ${JSON.stringify(value)}`);
   }
 
+  /** One axis, as a number or a list of it; the default when it is missing. */
+  axis(name: string, fallback: number): number {
+    return oneAxis(this, name, this.take(name) === undefined ? fallback : this.take(name));
+  }
+
   /** Takes fields that no result of inference depends on. */
   ignore(...names: string[]): void {
     for (const name of names) this.#seen.add(name);
@@ -127,4 +132,11 @@ export class Fields {
       `dtype ${JSON.stringify(name)} is not supported; supported: ${POLICIES.join(', ')}. Set the dtype policy to float32 and save again`,
     );
   }
+}
+
+/** An axis as Keras takes it. @throws GruError `unsupported` for several, or for none: that is all of them. */
+export function oneAxis(fields: Fields, name: string, value: unknown): number {
+  const [axis, ...more] = Array.isArray(value) ? (value as unknown[]) : [value];
+  if (Number.isInteger(axis) && more.length === 0) return axis as number;
+  throw fields.unsupported(`${name} ${JSON.stringify(value)} is not supported; supported: one axis`);
 }

@@ -63,6 +63,8 @@ function readNested(fields: Fields, name: string, shape: readonly unknown[], bui
 /** Whether an Embedding reads an input, itself or in a model inside. */
 function isReadAsIds(layer: KerasLayer, model: KerasModel): boolean {
   return readers(layer, model).some((reader) => {
+    // Through a cast: an embedding takes whole numbers of any type.
+    if (reader.className === 'Cast') return isReadAsIds(reader, model);
     if (!reader.inner) return reader.className === 'Embedding';
     const { inner } = reader;
     const places = reader.calls.flatMap(({ args }) =>

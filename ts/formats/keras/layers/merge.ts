@@ -56,7 +56,7 @@ const concatenate: Translate = (call) => {
   const values = readTensors(call);
   const [{ kind }] = values as [Features];
   const rank = kind === 'sequence' && !perStep ? 3 : 2;
-  const axis = fields.number('axis', -1);
+  const axis = fields.axis('axis', -1);
   fields.finish();
   checkArguments(call);
   if (values.some((value) => value.kind !== kind)) throw fields.unsupported('concatenates steps with whole sequences');

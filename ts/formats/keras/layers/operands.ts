@@ -1,5 +1,6 @@
 import type { MergeSpec, RowActivation } from '../../../spec/spec.ts';
 import { isRecord } from '../../../base/tensor.ts';
+import { oneAxis } from '../fields.ts';
 import type { Features } from '../values.ts';
 import { broadcast } from './broadcast.ts';
 import type { Call, Resolved } from './call.ts';
@@ -63,13 +64,35 @@ export function tensor({ fields }: Call, value: Operand | undefined): Features {
   return value;
 }
 
-/** A setting: a field of the operation's config, a keyword, or an argument by its place. */
-export function number(call: Call, name: string, place: number, fallback: number): number {
+/** A setting: a keyword, an argument by its place, or a field of the operation's config. */
+export function setting(call: Call, name: string, place: number): unknown {
   const given = call.kwargs.get(name) ?? call.args[place];
   const own = call.fields.take(name);
-  if (isNothing(given)) return typeof own === 'number' ? own : fallback;
-  const value = Array.isArray(given) || !('constant' in given!) ? undefined : given.constant;
+  return isNothing(given) ? own : constantOf(call, name, given!);
+}
+
+function constantOf(call: Call, name: string, given: Resolved): unknown {
+  if (Array.isArray(given)) return given.map((one) => constantOf(call, name, one));
+  if ('constant' in given) return given.constant;
+  throw call.fields.unsupported(`${name} is a tensor; supported: a constant`);
+}
+
+export function number(call: Call, name: string, place: number, fallback: number): number {
+  const value = setting(call, name, place) ?? fallback;
   if (typeof value !== 'number') throw call.fields.unsupported(`${name} must be a number`);
+  return value;
+}
+
+/** The axis of an operation. Of Keras 3, whose config has it always, null is all axes; to TensorFlow it is the default. */
+export function axisOf(call: Call, place: number, fallback: number): number {
+  const value = setting(call, 'axis', place);
+  const isLeft = value === undefined || (value === null && !call.layer.isOperation);
+  return oneAxis(call.fields, 'axis', isLeft ? fallback : value);
+}
+
+export function flag(call: Call, name: string, place: number): boolean {
+  const value = setting(call, name, place) ?? false;
+  if (typeof value !== 'boolean') throw call.fields.unsupported(`${name} must be true or false`);
   return value;
 }
 

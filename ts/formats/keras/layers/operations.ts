@@ -1,12 +1,12 @@
-import { isRecord } from '../../../base/tensor.ts';
 import type { Activation, RowActivation } from '../../../spec/spec.ts';
 import { activationNamed } from '../activation.ts';
-import type { Features } from '../values.ts';
-import type { Call, Resolved, Translate } from './call.ts';
+import type { Call, Translate } from './call.ts';
 import { joinSteps } from './broadcast.ts';
+import { cast } from './cast.ts';
 import {
   activation,
   applied,
+  axisOf,
   merged,
   number,
   operand,
@@ -16,6 +16,7 @@ import {
   rankOf,
   tensor,
 } from './operands.ts';
+import { expandDims, getItem } from './items.ts';
 import { POWERS } from './powers.ts';
 import { REDUCTIONS } from './reductions.ts';
 
@@ -52,7 +53,7 @@ export const OPERATIONS: Record<string, Translate> = {
   },
   Negative: (call) => applied(call, tensor(call, operands(call, 1)[0]), affine(-1, 0)),
   Concatenate: (call) => {
-    const axis = number(call, 'axis', 1, -1);
+    const axis = axisOf(call, 1, -1);
     const [list] = operandsOf(call, ['axis'], 1);
     if (!Array.isArray(list)) throw call.fields.unsupported('takes a list of tensors');
     const parts = list.map((item) => tensor(call, operand(call, item)));
@@ -70,11 +71,9 @@ export const OPERATIONS: Record<string, Translate> = {
     for (const name of ['sparse', 'ragged']) call.fields.expect(name, [null, false], 'tensors are dense');
     return [tensor(call, operands(call, 1)[0])];
   },
-  GetItem: (call) => {
-    const key = call.kwargs.get('slice_spec') ?? call.args[1];
-    const [x] = operandsOf(call, ['slice_spec', 'key'], 1);
-    return item(call, tensor(call, operand(call, x)), key);
-  },
+  Cast: cast,
+  GetItem: getItem,
+  ExpandDims: expandDims,
   Softmax: (call) => overFeatures(call, 'softmax'),
   LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
   Maximum: (call) => arithmetic(call, 'max', (c) => ({ name: 'clip', alpha: c })),
@@ -176,6 +175,8 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.reduce_max': 'Max',
   'math.reduce_min': 'Min',
   'nn.log_softmax': 'LogSoftmax',
+  cast: 'Cast',
+  expand_dims: 'ExpandDims',
   concat: 'Concatenate',
   'nn.relu': 'Relu',
   'nn.relu6': 'Relu6',
@@ -210,7 +211,7 @@ export const TF_NODES: Record<string, string> = {
 const affine = (alpha: number, beta: number): Activation => ({ name: 'affine', alpha, beta });
 
 function overFeatures(call: Call, fn: 'softmax' | 'log_softmax') {
-  const axis = number(call, 'axis', 1, -1);
+  const axis = axisOf(call, 1, -1);
   const x = tensor(call, operand(call, operandsOf(call, ['axis'], 1)[0]));
   if (axis !== -1 && axis !== rankOf(x) - 1)
     throw call.fields.unsupported(`axis ${axis} is not supported; supported: -1, the last`);
@@ -227,58 +228,4 @@ function arithmetic(call: Call, merge: 'sum' | 'mul' | 'max' | 'min', by: (const
   if (typeof x === 'number') return applied(call, tensor(call, y), by(x));
   if (typeof y === 'number') return applied(call, tensor(call, x), by(y));
   return merged(call, pair(call, x, y), merge);
-}
-
-/** One place of a key: all of a dimension, a part of it, or one. */
-type Place = { start: number | null; stop: number | null } | number | 'rest';
-
-/** `x[:, -1]`, `x[:, 0]`, `x[:, :, a:b]`, `x[..., a:b]`. */
-function item(call: Call, x: Features, key: Resolved | undefined): [Features] {
-  const { fields, builder, name } = call;
-  const rank = rankOf(x);
-  const places = (Array.isArray(key) ? key : [key]).map((one) => place(call, one));
-  const rest = places.indexOf('rest');
-  const all: Place = { start: null, stop: null };
-  const fill = Array.from({ length: rank - places.filter((one) => one !== 'rest').length }, () => all);
-  places.splice(rest < 0 ? places.length : rest, rest < 0 ? 0 : 1, ...fill);
-  const refuse = () => fields.unsupported('takes other parts than x[:, -1], x[:, 0] and x[:, :, a:b] do');
-  if (places.length !== rank || !isAll(places[0], Infinity)) throw refuse();
-  let found: Features = { is: 'features', ref: builder.exact(x), kind: x.kind, size: x.size };
-  if (x.kind === 'sequence') {
-    const steps = places[1];
-    if (steps === 0 || steps === -1) {
-      const ref = builder.add({ type: 'step', name, inputs: [found.ref], index: steps });
-      found = { ...found, ref, kind: 'vector' };
-    } else if (!isAll(steps, Infinity)) throw refuse();
-  }
-  const features = places[rank - 1]!;
-  if (isAll(features, x.size)) return [found];
-  if (typeof features === 'number' || features === 'rest') throw refuse();
-  const at = (index: number | null, fallback: number) =>
-    index === null ? fallback : Math.max(0, Math.min(index < 0 ? index + x.size : index, x.size));
-  const start = at(features.start, 0);
-  const size = at(features.stop, x.size) - start;
-  if (size < 1) throw fields.invalid('takes no features');
-  const last = found.kind === x.kind ? name : builder.name(`${name}_features`);
-  const ref = builder.add({ type: 'slice', name: last, inputs: [found.ref], start, size });
-  return [{ ...found, ref, size }];
-}
-
-function isAll(one: Place | undefined, size: number): boolean {
-  return typeof one === 'object' && (one.start ?? 0) === 0 && (one.stop === null || one.stop >= size);
-}
-
-/** As the config writes it: a whole number, `{ start, stop, step }`, or the same as an object of class `__slice__`. */
-function place({ fields }: Call, one: Resolved | undefined): Place {
-  let constant = one !== undefined && !Array.isArray(one) && 'constant' in one ? one.constant : undefined;
-  if (Number.isInteger(constant)) return constant as number;
-  if (isRecord(constant) && String(constant['class_name']).includes('llipsis')) return 'rest';
-  if (isRecord(constant) && constant['class_name'] === '__slice__') constant = constant['config'];
-  if (isRecord(constant) && 'start' in constant && 'stop' in constant) {
-    const { start, stop, step = null } = constant;
-    const isIndex = (value: unknown) => value === null || Number.isInteger(value);
-    if (isIndex(start) && isIndex(stop) && (step === null || step === 1))
-      return { start: start as number | null, stop: stop as number | null };
-  }
-  throw fields.unsupported(`takes the part ${JSON.stringify(constant ?? null).slice(0, 80)}, which is not supported`);
 }

@@ -37,7 +37,7 @@ export function activationOverSteps(inner: Translate): Translate {
 }
 
 function isOverTime({ layer, fields }: Call, { kind }: Features): boolean {
-  return layer.className === 'Softmax' && kind === 'sequence' && [1, -2].includes(fields.number('axis', -1));
+  return layer.className === 'Softmax' && kind === 'sequence' && [1, -2].includes(fields.axis('axis', -1));
 }
 
 function featuresOverTime(call: Call, features: Features): Value[] {
@@ -51,7 +51,7 @@ function featuresOverTime(call: Call, features: Features): Value[] {
 
 /** Whose steps the axis of a Softmax layer names. */
 function axisOfScores({ fields }: Call, { x }: Scores): 'x' | 'y' {
-  const axis = fields.number('axis', -1);
+  const axis = fields.axis('axis', -1);
   if (axis === -1 || axis === (x.kind === 'vector' ? 1 : 2)) return 'y';
   if (x.kind === 'sequence' && (axis === 1 || axis === -2)) return 'x';
   throw fields.unsupported(`axis ${axis} is not supported; supported: the steps of one of the two`);

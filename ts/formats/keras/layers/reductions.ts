@@ -1,35 +1,27 @@
 import type { ReduceSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
-import type { Call, Resolved, Translate } from './call.ts';
-import { isNothing } from './call.ts';
-import { operand, operandsOf, rankOf, tensor } from './operands.ts';
+import type { Translate } from './call.ts';
+import { axisOf, flag, operand, operandsOf, rankOf, setting, tensor } from './operands.ts';
 
 type Reduction = Extract<ReduceSpec['reduce'], 'sum' | 'mean' | 'max' | 'min'>;
 
 const SETTINGS = ['axis', 'keepdims', 'initial'] as const;
 
-/** A setting: a keyword, an argument by its place, or a field of the operation's config. */
-function setting(call: Call, name: string, place: number): unknown {
-  const given = call.kwargs.get(name) ?? call.args[place];
-  const own = call.fields.take(name);
-  return isNothing(given) ? own : constant(given!);
-}
-
-function constant(given: Resolved): unknown {
-  if (Array.isArray(given)) return given.map(constant);
-  return 'constant' in given ? given.constant : undefined;
-}
-
 /** The sum (mean, ...) over steps, or over features: of all that there are, for operations know no masks. */
 function reduction(reduce: Reduction): Translate {
   return (call) => {
     const { fields, builder, name } = call;
-    const [axis] = [setting(call, 'axis', 1)].flat();
-    const keeps = setting(call, 'keepdims', 2) === true;
-    fields.expect('initial', [null], 'the least that there may be is no setting here');
+    const axis = axisOf(call, 1, NaN);
+    const keeps = flag(call, 'keepdims', 2);
+    const initial = setting(call, 'initial', 3) ?? null;
+    if (initial !== null) {
+      throw fields.unsupported(
+        `initial ${JSON.stringify(initial)} is not supported: the least that there may be is no setting here`,
+      );
+    }
     const x = tensor(call, operand(call, operandsOf(call, SETTINGS, 1)[0]));
     const rank = rankOf(x);
-    const place = typeof axis === 'number' && axis < 0 ? axis + rank : axis;
+    const place = axis < 0 ? axis + rank : axis;
     const inputs = [builder.exact(x)];
     if (place === rank - 1) {
       if (!keeps)
