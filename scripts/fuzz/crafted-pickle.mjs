@@ -59,3 +59,20 @@ export function pickles() {
   };
   return Object.entries(all).map(([name, text]) => [name, Uint8Array.from(text, (c) => c.charCodeAt(0))]);
 }
+
+/** Programs whose modules hold each other. @returns {[name: string, bytes: Uint8Array][]} */
+export function programs() {
+  const module = 'c__torch__.M\nM\nq\x01)\x81';
+  const two = '}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00ub';
+  const name = (/** @type {number} */ n) => `X${String.fromCharCode(n & 255, n >> 8)}\x00\x00${'n'.repeat(n)}`;
+  const pickled = {
+    'a module in itself': `${module}q\x00}X\x01\x00\x00\x00ah\x00sb.`,
+    'modules that share': `${module}q\x00${`0h\x01)\x81${two}q\x00`.repeat(60)}.`,
+    'many modules that share': `${module}q\x00${`0h\x01)\x81${two}q\x00`.repeat(20_000)}.`,
+    'long names': `${module}q\x00${`0h\x01)\x81}${name(60_000)}h\x00sbq\x00`.repeat(40)}.`,
+    'a module of a list': `${module}]b.`,
+    'a program of nothing': `${module}}b.`,
+    'a script of another': 'c__torch__.torch.nn\nM\n)\x81}X\x06\x00\x00\x00weightcos\nsystem\nsb.',
+  };
+  return Object.entries(pickled).map(([title, text]) => [title, Uint8Array.from(PROTO + text, (c) => c.charCodeAt(0))]);
+}

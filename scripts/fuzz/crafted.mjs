@@ -1,7 +1,9 @@
 import { deflateRawSync } from 'node:zlib';
 import { kerasConfigs } from './crafted-keras.mjs';
 import { graphs } from './crafted-onnx.mjs';
-import { halfGru, pickles } from './crafted-pickle.mjs';
+import { arrays } from './crafted-npz.mjs';
+import { halfGru, pickles, programs } from './crafted-pickle.mjs';
+import { effects } from './crafted-rtneural.mjs';
 import { zip } from './zip.mjs';
 
 /** @typedef {import('./seeds.mjs').Seed} Seed */
@@ -214,6 +216,21 @@ function tfjsModels(/** @type {Seed[]} */ files) {
   ];
 }
 
+function torchPrograms(/** @type {Seed[]} */ files) {
+  const { parts } = /** @type {Seed} */ (files.find((file) => file.parts.main === undefined));
+  const [at] = Object.keys(parts).filter((name) => name.endsWith('/data.pkl'));
+  return programs().map(([name, pickle]) => seed(name, zip({ ...parts, [at]: pickle })));
+}
+
+function numpyArchives() {
+  const zeros = { 'w.npy': new Uint8Array(64 * 2 ** 20) };
+  return [
+    ...arrays().map(([name, parts]) => seed(name, zip(parts))),
+    bomb('a bomb', zeros),
+    bomb('a bomb that lies', zeros, 100),
+  ];
+}
+
 /** Files made to hurt; `files` are the real ones of the format. @returns {Seed[]} */
 export function crafted(/** @type {string} */ format, /** @type {Seed[]} */ files) {
   switch (format) {
@@ -227,8 +244,14 @@ export function crafted(/** @type {string} */ format, /** @type {Seed[]} */ file
       return pickles().map(([name, pickle]) => seed(name, legacy(pickle), LINEAR));
     case 'torch-zip':
       return torchArchives(files);
+    case 'torchscript':
+      return torchPrograms(files);
+    case 'npz':
+      return numpyArchives();
     case 'tfjs':
       return tfjsModels(files);
+    case 'rtneural':
+      return effects().map(([name, text]) => seed(name, bytesOf(text)));
     case 'onnx':
       return graphs().map(([name, bytes]) => seed(name, bytes));
     case 'keras':

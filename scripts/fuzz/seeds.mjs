@@ -28,7 +28,10 @@ export const FORMATS = [
   'torch-safetensors',
   'torch-legacy',
   'torch-zip',
+  'torchscript',
+  'npz',
   'tfjs',
+  'rtneural',
   'onnx',
   'keras',
   'h5',
@@ -216,7 +219,14 @@ const FILES = {
     const zips = files.filter((path) => read(path)[0] === 0x50);
     return wired(api, zips, (path, options) => [inner(path, options), inner(path, options), plain(path, options)]);
   },
+  torchscript: (api) =>
+    wired(api, [join(TORCH, 'script_gru.pt')], (path, options) => [inner(path, options), plain(path, options)]),
+  npz: () =>
+    ['gru.npz', 'gru_compressed.npz']
+      .map((name) => join(TORCH, name))
+      .flatMap((path) => [inner(path), inner(path), plain(path)]),
   tfjs: () => cases('tfjs_', 'model.json').flatMap(withFiles),
+  rtneural: () => [...cases('rtneural_', 'model.json'), ...cases('guitarml_', 'model.json')].map((path) => plain(path)),
   onnx: () => [
     ...cases('onnx_', 'model.onnx').map((path) => (path.includes('as_inputs') ? asInputs(path) : plain(path))),
     ...cases('onnx_torch', 'model.onnx').map((path) => plain(path)),

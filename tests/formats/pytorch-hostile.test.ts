@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Inert } from '../../ts/formats/pytorch/values.ts';
 import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TORCH } from '../../ts/formats/pytorch/globals.ts';
-import { readPytorch } from '../../ts/formats/pytorch.ts';
+import { readPytorch, type PytorchOptions } from '../../ts/formats/pytorch.ts';
 import { openZip } from '../../ts/io/zip.ts';
 import { mutate, random, survives } from './mutate.ts';
 import { writeZip } from './zip-writer.ts';
@@ -28,6 +28,8 @@ describe('a file cut at every byte', () => {
     ['zip', small],
     ['legacy', read('protocol4_legacy.pt')],
     ['safetensors', read('torch_gru_i3_h5/model.safetensors', CASES)],
+    ['NumPy', read('gru.npz')],
+    ['TorchScript', read('script_gru.pt')],
   ])('%s', async (_, bytes) => {
     for (let n = 0; n < bytes.length; n++) {
       const error: unknown = await readPytorch(bytes.subarray(0, n)).catch((e: unknown) => e);
@@ -43,15 +45,28 @@ describe('damaged files', () => {
     for (let i = 0; i < 1500; i++) await survives(load, mutate(bytes, next));
   });
 
-  test('pickles inside of zip files whose CRCs are right', async () => {
-    const bytes = read('checkpoint_p4.pt');
+  test.each<[string, string, string, PytorchOptions]>([
+    ['pickles', 'checkpoint_p4.pt', 'data.pkl', { layers: [{ gru: 'rnn' }, { linear: 'head' }] }],
+    ['programs', 'script_gru.pt', 'data.pkl', { layers: [{ gru: 'rnn' }, { linear: 'head' }] }],
+    ['arrays of NumPy', 'gru.npz', '.npy', {}],
+    ['compressed arrays of NumPy', 'gru_compressed.npz', '.npy', {}],
+  ])('%s inside of zip files whose CRCs are right', async (_, file, end, pytorch) => {
+    const bytes = read(file);
     const zip = await openZip(bytes, 'x');
     const files = await Promise.all(zip.names.map(async (name) => ({ name, data: await zip.read(name) })));
     const next = random(5);
+    let accepted = 0;
     for (let i = 0; i < 500; i++) {
-      const mutated = files.map((f) => (f.name.endsWith('data.pkl') ? { ...f, data: mutate(f.data, next) } : f));
-      await survives((b) => readPytorch(b, { options: { pytorch: { layers: [{ gru: 'rnn' }] } } }), writeZip(mutated));
+      const mutated = files.map((f) =>
+        f.name.endsWith(end) && next() < 0.5 ? { ...f, data: mutate(f.data, next) } : f,
+      );
+      const made = async (b: Uint8Array) => {
+        await readPytorch(b, { options: { pytorch } });
+        accepted++;
+      };
+      await survives(made, writeZip(mutated));
     }
+    expect(accepted).toBeGreaterThan(10);
   });
 });
 

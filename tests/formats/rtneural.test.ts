@@ -84,6 +84,7 @@ describe('layers of RTNeural', () => {
     ['weights of text', withDense({ weights: [[['a'], ['b'], ['c']]] }), /invalid_file: .*is no number/],
     ['no list of weights', withDense({ weights: {} }), /invalid_file: .*weights/],
     ['an activation of another size', { ...MODEL, layers: [{ type: 'activation', activation: 'relu', shape: shape(3), weights: [] }] }, /invalid_file: .*ends in 3, its input has 2/],
+    ['a gain beyond all numbers', { ...MODEL, out_gain: 1e308 }, /invalid_file: .*out_gain is 1e\+308 dB, more than a float32 holds/],
     ['a gain of text', { ...MODEL, in_gain: '3' }, /invalid_file: .*in_gain/],
     ['a skip of 2', { ...MODEL, in_skip: 2 }, /unsupported: .*in_skip is 2/],
     ['a skip to several outputs', { ...MODEL, layers: [GRU], in_skip: 1 }, /unsupported: .*in_skip with 3 outputs/],

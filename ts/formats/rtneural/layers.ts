@@ -64,7 +64,11 @@ export function readLayers(root: Record<string, unknown>, entries: unknown[], wh
 function gainOf(decibels: unknown, what: string): number {
   if (decibels === undefined || decibels === null) return 1;
   if (typeof decibels !== 'number') throw new GruError('invalid_file', `${what} is ${describe(decibels)}, no number`);
-  return decibels > -90 ? 10 ** (decibels / 20) : 0;
+  const factor = decibels > -90 ? 10 ** (decibels / 20) : 0;
+  if (Math.fround(factor) === Infinity) {
+    throw new GruError('invalid_file', `${what} is ${decibels} dB, more than a float32 holds`);
+  }
+  return factor;
 }
 
 /** Channel 0 times a factor; the others of a conditioned model are its controls. */
