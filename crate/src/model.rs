@@ -283,11 +283,10 @@ impl State {
         Ok(self.values.get_mut(value).ok_or(EngineError::InvalidArgument)?)
     }
 
-    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, where its layer does, and forgets the outputs
-    /// before.
+    /// To be called when state slot `index` has been written to, of one sequence or of all: flushes it, where its layer does.
     pub fn hidden_written(&mut self, index: usize, sequence: Option<usize>) -> Result<()> {
         let batch = self.batch;
-        let &(node, slot) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
+        let &(node, _) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
         let flushes = self.model.nodes.at(node).layer.flushes();
         let (values, stride) = self.hidden(index)?;
         ensure(sequence.is_none_or(|b| b < batch))?;
@@ -295,18 +294,15 @@ impl State {
         if flushes {
             flush_state(values.at_mut(rows.start * stride..rows.end * stride));
         }
-        let started = &mut self.workspaces.at_mut(node).started;
-        if let Some(direction) = slot.checked_rem(started.len()) {
-            started.at_mut(direction).at_mut(rows).fill(false);
-        }
         Ok(())
     }
 
     /// State slot `index`, (batch, stride), and the stride.
     pub fn hidden(&mut self, index: usize) -> Result<(&mut [f32], usize)> {
         let &(node, slot) = self.model.states.get(index).ok_or(EngineError::InvalidArgument)?;
-        let workspace = self.workspaces.at_mut(node);
-        Ok((workspace.states.at_mut(slot), workspace.stride))
+        let values = self.workspaces.at_mut(node).states.at_mut(slot);
+        let stride = values.len().checked_div(self.batch).unwrap_or_default();
+        Ok((values, stride))
     }
 
     /// Runs all steps of the layout. Allocates nothing.

@@ -105,7 +105,8 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     const h0 = numbers(4, 8);
     const { output } = model.run(ids, { initialStates: h0 });
     using stream = model.createStream();
-    stream.hiddenState = h0;
+    // No step has counted yet.
+    stream.hiddenState = Float32Array.of(...h0, 0);
     ids.forEach((id, t) => {
       expectClose(stream.step(id), output.data.subarray(4 * t, 4 * t + 4), SAME_BITS, `step ${t}`);
     });

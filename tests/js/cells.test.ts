@@ -148,7 +148,11 @@ test.each([0, 1])('a masked first step after state %i of an lstm is set has noth
     return state.output(0).slice();
   });
   expect(steps[1]).toEqual(steps[0]);
+  const held = new Float32Array(1);
+  state.readHidden(2, held);
+  expect(held[0]).toBe(1);
   state.writeHidden(slot, new Float32Array(3).fill(0.5));
+  state.writeHidden(2, new Float32Array(1));
   state.run();
   expect([...state.output(0)]).toEqual([0, 0, 0]);
 });

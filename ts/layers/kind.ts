@@ -41,12 +41,17 @@ export type RecurrentSlot = 'hidden' | 'cell';
 
 /** What a layer carries from step to step, one buffer of (sequences, size) values. Zero at first. */
 export interface StateSlot {
-  /** `past`: what a window over steps still needs of those seen. */
+  /** `past`: what streams alone go on with: the steps that a window still needs, the last one, whether any has counted. */
   slot: RecurrentSlot | 'past';
   direction: 'forward' | 'reverse';
   size: number;
   /** The state is computed by the graph (initialState): what the caller gives would be overwritten. */
   fromGraph: boolean;
+}
+
+/** The slot of what streams alone go on with. */
+export function keptSlot(size: number): StateSlot {
+  return { slot: 'past', direction: 'forward', size, fromGraph: false };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { MAX_SIZE } from './check.ts';
-import type { StateSlot } from './kind.ts';
+import { keptSlot, type StateSlot } from './kind.ts';
 
 /** What a stream keeps of the steps seen: the last `steps`, and how many have come (the same again `period` steps later, from `lag` on). */
 export interface Past {
@@ -10,7 +10,7 @@ export interface Past {
 
 /** The state slot of rows of `size` numbers: those kept in a ring, and the count. */
 export function pastSlot({ steps }: Past, size: number): StateSlot {
-  return { slot: 'past', direction: 'forward', size: steps * size + 1, fromGraph: false };
+  return keptSlot(steps * size + 1);
 }
 
 /** Why it cannot be kept, if it cannot: a count is a number of the state too. */

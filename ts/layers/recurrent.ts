@@ -2,10 +2,10 @@ import { describe } from '../base/tensor.ts';
 import { isFloats } from '../base/typed-array.ts';
 import type { WeightTensor } from '../base/weights.ts';
 import { checkActivation } from './activations.ts';
-import { checkChoice, checkFlag, checkSize, floatBits, onlyInput, specError } from './check.ts';
+import { checkChoice, checkFlag, checkSize, floatBits, specError } from './check.ts';
 import { foldBefore } from './fold.ts';
-import type { LayerKind, RecurrentSlot, StateSlot, TensorSlot } from './kind.ts';
-import { checkMask } from './steps.ts';
+import { keptSlot, type LayerKind, type RecurrentSlot, type StateSlot, type TensorSlot } from './kind.ts';
+import { checkMask, onlySteps } from './steps.ts';
 import { DIRECTION_MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
 
@@ -88,8 +88,7 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
     },
     extraInputs: (spec) => [spec.mask, ...slots(spec).map((_, i): ValueRef | undefined => spec.initialState?.[i])],
     ports(spec, inputs, [mask, ...initial]) {
-      const input = onlyInput(spec, inputs, spec.inputSize);
-      if (input.kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+      onlySteps(spec, inputs, spec.inputSize);
       checkMask(spec, 'mask', mask, 'sequence');
       for (const state of initial) {
         if (state && (state.kind !== 'vector' || state.size !== spec.hiddenSize || state.dtype !== 'float32')) {
@@ -130,7 +129,7 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
       clip: floatBits(spec.clip ?? Infinity),
       ...cell.functions(spec),
     }),
-    slots,
+    slots: (spec) => [...slots(spec), ...(holds(spec) ? [keptSlot(1)] : [])],
     foldInput(spec, affine) {
       const weights: Record<string, WeightTensor> = { ...(spec as { weights?: Record<string, WeightTensor> }).weights };
       const [rows] = cell.tensors(spec).find(({ key }) => key === 'input')!.shape as [number];
@@ -150,6 +149,11 @@ export function recurrent<S extends RecurrentSpec>(cell: Cell<S>): LayerKind<S> 
       return undefined;
     },
   };
+}
+
+/** Whether a stream goes on with what it repeats at masked steps: it keeps whether any step has counted. */
+export function holds({ mask, paddedOutput, direction = 'forward', initialState }: RecurrentBase): boolean {
+  return mask !== undefined && paddedOutput !== 'zero' && direction === 'forward' && !initialState;
 }
 
 const FIELDS: readonly string[] = [

@@ -1,9 +1,10 @@
-import { onlyInput, specError } from './check.ts';
+import { specError } from './check.ts';
 import { describe } from '../base/tensor.ts';
-import type { LayerKind } from './kind.ts';
+import { keptSlot, type LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
+import { onlySteps } from './steps.ts';
 
-/** One step of each sequence, as a vector: zeros for a sequence without steps. */
+/** One step of each sequence, as a vector: zeros for a sequence without steps. A stream that goes on without one keeps its last. */
 export interface StepSpec extends LayerBase {
   type: 'step';
   /** The first step or the last. */
@@ -19,11 +20,10 @@ export const step: LayerKind<StepSpec> = {
     if (index !== 0 && index !== -1) throw specError(spec, `index must be 0 or -1, got ${describe(index)}`);
   },
   ports(spec, inputs) {
-    const { kind, size } = onlyInput(spec, inputs);
-    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
-    return [{ port: 'output', kind: 'vector', dtype: 'float32', size }];
+    return [{ port: 'output', kind: 'vector', dtype: 'float32', size: onlySteps(spec, inputs).size }];
   },
   tensors: () => [],
   params: (spec) => ({ last: Number(spec.index === -1) }),
+  slots: (spec, [input]) => (spec.index === -1 ? [keptSlot(input!.size)] : []),
   notStreamable: (spec) => (spec.index === 0 ? 'it reads the first step of the sequence' : undefined),
 };

@@ -2,9 +2,9 @@ import { onlyInput, specError } from './check.ts';
 import type { ValueShape } from './kind.ts';
 import type { AnyLayer, ValueKind } from './spec.ts';
 
-/** The one input of a layer, of steps. */
-export function onlySteps(layer: AnyLayer, inputs: ValueShape[]): ValueShape {
-  const input = onlyInput(layer, inputs);
+/** The one input of a layer, of steps; of `size` values a row where that is given. */
+export function onlySteps(layer: AnyLayer, inputs: ValueShape[], size?: number): ValueShape {
+  const input = onlyInput(layer, inputs, size);
   if (input.kind !== 'sequence') throw specError(layer, 'takes a value of steps, its input has one row a sequence');
   return input;
 }

@@ -5,7 +5,7 @@ import type { Graph } from './graph.ts';
 export interface StateGroup {
   layer: string;
   slot: StateSlot['slot'];
-  /** The layer has this state alone: it goes by the layer's name, without the slot's. */
+  /** The layer has this state of runs alone: it goes by the layer's name, without the slot's. */
   only: boolean;
   first: number;
   count: number;
@@ -21,13 +21,14 @@ export function groupStates(graph: Graph): StateGroup[] {
     else groups.push({ layer, slot, only: true, first, count: 1, size, fromGraph });
   });
   // Those of one layer follow each other.
-  groups.forEach((group, i) => {
-    group.only = groups[i - 1]?.layer !== group.layer && groups[i + 1]?.layer !== group.layer;
+  const runs = groups.filter(isOfRuns);
+  runs.forEach((group, i) => {
+    group.only = runs[i - 1]?.layer !== group.layer && runs[i + 1]?.layer !== group.layer;
   });
   return groups;
 }
 
-/** Whether runs start from and end with a slot. What windows keep of the past is for streams: a run is of whole sequences. */
+/** Whether runs start from and end with a slot. What is kept of the past is for streams: a run is of whole sequences. */
 export function isOfRuns({ slot }: Pick<StateSlot, 'slot'>): boolean {
   return slot !== 'past';
 }

@@ -102,14 +102,18 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, slots: string,
     throw fail(`it was taken from another model${what}`);
   }
   if (count !== length || end !== at + (version === 1 ? 0 : namesSize(slots.length))) {
-    throw fail(`expected ${length} values of ${slots || 'no states'}, got ${count} in ${size} bytes`);
+    const older = names === slots.slice(0, MOST_NAMES) ? '' : '; an older version took it, which did not keep the past';
+    throw fail(`expected ${length} values of ${slots || 'no states'}, got ${count} in ${size} bytes${older}`);
   }
   return Float32Array.from({ length }, (_, i) => view.getFloat32(HEADER + 4 * i, true));
 }
 
-/** The names of the slots, at most a line of them. */
+/** Units of the names of slots, a line of them. */
+const MOST_NAMES = 200;
+
+/** The names of the slots, at most so many. */
 function readNames(view: DataView, at: number, end: number): string {
   if (at + 4 > end) return '';
-  const length = Math.min(view.getUint32(at, true), Math.floor((end - at - 4) / 2), 200);
+  const length = Math.min(view.getUint32(at, true), Math.floor((end - at - 4) / 2), MOST_NAMES);
   return String.fromCharCode(...Array.from({ length }, (_, i) => view.getUint16(at + 4 + 2 * i, true)));
 }

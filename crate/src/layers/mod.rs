@@ -182,10 +182,9 @@ pub trait Layer {
 /// What a state holds for one layer.
 #[derive(Default)]
 pub struct Workspace {
-    /// Its state, (batch, `stride`) each; of a recurrent layer a slot of all directions, then the next one.
+    /// Its state, a row a sequence each; of a recurrent layer a slot of all directions, then the next one. Those beyond its
+    /// [`slots`](Layer::slots) nobody sets or reads.
     pub states: Vec<Buffer>,
-    /// Distance between rows of a state.
-    pub stride: usize,
     /// Intermediate values.
     pub scratch: Vec<Buffer>,
     /// Intermediate values by which others are multiplied.
@@ -194,15 +193,12 @@ pub struct Workspace {
     pub unmasked: Plan,
     /// Rows that a block of scratch reads and writes.
     pub block: Plan,
-    /// Of each direction, the sequences that have had an output since their state was set.
-    pub started: Vec<Vec<bool>>,
 }
 
 impl Workspace {
     /// As at the start of a sequence.
     pub(crate) fn clear(&mut self) {
         self.states.iter_mut().for_each(|state| state.fill(0.0));
-        self.started.iter_mut().for_each(|started| started.fill(false));
     }
 }
 

@@ -54,7 +54,11 @@ export class JsState implements BackendState {
       );
       return makeRoom(graph, layers, layouts, workspaces);
     });
-    this.#states = this.#room.workspaces.flatMap(({ states }, i) => (graph.nodes[i]!.per === undefined ? states : []));
+    const { workspaces } = this.#room;
+    this.#states = graph.states.map(({ node }, i) => {
+      const first = graph.states.findIndex((state) => state.node === node);
+      return workspaces[node]!.states[i - first]!;
+    });
   }
 
   #alive(): Room {
@@ -115,13 +119,6 @@ export class JsState implements BackendState {
     const rows = this.#rows(index, data.length, sequence);
     const { keepsTiny } = this.#layers[this.#graph.states[index]!.node]!;
     for (let i = 0; i < rows.length; i++) rows[i] = keepsTiny ? data[i]! : flush(data[i]!);
-    // A masked first step has nothing to repeat.
-    const slot = this.#states[index]!;
-    for (const { directions } of this.#alive().workspaces) {
-      const started = directions.find(({ state }) => state.includes(slot))?.started;
-      if (sequence === undefined) started?.fill(0);
-      else started?.fill(0, sequence, sequence + 1);
-    }
   }
 
   /** The values of state slot `index`, of one sequence or of all. */
@@ -145,8 +142,7 @@ export class JsState implements BackendState {
   }
 
   reset(): void {
-    for (const { directions } of this.#alive().workspaces) for (const { started } of directions) started.fill(0);
-    for (const slot of this.#states) slot.fill(0);
+    this.#alive().workspaces.forEach(clear);
   }
 
   free(): void {
@@ -166,9 +162,8 @@ function nested({ axes, derivedAxes }: Graph, layouts: Layout[]): Layout[] {
 }
 
 /** As at the start of a sequence. */
-function clear({ states, directions }: Workspace): void {
+function clear({ states }: Workspace): void {
   for (const state of states) state.fill(0);
-  for (const { started } of directions) started.fill(0);
 }
 
 function present<T>(value: T | undefined, what: string, index: number): T {

@@ -2,7 +2,6 @@ import { numbersOf } from '../../base/weights.ts';
 import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
 import { layerKind } from '../../layers/index.ts';
-import type { RecurrentSlot } from '../../layers/kind.ts';
 import { directions, STATE_PORTS } from '../../layers/recurrent.ts';
 import type {
   Activation,
@@ -250,7 +249,8 @@ export class SpecBuilder extends SpecValues {
     const sequence = this.add(layer, { kind: 'sequence', size });
     const states = new Map<string, Segment[]>();
     for (const { slot, direction } of layerKind(layer.type)!.slots!(layer, [])) {
-      const port = this.value(`${layer.name}:${direction}${STATE_PORTS[slot as RecurrentSlot]}`, {
+      if (slot === 'past') continue;
+      const port = this.value(`${layer.name}:${direction}${STATE_PORTS[slot]}`, {
         kind: 'vector',
         size: hiddenSize,
       });
@@ -295,7 +295,7 @@ const STEPWISE: readonly string[] = ['dense', 'scale', 'activation', 'merge', 's
 export type RecurrentSpec = GruSpec | LstmSpec | RnnSpec;
 
 export function isRecurrent(layer: LayerSpec): layer is RecurrentSpec {
-  return layerKind(layer.type)?.slots !== undefined;
+  return 'hiddenSize' in layer;
 }
 
 /** Whether two activations are the same function. */

@@ -66,6 +66,8 @@ struct Recurrent {
     /// Rows of a state, padded to whole vectors.
     stride: usize,
     slots: usize,
+    /// Whether a stream goes on with what it repeats at masked steps: it keeps which sequences have had an output.
+    holds: bool,
     /// Rows of scratch as wide, for each sequence of a step.
     rows: usize,
     /// One a direction.
@@ -107,8 +109,10 @@ fn build(
     ensure(input.axis.is_some())?;
     let mask = inputs.get(1).copied().flatten();
     ensure(mask.is_none_or(|mask| mask.axis.is_some() && mask.size == 1))?;
+    let mut given = false;
     for state in inputs.iter().skip(2).flatten() {
         ensure(*state == Shape::vector(units))?;
+        given = true;
     }
 
     let orders: &'static [Order] = match (direction, reversed_output) {
@@ -131,6 +135,7 @@ fn build(
         sizes,
         stride: units.next_multiple_of(LANES),
         slots: form.slots,
+        holds: mask.is_some() && !zero_masked && matches!(direction, Direction::Forward) && !given,
         rows: form.rows,
         orders,
         directions,
@@ -149,8 +154,7 @@ impl Recurrent {
         let (order, count, size) = (*order, self.directions.len(), self.sizes.hidden_size);
         let full = io.plans.get(order);
         let mask = io.optional(1);
-        let Workspace { states, scratch, unmasked, started, .. } = workspace;
-        let started = started.at_mut(d);
+        let Workspace { states, scratch, unmasked, .. } = workspace;
         let mut given = false;
         for slot in 0..self.slots {
             let index = slot * count + d;
@@ -158,6 +162,8 @@ impl Recurrent {
             self.set_state(states.at_mut(index), &io.layout.sequences, initial);
             given = true;
         }
+        let (states, started) = states.split_at_mut(self.slots * count);
+        let started = started.at_mut(d);
         let (hidden, others) = states.split_at_mut(count);
         let hidden = hidden.at_mut(d);
         let mut nothing = Buffer::default();
@@ -166,7 +172,7 @@ impl Recurrent {
             Some(mask) => {
                 unmasked.fill(io.layout, order, Some(mask));
                 if order != Order::Forward || given {
-                    started.fill(false);
+                    started.fill(0.0);
                 }
                 &*unmasked
             }
@@ -222,10 +228,10 @@ impl Recurrent {
             if let Some(mask) = mask {
                 for e in full.entries(s) {
                     let b = *full.batch.at(e) as usize;
-                    let (row, started) = (*full.output.at(e), started.at_mut(b));
+                    let (row, started) = (*full.output.at(e), started.at_mut(b * LANES));
                     if *mask.at(*full.input.at(e) as usize) != 0.0 {
-                        *started = true;
-                    } else if self.zero_masked || !*started {
+                        *started = 1.0;
+                    } else if self.zero_masked || *started == 0.0 {
                         output.write_zeros(row);
                     } else {
                         output.write(row, step.hidden.row(b, self.stride));
@@ -258,17 +264,17 @@ pub fn flush_all(state: &mut [f32]) {
 impl Layer for Recurrent {
     fn workspace(&self, batch: usize) -> Result<Workspace> {
         let count = self.directions.len();
-        let mut states = filled_with(self.slots * count, Buffer::default)?;
-        let mut started = filled_with(count, Vec::new)?;
-        states.iter_mut().try_for_each(|state| state.grow(product(&[batch, self.stride])?))?;
-        for started in &mut started {
-            *started = filled(batch, false)?;
+        // Behind the states which sequences have had an output since theirs was set, by direction.
+        let mut states = filled_with((self.slots + 1) * count, Buffer::default)?;
+        for (i, state) in states.iter_mut().enumerate() {
+            let stride = if i < self.slots * count { self.stride } else { LANES * usize::from(self.masked) };
+            state.grow(product(&[batch, stride])?)?;
         }
         let rows = batch.min(GROUP);
         let mut scratch = filled_with(2 + self.rows, Buffer::default)?;
         scratch.at_mut(1).grow(rows.max(TOGETHER) * MAX_VECTORS * LANES)?;
         scratch.at_mut(2..).iter_mut().try_for_each(|buffer| buffer.grow(product(&[rows, self.stride])?))?;
-        Ok(Workspace { states, started, scratch, stride: self.stride, ..Default::default() })
+        Ok(Workspace { states, scratch, ..Default::default() })
     }
 
     fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
@@ -290,7 +296,7 @@ impl Layer for Recurrent {
         done?;
         let concat = self.combine == Combine::Concat;
         let size = self.sizes.hidden_size;
-        for (i, state) in workspace.states.iter().enumerate() {
+        for (i, state) in workspace.states.iter().take(self.slots * count).enumerate() {
             let rows = io.layout.sequences.iter().map(|&b| state.row(b as usize, self.stride));
             if i < count {
                 let mut last = Output {
@@ -316,7 +322,7 @@ impl Layer for Recurrent {
     }
 
     fn slots(&self) -> usize {
-        self.slots * self.orders.len()
+        self.slots * self.orders.len() + usize::from(self.holds)
     }
 
     fn bytes(&self) -> usize {

@@ -36,7 +36,7 @@ impl Past {
         let stride = past.map_or(0, |past| past.stride);
         let mut states = filled_with(usize::from(past.is_some()), Buffer::default)?;
         states.iter_mut().try_for_each(|state| state.grow(product(&[batch, stride])?))?;
-        Ok(Workspace { states, stride, ..Default::default() })
+        Ok(Workspace { states, ..Default::default() })
     }
 
     /// A sequence's row of the state, and how many steps it has seen, or as many as are alike.

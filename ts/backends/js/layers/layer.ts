@@ -34,9 +34,9 @@ export interface Layer {
 
 /** What a state holds for one layer. */
 export interface Workspace {
-  /** State slots, (batch, hiddenSize) each, in the order of the layer's slots in the graph's states. */
+  /** A buffer of rows a sequence each: the layer's slots in the graph's states, in their order, and behind them what nobody sets or reads. */
   readonly states: readonly Float32Array[];
-  /** The same buffers by direction. */
+  /** The same buffers by direction, of a recurrent layer. */
   readonly directions: readonly DirectionState[];
   /** Input projections of a block of steps. */
   readonly projected: Float32Array;
@@ -52,8 +52,8 @@ export interface Workspace {
 export interface DirectionState {
   /** A buffer a slot, hidden first. */
   readonly state: readonly Float32Array[];
-  /** The sequences that have had an output since their state was set. */
-  readonly started: Uint8Array;
+  /** Not 0 for sequences that have had an output since their state was set. */
+  readonly started: Float32Array;
 }
 
 /** The values that a layer reads and writes. */

@@ -56,10 +56,11 @@ class Recurrent implements Layer {
     const row = batch * this.#size;
     const directions = this.#directions.map(() => ({
       state: Array.from({ length: this.#cell.slots }, () => new Float32Array(row)),
-      started: new Uint8Array(batch),
+      started: new Float32Array(batch),
     }));
+    const slots = Array.from({ length: this.#cell.slots }, (_, slot) => directions.map(({ state }) => state[slot]!));
     return {
-      states: Array.from({ length: this.#cell.slots }, (_, slot) => directions.map(({ state }) => state[slot]!)).flat(),
+      states: [...slots.flat(), ...directions.map(({ started }) => started)],
       directions,
       scratch: this.#cell.scratch.map((width) => new Float32Array(width * row)),
       projected: new Float32Array(0),
@@ -141,8 +142,7 @@ class Recurrent implements Layer {
         const p = (from - blockStart) * width;
         cell.step(state, plan.batch, from, to - from, projected, p, scratch, layout.iota);
       }
-      if (!sequence) continue;
-      for (let e = from; e < to; e++) {
+      for (let e = from; sequence && e < to; e++) {
         writeRow(combine, sequence, plan.output[e]! * rowSize + column, hidden, plan.batch[e]! * size, size);
       }
       if (mask) this.#writeMasked(full, s, mask, started, hidden, sequence, rowSize, column, combine);
@@ -154,9 +154,9 @@ class Recurrent implements Layer {
     full: Plan,
     s: number,
     mask: Float32Array,
-    started: Uint8Array,
+    started: Float32Array,
     hidden: Float32Array,
-    sequence: Float32Array,
+    sequence: Float32Array | undefined,
     rowSize: number,
     column: number,
     combine: Combine,
@@ -166,6 +166,7 @@ class Recurrent implements Layer {
       const b = full.batch[e]!;
       const at = full.output[e]! * rowSize + column;
       if (mask[full.input[e]!] !== 0) started[b] = 1;
+      else if (!sequence) continue;
       else if (this.#zeroMasked || started[b] === 0) writeZeros(combine, sequence, at, size);
       else writeRow(combine, sequence, at, hidden, b * size, size);
     }
