@@ -357,7 +357,7 @@ describe.each(BACKENDS)('what the caller hands in on $name', ({ api }) => {
         model.createStreams(2).setHiddenState(1, gone());
       },
       'dtype_mismatch',
-      'hidden state',
+      'hiddenState',
     );
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BACKENDS } from '../backends.ts';
+import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, gruLayer, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
 
@@ -133,6 +134,65 @@ describe.each(BACKENDS)('$name', ({ api }) => {
       plain.run(input.x, { initialStates: { data: input.h.data, shape: [1, 2, 4] } }).output.data,
       SAME_BITS,
     );
+  });
+
+  test('masked steps behind a snapshot repeat the output before it', async () => {
+    using model = await api.createModel({
+      inputs: [{ name: 'x', dtype: 'float32', size: 3 }],
+      layers: [
+        { type: 'masking', name: 'm', maskValue: 0 },
+        { ...gruLayer('gru', 3, 4), mask: 'm:mask' },
+      ],
+    });
+    expect(model.states.map(({ slot, shape, settable }) => [slot, shape, settable])).toEqual([
+      ['hidden', [1, 'batch', 4], true],
+      ['past', [1, 'batch', 1], false],
+    ]);
+    using stream = model.createStream();
+    const zeros = new Float32Array(4);
+    const masked = new Float32Array(3);
+    expect(stream.step(masked)).toEqual(zeros);
+    const fresh = stream.snapshot();
+    const held = stream.step(numbers(3));
+    expect(held).not.toEqual(zeros);
+    const snapshot = stream.snapshot();
+    using streams = model.createStreams(2);
+    streams.restore(1, snapshot);
+    expect(streams.stepMany([1, 0], new Float32Array(6))).toEqual(Float32Array.of(...held, ...zeros));
+    streams.reset(1);
+    expect(streams.stepMany([1], masked)).toEqual(zeros);
+    stream.restore(fresh);
+    expect(stream.step(masked)).toEqual(zeros);
+    stream.restore(snapshot);
+    expect(stream.step(masked)).toEqual(held);
+    // Runs have one state, as before.
+    const { states } = model.run(numbers(6));
+    expect(Object.keys(states)).toEqual(['gru']);
+    expect(model.run(masked, { initialStates: states }).output.data).toEqual(zeros);
+  });
+
+  test('what a model does with a vector of its steps at each step takes them all', async () => {
+    const joined = (from: string): ModelSpec => ({
+      inputs: [
+        { name: 'x', dtype: 'float32', size: 2 },
+        { name: 'voice', dtype: 'float32', size: 2, kind: 'vector' },
+      ],
+      layers: [
+        { ...gruLayer('gru', 2, 2), inputs: ['x'] },
+        { type: 'step', name: 'end', inputs: ['gru'], index: -1 },
+        { type: 'activation', name: 'of', inputs: ['end'], activation: 'tanh' },
+        { type: 'merge', name: 'both', inputs: ['gru', from], merge: 'sum' },
+        { type: 'merge', name: 'ends', inputs: ['of', 'voice'], merge: 'sum' },
+      ],
+      outputs: ['both', 'ends'],
+    });
+    for (const from of ['gru:last', 'end', 'of']) {
+      using model = await api.createModel(joined(from));
+      const ref = from === 'gru:last' ? from : `${from}:output`;
+      await expectError(() => model.createStream(), 'not_streamable', "merge layer 'both'", `reads '${ref}'`);
+    }
+    using model = await api.createModel(joined('voice'));
+    expect(model.streamable).toBe(true);
   });
 
   test('a wrong step changes nothing', async () => {

@@ -91,7 +91,7 @@ function append(random: Random, chain: Chain): Chain {
     ...chain,
     value: layer.name,
     ...change,
-    layers: [...layers, { ...layer, inputs } as LayerSpec],
+    layers: [...layers, { ...layer, inputs }],
   });
   const kind = random.int(0, 6);
   if (kind <= 1) {
@@ -109,19 +109,20 @@ function append(random: Random, chain: Chain): Chain {
     const joined: LayerSpec = { type: 'merge', name: `l${layers.length + 1}`, merge: 'concat', inputs: [value, layer.name] }; // prettier-ignore
     return {
       ...chain,
-      layers: [...layers, { ...layer, inputs } as LayerSpec, joined],
+      layers: [...layers, { ...layer, inputs }, joined],
       value: joined.name,
       size: size + width,
     };
   }
   const hiddenSize = random.int(1, 5);
-  const { direction: _, merge: __, reversedOutput: ___, ...cell } = randomLayer(random, name, size, { hiddenSize });
+  const forward = { direction: undefined, merge: undefined, reversedOutput: undefined };
+  const cell: Record<string, unknown> = { ...randomLayer(random, name, size, { hiddenSize }), ...forward };
   const weights = Object.fromEntries(
-    Object.entries(cell.weights).map(([key, values]) => [key.replace('reverse', 'forward'), values]),
+    Object.entries(cell['weights'] as object).map(([key, values]) => [key.replace('reverse', 'forward'), values]),
   );
   const mask = masks.length > 0 && random.chance(0.8) ? { mask: random.pick(masks) } : {};
   const padded = 'mask' in mask && random.chance(0.5) ? { paddedOutput: random.pick(['zero', 'hold']) } : {};
-  return next({ ...cell, weights, ...mask, ...padded } as LayerSpec, { size: hiddenSize });
+  return next({ ...cell, weights, ...mask, ...padded } as unknown as LayerSpec, { size: hiddenSize });
 }
 
 /** A model that streams, of one output: steps, or a vector of those that have come. */
@@ -170,7 +171,7 @@ function givesVector({ outputs: [output] }: GruModel): boolean {
 
 /** What the model gives of the first steps, by how many they are: the rows of all of them, or their vector. */
 function expected(model: GruModel, x: Float32Array | Int32Array, size: number): (steps: number) => number[] {
-  const of = (steps: number) => [...model.run(x.subarray(0, steps * size) as Float32Array).output.data];
+  const of = (steps: number) => [...model.run(x.subarray(0, steps * size)).output.data];
   const isVector = givesVector(model);
   const all = isVector ? [] : of(x.length / size);
   return isVector ? of : () => all;
@@ -223,7 +224,8 @@ describe('random models: blocks, snapshots and many streams give the bits of the
         let stream = models[0]!.createStream();
         while (sequence.at < sequence.x.length / size) {
           const block = blockOf(sequence);
-          const single = block.length === size && random.chance(0.5) && spec.layers.every(({ type }) => type !== 'pool');
+          const single =
+            block.length === size && random.chance(0.5) && spec.layers.every(({ type }) => type !== 'pool');
           const rows = single ? stepOf(stream, block) : stream.run(block);
           gave(sequence, block.length / size, rows);
           if (random.chance(0.5)) continue;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { GruError } from '../../ts/base/errors.ts';
 import { portableCrc32 } from '../../ts/io/crc32.ts';
 import { BACKENDS } from '../backends.ts';
-import { expectError, numbers, oneGru, textModel } from './helpers.ts';
+import { expectError, gruLayer, numbers, oneGru, textModel } from './helpers.ts';
 
 /** Gives a snapshot that was changed its checksum. */
 function seal(bytes: Uint8Array): void {
@@ -135,6 +135,36 @@ describe.each(BACKENDS)('many streams on $name', ({ api }) => {
         },
         'invalid_file',
         'expected 5 values of gru.hidden',
+      );
+    }
+    // Of a version that kept less.
+    using masked = await api.createModel({
+      inputs: [{ name: 'x', dtype: 'float32', size: 3 }],
+      layers: [
+        { type: 'masking', name: 'm', maskValue: 0 },
+        { ...gruLayer('gru', 3, 5), mask: 'm:mask' },
+      ],
+    });
+    using later = masked.createStream();
+    const older = later.snapshot();
+    const names = 'gru.hidden';
+    const kept = new Uint8Array(28 + 4 * 5 + 4 + 2 * names.length + 4);
+    kept.set(older.subarray(0, 28 + 4 * 5));
+    const view = new DataView(kept.buffer);
+    view.setUint32(24, 5, true);
+    view.setUint32(48, names.length, true);
+    for (let i = 0; i < names.length; i++) view.setUint16(52 + 2 * i, names.charCodeAt(i), true);
+    seal(kept);
+    const early = kept.slice(0, 48);
+    early[4] = 1;
+    for (const given of [kept, early]) {
+      await expectError(
+        () => {
+          later.restore(given);
+        },
+        'invalid_file',
+        'expected 6 values of gru.hidden, gru.past, got 5',
+        'an older version kept no past',
       );
     }
     const sealed = bytes.slice();

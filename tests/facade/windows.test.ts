@@ -67,6 +67,33 @@ describe.each(BACKENDS)('pools, padding and cropping on $name', ({ api }) => {
     },
   );
 
+  test.each([
+    ['a pool that strides', pool({ stride: 3 })],
+    ['a pool without padding', pool({ window: 4 })],
+    ['steps taken away', pad(-2, -1)],
+    ['no layer', { type: 'activation', name: 'a', activation: 'tanh' } as const],
+  ])('the last step behind %s is that of the steps that have come, in blocks without one too', async (_, layer) => {
+    using made = await api.createModel(model(layer, { type: 'step', name: 'last', index: -1 }));
+    const x = numbers(17 * SIZE, 3);
+    for (let i = 0; i < x.length; i += 5) x[i] = 1e-41 * (i + 1);
+    for (const size of [1, 2, 3, 17]) {
+      using many = made.createStreams(2);
+      let stream = made.createStream();
+      for (let at = 0; at < 17; at += size) {
+        const block = x.subarray(at * SIZE, (at + size) * SIZE);
+        const want = made.run(x.subarray(0, (at + size) * SIZE)).output.data;
+        expect(stream.run(block)).toEqual(want);
+        expect(many.runMany([1, 0], [block, x.subarray(0, 0)])).toEqual([want, new Float32Array(SIZE)]);
+        expect(stream.run(x.subarray(0, 0))).toEqual(want);
+        const snapshot = stream.snapshot();
+        stream.dispose();
+        stream = made.createStream();
+        stream.restore(snapshot);
+      }
+      stream.dispose();
+    }
+  });
+
   test('two sequences side by side; a count that nobody has counted is none', async () => {
     using made = await api.createModel(model(pool({ window: 3, padding: 'causal' }), pad(1, -1, { mode: 'edge' })));
     const x = numbers(9 * 2 * SIZE);

@@ -1,10 +1,11 @@
 import type { WeightTensor } from '../base/weights.ts';
 import { activationWords, checkActivation } from './activations.ts';
-import { checkSize, onlyInput, specError } from './check.ts';
+import { checkSize, specError } from './check.ts';
 import { foldBefore, foldBehind, withFolded } from './fold.ts';
 import type { LayerKind } from './kind.ts';
 import { pastSlot } from './past.ts';
 import type { LayerBase, RowActivation } from './spec.ts';
+import { onlySteps } from './steps.ts';
 import {
   checkWindows,
   type WindowPadding,
@@ -59,9 +60,8 @@ export const conv1d: LayerKind<Conv1dSpec> = {
     checkActivation(spec, 'activation', spec.activation, true);
   },
   ports(spec, inputs) {
-    const { kind } = onlyInput(spec, inputs, spec.inputSize);
-    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
-    return [{ port: 'output', kind, dtype: 'float32', size: spec.outputSize }];
+    onlySteps(spec, inputs, spec.inputSize);
+    return [{ port: 'output', kind: 'sequence', dtype: 'float32', size: spec.outputSize }];
   },
   tensors: (spec) => [
     {

@@ -1,6 +1,7 @@
-import { checkSize, onlyInput, specError } from './check.ts';
+import { checkSize } from './check.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
+import { onlySteps } from './steps.ts';
 
 /** A fixed number of steps side by side as one vector: y[t * size + j] = x_t[j]. */
 export interface FlattenSpec extends LayerBase {
@@ -17,8 +18,7 @@ export const flatten: LayerKind<FlattenSpec> = {
     checkSize(spec, 'steps', spec.steps);
   },
   ports(spec, inputs) {
-    const { kind, size } = onlyInput(spec, inputs);
-    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+    const { size } = onlySteps(spec, inputs);
     return [{ port: 'output', kind: 'vector', dtype: 'float32', size: spec.steps * size }];
   },
   tensors: () => [],

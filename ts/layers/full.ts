@@ -1,3 +1,4 @@
+import { stepsAsSequences } from './nesting.ts';
 import { norm } from './norm.ts';
 import { conv1d } from './conv1d.ts';
 import { timeSoftmax } from './time-softmax.ts';
@@ -38,5 +39,5 @@ export const LAYERS = { ...CORE_LAYERS, ...FULL_LAYERS };
 
 /** Makes all kinds known: for whoever resolves graphs of any layers. */
 export function useAllKinds(): void {
-  addKinds(FULL_LAYERS);
+  addKinds(FULL_LAYERS, stepsAsSequences);
 }

@@ -11,6 +11,7 @@ import type { Flavour, LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
 import { merge, type MergeSpec } from './merge.ts';
+import type { Nesting } from './nesting.ts';
 import type { NormSpec } from './norm.ts';
 import type { PadSpec } from './pad.ts';
 import type { PoolSpec } from './pool.ts';
@@ -79,9 +80,13 @@ export type FullLayers = Kinds<Exclude<LayerSpec['type'], keyof typeof CORE_LAYE
 const kinds = new Map<string, LayerKind<LayerSpec>>(Object.entries(CORE_LAYERS));
 
 /** Makes the kinds of full.ts known: a module of its own, for programs of recurrent layers alone do without. */
-export function addKinds(more: FullLayers): void {
+export function addKinds(more: FullLayers, steps: Nesting): void {
   for (const [type, kind] of Object.entries(more)) kinds.set(type, kind);
+  nesting = steps;
 }
+
+/** No kind of the core makes steps of steps. */
+export let nesting: Nesting = () => undefined;
 
 /** The kind of a layer, undefined for an unknown type. */
 export function layerKind(type: unknown): LayerKind<LayerSpec> | undefined {

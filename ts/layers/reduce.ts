@@ -1,5 +1,5 @@
-import { checkChoice, onlyInput, specError } from './check.ts';
-import { checkMask } from './steps.ts';
+import { checkChoice, specError } from './check.ts';
+import { checkMask, onlySteps } from './steps.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase, ValueRef } from './spec.ts';
 
@@ -38,8 +38,7 @@ export const reduce: LayerKind<ReduceSpec> = {
   },
   extraInputs: (spec) => [spec.mask],
   ports(spec, inputs, [mask]) {
-    const { kind, size } = onlyInput(spec, inputs);
-    if (kind !== 'sequence') throw specError(spec, 'takes a value of steps, its input has one row a sequence');
+    const { size } = onlySteps(spec, inputs);
     checkMask(spec, 'mask', mask, 'sequence');
     return [{ port: 'output', kind: 'vector', dtype: 'float32', size }];
   },

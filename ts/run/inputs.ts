@@ -214,12 +214,17 @@ function sameLengths(a: Int32Array | undefined, b: Int32Array | undefined): bool
   return a === b || (a?.length === b?.length && a!.every((length, i) => length === b![i]));
 }
 
+/** What is wrong with what is given for several inputs. */
+export function wantsRecord({ inputs }: Graph, given: unknown): GruError {
+  const names = inputs.map(({ name }) => name).join(', ');
+  return new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(given)}`);
+}
+
 /** The value of an input by name: what was given itself for a model with one input, else the record's entry, to be read once. */
 function picker(graph: Graph, given: unknown): (name: string) => unknown {
   if (!isRecord(given)) {
     if (graph.inputs.length === 1) return () => given;
-    const names = graph.inputs.map((input) => input.name).join(', ');
-    throw new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(given)}`);
+    throw wantsRecord(graph, given);
   }
   const known = new Set(graph.inputs.map((input) => input.name));
   const stray = Object.keys(given).find((key) => !known.has(key));

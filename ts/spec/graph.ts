@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import { layerKind, layerTypes } from '../layers/index.ts';
+import { layerKind, layerTypes, nesting } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
 import { checkIntWeights } from '../layers/int-weights.ts';
 import { type Axes, NamedAxes } from './axes.ts';
@@ -64,6 +64,8 @@ export interface GraphValue extends ValueShape {
   axis: number;
   /** Read by a node or an output. A value that nobody reads needs no buffer. */
   used: boolean;
+  /** A vector that comes of steps: it is known at the end of the sequence. */
+  late?: boolean;
 }
 
 export interface GraphNode {
@@ -176,10 +178,11 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
     const all = [...main, ...extra].map((v) => values[v]);
-    const per = stepsAsSequences(axes, layer, kind, all);
+    const per = nesting(layer, kind.nests?.(layer) ?? false, all, (made) => axes.made(made));
     const view = (value: GraphValue | undefined) =>
       value && isVectorTo(value, per) ? { ...value, kind: 'vector' as const } : value;
     const read = all.map(view);
+    const late = all.find((value) => value?.late);
     const given = read.slice(0, main.length) as GraphValue[];
     const ports = kind.ports(layer, given, read.slice(main.length));
     const groups = kind.crossesAxes?.map((places) => places.map((place) => read[place])) ?? [read];
@@ -202,7 +205,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       const isRow = valueKind === 'vector' && per !== undefined;
       const onAxis = isRow ? per : valueKind === 'sequence' ? outputAxis : 0;
       const ref = `${layer.name}:${port}`;
-      values.push({ ref, kind: isRow ? 'sequence' : valueKind, ...rest, axis: onAxis, used: false });
+      const isLate = valueKind === 'vector' && !isRow && (found ?? late) !== undefined;
+      values.push({ ref, kind: isRow ? 'sequence' : valueKind, ...rest, axis: onAxis, used: false, late: isLate });
     }
     byName.set(layer.name, named);
     // Of steps that are sequences nothing goes on from one to the next.
@@ -224,7 +228,9 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
       if (other.steps !== steps)
         throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
     }
-    const why = per === undefined ? kind.notStreamable?.(layer, given) : undefined;
+    let why = per === undefined ? kind.notStreamable?.(layer, given) : undefined;
+    if (late && isSequence(values[firstOutput]))
+      why ??= `it reads '${late.ref}', known at the end of the sequence only`;
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({
       layer,
@@ -260,27 +266,6 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   }
   const { names, derived: derivedAxes } = axes;
   return { spec, axes: names, derivedAxes, fixedSteps, values, inputs, nodes, outputs, states, notStreamable };
-}
-
-/** The axis whose steps are sequences to a layer: those that it makes one of, or those of what it reads. */
-function stepsAsSequences(
-  axes: Axes,
-  layer: LayerSpec,
-  kind: LayerKind<LayerSpec>,
-  read: readonly (GraphValue | undefined)[],
-): number | undefined {
-  const sequences = read.filter(isSequence);
-  const outer = sequences.map(({ axis }) => (axes.made(axis)?.each === undefined ? undefined : axes.made(axis)!.from));
-  const nested = outer.find((axis) => axis !== undefined);
-  const nests = kind.nests?.(layer) ?? false;
-  if (nests && nested !== undefined) throw specError(layer, 'each: what it reads are steps of steps already');
-  if (nests && sequences.length === 0) throw specError(layer, 'each: its input has one row a sequence, no steps');
-  if (nests || nested === undefined) return nests ? sequences[0]!.axis : undefined;
-  const other = read.find(
-    (value) => value && (!isSequence(value) || (value.axis !== nested && axes.made(value.axis)?.from !== nested)),
-  );
-  if (other) throw specError(layer, `reads '${other.ref}' beside steps of steps; supported: what has a row a step`);
-  return nested;
 }
 
 /** The axis that a layer gives. */

@@ -6,6 +6,7 @@ import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
 import { ARRAYS, bufferOf, holds, offsetOf, sizeOf, type Values } from '../base/typed-array.ts';
 import { readIds } from '../run/ids.ts';
+import { wantsRecord } from '../run/inputs.ts';
 import type { Graph, GraphInput } from '../spec/graph.ts';
 
 /** What several streams take at once: a block each, of any number of steps; for a model with several inputs by name. */
@@ -27,11 +28,7 @@ export interface ReadBlocks {
 export function readBlocks(graph: Graph, blocks: unknown, count: number): ReadBlocks {
   const { inputs, axes, derivedAxes } = graph;
   const record = isRecord(blocks) ? blocks : undefined;
-  if (!record && inputs.length !== 1) {
-    const names = inputs.map(({ name }) => name).join(', ');
-    const text = `runMany: the model takes a record of its inputs ${names}; got ${describe(blocks)}`;
-    throw new GruError('invalid_argument', text);
-  }
+  if (!record && inputs.length !== 1) throw wantsRecord(graph, blocks);
   const stray = record && Object.keys(record).find((name) => !inputs.some((input) => input.name === name));
   if (stray !== undefined) throw new GruError('invalid_argument', `the model has no input '${stray}'`);
   const steps = [...axes, ...derivedAxes].map(() => new Int32Array(count).fill(-1));

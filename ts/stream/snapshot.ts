@@ -102,7 +102,7 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, slots: string,
     throw fail(`it was taken from another model${what}`);
   }
   if (count !== length || end !== at + (version === 1 ? 0 : namesSize(slots.length))) {
-    const older = names === slots.slice(0, MOST_NAMES) ? '' : '; an older version took it, which did not keep the past';
+    const older = names === slots.slice(0, MOST_NAMES) ? '' : '; an older version kept no past';
     throw fail(`expected ${length} values of ${slots || 'no states'}, got ${count} in ${size} bytes${older}`);
   }
   return Float32Array.from({ length }, (_, i) => view.getFloat32(HEADER + 4 * i, true));

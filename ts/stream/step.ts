@@ -4,6 +4,7 @@ import { copyInto, fill, lengthOf, overlap } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
+import { wantsRecord } from '../run/inputs.ts';
 import { ints } from '../base/limits.ts';
 import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
@@ -91,7 +92,7 @@ export class StepIo {
     // `fill` allocates.
     for (let a = 0; a < axes.length; a++) frame.steps[a] = block ? -1 : 1;
     if (!isRecord(x)) {
-      if (inputs.length !== 1) throw this.wantsRecord(x);
+      if (inputs.length !== 1) throw wantsRecord(this.graph, x);
       this.readValue(frame, 0, x, batch);
     } else {
       for (let i = 0; i < inputs.length; i++) this.readValue(frame, i, x[inputs[i]!.name], batch);
@@ -205,11 +206,6 @@ export class StepIo {
   private givesNoRow(output: string): GruError {
     const text = `output '${output}' does not have a row for each step (a layer before it makes steps of its own)`;
     return new GruError('not_streamable', `${text}: give blocks of steps to run or runMany`);
-  }
-
-  private wantsRecord(x: unknown): GruError {
-    const names = this.graph.inputs.map((input) => input.name).join(', ');
-    return new GruError('invalid_argument', `the model takes a record of its inputs ${names}; got ${describe(x)}`);
   }
 }
 

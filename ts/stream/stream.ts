@@ -1,10 +1,9 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import { lengthOf, viewOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
-import { eachSlot, slotNames, slotsLength } from './slots.ts';
+import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
 import { floatsOf, type Numbers } from '../base/numbers.ts';
@@ -143,29 +142,12 @@ export class GruStream {
    * @throws GruError `shape_mismatch`, `dtype_mismatch` on assigning; `disposed`.
    */
   get hiddenState(): Float32Array {
-    const state = this.alive();
-    const all = new Float32Array(this.hiddenLength());
-    eachSlot(this.graph, this.batch, all, (i, part) => {
-      state.readHidden(i, part);
-    });
-    this.clock.write(all.subarray(all.length - this.clock.size));
-    return all;
+    return readState(this.slots());
   }
 
   set hiddenState(given: Numbers) {
     const all = floatsOf('hiddenState', given);
-    const state = this.alive();
-    const length = lengthOf(all, 'hiddenState');
-    if (length !== this.hiddenLength()) {
-      throw new GruError('shape_mismatch', `hiddenState: expected ${this.hiddenLength()} values, got ${length}`);
-    }
-    const values = viewOf(all);
-    if (!this.clock.read(values.subarray(length - this.clock.size))) {
-      throw new GruError('invalid_argument', 'hiddenState: its last values are no count of steps');
-    }
-    eachSlot(this.graph, this.batch, values, (i, part) => {
-      state.writeHidden(i, part);
-    });
+    writeState(this.slots(), all);
   }
 
   /** All states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
@@ -179,7 +161,8 @@ export class GruStream {
    * @throws GruError `invalid_file` for a damaged one, and for that of another model or batch; `disposed`.
    */
   restore(bytes: Uint8Array): void {
-    this.hiddenState = decodeSnapshot(bytes, this.print(), slotNames(this.graph), this.hiddenLength());
+    const slots = this.slots();
+    writeState(slots, decodeSnapshot(bytes, this.print(), slotNames(this.graph), stateLength(slots)));
   }
 
   /** Sets all states to zero: the next step begins a sequence. @throws GruError `disposed`. */
@@ -217,7 +200,7 @@ export class GruStream {
     this.single = this.clock.size === 0 && steps.every((count) => count === 1);
   }
 
-  private hiddenLength(): number {
-    return slotsLength(this.graph, this.batch) + this.clock.size;
+  private slots(): Slots {
+    return { graph: this.graph, state: this.alive(), clock: this.clock };
   }
 }

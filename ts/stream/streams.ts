@@ -1,10 +1,10 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import { lengthOf, viewOf } from '../base/foreign.ts';
+import { lengthOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
-import { eachSlot, slotNames, slotsLength } from './slots.ts';
+import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
 import { outputOf, StepIo, type StepInput, type StepOutput } from './step.ts';
@@ -115,34 +115,13 @@ export class GruStreams {
 
   /** A copy of one sequence's states in the order of `model.states`: an lstm layer's hidden state, then its cell state. @throws GruError. */
   hiddenState(index: number): Float32Array {
-    const state = this.alive();
-    this.checkIndex(index);
-    const all = new Float32Array(this.hiddenLength());
-    eachSlot(this.graph, 1, all, (i, part) => {
-      state.readHidden(i, part, index);
-    });
-    this.clock.write(all.subarray(all.length - this.clock.size), index);
-    return all;
+    return readState(this.slots(index));
   }
 
   /** Sets one sequence's states, as {@link hiddenState} gives them. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */
   setHiddenState(index: number, given: Numbers): void {
-    const all = floatsOf('hidden state', given);
-    const state = this.alive();
-    if (lengthOf(all, 'hidden state') !== this.hiddenLength()) {
-      throw new GruError(
-        'shape_mismatch',
-        `hidden state: expected ${this.hiddenLength()} values, got ${describe(given)}`,
-      );
-    }
-    this.checkIndex(index);
-    const values = viewOf(all);
-    if (!this.clock.read(values.subarray(values.length - this.clock.size), index)) {
-      throw new GruError('invalid_argument', 'hidden state: its last values are no count of steps');
-    }
-    eachSlot(this.graph, 1, values, (i, part) => {
-      state.writeHidden(i, part, index);
-    });
+    const all = floatsOf('hiddenState', given);
+    writeState(this.slots(index), all);
   }
 
   /** Begins a sequence anew, or (without an index) all of them. @throws GruError `invalid_argument`, `disposed`. */
@@ -150,7 +129,10 @@ export class GruStreams {
     if (index === undefined) {
       this.alive().reset();
       this.clock.reset();
-    } else this.setHiddenState(index, new Float32Array(this.hiddenLength()));
+    } else {
+      const slots = this.slots(index);
+      writeState(slots, new Float32Array(stateLength(slots)));
+    }
   }
 
   /** One sequence's states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
@@ -160,7 +142,8 @@ export class GruStreams {
 
   /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for a damaged one, and for another model's. */
   restore(index: number, bytes: Uint8Array): void {
-    this.setHiddenState(index, decodeSnapshot(bytes, this.print(), slotNames(this.graph), this.hiddenLength()));
+    const slots = this.slots(index);
+    writeState(slots, decodeSnapshot(bytes, this.print(), slotNames(this.graph), stateLength(slots)));
   }
 
   /** Frees the sequences' memory. Idempotent; any other use afterwards throws GruError `disposed`. */
@@ -236,7 +219,9 @@ export class GruStreams {
     throw new GruError('invalid_argument', `a stream is named by ${range}, got ${describe(index)}`);
   }
 
-  private hiddenLength(): number {
-    return slotsLength(this.graph, 1) + this.clock.size;
+  private slots(index: number): Slots {
+    const state = this.alive();
+    this.checkIndex(index);
+    return { graph: this.graph, state, clock: this.clock, index };
   }
 }
