@@ -280,7 +280,7 @@ const PRIVATE = new Set(
     'collect',
     'layOut',
     'layOutAnew',
-    'hiddenLength',
+    'slots',
     'eachState',
     'readChoice',
     'choose',
