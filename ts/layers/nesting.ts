@@ -13,7 +13,7 @@ interface Read {
  */
 export type Nesting = (
   layer: AnyLayer,
-  nests: boolean,
+  nests: boolean | undefined,
   read: readonly (Read | undefined)[],
   made: (axis: number) => { from: number; each?: number } | undefined,
 ) => number | undefined;

@@ -178,7 +178,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
     const all = [...main, ...extra].map((v) => values[v]);
-    const per = nesting(layer, kind.nests?.(layer) ?? false, all, (made) => axes.made(made));
+    const per = nesting(layer, kind.nests?.(layer), all, (made) => axes.made(made));
     const view = (value: GraphValue | undefined) =>
       value && isVectorTo(value, per) ? { ...value, kind: 'vector' as const } : value;
     const read = all.map(view);
@@ -229,8 +229,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
         throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
     }
     let why = per === undefined ? kind.notStreamable?.(layer, given) : undefined;
-    if (late && isSequence(values[firstOutput]))
-      why ??= `it reads '${late.ref}', known at the end of the sequence only`;
+    if (late && isSequence(values[firstOutput])) why ??= `it reads '${late.ref}', which takes all steps`;
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({
       layer,
