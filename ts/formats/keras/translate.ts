@@ -6,6 +6,7 @@ import { describeValue, SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Evaluation, Shared } from './evaluate.ts';
+import { stepsAsFeatures } from './layers/call.ts';
 import { readInput } from './layers/input.ts';
 import { makesMasks } from './layers/tfjs.ts';
 import type { KerasTensor } from './nodes.ts';
@@ -48,13 +49,19 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
   /** Names in use, and the number to try next. */
   const names = new Map<string, number>();
   return model.outputs.map(({ tensor, name: key }) => {
-    const value = look(tensor);
-    const from = value.is === 'features' ? builder.exact(value) : value.is === 'transposed' && value.flat && value.ref;
+    let value = look(tensor);
+    if (value.is === 'transposed') value = stepsAsFeatures({ builder, name: tensor.layer }, value) ?? value;
+    let from = value.is === 'features' ? builder.exact(value) : value.is === 'transposed' && value.flat && value.ref;
     if (!from) {
       throw new GruError(
         'unsupported',
         `output '${tensor.layer}' holds ${describeValue(value)}; supported: numbers, a row a step or a sequence`,
       );
+    }
+    // A spec has a layer at least.
+    if (builder.layers.length === 0) {
+      const name = builder.name(`${tensor.layer}_same`);
+      from = builder.add({ type: 'activation', name, inputs: [from], activation: 'linear' });
     }
     const wanted =
       key ??

@@ -55,12 +55,14 @@ export function onlyValue(call: Call): Value {
 
 /** The one tensor of numbers that the layer reads. */
 export function onlyFeatures(call: Call): Features {
-  const value = onlyValue(call);
-  return (value.is === 'transposed' ? stepsAsFeatures(call, value) : undefined) ?? asFeatures(call, value);
+  return asFeatures(call, onlyValue(call));
 }
 
 /** Steps as the last axis, made rows of so many features where the file fixes their number. */
-function stepsAsFeatures({ builder, name }: Call, { ref, size, flat }: Transposed): Features | undefined {
+export function stepsAsFeatures(
+  { builder, name }: Pick<Call, 'builder' | 'name'>,
+  { ref, size, flat }: Transposed,
+): Features | undefined {
   const steps = builder.stepsOf(ref);
   if (steps === undefined) return undefined;
   const row = builder.add({ type: 'flatten', name: builder.name(`${name}_flat`), inputs: [ref], steps });
@@ -70,9 +72,11 @@ function stepsAsFeatures({ builder, name }: Call, { ref, size, flat }: Transpose
   return { is: 'features', ref: made, kind: 'sequence', size: steps };
 }
 
-export function asFeatures({ fields }: Pick<Call, 'fields'>, value: Value): Features {
-  if (value.is !== 'features') throw fields.unsupported(`cannot read ${describeValue(value)}`);
-  return value;
+/** A tensor of numbers: steps as the last axis too, where the file fixes their number. */
+export function asFeatures(call: Pick<Call, 'fields' | 'builder' | 'name'>, value: Value): Features {
+  const made = value.is === 'transposed' ? stepsAsFeatures(call, value) : value;
+  if (made?.is !== 'features') throw call.fields.unsupported(`cannot read ${describeValue(value)}`);
+  return made;
 }
 
 /** Refuses arguments beyond the first and those named; `training` may be false. */

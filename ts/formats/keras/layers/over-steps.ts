@@ -2,14 +2,14 @@ import type { RowActivation, ValueRef } from '../../../spec/spec.ts';
 import { oneFunction, readActivation } from '../activation.ts';
 import type { Features, Scores, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, firstArgument, onlyValue } from './call.ts';
+import { checkArguments, firstArgument, onlyValue, stepsAsFeatures } from './call.ts';
 import { checkSoftmaxMask } from './core.ts';
 
 /**
  * Layers that treat steps as features: what attention is made of where a model writes it out.
  *
  *     Flatten, softmax, RepeatVector, Permute, Multiply     weights of one number a step, beside the features
- *     Dot, softmax, Dot                                     scores, weights, weighted sums
+ *     Dot, softmax, Dot                                     scores, weights, weighted sums; of two vectors their product
  */
 
 function softmaxOverTime({ builder, name }: Call, ref: ValueRef): ValueRef {
@@ -86,7 +86,8 @@ export const flatten =
 
 const flattenOne: Translate = (call) => {
   const { fields, builder } = call;
-  fields.expect('data_format', ['channels_last', null], 'features come last');
+  // Of one feature both are the same.
+  fields.choice('data_format', ['channels_last', 'channels_first']);
   fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
@@ -150,21 +151,56 @@ const widen: Translate = (call) => {
 export const dot: Translate = (call) => {
   const { fields } = call;
   const axes = fields.take('axes');
-  fields.expect('normalize', [false], 'rows are multiplied as they are');
+  const unit = fields.flag('normalize', false);
   fields.finish();
   checkArguments(call);
   const list = firstArgument(call);
-  const [x, y] = (Array.isArray(list) ? list : []).map((item) =>
+  const given = (Array.isArray(list) ? list : []).map((item) =>
     !Array.isArray(item) && 'value' in item ? item.value : undefined,
   );
-  if (!x || !y || (list as unknown[]).length !== 2) throw fields.unsupported('takes two tensors');
+  const [left, right] = given.every(isRow) ? given.map((value) => value && rowOf(call, value)) : given;
+  if (!left || !right || given.length !== 2) throw fields.unsupported('takes two tensors');
   const [a, b] = (Array.isArray(axes) ? axes : [axes, axes]) as unknown[];
-  const first = axisOf(call, x, a);
-  const second = axisOf(call, y, b);
+  const first = axisOf(call, left, a);
+  const second = axisOf(call, right, b);
+  const x = unit ? normalized(call, left, first) : left;
+  const y = unit ? normalized(call, right, second) : right;
   const made = dotOf(call, x, first, y, second) ?? flipped(dotOf(call, y, second, x, first));
   if (made) return [made];
   throw fields.unsupported(`axes ${JSON.stringify(axes)} is not supported: it multiplies ${first} by ${second}`);
 };
+
+/** Whether a tensor has one row a sequence. */
+function isRow(value: Value | undefined): boolean {
+  return (value?.is === 'features' && value.kind === 'vector') || (value?.is === 'transposed' && value.flat);
+}
+
+/** One number a step as the features of a row, where the file fixes the steps. */
+function rowOf(call: Call, value: Value): Value {
+  return (value.is === 'transposed' ? stepsAsFeatures(call, value) : undefined) ?? value;
+}
+
+/** The least that Keras divides by where a vector is shorter: of the sum of squares 1e-12 in Keras 2, 1e-7 in TensorFlow.js. */
+const LEAST = { keras3: 1e-7, keras2: 1e-6, tfjs: Math.sqrt(1e-7) };
+
+/** Every vector along the axis made one of length 1. */
+function normalized({ builder, fields, name }: Call, value: Value, axis: string): Value {
+  if (value.is !== 'features' && value.is !== 'transposed') {
+    throw fields.unsupported(`normalizes ${axis}; supported: steps, features`);
+  }
+  const { size } = value;
+  const ref = builder.add({
+    type: 'norm',
+    name: builder.name(`${name}_unit`),
+    inputs: [value.is === 'features' ? builder.exact(value) : value.ref],
+    inputSize: size,
+    norm: 'unit',
+    epsilon: LEAST[builder.dialect.framework],
+    ...(axis === 'steps' ? { groups: size, overTime: true } : {}),
+    weights: {},
+  });
+  return value.is === 'transposed' ? { ...value, ref } : { is: 'features', ref, kind: value.kind, size };
+}
 
 /** What an axis of a tensor runs over. */
 function axisOf({ fields }: Call, value: Value, axis: unknown): string {
@@ -203,8 +239,17 @@ function dotOf(call: Call, x: Value, first: string, y: Value, second: string): V
       ? { is: 'features', ref: name, kind: 'vector', size: y.size }
       : { is: 'stacked', ref: name, count: x.size, size: y.size };
   }
-  const bothFeatures = x.is === 'features' && first === 'features' && second === 'features';
-  return bothFeatures && y.kind === 'sequence' && x.size === y.size ? { is: 'scores', x, y } : undefined;
+  if (x.is !== 'features' || first !== 'features' || second !== 'features' || x.size !== y.size) return undefined;
+  if (y.kind === 'sequence') return { is: 'scores', x, y };
+  if (x.kind === 'sequence') return undefined;
+  const products = { name: builder.name(`${name}_products`), inputs: [x.ref, y.ref] };
+  const inputs = [builder.add({ type: 'merge', ...products, merge: 'mul' })];
+  return {
+    is: 'features',
+    ref: builder.add({ type: 'reduceFeatures', name, inputs, reduce: 'sum' }),
+    kind: 'vector',
+    size: 1,
+  };
 }
 
 /** The product with its factors in the other order: of what is not a row a sequence steps and columns change places. */

@@ -1,7 +1,7 @@
 import type { PadSpec, PoolSpec, ReduceSpec } from '../../../spec/spec.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, onlyFeatures, onlyValue } from './call.ts';
+import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures } from './call.ts';
 import { maskOfCall } from './core.ts';
 import { cutSteps, joinNested, toPlainShape } from './shape.ts';
 
@@ -99,8 +99,13 @@ const flatten: Translate = (call) => {
   checkArguments(call);
   const value = onlyValue(call);
   if (value.is === 'features' && value.kind === 'vector') return [value];
-  if (format !== undefined && format !== null && format !== 'channels_last') throw channels(call, format);
-  return [toPlainShape(call, unmasked(call), [-1])];
+  const features = unmasked(call);
+  if (format === undefined || format === null || format === 'channels_last')
+    return [toPlainShape(call, features, [-1])];
+  if (format !== 'channels_first') throw channels(call, format);
+  const turned = stepsAsFeatures(call, { is: 'transposed', ref: features.ref, size: features.size, flat: false });
+  if (!turned) throw fields.unsupported('puts features first, and the input shape does not fix the steps');
+  return [toPlainShape(call, turned, [-1])];
 };
 
 const reshape: Translate = (call) => {

@@ -98,9 +98,8 @@ function forEachStep(call: Call, value: Value, { apply }: Inner): Value[] {
     ? { is: 'features', ref: value.ref, kind: 'sequence', size: value.size }
     : { is: 'features', ref: outer, kind: 'vector', size: features!.size };
   return builder
-    .forEachStep(() => apply(step))
-    .map((made): Value => {
-      const { kind, size, mask, ref } = asFeatures(call, made);
+    .forEachStep(() => apply(step).map((made) => asFeatures(call, made)))
+    .map(({ kind, size, mask, ref }): Value => {
       if (mask) throw fields.unsupported('gives masked steps of each step');
       if (kind === 'vector') return { is: 'features', ref: builder.joinSteps(ref, outer), kind: 'sequence', size };
       const steps = builder.stepsOf(ref);
