@@ -185,9 +185,7 @@ const LEAST = { keras3: 1e-7, keras2: 1e-6, tfjs: Math.sqrt(1e-7) };
 
 /** Every vector along the axis made one of length 1. */
 function normalized({ builder, fields, name }: Call, value: Value, axis: string): Value {
-  if (value.is !== 'features' && value.is !== 'transposed') {
-    throw fields.unsupported(`normalizes ${axis}; supported: steps, features`);
-  }
+  if (value.is !== 'features' && value.is !== 'transposed') throw fields.unsupported(`normalizes ${axis}`);
   const { size } = value;
   const ref = builder.add({
     type: 'norm',

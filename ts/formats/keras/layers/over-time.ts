@@ -94,18 +94,17 @@ const repeatVector: Translate = (call) => {
 
 const flatten: Translate = (call) => {
   const { fields } = call;
-  const format = fields.take('data_format');
+  const format = fields.choice('data_format', ['channels_last', 'channels_first']);
   fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
   if (value.is === 'features' && value.kind === 'vector') return [value];
   const features = unmasked(call);
-  if (format === undefined || format === null || format === 'channels_last')
-    return [toPlainShape(call, features, [-1])];
-  if (format !== 'channels_first') throw channels(call, format);
-  const turned = stepsAsFeatures(call, { is: 'transposed', ref: features.ref, size: features.size, flat: false });
-  if (!turned) throw fields.unsupported('puts features first, and the input shape does not fix the steps');
-  return [toPlainShape(call, turned, [-1])];
+  const { ref, size } = features;
+  const first = format === 'channels_first';
+  const rows = first ? stepsAsFeatures(call, { is: 'transposed', ref, size, flat: false }) : features;
+  if (!rows) throw fields.unsupported('makes another shape of steps, whose number the input shape has to fix');
+  return [toPlainShape(call, rows, [-1])];
 };
 
 const reshape: Translate = (call) => {
