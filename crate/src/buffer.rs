@@ -91,6 +91,14 @@ impl Buffer {
         Ok(unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), length) })
     }
 
+    /// All integers that its words hold, to be written.
+    #[cfg(feature = "full")]
+    pub fn integers_mut<T: Integer>(&mut self) -> &mut [T] {
+        let length = self.len * (size_of::<f32>() / size_of::<T>());
+        // SAFETY: as in `integers`, for all words.
+        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), length) }
+    }
+
     /// Bytes taken from the allocator.
     pub fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()

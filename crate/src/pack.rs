@@ -9,6 +9,14 @@ use crate::simd::LANES;
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
+#[cfg(feature = "full")]
+mod integers;
+mod operands;
+
+#[cfg(feature = "full")]
+use integers::PackedIntegers;
+pub use operands::{Operands, Quantized};
+
 /// Rows of activations share a block of this many k, so that the lines of a tile's weights (64 bytes a k) stay in L1; those of a
 /// whole panel, which kernels of one row read again for each row, take 48 KB. With 128 H = 256 and 512 take 1 to 2 % more
 /// time, with 512 up to 2 %; batches of the baseline build are as fast with 128 as with 256 (AMD Zen 5, 48 KB of L1).
@@ -41,6 +49,9 @@ pub struct PackedMatrix {
     /// Panels in ascending order of units.
     pub panels: Vec<Panel>,
     data: Buffer,
+    /// Instead of `data`.
+    #[cfg(feature = "full")]
+    integers: Option<PackedIntegers>,
 }
 
 /// Rows of activations: row `i` starts at `base + rows[i] * stride`. They are readable for k rounded up to whole vectors.
@@ -69,10 +80,16 @@ impl PackedMatrix {
         let n = gates.len();
         product(&[n, units, k])?;
         ensure((1..=MAX_VECTORS).contains(&n) && units > 0 && k > 0 && gates.iter().all(|gate| gate.has(units, k)))?;
-        let mut room = Tensor::room(gates, k)?;
         let mut matrix = PackedMatrix { gates: n, ..Default::default() };
-        matrix.reserve(units, k)?;
+        matrix.reserve_panels(units)?;
         matrix.lay_out(units, k);
+        #[cfg(feature = "full")]
+        if let Some(integers) = PackedIntegers::pack(gates, units, k, &matrix.panels)? {
+            matrix.integers = Some(integers);
+            return Ok(matrix);
+        }
+        let mut room = Tensor::room(gates, k)?;
+        matrix.data = Buffer::zeroed(product(&[n, units.next_multiple_of(LANES), k])?)?;
         for panel in &matrix.panels {
             let stride = n * panel.vectors * LANES;
             for (g, gate) in gates.iter().enumerate() {
@@ -98,10 +115,14 @@ impl PackedMatrix {
 
     /// Makes room for `units` rows of `k`.
     pub fn reserve(&mut self, units: usize, k: usize) -> Result<()> {
-        let vectors = units.div_ceil(LANES);
-        let panels = vectors.div_ceil(MAX_VECTORS / self.gates);
+        self.reserve_panels(units)?;
+        self.data.reserve(product(&[self.gates, units.next_multiple_of(LANES), k])?)
+    }
+
+    fn reserve_panels(&mut self, units: usize) -> Result<()> {
+        let panels = units.div_ceil(LANES).div_ceil(MAX_VECTORS / self.gates);
         self.panels.try_reserve_exact(panels.saturating_sub(self.panels.len()))?;
-        self.data.reserve(product(&[self.gates, vectors * LANES, k])?)
+        Ok(())
     }
 
     /// Spreads the units over panels, within what was [`reserve`](Self::reserve)d.
@@ -116,7 +137,6 @@ impl PackedMatrix {
         let count = tiles.div_ceil(most);
         let mut first = 0;
         self.k = k;
-        self.data.set_len(n * vectors * LANES * k);
         self.panels.clear();
         for p in 0..count {
             let width = (tiles + p) / count * tile;
@@ -130,6 +150,7 @@ impl PackedMatrix {
     /// [`reserve`](Self::reserve)d, of one gate.
     pub fn fill(&mut self, units: usize, k: usize, values: &[f32], unit_stride: usize, k_stride: usize) {
         self.lay_out(units, k);
+        self.data.set_len(self.gates * units.next_multiple_of(LANES) * k);
         for panel in &self.panels {
             let width = panel.vectors * LANES;
             let known = width.min(units - panel.unit);
@@ -173,7 +194,27 @@ impl PackedMatrix {
 
     /// Bytes of packed weights.
     pub fn bytes(&self) -> usize {
+        #[cfg(feature = "full")]
+        if let Some(integers) = &self.integers {
+            return integers.bytes();
+        }
         self.data.bytes()
+    }
+
+    /// Rows of activations as the matrix multiplies them: as they are or, by one of integers, as integers in `room`. For other
+    /// matrices of the same tensor too.
+    ///
+    /// # Safety
+    /// `input` is readable at each row, whose k is the matrix's.
+    #[cfg_attr(not(feature = "full"), allow(unused_variables))]
+    #[inline(always)]
+    pub unsafe fn operand<'a>(&self, input: Rows<'a>, room: &mut Operands) -> Rows<'a> {
+        #[cfg(feature = "full")]
+        if let Some(integers) = &self.integers {
+            // SAFETY: the caller's promise.
+            return unsafe { integers.operand(input, room) };
+        }
+        input
     }
 
     /// The sums of a panel, or for one row of some that are alike: row i of `out` gets `init[i] + panel . a[rows[i]]`. The two
@@ -233,9 +274,22 @@ impl PackedMatrix {
     /// column of the matrix.
     ///
     /// # Safety
-    /// `input` is readable at each row, `init` for all columns at each; `out` is writable for all those sums.
+    /// `input` is an [`operand`](Self::operand), `init` readable for all columns at each row; `out` is writable for all those sums.
     #[inline(always)]
     pub unsafe fn sums(&self, panels: &[Panel], input: Rows, init: Init, mut out: *mut f32) {
+        #[cfg(feature = "full")]
+        if let Some(integers) = &self.integers {
+            for panel in panels {
+                let width = self.gates * panel.vectors * LANES;
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let init = Init { base: init.base.add(panel.column), ..init };
+                    integers.sums(panel, self.gates, input, init, out, width);
+                    out = out.add(input.rows.len() * width);
+                }
+            }
+            return;
+        }
         let kernels = selected();
         for panels in calls(panels, &input) {
             let width = self.gates * panels[0].vectors * LANES;
@@ -251,7 +305,7 @@ impl PackedMatrix {
     /// The sums of all panels: row i of `out` (`columns` long) gets `init + matrix . a[rows[i]]`.
     ///
     /// # Safety
-    /// `input` is readable at each row. `init` holds `columns` values, `out` as many at each row, `ld_out` apart.
+    /// `input` is an [`operand`](Self::operand). `init` holds `columns` values, `out` as many at each row, `ld_out` apart.
     pub unsafe fn multiply(&self, input: Rows, init: &[f32], out: &mut [f32], ld_out: usize) {
         // SAFETY: the caller's promise.
         unsafe { self.multiply_by(selected(), input, init, out, ld_out) }
@@ -260,6 +314,17 @@ impl PackedMatrix {
     unsafe fn multiply_by(&self, kernels: &KernelSet, input: Rows, init: &[f32], out: &mut [f32], ld_out: usize) {
         debug_assert!(init.len() >= self.columns());
         debug_assert!(out.len() + ld_out >= input.rows.len() * ld_out + self.columns());
+        #[cfg(feature = "full")]
+        if let Some(integers) = &self.integers {
+            for panel in &self.panels {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let init = Init { base: init.as_ptr().add(panel.column), stride: 0 };
+                    integers.sums(panel, self.gates, input, init, out.as_mut_ptr().add(panel.column), ld_out);
+                }
+            }
+            return;
+        }
         for panels in calls(&self.panels, &input) {
             let column = panels[0].column;
             // SAFETY: the caller's promise.

@@ -3,6 +3,8 @@
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
+#[cfg(feature = "full")]
+use crate::kernels::integers::levels_of;
 use core::ops::Range;
 
 /// A tensor and its dtype. Integers stand for numbers by a scale a row: value `i` of row `r` is `scales[r] * data[r][i]`.
@@ -12,10 +14,48 @@ pub enum Tensor<'a> {
     F32(&'a [f32]),
     /// Rows of 16 bits, and their scales.
     #[cfg(feature = "full")]
-    I16(&'a [i16], &'a [f32]),
+    I16(Integers<'a, i16>),
     /// Rows of 8 bits, and their scales.
     #[cfg(feature = "full")]
-    I8(&'a [i8], &'a [f32]),
+    I8(Integers<'a, i8>),
+}
+
+/// Rows of integers, and what each row stands for.
+#[cfg(feature = "full")]
+#[derive(Clone, Copy, Debug)]
+pub struct Integers<'a, T> {
+    /// Row after row.
+    pub data: &'a [T],
+    /// Of each row.
+    pub scales: &'a [f32],
+    /// Of what the rows of the tensor, of which these are some, are multiplied by: all parts of a tensor take the same integers.
+    pub levels: u32,
+}
+
+#[cfg(feature = "full")]
+impl<'a, T: Copy + Into<i32> + Into<f32>> Integers<'a, T> {
+    /// A whole tensor.
+    pub fn new(data: &'a [T], scales: &'a [f32]) -> Self {
+        let k = data.len() / scales.len().max(1);
+        let sum = |row: &[T]| row.iter().map(|&q| u64::from(Into::<i32>::into(q).unsigned_abs())).sum();
+        let greatest = data.chunks(k.max(1)).map(sum).max();
+        Integers { data, scales, levels: levels_of(greatest.unwrap_or(0)) }
+    }
+
+    fn has(&self, rows: usize, length: Option<usize>) -> bool {
+        Some(self.data.len()) == length && self.scales.len() == rows
+    }
+
+    fn rows(self, rows: Range<usize>, values: Range<usize>) -> Self {
+        Integers { data: self.data.at(values), scales: self.scales.at(rows), ..self }
+    }
+
+    fn row<'b>(&self, r: usize, k: usize, room: &'b mut [f32]) -> &'b [f32] {
+        let (data, scale) = (self.data.row(r, k), *self.scales.at(r));
+        let row = room.at_mut(..data.len());
+        row.iter_mut().zip(data).for_each(|(into, &q)| *into = scale * Into::<f32>::into(q));
+        row
+    }
 }
 
 impl<'a> Tensor<'a> {
@@ -27,9 +67,9 @@ impl<'a> Tensor<'a> {
                 Ok(Tensor::F32(data))
             }
             #[cfg(feature = "full")]
-            (1, Some(scales)) => Ok(Tensor::I16(data.integers(length)?, scales)),
+            (1, Some(scales)) => Ok(Tensor::I16(Integers::new(data.integers(length)?, scales))),
             #[cfg(feature = "full")]
-            (2, Some(scales)) => Ok(Tensor::I8(data.integers(length)?, scales)),
+            (2, Some(scales)) => Ok(Tensor::I8(Integers::new(data.integers(length)?, scales))),
             _ => Err(EngineError::InvalidArgument),
         }
     }
@@ -49,9 +89,9 @@ impl<'a> Tensor<'a> {
         match *self {
             Tensor::F32(data) => Some(data.len()) == length,
             #[cfg(feature = "full")]
-            Tensor::I16(data, scales) => Some(data.len()) == length && scales.len() == rows,
+            Tensor::I16(integers) => integers.has(rows, length),
             #[cfg(feature = "full")]
-            Tensor::I8(data, scales) => Some(data.len()) == length && scales.len() == rows,
+            Tensor::I8(integers) => integers.has(rows, length),
         }
     }
 
@@ -61,9 +101,19 @@ impl<'a> Tensor<'a> {
         match self {
             Tensor::F32(data) => Tensor::F32(data.at(values)),
             #[cfg(feature = "full")]
-            Tensor::I16(data, scales) => Tensor::I16(data.at(values), scales.at(rows)),
+            Tensor::I16(integers) => Tensor::I16(integers.rows(rows, values)),
             #[cfg(feature = "full")]
-            Tensor::I8(data, scales) => Tensor::I8(data.at(values), scales.at(rows)),
+            Tensor::I8(integers) => Tensor::I8(integers.rows(rows, values)),
+        }
+    }
+
+    /// Of integers: how many levels, on either side of zero, what they are multiplied by has.
+    #[cfg(feature = "full")]
+    pub fn levels(&self) -> Option<u32> {
+        match self {
+            Tensor::F32(_) => None,
+            Tensor::I16(integers) => Some(integers.levels),
+            Tensor::I8(integers) => Some(integers.levels),
         }
     }
 
@@ -82,18 +132,11 @@ impl<'a> Tensor<'a> {
         match *self {
             Tensor::F32(data) => data.row(r, k),
             #[cfg(feature = "full")]
-            Tensor::I16(data, scales) => widen(data.row(r, k), *scales.at(r), room),
+            Tensor::I16(integers) => integers.row(r, k, room),
             #[cfg(feature = "full")]
-            Tensor::I8(data, scales) => widen(data.row(r, k), *scales.at(r), room),
+            Tensor::I8(integers) => integers.row(r, k, room),
         }
     }
-}
-
-#[cfg(feature = "full")]
-fn widen<'a, T: Copy + Into<f32>>(data: &[T], scale: f32, room: &'a mut [f32]) -> &'a [f32] {
-    let row = room.at_mut(..data.len());
-    row.iter_mut().zip(data).for_each(|(into, &q)| *into = scale * q.into());
-    row
 }
 
 #[cfg(all(test, feature = "full"))]

@@ -200,6 +200,10 @@ impl KernelSet {
 /// Rows of the tallest tile.
 pub const TALL: usize = 6;
 
+/// Number of the set whose tiles of one row are 6 vectors wide at most.
+#[cfg(feature = "full")]
+pub const NARROW: usize = 1;
+
 /// All sets. Which one is fastest depends on the engine's compiler: the facade times them while models run on the first.
 pub static KERNELS: [KernelSet; 3] = [
     // V8 12.9 (Node 24) and later. Without fused multiply-adds 6x2 needs more registers than there are: 14 GFLOP/s.

@@ -3,6 +3,8 @@
 use crate::error::{Result, ensure};
 use crate::simd::LANES;
 use core::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "full")]
+use matmul::NARROW;
 use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
@@ -10,6 +12,8 @@ pub mod depthwise;
 pub mod elementary;
 pub mod elementwise;
 pub mod gates;
+#[cfg(feature = "full")]
+pub mod integers;
 pub mod matmul;
 #[doc(hidden)]
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
@@ -22,6 +26,12 @@ static SELECTED: AtomicUsize = AtomicUsize::new(0);
 /// The set that models use.
 pub fn selected() -> &'static KernelSet {
     &KERNELS[SELECTED.load(Ordering::Relaxed)]
+}
+
+/// Vectors of the widest tile of one row that the engine compiles well.
+#[cfg(feature = "full")]
+pub fn widest() -> usize {
+    if SELECTED.load(Ordering::Relaxed) == NARROW { MAX_VECTORS / 2 } else { MAX_VECTORS }
 }
 
 /// Chooses the set that models use from now on, those that are there too. False where there is none of this number.

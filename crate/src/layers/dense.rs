@@ -7,7 +7,7 @@ use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::activation::Activation;
-use crate::pack::{PackedMatrix, Rows};
+use crate::pack::{PackedMatrix, Quantized, Rows};
 use crate::plan::{ROW_BLOCK, ascending};
 use crate::simd::Lanes;
 use crate::tensor::Tensor;
@@ -27,6 +27,7 @@ params! {
 
 struct Dense {
     matrix: PackedMatrix,
+    quantized: Quantized,
     bias: Buffer,
     activation: Activation,
     input_size: usize,
@@ -41,7 +42,9 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
     let kernel = matrix(tensors, 0, output_size, input_size)?;
     let matrix = PackedMatrix::pack(&[kernel], output_size, input_size)?;
     let bias = matrix.pack_row(&[optional_tensor(tensors, 1, output_size)?])?;
-    let layer = boxed(Dense { matrix, bias, activation, input_size, output_size, all_rows: ascending(ROW_BLOCK)? })?;
+    let quantized = Quantized::of(tensors);
+    let layer =
+        boxed(Dense { matrix, quantized, bias, activation, input_size, output_size, all_rows: ascending(ROW_BLOCK)? })?;
     Ok(Built { layer, ports: copied(&[Shape { size: output_size, ..shape }])? })
 }
 
@@ -53,6 +56,7 @@ impl Layer for Dense {
     fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
         let layout = layouts.own();
         let rows = layout.rows.max(layout.batch()).clamp(1, ROW_BLOCK);
+        workspace.operands.grow(self.quantized, rows, self.input_size)?;
         workspace.scratch.at_mut(0).grow(product(&[rows, self.matrix.columns()])?)
     }
 
@@ -70,6 +74,7 @@ impl Layer for Dense {
             // SAFETY: `x` holds `rows.len()` rows of `input_size`, and the padding.
             unsafe {
                 let x = Rows { base: x.as_ptr(), stride: self.input_size, rows };
+                let x = self.matrix.operand(x, &mut workspace.operands);
                 self.matrix.multiply(x, &self.bias, sums, columns);
             }
             for (i, y) in y.rows_mut(self.output_size).enumerate() {

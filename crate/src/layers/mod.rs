@@ -32,7 +32,7 @@ pub(crate) use recurrent::flush_all as flush_state;
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
-use crate::pack::PackedMatrix;
+use crate::pack::{Operands, PackedMatrix};
 use crate::plan::{Layout, Order, Plan};
 use crate::tensor::Tensor;
 use alloc::boxed::Box;
@@ -189,6 +189,8 @@ pub struct Workspace {
     pub scratch: Vec<Buffer>,
     /// Intermediate values by which others are multiplied.
     pub packed: Vec<PackedMatrix>,
+    /// Rows that weights of integers are multiplied by.
+    pub operands: Operands,
     /// Entries that are not masked.
     pub unmasked: Plan,
     /// Rows that a block of scratch reads and writes.

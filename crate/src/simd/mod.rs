@@ -5,8 +5,12 @@ pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;
 
+#[cfg(all(feature = "full", not(target_arch = "wasm32")))]
+pub use scalar::Words4 as IntLanes;
 #[cfg(not(target_arch = "wasm32"))]
 pub use scalar::{Scalar4 as Lanes, sqrt};
+#[cfg(all(feature = "full", target_arch = "wasm32"))]
+pub use wasm::V128 as IntLanes;
 #[cfg(target_arch = "wasm32")]
 pub use wasm::{V128 as Lanes, sqrt};
 
@@ -76,4 +80,40 @@ pub trait Vector: Copy {
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// `mask ? 0 : self`
     fn zero_where(self, mask: Self::Mask) -> Self;
+}
+
+/// Four i32, or four pairs of i16.
+#[cfg(feature = "full")]
+pub trait IntVector: Copy {
+    /// As many f32.
+    type Floats: Vector;
+
+    /// Zeros.
+    fn zero() -> Self;
+    /// Loads four pairs.
+    /// # Safety
+    /// `p` is readable for 8 i16.
+    unsafe fn load_pairs(p: *const i16) -> Self;
+    /// Loads four pairs of i8, widened.
+    /// # Safety
+    /// `p` is readable for 8 i8.
+    unsafe fn load_bytes(p: *const i8) -> Self;
+    /// Loads one pair into all lanes.
+    /// # Safety
+    /// `p` is readable for 2 i16.
+    unsafe fn splat_pair(p: *const i16) -> Self;
+    /// Stores four pairs.
+    /// # Safety
+    /// `p` is writable for 8 i16.
+    unsafe fn store_pairs(self, p: *mut i16);
+    /// `self` and, in each lane, both products of a pair of `a` and one of `b`. It wraps.
+    fn add_dot(self, a: Self, b: Self) -> Self;
+    /// The four i32, each rounded to nearest.
+    fn to_floats(self) -> Self::Floats;
+    /// The greater of `self` and the bits of |x|, in each lane.
+    fn max_magnitude(self, x: Self::Floats) -> Self;
+    /// The greatest of the four i32.
+    fn greatest(self) -> i32;
+    /// The nearest whole numbers, the even one of two, of eight numbers that i16 hold; 0 of a NaN.
+    fn of_nearest(a: Self::Floats, b: Self::Floats) -> Self;
 }

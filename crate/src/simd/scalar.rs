@@ -2,6 +2,8 @@
 
 extern crate std;
 
+#[cfg(feature = "full")]
+use super::IntVector;
 use super::{SQRT_HALF, Vector};
 
 /// Four f32 in an array. Lane by lane, without closures of core's: Miri takes ten times as long through those.
@@ -131,5 +133,77 @@ impl Vector for Scalar4 {
     #[inline(always)]
     fn zero_where(self, mask: [bool; 4]) -> Self {
         Self::select(mask, Scalar4([0.0; 4]), self)
+    }
+}
+
+/// Four words in an array: i32, or pairs of i16 of which the first is in the low half.
+#[cfg(feature = "full")]
+#[derive(Clone, Copy, Debug)]
+pub struct Words4(pub [i32; 4]);
+
+#[cfg(feature = "full")]
+fn pair(low: i16, high: i16) -> i32 {
+    i32::from(low) & 0xffff | i32::from(high) << 16
+}
+
+#[cfg(feature = "full")]
+impl IntVector for Words4 {
+    type Floats = Scalar4;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Words4([0; 4])
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(p: *const i16) -> Self {
+        // SAFETY: the caller promises 8 readable i16.
+        let [a, b, c, d, e, f, g, h] = unsafe { p.cast::<[i16; 8]>().read() };
+        Words4([pair(a, b), pair(c, d), pair(e, f), pair(g, h)])
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(p: *const i8) -> Self {
+        // SAFETY: the caller promises 8 readable i8.
+        let [a, b, c, d, e, f, g, h] = unsafe { p.cast::<[i8; 8]>().read() }.map(i16::from);
+        Words4([pair(a, b), pair(c, d), pair(e, f), pair(g, h)])
+    }
+    #[inline(always)]
+    unsafe fn splat_pair(p: *const i16) -> Self {
+        // SAFETY: the caller promises 2 readable i16.
+        let [low, high] = unsafe { p.cast::<[i16; 2]>().read() };
+        Words4([pair(low, high); 4])
+    }
+    #[inline(always)]
+    unsafe fn store_pairs(self, p: *mut i16) {
+        let [a, b, c, d] = self.0.map(|word| [word as i16, (word >> 16) as i16]);
+        // SAFETY: the caller promises 8 writable i16.
+        unsafe { p.cast::<[[i16; 2]; 4]>().write([a, b, c, d]) }
+    }
+    #[inline(always)]
+    fn add_dot(self, a: Self, b: Self) -> Self {
+        let half = |word: i32, by: u32| i32::from((word >> by) as i16);
+        let dot = |i: usize| {
+            let (a, b) = (a.0[i], b.0[i]);
+            (half(a, 0) * half(b, 0)).wrapping_add(half(a, 16) * half(b, 16))
+        };
+        Words4(core::array::from_fn(|i| self.0[i].wrapping_add(dot(i))))
+    }
+    #[inline(always)]
+    fn to_floats(self) -> Scalar4 {
+        Scalar4(self.0.map(|x| x as f32))
+    }
+    #[inline(always)]
+    fn max_magnitude(self, x: Scalar4) -> Self {
+        Words4(core::array::from_fn(|i| self.0[i].max(x.0[i].abs().to_bits() as i32)))
+    }
+    #[inline(always)]
+    fn greatest(self) -> i32 {
+        let [a, b, c, d] = self.0;
+        a.max(b).max(c.max(d))
+    }
+    #[inline(always)]
+    fn of_nearest(a: Scalar4, b: Scalar4) -> Self {
+        let whole = |x: f32| x.round_ties_even() as i16;
+        let ([a, b, c, d], [e, f, g, h]) = (a.0.map(whole), b.0.map(whole));
+        Words4([pair(a, b), pair(c, d), pair(e, f), pair(g, h)])
     }
 }

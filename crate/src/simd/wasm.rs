@@ -1,5 +1,7 @@
 //! WebAssembly SIMD. With relaxed SIMD one operation differs: the multiply-add may round once.
 
+#[cfg(feature = "full")]
+use super::IntVector;
 use super::{SQRT_HALF, Vector};
 use core::arch::wasm32::*;
 
@@ -128,5 +130,57 @@ impl Vector for V128 {
     #[inline(always)]
     fn zero_where(self, mask: v128) -> Self {
         V128(v128_andnot(self.0, mask))
+    }
+}
+
+#[cfg(feature = "full")]
+impl IntVector for V128 {
+    type Floats = V128;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        V128(i32x4_splat(0))
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(p: *const i16) -> Self {
+        // SAFETY: the caller promises 8 readable i16; wasm loads need no alignment.
+        V128(unsafe { v128_load(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(p: *const i8) -> Self {
+        // SAFETY: the caller promises 8 readable i8.
+        V128(unsafe { i16x8_load_extend_i8x8(p) })
+    }
+    #[inline(always)]
+    unsafe fn splat_pair(p: *const i16) -> Self {
+        // SAFETY: the caller promises 2 readable i16.
+        V128(unsafe { v128_load32_splat(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store_pairs(self, p: *mut i16) {
+        // SAFETY: the caller promises 8 writable i16.
+        unsafe { v128_store(p.cast(), self.0) }
+    }
+    #[inline(always)]
+    fn add_dot(self, a: Self, b: Self) -> Self {
+        V128(i32x4_add(self.0, i32x4_dot_i16x8(a.0, b.0)))
+    }
+    #[inline(always)]
+    fn to_floats(self) -> V128 {
+        V128(f32x4_convert_i32x4(self.0))
+    }
+    #[inline(always)]
+    fn max_magnitude(self, x: V128) -> Self {
+        V128(i32x4_max(self.0, v128_and(x.0, i32x4_splat(i32::MAX))))
+    }
+    #[inline(always)]
+    fn greatest(self) -> i32 {
+        let pairs = i32x4_max(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
+        i32x4_extract_lane::<0>(i32x4_max(pairs, i32x4_shuffle::<1, 0, 3, 2>(pairs, pairs)))
+    }
+    #[inline(always)]
+    fn of_nearest(a: V128, b: V128) -> Self {
+        let whole = |x: V128| i32x4_trunc_sat_f32x4(f32x4_nearest(x.0));
+        V128(i16x8_narrow_i32x4(whole(a), whole(b)))
     }
 }

@@ -1,3 +1,5 @@
+import { type MatrixRows, quantizeRow } from './integers.ts';
+
 const fround = Math.fround;
 
 /** Columns of a panel. */
@@ -5,23 +7,54 @@ const PANEL = 8;
 
 /** A matrix in panels of 8 outputs: `panels[(panel * depth + k) * 8 + column]`, the last one padded with zeros. */
 export interface PackedMatrix {
-  readonly panels: Float32Array;
+  readonly panels: Float32Array | Int16Array | Int8Array;
   /** Outputs. */
   readonly columns: number;
   /** Length of each sum of products. */
   readonly depth: number;
   /** Distance between the rows that are multiplied. */
   readonly apart: number;
+  /** Of integers. */
+  readonly integers?: Integers;
+}
+
+interface Integers {
+  readonly panels: Int16Array | Int8Array;
+  /** Of each column. */
+  readonly scales: Float32Array;
+  readonly levels: number;
+  /** A row of what is multiplied, as integers. */
+  readonly row: Int16Array;
 }
 
 /** Packs an output-major (columns, depth) matrix, for rows that lie `apart` (less than their length: they overlap). */
-export function packMatrix(weights: Float32Array, columns: number, depth: number, apart = depth): PackedMatrix {
-  const panels = new Float32Array(Math.ceil(columns / PANEL) * PANEL * depth);
+export function packMatrix(rows: MatrixRows, columns: number, depth: number, apart = depth): PackedMatrix {
+  const size = Math.ceil(columns / PANEL) * PANEL * depth;
+  if (rows instanceof Float32Array) {
+    return { panels: fillPanels(new Float32Array(size), rows, columns, depth), columns, depth, apart };
+  }
+  const { data, scales, levels } = rows;
+  const panels = fillPanels(
+    data instanceof Int16Array ? new Int16Array(size) : new Int8Array(size),
+    data,
+    columns,
+    depth,
+  );
+  const integers = { panels, scales: scales.slice(), levels, row: new Int16Array(depth) };
+  return { panels, columns, depth, apart, integers };
+}
+
+function fillPanels<T extends PackedMatrix['panels']>(
+  panels: T,
+  weights: PackedMatrix['panels'],
+  columns: number,
+  depth: number,
+): T {
   for (let column = 0; column < columns; column++) {
     const at = Math.floor(column / PANEL) * PANEL * depth + (column % PANEL);
     for (let k = 0; k < depth; k++) panels[at + k * PANEL] = weights[column * depth + k]!;
   }
-  return { panels, columns, depth, apart };
+  return panels;
 }
 
 /**
@@ -47,7 +80,15 @@ export function multiply(
   outAt: number,
   outStride: number,
 ): void {
-  const { panels, columns, depth, apart } = matrix;
+  const { columns, depth, apart, integers } = matrix;
+  if (integers) {
+    for (let i = 0; i < count; i++) {
+      const scale = quantizeRow(x, xAt + rows[from + i]! * apart, integers.levels, integers.row);
+      integerRow(integers, columns, scale, init, initAt + i * initStride, out, outAt + i * outStride);
+    }
+    return;
+  }
+  const panels = matrix.panels as Float32Array;
   const pairs = count & ~1;
   // Panels outside, rows inside: a panel stays in L1 for all rows.
   for (let column = 0; column < columns; column += PANEL) {
@@ -200,4 +241,47 @@ function twoRows(
   if (last > 6) out[q + 6] = b6;
   if (last > 7) out[o + 7] = a7;
   if (last > 7) out[q + 7] = b7;
+}
+
+/** One row of integers, by its scale: exact sums, then a rounding after each operation. */
+function integerRow(
+  { panels: w, scales, row }: Integers,
+  columns: number,
+  scale: number,
+  init: Float32Array,
+  i: number,
+  out: Float32Array,
+  o: number,
+): void {
+  const depth = row.length;
+  for (let column = 0; column < columns; column += PANEL) {
+    let a0 = 0;
+    let a1 = 0;
+    let a2 = 0;
+    let a3 = 0;
+    let a4 = 0;
+    let a5 = 0;
+    let a6 = 0;
+    let a7 = 0;
+    let p = column * depth;
+    for (let k = 0; k < depth; k++) {
+      const v = row[k]!;
+      a0 = (a0 + Math.imul(w[p]!, v)) | 0;
+      a1 = (a1 + Math.imul(w[p + 1]!, v)) | 0;
+      a2 = (a2 + Math.imul(w[p + 2]!, v)) | 0;
+      a3 = (a3 + Math.imul(w[p + 3]!, v)) | 0;
+      a4 = (a4 + Math.imul(w[p + 4]!, v)) | 0;
+      a5 = (a5 + Math.imul(w[p + 5]!, v)) | 0;
+      a6 = (a6 + Math.imul(w[p + 6]!, v)) | 0;
+      a7 = (a7 + Math.imul(w[p + 7]!, v)) | 0;
+      p += PANEL;
+    }
+    const last = columns - column < PANEL ? columns - column : PANEL;
+    for (let j = 0; j < last; j++) {
+      const sum =
+        j === 0 ? a0 : j === 1 ? a1 : j === 2 ? a2 : j === 3 ? a3 : j === 4 ? a4 : j === 5 ? a5 : j === 6 ? a6 : a7;
+      const c = column + j;
+      out[o + c] = init[i + c]! + fround(fround(sum) * fround(scales[c]! * scale));
+    }
+  }
 }

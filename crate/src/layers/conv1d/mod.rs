@@ -14,6 +14,7 @@ use crate::checked::Checked;
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::activation::Activation;
+use crate::pack::{Operands, Quantized};
 use crate::plan::{Layout, Plan, ROW_BLOCK};
 use crate::simd::Lanes;
 use crate::tensor::Tensor;
@@ -47,6 +48,7 @@ struct Conv {
     windows: Windows,
     past: Option<Past>,
     product: Product,
+    quantized: Quantized,
     /// Windows of outputs that are so many apart have taps in common, as many rows apart as `advance` says.
     phases: usize,
     advance: usize,
@@ -78,6 +80,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
         windows,
         past,
         product,
+        quantized: Quantized::of(tensors),
         params,
     })?;
     Ok(Built { layer, ports: copied(&[Shape { axis: Some(axis as usize), size: params.output_size }])? })
@@ -114,7 +117,7 @@ impl Conv {
 
     /// All outputs of the run, block by block.
     fn sums(&self, x: &[f32], layout: &Layout, to: &Layout, workspace: &mut Workspace, y: &mut [f32]) {
-        let Workspace { states, scratch, block, .. } = workspace;
+        let Workspace { states, scratch, operands, block, .. } = workspace;
         let state = states.first().map(|state| &**state).unwrap_or_default();
         let (gathered, sums) = scratch.split_at_mut(SUMS);
         let (gathered, sums) = (gathered.at_mut(GATHERED), sums.at_mut(0));
@@ -131,7 +134,7 @@ impl Conv {
                 let mut output = phase;
                 while output < outputs {
                     if used + taps > room || block.input.len() == ROW_BLOCK {
-                        self.flush(gathered, room, sums, block, y);
+                        self.flush(gathered, room, operands, sums, block, y);
                         used = 0;
                     }
                     let count = ((room - used - taps) / self.advance + 1)
@@ -150,7 +153,7 @@ impl Conv {
                 }
             }
         }
-        self.flush(gathered, room, sums, block, y);
+        self.flush(gathered, room, operands, sums, block, y);
     }
 
     /// Copies the rows of a sequence from step `first` on, each `dilation`-th, to the rows `to` of all parts.
@@ -197,12 +200,20 @@ impl Conv {
     }
 
     /// Computes the outputs of the block, and begins a new one.
-    fn flush(&self, gathered: &Buffer, room: usize, sums: &mut [f32], block: &mut Plan, y: &mut [f32]) {
+    fn flush(
+        &self,
+        gathered: &Buffer,
+        room: usize,
+        operands: &mut Operands,
+        sums: &mut [f32],
+        block: &mut Plan,
+        y: &mut [f32],
+    ) {
         let (outputs, parts, columns) = (self.params.output_size, self.product.parts(), self.product.columns());
         let size = outputs / parts;
         for part in 0..parts {
             let x = Gathered { rows: gathered.padded().at(part * room * self.width..), width: self.width };
-            self.product.sums(part, &x, self.params.windows.taps, &block.input, sums);
+            self.product.sums(part, &x, self.params.windows.taps, &block.input, operands, sums);
             for (sums, &row) in sums.rows(columns).zip(&block.output) {
                 y.at_mut(row as usize * outputs + part * size..).at_mut(..size).copy(sums.at(..size));
             }
@@ -224,6 +235,7 @@ impl Layer for Conv {
         let size = product_of(&[room, self.width, self.product.parts()])?;
         workspace.scratch.at_mut(GATHERED).grow(size + PADDING)?;
         workspace.scratch.at_mut(SUMS).grow(product_of(&[rows, self.product.columns()])?)?;
+        workspace.operands.grow(self.quantized, rows, product_of(&[taps, self.width])?)?;
         workspace.block.reserve_entries(rows)
     }
 

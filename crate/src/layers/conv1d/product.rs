@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::kernels::depthwise;
 use crate::layers::windows::WindowParams;
 use crate::layers::{matrix, optional_tensor};
-use crate::pack::{PackedMatrix, Rows};
+use crate::pack::{Operands, PackedMatrix, Rows};
 use crate::simd::{LANES, Lanes};
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
@@ -81,7 +81,15 @@ impl Product {
     }
 
     /// The sums of a part for windows that start at these rows.
-    pub fn sums(&self, part: usize, x: &Gathered, taps: usize, windows: &[u32], sums: &mut [f32]) {
+    pub fn sums(
+        &self,
+        part: usize,
+        x: &Gathered,
+        taps: usize,
+        windows: &[u32],
+        operands: &mut Operands,
+        sums: &mut [f32],
+    ) {
         match self {
             Product::Grouped(matrices) => {
                 let (matrix, bias) = matrices.at(part);
@@ -91,7 +99,7 @@ impl Product {
                 }
                 let input = Rows { base: x.rows.as_ptr(), stride: x.width, rows: windows };
                 // SAFETY: each window is `taps` rows of those gathered, and the padding; there is room for the sums of all.
-                unsafe { matrix.multiply(input, bias, sums, bias.len()) };
+                unsafe { matrix.multiply(matrix.operand(input, operands), bias, sums, bias.len()) };
             }
             Product::Depthwise { weights, bias } => {
                 for (&row, sums) in windows.iter().zip(sums.rows_mut(x.width)) {

@@ -100,10 +100,12 @@ impl Cell for Before {
         // SAFETY: `hidden` holds a row for each sequence of the batch; `projected`, `wide` and `z` one for each entry;
         // `sums` a full panel for each entry, or for TOGETHER of them.
         unsafe {
+            let hidden = self.gates.operand(hidden, step.operands);
             for panels in step.panels(&self.gates) {
                 self.gates.sums(panels, hidden, init, sums);
                 reset_before::<Lanes>(f, &rows(panels), wide, z);
             }
+            let product = self.candidate.operand(product, step.operands);
             for panels in step.panels(&self.candidate) {
                 self.candidate.sums(panels, product, candidate_init, sums);
                 update::<Lanes>(f, &rows(panels), Sums::Before(z), None);

@@ -18,6 +18,7 @@ use crate::error::{Result, ensure};
 use crate::fallible::{boxed, filled, filled_with};
 use crate::kernels::activation::{Constants, flush};
 use crate::kernels::matmul::MAX_VECTORS;
+use crate::pack::{Operands, Quantized};
 use crate::plan::{GROUP, Order, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
 use crate::tensor::Tensor;
@@ -73,6 +74,7 @@ struct Recurrent {
     /// One a direction.
     orders: &'static [Order],
     directions: Vec<OneWay>,
+    quantized: Quantized,
     combine: Combine,
     masked: bool,
     zero_masked: bool,
@@ -139,6 +141,7 @@ fn build(
         rows: form.rows,
         orders,
         directions,
+        quantized: Quantized::of(tensors),
         combine,
         masked: mask.is_some(),
         zero_masked,
@@ -154,7 +157,7 @@ impl Recurrent {
         let (order, count, size) = (*order, self.directions.len(), self.sizes.hidden_size);
         let full = io.plans.get(order);
         let mask = io.optional(1);
-        let Workspace { states, scratch, unmasked, .. } = workspace;
+        let Workspace { states, scratch, operands, unmasked, .. } = workspace;
         let mut given = false;
         for slot in 0..self.slots {
             let index = slot * count + d;
@@ -198,6 +201,7 @@ impl Recurrent {
             stride: self.stride,
             backwards: false,
             all_rows: &self.all_rows,
+            operands,
         };
         let mut block_end = 0;
         let mut block_start = 0;
@@ -213,7 +217,9 @@ impl Recurrent {
                 let x = io.padded(0);
                 // SAFETY: a plan names rows of its layout only, for all of which the state keeps room in the value. A block has
                 // ROW_BLOCK entries at most, or the GROUP of one step, for which `reserve` made room.
-                unsafe { projection.project(x, self.sizes.input_size, plan.input.at(entries), projected) };
+                unsafe {
+                    projection.project(x, self.sizes.input_size, plan.input.at(entries), step.operands, projected)
+                };
             }
             let entries = plan.entries(s);
             if !entries.is_empty() {
@@ -274,7 +280,9 @@ impl Layer for Recurrent {
         let mut scratch = filled_with(2 + self.rows, Buffer::default)?;
         scratch.at_mut(1).grow(rows.max(TOGETHER) * MAX_VECTORS * LANES)?;
         scratch.at_mut(2..).iter_mut().try_for_each(|buffer| buffer.grow(product(&[rows, self.stride])?))?;
-        Ok(Workspace { states, scratch, ..Default::default() })
+        let mut operands = Operands::default();
+        operands.grow(self.quantized, rows, self.sizes.hidden_size)?;
+        Ok(Workspace { states, scratch, operands, ..Default::default() })
     }
 
     fn reserve(&self, workspace: &mut Workspace, layouts: &Layouts) -> Result<()> {
@@ -282,6 +290,7 @@ impl Layer for Recurrent {
         let rows = layout.rows.min(ROW_BLOCK);
         let columns = self.directions.iter().map(|direction| direction.projection.columns).max().unwrap_or(0);
         let size = product(&[rows, columns])?;
+        workspace.operands.grow(self.quantized, rows, self.sizes.input_size)?;
         if self.masked {
             workspace.unmasked.reserve(layout)?;
         }

@@ -5,7 +5,7 @@ use crate::buffer::{Buffer, PADDING, product};
 use crate::checked::Checked;
 use crate::error::Result;
 use crate::layers::{matrix, optional_tensor};
-use crate::pack::{PackedMatrix, Rows};
+use crate::pack::{Operands, PackedMatrix, Rows};
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -81,10 +81,14 @@ impl Projection {
     ///
     /// # Safety
     /// `x` holds each of `rows` as `input_size` numbers and the padding behind the last one; `out` holds `columns` numbers for each.
-    pub unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], out: &mut [f32]) {
+    pub unsafe fn project(&self, x: &[f32], input_size: usize, rows: &[u32], operands: &mut Operands, out: &mut [f32]) {
         debug_assert!(rows.iter().all(|&row| (row as usize + 1) * input_size + PADDING <= x.len()));
         debug_assert!(rows.len() * self.columns <= out.len());
-        let x = Rows { base: x.as_ptr(), stride: input_size, rows };
+        let mut x = Rows { base: x.as_ptr(), stride: input_size, rows };
+        if let [(matrix, _), ..] = &self.parts[..] {
+            // SAFETY: the caller's promise.
+            x = unsafe { matrix.operand(x, operands) };
+        }
         let mut column = 0;
         for (matrix, bias) in &self.parts {
             // SAFETY: the caller's promise.

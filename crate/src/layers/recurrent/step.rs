@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::checked::{Checked, stop};
 use crate::kernels::gates::GateRows;
-use crate::pack::{Init, PackedMatrix, Panel, Rows};
+use crate::pack::{Init, Operands, PackedMatrix, Panel, Rows};
 
 /// Rows of panels whose sums come before the gates of any of them: those of one row and panel are 4 vectors, too few to hide
 /// that each is a chain of 190 cycles, or to pay for a call. Against 1: H = 16 takes 13 % less time, H = 33 8 %, H = 64 5 %,
@@ -28,6 +28,8 @@ pub struct Step<'a> {
     pub backwards: bool,
     /// `0, 1, 2, ...`
     pub all_rows: &'a [u32],
+    /// Rows that weights of integers are multiplied by.
+    pub operands: &'a mut Operands,
 }
 
 impl Step<'_> {
@@ -65,6 +67,8 @@ impl Step<'_> {
         let sums = sums.as_mut_ptr();
         let (values, cells) = (self.hidden.as_mut_ptr(), self.cells.as_mut_ptr());
         let hidden = Rows { base: values, stride: self.stride, rows: self.batch };
+        // SAFETY: `hidden` holds a row for each sequence of the batch, as long as the matrix is deep.
+        let hidden = unsafe { matrix.operand(hidden, self.operands) };
         let apart = (self.together() < matrix.panels.len()).then_some(next.as_mut_ptr());
         for panels in self.panels(matrix) {
             // SAFETY: `hidden` holds a row for each sequence of the batch, `sums` a full panel for each entry, or for TOGETHER.

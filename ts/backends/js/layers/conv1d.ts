@@ -5,6 +5,7 @@ import { numbersOf } from '../../../base/weights.ts';
 import type { Conv1dSpec } from '../../../spec/spec.ts';
 import { applyRows, rowFunction, type RowFunction } from '../activation.ts';
 import { floats } from '../buffer.ts';
+import { matrixRows, partOfRows } from '../integers.ts';
 import { multiply, packMatrix, type PackedMatrix } from '../matmul.ts';
 import { type Layout, ROW_BLOCK } from '../plan.ts';
 import type { Build, Io, Layer, Workspace } from './layer.ts';
@@ -214,9 +215,9 @@ function grouped({ inputSize, outputSize, kernelSize, groups = 1, weights }: Con
   const depth = kernelSize * width;
   const bias = new Float32Array(outputSize);
   bias.set(weights.bias ?? []);
-  const numbers = numbersOf(weights.kernel);
+  const rows = matrixRows(weights.kernel);
   const matrices = Array.from({ length: groups }, (_, group): PackedMatrix => {
-    const kernel = numbers.subarray(group * size * depth, (group + 1) * size * depth);
+    const kernel = partOfRows(rows, group * size, (group + 1) * size, depth);
     return packMatrix(kernel, size, depth, width);
   });
   const bytes = matrices.reduce((sum, { panels }) => sum + panels.byteLength, bias.byteLength);

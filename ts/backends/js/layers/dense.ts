@@ -1,6 +1,6 @@
-import { numbersOf } from '../../../base/weights.ts';
 import type { DenseSpec } from '../../../spec/spec.ts';
 import { applyRows, rowFunction } from '../activation.ts';
+import { matrixRows } from '../integers.ts';
 import { multiply, packMatrix } from '../matmul.ts';
 import { ROW_BLOCK } from '../plan.ts';
 import { stateless } from './layer.ts';
@@ -9,7 +9,7 @@ import type { Build } from './layer.ts';
 /** activation(kernel x + bias) */
 export const dense: Build<DenseSpec> = (spec) => {
   const { inputSize, outputSize } = spec;
-  const matrix = packMatrix(numbersOf(spec.weights.kernel), outputSize, inputSize);
+  const matrix = packMatrix(matrixRows(spec.weights.kernel), outputSize, inputSize);
   const bias = new Float32Array(outputSize);
   bias.set(spec.weights.bias ?? []);
   const f = rowFunction(spec.activation ?? 'linear');

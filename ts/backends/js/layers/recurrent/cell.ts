@@ -1,20 +1,30 @@
 import { numbersOf, type WeightTensor } from '../../../../base/weights.ts';
 import type { Activation } from '../../../../spec/spec.ts';
 import { ACTIVATIONS } from '../../../../layers/activations.ts';
+import { type MatrixRows, matrixRows } from '../../integers.ts';
 import { rowFunction } from '../../activation.ts';
 import type { RowFunction } from '../../activation.ts';
 
 const fround = Math.fround;
 
 /** The weights of one direction, by tensor. */
-export type Weights = (tensor: string) => Float32Array | undefined;
+export interface Weights {
+  /** Numbers, where they are given. */
+  vector(tensor: string): Float32Array | undefined;
+  /** The rows that products are made with. */
+  matrix(tensor: string): MatrixRows;
+}
 
 /** The weights of a direction of a layer. */
 export function weightsOf(spec: { weights: object }, direction: 'forward' | 'reverse'): Weights {
   const weights = spec.weights as Record<string, WeightTensor | undefined>;
-  return (key) => {
-    const tensor = weights[`${direction}.${key}`];
-    return tensor && numbersOf(tensor);
+  const tensor = (key: string) => weights[`${direction}.${key}`];
+  return {
+    vector(key) {
+      const given = tensor(key);
+      return given && numbersOf(given);
+    },
+    matrix: (key) => matrixRows(tensor(key)!),
   };
 }
 
@@ -33,7 +43,7 @@ export interface CellKind {
 /** The cell of one direction: what leads from the input's projection to the new state. */
 export interface Cell {
   /** Packed weights. */
-  readonly buffers: readonly Float32Array[];
+  readonly buffers: readonly ArrayBufferView[];
   /** New values, in `state` (a buffer a slot), of the sequences `rows[from .. from + count - 1]`. */
   step(
     state: readonly Float32Array[],

@@ -195,8 +195,8 @@ function pack(spec: RecurrentSpec, direction: 'forward' | 'reverse', cell: CellK
   const weights = weightsOf(spec, direction);
   return {
     order: direction === 'forward' ? 'forward' : spec.reversedOutput ? 'reverseProcessed' : 'reverse',
-    input: packMatrix(weights('input')!, sums, inputSize),
-    bias: orZeros(weights('bias'), sums),
+    input: packMatrix(weights.matrix('input'), sums, inputSize),
+    bias: orZeros(weights.vector('bias'), sums),
     cell: cell.pack(weights),
   };
 }

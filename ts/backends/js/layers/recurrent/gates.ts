@@ -1,7 +1,8 @@
 import type { GruSpec, LayerSpec, LstmSpec, RecurrentBase } from '../../../../spec/spec.ts';
 import { flush } from '../../exp.ts';
+import { type MatrixRows, partOfRows } from '../../integers.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
-import { clipThenApply, gateFunctions, orZeros, weightsOf } from './cell.ts';
+import { clipThenApply, gateFunctions, orZeros, type Weights, weightsOf } from './cell.ts';
 
 const fround = Math.fround;
 
@@ -36,13 +37,16 @@ export function gatesOf(spec: RecurrentSpec, direction: 'forward' | 'reverse'): 
   return { names: [], at: () => ({}) };
 }
 
-type Weights = (key: string) => Float32Array | undefined;
-
 const FIRST = new Int32Array(1);
 
 /** init + matrix x, for one row. */
-function linear(matrix: Float32Array, columns: number, init: Float32Array): (x: Float32Array) => Float32Array {
-  const packed = packMatrix(matrix, columns, matrix.length / columns);
+function linear(
+  matrix: MatrixRows,
+  columns: number,
+  depth: number,
+  init: Float32Array,
+): (x: Float32Array) => Float32Array {
+  const packed = packMatrix(matrix, columns, depth);
   return (x) => {
     const out = new Float32Array(columns);
     multiply(packed, x, 0, FIRST, 0, 1, init, 0, 0, out, 0, columns);
@@ -51,25 +55,33 @@ function linear(matrix: Float32Array, columns: number, init: Float32Array): (x: 
 }
 
 function gruGates(spec: GruSpec, weights: Weights): Gates {
-  const { hiddenSize: size, resetAfter } = spec;
+  const { inputSize, hiddenSize: size, resetAfter } = spec;
   const f = gateFunctions(spec.recurrentActivation, spec.activation, spec.clip);
-  const project = linear(weights('input')!, 3 * size, orZeros(weights('bias'), 3 * size));
-  const recurrent = weights('recurrent')!;
-  const [gates, candidate] = [recurrent.subarray(0, 2 * size * size), recurrent.subarray(2 * size * size)];
-  const ofHidden = linear(candidate, size, orZeros(weights('recurrentBias'), size));
+  const project = linear(weights.matrix('input'), 3 * size, inputSize, orZeros(weights.vector('bias'), 3 * size));
+  const recurrent = weights.matrix('recurrent');
+  const [gates, candidate] = [
+    partOfRows(recurrent, 0, 2 * size, size),
+    partOfRows(recurrent, 2 * size, 3 * size, size),
+  ];
+  const ofHidden = linear(candidate, size, size, orZeros(weights.vector('recurrentBias'), size));
   const zeros = new Float32Array(2 * size);
   return {
     names: ['z', 'r', 'candidate'],
     at({ x, hidden }) {
       const projected = project(x);
-      const sums = linear(gates, 2 * size, resetAfter ? zeros : projected)(hidden);
+      const sums = linear(gates, 2 * size, size, resetAfter ? zeros : projected)(hidden);
       if (resetAfter) for (let j = 0; j < sums.length; j++) sums[j] = sums[j]! + projected[j]!;
       clipThenApply(f.recurrent, f.clip, sums, 0, sums.length);
       const [z, r] = [sums.slice(0, size), sums.slice(size)];
       let n: Float32Array;
       if (resetAfter) n = ofHidden(hidden).map((sum, j) => fround(r[j]! * sum) + projected[2 * size + j]!);
       else
-        n = linear(candidate, size, projected.subarray(2 * size))(r.map((gate, j) => flush(fround(gate * hidden[j]!))));
+        n = linear(
+          candidate,
+          size,
+          size,
+          projected.subarray(2 * size),
+        )(r.map((gate, j) => flush(fround(gate * hidden[j]!))));
       clipThenApply(f.candidate, f.clip, n, 0, size);
       return { z, r, candidate: n };
     },
@@ -77,17 +89,17 @@ function gruGates(spec: GruSpec, weights: Weights): Gates {
 }
 
 function lstmGates(spec: LstmSpec, weights: Weights): Gates {
-  const { hiddenSize: size, inputForget = false } = spec;
+  const { inputSize, hiddenSize: size, inputForget = false } = spec;
   const f = gateFunctions(spec.recurrentActivation, spec.activation, spec.clip);
-  const project = linear(weights('input')!, 4 * size, orZeros(weights('bias'), 4 * size));
-  const recurrent = weights('recurrent')!;
-  const peepholes = weights('peepholes');
+  const project = linear(weights.matrix('input'), 4 * size, inputSize, orZeros(weights.vector('bias'), 4 * size));
+  const recurrent = weights.matrix('recurrent');
+  const peepholes = weights.vector('peepholes');
   const looked = (sums: Float32Array, cell: Float32Array, at: number) =>
     peepholes ? sums.map((sum, j) => fround(peepholes[at * size + j]! * cell[j]!) + sum) : sums;
   return {
     names: ['i', 'f', 'g', 'o'],
     at({ x, hidden, cell, newCell }) {
-      const sums = linear(recurrent, 4 * size, project(x))(hidden);
+      const sums = linear(recurrent, 4 * size, size, project(x))(hidden);
       const part = (at: number) => sums.slice(at * size, (at + 1) * size);
       const gate = (values: Float32Array, by = f.recurrent) => {
         clipThenApply(by, f.clip, values, 0, size);

@@ -1,5 +1,6 @@
 import type { GruSpec } from '../../../../spec/spec.ts';
 import { expRange, flush } from '../../exp.ts';
+import { partOfRows } from '../../integers.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, negate } from './cell.ts';
 import type { Cell, GateFunctions, Weights } from './cell.ts';
@@ -20,10 +21,10 @@ export const gru = recurrent<GruSpec>((spec) => {
 });
 
 function resetAfter(f: GateFunctions, size: number, weights: Weights): Cell {
-  const matrix = packMatrix(weights('recurrent')!, 3 * size, size);
+  const matrix = packMatrix(weights.matrix('recurrent'), 3 * size, size);
   // Where the recurrent sums start: 0, 0, recurrentBias.
   const init = new Float32Array(3 * size);
-  init.set(weights('recurrentBias') ?? [], 2 * size);
+  init.set(weights.vector('recurrentBias') ?? [], 2 * size);
   return {
     buffers: [matrix.panels, init],
     step(state, rows, from, count, projected, p, scratch) {
@@ -38,9 +39,9 @@ function resetAfter(f: GateFunctions, size: number, weights: Weights): Cell {
 }
 
 function resetFirst(f: GateFunctions, size: number, weights: Weights): Cell {
-  const recurrent = weights('recurrent')!;
-  const gates = packMatrix(recurrent.subarray(0, 2 * size * size), 2 * size, size);
-  const candidate = packMatrix(recurrent.subarray(2 * size * size), size, size);
+  const recurrent = weights.matrix('recurrent');
+  const gates = packMatrix(partOfRows(recurrent, 0, 2 * size, size), 2 * size, size);
+  const candidate = packMatrix(partOfRows(recurrent, 2 * size, 3 * size, size), size, size);
   return {
     buffers: [gates.panels, candidate.panels],
     step(state, rows, from, count, projected, p, scratch, iota) {

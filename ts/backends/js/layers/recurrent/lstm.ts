@@ -27,8 +27,8 @@ export const lstm = recurrent<LstmSpec>((spec) => {
     slots: 2,
     scratch: [4],
     pack(weights) {
-      const matrix = packMatrix(weights('recurrent')!, 4 * size, size);
-      const peepholes = weights('peepholes')?.slice();
+      const matrix = packMatrix(weights.matrix('recurrent'), 4 * size, size);
+      const peepholes = weights.vector('peepholes')?.slice();
       const general: General = { ...f, output, inputForget, peepholes };
       const standard = f.standard && isTanh(output) && !inputForget && !peepholes;
       return {

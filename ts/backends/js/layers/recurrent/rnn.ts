@@ -16,7 +16,7 @@ export const rnn = recurrent<RnnSpec>(({ hiddenSize: size, activation = 'tanh', 
     slots: 1,
     scratch: [1],
     pack(weights) {
-      const matrix = packMatrix(weights('recurrent')!, size, size);
+      const matrix = packMatrix(weights.matrix('recurrent'), size, size);
       return {
         buffers: [matrix.panels],
         step(state, rows, from, count, projected, p, scratch) {
