@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
+import type { Precision } from '../formats/precision.ts';
 import type { ImportedModel } from '../formats/report.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
@@ -41,7 +42,14 @@ export interface ModelOptions {
 }
 
 /** Options of `loadModel`. */
-export interface LoadOptions extends ModelOptions, ReadOptions {}
+export interface LoadOptions extends ModelOptions, ReadOptions {
+  /**
+   * What the weights that products are made with become: `f32`, or integers with a scale a row, `i16` or `i8`, which products are then made
+   * of: smaller and faster, less precise (docs/precision.md). For all layers that have such weights, or by the name of a layer. Left out:
+   * what the file has.
+   */
+  precision?: Precision | undefined;
+}
 
 /** The functions that make models. */
 export interface GruApi {
@@ -67,7 +75,7 @@ export type FindBackend = (options: ModelOptions, flavour: Flavour) => Promise<B
 
 /** Reads model files: what `loadModel` and `inspect` do. */
 export interface ReadFiles {
-  readonly read: (source: ModelSource, options: ReadOptions) => Promise<ImportedModel>;
+  readonly read: (source: ModelSource, options: LoadOptions) => Promise<ImportedModel>;
   readonly inspectSource: (source: ModelSource, options: ReadOptions) => Promise<Inspection>;
 }
 
@@ -85,7 +93,7 @@ export async function modelFromFile(
   given: LoadOptions = {},
   more: readonly string[] = [],
 ): Promise<GruModel> {
-  const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS, ...more]);
+  const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS, 'precision', ...more]);
   // The backend that most files need starts while the file is read.
   const reading = (async () => (await reader()).read(source, options))();
   const [imported] = await Promise.all([reading, find(options, 'core')]);

@@ -6,7 +6,7 @@ import type { TraceOptions } from './trace.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from '../stream/flow.ts';
 import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
 import type { ImportReport } from '../formats/report.ts';
-import { saveModel } from '../formats/save.ts';
+import { saveModel, STORED_DTYPES, type StoredDtype } from '../formats/save.ts';
 import type { Graph } from '../spec/graph.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
@@ -77,8 +77,12 @@ const NO_OPTIONS: RunOptions = {};
 
 /** Options of {@link GruModel.save}. */
 export interface SaveOptions {
-  /** How weights are stored. `float16` halves the file and rounds them to nearest, ties to even. Default `float32`. */
-  dtype?: 'float32' | 'float16' | undefined;
+  /**
+   * How weights are stored. `float16` halves the file and rounds them to nearest, ties to even. `i16` and `i8` store the weights that products
+   * are made with as integers, a half and a quarter of the bytes; the file gives the same bits as `loadModel` of this model's with
+   * that `precision`. Weights that are integers already stay so. Default `float32`.
+   */
+  dtype?: StoredDtype | undefined;
 }
 
 /**
@@ -279,13 +283,14 @@ export class GruModel implements ModelInfo {
   /**
    * The model as a `.safetensors` file that `loadModel` reads. The same model gives the same bytes.
    *
-   * @throws GruError `unsupported` for `float16` and a weight above 65504, naming the tensor; `disposed`.
+   * @throws GruError `unsupported` for `float16` and a weight above 65504, for `i16` or `i8` and one that is not finite, naming the tensor;
+   * `disposed`.
    */
   save(options: SaveOptions = {}): Uint8Array {
     const graph = this.alive();
     const { dtype = 'float32' } = checkOptions('save', options, ['dtype']);
-    if (!['float32', 'float16'].includes(dtype)) {
-      throw new GruError('invalid_argument', `save: dtype must be float32 or float16, got ${describe(dtype)}`);
+    if (!STORED_DTYPES.includes(dtype)) {
+      throw new GruError('invalid_argument', `save: dtype must be ${STORED_DTYPES.join(', ')}, got ${describe(dtype)}`);
     }
     return saveModel(graph.spec, dtype);
   }

@@ -2,7 +2,8 @@ import { ReadBudget } from '../io/budget.ts';
 import { GruError } from '../base/errors.ts';
 import { findFormat, type ModelFormat, readModelOf } from '../formats/format.ts';
 import type { ImportedModel, ImportOptions } from '../formats/report.ts';
-import type { ReadFiles } from './api.ts';
+import { readPrecision, withPrecision } from '../formats/precision.ts';
+import type { LoadOptions, ReadFiles } from './api.ts';
 import { inspectModel } from './inspect.ts';
 import { type LoadProgress, ReadProgress } from '../io/progress.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
@@ -36,9 +37,10 @@ export function readerOf(formats: readonly ModelFormat[]): ReadFiles {
 async function read(
   formats: readonly ModelFormat[],
   source: ModelSource,
-  options: ReadOptions,
+  options: LoadOptions,
   describing: boolean,
 ): Promise<ImportedModel> {
+  const precision = options.precision === undefined ? undefined : readPrecision(options.precision);
   const { signal, maxBytes, onProgress, keras, pytorch, onnx } = options;
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
@@ -64,9 +66,9 @@ async function read(
     ...(name === undefined ? {} : { name }),
   });
   // What an option says of the wiring is the caller's.
-  return imported.graph || imported.spec.layers.length === 0
-    ? imported
-    : { ...imported, spec: copySpec(imported.spec) };
+  const own =
+    imported.graph || imported.spec.layers.length === 0 ? imported : { ...imported, spec: copySpec(imported.spec) };
+  return precision === undefined ? own : withPrecision(own, precision);
 }
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */

@@ -2,6 +2,7 @@
 export type { GruApi, LoadOptions, ModelOptions } from './api.ts';
 export { GruError, type GruErrorCode } from '../base/errors.ts';
 export type { FlowOptions, StepSource } from '../stream/flow.ts';
+export type { Precision } from '../formats/precision.ts';
 export type { ImportContext, ImportedModel, ImportedTensor, ImportOptions, ImportReport } from '../formats/report.ts';
 export type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
 export type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';

@@ -3,6 +3,7 @@ import { checkFilled } from '../base/foreign.ts';
 import { dtyped, type WeightTensor } from '../base/weights.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { sizeOf } from '../base/typed-array.ts';
+import { quantize } from './quantize.ts';
 import { type TensorToWrite, writeSafetensors } from '../io/safetensors-writer.ts';
 
 /** The key of `__metadata__` that holds the spec, and the version of what is under it. */
@@ -14,22 +15,29 @@ export const SCALES = '.scales';
 
 const STORED = { i16: 'I16', i8: 'I8' } as const;
 
+export const STORED_DTYPES = ['float32', 'float16', 'i16', 'i8'] as const;
+
+/** How weights are stored. Of `i16` and `i8` those alone that products are made with. */
+export type StoredDtype = (typeof STORED_DTYPES)[number];
+
 /**
  * gru-wasm's own file: a safetensors file whose metadata hold the ModelSpec, without its weights, as JSON. Tensor `key` of
  * layer `L` is named `L/key` and has the shape that the kind of layer says; the scales of integers are `L/key.scales`, one a row.
  *
- * @throws GruError `unsupported` for `float16` and a weight that it cannot hold; `shape_mismatch` for weights whose array has been
+ * @throws GruError `unsupported` for a weight that the dtype cannot hold; `shape_mismatch` for weights whose array has been
  * resized or transferred since the model was made.
  */
-export function saveModel(spec: ModelSpec, dtype: 'float32' | 'float16'): Uint8Array {
+export function saveModel(spec: ModelSpec, dtype: StoredDtype): Uint8Array {
   const floats = dtype === 'float16' ? 'F16' : 'F32';
+  const integers = dtype === 'i16' || dtype === 'i8' ? dtype : undefined;
   const tensors: [string, TensorToWrite][] = [];
   const layers = spec.layers.map((layer) => {
     const { weights = {}, ...rest } = layer as typeof layer & { weights?: Record<string, WeightTensor | undefined> };
-    for (const { key, shape } of layerKind(layer.type)!.tensors(layer)) {
-      const tensor = weights[key];
+    for (const { key, shape, quantizable } of layerKind(layer.type)!.tensors(layer)) {
+      let tensor = weights[key];
       if (!tensor) continue;
       const name = `${layer.name}/${key}`;
+      if (integers && quantizable) tensor = quantize(`'${name}'`, tensor, shape[0]!, integers);
       const { dtype, data, scales } = dtyped(tensor);
       checkFilled(name, shape, sizeOf(data));
       tensors.push([name, { dtype: dtype === 'f32' ? floats : STORED[dtype], shape, data }]);

@@ -14,6 +14,7 @@ import { pad } from './pad.ts';
 import { reduceFeatures } from './reduce-features.ts';
 import { oneHot } from './one-hot.ts';
 import { argmax } from './argmax.ts';
+import { checkIntWeights } from './int-weights.ts';
 import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
 
 const FULL_LAYERS: FullLayers = {
@@ -39,5 +40,5 @@ export const LAYERS = { ...CORE_LAYERS, ...FULL_LAYERS };
 
 /** Makes all kinds known: for whoever resolves graphs of any layers. */
 export function useAllKinds(): void {
-  addKinds(FULL_LAYERS, stepsAsSequences);
+  addKinds(FULL_LAYERS, { nesting: stepsAsSequences, checkIntegers: checkIntWeights });
 }

@@ -5,8 +5,9 @@ import type { ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import type { FlattenSpec } from './flatten.ts';
-import { hasIntWeights } from './int-weights.ts';
+import { isRecord } from '../base/tensor.ts';
 import { gru, type GruSpec } from './gru.ts';
+import type { checkIntWeights } from './int-weights.ts';
 import type { Flavour, LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
@@ -79,14 +80,20 @@ export type FullLayers = Kinds<Exclude<LayerSpec['type'], keyof typeof CORE_LAYE
 
 const kinds = new Map<string, LayerKind<LayerSpec>>(Object.entries(CORE_LAYERS));
 
-/** Makes the kinds of full.ts known: a module of its own, for programs of recurrent layers alone do without. */
-export function addKinds(more: FullLayers, steps: Nesting): void {
-  for (const [type, kind] of Object.entries(more)) kinds.set(type, kind);
-  nesting = steps;
+/** What full.ts brings besides kinds of layers: models that need it have one of those, or weights of integers. */
+export interface FullRules {
+  nesting: Nesting;
+  checkIntegers: typeof checkIntWeights | undefined;
 }
 
 /** No kind of the core makes steps of steps. */
-export let nesting: Nesting = () => undefined;
+export const rules: FullRules = { nesting: () => undefined, checkIntegers: undefined };
+
+/** Makes what full.ts has known: a module of its own, for programs of recurrent layers alone do without. */
+export function addKinds(more: FullLayers, full: FullRules): void {
+  for (const [type, kind] of Object.entries(more)) kinds.set(type, kind);
+  Object.assign(rules, full);
+}
 
 /** The kind of a layer, undefined for an unknown type. */
 export function layerKind(type: unknown): LayerKind<LayerSpec> | undefined {
@@ -96,6 +103,12 @@ export function layerKind(type: unknown): LayerKind<LayerSpec> | undefined {
 /** The types that are known. */
 export function layerTypes(): string[] {
   return [...kinds.keys()];
+}
+
+/** Whether some tensor of a layer, which nobody has checked, is of integers. */
+function hasIntWeights(layer: unknown): boolean {
+  const weights = isRecord(layer) ? layer['weights'] : undefined;
+  return isRecord(weights) && Object.values(weights).some(isRecord);
 }
 
 /** The flavour of the binaries, and of the kinds, that has these layers and their dtypes, which nobody has checked. */

@@ -1,5 +1,5 @@
 import { DTYPES } from '../base/weights.ts';
-import { describe, isRecord, product } from '../base/tensor.ts';
+import { describe, product } from '../base/tensor.ts';
 import { isFloats, kindOf, sizeOf } from '../base/typed-array.ts';
 import { specError } from './check.ts';
 import type { TensorSlot } from './kind.ts';
@@ -23,10 +23,4 @@ export function checkIntWeights(layer: AnyLayer, { key, shape }: TensorSlot, giv
   if (strange >= 0) throw must('scales', 'finite', scales[strange]);
   const stray = Object.keys(given).find((field) => !FIELDS.includes(field));
   if (stray !== undefined) throw specError(layer, `weights['${key}'] has the unknown field '${stray}'`);
-}
-
-/** Whether some tensor of a layer, which nobody has checked, is of integers. */
-export function hasIntWeights(layer: unknown): boolean {
-  const weights = isRecord(layer) ? layer['weights'] : undefined;
-  return isRecord(weights) && Object.values(weights).some((tensor) => isRecord(tensor));
 }

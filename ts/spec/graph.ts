@@ -1,7 +1,6 @@
 import { GruError } from '../base/errors.ts';
-import { layerKind, layerTypes, nesting } from '../layers/index.ts';
+import { layerKind, layerTypes, rules } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
-import { checkIntWeights } from '../layers/int-weights.ts';
 import { type Axes, NamedAxes } from './axes.ts';
 import { type DerivedAxis, NO_AXIS, stepsOf } from './derived-axes.ts';
 import { checkStructure } from './structure.ts';
@@ -178,7 +177,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const main = (layer.inputs ?? [previous]).map((ref) => lookUp(ref, reader));
     const extra = (kind.extraInputs?.(layer) ?? []).map((ref) => (ref === undefined ? -1 : lookUp(ref, reader)));
     const all = [...main, ...extra].map((v) => values[v]);
-    const per = nesting(layer, kind.nests?.(layer), all, (made) => axes.made(made));
+    const per = rules.nesting(layer, kind.nests?.(layer), all, (made) => axes.made(made));
     const view = (value: GraphValue | undefined) =>
       value && isVectorTo(value, per) ? { ...value, kind: 'vector' as const } : value;
     const read = all.map(view);
@@ -308,8 +307,8 @@ function checkTensors(layer: LayerSpec, kind: LayerKind<LayerSpec>): void {
     const { key, shape, optional, quantizable } = slot;
     const tensor = weights[key];
     if (tensor === undefined && optional) continue;
-    if (quantizable && isRecord(tensor)) {
-      checkIntWeights(layer, slot, tensor);
+    if (quantizable && rules.checkIntegers && isRecord(tensor)) {
+      rules.checkIntegers(layer, slot, tensor);
       continue;
     }
     const expected = shape.reduce((n, d) => n * d, 1);

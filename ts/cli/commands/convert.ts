@@ -1,3 +1,4 @@
+import { STORED_DTYPES, type StoredDtype } from '../../formats/save.ts';
 import { Command, Option } from 'commander';
 import { writeWhole } from '../files/sink.ts';
 import { openModel, readOptions, type ReadFlags } from '../model.ts';
@@ -8,9 +9,7 @@ export function convertCommand(): Command {
     .description("write a model of any format as gru-wasm's own .safetensors")
     .argument('<model>', 'the file')
     .requiredOption('-o, --output <file>', 'what is written; - is stdout')
-    .addOption(
-      new Option('--dtype <type>', 'how weights are stored').choices(['float32', 'float16']).default('float32'),
-    )
+    .addOption(new Option('--dtype <type>', 'how weights are stored').choices(STORED_DTYPES).default('float32'))
     .addHelpText(
       'after',
       `
@@ -18,7 +17,7 @@ Examples:
   gru convert speech.keras -o speech.safetensors
   gru convert speech.onnx -o speech.safetensors --dtype float16`,
     )
-    .action(async (path: string, flags: ReadFlags & { output: string; dtype: 'float32' | 'float16' }) => {
+    .action(async (path: string, flags: ReadFlags & { output: string; dtype: StoredDtype }) => {
       // The backend does not matter, and this one starts nothing.
       const model = await openModel(path, flags, 'js');
       await writeWhole(flags.output, model.save({ dtype: flags.dtype }));
