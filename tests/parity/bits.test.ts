@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { coreBinaries, ownBinaries } from '../../ts/backends/wasm/binaries.ts';
-import { wasmBackend } from '../../ts/backends/wasm/index.ts';
+import { hasRelaxedSimd, wasmBackend } from '../../ts/backends/wasm/index.ts';
 import { flavourOf } from '../../ts/layers/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Choices, Random } from '../random.ts';
@@ -16,6 +16,7 @@ import {
   encoderDecoderRun,
   elementwiseRun,
   graphRun,
+  integerProductRun,
   integerRun,
   layerRun,
   nestedRun,
@@ -73,6 +74,17 @@ describe('the same bits', () => {
       if (flavourOf(run.graph.spec.layers) === 'full') continue;
       expect(firstDifference(runOn(core, run), native[i]!), `core and native: ${inWords(run)}`).toBeUndefined();
     }
+  });
+
+  test.runIf(hasRelaxedSimd())('products of integers: the relaxed build too', async () => {
+    const relaxed = await wasmBackend({ binaries: ownBinaries });
+    fc.assert(
+      fc.property(fc.gen(), (draw) => {
+        const run = integerProductRun(choices(draw));
+        expect(firstDifference(runOn(relaxed, run), runOn(jsBackend, run))).toBeUndefined();
+      }),
+      { numRuns: 150, seed: 20261129 },
+    );
   });
 
   test('a row does not depend on the batch around it, a step not on the run around it', () => {

@@ -567,11 +567,31 @@ export function nestedRun(random: Choices, types: readonly CellType[] = CELLS): 
 function integers(random: Choices, [rows = 1, ...row]: number[]): WeightTensor {
   const length = rows * row.reduce((n, d) => n * d, 1);
   const draws = random.fork();
-  const scales = draws.floats(rows, 1e-2);
+  const scales = draws.floats(rows, random.pick([1e-2, 1e-5]));
   if (random.chance(0.2)) scales[0] = 0;
   return random.chance(0.5)
     ? { dtype: 'i16', data: Int16Array.from(draws.floats(length, 32767)), scales }
     : { dtype: 'i8', data: Int8Array.from(draws.floats(length, 127)), scales };
+}
+
+/** Products of integers alone, which are so few that all rows leave levels enough: a dense layer and a convolution, without a function. */
+export function integerProductRun(random: Choices): Run {
+  const [inputSize, size, outputSize] = [random.int(1, 60), random.int(1, 15), random.int(1, 70)];
+  const kernelSize = random.int(1, 4);
+  const weights = (shape: number[]) => ({ kernel: integers(random, shape), bias: random.floats(shape[0]!) });
+  const layers: LayerSpec[] = [
+    { type: 'dense', name: 'first', inputSize, outputSize: size, weights: weights([size, inputSize]) },
+    {
+      type: 'conv1d',
+      name: 'second',
+      inputSize: size,
+      outputSize,
+      kernelSize,
+      padding: 'causal',
+      weights: weights([outputSize, kernelSize, size]),
+    },
+  ];
+  return runOf(random, inputSize, layers, ['first', 'second'], random.chance(0.2));
 }
 
 /** Layers some of whose weights are integers. */

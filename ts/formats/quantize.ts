@@ -2,7 +2,10 @@ import { GruError } from '../base/errors.ts';
 import { isFloats } from '../base/typed-array.ts';
 import { type IntWeights, numbersOf, type WeightDtype, type WeightTensor } from '../base/weights.ts';
 
-/** Levels, on either side of zero, that each row of weights leaves to what it is multiplied by: 12 bits. */
+/**
+ * Levels, on either side of zero, that each row of weights leaves to what it is multiplied by: 12 bits. Of 1023, 2047, ... 16383 the one with the
+ * least error where sums are 256, 512 and 1024 deep (GRU layers against float64); of 64 8191 has half of its error.
+ */
 const LEVELS = 4095;
 
 /** So that their products with it add up to 31 bits: docs/arithmetic.md. */

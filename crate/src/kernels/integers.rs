@@ -183,7 +183,8 @@ one_row!(tile_1x6: a 0, b 1, c 2, d 3, e 4, f 5);
 one_row!(tile_1x9: a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, p 8);
 one_row!(tile_1x12: a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, p 8, q 9, r 10, s 11);
 
-/// Some rows by some vectors: a weight is loaded once for all rows.
+/// Some rows by some vectors: a weight is loaded once for all rows. Against one row by 12, 256 units, 32 rows: i16 1.53 instead of 1.46
+/// times f32, i8 1.50 instead of 1.33; 3x3, 4x2, 4x3 and 6x2 are no faster (AMD EPYC without AVX-VNNI, Node 24, relaxed build).
 macro_rules! tile {
     ($name:ident: [$($w:ident $j:literal),+] $($x:ident $i:literal [$($sum:ident $v:ident $c:literal),+]);+) => {
         /// # Safety
