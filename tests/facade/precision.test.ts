@@ -214,7 +214,7 @@ describe('what cannot be done is refused by name', () => {
       await expectError(
         () => model.save({ dtype }),
         'unsupported',
-        `'lstm/forward.recurrent' cannot be ${dtype}: it holds ${value}`,
+        `lstm/forward.recurrent cannot be ${dtype}: it holds ${value}`,
       );
     }
     await expectError(

@@ -16,6 +16,8 @@ export const DTYPES = ['f32', 'i16', 'i8'] as const;
 
 export type WeightDtype = (typeof DTYPES)[number];
 
+export type IntDtype = IntWeights['dtype'];
+
 /** A tensor by its dtype, what holds its values, and the scales of its rows. */
 export interface DtypedTensor {
   readonly dtype: WeightDtype;

@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { describe, isRecord } from '../base/tensor.ts';
-import { DTYPES, type WeightDtype, type WeightTensor } from '../base/weights.ts';
+import { DTYPES, numbersOf, type WeightDtype, type WeightTensor } from '../base/weights.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import type { LayerSpec } from '../spec/spec.ts';
 import { quantize } from './quantize.ts';
@@ -52,8 +52,9 @@ export function withPrecision(imported: ImportedModel, precision: Precision): Im
     const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? { ...layer.weights } : {};
     for (const { key, shape } of slots) {
       const tensor = weights[key];
-      if (tensor)
-        weights[key] = quantize(`weights['${key}'] of ${layer.type} layer '${layer.name}'`, tensor, shape[0]!, dtype);
+      if (!tensor) continue;
+      const what = `weights['${key}'] of ${layer.type} layer '${layer.name}'`;
+      weights[key] = dtype === 'f32' ? numbersOf(tensor) : quantize(what, tensor, shape[0]!, dtype);
     }
     if (slots.length > 0) changed.set(layer.name, { ...layer, weights } as LayerSpec);
   }

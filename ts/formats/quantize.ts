@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { isFloats } from '../base/typed-array.ts';
-import { type IntWeights, numbersOf, type WeightDtype, type WeightTensor } from '../base/weights.ts';
+import { type IntDtype, type IntWeights, numbersOf, type WeightTensor } from '../base/weights.ts';
 
 /**
  * Levels, on either side of zero, that each row of weights leaves to what it is multiplied by: 12 bits. Of 1023, 2047, ... 16383 the one with the
@@ -12,13 +12,12 @@ const LEVELS = 4095;
 const MOST = (2 ** 31 - 1) / LEVELS;
 
 /**
- * A tensor as numbers, or as integers by a scale a row, symmetric: `q = round(w / scale)`. Integers stay what they are where they are no
+ * A tensor as integers by a scale a row, symmetric: `q = round(w / scale)`. Integers stay what they are where they are no
  * wider than asked for.
  *
  * @throws GruError `unsupported` naming `what`, for weights that are not finite.
  */
-export function quantize(what: string, tensor: WeightTensor, rows: number, dtype: WeightDtype): WeightTensor {
-  if (dtype === 'f32') return numbersOf(tensor);
+export function quantize(what: string, tensor: WeightTensor, rows: number, dtype: IntDtype): WeightTensor {
   if (!isFloats(tensor) && (tensor.dtype === 'i8' || dtype === 'i16')) return tensor;
   const values = numbersOf(tensor);
   const depth = values.length / rows;

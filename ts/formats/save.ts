@@ -1,6 +1,6 @@
 import { layerKind } from '../layers/index.ts';
 import { checkFilled } from '../base/foreign.ts';
-import { dtyped, type WeightTensor } from '../base/weights.ts';
+import { dtyped, type IntDtype, type WeightTensor } from '../base/weights.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { sizeOf } from '../base/typed-array.ts';
 import { quantize } from './quantize.ts';
@@ -29,7 +29,6 @@ export type StoredDtype = (typeof STORED_DTYPES)[number];
  */
 export function saveModel(spec: ModelSpec, dtype: StoredDtype): Uint8Array {
   const floats = dtype === 'float16' ? 'F16' : 'F32';
-  const integers = dtype === 'i16' || dtype === 'i8' ? dtype : undefined;
   const tensors: [string, TensorToWrite][] = [];
   const layers = spec.layers.map((layer) => {
     const { weights = {}, ...rest } = layer as typeof layer & { weights?: Record<string, WeightTensor | undefined> };
@@ -37,10 +36,10 @@ export function saveModel(spec: ModelSpec, dtype: StoredDtype): Uint8Array {
       let tensor = weights[key];
       if (!tensor) continue;
       const name = `${layer.name}/${key}`;
-      if (integers && quantizable) tensor = quantize(`'${name}'`, tensor, shape[0]!, integers);
-      const { dtype, data, scales } = dtyped(tensor);
+      if (quantizable && dtype in STORED) tensor = quantize(name, tensor, shape[0]!, dtype as IntDtype);
+      const { dtype: kept, data, scales } = dtyped(tensor);
       checkFilled(name, shape, sizeOf(data));
-      tensors.push([name, { dtype: dtype === 'f32' ? floats : STORED[dtype], shape, data }]);
+      tensors.push([name, { dtype: kept === 'f32' ? floats : STORED[kept], shape, data }]);
       if (scales) tensors.push([name + SCALES, { dtype: 'F32', shape: shape.slice(0, 1), data: scales }]);
     }
     return rest;
