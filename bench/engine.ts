@@ -55,6 +55,8 @@ export interface Engine {
   flags?: string[];
   /** Gives no results to check: it only shows what is possible. */
   isCeiling?: boolean;
+  /** How far its results may be from the reference, where it is not {@link TOLERANCE} of reference.ts. */
+  tolerance?: number;
   /** What a user downloads. */
   ships?: Shipped | undefined;
   /** Whether a case is for this engine, or why not. `false` says: not meant for it, no word about it. */

@@ -105,7 +105,7 @@ export class Bench {
     result.firstCall = first.firstCall;
     if (right && !engine.isCeiling) result.error = errorOf(first.output, right);
     const { slowest } = this.settings;
-    if (result.error !== undefined && !(result.error <= TOLERANCE)) {
+    if (result.error !== undefined && !(result.error <= (engine.tolerance ?? TOLERANCE))) {
       Object.assign(result, { status: 'failed', why: `wrong by ${result.error.toExponential(1)}: not timed` });
     } else if (first.firstCall > slowest * 1000) {
       result.why = `left out of --quick: one call took ${(first.firstCall / 1000).toFixed(0)} ms`;

@@ -53,6 +53,31 @@ export const revectorized: Engine = {
   ships: undefined,
 };
 
+/** Bounds of the errors of docs/precision.md, over the grid. */
+const PRECISIONS = { i16: 2e-3, i8: 2e-2 };
+
+/** The fastest build with weights of integers: the grid, an LSTM's too, and steps. */
+export function quantized(precision: keyof typeof PRECISIONS, load = installed): Engine {
+  let library: typeof GruWasm;
+  const engine = gruWasm(precision, 'wasm-relaxed', load);
+  return {
+    ...engine,
+    ships: undefined,
+    tolerance: PRECISIONS[precision],
+    takes: (c) => ['grid', 'lstm', 'step'].includes(c.group),
+    async load() {
+      library = await load();
+    },
+    async prepare(task) {
+      const model = await library.createModel(specOf(task), { backend: 'js' });
+      const quantized = await library.loadModel(model.save(), { backend: 'wasm', precision });
+      model.dispose();
+      if (quantized.backend !== 'wasm-relaxed') throw new LeftOut('this host has no wasm-relaxed');
+      return runner(quantized, task);
+    },
+  };
+}
+
 function runner(model: GruWasm.GruModel, { case: c, h0 }: Task): Runner {
   const free = () => {
     model.dispose();

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine.ts';
 import { ceiling } from './ceiling.ts';
 import { core } from './core.ts';
-import { gruWasm, revectorized } from './gru-wasm.ts';
+import { gruWasm, quantized, revectorized } from './gru-wasm.ts';
 import { ortNode } from './ort-node.ts';
 import { ortWeb } from './ort-web.ts';
 import { textbook } from './textbook.ts';
@@ -10,6 +10,8 @@ import { tfjsWasm } from './tfjs-wasm.ts';
 export const ENGINES: Engine[] = [
   gruWasm('relaxed', 'wasm-relaxed'),
   revectorized,
+  quantized('i16'),
+  quantized('i8'),
   gruWasm('baseline', 'wasm-baseline'),
   gruWasm('js', 'js'),
   textbook,

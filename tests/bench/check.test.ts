@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { caseNamed, CASES, heats } from '../../bench/cases.ts';
 import { check } from '../../bench/check.ts';
 import { type Engine, LeftOut } from '../../bench/engine.ts';
-import { gruWasm } from '../../bench/engines/gru-wasm.ts';
+import { gruWasm, quantized } from '../../bench/engines/gru-wasm.ts';
 import { textbook } from '../../bench/engines/textbook.ts';
 import { TOLERANCE } from '../../bench/reference.ts';
 import { sizesOf } from '../../bench/size.ts';
@@ -42,6 +42,22 @@ describe.each(ENGINES.map((engine) => ({ name: engine.name, engine })))(
     });
   },
 );
+
+describe.each(['i16', 'i8'] as const)('benchmark engine %s', (precision) => {
+  const engine = quantized(precision, source);
+  test.each(['grid/after/64,1,1', 'grid/before/64,100,1', 'lstm/64,100,1', 'step/before/64'])(
+    '%s',
+    async (caseName) => {
+      expect(engine.takes(caseNamed(caseName))).toBe(true);
+      const checked = check(engine, caseName);
+      if (hasRelaxedSimd()) {
+        const error = await checked;
+        expect(error).toBeLessThan(engine.tolerance!);
+        expect(error).toBeGreaterThan(TOLERANCE / 10);
+      } else await expect(checked).rejects.toThrow(LeftOut);
+    },
+  );
+});
 
 test('an engine that is wrong is found out', async () => {
   const wrong: Engine = {
