@@ -13,6 +13,7 @@ use gru_wasm::layers::windows::WindowParams;
 use gru_wasm::layers::{Combine, LAYERS, Shape};
 use gru_wasm::model::{Model, State};
 use gru_wasm::shared::Shared;
+use gru_wasm::tensor::{Integers, Tensor};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::Range;
@@ -190,13 +191,26 @@ fn inputs(size: usize, units: usize) -> [Shape; 3] {
     [Shape::sequence(1), Shape::sequence(size), Shape::vector(units)]
 }
 
-fn add_layer(model: &mut Model, call: &Call, tensors: &[Option<&[f32]>]) -> Result<usize> {
+fn add_layer(model: &mut Model, call: &Call, tensors: &[Option<Tensor>]) -> Result<usize> {
     let kind = LAYERS.iter().position(|kind| kind.name == call.kind).unwrap();
-    model.add_layer(kind, &call.inputs, &call.params, tensors)
+    model.add_layer_per(None, kind, &call.inputs, &call.params, tensors)
+}
+
+/// The tensors of a layer that products are made with, and how far behind each its bias is, which has a number a row.
+fn matrices(call: &Call) -> impl Iterator<Item = (usize, usize)> {
+    let (each, both): (usize, &[(usize, usize)]) = match call.kind {
+        "gru" => (if call.tensors.len().is_multiple_of(4) { 4 } else { 3 }, &[(0, 2), (1, 1)]),
+        "lstm" => (4, &[(0, 2), (1, 1)]),
+        "rnn" => (3, &[(0, 2), (1, 1)]),
+        "dense" | "conv1d" => (2, &[(0, 1)]),
+        _ => (1, &[]),
+    };
+    let directions = call.tensors.len() / each;
+    (0..directions).flat_map(move |d| both.iter().map(move |&(i, bias)| (d * each + i, bias)))
 }
 
 /// A model whose values are all outputs, made with every allocation failing in turn or none; and how many values it has.
-fn model(size: usize, units: usize, short: bool) -> (Shared<Model>, usize) {
+fn model(size: usize, units: usize, short: bool, integers: bool) -> (Shared<Model>, usize) {
     let mut model = Model::new();
     let mut values = 0;
     for shape in inputs(size, units) {
@@ -208,7 +222,14 @@ fn model(size: usize, units: usize, short: bool) -> (Shared<Model>, usize) {
         values += 1;
     }
     for call in calls(size, units) {
-        let tensors: Vec<Option<&[f32]>> = call.tensors.iter().map(Option::as_deref).collect();
+        let rounded: Vec<Vec<i16>> =
+            (call.tensors.iter().flatten()).map(|numbers| numbers.iter().map(|x| (x * 1e4) as i16).collect()).collect();
+        let scales = vec![1e-4; 8 * (size + units)];
+        let mut tensors: Vec<Option<Tensor>> = call.tensors.iter().map(|t| t.as_deref().map(Tensor::F32)).collect();
+        for (i, bias) in matrices(&call).filter(|_| integers) {
+            let rows = call.tensors[i + bias].as_ref().unwrap().len();
+            tensors[i] = Some(Tensor::I16(Integers::new(&rounded[i], &scales[..rows])));
+        }
         let first = if short {
             exhaust(&mut model, || (), |model, ()| add_layer(model, &call, &tensors), |_| ())
         } else {
@@ -258,8 +279,14 @@ const LAYOUTS: [Steps; 5] = [
 #[test]
 #[cfg_attr(miri, ignore = "hundreds of runs: minutes")]
 fn any_allocation_may_fail() {
+    for integers in [false, true] {
+        any_of_a_model_may_fail(integers);
+    }
+}
+
+fn any_of_a_model_may_fail(integers: bool) {
     let (size, units) = (3, 5);
-    let (plain, values) = model(size, units, false);
+    let (plain, values) = model(size, units, false, integers);
     let expected = |layout: &[Steps]| {
         let mut state = State::new(&plain, 3).unwrap();
         for &(sequences, lengths, time_major) in layout {
@@ -268,7 +295,7 @@ fn any_allocation_may_fail() {
         }
         bits(&mut state, values)
     };
-    let (short, _) = model(size, units, true);
+    let (short, _) = model(size, units, true, integers);
     let mut state = exhaust(&mut (), || (), |(), ()| State::new(&short, 3), |()| ());
     assert_eq!(bits(&mut state, values), expected(&[]));
     for (i, &(sequences, lengths, time_major)) in LAYOUTS.iter().enumerate() {
@@ -288,11 +315,13 @@ fn any_allocation_may_fail() {
 #[test]
 fn running_allocates_nothing() {
     for (size, units) in [(3, 5), (1, 1), (2, 7)].into_iter().take(if cfg!(miri) { 1 } else { 3 }) {
-        let (model, values) = model(size, units, false);
-        let mut state = State::new(&model, 3).unwrap();
-        for (sequences, lengths, time_major) in LAYOUTS.into_iter().take(if cfg!(miri) { 1 } else { 5 }) {
-            state.set_sequences(sequences, lengths, time_major).unwrap();
-            assert!(bits(&mut state, values) == bits(&mut state, values));
+        for integers in [false, true] {
+            let (model, values) = model(size, units, false, integers);
+            let mut state = State::new(&model, 3).unwrap();
+            for (sequences, lengths, time_major) in LAYOUTS.into_iter().take(if cfg!(miri) { 1 } else { 5 }) {
+                state.set_sequences(sequences, lengths, time_major).unwrap();
+                assert!(bits(&mut state, values) == bits(&mut state, values));
+            }
         }
     }
 }
