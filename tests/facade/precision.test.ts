@@ -110,6 +110,21 @@ describe.each(BACKENDS)('precision on $name', ({ load }) => {
     expect(batch.slice(0, ids.length * 4)).toEqual(again.run(ids).output.data);
   });
 
+  test('the gates that trace shows are those of the integers', async () => {
+    const model = await load(file, { precision: 'i8' });
+    for (const layer of ['after', 'before']) {
+      const traced = await model.trace(ids, { layer });
+      const [z, n, h] = ['z', 'candidate', 'h'].map((name) => traced[name]!.data) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const made = h.map((_, i) => z[i]! * (i < H ? 0 : h[i - H]!) + (1 - z[i]!) * n[i]!);
+      // Gates of the numbers that they stand for are 7.6e-6 away.
+      expect(furthest(made, h)).toBeLessThan(2e-6);
+    }
+  });
+
   test('by layer; the others stay', async () => {
     const model = await load(file, { precision: { before: 'i8', dense: 'i16', after: 'f32', act: 'f32' } });
     const dtypes = Object.fromEntries(
