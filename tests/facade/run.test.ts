@@ -174,7 +174,7 @@ describe.each(BACKENDS)('$name', ({ api, backend }) => {
       'Array of length 1',
     );
     await refuse(out.output.data, 'invalid_argument', 'an earlier run');
-    await refuse({ ...out, output: { ...out.output } }, 'invalid_argument', 'first of out.outputs');
+    await refuse({ ...out, output: { ...out.output } }, 'invalid_argument', 'first of outputs');
     expect(out).toEqual(before);
     structuredClone(out.output.data, { transfer: [out.output.data.buffer as ArrayBuffer] });
     await refuse(out, 'dtype_mismatch', "out.outputs['logits']: its buffer has been transferred");

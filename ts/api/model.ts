@@ -220,7 +220,7 @@ export class GruModel implements ModelInfo {
   ): Promise<Record<string, Tensor>> {
     const origin = originOf(this);
     if (!origin || !loadTracer)
-      throw new GruError('unsupported', 'trace: a model of a worklet or a worker is not traced; load it beside');
+      throw new GruError('unsupported', 'trace: models of worklets and workers have none; load it beside');
     const { traceLayer } = await loadTracer();
     return traceLayer(this.alive(), origin.backend, input, options);
   }

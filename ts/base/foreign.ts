@@ -26,7 +26,7 @@ export function copyInto(target: Values, at: number, source: Values, length: num
 }
 
 export function moved(what: string): GruError {
-  return new GruError('shape_mismatch', `${what}: its array was resized or transferred while it was read`);
+  return new GruError('shape_mismatch', `${what}: its array was resized or transferred meanwhile`);
 }
 
 /** Fills an array. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */

@@ -44,7 +44,7 @@ export const merge: LayerKind<MergeSpec> = {
     const sizes = inputs.map(({ size }) => size);
     if (constantSize !== undefined) sizes.push(constantSize);
     if (inputs.length < 1 || sizes.length < 2) {
-      throw specError(spec, `takes two inputs or more, or one and a constant, got ${inputs.length}`);
+      throw specError(spec, `takes two inputs, or one and a constant, got ${inputs.length}`);
     }
     if (inputs.some(({ dtype }) => dtype !== 'float32')) {
       throw specError(spec, 'takes float32 values, an input holds int32 ids');

@@ -89,7 +89,7 @@ export function readOut(
   if (output !== tensors[0]) {
     throw new GruError(
       'invalid_argument',
-      'run: out.output must be the first of out.outputs, as an earlier run gave it',
+      'run: out must be what an earlier run returned, its output the first of outputs',
     );
   }
   // All is read before the first array is checked: what is read may be a getter that shrinks another.

@@ -85,9 +85,7 @@ export function readStates(
   const record = byLayer(groups, only, given);
   if (!record) {
     const message =
-      layers.size === 0
-        ? 'the model has no recurrent layer'
-        : 'the model has several recurrent layers: give a record by layer name';
+      layers.size === 0 ? 'the model has no recurrent layer' : 'several recurrent layers: give a record by layer name';
     throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);
   }
   const stray = Object.keys(record).find((name) => !layers.has(name));

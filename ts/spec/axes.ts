@@ -96,8 +96,7 @@ export class NamedAxes implements Axes {
     if (!made) return `the axis '${names[axis]!}'`;
     if (made.each !== undefined) return `${made.each} steps for each step of ${this.#describe(made.from)}`;
     if (made.from === NO_AXIS) return `an axis of ${Math.floor(made.add / made.div)} steps`;
-    const sum = `${made.mul} * steps ${made.add < 0 ? '-' : '+'} ${Math.abs(made.add)}`;
-    return `an axis of (${sum}) / ${made.div} steps of ${this.#describe(made.from)}`;
+    return `(${made.mul} * steps + ${made.add}) / ${made.div} of ${this.#describe(made.from)}`;
   }
 }
 

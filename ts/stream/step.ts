@@ -204,8 +204,8 @@ export class StepIo {
   }
 
   private givesNoRow(output: string): GruError {
-    const text = `output '${output}' does not have a row for each step (a layer before it makes steps of its own)`;
-    return new GruError('not_streamable', `${text}: give blocks of steps to run or runMany`);
+    const text = `output '${output}' has no row for each step (a layer makes steps of its own)`;
+    return new GruError('not_streamable', `${text}: give blocks to run or runMany`);
   }
 }
 

@@ -52,7 +52,7 @@ export async function wasmBackend(options: WasmOptions): Promise<Backend> {
     running.backend.catch(() => builds.delete(name));
   }
   if (revectorize && !running.revectorize) {
-    throw new GruError('invalid_argument', 'revectorize must be asked for by the first model of the process');
+    throw new GruError('invalid_argument', 'revectorize is for the first model of a process');
   }
   return running.backend;
 }

@@ -41,7 +41,7 @@ export class Instance {
   /** What every use of a dead instance throws. */
   error(): GruError {
     const { during, cause } = this;
-    const message = `the WebAssembly core failed in ${during} (${String(cause)}); its instance is dead, and so are all models and streams on it: make them again`;
+    const message = `the WebAssembly core failed in ${during} (${String(cause)}): models and streams on it are dead; make them again`;
     return new GruError('internal', message, { cause });
   }
 
