@@ -39,7 +39,7 @@ describe('axes that layers make', () => {
       { ref: 'x', axis: time },
       { ref: 'pool', axis: axes.derive(time, stride(3, -1), maker) },
     ];
-    await expectError(() => axes.common(read, maker), 'invalid_spec', 'a layer', "'x' of the axis 'time'", "(1 * steps - 1) / 3 steps of the axis 'time'"); // prettier-ignore
+    await expectError(() => axes.common(read, maker), 'invalid_spec', 'a layer', "'x' of the axis 'time'", "(1 * steps + -1) / 3 of the axis 'time'"); // prettier-ignore
     for (let i = 0; i < 29; i++) axes.derive(time, pad(i + 1), maker);
     await expectError(() => axes.derive(time, pad(99), maker), 'invalid_spec', 'a layer: more than 31 axes');
   });
