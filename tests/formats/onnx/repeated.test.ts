@@ -129,9 +129,47 @@ describe('what the graph computes in the place of constants', () => {
       /a parameter that is not one number for all/,
     );
   });
+});
 
-  test('a mask by comparison is refused with what to do', async () => {
-    const nodes = [node('Equal', ['x', 'zero'], 'e'), node('Cast', ['e'], 'y', { to: 1 })];
-    expect(await refusalOf(readOnnx(bytesOf(nodes, [tensor('zero', [], [0])])))).toMatch(/a mask of Keras/);
+describe('masks by comparison', () => {
+  const bits = (op: string, inputs: string[], ...more: Node[]) => [node(op, inputs, 'e'), ...more, node('Cast', ['e'], 'y', { to: 1 })]; // prettier-ignore
+  const four = tensor('four', [], [4]);
+  const table = (rows: number) => tensor('table', [rows, 1], Array<number>(rows).fill(1));
+  const IDS: Info[] = [{ name: 'x', shape: ['b', 't'], dtype: 7 }];
+  const added = [node('Gather', ['table', 'x'], 'g'), node('Squeeze', ['g', 'two'], 's')];
+  const compared = [node('Equal', ['x', 'one'], 'e'), node('Not', ['e'], 'n'), node('Cast', ['n'], 'c', { to: 1 })];
+  const constants = [tensor('one', [], [1], 7), ints('two', 2), table(3)];
+
+  test('where values are a number, and whether any of a row is not', async () => {
+    expect(await ofVector(bits('Equal', ['x', 'four']), four)).toEqual({ data: [0, 0, 1, 0, 0, 0], shape: [1, 6] });
+    const any = [
+      ...compared
+        .slice(0, 2)
+        .map((one) => ({ ...one, inputs: one.inputs.map((name) => (name === 'one' ? 'four' : name)) })),
+      node('Cast', ['n'], 'c', { to: 1 }),
+      node('ReduceSum', ['c', 'axes'], 's', { keepdims: 1 }),
+      node('Greater', ['s', 'zero'], 'g'),
+      node('Cast', ['g'], 'y', { to: 1 }),
+    ];
+    const more = [four, tensor('zero', [], [0]), ints('axes', 1)];
+    const x = { data: Float32Array.of(4, 4, 4, 4, 4, 4, 4, 4, 5, 4, 4, 3), shape: [2, 6] };
+    expect(await run(any, more, x)).toEqual({ data: [0, 1], shape: [2, 1] });
+  });
+
+  test('ids, before and after an embedding reads them', async () => {
+    const x = { data: Int32Array.of(0, 1, 2, 1), shape: [1, 4] };
+    const wanted = { data: [2, 1, 2, 1], shape: [1, 4] };
+    for (const nodes of [
+      [...compared, ...added],
+      [...added, ...compared],
+    ])
+      expect(await run([...nodes, node('Add', ['c', 's'], 'y')], constants, x, IDS)).toEqual(wanted);
+    const alone = bytesOf([...compared, node('Relu', ['c'], 'y')], constants, IDS);
+    expect(await refusalOf(readOnnx(alone))).toMatch(/no embedding says how many/);
+  });
+
+  test('two computed values are not compared', async () => {
+    const nodes = [node('Relu', ['x'], 'r'), ...bits('Equal', ['x', 'r'])];
+    expect(await refusalOf(readOnnx(bytesOf(nodes, [])))).toMatch(/supported: with one number/);
   });
 });

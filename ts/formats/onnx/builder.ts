@@ -7,6 +7,7 @@ import type {
   Activation,
   Conv1dSpec,
   DenseSpec,
+  EmbeddingSpec,
   GruSpec,
   LayerSpec,
   LstmSpec,
@@ -26,6 +27,8 @@ export class SpecBuilder extends SpecValues {
   readonly steps = new StepLayers(this);
   /** Ids that layers compute: how many there are. */
   readonly #ids = new Map<ValueRef, number>();
+  /** Ids that are compared with one. */
+  readonly #comparisons: { layer: EmbeddingSpec; id: number }[] = [];
   readonly #dense = new Map<ValueRef, DenseSpec | Conv1dSpec>();
 
   /** The same axes with other columns. */
@@ -212,6 +215,29 @@ export class SpecBuilder extends SpecValues {
     return [ref];
   }
 
+  /** Where ids are this one, as 0 or 1: a table of one column, as long as the longest that the ids are read by. */
+  isId(ids: Rows, name: string, id: number): Rows {
+    const [ref] = this.#idsOf(ids) as [ValueRef];
+    const layer: EmbeddingSpec = {
+      ...{ type: 'embedding', name: this.name(name), inputs: [ref], vocabularySize: 0, outputSize: 1 },
+      weights: { embeddings: new Float32Array(0) },
+    };
+    const own = this.layers.filter((other) => other.type === 'embedding' && other.inputs?.[0] === ref);
+    const known = (own as EmbeddingSpec[]).map(({ vocabularySize }) => vocabularySize);
+    this.#comparisons.push({ layer, id });
+    if (known.length > 0) this.#compareUpTo(ref, Math.max(...known));
+    return this.#single({ ...ids, dtype: 'float32' }, layer);
+  }
+
+  #compareUpTo(ref: ValueRef, size: number): void {
+    for (const { layer, id } of this.#comparisons) {
+      if (layer.inputs?.[0] !== ref || layer.vocabularySize >= size) continue;
+      this.budget.spend(4 * size);
+      layer.vocabularySize = size;
+      layer.weights = { embeddings: Float32Array.from({ length: size }, (_, i) => Number(i === id)) };
+    }
+  }
+
   embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {
     const layer: LayerSpec = {
       type: 'embedding',
@@ -221,6 +247,7 @@ export class SpecBuilder extends SpecValues {
       outputSize,
       weights: { embeddings: table },
     };
+    this.#compareUpTo(layer.inputs![0]!, vocabularySize);
     return this.add(layer, { kind: rows.kind, size: outputSize });
   }
 

@@ -54,34 +54,38 @@ function readRolled(source: Source): ImportedModel {
 
 /**
  * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
- * said otherwise, with the batch first.
+ * said otherwise, with the batch first; then as if parts were taken of steps as well as of features.
  */
-function readWhole(source: Source, nodes: readonly OnnxNode[]): ImportedModel {
-  try {
-    return readAssuming(source, nodes, 'time');
-  } catch (cause) {
-    if (!(cause instanceof GruError) || cause.code === 'invalid_argument' || cause.code === 'io') throw cause;
-    try {
-      return readAssuming(source, nodes, 'batch');
-    } catch (second) {
-      throw second instanceof GruError ? cause : second;
-    }
-  }
-}
-
-function readAssuming(source: Source, all: readonly OnnxNode[], first: 'time' | 'batch'): ImportedModel {
+function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
   const outputs = source.outputNames();
   const nodes = neededNodes(all, outputs);
   checkOperators(nodes, source.functions);
   const readers = countReaders(nodes, outputs);
-  const roles = new InputRoles(
-    source.freeInputs().filter(({ name }) => readers.has(name)),
-    first,
-  );
-  // each failed attempt settles an axis of an input
+  const inputs = source.freeInputs().filter(({ name }) => readers.has(name));
+  let refusal: GruError | undefined;
+  for (const parts of ['feature', 'any'] as const) {
+    let hasParts = false;
+    for (const first of ['time', 'batch'] as const) {
+      const roles = new InputRoles(inputs, { first, parts });
+      try {
+        return untilSettled(() => new Attempt(source, roles, nodes, readers).run(outputs));
+      } catch (cause) {
+        if (!(cause instanceof GruError)) throw cause;
+        if (!refusal && (cause.code === 'invalid_argument' || cause.code === 'io')) throw cause;
+        refusal ??= cause;
+        hasParts ||= roles.hasParts;
+      }
+    }
+    if (!hasParts) break;
+  }
+  throw refusal!;
+}
+
+/** Reads until the roles stay as they are: each failed attempt settles an axis of an input. */
+function untilSettled(read: () => ImportedModel): ImportedModel {
   for (let attempt = 0; ; attempt++) {
     try {
-      return new Attempt(source, roles, nodes, readers).run(outputs);
+      return read();
     } catch (changed) {
       if (!(changed instanceof RolesChanged)) throw changed;
       if (attempt > 24)

@@ -24,6 +24,14 @@ export interface GraphInput {
 const BATCH_NAME = /batch|^bs?$|^n$/i;
 const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 
+/** What is assumed of the axes of inputs where nothing says otherwise. */
+export interface Assumed {
+  /** Which of the two comes first. */
+  first: 'time' | 'batch';
+  /** What parts are taken of. */
+  parts: 'feature' | 'any';
+}
+
 /**
  * What the axes of the graph's inputs mean is not in the file: it follows from what reads them. Roles are assumed first
  * (for three axes [time, batch, features]); where an operator needs other ones, they are changed and the graph is read anew.
@@ -31,8 +39,10 @@ const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 export class InputRoles {
   readonly inputs: GraphInput[];
 
-  /** @param first which axis is assumed to come first where nothing says so */
-  constructor(infos: OnnxValueInfo[], first: 'time' | 'batch') {
+  readonly #parts: Assumed['parts'];
+
+  constructor(infos: OnnxValueInfo[], { first, parts }: Assumed) {
+    this.#parts = parts;
     this.inputs = infos.map((info) => {
       const dtype = dtypeClass(info.dtype);
       const what = `input '${info.name}' of the graph`;
@@ -67,6 +77,11 @@ export class InputRoles {
       assignRoles(input);
       return input;
     });
+  }
+
+  /** Whether an axis is features for no other reason than that parts are taken of it. */
+  get hasParts(): boolean {
+    return this.inputs.some(({ parted }) => parted.size > 0);
   }
 
   /** The number that the batch or the steps were at export; undefined where they are free, or the inputs do not agree. */
@@ -122,6 +137,7 @@ export class InputRoles {
 
   /** @see GraphContext.preferFeature */
   preferFeature(axis: readonly Factor[]): void {
+    if (this.#parts === 'any') return;
     const origins = axis.flatMap(({ role: r, origin }) => (origin && r !== 'feature' ? [origin] : []));
     for (const origin of origins) {
       const input = this.inputs[origin.input]!;

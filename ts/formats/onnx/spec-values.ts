@@ -18,8 +18,8 @@ export class SpecValues {
   readonly #next = new Map<string, number>();
   readonly #values = new Map<ValueRef, Known>();
   readonly #made = new Map<string, ValueRef>();
-  /** Values that hold whole numbers, though as floats: of the steps, or zeros and ones. */
-  readonly whole = new Map<ValueRef, 'steps' | 'mask'>();
+  /** Values that hold whole numbers, though as floats: of the steps, zeros and ones, or how many of those are ones. */
+  readonly whole = new Map<ValueRef, 'steps' | 'mask' | 'count'>();
   readonly budget: Budget;
 
   constructor(budget: Budget) {

@@ -43,9 +43,26 @@ function product(context: NodeContext, rows: Rows, matrix: Constant, transposed:
   return result;
 }
 
+/** A row that is the same for each sequence, such as a first state, by a matrix. */
+function productOfConstants(context: NodeContext, x: Constant, matrix: Constant): Constant {
+  const { shape, data } = floatsOf(context, matrix, 'the matrix');
+  const [k, n] = shape as [number, number];
+  const size = x.shape.at(-1);
+  if (shape.length !== 2 || size !== k || x.base.slice(0, -1).some((rows) => rows !== 1))
+    throw nodeError(context.node, `multiplies constants of ${shapeText(x.shape)} and ${shapeText(shape)}`);
+  context.graph.budget.spend(8 * n);
+  const row = new Float32Array(n);
+  for (let i = 0; i < k; i++) {
+    const value = Number(x.data[x.data.length === 1 ? 0 : i]);
+    for (let j = 0; j < n; j++) row[j]! += value * data[i * n + j]!;
+  }
+  return { ...x, base: [...x.base.slice(0, -1), n], shape: [...x.shape.slice(0, -1), n], data: row };
+}
+
 const matMul: Operator = (context) => {
   const [left, right] = [requireInput(context, 0), requireInput(context, 1)];
   if (isFloat(left) && isFloat(right)) return [multiplyRows(context, left, right)];
+  if (left.type === 'constant' && right.type === 'constant') return [productOfConstants(context, left, right)];
   const [x, matrix] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
   const lead = matrix.shape.length - 2;
   if (lead < 0 || matrix.shape.slice(0, lead).some((size) => size !== 1)) {

@@ -197,11 +197,6 @@ const modulo: Operator = (context) => {
 
 function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean | undefined): Operator {
   return (context) => {
-    if (context.inputs.some((input) => input?.type === 'rows')) {
-      const advice =
-        'a mask of Keras (Masking, mask_zero): load the Keras file itself, or export the model without it and give lengths';
-      throw nodeError(context.node, `compares computed values, as does ${advice}`);
-    }
     const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
     const compare = (a: Size, b: Size) => {
       const result = decide(a, b, context);
@@ -211,6 +206,7 @@ function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean 
   };
 }
 
+export const equalConstant = comparison((a, b, { graph }) => equalSizes(a, b, graph.baked));
 export const lessConstant = comparison((a, b, context) => less(a, b, context));
 export const greaterConstant = comparison((a, b, context) => less(b, a, context));
 export const notConstant = unary((x) => Number(x === 0));
@@ -261,7 +257,6 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   Size: size,
   Range: range,
   DequantizeLinear: dequantizeLinear,
-  Equal: comparison((a, b, { graph }) => equalSizes(a, b, graph.baked)),
   And: comparison((a, b) => a !== 0 && b !== 0),
   Or: comparison((a, b) => a !== 0 || b !== 0),
   Mod: modulo,

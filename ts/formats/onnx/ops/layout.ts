@@ -241,7 +241,8 @@ const tile: Operator = (context) => {
     if (alone) return [{ ...input, shape: wider() }];
     throw nodeError(context.node, 'repeats a constant; supported: along axes of size 1');
   }
-  return [(alone && repeatSteps(context, input, shape, wider())) || tileFeatures(context, input, repeats)];
+  const repeated = alone ? repeatSteps(context, input, shape, wider()) : undefined;
+  return [repeated ?? tileFeatures(context, input, repeats)];
 };
 
 /** Features again and again, in their order. */

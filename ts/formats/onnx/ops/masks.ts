@@ -1,10 +1,10 @@
 import { nodeError } from '../attributes.ts';
 import { requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import type { Constant, Factor, Rows } from '../value.ts';
+import { width, type Constant, type Factor, type Rows } from '../value.ts';
 import { layerName } from './columns.ts';
 import { combine } from './combine.ts';
-import { greaterConstant, lessConstant, notConstant, whereConstant } from './constant.ts';
+import { equalConstant, greaterConstant, lessConstant, notConstant, whereConstant } from './constant.ts';
 import { wholeOf } from './step-numbers.ts';
 
 /** Masks that a graph computes of lengths: the number of each step below that of the sequence; and what they choose. */
@@ -47,12 +47,46 @@ export function whereMask(context: NodeContext, mask: Rows, x: Rows | Constant, 
   return combine(context, kept, filled, 'sum');
 }
 
+/** Where x is a number, as 0 or 1: 1 - sign(|x - c|). */
+const equal: Operator = (context) => {
+  const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
+  if (x.type === 'constant' && y.type === 'constant') return equalConstant(context);
+  const [rows, other] = x.type === 'rows' ? [x, y] : [y, x];
+  const value = other.type === 'constant' && other.data.length === 1 ? other.data[0] : undefined;
+  if (rows.type !== 'rows' || typeof value !== 'number')
+    throw nodeError(context.node, 'compares computed values; supported: with one number');
+  const { builder } = context.graph;
+  const name = layerName(context);
+  let result: Rows;
+  if (rows.dtype === 'int32') result = builder.isId(rows, name, value);
+  else {
+    const numbers = (count: number) => new Float32Array(width(rows)).fill(count);
+    const away = builder.affine({ ...rows, exclusive: false }, `${name}_from`, undefined, numbers(-value));
+    const distance = builder.activation({ ...away, exclusive: false }, `${name}_distance`, 'abs');
+    const differs = builder.activation(distance, `${name}_differs`, 'sign');
+    result = builder.affine(differs, name, numbers(-1), numbers(1));
+  }
+  builder.whole.set(result.columns[0]!.ref, 'mask');
+  return [result];
+};
+
+/** Whether some are counted. */
+function isAny(context: NodeContext, count: Rows): Rows {
+  const { builder } = context.graph;
+  const result = builder.activation({ ...count, exclusive: false }, layerName(context), 'sign');
+  builder.whole.set(result.columns[0]!.ref, 'mask');
+  return result;
+}
+
 /** Less, Greater and the others of the numbers of steps with lengths; of constants as `constants` has it. */
 function compared(constants: Operator | undefined, isLess: boolean, orEqual: boolean): Operator {
   return (context) => {
     const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
     if (constants && x.type === 'constant' && y.type === 'constant') return constants(context);
     const [small, large] = isLess ? [x, y] : [y, x];
+    const isZero = small.type === 'constant' && small.data.length === 1 && small.data[0] === 0;
+    if (isZero && !orEqual && large.type === 'rows' && wholeOf(context, large) === 'count')
+      return [isAny(context, large)];
     if (small.type === 'rows' && large.type === 'rows') {
       if (wholeOf(context, small) === 'steps') return [stepsBelow(context, small, large, orEqual)];
       // t >= n is not t < n
@@ -82,6 +116,7 @@ const where: Operator = (context) => {
 };
 
 export const MASK_OPERATORS: Record<string, Operator> = {
+  Equal: equal,
   Less: compared(lessConstant, true, false),
   Greater: compared(greaterConstant, false, false),
   LessOrEqual: compared(undefined, true, true),

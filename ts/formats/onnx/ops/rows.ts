@@ -7,6 +7,7 @@ import { softmaxOfScores } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
 import { OVER_TIME, reduceSteps } from './over-time.ts';
+import { wholeOf } from './step-numbers.ts';
 
 /** Operators over the features of each row: functions of rows, reductions, ids. */
 
@@ -89,6 +90,8 @@ function reduction(constants: Operator | undefined): Operator {
     const name = layerName(context);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
     const result = graph.builder.reduceFeatures(prepared, name, reduce);
+    const isCount = ['ReduceSum', 'ReduceMax'].includes(node.op) && wholeOf(context, rows) === 'mask';
+    if (isCount) graph.builder.whole.set(result.columns[0]!.ref, 'count');
     const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;
     return [{ ...done, axes: reducedAxes(rows, taken, keep) }];
   };

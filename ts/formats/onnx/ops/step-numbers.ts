@@ -31,7 +31,7 @@ export function stepNumbers(context: NodeContext, steps: Size): Rows {
 }
 
 /** Which whole numbers these rows hold, if they do. */
-export function wholeOf({ graph }: NodeContext, value: Value | undefined): 'steps' | 'mask' | undefined {
+export function wholeOf({ graph }: NodeContext, value: Value | undefined): 'steps' | 'mask' | 'count' | undefined {
   if (value?.type !== 'rows' || value.columns.length !== 1) return undefined;
   return graph.builder.whole.get(value.columns[0]!.ref);
 }

@@ -53,9 +53,13 @@ export class LoopBody {
         this.#placed.push(constant);
       },
     };
-    this.steps = new StepReader((rows) =>
-      this.builder.addInput({ name: this.builder.name('step'), dtype: 'float32', size: width(rows), kind: 'vector' }),
-    );
+    this.steps = new StepReader((rows) => {
+      const name = this.builder.name('step');
+      const [only] = rows.columns;
+      const is = only && rows.columns.length === 1 ? graph.builder.whole.get(only.ref) : undefined;
+      if (is) this.builder.whole.set(name, is);
+      return this.builder.addInput({ name, dtype: 'float32', size: width(rows), kind: 'vector' });
+    });
     const outputs = body.outputs.map(({ name }) => name);
     this.#scope = scope.inner({
       graph: this.#graph,

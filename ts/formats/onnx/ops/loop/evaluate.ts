@@ -57,11 +57,13 @@ export class Evaluator {
         return this.#slice(first, layer.start, layer.size);
       case 'merge':
         if (layer.merge === 'concat') return inputs.flat();
-        if (!['sum', 'mul', 'sub'].includes(layer.merge) || layer.constantSize !== undefined) break;
+        if (!['sum', 'mul', 'sub'].includes(layer.merge)) break;
+        if (layer.weights?.constant)
+          inputs[layer.constantFirst ? 'unshift' : 'push'](constantPieces(layer.weights.constant));
         return inputs.slice(1).reduce((x, y) => {
           const other = layer.merge === 'sub' ? this.#activate(y, { name: 'affine', alpha: -1, beta: 0 }) : y;
           return this.#combine(x, other, layer.merge === 'mul');
-        }, first);
+        }, inputs[0] ?? []);
       case 'dense': {
         const { kernel, bias } = layer.weights;
         const size = layer.outputSize;
@@ -70,7 +72,7 @@ export class Evaluator {
       }
       case 'scale':
         if (layer.steps !== undefined) break;
-        return this.#scale(first, layer.inputSize, layer.weights);
+        return this.#scale(first, layer.weights);
       case 'activation':
         return this.#activate(first, layer.activation);
     }
@@ -89,7 +91,8 @@ export class Evaluator {
     });
   }
 
-  #combine(x: readonly Piece[], y: readonly Piece[], isProduct: boolean): Piece[] {
+  #combine(first: readonly Piece[], second: readonly Piece[], isProduct: boolean): Piece[] {
+    const [x, y] = [spread(first, second), spread(second, first)];
     const ends = new Set<number>();
     for (const pieces of [x, y]) {
       let end = 0;
@@ -106,14 +109,9 @@ export class Evaluator {
       });
   }
 
-  #scale(
-    pieces: readonly Piece[],
-    size: number,
-    { scale, shift }: { scale?: Float32Array; shift?: Float32Array },
-  ): Piece[] {
-    const constant = (coefficient: Float32Array): Piece[] => [{ size, terms: [{ coefficient, factors: [] }] }];
-    const scaled = scale ? this.#combine(pieces, constant(scale), true) : [...pieces];
-    return shift ? this.#combine(scaled, constant(shift), false) : scaled;
+  #scale(pieces: readonly Piece[], { scale, shift }: { scale?: Float32Array; shift?: Float32Array }): Piece[] {
+    const scaled = scale ? this.#combine(pieces, constantPieces(scale), true) : [...pieces];
+    return shift ? this.#combine(scaled, constantPieces(shift), false) : scaled;
   }
 
   #activate(pieces: readonly Piece[], activation: RowActivation): Piece[] {
@@ -135,4 +133,20 @@ export class Evaluator {
       return { size, terms: [{ coefficient: 1, factors: [factor] }] };
     });
   }
+}
+
+function constantPieces(values: Float32Array): Piece[] {
+  const coefficient = values.every((value) => value === values[0]) ? (values[0] ?? 0) : values;
+  return [{ size: values.length, terms: [{ coefficient, factors: [] }] }];
+}
+
+const sizeOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { size }) => sum + size, 0);
+
+/** A single number beside more: the same for all of them. */
+function spread(pieces: readonly Piece[], beside: readonly Piece[]): readonly Piece[] {
+  const [only] = pieces;
+  const size = sizeOf(beside);
+  if (!only || sizeOf(pieces) !== 1 || size === 1) return pieces;
+  const one = (coefficient: Term['coefficient']) => (typeof coefficient === 'number' ? coefficient : coefficient[0]!);
+  return [{ size, terms: only.terms.map(({ coefficient, factors }) => ({ coefficient: one(coefficient), factors })) }];
 }

@@ -38,7 +38,7 @@ const loop: Operator = (context) => {
   for (const [i, value] of carried.entries()) {
     const state = states.find(({ output }) => output === i);
     const found = state && columns.get(state.after);
-    if (state && found) {
+    if (state && found?.final) {
       results.set(i, {
         ...frame,
         kind: 'vector',
@@ -148,6 +148,7 @@ const scan: Operator = (context) => {
       const state = known.find(({ output }) => output === i);
       const found = state && columns.get(state.after);
       if (!state || !found) return inputs[i];
+      if (!found.final) return undefined;
       return {
         ...frame,
         kind: 'vector',

@@ -12,7 +12,7 @@ import type { StepSource } from './steps.ts';
 /** All hidden states and the last one of a state, by what the body gives for the next step. */
 export interface LoopColumns {
   sequence: Segment[] | undefined;
-  final: Segment[];
+  final: Segment[] | undefined;
 }
 
 /** Makes layers of the cells of a body. */
@@ -29,7 +29,7 @@ export function addCells(context: NodeContext, body: LoopBody): { frame: Rows; c
   }
   const columns = new Map<ValueRef, LoopColumns>();
   for (const found of recognize(context, body, states, sources)) {
-    const { cell } = found;
+    const { cell, mask, outputs, padded } = found;
     const name = graph.builder.name(nodeName(node));
     const own = found.states.map(({ after }) => states.find((state) => state.after === after)!);
     const x = joinColumns(cell.inputs.map((ref) => inputColumns(ref, sources, columns)));
@@ -44,13 +44,23 @@ export function addCells(context: NodeContext, body: LoopBody): { frame: Rows; c
           hiddenSize: cell.hiddenSize,
           direction,
           ...(initial && { initialState: initial }),
+          ...(padded === 'zero' && { paddedOutput: padded }),
+          ...(mask === undefined ? {} : { mask: graph.builder.ref(inputColumns(mask, sources, columns), 'sequence') }),
         },
         direction,
       ),
     );
+    // What the layer gives at masked steps is the state where it holds that, and began with zeros.
+    const isState = mask === undefined || (padded === 'hold' && !initial);
     own.forEach(({ after }, i) =>
-      columns.set(after, { sequence: i === 0 ? made.sequence : undefined, final: made.states[i]! }),
+      columns.set(after, { sequence: i === 0 && isState ? made.sequence : undefined, final: made.states[i]! }),
     );
+    for (const { after } of outputs) {
+      const state = states.find((other) => other.after === after)!;
+      if (padded === 'hold' && !isZero(state.initial))
+        throw nodeError(node, 'holds outputs at masked steps from other numbers on than zeros');
+      columns.set(after, { sequence: made.sequence, final: undefined });
+    }
     graph.conventions.add(`${node.op} '${nodeName(node)}' is the loop of a layer ${cell.type} ('${name}')`);
   }
   graph.lengths.set(`${node.op} node '${nodeName(node)}'`, undefined);
@@ -66,7 +76,11 @@ function recognize(
 ): Recognized[] {
   const inputs = new Map(sources.map(({ columns }) => [columns[0]!.ref, columns[0]!.length]));
   try {
-    return recognizeCells({ layers: body.builder.layers, refused: body.steps.halves, inputs, states }, graph.budget);
+    const masks = [...inputs.keys()].filter(
+      (name) => body.builder.whole.get(name) === 'mask' && inputs.get(name) === 1,
+    );
+    const { layers } = body.builder;
+    return recognizeCells({ layers, refused: body.steps.halves, inputs, masks, states }, graph.budget);
   } catch (cause) {
     if (!(cause instanceof NotTerms)) throw cause;
     throw nodeError(
@@ -83,6 +97,8 @@ function inputColumns(ref: ValueRef, sources: readonly StepSource[], known: Map<
   if (!columns) throw new Error(`no columns of ${ref}`);
   return columns;
 }
+
+const isZero = (value: Rows | Constant) => value.type === 'constant' && Array.from(value.data).every((n) => n === 0);
 
 /** One a state; undefined: zeros. */
 function initialStates(context: NodeContext, states: readonly LoopState[], frame: Rows): ValueRef[] | undefined {

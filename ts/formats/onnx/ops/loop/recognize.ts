@@ -3,7 +3,7 @@ import type { Budget } from '../../limits.ts';
 import { readGru, readLstm, readRnn, type Cell } from './cells.ts';
 import { Evaluator } from './evaluate.ts';
 import { isSource } from './linear.ts';
-import { NotTerms, Terms, type Factor, type Term } from './terms.ts';
+import { isNumber, NotTerms, Terms, type Factor, type Term } from './terms.ts';
 
 /** A state of a body: values of the spec. */
 export interface BodyState {
@@ -17,6 +17,18 @@ export interface BodyState {
 export interface Recognized {
   cell: Cell;
   states: BodyState[];
+  /** The input that says, by 0, at which steps the states stay as they are. */
+  mask: string | undefined;
+  /** States that are what the cell gives, and at masked steps what they were before, or zeros: Keras's outputs. */
+  outputs: BodyState[];
+  padded: 'hold' | 'zero';
+}
+
+/** What a state becomes at the steps that count, and at the others. */
+interface Unmasked {
+  next: Term[];
+  mask: string | undefined;
+  padded: 'hold' | 'zero';
 }
 
 /** A body: the layers of its nodes, what is given to it, and its states. */
@@ -25,6 +37,8 @@ export interface Body {
   refused: ReadonlyMap<string, string>;
   /** Values that hold a step of a sequence, with their sizes. */
   inputs: ReadonlyMap<string, number>;
+  /** Those of them that are 0 or 1. */
+  masks: readonly string[];
   states: readonly BodyState[];
 }
 
@@ -47,8 +61,15 @@ export function recognizeCells(body: Body, budget: Budget): Recognized[] {
     if (!found) throw refusal;
     cells.push(found);
     left = left.filter((state) => !found.states.includes(state));
+    for (const padded of ['hold', 'zero'] as const) {
+      const outputs = left.filter((state) => isOutput(found, state, padded));
+      if (outputs.length === 0) continue;
+      Object.assign(found, { outputs, padded });
+      left = left.filter((state) => !outputs.includes(state));
+      break;
+    }
     // from now on what this cell gives is an input
-    for (const { after, size } of found.states) {
+    for (const { after, size } of [...found.states, ...found.outputs]) {
       known.set(after, size);
       evaluator.give(after, size);
     }
@@ -69,21 +90,50 @@ export function recognizeCells(body: Body, budget: Budget): Recognized[] {
   }
 
   function readState(state: BodyState, states: readonly BodyState[]): Recognized | undefined {
-    const { before, after, size } = state;
-    const next = evaluator.whole(after);
+    const { before, size } = state;
+    const { next, mask, padded } = unmasked(state);
+    if (padded === 'zero') throw new NotTerms('a state that is zeros at masked steps');
     const sources = { state: before, hiddenSize: size, inputs: known };
     const foreign = states.filter((other) => other !== state && reads(next, other.before));
     for (const other of foreign) {
       if (other.size !== size) continue;
-      const cell = readLstm(next, evaluator.whole(other.after), { ...sources, cell: other.before }, (list) =>
-        terms.key(list),
-      );
-      if (cell) return { cell, states: [state, other] };
+      const cells = unmasked(other);
+      if (cells.mask !== mask || cells.padded !== padded) continue;
+      const cell = readLstm(next, cells.next, { ...sources, cell: other.before }, (list) => terms.key(list));
+      if (cell) return { cell, states: [state, other], mask, outputs: [], padded: 'hold' };
     }
     if (foreign.length > 0) throw new NotTerms('a state that depends on another one');
     const cell = readGru(next, sources) ?? readRnn(next, sources);
     if (!cell) throw new NotTerms('a state that no GRU, LSTM or simple RNN computes so');
-    return { cell, states: [state] };
+    return { cell, states: [state], mask, outputs: [], padded: 'hold' };
+  }
+
+  /** Of m n + (1 - m) h, which is m n - m h + h, and of m n it is n. */
+  function unmasked({ before, after, size }: BodyState): Unmasked {
+    const all = evaluator.whole(after);
+    for (const mask of body.masks) {
+      const isMask = (factor: Factor) => isSource(factor, mask);
+      const masked = all.filter(({ factors }) => factors.some(isMask));
+      if (masked.length === 0) continue;
+      const [kept, ...others] = all.filter((term) => !masked.includes(term));
+      const isKept = kept?.factors.length === 1 && isSource(kept.factors[0], before) && isNumber(kept.coefficient, 1);
+      if ((kept && !isKept) || others.length > 0)
+        throw new NotTerms('a mask that does something else than to keep a state');
+      const without = masked.map((term) => ({ ...term, factors: term.factors.filter((factor) => !isMask(factor)) }));
+      return { next: terms.sum(size, kept ? [...without, kept] : without), mask, padded: kept ? 'hold' : 'zero' };
+    }
+    return { next: all, mask: undefined, padded: 'hold' };
+  }
+
+  function isOutput({ mask, states: [hidden] }: Recognized, state: BodyState, padded: Unmasked['padded']): boolean {
+    if (mask === undefined || hidden?.size !== state.size) return false;
+    try {
+      const own = unmasked(state);
+      return own.mask === mask && own.padded === padded && terms.key(own.next) === terms.key(unmasked(hidden).next);
+    } catch (cause) {
+      if (cause instanceof NotTerms) return false;
+      throw cause;
+    }
   }
 }
 

@@ -204,6 +204,8 @@ export class Terms {
   }
 
   #sliceFactor(factor: Factor, start: number, size: number): Factor {
+    // A single number may stand for any of them.
+    if (factor.kind === 'source' && factor.size === 1) return factor;
     if (factor.kind === 'source') return this.source(factor.name, factor.start + start, size);
     if (factor.kind === 'function') return this.function(factor.activation, this.slice(factor.of, start, size));
     const { matrix, columns, of } = factor;
