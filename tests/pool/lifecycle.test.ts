@@ -5,6 +5,12 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE } from './models.ts';
 import { sourceWorker } from './source.ts';
 
+/**
+ * On Node 20 a worker now and then neither starts nor ends, with nothing of ours under way: a test of these waited 300 s for one in 3 of 12 runs, and passed
+ * in the others. The cause is not known.
+ */
+const RETRY = { retry: 2, timeout: 60_000 };
+
 let model: GruModel;
 beforeAll(async () => {
   model = await plain({}, 128);
@@ -72,7 +78,7 @@ const fleeting = () => evil('parentPort.postMessage({ ready: true })');
 describe.each([
   ['', SharedArrayBuffer],
   [', without shared memory', undefined],
-])('a worker and its job%s', (_, memory) => {
+])('a worker and its job%s', RETRY, (_, memory) => {
   test('one that does not start it within the limit is replaced', async () => {
     vi.stubGlobal('SharedArrayBuffer', memory);
     const { pool, made } = await poolOf(odd('stuck before it looks at its job'));
@@ -146,7 +152,7 @@ describe.each([
   });
 });
 
-describe('workers that end without having done any work', () => {
+describe('workers that end without having done any work', RETRY, () => {
   test('are replaced at once, then after longer and longer pauses, then not at all', async () => {
     const { pool, made, exits } = await poolOf(fleeting);
     for (const [i, pause] of [0, 100, 200, 400, 800, 1600, 3200].entries()) {
