@@ -68,6 +68,7 @@ describe('features that are steps', () => {
     expect(await ofVector(tile, ints('times', 1, 2))).toEqual({ data, shape: [1, 12] });
     expect(await refusalOf(readOnnx(bytesOf(tile, [ints('times', 2, 1)])))).toMatch(/repeats .*supported: features/);
     expect(await refusalOf(readOnnx(bytesOf(tile, [ints('times', 2)])))).toMatch(/do not fit/);
+    expect(await refusalOf(readOnnx(bytesOf(tile, [ints('times', 1, 2 ** 40)])))).toMatch(/more than \d+ parts/);
   });
 
   test('ids of free axes, averaged and repeated', async () => {

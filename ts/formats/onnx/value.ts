@@ -222,9 +222,9 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
   const run = sizes.slice(whole).reduce((n, s) => n * s, 1);
   const outer = order.slice(0, whole).map((axis) => ({
     stride: strides[axis]!,
-    entries: picks[axis] ?? Array.from({ length: checked(sizes[axis]!) }, (_, i) => i),
+    entries: picks[axis] ?? Array.from({ length: checkParts(sizes[axis]!) }, (_, i) => i),
   }));
-  const count = checked(outer.reduce((n, { entries }) => n * entries.length, 1));
+  const count = checkParts(outer.reduce((n, { entries }) => n * entries.length, 1));
   // what a part takes while it is taken and joined
   budget.spend(96 * count + 8 * rows.columns.length);
   const take = columnTaker(rows.columns);
@@ -242,7 +242,8 @@ export function selectColumns(rows: Rows, picks: (number[] | undefined)[], order
   return joinColumns(parts);
 }
 
-function checked(count: number): number {
+/** @throws GruError `unsupported` for more entries than an axis is cut into, or put together of. */
+export function checkParts(count: number): number {
   if (count > 1 << 16) throw tooManyParts();
   return count;
 }

@@ -15,7 +15,7 @@ import { wholeOf } from './step-numbers.ts';
 import { flattenSteps, repeatSteps } from './over-time.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
-import { featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
+import { checkParts, featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
 import { pickRows } from './parts.ts';
 
 /** Operators that move axes about or change nothing. */
@@ -259,7 +259,7 @@ function tileFeatures(context: NodeContext, input: Rows, repeats: readonly Size[
       context,
       rows,
       axis,
-      Array.from({ length: size * times }, (_, i) => i % size),
+      Array.from({ length: checkParts(size * times) }, (_, i) => i % size),
     );
   }, input);
 }
