@@ -27,6 +27,8 @@ export class SpecBuilder extends SpecValues {
   readonly steps = new StepLayers(this);
   /** Ids that layers compute: how many there are. */
   readonly #ids = new Map<ValueRef, number>();
+  /** How many ids an embedding knows, by the ids that it reads. */
+  readonly #vocabularies = new Map<ValueRef, number>();
   /** Ids that are compared with one. */
   readonly #comparisons: { layer: EmbeddingSpec; id: number }[] = [];
   readonly #dense = new Map<ValueRef, DenseSpec | Conv1dSpec>();
@@ -88,10 +90,13 @@ export class SpecBuilder extends SpecValues {
     return this.#result(rows, { type: 'activation', name: this.name(name), inputs, activation });
   }
 
-  /** scale x + shift, one of each a column. */
-  affine(rows: Rows, name: string, scale: Float32Array | undefined, shift: Float32Array | undefined): Rows {
+  /** scale x + shift, one of each a column, or a number for all. */
+  affine(rows: Rows, name: string, factors: Float32Array | number | undefined, terms?: Float32Array | number): Rows {
     const size = width(rows);
     this.budget.spend(8 * size);
+    const [scale, shift] = [factors, terms].map((given) =>
+      typeof given === 'number' ? new Float32Array(size).fill(given) : given,
+    );
     const layer = this.#foldable(rows);
     if (layer) {
       const { bias } = layer.weights;
@@ -215,23 +220,25 @@ export class SpecBuilder extends SpecValues {
     return [ref];
   }
 
-  /** Where ids are this one, as 0 or 1: a table of one column, as long as the longest that the ids are read by. */
+  /** Where ids are this one, as 0 or 1: a table of one column, made when all embeddings of these ids are known. */
   isId(ids: Rows, name: string, id: number): Rows {
-    const [ref] = this.#idsOf(ids) as [ValueRef];
     const layer: EmbeddingSpec = {
-      ...{ type: 'embedding', name: this.name(name), inputs: [ref], vocabularySize: 0, outputSize: 1 },
+      ...{ type: 'embedding', name: this.name(name), inputs: this.#idsOf(ids), vocabularySize: 0, outputSize: 1 },
       weights: { embeddings: new Float32Array(0) },
     };
-    const own = this.layers.filter((other) => other.type === 'embedding' && other.inputs?.[0] === ref);
-    const known = (own as EmbeddingSpec[]).map(({ vocabularySize }) => vocabularySize);
     this.#comparisons.push({ layer, id });
-    if (known.length > 0) this.#compareUpTo(ref, Math.max(...known));
     return this.#single({ ...ids, dtype: 'float32' }, layer);
   }
 
-  #compareUpTo(ref: ValueRef, size: number): void {
+  /** @throws GruError `unsupported` for ids that are compared, and that no embedding reads. */
+  makeComparisons(): void {
     for (const { layer, id } of this.#comparisons) {
-      if (layer.inputs?.[0] !== ref || layer.vocabularySize >= size) continue;
+      const ids = layer.inputs![0]!;
+      const size = this.#vocabularies.get(ids);
+      if (size === undefined) {
+        const text = `'${layer.name}' compares ids ('${ids}'), and no embedding says how many there are`;
+        throw new GruError('unsupported', text);
+      }
       this.budget.spend(4 * size);
       layer.vocabularySize = size;
       layer.weights = { embeddings: Float32Array.from({ length: size }, (_, i) => Number(i === id)) };
@@ -247,7 +254,8 @@ export class SpecBuilder extends SpecValues {
       outputSize,
       weights: { embeddings: table },
     };
-    this.#compareUpTo(layer.inputs![0]!, vocabularySize);
+    const ids = layer.inputs![0]!;
+    this.#vocabularies.set(ids, Math.max(vocabularySize, this.#vocabularies.get(ids) ?? 0));
     return this.add(layer, { kind: rows.kind, size: outputSize });
   }
 

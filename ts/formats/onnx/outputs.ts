@@ -57,15 +57,9 @@ export class SpecOutputs {
   spec(): ModelSpec {
     const { layers, inputs } = this.#builder;
     if (layers.length === 0) throw new GruError('unsupported', 'the ONNX graph has no layers');
+    this.#builder.makeComparisons();
     const read = new Set(this.#outputs.map(({ from }) => from));
     for (const layer of layers) {
-      if (layer.type === 'embedding' && layer.vocabularySize === 0) {
-        const ids = layer.inputs?.[0] ?? '';
-        throw new GruError(
-          'unsupported',
-          `'${layer.name}' compares ids ('${ids}'), and no embedding says how many there are`,
-        );
-      }
       for (const ref of layer.inputs ?? []) read.add(ref);
       if (isRecurrent(layer)) for (const ref of layer.initialState ?? []) read.add(ref);
     }

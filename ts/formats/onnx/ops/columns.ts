@@ -31,12 +31,13 @@ export function columnValues(context: NodeContext, rows: Rows, constant: Constan
     nodeError(context.node, `combines ${axesText(rows.axes)} with a constant ${shapeText(constant.shape)}: ${why}`);
   if (base.length > rank) throw refuse('it has more dimensions');
   const sizes = rows.axes.map(featureSize);
-  const isSame = base.some((size) => size > 1) && Array.from(data).every((value) => value === data[0]);
+  // Zeros for each of so many sequences, as the file was exported for.
+  const isOfBatch = (size: number, axis: number) =>
+    size > 1 && size === context.graph.baked.batch && role(rows.axes[axis]!) === 'batch';
+  const isSame = base.some(isOfBatch) && Array.from(data).every((value) => value === data[0]);
   const fits = base.every((size, axis) => {
-    if (size === 1) return true;
+    if (size === 1 || (isSame && isOfBatch(size, axis))) return true;
     const kind = role(rows.axes[axis]!);
-    // Zeros for each of so many sequences, as the file was exported for.
-    if (isSame && kind === 'batch') return size === context.graph.baked.batch;
     return (kind === 'feature' || kind === 'one') && size === sizes[axis];
   });
   if (!fits) throw refuse('it differs from step to step or from sequence to sequence, or repeats features');

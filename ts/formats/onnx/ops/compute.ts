@@ -92,8 +92,7 @@ const gemm: Operator = (context) => {
   const shiftRows = inputs[2];
   if (!shiftRows) return [y];
   if (isFloat(shiftRows)) {
-    const factors = new Float32Array(width(shiftRows)).fill(beta);
-    const scaled = graph.builder.affine(shiftRows, `${layerName(context)}_scaled`, factors, undefined);
+    const scaled = graph.builder.affine(shiftRows, `${layerName(context)}_scaled`, beta);
     return [combine(context, y, scaled, 'sum')];
   }
   const bias = requireConstant(context, 2, 'C');
@@ -110,38 +109,38 @@ const batchNormalization: Operator = (context) => {
   const epsilon = attributes.float('epsilon') ?? 1e-5;
   if (attributes.int('training_mode')) throw nodeError(node, "attribute 'training_mode' is 1");
   if ((attributes.int('spatial') ?? 1) !== 1) throw nodeError(node, "attribute 'spatial' is 0");
-  const [mean, variance] = [requireInput(context, 3), requireInput(context, 4)];
-  if (isFloat(mean) && isFloat(variance)) return [byComputed(context, rows, mean, variance, epsilon)];
+  const moments: Value[] = [requireInput(context, 3), requireInput(context, 4)];
+  if (moments.every(isFloat)) return [byComputed(context, rows, moments, epsilon)];
   const roles = rows.axes.map((_, axis) => (axis === 1 ? ('feature' as const) : undefined));
   if (rows.axes.length < 2 || !graph.demand(rows, roles))
     throw nodeError(node, `normalizes axis 1 of ${axesText(rows.axes)}; supported: features`);
-  const [gamma, beta, average, spread] = [1, 2, 3, 4].map((i) => {
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((i) => {
     const constant = requireConstant(context, i, 'its parameter');
     const lead = [...constant.base, ...Array<number>(rows.axes.length - 2).fill(1)];
     graph.place(constant, `${layerName(context)} (folded)`);
     return columnValues(context, rows, { ...constant, base: lead, shape: lead });
   }) as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const affine = batchNorm({ gamma, beta, mean: average, variance: spread }, epsilon);
+  const affine = batchNorm({ gamma, beta, mean, variance }, epsilon);
   const [factor, shift] = [Float32Array.from(affine.scale), Float32Array.from(affine.shift)];
   return [graph.builder.affine(rows, layerName(context), factor, shift)];
 };
 
 /** By moments that the graph computes of each row, laid along axis 1: how Keras 2 writes a layer normalization. */
-function byComputed(context: NodeContext, rows: Rows, mean: Rows, variance: Rows, epsilon: number): Rows {
+function byComputed(context: NodeContext, rows: Rows, moments: readonly Rows[], epsilon: number): Rows {
+  const [mean, variance] = moments as [Rows, Rows];
   const { graph, node } = context;
   const name = layerName(context);
   const [scale, shift] = [1, 2].map((i) => {
     const { data } = requireConstant(context, i, 'its parameter');
     const values = Array.from(data, Number);
-    if (values.every((value) => value === values[0])) return Float32Array.of(values[0] ?? NaN);
+    if (values.every((value) => value === values[0])) return values[0] ?? NaN;
     throw nodeError(node, 'normalizes by computed moments with a parameter that is not one number for all');
-  }) as [Float32Array, Float32Array];
+  }) as [number, number];
   const along = (moment: Rows): Rows => {
     if (moment.axes.length !== 1) throw nodeError(node, `its moments are ${axesText(moment.axes)}`, 'invalid_file');
     return { ...moment, axes: rows.axes.map((_, axis) => (axis === 1 ? moment.axes[0]! : [])) };
   };
-  const least = new Float32Array(width(variance)).fill(epsilon);
-  const added = graph.builder.affine(variance, `${name}_epsilon`, undefined, least);
+  const added = graph.builder.affine(variance, `${name}_epsilon`, undefined, epsilon);
   const root = graph.builder.activation({ ...added, exclusive: false }, `${name}_root`, 'sqrt');
   const factor = graph.builder.activation(root, `${name}_factor`, 'reciprocal');
   const centred = combine(context, rows, along(mean), 'sub');

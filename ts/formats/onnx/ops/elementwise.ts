@@ -129,9 +129,7 @@ const any: Operator = (context) => {
   const all = others.reduce((x, y) => binary(context, x, y), first);
   if (node.op !== 'Mean' || others.length === 0) return [all];
   if (all.type === 'constant') throw nodeError(node, 'is supported for computed values only');
-  return [
-    graph.builder.affine(all, layerName(context), new Float32Array(width(all)).fill(1 / inputs.length), undefined),
-  ];
+  return [graph.builder.affine(all, layerName(context), 1 / inputs.length)];
 };
 
 const prelu: Operator = (context) => {

@@ -1,13 +1,19 @@
 import { nodeError } from '../attributes.ts';
 import { requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { width, type Constant, type Factor, type Rows } from '../value.ts';
+import type { Constant, Factor, Rows } from '../value.ts';
 import { layerName } from './columns.ts';
 import { combine } from './combine.ts';
 import { equalConstant, greaterConstant, lessConstant, notConstant, whereConstant } from './constant.ts';
 import { wholeOf } from './step-numbers.ts';
 
 /** Masks that a graph computes of lengths: the number of each step below that of the sequence; and what they choose. */
+
+/** Rows of zeros and ones, and known to be. */
+function asMask({ graph }: NodeContext, rows: Rows): Rows {
+  graph.builder.whole.set(rows.columns[0]!.ref, 'mask');
+  return rows;
+}
 
 /** Whether the number of each step is below those of the sequences, as 0 or 1: min(max(n - t, 0), 1) of whole numbers. */
 export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orEqual: boolean): Rows {
@@ -21,10 +27,9 @@ export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orE
   const axes = padded[0]!.map((axis, i) => [...axis, ...padded[1]![i]!]);
   if (axes.some((axis) => axis.length > 1)) throw nodeError(context.node, 'compares numbers along one axis');
   const left = builder.merge([numbers, steps], `${name}_left`, 'sub');
-  const from = orEqual ? builder.affine(left, `${name}_next`, undefined, Float32Array.of(1)) : left;
+  const from = orEqual ? builder.affine(left, `${name}_next`, undefined, 1) : left;
   const result = builder.activation({ ...from, axes }, name, { name: 'clip', alpha: 0, beta: 1 });
-  builder.whole.set(result.columns[0]!.ref, 'mask');
-  return { ...result, inputs: lengths.inputs };
+  return asMask(context, { ...result, inputs: lengths.inputs });
 }
 
 const MOST = 3.4028234663852886e38;
@@ -38,7 +43,7 @@ export function whereMask(context: NodeContext, mask: Rows, x: Rows | Constant, 
     throw nodeError(context.node, 'chooses by a mask between two values; supported: a value and a number');
   const name = layerName(context);
   const one = (rows: Rows, scale: number, shift: number, what: string) =>
-    builder.affine({ ...rows, exclusive: false }, `${name}_${what}`, Float32Array.of(scale), Float32Array.of(shift));
+    builder.affine({ ...rows, exclusive: false }, `${name}_${what}`, scale, shift);
   const isFirst = x.type === 'rows';
   const kept = combine(context, value, isFirst ? mask : one(mask, -1, 1, 'kept'), 'mul');
   if (number === 0) return kept;
@@ -60,22 +65,19 @@ const equal: Operator = (context) => {
   let result: Rows;
   if (rows.dtype === 'int32') result = builder.isId(rows, name, value);
   else {
-    const numbers = (count: number) => new Float32Array(width(rows)).fill(count);
-    const away = builder.affine({ ...rows, exclusive: false }, `${name}_from`, undefined, numbers(-value));
+    const away = builder.affine({ ...rows, exclusive: false }, `${name}_from`, undefined, -value);
     const distance = builder.activation({ ...away, exclusive: false }, `${name}_distance`, 'abs');
     const differs = builder.activation(distance, `${name}_differs`, 'sign');
-    result = builder.affine(differs, name, numbers(-1), numbers(1));
+    result = builder.affine(differs, name, -1, 1);
   }
-  builder.whole.set(result.columns[0]!.ref, 'mask');
-  return [result];
+  return [asMask(context, result)];
 };
 
 /** Whether some are counted. */
 function isAny(context: NodeContext, count: Rows): Rows {
   const { builder } = context.graph;
   const result = builder.activation({ ...count, exclusive: false }, layerName(context), 'sign');
-  builder.whole.set(result.columns[0]!.ref, 'mask');
-  return result;
+  return asMask(context, result);
 }
 
 /** Less, Greater and the others of the numbers of steps with lengths; of constants as `constants` has it. */
@@ -98,9 +100,8 @@ function compared(constants: Operator | undefined, isLess: boolean, orEqual: boo
 
 function notMask(context: NodeContext, mask: Rows): Rows {
   const { builder } = context.graph;
-  const result = builder.affine(mask, `${layerName(context)}_not`, Float32Array.of(-1), Float32Array.of(1));
-  builder.whole.set(result.columns[0]!.ref, 'mask');
-  return result;
+  const result = builder.affine(mask, `${layerName(context)}_not`, -1, 1);
+  return asMask(context, result);
 }
 
 const not: Operator = (context) => {

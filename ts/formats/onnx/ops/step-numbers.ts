@@ -25,7 +25,7 @@ export function stepNumbers(context: NodeContext, steps: Size): Rows {
     reversed: false,
     exclusive: false,
   };
-  const numbers = graph.builder.affine(rows, layerName(context), undefined, Float32Array.of(-1));
+  const numbers = graph.builder.affine(rows, layerName(context), undefined, -1);
   graph.builder.whole.set(numbers.columns[0]!.ref, 'steps');
   return numbers;
 }
@@ -47,5 +47,5 @@ export function countedSteps(context: NodeContext, constant: Constant, like: Row
   const batch = like.axes.map((axis) => axis.filter(({ role }) => role === 'batch'));
   const last: Rows = { ...numbers, kind: 'vector', axes: batch, columns: builder.steps.step(numbers, -1) };
   const { c, k } = size;
-  return builder.affine(last, `${layerName(context)}_steps`, Float32Array.of(c), Float32Array.of(c + k));
+  return builder.affine(last, `${layerName(context)}_steps`, c, c + k);
 }
