@@ -76,6 +76,11 @@ impl Buffer {
         unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), with_padding(self.len)) }
     }
 
+    /// All numbers and the padding, to be written.
+    pub fn room(&mut self) -> *mut f32 {
+        self.lines.as_mut_ptr().cast()
+    }
+
     /// The bits of all numbers.
     pub fn words(&self) -> &[u32] {
         // SAFETY: as in `deref`; any bits are a u32, which is as large and as aligned as an f32.

@@ -3,7 +3,7 @@
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::{Result, ensure};
-use crate::kernels::matmul::{KernelSet, MAX_VECTORS, PanelArgs};
+use crate::kernels::matmul::{Kernel, KernelSet, MAX_VECTORS, PanelArgs};
 use crate::kernels::selected;
 use crate::simd::LANES;
 use crate::tensor::Tensor;
@@ -72,6 +72,27 @@ pub struct Init {
     pub base: *const f32,
     /// Distance between rows.
     pub stride: usize,
+}
+
+/// The product of one row, made ready by [`PackedMatrix::ready`]: a call of a kernel for all panels of a width, of which there are two at
+/// most, and the column that it starts at.
+pub struct Ready([Option<(Kernel, PanelArgs, usize)>; 2]);
+
+impl Ready {
+    /// The sums of all panels, which start from `init`.
+    ///
+    /// # Safety
+    /// The matrix is still there, its row readable, `init` and the sums valid for all columns.
+    #[inline(always)]
+    pub unsafe fn sums(&mut self, init: *const f32) {
+        for (kernel, args, column) in self.0.iter_mut().flatten() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                args.init = init.add(*column);
+                kernel(args, 0, 1, 0);
+            }
+        }
+    }
 }
 
 impl PackedMatrix {
@@ -300,6 +321,44 @@ impl PackedMatrix {
                 out = out.add(panels.len() * input.rows.len() * width);
             }
         }
+    }
+
+    /// Whether [`ready`](Self::ready) takes it: no weights of integers, and so many panels at most.
+    pub fn is_ready(&self, panels: usize) -> bool {
+        #[cfg(feature = "full")]
+        if self.integers.is_some() {
+            return false;
+        }
+        self.panels.len() <= panels
+    }
+
+    /// The product of the row `a`, made ready for many steps: `out` gets the sums of all columns at each call of [`Ready::sums`], which
+    /// reads the row then.
+    #[inline(never)]
+    pub fn ready(&self, a: *const f32, out: *mut f32) -> Ready {
+        static ROW: u32 = 0;
+        let kernels = selected();
+        let call = |panels: &[Panel]| {
+            let panel = panels.first()?;
+            let vectors = self.gates * panel.vectors;
+            let args = PanelArgs {
+                a,
+                lda: 0,
+                rows: &ROW,
+                k: self.k,
+                panel: self.data.at(panel.offset..).as_ptr(),
+                vectors,
+                panels: panels.len(),
+                init: a,
+                ld_init: 0,
+                out: out.wrapping_add(panel.column),
+                ld_out: 0,
+            };
+            Some((kernels.kernel(vectors, 1), args, panel.column))
+        };
+        let wide = self.panels.partition_point(|panel| panel.vectors == self.panels.at(0).vectors);
+        let (narrow, wide) = self.panels.split_at(wide);
+        Ready([call(narrow), call(wide)])
     }
 
     /// The sums of all panels: row i of `out` (`columns` long) gets `init + matrix . a[rows[i]]`.

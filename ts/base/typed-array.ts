@@ -63,3 +63,12 @@ export function offsetOf(array: ArrayBufferView): number {
 export function setFrom(target: Values, source: Values, at?: number): void {
   set.call(target, source, at);
 }
+
+/** Values that a loop copies sooner than {@link setFrom}, which is a call out of compiled code (12 ns). */
+const FEW = 16;
+
+/** Copies the first `count` values, of typed arrays that have as many. */
+export function setFew(target: Values, source: Values, count: number): void {
+  if (count > FEW) setFrom(target, source);
+  else for (let i = 0; i < count; i++) target[i] = source[i]!;
+}

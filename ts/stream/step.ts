@@ -8,7 +8,7 @@ import { wantsRecord } from '../run/inputs.ts';
 import { ints } from '../base/limits.ts';
 import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
-import { type ARRAYS, holds, isFloats, isGone, setFrom, sizeOf, type Values } from '../base/typed-array.ts';
+import { type ARRAYS, holds, isFloats, isGone, setFew, sizeOf, type Values } from '../base/typed-array.ts';
 
 /**
  * What one step takes for one input: (batch, size) features, or (batch) ids, or an id where batch is 1. Features that are no Float32Array
@@ -66,10 +66,11 @@ export class StepIo {
     const { inputs, outputs } = this.graph;
     const { dtype, size } = inputs[0]!;
     if (inputs.length > 1 || dtype !== 'float32' || outputs[0]!.dtype !== 'float32') return false;
-    if (sizeOf(x) !== batch * size || sizeOf(out) !== batch * outputs[0]!.size) return false;
-    setFrom(state.inputFloats(0), x);
+    const [given, gives] = [batch * size, batch * outputs[0]!.size];
+    if (sizeOf(x) !== given || sizeOf(out) !== gives) return false;
+    setFew(state.inputFloats(0), x, given);
     state.run();
-    setFrom(out, state.output(0));
+    setFew(out, state.output(0), gives);
     return true;
   }
 

@@ -126,11 +126,16 @@ pub fn tanh<V: Vector>(c: Constants<V>, x: V) -> V {
     b.sub(c.one()).div(b.add(c.one()))
 }
 
-/// sigmoid(z) h + (1 - sigmoid(z)) tanh(n), with one division.
+/// e^-z, of which [`blend`] makes sigmoid(z): apart from it, for it does not wait for the reset gate.
 #[inline(always)]
-pub fn blend<V: Vector>(c: Constants<V>, z: V, n: V, h: V) -> V {
+pub fn gate_exp<V: Vector>(c: Constants<V>, z: V) -> V {
+    exp_of(c, z, SIGMOID)
+}
+
+/// sigmoid(z) h + (1 - sigmoid(z)) tanh(n), with one division; `a` is e^-z.
+#[inline(always)]
+pub fn blend<V: Vector>(c: Constants<V>, a: V, n: V, h: V) -> V {
     let one: V = c.one();
-    let a = exp_of(c, z, SIGMOID);
     let b = exp_of(c, n, TANH);
     let b1 = b.add(one);
     h.madd(b1, a.mul(b.sub(one))).div(a.add(one).mul(b1))

@@ -22,6 +22,32 @@ pub fn accumulate<V: Vector>(sums: &mut [f32], factor: f32, row: &[f32]) {
     }
 }
 
+/// Copies a row of any length. In wasm `copy_from_slice` is a call out of it, which takes as long as 20 vectors.
+#[inline(always)]
+pub fn copy<V: Vector>(into: &mut [f32], from: &[f32]) {
+    let (len, to, from) = (into.len(), into.as_mut_ptr(), from.at(..into.len()).as_ptr());
+    if len < LANES {
+        // SAFETY: both hold `len` numbers.
+        (0..len).for_each(|i| unsafe { *to.add(i) = *from.add(i) });
+        return;
+    }
+    let mut i = 0;
+    while i < len {
+        // The last vector overlaps the one before.
+        let at = i.min(len - LANES);
+        // SAFETY: both hold LANES numbers from there on.
+        unsafe { V::load(from.add(at)).store(to.add(at)) }
+        i += LANES;
+    }
+}
+
+/// Copies the first `size` of each row of `width`.
+pub fn narrow<V: Vector>(into: &mut [f32], size: usize, from: &[f32], width: usize) {
+    for (into, from) in into.rows_mut(size).zip(from.rows(width)) {
+        copy::<V>(into, from.at(..size));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use crate::checked::{Checked, stop};
 use crate::error::Result;
 use crate::fallible::{boxed, copied, filled_with};
 use crate::kernels::activation::Activation;
+use crate::kernels::rows::narrow;
 use crate::pack::{PackedMatrix, Quantized, Rows};
 use crate::plan::{ROW_BLOCK, ascending};
 use crate::simd::Lanes;
@@ -77,9 +78,7 @@ impl Layer for Dense {
                 let x = self.matrix.operand(x, &mut workspace.operands);
                 self.matrix.multiply(x, &self.bias, sums, columns);
             }
-            for (i, y) in y.rows_mut(self.output_size).enumerate() {
-                y.copy(sums.row(i, columns).at(..self.output_size));
-            }
+            narrow::<Lanes>(y, self.output_size, sums, columns);
             self.activation.apply_rows::<Lanes>(y, self.output_size);
         }
         Ok(())

@@ -255,6 +255,7 @@ impl<'a> Io<'a> {
     }
 
     /// Input `i` and the padding behind it.
+    #[inline(always)]
     pub fn padded(&self, i: usize) -> &'a [f32] {
         self.buffer(i).map(Buffer::padded).unwrap_or_default()
     }

@@ -163,6 +163,11 @@ impl Layer {
     }
 
     pub fn model(&self) -> Shared<Model> {
+        self.model_read_from(0)
+    }
+
+    /// One whose ports before `port` nobody reads.
+    pub fn model_read_from(&self, port: usize) -> Shared<Model> {
         let Form { sizes, options, cell, masked, initial, .. } = self.form;
         let (units, states) = (sizes.hidden_size, self.form.states());
         let mut model = Model::new();
@@ -176,7 +181,7 @@ impl Layer {
         let tensors: Vec<_> = tensors.collect();
         let first = model.add_layer(kind(cell.name()), &inputs, &cell.words(sizes, options), &tensors).unwrap();
         assert_eq!(first, self.form.first());
-        (first..first + 2 + states).for_each(|value| model.add_output(value).unwrap());
+        (first + port..first + 2 + states).for_each(|value| model.add_output(value).unwrap());
         Shared::new(model).unwrap()
     }
 

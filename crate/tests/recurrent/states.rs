@@ -211,6 +211,42 @@ fn bits_do_not_depend_on_the_batch_or_the_chunking() {
     }
 }
 
+/// One sequence goes through a block of steps in one call, of up to so many units: the bits are those of the same one beside another,
+/// which goes step by step.
+#[test]
+fn one_sequence_has_the_bits_of_two() {
+    let mut random = Random(12);
+    let (sizes, steps): (&[usize], usize) =
+        if cfg!(miri) { (&[5, 20], 3) } else { (&[1, 4, 7, 8, 12, 16, 20, 33, 40, 97, 128, 130, 200], 200) };
+    for (cell, &units) in Cell::ALL.into_iter().flat_map(|cell| sizes.iter().map(move |units| (cell, units))) {
+        let sizes = Sizes { input_size: 2, hidden_size: units };
+        let layer = Layer::random(Form { sizes, ..Form::of(cell) }, &mut random);
+        let (x, h0) = (random.take(2 * steps, 1.0), random.take(units, 0.8));
+        let first = layer.form.first();
+        let run = |batch: usize, port: usize| {
+            let model = layer.model_read_from(port);
+            let mut state = State::new(&model, batch).unwrap();
+            state.set_lengths(&vec![steps as u32; batch], false).unwrap();
+            for b in 0..batch {
+                let (hidden, stride) = state.hidden(0).unwrap();
+                hidden[b * stride..][..units].copy_from_slice(&h0);
+                state.value(0).unwrap()[b * x.len()..][..x.len()].copy_from_slice(&x);
+            }
+            // From where the run before ended, too.
+            (0..2).for_each(|_| state.run().unwrap());
+            let states: Vec<_> =
+                (0..layer.form.states()).map(|i| slot(&mut state, i, units)[..units].to_vec()).collect();
+            let rows = state.value(first).unwrap();
+            let y = rows[..rows.len() / batch].to_vec();
+            (y, state.value(first + 1).unwrap()[..units].to_vec(), states)
+        };
+        let (y, last, states) = run(2, 0);
+        assert!(y.len() == steps * units && last[..] == y[(steps - 1) * units..]);
+        assert!(run(1, 0) == (y, last.clone(), states.clone()), "{cell:?} {units}");
+        assert!(run(1, 1) == (vec![], last, states), "{cell:?} {units}, read at the end only");
+    }
+}
+
 /// What is not a number stays in its sequence, and there for good.
 #[test]
 fn nan_stays_in_its_sequence() {

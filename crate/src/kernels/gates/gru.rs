@@ -1,7 +1,9 @@
 //! The GRU's gates.
 
+use super::alone::Alone;
 use super::{GateRows, Row, clipped};
-use crate::kernels::activation::{Activation, Constants, Function, blend, flush, sigmoid};
+use crate::kernels::activation::{Activation, Constants, Function, blend, flush, gate_exp, sigmoid};
+use crate::pack::Ready;
 use crate::simd::{LANES, Vector};
 
 /// What the gates compute with.
@@ -11,7 +13,7 @@ pub struct GateFunctions {
     candidate: Activation,
     clip: f32,
     /// sigmoid and tanh without clip: the fused form.
-    standard: bool,
+    pub standard: bool,
 }
 
 impl GateFunctions {
@@ -29,7 +31,7 @@ impl GateFunctions {
     #[inline(always)]
     fn update<V: Vector, const STANDARD: bool>(&self, c: Constants<V>, z: V, n: V, h: V) -> V {
         let new = if STANDARD {
-            blend(c, z, n, h)
+            blend(c, gate_exp(c, z), n, h)
         } else {
             let z = self.recurrent.apply(clipped(z, self.clip));
             let n = self.candidate.apply(clipped(n, self.clip));
@@ -165,5 +167,81 @@ unsafe fn new_hidden<V: Vector, const STANDARD: bool>(
                 j += LANES;
             }
         });
+    }
+}
+
+/// All steps of one sequence, of the fused form; reset gate after the matmul. `init` starts the sums, `z` takes a row.
+///
+/// # Safety
+/// The promise of [`Alone`]; `init` is readable for all columns.
+pub unsafe fn alone_after<V: Vector>(run: &mut Alone, init: *const f32, z: *mut f32) {
+    // SAFETY: the caller's promise.
+    run.steps(|run, projected, out| unsafe {
+        run.ready.sums(init);
+        let c = Constants::<V>::get();
+        run.each(|unit, column, units| {
+            let (sums, x) = (run.sums.add(column), projected.add(column));
+            // The candidate's come to lie unit by unit, over sums that have been read: all up to `column + j`.
+            let (n, z) = (run.sums.add(unit), z.add(unit));
+            let mut j = 0;
+            while j < units {
+                let gate = |gate: usize| V::load(sums.add(gate * units + j));
+                let x = |gate: usize| V::load(x.add(gate * units + j));
+                let reset = sigmoid(c, gate(1).add(x(1)));
+                gate_exp(c, gate(0).add(x(0))).store(z.add(j));
+                reset.madd(gate(2), x(2)).store(n.add(j));
+                j += LANES;
+            }
+        });
+        new_row::<V>(run, z, out);
+    });
+}
+
+/// The same with the reset gate before the matmul: `candidate` is the product of the row that `product` gets, which starts from the
+/// projected column `from`.
+///
+/// # Safety
+/// The promise of [`Alone`], for the candidate's product too.
+pub unsafe fn alone_before<V: Vector>(
+    run: &mut Alone,
+    candidate: &mut Ready,
+    from: usize,
+    product: *mut f32,
+    z: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    run.steps(|run, projected, out| unsafe {
+        run.ready.sums(projected);
+        let c = Constants::<V>::get();
+        run.each(|unit, column, units| {
+            let sums = run.sums.add(column);
+            let (hidden, product, z) = (run.hidden.add(unit), product.add(unit), z.add(unit));
+            let mut j = 0;
+            while j < units {
+                let r = sigmoid(c, V::load(sums.add(units + j)));
+                flush(c, r.mul(V::load(hidden.add(j)))).store(product.add(j));
+                gate_exp(c, V::load(sums.add(j))).store(z.add(j));
+                j += LANES;
+            }
+        });
+        candidate.sums(projected.add(from));
+        new_row::<V>(run, z, out);
+    });
+}
+
+/// New hidden values, and a copy of them; the candidate's sums lie unit by unit.
+#[inline(never)]
+unsafe fn new_row<V: Vector>(run: &Alone, z: *const f32, out: *mut f32) {
+    let c = Constants::get();
+    let (n, hidden) = (run.sums, run.hidden);
+    let mut j = 0;
+    while j < run.stride {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let h = flush(c, blend::<V>(c, V::load(z.add(j)), V::load(n.add(j)), V::load(hidden.add(j))));
+            h.store(hidden.add(j));
+            h.store(out.add(j));
+        }
+        j += LANES;
     }
 }

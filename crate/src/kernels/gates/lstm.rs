@@ -1,5 +1,6 @@
 //! The LSTM's gates i, f, g, o, in two passes as the GRU's: the cell state, the hidden state.
 
+use super::alone::Alone;
 use super::{GateRows, Row, clipped};
 use crate::kernels::activation::{Activation, Constants, Function, divide_by_gate, flush, sigmoid_tanh};
 use crate::simd::{LANES, Vector};
@@ -14,7 +15,7 @@ pub struct LstmFunctions {
     input_forget: bool,
     peepholes: bool,
     /// sigmoid, tanh and tanh with nothing else: the fused form.
-    standard: bool,
+    pub standard: bool,
 }
 
 impl LstmFunctions {
@@ -118,4 +119,38 @@ unsafe fn both<V: Vector, const STANDARD: bool>(
             }
         });
     }
+}
+
+/// All steps of one sequence, of the fused form.
+///
+/// # Safety
+/// The promise of [`Alone`].
+pub unsafe fn alone<V: Vector>(run: &mut Alone) {
+    // SAFETY: the caller's promise.
+    run.steps(|run, projected, out| unsafe {
+        run.ready.sums(projected);
+        let c = Constants::<V>::get();
+        run.each(|unit, column, units| {
+            let (sums, cells) = (run.sums.add(column), run.cells.add(unit));
+            let mut j = 0;
+            while j < units {
+                let [i, forget, g] = [0, 1, 2].map(|gate| V::load(sums.add(gate * units + j)));
+                let new = divide_by_gate(c, forget, V::load(cells.add(j))).add(sigmoid_tanh(c, i, g));
+                flush(c, new).store(cells.add(j));
+                j += LANES;
+            }
+        });
+        let c = Constants::<V>::get();
+        run.each(|unit, column, units| {
+            let (o, cells) = (run.sums.add(column + 3 * units), run.cells.add(unit));
+            let (hidden, out) = (run.hidden.add(unit), out.add(unit));
+            let mut j = 0;
+            while j < units {
+                let h = flush(c, sigmoid_tanh(c, V::load(o.add(j)), V::load(cells.add(j))));
+                h.store(hidden.add(j));
+                h.store(out.add(j));
+                j += LANES;
+            }
+        });
+    });
 }

@@ -3,6 +3,7 @@
 //! Two loops of short chains beat a long one: a processor that looks 450 instructions ahead has 3 vectors on their way in a loop
 //! of 150 instructions. All panels in one call: a call costs as much as a vector.
 
+pub mod alone;
 pub mod gru;
 pub mod lstm;
 pub mod rnn;

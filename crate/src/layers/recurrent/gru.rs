@@ -1,6 +1,7 @@
 //! The GRU's cell: reset gate before or after the matmul. Equations: ts/layers/gru.ts.
 
 use super::super::params::{Param, Params, params};
+use super::step::TOGETHER;
 use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, optional_tensor, pack};
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
@@ -8,7 +9,8 @@ use crate::error::Result;
 use crate::fallible::boxed;
 use crate::kernels::activation::Activation;
 use crate::kernels::gates::GateRows;
-use crate::kernels::gates::gru::{GateFunctions, Sums, reset_after, reset_before, update};
+use crate::kernels::gates::alone::Alone;
+use crate::kernels::gates::gru::{GateFunctions, Sums, alone_after, alone_before, reset_after, reset_before, update};
 use crate::pack::{Init, PackedMatrix, Rows};
 use crate::simd::Lanes;
 use crate::tensor::Tensor;
@@ -68,6 +70,15 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 }
 
 impl Cell for After {
+    fn alone_by(&self) -> Option<&PackedMatrix> {
+        (self.functions.standard && self.recurrent.is_ready(TOGETHER)).then_some(&self.recurrent)
+    }
+
+    unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer]) {
+        // SAFETY: `init` is as long as the matrix has columns, and a row of scratch as hidden; the rest is the driver's promise.
+        unsafe { alone_after::<Lanes>(run, self.init.as_ptr(), scratch.at_mut(1).as_mut_ptr()) }
+    }
+
     fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let f = &self.functions;
         let (projected, columns) = (step.projected, step.columns);
@@ -87,6 +98,19 @@ impl Cell for After {
 }
 
 impl Cell for Before {
+    fn alone_by(&self) -> Option<&PackedMatrix> {
+        (self.functions.standard && self.gates.is_ready(TOGETHER)).then_some(&self.gates)
+    }
+
+    unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer]) {
+        let [_, wide, z] = scratch else { stop() };
+        let (wide, z) = (wide.as_mut_ptr(), z.as_mut_ptr());
+        // The candidate's panels are as wide as both gates' together: no more of them.
+        let mut ready = self.candidate.ready(wide, run.sums);
+        // SAFETY: `wide` and `z` hold a row each; the rest is the driver's promise.
+        unsafe { alone_before::<Lanes>(run, &mut ready, self.gates.columns(), wide, z) }
+    }
+
     fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let f = &self.functions;
         let Step { batch, stride, .. } = *step;

@@ -1,13 +1,15 @@
 //! The LSTM's cell. Equations: ts/layers/lstm.ts.
 
 use super::super::params::{Param, Params, params};
+use super::step::TOGETHER;
 use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, optional_tensor, pack};
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
 use crate::error::Result;
 use crate::fallible::boxed;
 use crate::kernels::activation::Activation;
-use crate::kernels::gates::lstm::{LstmFunctions, advance};
+use crate::kernels::gates::alone::Alone;
+use crate::kernels::gates::lstm::{self, LstmFunctions, advance};
 use crate::pack::PackedMatrix;
 use crate::simd::{LANES, Lanes};
 use crate::tensor::Tensor;
@@ -65,6 +67,15 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 }
 
 impl Cell for Lstm {
+    fn alone_by(&self) -> Option<&PackedMatrix> {
+        (self.functions.standard && self.recurrent.is_ready(TOGETHER)).then_some(&self.recurrent)
+    }
+
+    unsafe fn alone(&self, run: &mut Alone, _scratch: &mut [Buffer]) {
+        // SAFETY: the driver's promise.
+        unsafe { lstm::alone::<Lanes>(run) }
+    }
+
     fn step(&self, step: &mut Step, scratch: &mut [Buffer]) {
         let init = step.projected_init(0);
         let peepholes = self.peepholes.as_ptr();

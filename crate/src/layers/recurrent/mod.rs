@@ -17,8 +17,9 @@ use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, filled, filled_with};
 use crate::kernels::activation::{Constants, flush};
+use crate::kernels::gates::alone::Alone;
 use crate::kernels::matmul::MAX_VECTORS;
-use crate::pack::{Operands, Quantized};
+use crate::pack::{Operands, PackedMatrix, Quantized};
 use crate::plan::{GROUP, Order, ROW_BLOCK, ascending};
 use crate::simd::{LANES, Lanes, Vector};
 use crate::tensor::Tensor;
@@ -58,6 +59,15 @@ params! {
 trait Cell {
     /// Computes new values of `step.batch`, in place.
     fn step(&self, step: &mut Step, scratch: &mut [Buffer]);
+    /// The product of hidden values, where steps of one sequence are for [`alone`](Self::alone).
+    fn alone_by(&self) -> Option<&PackedMatrix> {
+        None
+    }
+    /// Takes steps of one sequence, and writes them to the output.
+    ///
+    /// # Safety
+    /// As [`Alone`] says, of the product by [`alone_by`](Self::alone_by).
+    unsafe fn alone(&self, _run: &mut Alone, _scratch: &mut [Buffer]) {}
     /// Bytes of packed weights.
     fn bytes(&self) -> usize;
 }
@@ -152,7 +162,7 @@ fn build(
 
 impl Recurrent {
     /// All steps of direction `d`. `sequence` is the output, empty if nobody reads it.
-    fn run_direction(&self, d: usize, io: &Io, sequence: &mut [f32], workspace: &mut Workspace) -> Result<()> {
+    fn run_direction(&self, d: usize, io: &Io, sequence: &mut Buffer, workspace: &mut Workspace) -> Result<()> {
         let OneWay { order, projection, cell } = self.directions.at(d);
         let (order, count, size) = (*order, self.directions.len(), self.sizes.hidden_size);
         let full = io.plans.get(order);
@@ -191,6 +201,37 @@ impl Recurrent {
         }
 
         let (projected, scratch) = scratch.split_first_mut().unwrap_or_else(|| stop());
+        if let (&[b], None, 1, true) = (&io.layout.sequences[..], mask, count, order != Order::Reverse)
+            && let Some(matrix) = cell.alone_by()
+        {
+            let hidden = hidden.row_mut(b as usize, self.stride).as_mut_ptr();
+            let sums = scratch.at_mut(0).as_mut_ptr();
+            let is_read = !sequence.is_empty();
+            let mut run = Alone {
+                panels: &matrix.panels,
+                ready: matrix.ready(hidden, sums),
+                count: 0,
+                projected: core::ptr::null(),
+                columns,
+                sums,
+                hidden,
+                cells: cells.as_mut_ptr().wrapping_add(b as usize * self.stride),
+                stride: self.stride,
+                // Its rows are those of the steps, in their order. Where nobody reads it: over sums that have been read.
+                out: if is_read { sequence.room() } else { sums },
+                size: if is_read { size } else { 0 },
+            };
+            for rows in plan.input.chunks(ROW_BLOCK) {
+                // SAFETY: as below.
+                unsafe { projection.project(io.padded(0), self.sizes.input_size, rows, operands, projected) };
+                run.projected = projected.as_ptr();
+                run.count = rows.len();
+                // SAFETY: `projected` and the output hold a row for each step, the output its padding behind the last one; hidden, cells and
+                // sums what the matrix has.
+                unsafe { cell.alone(&mut run, scratch) };
+            }
+            return Ok(());
+        }
         // Made once: a step of 16 units takes as long as 20 stores.
         let mut step = Step {
             batch: &[],
@@ -307,7 +348,8 @@ impl Layer for Recurrent {
         let size = self.sizes.hidden_size;
         for (i, state) in workspace.states.iter().take(self.slots * count).enumerate() {
             let rows = io.layout.sequences.iter().map(|&b| state.row(b as usize, self.stride));
-            if i < count {
+            // Of a step few are asked for, and each costs it 5 %.
+            if i < count && !io.outputs.at(1).is_empty() {
                 let mut last = Output {
                     sequence: io.outputs.at_mut(1),
                     size,
@@ -319,8 +361,11 @@ impl Layer for Recurrent {
                     last.write(b, row);
                 }
             }
-            for (into, row) in io.outputs.at_mut(2 + i).rows_mut(size).zip(rows) {
-                into.copy(row.at(..size));
+            let into = io.outputs.at_mut(2 + i);
+            if !into.is_empty() {
+                for (into, row) in into.rows_mut(size).zip(rows) {
+                    into.copy(row.at(..size));
+                }
             }
         }
         Ok(())

@@ -1,7 +1,9 @@
 //! The rows that a direction gives: each its own columns, or one value of both.
 
 use crate::checked::Checked;
+use crate::kernels::rows::copy;
 use crate::layers::Combine;
+use crate::simd::Lanes;
 
 /// Where a direction's rows go.
 pub struct Output<'a> {
@@ -25,7 +27,7 @@ impl Output<'_> {
         let (combine, size) = (self.combine, self.size);
         let Some(into) = self.row(row) else { return };
         match combine {
-            None => into.copy(values.at(..size)),
+            None => copy::<Lanes>(into, values.at(..size)),
             Some(combine) => {
                 combine.fold(into, values.at(..size));
                 combine.finish(into, 2);
