@@ -64,4 +64,17 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn rows_of_any_length_are_copied() {
+        let from: [f32; 30] = core::array::from_fn(|i| i as f32 + 1.0);
+        for size in 1..=10 {
+            let mut into = [0.0; 31];
+            narrow::<Scalar4>(&mut into[..3 * size], size, &from, 10);
+            for (i, &value) in into.iter().enumerate() {
+                let want = if i < 3 * size { from[i / size * 10 + i % size] } else { 0.0 };
+                assert_eq!(value, want, "{i} of rows of {size}");
+            }
+        }
+    }
 }
