@@ -40,6 +40,7 @@ const WORDS = {
     'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
     timeout: [30_000, 'milliseconds that an answer may take'],
     workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
+    'live-workers': [0, 'threads that hold the states of live sequences; 0: they are stepped where requests are read'],
   },
   texts: {
     host: ['127.0.0.1', 'address to listen on'],
@@ -95,6 +96,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     idleTimeout: number('idle-timeout'),
     timeout: number('timeout'),
     workers: number('workers'),
+    liveWorkers: number('live-workers'),
   };
 }
 
