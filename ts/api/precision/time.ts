@@ -1,0 +1,49 @@
+import { GruError } from '../../base/errors.ts';
+
+/** Milliseconds that a sample takes at least, for clocks that tick in steps. */
+const SAMPLE = 4;
+
+/** Runs of which a sample consists at most. */
+const MOST_RUNS = 2000;
+
+/** Samples of each: of the least of so many a machine's other work is mostly not in it. */
+const SAMPLES = 7;
+
+/**
+ * How long one takes beside another: the two take turns, so that what else the machine does meets both.
+ *
+ * @param turn Lets others have the thread.
+ * @returns The least time of `one` by the least of `other`.
+ * @throws GruError `unsupported` where the clock stands still.
+ */
+export async function timeRatio(one: () => void, other: () => void, turn: () => Promise<void>): Promise<number> {
+  let runs = 1;
+  // The first calls compile.
+  for (let i = 0; i < 3; i++)
+    [one, other].forEach((run) => {
+      run();
+    });
+  while (timeOf(other, runs) < SAMPLE) {
+    if (runs > MOST_RUNS) {
+      const fix = "give prefer: 'size', which needs no clock";
+      throw new GruError(
+        'unsupported',
+        `autoPrecision: the clock of this host stands still, so that nothing can be timed: ${fix}`,
+      );
+    }
+    runs *= 2;
+  }
+  let [a, b] = [Infinity, Infinity];
+  for (let i = 0; i < SAMPLES; i++) {
+    a = Math.min(a, timeOf(one, runs));
+    b = Math.min(b, timeOf(other, runs));
+    await turn();
+  }
+  return a / b;
+}
+
+function timeOf(run: () => void, runs: number): number {
+  const start = performance.now();
+  for (let i = 0; i < runs; i++) run();
+  return performance.now() - start;
+}
