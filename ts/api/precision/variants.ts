@@ -12,6 +12,7 @@ import type { LayerSpec } from '../../spec/spec.ts';
 import { GruModel, type RunOptions } from '../model.ts';
 import { origins } from '../origin.ts';
 import { isSignal } from '../read.ts';
+import { backendOfIntegers } from './backend.ts';
 import { apart, type Difference } from './difference.ts';
 
 /** What `model.run` takes: an array of arrays is sequences of any lengths. */
@@ -96,12 +97,7 @@ export class Variants {
     if (!origin) {
       throw new GruError('unsupported', `${where}: the model must come from loadModel, createModel or createGru`);
     }
-    const asked = {
-      backend: model.backend === 'js' ? ('js' as const) : ('wasm' as const),
-      deterministic: model.backend === 'wasm-baseline',
-    };
-    // The binary of all layers has the kernels of integers, and its kinds check them.
-    const backend = await origin.find(asked, 'full');
+    const backend = await backendOfIntegers(origin.find, model.backend);
     return { variants: new Variants(resolveGraph(spec), backend, sequences, options), options };
   }
 
