@@ -52,7 +52,7 @@ type Outputs = Record<string, Tensor<Values>>;
 /** A model with weights of other precisions, run over the same sequences. */
 export class Variants {
   readonly layers: QuantizableLayer[];
-  private readonly graph: Graph;
+  readonly graph: Graph;
   private readonly backend: Backend;
   private readonly sequences: Sequences;
   private readonly options: SensitivityOptions;
@@ -124,8 +124,8 @@ export class Variants {
   }
 
   /** The model in a precision: the caller disposes it. */
-  compile(precision: Record<string, WeightDtype>): GruModel {
-    const graph = resolveGraph(specWith(this.graph, precision));
+  compile(precision: Record<string, WeightDtype>, of = this.graph): GruModel {
+    const graph = resolveGraph(specWith(of, precision));
     return new GruModel(graph, this.backend.compile(graph), this.backend.name);
   }
 
@@ -142,16 +142,16 @@ export class Variants {
     return axes.some(({ ragged }) => ragged) ? 'none' : 'zero';
   }
 
-  /** How far the outputs in a precision are from those in f32. */
-  async difference(precision: Record<string, WeightDtype>): Promise<Difference> {
+  /** How far the outputs in a precision, of this model or of another of the same outputs, are from those of this one in f32. */
+  async difference(precision: Record<string, WeightDtype>, of = this.graph): Promise<Difference> {
     this.exact ??= await this.outputsOf(this.precision());
     const { exact } = this;
-    const got = await this.outputsOf(precision);
+    const got = await this.outputsOf(precision, of);
     return apart(...Object.keys(exact).map((name) => [got[name]!.data, exact[name]!.data] as [Values, Values]));
   }
 
-  private async outputsOf(precision: Record<string, WeightDtype>): Promise<Outputs> {
-    const model = this.compile(precision);
+  async outputsOf(precision: Record<string, WeightDtype>, of = this.graph): Promise<Outputs> {
+    const model = this.compile(precision, of);
     try {
       return this.run(model);
     } finally {
