@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createModel, loadModel, type ModelSpec } from '../../ts/index.ts';
+import { createModel, type GruSpec, loadModel, type ModelSpec } from '../../ts/index.ts';
 import { createModel as createJsModel } from '../../ts/js.ts';
 import { calibrate, sensitivity } from '../../ts/precision.ts';
 import { Random } from '../random.ts';
@@ -75,7 +75,7 @@ describe.each([
 test('both directions, convolutions, features that are zero, and a model that has scales already', async () => {
   const random = new Random(7);
   const directed = (direction: string) => ({
-    [`${direction}.input`]: spec(1000, random).layers[0]!.weights!['forward.input'],
+    [`${direction}.input`]: (spec(1000, random).layers[0] as GruSpec).weights['forward.input'],
     [`${direction}.recurrent`]: random.floats(3 * H * H, 0.2),
   });
   const kernel = random.floats(6 * 3 * I, 0.3).map((w, i) => w / 1000 ** ((i % 5) / 4));
@@ -103,7 +103,7 @@ test('both directions, convolutions, features that are zero, and a model that ha
       },
     ],
     outputs: ['conv', 'gru'],
-  } as ModelSpec);
+  });
   const x = sequence(1000).map((v, i) => (i % I === 3 ? 0 : v));
   const { spec: scaled, layers, before, after } = await calibrate(model, x);
   expect(layers.map(({ scaled }) => scaled)).toEqual([true, true]);

@@ -54,7 +54,8 @@ describe.each(BACKENDS)('$name', ({ create, load }) => {
       expect([data[0], data[2], data[3], data[4], data[5]]).toEqual([0.25, -3, 0.25, 0, -3]);
       expect((await integers(dense([[0, 0]]))).run(Float32Array.of(3, 4)).output.data[0]).toBe(0);
       const gru = recurrent('gru', { resetAfter: true });
-      for (const tensor of Object.values(gru.layers[0]!.weights as Record<string, Float32Array>)) tensor.fill(0);
+      for (const tensor of Object.values((gru.layers[0] as { weights: Record<string, Float32Array> }).weights))
+        tensor.fill(0);
       const x = new Float32Array(3 * I).fill(2);
       expect((await integers(gru)).run(x).output.data).toEqual((await create(gru)).run(x).output.data);
     });

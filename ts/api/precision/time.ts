@@ -6,8 +6,8 @@ const SAMPLE = 4;
 /** Runs of which a sample consists at most. */
 const MOST_RUNS = 2000;
 
-/** Samples of each: of the least of so many a machine's other work is mostly not in it. */
-const SAMPLES = 7;
+/** Samples of each: until the least of either has not fallen by a hundredth for so many, and at most so many. */
+const [QUIET, MOST_SAMPLES] = [8, 80];
 
 /**
  * How long one takes beside another: the two take turns, so that what else the machine does meets both.
@@ -33,13 +33,17 @@ export async function timeRatio(one: () => void, other: () => void, turn: () => 
     }
     runs *= 2;
   }
-  let [a, b] = [Infinity, Infinity];
-  for (let i = 0; i < SAMPLES; i++) {
-    a = Math.min(a, timeOf(one, runs));
-    b = Math.min(b, timeOf(other, runs));
+  const least = [Infinity, Infinity];
+  // Other work on the machine is in most samples, and mostly not in the least.
+  for (let i = 0, quiet = 0; i < MOST_SAMPLES && quiet < QUIET; i++, quiet++) {
+    for (const [j, run] of [one, other].entries()) {
+      const time = timeOf(run, runs);
+      if (time < 0.99 * least[j]!) quiet = 0;
+      least[j] = Math.min(least[j]!, time);
+    }
     await turn();
   }
-  return a / b;
+  return least[0]! / least[1]!;
 }
 
 function timeOf(run: () => void, runs: number): number {

@@ -18,11 +18,11 @@ import { apart, type Difference } from './difference.ts';
 /** What `model.run` takes: an array of arrays is sequences of any lengths. */
 export type Sequences = ModelInput | Record<string, ModelInput>;
 
-/** Options of `sensitivity`: those of a run, and of the many that it takes. */
+/** Options of `sensitivity`: those of a run, and of the many that are made. */
 export interface SensitivityOptions extends Pick<RunOptions, 'initialStates' | 'lengths' | 'mask'> {
-  /** Aborts between two runs; the promise then rejects with the signal's reason. */
+  /** Aborts between two runs of the model; the promise then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Called after each run of the model, with those that are done and the most that there will be. What it throws ends the search. */
+  /** Called when something has been measured, with how much has been and the most that will be. What it throws ends the search. */
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
@@ -58,7 +58,7 @@ export class Variants {
   private readonly options: SensitivityOptions;
   private exact: Outputs | undefined;
   private done = 0;
-  /** Runs that there will be, at most. */
+  /** What there will be to measure, at most. */
   total = 0;
 
   private constructor(graph: Graph, backend: Backend, sequences: Sequences, options: SensitivityOptions) {
@@ -152,18 +152,25 @@ export class Variants {
 
   async outputsOf(precision: Record<string, WeightDtype>, of = this.graph): Promise<Outputs> {
     const model = this.compile(precision, of);
+    let outputs: Outputs;
     try {
-      return this.run(model);
+      outputs = this.run(model);
     } finally {
       model.dispose();
-      await this.turn();
     }
+    this.count();
+    await this.turn();
+    return outputs;
   }
 
-  /** One run more is done. Lets others have the thread, whoever aborts among them. */
-  async turn(): Promise<void> {
+  /** One thing more has been measured. */
+  count(): void {
     this.done++;
     this.options.onProgress?.({ done: this.done, total: Math.max(this.total, this.done) });
+  }
+
+  /** Lets others have the thread, whoever aborts among them. */
+  async turn(): Promise<void> {
     await new Promise((turned) => setTimeout(turned));
     this.options.signal?.throwIfAborted();
   }
