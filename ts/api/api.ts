@@ -45,8 +45,8 @@ export interface ModelOptions {
 export interface LoadOptions extends ModelOptions, ReadOptions {
   /**
    * What the weights that products are made with become: `f32`, or integers with a scale a row, `i16` or `i8`, which products are then made
-   * of: smaller and faster, less precise (docs/precision.md). For all layers that have such weights, or by the name of a layer. Left out:
-   * what the file has.
+   * of: smaller and faster, less precise (docs/precision.md). For all layers that have such weights, or by the name of a layer, as
+   * `autoPrecision` of `gru-wasm/precision` finds it. Left out: what the file has.
    */
   precision?: Precision | undefined;
 }
