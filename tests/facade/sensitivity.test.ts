@@ -88,6 +88,12 @@ describe.each(BACKENDS)('sensitivity on $name', ({ create, load, options }) => {
   });
 });
 
+test('the same numbers from JavaScript and baseline wasm', async () => {
+  const models = [await createModel(spec(), { deterministic: true }), await createJsModel(spec())];
+  const [wasm, js] = await Promise.all(models.map((model) => sensitivity(model, sequences)));
+  expect(wasm).toEqual(js);
+});
+
 test('padding does not dilute the mean, and lengths and states are those of the run', async () => {
   const model = await createJsModel(spec());
   const apart = await sensitivity(model, [sequences[1]!]);
