@@ -115,6 +115,29 @@ test('both directions, convolutions, features that are zero, and a model that ha
   expect(again.spec).toEqual(made.spec);
 });
 
+test('a layer that gains where the model does not keeps its one scale', async () => {
+  // The second output is that of a layer whose error is some thousand times as large.
+  const random = new Random(9);
+  const wide = spec(1000);
+  const loud = { name: 'loud', type: 'dense', inputs: ['x'], inputSize: I, outputSize: 3 } as const;
+  const kernel = random.floats(3 * I, 30);
+  const model = await createJsModel({
+    inputs: wide.inputs,
+    layers: [...wide.layers, { ...loud, weights: { kernel } }],
+    outputs: ['dense', 'loud'],
+  });
+  const { spec: scaled, layers, before, after } = await calibrate(model, sequence(1000));
+  const gru = layers.find(({ name }) => name === 'gru')!;
+  expect(gru.after.rms).toBeLessThan(gru.before.rms / 10);
+  expect(layers.map(({ name, scaled }) => [name, scaled])).toEqual([
+    ['gru', false],
+    ['dense', false],
+    ['loud', true],
+  ]);
+  expect(scaled.layers.map(({ name }) => name)).toEqual(['gru', 'dense', 'loud features', 'loud']);
+  expect(after.rms * 1.1).toBeLessThanOrEqual(before.rms);
+});
+
 test('scales by which a weight would be no float32 any more are left out', async () => {
   // Of the second output, whose only weight would become 0. The first would gain from scales: 0.3 beside 2^100 is lost.
   const kernel = Float32Array.of(2 ** 100, 0.3, 2 ** -120, 0);

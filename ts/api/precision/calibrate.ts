@@ -18,7 +18,7 @@ export interface CalibrateOptions extends SensitivityOptions {
 export interface CalibratedLayer extends QuantizableLayer {
   before: Difference;
   after: Difference;
-  /** Whether the model has the scales: they make the rms error less by a third at least; a layer more takes some time. */
+  /** Whether the model has the scales: they make this rms error less by a third at least, and that of the whole model by a tenth; a layer more takes some time. */
   scaled: boolean;
 }
 
@@ -33,8 +33,8 @@ export interface Calibration {
   after: Difference;
 }
 
-/** Less than that is not worth a layer more. */
-const LEAST_GAIN = 1.5;
+/** Of the rms error of the layer alone, and of the model: less is not worth a layer more. */
+const [LEAST_GAIN, LEAST_GAIN_OF_ALL] = [1.5, 1.1];
 
 /**
  * Finds scales for the features that layers multiply by weights, where these make the error of integers less: a row of activations becomes
@@ -67,7 +67,7 @@ export async function calibrate(
     const layer = variants.layers.find(({ name }) => name === node.layer.name);
     return features && layer ? [{ layer, features }] : [];
   });
-  variants.total = 4 + 3 * found.length;
+  variants.total = 3 + 4 * found.length;
   const all = variants.precision(dtype);
   const before = await variants.difference(all, graph);
   const values = await valuesRead(
@@ -76,19 +76,27 @@ export async function calibrate(
     found.map(({ features }) => features.ref),
   );
   let { spec } = graph;
+  let after = before;
   const layers: CalibratedLayer[] = [];
   for (const { layer, features } of found) {
-    const { weights } = graph.spec.layers.find(({ name }) => name === layer.name) as {
-      weights: Record<string, Float32Array>;
-    };
+    const { weights } = graph.spec.layers.find(({ name }) => name === layer.name) as LayerOfNumbers;
     const tensors = features.tensors.map((key) => weights[key]!);
     const scales = scalesOf(tensors, values.get(features.ref)!, features.size);
-    const compared = await compare(variants, graph.spec, layer, features, scales, dtype);
-    if (compared.scaled) spec = withScales(spec, layer.name, features, scales);
-    layers.push({ ...layer, ...compared });
+    const alone = await compare(variants, graph.spec, layer, features, scales, dtype);
+    let scaled = false;
+    if (alone.helps) {
+      const candidate = withScales(spec, layer.name, features, scales);
+      const difference = await variants.difference(all, resolveGraph(candidate));
+      scaled = difference.rms * LEAST_GAIN_OF_ALL <= after.rms;
+      if (scaled) [spec, after] = [candidate, difference];
+    }
+    layers.push({ ...layer, before: alone.before, after: alone.after, scaled });
   }
-  const after = layers.some(({ scaled }) => scaled) ? await variants.difference(all, resolveGraph(spec)) : before;
   return { spec, layers, before, after };
+}
+
+interface LayerOfNumbers {
+  weights: Record<string, Float32Array>;
 }
 
 /** The values that layers read, in float32. */
@@ -100,6 +108,7 @@ async function valuesRead(variants: Variants, spec: ModelSpec, refs: string[]): 
   return new Map(unique.map((ref, i) => [ref, read[`value ${i}`]!.data as Float32Array]));
 }
 
+/** The layer alone in integers, without scales and with them. */
 async function compare(
   variants: Variants,
   spec: ModelSpec,
@@ -107,12 +116,12 @@ async function compare(
   features: Features,
   scales: Float32Array,
   dtype: IntDtype,
-): Promise<Omit<CalibratedLayer, keyof QuantizableLayer>> {
+): Promise<{ before: Difference; after: Difference; helps: boolean }> {
   const alone = variants.precision({ [name]: dtype });
   const before = await variants.difference(alone, resolveGraph(spec));
   const scaled = resolveGraph(withScales(spec, name, features, scales));
   const after = await variants.difference(alone, scaled);
   // A weight or a feature at the edge of float32 may have become 0 or infinite.
   const same = (await variants.difference(variants.precision(), scaled)).worst === 0;
-  return { before, after, scaled: same && after.rms * LEAST_GAIN <= before.rms && before.rms > 0 };
+  return { before, after, helps: same && after.rms * LEAST_GAIN <= before.rms && before.rms > 0 };
 }
