@@ -4,3 +4,4 @@ export type { Difference } from './api/precision/difference.ts';
 export { type LayerSensitivity, type Sensitivity, sensitivity } from './api/precision/sensitivity.ts';
 export type { QuantizableLayer, SensitivityOptions, Sequences } from './api/precision/variants.ts';
 export { GruError, type GruErrorCode } from './base/errors.ts';
+export type { WeightDtype } from './base/weights.ts';
