@@ -119,7 +119,7 @@ test('a layer that gains where the model does not keeps its one scale', async ()
   // The second output is that of a layer whose error is some thousand times as large.
   const random = new Random(9);
   const wide = spec(1000);
-  const loud = { name: 'loud', type: 'dense', inputs: ['x'], inputSize: I, outputSize: 3 } as const;
+  const loud = { name: 'loud', type: 'dense' as const, inputs: ['x'], inputSize: I, outputSize: 3 };
   const kernel = random.floats(3 * I, 30);
   const model = await createJsModel({
     inputs: wide.inputs,
