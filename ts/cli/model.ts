@@ -4,6 +4,7 @@ import { loadModel } from '../api/default.ts';
 import type { ModelOptions } from '../api/api.ts';
 import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
+import type { Precision } from '../formats/precision.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 
@@ -60,8 +61,13 @@ export async function readFlags({ layers }: ReadFlags): Promise<ReadOptions> {
 }
 
 /** Loads the model of a command. */
-export async function openModel(path: string, flags: ReadFlags, choice: Choice): Promise<GruModel> {
-  return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)) });
+export async function openModel(
+  path: string,
+  flags: ReadFlags,
+  choice: Choice,
+  precision?: Precision,
+): Promise<GruModel> {
+  return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)), precision });
 }
 
 /** A whole number from 1, of an option. */
