@@ -29,7 +29,8 @@ const onnx = (initializers: Uint8Array[]) =>
     outputs: ['Y_h'],
     initializers,
   });
-const WEIGHTS = [tensor('W', [1, 9, 4], new Float32Array(36)), tensor('R', [1, 9, 3], new Float32Array(27))];
+const random = (length: number) => Float32Array.from({ length }, () => Math.random() - 0.5);
+const WEIGHTS = [tensor('W', [1, 9, 4], random(36)), tensor('R', [1, 9, 3], random(27))];
 
 /** A GRU from `size` features to `size` ones. */
 const gru = async (size: number) => {
@@ -69,8 +70,7 @@ beforeAll(async () => {
     { load: { keras: { config: object } } },
   ];
   writeFileSync(join(folder, 'config.json'), JSON.stringify(weightsOnly.load.keras.config));
-  writeFileSync(join(folder, 'model.onnx'), onnx(WEIGHTS));
-  writeFileSync(join(folder, 'speech.onnx'), onnx(WEIGHTS));
+  for (const name of ['model.onnx', 'speech.onnx', 'weather.onnx']) writeFileSync(join(folder, name), onnx(WEIGHTS));
   writeFileSync(join(folder, 'gru.onnx'), onnx([]));
   writeFileSync(join(folder, 'speech.safetensors'), await gru(64));
   writeFileSync(join(folder, 'amp.safetensors'), await gru(1));
@@ -96,6 +96,8 @@ const IN_NODE: [name: string, prints: RegExp][] = [
   ['lstm.mjs', /^512 8\n$/],
   ['pool.mjs', /^\[ 512, 100, 64 \]\n$/],
   ['precision.mjs', /^$/],
+  ['sensitivity.mjs', /GRU_153|Y_h|index/],
+  ['calibrate.mjs', /^\S+ \S+\n$/],
   ['keras.mjs', /^$/],
   ['onnx-files.mjs', /^$/],
   ['pytorch.mjs', /^$/],
