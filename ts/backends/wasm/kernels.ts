@@ -25,7 +25,7 @@ const FASTER = 0.8;
 const PAUSE = 1;
 
 /** As it is now: whoever stops the clocks later, as tests do, would stop the probe, and wait for {@link Kernels.final} for ever. */
-const later = globalThis.setTimeout;
+const later: typeof setTimeout | undefined = globalThis.setTimeout;
 
 /** What runs need to know of the kernels of their instance. */
 export interface Kernels {
@@ -83,7 +83,7 @@ export class KernelChoice implements Kernels {
 
   /** A process does not stay for it, unless somebody waits. */
   private wait(): void {
-    this.timer = later(() => {
+    this.timer = later!(() => {
       this.takeSlice();
       if (this.take) this.wait();
     }, PAUSE);
