@@ -44,7 +44,8 @@ export class Tracing implements Observer {
   /** @param warn Told of spans that could not be sent. @throws UsageError for packages that are missing, and words of the environment that are not known. */
   static async start(warn: (text: string) => void, env: NodeJS.ProcessEnv = process.env): Promise<Tracing> {
     const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/json';
-    if (protocol !== 'http/json') throw new UsageError(`OTEL_EXPORTER_OTLP_PROTOCOL must be http/json, got ${protocol}`);
+    if (protocol !== 'http/json')
+      throw new UsageError(`OTEL_EXPORTER_OTLP_PROTOCOL must be http/json, got ${protocol}`);
     const use = await packages();
     const { api, exporter, resources, sdk } = use;
     api.diag.setLogger({ error: warn, warn, info() {}, debug() {}, verbose() {} }, api.DiagLogLevel.WARN);
@@ -61,7 +62,9 @@ export class Tracing implements Observer {
   request(model: string, outcome: string, milliseconds: number, traceparent?: string): void {
     const { api, core } = this.use;
     const parent = traceparent === undefined ? null : core.parseTraceParent(traceparent);
-    const context = parent ? api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true }) : api.ROOT_CONTEXT;
+    const context = parent
+      ? api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true })
+      : api.ROOT_CONTEXT;
     const span = this.tracer.startSpan(
       'infer',
       {

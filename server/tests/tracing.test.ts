@@ -35,9 +35,11 @@ const receiver = createServer((request, response) => {
     response.setHeader('content-type', 'application/json').end('{}');
   });
 });
-const spans = () => bodies.flatMap((body) => body.resourceSpans.flatMap((one) => one.scopeSpans.flatMap((s) => s.spans)));
+const spans = () =>
+  bodies.flatMap((body) => body.resourceSpans.flatMap((one) => one.scopeSpans.flatMap((s) => s.spans)));
 const of = (name: string) => spans().filter((span) => span.name === name);
-const told = ({ attributes }: Sent) => Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+const told = ({ attributes }: Sent) =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 
 const folder = mkdtempSync(join(tmpdir(), 'gru-tracing-'));
 beforeAll(async () => {
