@@ -23,6 +23,8 @@ async function packages() {
   }
 }
 
+const quiet = () => undefined;
+
 type Packages = Awaited<ReturnType<typeof packages>>;
 
 /**
@@ -48,7 +50,7 @@ export class Tracing implements Observer {
       throw new UsageError(`OTEL_EXPORTER_OTLP_PROTOCOL must be http/json, got ${protocol}`);
     const use = await packages();
     const { api, exporter, resources, sdk } = use;
-    api.diag.setLogger({ error: warn, warn, info() {}, debug() {}, verbose() {} }, api.DiagLogLevel.WARN);
+    api.diag.setLogger({ error: warn, warn, info: quiet, debug: quiet, verbose: quiet }, api.DiagLogLevel.WARN);
     const provider = new sdk.TracerProvider({
       resource: resources
         .resourceFromAttributes({ 'service.name': 'gru-wasm-server', 'service.version': VERSION })

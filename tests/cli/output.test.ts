@@ -125,12 +125,11 @@ describe('a closed pipe', () => {
 describe('colours', () => {
   /** On a terminal, which script(1) makes. */
   const typed = (args: string[], env: Record<string, string>) => {
-    const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env;
     const command = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
     return spawnSync('script', ['-qec', command, '/dev/null'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...rest, TERM: 'xterm', ...env },
+      env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...env },
     }).stdout;
   };
   test.each<[string, string[]]>([
