@@ -17,6 +17,7 @@ export interface ServeOptions extends ServiceOptions {
   maxBody: number;
   requestTimeout: number;
   logLevel: string;
+  otel: boolean;
   tlsKey: string | undefined;
   tlsCert: string | undefined;
   tlsCa: string | undefined;
@@ -52,7 +53,10 @@ const WORDS = {
     'tls-cert': [undefined, 'PEM file'],
     'tls-ca': [undefined, 'PEM file: clients must have a certificate of this authority'],
   },
-  flags: { 'no-grpc': 'HTTP and WebSocket alone' },
+  flags: {
+    'no-grpc': 'HTTP and WebSocket alone',
+    otel: 'send OpenTelemetry traces by OTLP/HTTP, as OTEL_* of the environment say',
+  },
 } as const;
 
 export const SERVE_HELP = `gru serve [options] MODEL...
@@ -84,6 +88,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     maxBody: number('max-body'),
     requestTimeout: number('request-timeout'),
     logLevel: text('log-level'),
+    otel: given.flag('otel'),
     tlsKey: text('tls-key'),
     tlsCert: text('tls-cert'),
     tlsCa: text('tls-ca'),

@@ -38,7 +38,8 @@ export interface ServiceOptions {
 /** Told of what happens, for metrics. */
 export interface Observer {
   batch(model: string, kind: 'step' | 'run', size: number, milliseconds: number): void;
-  request(model: string, outcome: string, milliseconds: number): void;
+  /** @param traceparent Of the caller, as it sent it. */
+  request(model: string, outcome: string, milliseconds: number, traceparent?: string): void;
 }
 
 /** A step, or some, of a sequence. */
@@ -106,12 +107,13 @@ export class InferenceService {
 
   /** @throws (as a rejection) ServeError. */
   async infer(owner: string, name: string, request: InferRequest, signal?: AbortSignal): Promise<InferAnswer> {
-    return this.answered(name, async () => {
+    const answer = async () => {
       const host = this.host(name);
       const { sequence } = request;
       const answer = sequence ? this.step(host, owner, request, sequence) : this.run(host, request);
       return within(this.options.timeout, answer, signal);
-    });
+    };
+    return this.answered(name, answer, request.traceparent);
   }
 
   /**
@@ -151,7 +153,7 @@ export class InferenceService {
   }
 
   /** Answers a request and tells the observer of it. @throws (as a rejection) ServeError. */
-  private async answered<T>(name: string, answer: () => Promise<T>): Promise<T> {
+  private async answered<T>(name: string, answer: () => Promise<T>, traceparent?: string): Promise<T> {
     const start = performance.now();
     let outcome = 'ok';
     try {
@@ -162,7 +164,7 @@ export class InferenceService {
       outcome = refusal.reason;
       throw refusal;
     } finally {
-      this.options.observe?.request(name, outcome, performance.now() - start);
+      this.options.observe?.request(name, outcome, performance.now() - start, traceparent);
     }
   }
 

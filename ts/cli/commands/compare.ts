@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { createModel, loadModel } from '../../api/default.ts';
+import { createModel } from '../../api/default.ts';
 import type { GruModel } from '../../api/model.ts';
 import { apart, type Difference } from '../../api/precision/difference.ts';
 import { sensitivity } from '../../api/precision/sensitivity.ts';
@@ -12,7 +12,15 @@ import { CommandError, EXIT } from '../exit.ts';
 import type { DataFormat } from '../files/format.ts';
 import { FORMATS } from '../files/format.ts';
 import { append, randomInputs, readInputs } from '../inputs.ts';
-import { backendOptions, type Choice, openModel, readFlags, readOptions, type ReadFlags } from '../model.ts';
+import {
+  backendOptions,
+  type Choice,
+  fromZero,
+  openModel,
+  readOptions,
+  type ReadFlags,
+  takesLayers,
+} from '../model.ts';
 import { print } from '../print.ts';
 import { styled, table } from '../terminal.ts';
 
@@ -41,7 +49,7 @@ export function compareCommand(): Command {
     .argument('[model2]', 'another one; without it the backends are compared: each with JavaScript')
     .option('-i, --input <file>', 'as of `gru run`; default: 20 random steps, always the same', append)
     .addOption(new Option('--input-format <format>', 'instead of by the ending').choices(FORMATS))
-    .option('--tolerance <number>', 'largest difference that is none', Number, TOLERANCE)
+    .option('--tolerance <number>', 'largest difference that is none', fromZero, TOLERANCE)
     .addOption(
       new Option('--precision <dtype>', 'with weights of 16 or 8 bits, and which layers bring the error').choices([
         'i16',
@@ -63,9 +71,11 @@ Examples:
 }
 
 async function compare(path: string, other: string | undefined, flags: CompareFlags): Promise<void> {
-  if (!(flags.tolerance >= 0)) throw new CommandError(EXIT.usage, '--tolerance takes a number from 0');
   if (flags.precision !== undefined) return comparePrecision(path, other, flags, flags.precision);
-  const model = await openModel(path, flags, 'js');
+  // Of two models one may be wired already; --layers that is for neither is refused by the first.
+  const both = other !== undefined && flags.layers !== undefined;
+  const [first, second] = both ? [await takesLayers(path), await takesLayers(other)] : [true, false];
+  const model = await openModel(path, first || !second ? flags : {}, 'js');
   const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
   const want = await valuesOf(model, inputs, 'js');
   const found: Compared[] = [];
@@ -76,11 +86,8 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
       found.push(...differences(backend, model, values, want.values, flags.tolerance));
     }
   } else {
-    const second = await loadModel(other, {
-      backend: 'js',
-      ...(/\.(pt|pth)$/.test(other) ? await readFlags(flags) : {}),
-    });
-    const { values } = await valuesOf(second, renamed(inputs, model, second), 'js');
+    const model2 = await openModel(other, second ? flags : {}, 'js');
+    const { values } = await valuesOf(model2, renamed(inputs, model, model2), 'js');
     found.push(...differences(other, model, values, want.values, flags.tolerance));
   }
   const title = `${styled('bold', path)} on JavaScript, against:`;
