@@ -4,9 +4,10 @@ import { Folding } from './folding.ts';
 import { attribute, type StepsTaken } from './steps.ts';
 
 /** Whether two nodes do the same, and give two values at the same place. */
-function isAlike(p: OnnxNode, x: string, q: OnnxNode, y: string): boolean {
+export function isAlike(p: OnnxNode, x: string, q: OnnxNode, y: string): boolean {
   return (
     p.op === q.op &&
+    p.domain === q.domain &&
     p.inputs.length === q.inputs.length &&
     p.outputs.indexOf(x) === q.outputs.indexOf(y) &&
     JSON.stringify(p.attributes) === JSON.stringify(q.attributes)

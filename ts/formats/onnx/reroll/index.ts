@@ -1,6 +1,7 @@
-import type { OnnxGraph, OnnxTensor } from '../messages.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
 import type { Constant } from '../value.ts';
 import { Chain } from './chain.ts';
+import { EachStep } from './each.ts';
 import { stepsTaken } from './steps.ts';
 
 /** More are no cells that were written out. */
@@ -19,4 +20,11 @@ export function reroll(graph: OnnxGraph, read: (tensor: OnnxTensor) => Constant)
     nodes = chain.replaced() ?? nodes;
   }
   return nodes === graph.nodes ? graph : { ...graph, nodes };
+}
+
+/** What is written out for each step alike, and put together again, over all steps at once. */
+export function together(graph: OnnxGraph): readonly OnnxNode[] {
+  return stepsTaken(graph)
+    .slice(0, MOST_CHAINS)
+    .reduce((nodes, taken) => new EachStep({ ...graph, nodes }, taken).replaced(), graph.nodes);
 }

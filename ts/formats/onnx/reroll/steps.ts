@@ -16,7 +16,7 @@ export function attribute(node: OnnxNode, name: string): OnnxAttribute | undefin
 }
 
 /** Constants of one whole number, by name. */
-function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
+export function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
   const tensors = new Map<string, OnnxTensor>(graph.initializers.map((tensor) => [tensor.name, tensor]));
   for (const node of graph.nodes) {
     const tensor = node.op === 'Constant' ? attribute(node, 'value')?.t : undefined;

@@ -1,0 +1,135 @@
+import { isStandard, type OnnxAttribute, type OnnxGraph, type OnnxNode } from '../messages.ts';
+import { isAlike } from './chain.ts';
+import { attribute, numberReader, type StepsTaken } from './steps.ts';
+
+/** Of one value for each row. */
+const ELEMENTWISE = [
+  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Min', 'Max', 'Sum', 'Identity', 'Cast', 'Dropout', 'Clip', 'PRelu'],
+  ...['Relu', 'Tanh', 'Sigmoid', 'HardSigmoid', 'Softplus', 'Softsign', 'Elu', 'Selu', 'Celu', 'LeakyRelu', 'Gelu'],
+  ...['ThresholdedRelu', 'HardSwish', 'Swish', 'Mish', 'Neg', 'Abs', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Erf'],
+];
+/** Along the features of each row. */
+const ALONG = ['Softmax', 'LogSoftmax', 'LayerNormalization'];
+
+/**
+ * The same nodes for each step of a value (batch, features), put together again by Unsqueeze and Concat: as a keras TimeDistributed is
+ * exported. They become the nodes of one step, over the rows of all of them.
+ */
+export class EachStep {
+  readonly #nodes: readonly OnnxNode[];
+  readonly #taken: StepsTaken;
+  readonly #makers = new Map<string, OnnxNode>();
+  readonly #constants: Set<string>;
+  readonly #number: (name: string | undefined) => number | undefined;
+  /** The nodes that are made. */
+  #made: OnnxNode[] = [];
+  /** By value of the first step: that of all, and what the values of the others are. */
+  readonly #joint = new Map<string, { names: readonly string[]; name: string }>();
+  #prefix = '';
+
+  constructor(graph: OnnxGraph, taken: StepsTaken) {
+    this.#nodes = graph.nodes;
+    this.#taken = taken;
+    this.#number = numberReader(graph);
+    this.#constants = new Set(graph.initializers.map(({ name }) => name));
+    for (const node of graph.nodes) {
+      for (const name of node.outputs) this.#makers.set(name, node);
+      if (node.op === 'Constant') this.#constants.add(node.outputs[0] ?? '');
+    }
+  }
+
+  /** The nodes, with what is put together made at once. */
+  replaced(): readonly OnnxNode[] {
+    const { axis } = this.#taken;
+    if (axis !== 0 && axis !== 1) return this.#nodes;
+    return this.#nodes.flatMap((node) => (node.op === 'Concat' ? this.#all(node) : undefined) ?? [node]);
+  }
+
+  /** The nodes in the place of a Concat of all steps. */
+  #all(concat: OnnxNode): OnnxNode[] | undefined {
+    const { axis, data, steps } = this.#taken;
+    const output = concat.outputs[0]!;
+    const along = from3(attribute(concat, 'axis')?.i);
+    const rows = concat.inputs.map((name) => this.#unsqueezed(name, along));
+    if (along > 1 || rows.length !== steps.length || rows.includes(undefined)) return undefined;
+    this.#prefix = output;
+    this.#made = [];
+    this.#joint.clear();
+    // three axes, or it is refused
+    const three = this.#add('Transpose', [data], [ints('perm', [0, 1, 2])]);
+    const flat = this.#add('Flatten', [three], [int('axis', 2)]);
+    this.#joint.set(steps[0]!, { names: steps, name: flat });
+    const result = this.#of(rows as string[]);
+    if (result === undefined) return undefined;
+    const size = this.#add('Gather', [this.#add('Shape', [result]), this.#add('Constant', [], [whole([1])])]);
+    const count = this.#add('Constant', [], [whole(axis === 0 ? [steps.length, -1] : [-1, steps.length])]);
+    const shape = this.#add('Concat', [count, size], [int('axis', 0)]);
+    const sequence = this.#add('Reshape', [result, shape]);
+    const perm = along === axis ? [0, 1, 2] : [1, 0, 2];
+    const last: OnnxNode = { ...concat, op: 'Transpose', inputs: [sequence], attributes: [ints('perm', perm)] };
+    return [...this.#made, last];
+  }
+
+  #add(op: string, inputs: string[], attributes: OnnxAttribute[] = []): string {
+    const name = `${this.#prefix}/${this.#made.length}`;
+    this.#made.push({ op, domain: '', name, inputs, outputs: [name], attributes });
+    return name;
+  }
+
+  /** What an Unsqueeze along this axis reads. */
+  #unsqueezed(name: string, along: number): string | undefined {
+    const node = this.#makers.get(name);
+    if (node?.op !== 'Unsqueeze') return undefined;
+    const axes = attribute(node, 'axes')?.ints ?? [this.#number(node.inputs[1])];
+    return axes.length === 1 && from3(axes[0]) === along ? node.inputs[0] : undefined;
+  }
+
+  /** The value of all steps that has these; undefined where they are not made alike of the steps. */
+  #of(names: readonly string[]): string | undefined {
+    const [first = ''] = names;
+    const known = this.#joint.get(first);
+    if (known) return names.every((name, t) => name === known.names[t]) ? known.name : undefined;
+    if (names.every((name) => name === first)) return first === '' || this.#constants.has(first) ? first : undefined;
+    const nodes = names.map((name) => this.#makers.get(name));
+    const [node] = nodes;
+    if (!node || !nodes.every((other, t) => other && isAlike(node, first, other, names[t]!))) return undefined;
+    const inputs = node.inputs.map((_, i) => this.#of(nodes.map((other) => other!.inputs[i]!)));
+    if (inputs.includes(undefined)) return undefined;
+    const isRows = inputs.map((name) => name !== '' && !this.#constants.has(name!));
+    if (!isRowwise(node, isRows)) return undefined;
+    const outputs = node.outputs.map((name, i) => (name === '' ? '' : `${this.#prefix}/${this.#made.length}/${i}`));
+    this.#made.push({ ...node, inputs: inputs as string[], outputs });
+    outputs.forEach((name, i) => {
+      this.#joint.set(node.outputs[i]!, { names: nodes.map((other) => other!.outputs[i]!), name });
+    });
+    return outputs[node.outputs.indexOf(first)];
+  }
+}
+
+/** Whether each row of what a node gives is made of the same row of what it reads, and which of its inputs are rows. */
+function isRowwise(node: OnnxNode, isRows: readonly boolean[]): boolean {
+  const { op } = node;
+  const [first, ...others] = isRows;
+  const isFirstAlone = first === true && !others.includes(true);
+  const axis = attribute(node, 'axis')?.i;
+  if (!isStandard(node.domain)) return false;
+  if (ELEMENTWISE.includes(op)) return true;
+  if (op === 'MatMul') return isFirstAlone;
+  if (op === 'Gemm') return isFirstAlone && (attribute(node, 'transA')?.i ?? 0) === 0;
+  if (ALONG.includes(op)) return isFirstAlone && Math.abs(axis ?? -1) === 1;
+  if (op === 'Split') return isFirstAlone && axis !== undefined && Math.abs(axis) === 1;
+  return op === 'Concat' && !isRows.includes(false) && axis !== undefined && Math.abs(axis) === 1;
+}
+
+/** An axis of three, counted from the first. */
+function from3(axis: number | undefined): number {
+  return axis === undefined ? Infinity : axis < 0 ? axis + 3 : axis;
+}
+
+const int = (name: string, i: number): OnnxAttribute => ({ name, type: 2, i });
+const ints = (name: string, list: number[]): OnnxAttribute => ({ name, type: 7, ints: list });
+
+function whole(values: readonly number[]): OnnxAttribute {
+  const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  return { name: 'value', type: 4, t: { name: '', dims: [values.length], dtype: 7, raw, packed: {} } };
+}
