@@ -8,19 +8,21 @@ const SIGNED = [1, 6, 7, 11];
  * Embeddings of which the graph itself counts ids below 0 from the end of the table (id < 0 ? id + rows : id, chosen by Where or by
  * factors of 0 and 1) take the ids as they are: that is what Gather does with them. The same nodes where there is no such thing.
  */
-export function unwrapIds(graph: OnnxGraph): readonly OnnxNode[] {
+export function unwrapIds(graph: OnnxGraph): OnnxNode[] {
   const ids = new WrappedIds(graph);
-  let isChanged = false;
+  const tables = new Map(graph.initializers.map(({ name, dims }) => [name, dims[0]]));
+  const changed = new Set<OnnxNode>();
   const nodes = graph.nodes.map((node) => {
     const [table = '', indices = ''] = node.inputs;
-    const rows = graph.initializers.find(({ name }) => name === table)?.dims[0];
+    const rows = tables.get(table);
     if (node.op !== 'Gather' || rows === undefined || (attribute(node, 'axis')?.i ?? 0) !== 0) return node;
     const given = ids.unwrapped(indices, rows);
     if (given === undefined) return node;
-    isChanged = true;
-    return { ...node, inputs: [table, given] };
+    const direct = { ...node, inputs: [table, given] };
+    changed.add(direct);
+    return direct;
   });
-  return isChanged ? nodes : graph.nodes;
+  return changed.size > 0 ? nodes : graph.nodes;
 }
 
 class WrappedIds {

@@ -39,7 +39,12 @@ function readRolled(source: Source): ImportedModel {
     const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapIds(source.graph) }) };
     const { nodes } = reroll(graph, (tensor) => source.data(tensor));
     if (nodes === source.graph.nodes) throw cause;
-    return readWhole(source, nodes);
+    try {
+      return readWhole(source, nodes);
+    } catch (second) {
+      // whatever nodes in the place of the file's are not, the file is
+      throw second instanceof GruError && second.code !== 'unsupported' ? cause : second;
+    }
   }
 }
 

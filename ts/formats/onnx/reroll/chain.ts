@@ -91,6 +91,7 @@ export class Chain {
     const scan: OnnxNode = {
       op: 'Scan',
       name: name || last[0]!,
+      steps: this.#sequence.steps.length,
       domain: '',
       inputs: [...(initial as string[]), data],
       outputs: [...last, ...stacks.map(({ output }) => output)],

@@ -1,5 +1,6 @@
-import { isStandard, type OnnxAttribute, type OnnxGraph, type OnnxNode } from '../messages.ts';
+import { isStandard, type OnnxGraph, type OnnxNode } from '../messages.ts';
 import { isAlike } from './chain.ts';
+import { int, ints, NodeMaker } from './made.ts';
 import { attribute, numberReader, type StepsTaken } from './steps.ts';
 
 /** Of one value for each row. */
@@ -16,16 +17,14 @@ const ALONG = ['Softmax', 'LogSoftmax', 'LayerNormalization'];
  * exported. They become the nodes of one step, over the rows of all of them.
  */
 export class EachStep {
-  readonly #nodes: readonly OnnxNode[];
+  readonly #nodes: OnnxNode[];
   readonly #taken: StepsTaken;
   readonly #makers = new Map<string, OnnxNode>();
   readonly #constants: Set<string>;
   readonly #number: (name: string | undefined) => number | undefined;
-  /** The nodes that are made. */
-  #made: OnnxNode[] = [];
+  #made!: NodeMaker;
   /** By value of the first step: that of all, and what the values of the others are. */
   readonly #joint = new Map<string, { names: readonly string[]; name: string }>();
-  #prefix = '';
 
   constructor(graph: OnnxGraph, taken: StepsTaken) {
     this.#nodes = graph.nodes;
@@ -39,7 +38,7 @@ export class EachStep {
   }
 
   /** The nodes, with what is put together made at once. */
-  replaced(): readonly OnnxNode[] {
+  replaced(): OnnxNode[] {
     const { axis } = this.#taken;
     if (axis !== 0 && axis !== 1) return this.#nodes;
     return this.#nodes.flatMap((node) => (node.op === 'Concat' ? this.#all(node) : undefined) ?? [node]);
@@ -48,32 +47,26 @@ export class EachStep {
   /** The nodes in the place of a Concat of all steps. */
   #all(concat: OnnxNode): OnnxNode[] | undefined {
     const { axis, data, steps } = this.#taken;
-    const output = concat.outputs[0]!;
     const along = from3(attribute(concat, 'axis')?.i);
     const rows = concat.inputs.map((name) => this.#unsqueezed(name, along));
     if (along > 1 || rows.length !== steps.length || rows.includes(undefined)) return undefined;
-    this.#prefix = output;
-    this.#made = [];
+    this.#made = new NodeMaker(concat);
     this.#joint.clear();
-    // three axes, or it is refused
-    const three = this.#add('Transpose', [data], [ints('perm', [0, 1, 2])]);
-    const flat = this.#add('Flatten', [three], [int('axis', 2)]);
+    // three axes and so many steps, or it is refused
+    const three = this.#made.add('Transpose', [data], [ints('perm', [0, 1, 2])]);
+    const sizes = axis === 0 ? [steps.length, 1, 1] : [1, steps.length, 1];
+    const all = this.#made.add('Expand', [three, this.#made.constant(sizes)]);
+    const flat = this.#made.add('Flatten', [all], [int('axis', 2)]);
     this.#joint.set(steps[0]!, { names: steps, name: flat });
     const result = this.#of(rows as string[]);
     if (result === undefined) return undefined;
-    const size = this.#add('Gather', [this.#add('Shape', [result]), this.#add('Constant', [], [whole([1])])]);
-    const count = this.#add('Constant', [], [whole(axis === 0 ? [steps.length, -1] : [-1, steps.length])]);
-    const shape = this.#add('Concat', [count, size], [int('axis', 0)]);
-    const sequence = this.#add('Reshape', [result, shape]);
+    const size = this.#made.add('Gather', [this.#made.add('Shape', [result]), this.#made.constant([1])]);
+    const count = this.#made.constant(axis === 0 ? [steps.length, -1] : [-1, steps.length]);
+    const shape = this.#made.add('Concat', [count, size], [int('axis', 0)]);
+    const sequence = this.#made.add('Reshape', [result, shape]);
     const perm = along === axis ? [0, 1, 2] : [1, 0, 2];
     const last: OnnxNode = { ...concat, op: 'Transpose', inputs: [sequence], attributes: [ints('perm', perm)] };
-    return [...this.#made, last];
-  }
-
-  #add(op: string, inputs: string[], attributes: OnnxAttribute[] = []): string {
-    const name = `${this.#prefix}/${this.#made.length}`;
-    this.#made.push({ op, domain: '', name, inputs, outputs: [name], attributes });
-    return name;
+    return [...this.#made.nodes, last];
   }
 
   /** What an Unsqueeze along this axis reads. */
@@ -97,8 +90,8 @@ export class EachStep {
     if (inputs.includes(undefined)) return undefined;
     const isRows = inputs.map((name) => name !== '' && !this.#constants.has(name!));
     if (!isRowwise(node, isRows)) return undefined;
-    const outputs = node.outputs.map((name, i) => (name === '' ? '' : `${this.#prefix}/${this.#made.length}/${i}`));
-    this.#made.push({ ...node, inputs: inputs as string[], outputs });
+    const outputs = node.outputs.map((name, i) => (name === '' ? '' : `${this.#made.name}/${i}`));
+    this.#made.nodes.push({ ...node, inputs: inputs as string[], outputs });
     outputs.forEach((name, i) => {
       this.#joint.set(node.outputs[i]!, { names: nodes.map((other) => other!.outputs[i]!), name });
     });
@@ -124,12 +117,4 @@ function isRowwise(node: OnnxNode, isRows: readonly boolean[]): boolean {
 /** An axis of three, counted from the first. */
 function from3(axis: number | undefined): number {
   return axis === undefined ? Infinity : axis < 0 ? axis + 3 : axis;
-}
-
-const int = (name: string, i: number): OnnxAttribute => ({ name, type: 2, i });
-const ints = (name: string, list: number[]): OnnxAttribute => ({ name, type: 7, ints: list });
-
-function whole(values: readonly number[]): OnnxAttribute {
-  const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-  return { name: 'value', type: 4, t: { name: '', dims: [values.length], dtype: 7, raw, packed: {} } };
 }

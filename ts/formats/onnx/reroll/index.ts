@@ -2,6 +2,7 @@ import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
 import type { Constant } from '../value.ts';
 import { Chain } from './chain.ts';
 import { EachStep } from './each.ts';
+import { repeats } from './repeats.ts';
 import { stepsTaken } from './steps.ts';
 
 /** More are no cells that were written out. */
@@ -22,9 +23,9 @@ export function reroll(graph: OnnxGraph, read: (tensor: OnnxTensor) => Constant)
   return nodes === graph.nodes ? graph : { ...graph, nodes };
 }
 
-/** What is written out for each step alike, and put together again, over all steps at once. */
-export function together(graph: OnnxGraph): readonly OnnxNode[] {
+/** What is written out for each step, alike or several times, and put together again, over all steps at once. */
+export function together(graph: OnnxGraph): OnnxNode[] {
   return stepsTaken(graph)
     .slice(0, MOST_CHAINS)
-    .reduce((nodes, taken) => new EachStep({ ...graph, nodes }, taken).replaced(), graph.nodes);
+    .reduce<OnnxNode[]>((nodes, taken) => new EachStep({ ...graph, nodes }, taken).replaced(), repeats(graph));
 }

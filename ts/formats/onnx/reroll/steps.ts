@@ -15,8 +15,8 @@ export function attribute(node: OnnxNode, name: string): OnnxAttribute | undefin
   return node.attributes.find((one) => one.name === name);
 }
 
-/** Constants of one whole number, by name. */
-export function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
+/** Small constants of whole numbers, by name. */
+export function integerReader(graph: OnnxGraph): (name: string | undefined) => number[] | undefined {
   const tensors = new Map<string, OnnxTensor>(graph.initializers.map((tensor) => [tensor.name, tensor]));
   for (const node of graph.nodes) {
     const tensor = node.op === 'Constant' ? attribute(node, 'value')?.t : undefined;
@@ -24,9 +24,20 @@ export function numberReader(graph: OnnxGraph): (name: string | undefined) => nu
   }
   return (name) => {
     const tensor = tensors.get(name ?? '');
-    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) !== 1) return undefined;
-    const value = readTensorData(tensor, new Map()).data[0];
-    return typeof value === 'number' && Number.isInteger(value) ? value : undefined;
+    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) > MOST_STEPS) return undefined;
+    const values = Array.from(readTensorData(tensor, new Map()).data);
+    return values.every((value) => typeof value === 'number' && Number.isInteger(value))
+      ? (values as number[])
+      : undefined;
+  };
+}
+
+/** Constants of one whole number, by name. */
+export function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
+  const integers = integerReader(graph);
+  return (name) => {
+    const list = integers(name);
+    return list?.length === 1 ? list[0] : undefined;
   };
 }
 

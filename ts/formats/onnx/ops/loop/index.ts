@@ -1,7 +1,7 @@
 import { nodeError } from '../../attributes.ts';
 import { axisIndex, makeConstant } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
-import { equalSizes, sizeText, TIME, type Size } from '../../size.ts';
+import { bakedSize, equalSizes, sizeText, TIME, type Size } from '../../size.ts';
 import { axisSize, type Factor, type Rows, type Value } from '../../value.ts';
 import { withRoles } from '../over-time.ts';
 import { LoopBody } from './body.ts';
@@ -142,6 +142,9 @@ const scan: Operator = (context) => {
     const roles = value.axes.map((_, a) => (a === axis ? ('time' as const) : undefined));
     const along = withRoles(context, value, roles);
     if (!along) throw nodeError(node, `goes along axis ${axis} of input ${i}, which is not time`);
+    const exported = bakedSize(axisSize(along.axes[axis]!), graph.baked);
+    if (node.steps !== undefined && exported !== undefined && exported !== node.steps)
+      throw nodeError(node, `is written out for ${node.steps} of ${exported} steps; supported: for all`);
     const isBackward = directionsIn[k] === 1;
     if (isBackward) graph.fromEnd ??= `${node.op} node '${node.name}'`;
     const rest = along.axes.filter((_, a) => a !== axis);
