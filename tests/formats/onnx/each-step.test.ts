@@ -125,7 +125,20 @@ describe('layers that are written out for each step', () => {
     expect(model.layers.filter(({ type }) => type === 'dense')).toHaveLength(1);
   });
 
+  test('with moments of each row', async () => {
+    const moments = (t: number) => [
+      { ...node('ReduceMean', [`x${t}`], `m${t}`), attributes: { axes: [-1] } },
+      node('Sub', [`x${t}`, `m${t}`], `y${t}`),
+    ];
+    using model = await api.loadModel(bytes({ each: moments }));
+    const { data } = runOnnx(model, { x })['y']!;
+    x.data.forEach((value, i) => {
+      expect(data[i]).toBeCloseTo((Math.tanh(value) - Math.tanh(x.data[i ^ 1]!)) / 2, 6);
+    });
+  });
+
   test.each<[string, Written]>([
+    ['a mean over sequences', { each: (t) => [{ ...node('ReduceMean', [`x${t}`], `m${t}`), attributes: { axes: [0] } }, node('Sub', [`x${t}`, `m${t}`], `y${t}`)], shape: [2, 3, 2] }], // prettier-ignore
     ['other weights at one step', { each: (t) => dense(t, t === 1 ? 'W1' : 'W') }],
     ['another order', { order: [2, 1, 0] }],
     ['a part of the steps', { shape: ['b', 4, 2] }],
@@ -238,4 +251,34 @@ describe('steps that are taken apart and repeated', () => {
   ])('%s are refused', async (_, parts, options) => {
     expect(await refusalOf(readOnnx(bytes(parts, options)))).toMatch(/unsupported: .* node '/);
   });
+});
+
+test('values that are made of themselves, or of very many nodes, end in an error', async () => {
+  const ids = { name: 'ids', shape: ['b', 't'], dtype: 7 };
+  const table = [tensor('E', [3, 2], [1, 2, 3, 4, 5, 6]), int(0), int(3)];
+  const bytes = (nodes: Node[]) => onnxModel({ nodes, inputs: [ids], outputs: ['y'], initializers: table });
+  const shifted = node('Add', ['ids', '3'], 'shifted');
+  const chosen = [
+    node('Less', ['p', '0'], 'below'),
+    node('Where', ['below', 'shifted', 'ids'], 'at'),
+    node('Gather', ['E', 'at'], 'y'),
+  ];
+  const circle = [node('Identity', ['q'], 'p'), node('Identity', ['p'], 'q')];
+  expect(await refusalOf(readOnnx(bytes([shifted, ...circle, ...chosen])))).toMatch(/unsupported: Add node 'shifted'/);
+  const far = Array.from({ length: 20_000 }, (_, i) => node('Identity', [i === 0 ? 'ids' : `p${i}`], `p${i + 1}`));
+  const long = [shifted, ...far, node('Identity', ['p20000'], 'p'), ...chosen];
+  expect(await refusalOf(readOnnx(bytes(long)))).toMatch(/unsupported: .* node '/);
+
+  const steps = [0, 1].flatMap((t) => [
+    node('Gather', ['x', `${t}`], `h${t} 0`),
+    ...Array.from({ length: 20_000 }, (_, i) => node('Tanh', [`h${t} ${i}`], `h${t} ${i + 1}`)),
+    node('Unsqueeze', [`h${t} 20000`, 'axis'], `u${t}`),
+  ]);
+  const whole = onnxModel({
+    nodes: [...steps, node('Concat', ['u0', 'u1'], 'all', { axis: 0 }), { ...node('RNN', ['all', 'W', 'W'], 'y'), attributes: { hidden_size: 2 } }], // prettier-ignore
+    inputs: [{ name: 'x', shape: ['t', 'b', 2] }],
+    outputs: ['y'],
+    initializers: [int(0), int(1), tensor('axis', [1], [0], 7), tensor('W', [1, 2, 2], [1, 0, 0, 1])],
+  });
+  expect(await refusalOf(readOnnx(whole))).toMatch(/unsupported: /);
 });

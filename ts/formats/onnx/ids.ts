@@ -4,6 +4,9 @@ import { attribute, numberReader } from './reroll/steps.ts';
 /** Types that whole numbers stay what they are in, or keep their sign: float, int32, int64, double. */
 const SIGNED = [1, 6, 7, 11];
 
+/** More are no way to write it. */
+const MOST_NODES = 100;
+
 /**
  * Embeddings of which the graph itself counts ids below 0 from the end of the table (id < 0 ? id + rows : id, chosen by Where or by
  * factors of 0 and 1) take the ids as they are: that is what Gather does with them. The same nodes where there is no such thing.
@@ -16,7 +19,7 @@ export function unwrapIds(graph: OnnxGraph): OnnxNode[] {
     const [table = '', indices = ''] = node.inputs;
     const rows = tables.get(table);
     if (node.op !== 'Gather' || rows === undefined || (attribute(node, 'axis')?.i ?? 0) !== 0) return node;
-    const given = ids.unwrapped(indices, rows);
+    const given = ids.of(indices, rows);
     if (given === undefined) return node;
     const direct = { ...node, inputs: [table, given] };
     changed.add(direct);
@@ -28,6 +31,8 @@ export function unwrapIds(graph: OnnxGraph): OnnxNode[] {
 class WrappedIds {
   readonly #makers = new Map<string, OnnxNode>();
   readonly #number: (name: string | undefined) => number | undefined;
+  /** Nodes that may still be looked at: names may go round in a circle. */
+  #left = 0;
 
   constructor(graph: OnnxGraph) {
     this.#number = numberReader(graph);
@@ -36,11 +41,16 @@ class WrappedIds {
   }
 
   /** The ids, where this is id < 0 ? id + rows : id. */
-  unwrapped(name: string, rows: number): string | undefined {
+  of(name: string, rows: number): string | undefined {
+    this.#left = MOST_NODES;
+    return this.#unwrapped(name, rows);
+  }
+
+  #unwrapped(name: string, rows: number): string | undefined {
     const node = this.#made(name, 'Where', 'Add', 'Cast', 'Identity');
     if (!node) return undefined;
     if (node.op === 'Cast' || node.op === 'Identity')
-      return this.#isCast(node) ? this.unwrapped(node.inputs[0]!, rows) : undefined;
+      return this.#isCast(node) ? this.#unwrapped(node.inputs[0]!, rows) : undefined;
     if (node.op === 'Where') {
       const [condition = '', x = '', y = ''] = node.inputs;
       if (this.#isBelow(condition, y) === true) return this.#isShifted(x, y, rows) ? y : undefined;
@@ -59,8 +69,8 @@ class WrappedIds {
   }
 
   #made(name: string, ...ops: string[]): OnnxNode | undefined {
-    const node = this.#makers.get(name);
-    return node && ops.includes(node.op) ? node : undefined;
+    const node = --this.#left < 0 ? undefined : this.#makers.get(name);
+    return node && (ops.length === 0 || ops.includes(node.op)) ? node : undefined;
   }
 
   #isCast(node: OnnxNode): boolean {
@@ -78,7 +88,7 @@ class WrappedIds {
 
   /** Whether a value says which ids are below 0 (true), or which are not (false); undefined: neither. */
   #isBelow(name: string, ids: string): boolean | undefined {
-    const node = this.#makers.get(name);
+    const node = this.#made(name);
     const [x = '', y = ''] = node?.inputs ?? [];
     const isOf = (value: string, zero: string) => this.#isSame(value, ids) && this.#number(zero) === 0;
     switch (node?.op) {

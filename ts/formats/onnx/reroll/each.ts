@@ -11,6 +11,10 @@ const ELEMENTWISE = [
 ];
 /** Along the features of each row. */
 const ALONG = ['Softmax', 'LogSoftmax', 'LayerNormalization'];
+const REDUCTIONS = ['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare'];
+
+/** Nodes upon each other: more are no layers of one step. */
+const MOST_DEPTH = 200;
 
 /**
  * The same nodes for each step of a value (batch, features), put together again by Unsqueeze and Concat: as a keras TimeDistributed is
@@ -23,12 +27,15 @@ export class EachStep {
   readonly #constants: Set<string>;
   readonly #number: (name: string | undefined) => number | undefined;
   #made!: NodeMaker;
+  /** Nodes that may still be compared. */
+  #left: number;
   /** By value of the first step: that of all, and what the values of the others are. */
   readonly #joint = new Map<string, { names: readonly string[]; name: string }>();
 
   constructor(graph: OnnxGraph, taken: StepsTaken) {
     this.#nodes = graph.nodes;
     this.#taken = taken;
+    this.#left = 1000 + 64 * graph.nodes.length;
     this.#number = numberReader(graph);
     this.#constants = new Set(graph.initializers.map(({ name }) => name));
     for (const node of graph.nodes) {
@@ -78,18 +85,24 @@ export class EachStep {
   }
 
   /** The value of all steps that has these; undefined where they are not made alike of the steps. */
-  #of(names: readonly string[]): string | undefined {
+  #of(names: readonly string[], depth = 0): string | undefined {
     const [first = ''] = names;
+    if ((this.#left -= names.length) < 0 || depth > MOST_DEPTH) return undefined;
     const known = this.#joint.get(first);
     if (known) return names.every((name, t) => name === known.names[t]) ? known.name : undefined;
     if (names.every((name) => name === first)) return first === '' || this.#constants.has(first) ? first : undefined;
     const nodes = names.map((name) => this.#makers.get(name));
     const [node] = nodes;
     if (!node || !nodes.every((other, t) => other && isAlike(node, first, other, names[t]!))) return undefined;
-    const inputs = node.inputs.map((_, i) => this.#of(nodes.map((other) => other!.inputs[i]!)));
+    const inputs = node.inputs.map((_, i) =>
+      this.#of(
+        nodes.map((other) => other!.inputs[i]!),
+        depth + 1,
+      ),
+    );
     if (inputs.includes(undefined)) return undefined;
     const isRows = inputs.map((name) => name !== '' && !this.#constants.has(name!));
-    if (!isRowwise(node, isRows)) return undefined;
+    if (!isRowwise(node, isRows, this.#number)) return undefined;
     const outputs = node.outputs.map((name, i) => (name === '' ? '' : `${this.#made.name}/${i}`));
     this.#made.nodes.push({ ...node, inputs: inputs as string[], outputs });
     outputs.forEach((name, i) => {
@@ -100,7 +113,11 @@ export class EachStep {
 }
 
 /** Whether each row of what a node gives is made of the same row of what it reads, and which of its inputs are rows. */
-function isRowwise(node: OnnxNode, isRows: readonly boolean[]): boolean {
+function isRowwise(
+  node: OnnxNode,
+  isRows: readonly boolean[],
+  number: (name: string | undefined) => number | undefined,
+): boolean {
   const { op } = node;
   const [first, ...others] = isRows;
   const isFirstAlone = first === true && !others.includes(true);
@@ -110,6 +127,10 @@ function isRowwise(node: OnnxNode, isRows: readonly boolean[]): boolean {
   if (op === 'MatMul') return isFirstAlone;
   if (op === 'Gemm') return isFirstAlone && (attribute(node, 'transA')?.i ?? 0) === 0;
   if (ALONG.includes(op)) return isFirstAlone && Math.abs(axis ?? -1) === 1;
+  if (REDUCTIONS.includes(op)) {
+    const axes = attribute(node, 'axes')?.ints ?? [number(node.inputs[1]) ?? 0];
+    return isFirstAlone && axes.length === 1 && Math.abs(axes[0]!) === 1 && attribute(node, 'keepdims')?.i !== 0;
+  }
   if (op === 'Split') return isFirstAlone && axis !== undefined && Math.abs(axis) === 1;
   return op === 'Concat' && !isRows.includes(false) && axis !== undefined && Math.abs(axis) === 1;
 }

@@ -9,7 +9,7 @@ interface Matrix {
   data: ArrayLike<number>;
 }
 
-/** Products of two numbers, and values upon each other: more are no cell's. */
+/** Numbers computed, and values upon each other: more are no cell's. */
 const MOST_PRODUCTS = 2 ** 26;
 const MOST_DEPTH = 32;
 /** Exporters compute in float32, in an order of their own. */
@@ -56,7 +56,7 @@ export class Folding {
       const { i, f } = attribute(node, attributeName) ?? {};
       return i ?? f ?? fallback;
     };
-    if (!x) return undefined;
+    if (!x || (this.#left -= x.rows * x.columns) < 0) return undefined;
     switch (node.op) {
       case 'MatMul':
         return y && this.#product(x, y, 1);

@@ -1,10 +1,10 @@
 import type { OnnxGraph, OnnxNode } from '../messages.ts';
 import { ints, NodeMaker } from './made.ts';
-import { attribute, integerReader } from './steps.ts';
+import { attribute, integerReader, MOST_STEPS } from './steps.ts';
 
 /** All steps of (batch, steps, features) taken apart and put together with each of them several times, as Keras 2 upsamples, become a Tile. */
 export function repeats(graph: OnnxGraph): OnnxNode[] {
-  const integers = integerReader(graph);
+  const integers = integerReader(graph, MOST_STEPS);
   const makers = new Map<string, OnnxNode>();
   for (const node of graph.nodes) if (node.op === 'Split') for (const name of node.outputs) makers.set(name, node);
   return graph.nodes.flatMap((node) => {

@@ -9,14 +9,14 @@ export interface StepsTaken {
 }
 
 /** More are no cells that were written out. */
-const MOST_STEPS = 4096;
+export const MOST_STEPS = 4096;
 
 export function attribute(node: OnnxNode, name: string): OnnxAttribute | undefined {
   return node.attributes.find((one) => one.name === name);
 }
 
-/** Small constants of whole numbers, by name. */
-export function integerReader(graph: OnnxGraph): (name: string | undefined) => number[] | undefined {
+/** Constants of so many whole numbers at most, by name. */
+export function integerReader(graph: OnnxGraph, most: number): (name: string | undefined) => number[] | undefined {
   const tensors = new Map<string, OnnxTensor>(graph.initializers.map((tensor) => [tensor.name, tensor]));
   for (const node of graph.nodes) {
     const tensor = node.op === 'Constant' ? attribute(node, 'value')?.t : undefined;
@@ -24,7 +24,7 @@ export function integerReader(graph: OnnxGraph): (name: string | undefined) => n
   }
   return (name) => {
     const tensor = tensors.get(name ?? '');
-    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) > MOST_STEPS) return undefined;
+    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) > most) return undefined;
     const values = Array.from(readTensorData(tensor, new Map()).data);
     return values.every((value) => typeof value === 'number' && Number.isInteger(value))
       ? (values as number[])
@@ -34,7 +34,7 @@ export function integerReader(graph: OnnxGraph): (name: string | undefined) => n
 
 /** Constants of one whole number, by name. */
 export function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
-  const integers = integerReader(graph);
+  const integers = integerReader(graph, 1);
   return (name) => {
     const list = integers(name);
     return list?.length === 1 ? list[0] : undefined;
