@@ -46,6 +46,9 @@ export class Attempt {
         roles.preferFeature(axis);
       },
       demandSequence: (rows) => roles.demandSequence(rows),
+      demandVector: (rows) => {
+        roles.demandVector(rows);
+      },
       isInput: ([segment], input) => segment !== undefined && this.#bound[input]?.values[0] === segment.ref,
       lengths: new Map(),
       fromEnd: undefined,

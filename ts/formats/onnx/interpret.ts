@@ -50,7 +50,7 @@ function readRolled(source: Source): ImportedModel {
 
 /**
  * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
- * said otherwise, with the batch first; then as if parts were taken of steps as well as of features. What stopped the reading that
+ * said otherwise, with the batch first, also of ids; then as if parts were taken of steps as well as of features. What stopped the reading that
  * got furthest is what is refused.
  */
 function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
@@ -62,8 +62,9 @@ function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
   let refusal: { cause: GruError; progress: number } | undefined;
   for (const parts of ['feature', 'any'] as const) {
     let hasParts = false;
-    for (const first of ['time', 'batch'] as const) {
+    for (const first of ['time', 'batch', 'batch of all'] as const) {
       const roles = new InputRoles(inputs, { first, parts });
+      if (first === 'batch of all' && !roles.areMixed) continue;
       let attempt: Attempt | undefined;
       try {
         return untilSettled(() => (attempt = new Attempt(source, roles, nodes, readers)).run(outputs));
