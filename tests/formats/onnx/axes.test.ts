@@ -64,7 +64,8 @@ describe('ids beside features', () => {
     const { report } = await readOnnx(
       onnxModel({
         nodes: [embedded, joined, turned, rnn],
-        inputs: [ids('b', 3), x],
+        // no name says which is the batch
+        inputs: [ids('u0', 'u1'), { name: 'x', shape: ['u2', 'u3', 2] }],
         outputs: ['Y'],
         initializers: [f32('E', 5, 2), f32('W', 1, 3, 4), f32('R', 1, 3, 3)],
       }),
