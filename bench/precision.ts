@@ -1,6 +1,6 @@
 /**
  * What weights of fewer bits cost: the phoneme and word errors of our model of words to phonemes (examples/g2p), and the distance of a GRU from
- * float64 over 2,000 steps (tests/fixtures/longrun). No times: `npm run bench -- --engine '^(relaxed|i16|i8)$'` has those.
+ * float64 over 2,000 steps (tests/fixtures/longrun), and what scales of features gain where their ranges are unlike. No times: `npm run bench -- --engine '^(relaxed|i16|i8)$'` has those.
  *
  *     node bench/precision.ts --data DICTIONARY [--out FILE.md]
  *
@@ -13,7 +13,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createModel, loadModel, type ModelSpec } from 'gru-wasm';
+import { calibrate } from 'gru-wasm/precision';
 import { loadG2p } from '../examples/g2p/g2p.js';
+import { Random } from '../tests/random.ts';
 import { parseSafetensors } from '../ts/io/safetensors.ts';
 import { commit, machine } from './machine.ts';
 import { score, testWords } from './pronunciations.ts';
@@ -134,5 +136,36 @@ for (const regime of ['calm', 'lively', 'memory']) {
     }
     say(`| ${regime}, reset ${resetAfter ? 'after' : 'before'} | ${cells.join(' | ')} |`);
   }
+}
+say(
+  '',
+  '## A GRU of 64 units of 40 features, ranges of 1 to so much: distance from float32 over 100 steps, and with the scales of calibrate',
+  '',
+  '| ranges to | i16 | i16, calibrated | i8 | i8, calibrated |',
+  '|---|---|---|---|---|',
+);
+for (const most of [1, 10, 100, 1000]) {
+  const random = new Random(1);
+  const [size, units, steps] = [40, 64, 100];
+  const range = (i: number) => most ** (((i % size) % 5) / 4);
+  const bound = 1 / Math.sqrt(units);
+  const weights = {
+    'forward.input': random.floats(3 * units * size, bound).map((w, i) => w / range(i)),
+    'forward.recurrent': random.floats(3 * units * units, bound),
+  };
+  using model = await createModel(
+    {
+      inputs: [{ name: 'x', dtype: 'float32', size }],
+      layers: [{ type: 'gru', name: 'gru', inputSize: size, hiddenSize: units, resetAfter: true, weights }],
+    },
+    { deterministic: true },
+  );
+  const x = random.floats(steps * size).map((value, i) => value * range(i));
+  const cells: string[] = [];
+  for (const precision of ['i16', 'i8'] as const) {
+    const { before, after } = await calibrate(model, x, { precision });
+    for (const { worst, rms } of [before, after]) cells.push(`${worst.toExponential(1)}, ${rms.toExponential(1)}`);
+  }
+  say(`| ${most} | ${cells.join(' | ')} |`);
 }
 if (values.out) writeFileSync(values.out, lines.join('\n') + '\n');

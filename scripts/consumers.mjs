@@ -8,6 +8,7 @@ import { bundlers } from './consumers/bundlers.mjs';
 import { hosts } from './consumers/hosts.mjs';
 import { outFolder, parts, project, tool } from './consumers/lib.mjs';
 import { nexts } from './consumers/next.mjs';
+import { recipes } from './consumers/recipes.mjs';
 import { typescript } from './consumers/typescript.mjs';
 import { at, main, seconds, UserError } from './lib.mjs';
 import { npmPackages, quietly, setup } from './setup.mjs';
@@ -21,7 +22,7 @@ bench/records.
   --light        only those that need nothing but the packages of development: a part of npm test
   --no-record    keep no table`;
 
-const CONSUMERS = [...hosts, ...typescript, ...bundlers, ...nexts, ...browsers];
+const CONSUMERS = [...hosts, ...typescript, ...bundlers, ...nexts, ...recipes, ...browsers];
 
 /** The tarball, as npm unpacks it: the lock of tests/consumers stays as it is. */
 async function install() {
@@ -73,7 +74,7 @@ function record(rows) {
     '|---|---|---|',
     ...rows.map(({ title, problem, told }) => {
       const by = told.filter(({ backends }) => backends).map(({ part, backends }) => `${part} ${backends.join(', ')}`);
-      return `| ${title} | ${problem ? `FAILED: ${oneLine(problem)}` : 'the same bits'} | ${by.join('; ') || '(types)'} |`;
+      return `| ${title} | ${problem ? `FAILED: ${oneLine(problem)}` : told.length > 0 ? 'the same bits' : 'its result'} | ${by.join('; ') || '(types)'} |`;
     }),
     '',
     "Not to be had on this machine: Safari, iOS and Android; Windows and macOS; extensions as installed (their pages' policy is served by HTTP).",

@@ -20,11 +20,11 @@ const node = (major, path) => [
 ];
 
 /** As wrangler does: one file, wasm left to the host. */
-async function bundleForWorkerd(folder) {
+export async function bundleForWorkerd(folder, entry) {
   const dist = tool('gru-wasm', 'dist');
   for (const name of ['baseline.wasm', 'relaxed.wasm']) copyFileSync(join(dist, name), join(folder, name));
   await build({
-    entryPoints: [project('workerd', 'worker.mjs')],
+    entryPoints: [entry],
     outfile: join(folder, 'worker.js'),
     bundle: true,
     format: 'esm',
@@ -41,7 +41,7 @@ const workerd = (date) => ({
   parts: ['worker'],
   async run() {
     const folder = outFolder(`workerd-${date}`);
-    await bundleForWorkerd(folder);
+    await bundleForWorkerd(folder, project('workerd', 'worker.mjs'));
     return parts(await printed(nodeOf(24), [project('workerd', 'run.mjs'), folder, date]));
   },
 });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { parts, printed, project, tool } from './lib.mjs';
 import { visit } from './visit.mjs';
 
@@ -12,6 +13,30 @@ const freePort = () =>
     });
   });
 
+/** Builds a project and starts it: what `use`, given its address and what it has said, gives. */
+export async function served(cwd, use) {
+  const env = { NEXT_TELEMETRY_DISABLED: '1' };
+  const bin = tool('next', 'dist', 'bin', 'next');
+  rmSync(join(cwd, '.next'), { recursive: true, force: true });
+  const built = await printed(process.execPath, [bin, 'build'], { cwd, env });
+  if (/critical dependency|module not found/i.test(built)) throw new Error(built.slice(-1500));
+  const port = await freePort();
+  const server = spawn(process.execPath, [bin, 'start', '-p', port], { cwd, env: { ...process.env, ...env } });
+  let said = '';
+  for (const stream of [server.stdout, server.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+  const ended = new Promise((resolve) => server.on('close', resolve));
+  try {
+    while (!said.includes('Ready')) {
+      if (server.exitCode !== null) throw new Error(said.slice(-1500));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return await use(`http://localhost:${port}/`, () => said);
+  } finally {
+    server.kill();
+    await ended;
+  }
+}
+
 /** By Turbopack: Next 16.4.6 by webpack cannot build an edge route, a trivial one neither. */
 const next = {
   name: 'next',
@@ -19,32 +44,12 @@ const next = {
   parts: ['server', 'client', 'edge'],
   // Next's edge runtime compiles no bytes, and brings no modules from packages.
   backends: { edge: 'js' },
-  async run() {
-    const cwd = project('next');
-    const env = { NEXT_TELEMETRY_DISABLED: '1' };
-    const bin = tool('next', 'dist', 'bin', 'next');
-    rmSync(project('next', '.next'), { recursive: true, force: true });
-    const built = await printed(process.execPath, [bin, 'build'], { cwd, env });
-    if (/critical dependency|module not found/i.test(built)) throw new Error(built.slice(-1500));
-    const port = await freePort();
-    const server = spawn(process.execPath, [bin, 'start', '-p', port], { cwd, env: { ...process.env, ...env } });
-    let said = '';
-    for (const stream of [server.stdout, server.stderr])
-      stream.setEncoding('utf8').on('data', (text) => (said += text));
-    const ended = new Promise((resolve) => server.on('close', resolve));
-    try {
-      while (!said.includes('Ready')) {
-        if (server.exitCode !== null) throw new Error(said.slice(-1500));
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      const client = await visit(`http://localhost:${port}/`);
-      const edge = await (await fetch(`http://localhost:${port}/edge`)).text();
-      return [...parts(said), ...client, ...parts(edge)];
-    } finally {
-      server.kill();
-      await ended;
-    }
-  },
+  run: () =>
+    served(project('next'), async (url, said) => {
+      const client = await visit(url);
+      const edge = await (await fetch(`${url}edge`)).text();
+      return [...parts(said()), ...client, ...parts(edge)];
+    }),
 };
 
 export const nexts = [next];

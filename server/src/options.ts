@@ -17,6 +17,7 @@ export interface ServeOptions extends ServiceOptions {
   maxBody: number;
   requestTimeout: number;
   logLevel: string;
+  otel: boolean;
   tlsKey: string | undefined;
   tlsCert: string | undefined;
   tlsCa: string | undefined;
@@ -40,6 +41,7 @@ const WORDS = {
     'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
     timeout: [30_000, 'milliseconds that an answer may take'],
     workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
+    'live-workers': [0, 'threads that hold the states of live sequences; 0: they are stepped where requests are read'],
   },
   texts: {
     host: ['127.0.0.1', 'address to listen on'],
@@ -51,7 +53,10 @@ const WORDS = {
     'tls-cert': [undefined, 'PEM file'],
     'tls-ca': [undefined, 'PEM file: clients must have a certificate of this authority'],
   },
-  flags: { 'no-grpc': 'HTTP and WebSocket alone' },
+  flags: {
+    'no-grpc': 'HTTP and WebSocket alone',
+    otel: 'send OpenTelemetry traces by OTLP/HTTP, as OTEL_* of the environment say',
+  },
 } as const;
 
 export const SERVE_HELP = `gru serve [options] MODEL...
@@ -83,6 +88,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     maxBody: number('max-body'),
     requestTimeout: number('request-timeout'),
     logLevel: text('log-level'),
+    otel: given.flag('otel'),
     tlsKey: text('tls-key'),
     tlsCert: text('tls-cert'),
     tlsCa: text('tls-ca'),
@@ -95,6 +101,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     idleTimeout: number('idle-timeout'),
     timeout: number('timeout'),
     workers: number('workers'),
+    liveWorkers: number('live-workers'),
   };
 }
 

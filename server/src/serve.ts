@@ -11,6 +11,7 @@ import { loadModels } from './models.ts';
 import type { ServeOptions } from './options.ts';
 import { InferenceService, type ServiceOptions } from './service.ts';
 import type { Tls } from './tls.ts';
+import { observers, Tracing } from './tracing.ts';
 import { attachWebSockets } from './ws/server.ts';
 
 /** A server that listens. */
@@ -31,7 +32,15 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const logger = pino({ level: options.logLevel, base: null });
   const metrics = new Metrics();
   const models = await loadModels(options.models);
-  const service = await InferenceService.create(models, { ...options, store: storeOf(options), observe: metrics });
+  const warn = (text: string) => {
+    logger.warn(text);
+  };
+  const tracing = options.otel ? await Tracing.start(warn) : undefined;
+  const service = await InferenceService.create(models, {
+    ...options,
+    store: storeOf(options, tracing),
+    observe: tracing ? observers(metrics, tracing) : metrics,
+  });
   metrics.watch(service);
   const authenticate = authenticator(options.apiKeys);
   const tls = readTls(options);
@@ -61,6 +70,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     for (const client of sockets.clients) client.close(1001, 'the server is shutting down');
     await grpcClosed(grpc);
     await app.close();
+    await tracing?.close();
     logger.info('closed');
   };
   return { http, grpcPort: boundPort, close: () => (closed ??= close()) };
@@ -70,16 +80,18 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
 const KEEP_ENDED = 60_000;
 const STORE_TIMEOUT = 5000;
 
-function storeOf({ state, stateKeep }: ServeOptions): ServiceOptions['store'] {
+function storeOf({ state, stateKeep }: ServeOptions, tracing: Tracing | undefined): ServiceOptions['store'] {
   if (state === undefined) return undefined;
-  return (name) =>
-    RedisStore.connect({
+  return async (name) => {
+    const store = await RedisStore.connect({
       url: state,
       prefix: `gru:${name}:`,
       keep: stateKeep,
       keepEnded: KEEP_ENDED,
       timeout: STORE_TIMEOUT,
     });
+    return tracing ? tracing.store(name, store) : store;
+  };
 }
 
 /** Answers that are being sent get through; a client that keeps its stream open is not waited for. */

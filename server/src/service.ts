@@ -1,11 +1,12 @@
 import { GruError, type GruModel } from 'gru-wasm';
 import { createPool, type GruPool } from 'gru-wasm/pool';
-import { SequenceBatcher } from './core/batcher.ts';
-import { StreamsEngine, stepsOf } from './core/engine.ts';
+import { type StepEngine, StreamsEngine } from './core/engine.ts';
+import { LiveSequences } from './core/live.ts';
 import { serveModel, type ServedModel, type Tensors } from './core/model.ts';
 import { RunBatcher } from './core/runs.ts';
 import type { Reply, SequenceCall, StepAnswer } from './core/sequence.ts';
 import type { SequenceStore } from './core/store.ts';
+import { ThreadEngine } from './core/thread-engine.ts';
 import { ServeError } from './errors.ts';
 import type { InferAnswer, InferRequest, InferTensor, Sequence } from './oip/messages.ts';
 
@@ -25,6 +26,8 @@ export interface ServiceOptions {
   timeout: number;
   /** Threads for whole sequences, a model. */
   workers: number;
+  /** Threads that hold live sequences, a model; 0: they are stepped in this one. */
+  liveWorkers: number;
   /** Where the sequences of model `name` survive this instance. */
   store?: ((name: string) => Promise<SequenceStore>) | undefined;
   /** Steps between two writes of a sequence; 1: each batch is written before its answers go out. */
@@ -35,7 +38,8 @@ export interface ServiceOptions {
 /** Told of what happens, for metrics. */
 export interface Observer {
   batch(model: string, kind: 'step' | 'run', size: number, milliseconds: number): void;
-  request(model: string, outcome: string, milliseconds: number): void;
+  /** @param traceparent Of the caller, as it sent it. */
+  request(model: string, outcome: string, milliseconds: number, traceparent?: string): void;
 }
 
 /** A step, or some, of a sequence. */
@@ -49,7 +53,7 @@ interface Host {
   pool: GruPool;
   runs: RunBatcher;
   /** Undefined for a model that does not stream, with why. */
-  live: SequenceBatcher | undefined;
+  live: LiveSequences | undefined;
   why: string;
   store: SequenceStore | undefined;
 }
@@ -103,12 +107,13 @@ export class InferenceService {
 
   /** @throws (as a rejection) ServeError. */
   async infer(owner: string, name: string, request: InferRequest, signal?: AbortSignal): Promise<InferAnswer> {
-    return this.answered(name, async () => {
+    const answer = async () => {
       const host = this.host(name);
       const { sequence } = request;
       const answer = sequence ? this.step(host, owner, request, sequence) : this.run(host, request);
       return within(this.options.timeout, answer, signal);
-    });
+    };
+    return this.answered(name, answer, request.traceparent);
   }
 
   /**
@@ -135,8 +140,7 @@ export class InferenceService {
     this.draining = true;
     clearInterval(this.sweeper);
     for (const { live, pool, store } of this.hosts.values()) {
-      await live?.drained();
-      await live?.save();
+      await live?.close();
       await pool.drain();
       await pool.close();
       await store?.close();
@@ -149,7 +153,7 @@ export class InferenceService {
   }
 
   /** Answers a request and tells the observer of it. @throws (as a rejection) ServeError. */
-  private async answered<T>(name: string, answer: () => Promise<T>): Promise<T> {
+  private async answered<T>(name: string, answer: () => Promise<T>, traceparent?: string): Promise<T> {
     const start = performance.now();
     let outcome = 'ok';
     try {
@@ -160,7 +164,7 @@ export class InferenceService {
       outcome = refusal.reason;
       throw refusal;
     } finally {
-      this.options.observe?.request(name, outcome, performance.now() - start);
+      this.options.observe?.request(name, outcome, performance.now() - start, traceparent);
     }
   }
 
@@ -209,12 +213,12 @@ export class InferenceService {
 }
 
 /** @throws ServeError for a model that does not stream. */
-function liveOf({ served, live, why }: Host): SequenceBatcher {
+function liveOf({ served, live, why }: Host): LiveSequences {
   if (live) return live;
   throw new ServeError('bad_request', `model ${served.name} runs whole sequences only: ${why}`);
 }
 
-function stepAll(live: SequenceBatcher, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
+function stepAll(live: LiveSequences, asked: readonly StepRequest[]): Promise<(StepAnswer | ServeError)[]> {
   return new Promise((resolve) => {
     const answers: (StepAnswer | ServeError)[] = [];
     let left = asked.length;
@@ -248,11 +252,10 @@ async function hostOf(served: ServedModel, options: ServiceOptions): Promise<Hos
     Math.min(options.maxSequences, Math.floor(options.maxStateBytes / (stateBytes || 1))),
   );
   const store = model.streamable ? await options.store?.(name) : undefined;
-  let live: SequenceBatcher | undefined;
+  let live: LiveSequences | undefined;
   let why = '';
   try {
-    live = new SequenceBatcher(new StreamsEngine(served, maxSequences), {
-      steps: (block) => stepsOf(served, block),
+    live = new LiveSequences(served, enginesOf(served, options.liveWorkers, maxSequences), {
       window,
       maxBatch,
       maxSequences,
@@ -269,6 +272,13 @@ async function hostOf(served: ServedModel, options: ServiceOptions): Promise<Hos
     why = error.message;
   }
   return { served, pool, runs, live, why, store };
+}
+
+/** @throws GruError `not_streamable`. */
+function enginesOf(served: ServedModel, threads: number, maxSequences: number): StepEngine[] {
+  if (threads === 0) return [new StreamsEngine(served, maxSequences)];
+  served.model.createStreams(1).dispose();
+  return Array.from({ length: threads }, () => new ThreadEngine(served, maxSequences));
 }
 
 /** @throws (as a rejection) ServeError `timeout`; the signal's reason. What was asked for goes on: its turn may have come. */

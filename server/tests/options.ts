@@ -11,4 +11,5 @@ export const OPTIONS: ServiceOptions = {
   idleTimeout: 60_000,
   timeout: 60_000,
   workers: 1,
+  liveWorkers: 0,
 };

@@ -4,79 +4,130 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { HTTPRequest } from 'puppeteer-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { codeBlocks } from '../../scripts/blocks.mjs';
 import { onnxModel, tensor } from '../../tests/formats/onnx/build.ts';
 import { serve, Visitor } from './harness.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const PAGES = ['../pages/start.md', '../pages/backends.md', '../pages/migrating.md', '../../docs/streams.md'];
 const WORD = [8, 5, 12, 12, 15];
+const blocks = codeBlocks();
 
-/** The code of the pages by the name of its file. What has none cannot be run. */
-const blocks = new Map(
-  PAGES.flatMap((page) => [...readFileSync(at(page), 'utf8').matchAll(/^```(\w+)(?: (\S+))?\n(.*?)^```/gms)]).map(
-    ([, language, name, code]) => [name ?? language!, code!],
-  ),
-);
+/** A GRU of 3 units that reads (20, 1, 4), of a name that a graph of several needs. */
+const onnx = (initializers: Uint8Array[]) =>
+  onnxModel({
+    nodes: [
+      { op: 'GRU', name: 'GRU_153', inputs: ['X', 'W', 'R'], outputs: ['Y', 'Y_h'], attributes: { hidden_size: 3 } },
+    ],
+    inputs: [
+      { name: 'X', shape: [20, 1, 4] },
+      { name: 'W', shape: [1, 9, 4] },
+      { name: 'R', shape: [1, 9, 3] },
+    ],
+    outputs: ['Y_h'],
+    initializers,
+  });
+const random = (length: number) => Float32Array.from({ length }, () => Math.random() - 0.5);
+const WEIGHTS = [tensor('W', [1, 9, 4], random(36)), tensor('R', [1, 9, 3], random(27))];
 
-/** A GRU of 3 units that reads (20, 1, 4). */
-const onnx = onnxModel({
-  nodes: [{ op: 'GRU', inputs: ['X', 'W', 'R'], outputs: ['Y', 'Y_h'], attributes: { hidden_size: 3 } }],
-  inputs: [{ name: 'X', shape: [20, 1, 4] }],
-  outputs: ['Y_h'],
-  initializers: [tensor('W', [1, 9, 4], new Float32Array(36)), tensor('R', [1, 9, 3], new Float32Array(27))],
-});
+/** A GRU from `size` features to `size` ones. */
+const gru = async (size: number) => {
+  const { createGru } = (await import(pathToFileURL(at('../../dist/index.js')).href)) as typeof import('gru-wasm');
+  const weights = {
+    kernel: new Float32Array(size * 3 * size).fill(0.1),
+    recurrentKernel: new Float32Array(size * 3 * size),
+  };
+  return (await createGru({ inputSize: size, hiddenSize: size, resetAfter: false }, weights)).save();
+};
+
+const CASES = '../../tests/fixtures/cases/';
+const TAGGER = `${CASES}torch_module_embedding_gru_linear/`;
+/** What the pages call models of their readers', by the file of ours that stands for it. */
+const MODELS = {
+  'model.safetensors': '../../examples/g2p/encoder.safetensors',
+  'decoder.safetensors': '../../examples/g2p/decoder.safetensors',
+  'model.keras': `${CASES}keras_gru_after_seq/model.keras`,
+  'speech.keras': `${CASES}keras_gru_after_seq/model.keras`,
+  'model.weights.h5': `${CASES}k3_lstm_weights_only/w.weights.h5`,
+  'gru.pt': `${CASES}torch_gru_1layer/model.pt`,
+  'tagger.pt': `${TAGGER}model.pt`,
+  'amp.json': `${CASES}rtneural_lstm/model.json`,
+  'my-model': `${CASES}tfjs_lstm/plain`,
+};
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gru-wasm-start-'));
   mkdirSync(join(folder, 'node_modules/gru-wasm'), { recursive: true });
   // The page's server follows no links out of its folder.
   cpSync(at('../../dist'), join(folder, 'node_modules/gru-wasm/dist'), { recursive: true });
   cpSync(at('../../package.json'), join(folder, 'node_modules/gru-wasm/package.json'));
-  cpSync(at('../../examples/g2p/encoder.safetensors'), join(folder, 'model.safetensors'));
-  cpSync(at('../../examples/g2p/decoder.safetensors'), join(folder, 'decoder.safetensors'));
+  cpSync(at('../../dist/pool-worker.js'), join(folder, 'static/pool-worker.js'));
+  for (const [name, path] of Object.entries(MODELS)) cpSync(at(path), join(folder, name), { recursive: true });
+  const [weightsOnly] = JSON.parse(readFileSync(at(`${CASES}k3_lstm_weights_only/case.json`), 'utf8')) as [
+    { load: { keras: { config: object } } },
+  ];
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(weightsOnly.load.keras.config));
+  for (const name of ['model.onnx', 'speech.onnx', 'weather.onnx']) writeFileSync(join(folder, name), onnx(WEIGHTS));
+  writeFileSync(join(folder, 'gru.onnx'), onnx([]));
+  writeFileSync(join(folder, 'speech.safetensors'), await gru(64));
+  writeFileSync(join(folder, 'amp.safetensors'), await gru(1));
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "dependencies": { "gru-wasm": "*" } }');
-  writeFileSync(join(folder, 'model.onnx'), onnx);
   for (const [name, code] of blocks) writeFileSync(join(folder, name), code);
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('every block of code but the installation is a file that a test runs', () => {
-  expect([...blocks.keys()].sort()).toEqual([
-    'backends.mjs',
-    'cloudflare.mjs',
-    'deno.mjs',
-    'first.mjs',
-    'flows.mjs',
-    'main.js',
-    'many-streams.mjs',
-    'model.mjs',
-    'onnx.mjs',
-    'page.html',
-    'sh',
-    'stream.mjs',
-    'streams.mjs',
-    'sw.js',
-    'worker.js',
-  ]);
+const IN_NODE: [name: string, prints: RegExp][] = [
+  ['first.mjs', /^\[ 20, 8 \] wasm-/],
+  ['model.mjs', /Float32Array\(320\)/],
+  ['load.mjs', /^$/],
+  ['use.mjs', /^Float32Array\(8\)/],
+  ['stream.mjs', /Float32Array\(4\)/],
+  ['backends.mjs', /^wasm-baseline\njs\n$/],
+  ['onnx.mjs', /Float32Array\(/],
+  ['streams.mjs', /^216 320\n$/],
+  ['many-streams.mjs', /^216 144 72\n$/],
+  ['flows.mjs', /^(72\n){6}$/],
+  ['axes.mjs', /^\[ 5, 4 \] \[ 1, 4 \]\n$/],
+  ['lstm.mjs', /^512 8\n$/],
+  ['pool.mjs', /^\[ 512, 100, 64 \]\n$/],
+  ['precision.mjs', /^$/],
+  ['sensitivity.mjs', /GRU_153|Y_h|index/],
+  ['calibrate.mjs', /^\S+ \S+\n$/],
+  ['keras.mjs', /^$/],
+  ['onnx-files.mjs', /^$/],
+  ['pytorch.mjs', /^$/],
+  ['tagger.mjs', /^$/],
+  ['rtneural.mjs', /^$/],
+  ['tfjs.mjs', /^$/],
+];
+const IN_CHROMIUM = [
+  'page.html',
+  'cdn.html',
+  'main.js',
+  'worker.js',
+  'sw.js',
+  'own-worker.js',
+  'amp.js',
+  'processor.js',
+];
+/** Run by `npm run consumers`, in hosts that it installs: scripts/consumers/recipes.mjs. */
+const IN_CONSUMERS = ['deno.mjs', 'bun.mjs', 'cloudflare.mjs', 'page.jsx', 'client.jsx'];
+
+test('every block of code is a file that a test runs, but for those of other languages', () => {
+  const others = ['sh', 'text', 'python'];
+  expect([...blocks.keys()].sort()).toEqual(
+    [...IN_NODE.map(([name]) => name), ...IN_CHROMIUM, ...IN_CONSUMERS, ...others].sort(),
+  );
   expect(blocks.get('sh')).toBe('npm install gru-wasm\n');
 });
 
 describe('in Node', () => {
-  test.each([
-    ['first.mjs', /^\[ 20, 8 \] wasm-/],
-    ['model.mjs', /Float32Array\(320\)/],
-    ['stream.mjs', /Float32Array\(4\)/],
-    ['backends.mjs', /^wasm-baseline\njs\n$/],
-    ['onnx.mjs', /Float32Array\(/],
-    ['streams.mjs', /^216 320\n$/],
-    ['many-streams.mjs', /^216 144 72\n$/],
-    ['flows.mjs', /^(72\n){6}$/],
-  ])('%s', (name, prints) => {
+  test.each(IN_NODE)('%s', (name, prints) => {
     expect(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' })).toMatch(prints);
   });
 
@@ -90,6 +141,18 @@ describe('in Node', () => {
     expect(answer.shape).toEqual([320]);
   });
 });
+
+/** Whether the node of the page has given anything but silence. */
+async function heard(): Promise<boolean> {
+  const { amp } = window as { amp?: AudioWorkletNode };
+  if (!amp) return false;
+  const analyser = amp.context.createAnalyser();
+  amp.connect(analyser);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const samples = new Float32Array(analyser.fftSize);
+  analyser.getFloatTimeDomainData(samples);
+  return samples.some((sample) => sample !== 0);
+}
 
 describe('in Chromium', () => {
   let visitor: Visitor;
@@ -114,6 +177,41 @@ describe('in Chromium', () => {
   test('page.html', async () => {
     await visitor.open('page.html');
     await visitor.textWith('body', /^320$/);
+  });
+
+  test('cdn.html', async () => {
+    const CDN = 'https://cdn.jsdelivr.net/npm/gru-wasm/';
+    await visitor.page.setRequestInterception(true);
+    const answer = (request: HTTPRequest) => {
+      if (!request.url().startsWith(CDN)) return void request.continue();
+      const body = readFileSync(join(folder, 'node_modules/gru-wasm', request.url().slice(CDN.length)));
+      void request.respond({ body, contentType: 'text/javascript', headers: { 'access-control-allow-origin': '*' } });
+    };
+    visitor.page.on('request', answer);
+    await visitor.open('cdn.html');
+    await visitor.textWith('body', /^320$/);
+    visitor.page.off('request', answer);
+    await visitor.page.setRequestInterception(false);
+  });
+
+  test.each(['own-worker.js', 'amp.js'])('%s', async (name) => {
+    // As bundlers find the entries.
+    const entry = (path: string) => `./node_modules/gru-wasm/dist/${path}.js`;
+    const imports = {
+      'gru-wasm': entry('index'),
+      'gru-wasm/pool': entry('pool'),
+      'gru-wasm/worklet': entry('worklet'),
+    };
+    const scripts = [
+      `<script type="importmap">${JSON.stringify({ imports })}</script>`,
+      // What is heard is heard by a test.
+      `<script>const Node = AudioWorkletNode; AudioWorkletNode = class extends Node { constructor(...a) { super(...a); window.amp = this; } }</script>`,
+      `<script type="module" src="${name}"></script>`,
+    ];
+    writeFileSync(join(folder, 'blank.html'), `<!doctype html><body>${scripts.join('')}`);
+    await visitor.open('blank.html');
+    if (name === 'own-worker.js') await visitor.textWith('body', /^1 x 1 x 64$/);
+    else await visitor.page.waitForFunction(heard);
   });
 
   test('main.js, by Vite', async () => {
@@ -144,25 +242,5 @@ describe('in Chromium', () => {
       return (await answer).data.shape;
     }, WORD);
     expect(shape).toEqual([320]);
-  });
-});
-
-describe.each([
-  ['deno', ['run', '--allow-read', '--no-remote']],
-  ['bun', ['run']],
-])('in %s, where it is installed', (command, options) => {
-  const found = (() => {
-    try {
-      execFileSync(command, ['--version'], { stdio: 'ignore' });
-      return true;
-    } catch {
-      return false;
-    }
-  })();
-  (found ? test : test.skip)('deno.mjs', () => {
-    // The package of this folder, not that of a registry.
-    writeFileSync(join(folder, 'local.mjs'), blocks.get('deno.mjs')!.replace('npm:', ''));
-    const printed = execFileSync(command, [...options, 'local.mjs'], { cwd: folder, encoding: 'utf8' });
-    expect(printed).toContain('320');
   });
 });

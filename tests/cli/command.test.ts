@@ -131,6 +131,37 @@ describe('compare', () => {
     expect(status).toBe(7);
     expect(stdout).toMatch(/half\.safetensors +state .*encoder_embedding/);
   });
+
+  test('--precision: how far integers are, where they part, and the layers by the error that each brings', () => {
+    const { status, stdout } = gru(['compare', encoder, '--precision', 'i8']);
+    expect(status).toBe(7);
+    expect(stdout).toMatch(/i8 +state +\d\.\d+e-\d +\S+ +encoder_embedding/);
+    expect(stdout).toMatch(/encoder +gru +147,456( +\d\.\d+e-\d){4}\n/);
+    interface Compared {
+      worst: number;
+      parts: string;
+    }
+    const asJson = (...args: string[]) => {
+      const { status, stdout } = gru(['compare', encoder, '--json', ...args]);
+      const { compared, layers, all } = JSON.parse(stdout) as {
+        compared: Compared[];
+        layers: { name: string; i8: Compared; i16: Compared }[];
+        all: { i8: Compared; i16: Compared };
+      };
+      return { status, compared, layers, all };
+    };
+    const narrow = asJson('--precision', 'i8', '--tolerance', '1');
+    expect([narrow.status, narrow.compared[0]!.parts]).toEqual([0, 'none']);
+    expect(narrow.compared[0]!.worst).toBe(narrow.all.i8.worst);
+    expect(narrow.layers.map(({ name }) => name).sort()).toEqual(['bridge', 'encoder', 'encoder_embedding']);
+    expect(narrow.layers[0]!.i8.worst).toBe(Math.max(...narrow.layers.map(({ i8 }) => i8.worst)));
+    expect(asJson('--precision', 'i16').compared[0]!.worst).toBe(narrow.all.i16.worst);
+  });
+
+  test('--precision of two models is refused', () => {
+    const { status, stderr } = gru(['compare', encoder, amp, '--precision', 'i8']);
+    expect([status, stderr]).toEqual([2, 'gru: --precision compares one model with itself\n']);
+  });
 });
 
 test('bench times each backend, and draws a chart', () => {

@@ -10,7 +10,7 @@ import { flavourOf } from '../layers/index.ts';
 import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
 import { checkHost, onDemand } from '../base/host.ts';
-import { rememberOrigin } from './origin.ts';
+import { origins } from './origin.ts';
 import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
@@ -45,8 +45,8 @@ export interface ModelOptions {
 export interface LoadOptions extends ModelOptions, ReadOptions {
   /**
    * What the weights that products are made with become: `f32`, or integers with a scale a row, `i16` or `i8`, which products are then made
-   * of: smaller and faster, less precise (docs/precision.md). For all layers that have such weights, or by the name of a layer. Left out:
-   * what the file has.
+   * of: smaller and faster, less precise (docs/precision.md). For all layers that have such weights, or by the name of a layer, as
+   * `autoPrecision` of `gru-wasm/precision` finds it. Left out: what the file has.
    */
   precision?: Precision | undefined;
 }
@@ -148,7 +148,8 @@ async function compile(find: FindBackend, imported: CompileSource, options: Mode
   // In one turn: weights that are checked are those that are packed.
   const graph = imported.graph ?? resolveGraph(imported.spec);
   const model = new GruModel(graph, backend.compile(graph), backend.name, imported.report);
-  return rememberOrigin(model, { backend });
+  origins.set(model, { backend, find });
+  return model;
 }
 
 /** @returns A copy of the options, each read once. */

@@ -1,18 +1,16 @@
 import type { Backend } from '../backends/backend.ts';
+import type { FindBackend } from './api.ts';
 import type { GruModel } from './model.ts';
 
 interface Origin {
   /** `gru-wasm/pool` starts the same one in its workers. */
   backend: Backend;
+  /** `gru-wasm/precision` finds the backend of this model with other weights by it. */
+  find: FindBackend;
 }
 
-const origins = new WeakMap<GruModel, Origin>();
-
-/** Keeps in mind what a model was made by. */
-export function rememberOrigin(model: GruModel, origin: Origin): GruModel {
-  origins.set(model, origin);
-  return model;
-}
+/** What models were made by. */
+export const origins = new WeakMap<GruModel, Origin>();
 
 export function originOf(model: GruModel): Origin | undefined {
   return origins.get(model);

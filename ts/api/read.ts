@@ -72,7 +72,7 @@ async function read(
 }
 
 /** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
-function isSignal(value: unknown): boolean {
+export function isSignal(value: unknown): boolean {
   try {
     const asked: Partial<Record<keyof AbortSignal, unknown>> = value as AbortSignal;
     const { aborted, addEventListener, throwIfAborted } = asked;

@@ -11,6 +11,7 @@ export const EXIT = {
   host: 6,
   differs: 7,
   notInstalled: 8,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -57,6 +58,11 @@ const SYSTEM: Record<string, string> = {
   ENOSPC: 'the disk is full',
   EROFS: 'the disk is read-only',
   EDQUOT: 'the disk quota is used up',
+  EFBIG: 'larger than a file may be here',
+  EMFILE: 'too many files are open',
+  ELOOP: 'links that lead to each other',
+  ENAMETOOLONG: 'the name is too long',
+  EIO: 'the disk does not answer',
 };
 
 /** The exit code and the line that an error ends the command with. */
@@ -65,7 +71,7 @@ export function failure(error: unknown): { exit: ExitCode; line: string } {
   if (error instanceof GruError) return { exit: BY_CODE[error.code], line: error.message };
   if (!(error instanceof Error)) return { exit: EXIT.defect, line: String(error) };
   const { code, path } = error as NodeJS.ErrnoException;
-  const words = code === undefined ? undefined : SYSTEM[code];
+  const words = code === undefined ? undefined : (SYSTEM[code] ?? (path === undefined ? undefined : error.message));
   if (words !== undefined) return { exit: EXIT.file, line: `${path ?? 'output'}: ${words} (${code!})` };
   return { exit: EXIT.defect, line: `${error.name}: ${error.message}` };
 }

@@ -49,8 +49,8 @@ ${server.join('\n')}
 
 /** Runs the command line. @returns The exit code. */
 export async function main(args: string[], version: string): Promise<number> {
-  endAtClosedPipe();
   const debug = args.includes('--debug');
+  endWithStdout(debug);
   try {
     const [name = ''] = args;
     if (Object.hasOwn(SERVER_COMMANDS, name)) return await runServerCommand(name, args.slice(1));
@@ -84,10 +84,14 @@ function complain(exit: number, line: string, error: unknown, debug: boolean): n
   return exit;
 }
 
-/** Whoever reads stdout may have seen enough (`| head`): that is no error. */
-function endAtClosedPipe(): void {
+/** Whoever reads stdout may have seen enough (`| head`): that is no error; a full disk is. */
+function endWithStdout(debug: boolean): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
-    throw error;
+    error.path = 'stdout';
+    const { exit, line } = failure(error);
+    process.exit(complain(exit, line, error, debug));
   });
+  // There is no other place to say so.
+  process.stderr.on('error', () => undefined);
 }

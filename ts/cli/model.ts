@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { loadModel } from '../api/default.ts';
+import { inspect, loadModel } from '../api/default.ts';
 import type { ModelOptions } from '../api/api.ts';
 import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
+import type { Precision } from '../formats/precision.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 
@@ -60,8 +61,25 @@ export async function readFlags({ layers }: ReadFlags): Promise<ReadOptions> {
 }
 
 /** Loads the model of a command. */
-export async function openModel(path: string, flags: ReadFlags, choice: Choice): Promise<GruModel> {
-  return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)) });
+export async function openModel(
+  path: string,
+  flags: ReadFlags,
+  choice: Choice,
+  precision?: Precision,
+): Promise<GruModel> {
+  return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)), precision });
+}
+
+/** Whether `--layers` is for this file: one of tensors by PyTorch's names, which does not say its wiring. */
+export async function takesLayers(path: string): Promise<boolean> {
+  return (await inspect(path)).format.startsWith('PyTorch');
+}
+
+/** A number from 0, of an option. */
+export function fromZero(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('a number from 0 is needed.');
+  return value;
 }
 
 /** A whole number from 1, of an option. */

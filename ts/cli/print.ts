@@ -1,6 +1,6 @@
-import { StdoutSink } from './files/sink.ts';
+import { toStdout } from './files/sink.ts';
 
 /** Prints a text that ends with a line break. */
 export async function print(text: string): Promise<void> {
-  await new StdoutSink(false).write(Buffer.from(text.endsWith('\n') ? text : `${text}\n`));
+  await toStdout(Buffer.from(text.endsWith('\n') ? text : `${text}\n`));
 }

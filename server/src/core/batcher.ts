@@ -12,20 +12,22 @@ import {
   type Turn,
   unknown,
 } from './sequence.ts';
-import { type SequenceLimits, SequenceTable } from './sequence-table.ts';
+import { type Limits, Quota } from './quota.ts';
+import { SequenceTable } from './sequence-table.ts';
 import type { SequenceStore, StoredSequence } from './store.ts';
 import { decodeTensors, encodeTensors } from './tensors.ts';
 
-export interface BatcherOptions extends SequenceLimits {
+export interface BatcherOptions extends Limits {
   /** Steps in a block. */
   steps(block: Tensors): number;
   /** Milliseconds that a request waits for others. */
   window: number;
   /** Sequences that one batch takes; so many do not wait. */
   maxBatch: number;
-  /** Requests that wait, of all sequences together, and of one. */
-  maxPending: number;
+  /** Requests of one sequence that wait. */
   maxPendingOfSequence: number;
+  /** Shared with other batchers; one's own by the limits here. */
+  quota?: Quota | undefined;
   /** Milliseconds without a request after which a sequence is dropped. */
   idleTimeout: number;
   store?: SequenceStore | undefined;
@@ -46,6 +48,7 @@ const MAX_TRIES = 4;
 export class SequenceBatcher {
   private readonly engine: StepEngine;
   private readonly options: BatcherOptions;
+  private readonly quota: Quota;
   private readonly table: SequenceTable;
   private readonly now: () => number;
   private ready: Sequence[] = [];
@@ -57,7 +60,11 @@ export class SequenceBatcher {
     this.engine = engine;
     this.options = options;
     this.now = options.now ?? Date.now;
-    this.table = new SequenceTable(options, options.store !== undefined, this.now);
+    this.quota = options.quota ?? new Quota(options);
+    this.table = new SequenceTable(this.quota, options.store !== undefined, this.now);
+    engine.onLost = () => {
+      this.table.lose();
+    };
   }
 
   /** Sequences whose state is here. */
@@ -82,9 +89,8 @@ export class SequenceBatcher {
 
   /** As {@link submit}, without a promise for each of thousands. @throws ServeError for what does not join a batch. */
   ask(call: SequenceCall, block: Tensors, reply: Reply, place = 0): void {
-    const { maxPending, maxPendingOfSequence, store } = this.options;
-    if (this.pending >= maxPending)
-      throw new ServeError('unavailable', `${maxPending} requests wait already: try again`);
+    const { maxPendingOfSequence, store } = this.options;
+    this.quota.checkPending();
     const key = keyOf(call.owner, call.id);
     const known = this.table.get(key);
     if (!known && !call.start && !store) throw unknown(call.id);
@@ -101,6 +107,7 @@ export class SequenceBatcher {
     const digest = call.step === undefined ? undefined : digestOf(block);
     sequence.waiting.push({ call, block, digest, tries: 0, reply, place });
     this.pending++;
+    this.quota.addPending(1);
     this.enqueue(sequence);
   }
 
@@ -160,7 +167,7 @@ export class SequenceBatcher {
     const heads = batch.map(({ waiting }) => waiting[0]);
     try {
       if (store) await this.fetch(batch, store);
-      const turns = this.run(batch.map((one) => this.turnOf(one)).filter((turn) => turn !== undefined));
+      const turns = await this.run(batch.map((one) => this.turnOf(one)).filter((turn) => turn !== undefined));
       const due = store
         ? turns.filter(
             ({ sequence: one }) => one.ended || one.version === undefined || one.step - one.durableStep >= storeEvery,
@@ -187,6 +194,7 @@ export class SequenceBatcher {
     const missing = batch.filter(mayBeElsewhere);
     if (missing.length === 0) return;
     const found = await store.load(missing.map(({ key }) => key));
+    const restored: { sequence: Sequence; state: Uint8Array }[] = [];
     missing.forEach((one, i) => {
       const stored = found[i];
       if (!stored || stored.version === one.version) return;
@@ -199,17 +207,17 @@ export class SequenceBatcher {
       });
       one.ended = sequence.state.length === 0;
       one.fromStore = true;
-      if (!one.ended) this.restore(one, sequence.state);
+      if (!one.ended) restored.push({ sequence: one, state: sequence.state });
     });
-  }
-
-  /** A state that is not this model's, as after a change of it, is as good as none. */
-  private restore(sequence: Sequence, state: Uint8Array): void {
-    try {
-      this.engine.load(this.table.takeSlot(sequence), state);
-    } catch {
-      this.table.forget(sequence);
-    }
+    if (restored.length === 0) return;
+    const whole = await this.engine.load(
+      restored.map(({ sequence }) => this.table.takeSlot(sequence)),
+      restored.map(({ state }) => state),
+    );
+    // A state that is not this model's, as after a change of it, is as good as none.
+    restored.forEach(({ sequence }, i) => {
+      if (!whole[i]) this.table.forget(sequence);
+    });
   }
 
   /** What a sequence does in this batch; undefined where its request has been answered or refused. */
@@ -257,11 +265,11 @@ export class SequenceBatcher {
     throw new ServeError('conflict', `sequence ${id} is at step ${at}, the request is for step ${step}`, { step: at });
   }
 
-  private run(turns: readonly Turn[]): Turn[] {
+  private async run(turns: readonly Turn[]): Promise<Turn[]> {
     if (turns.length === 0) return [];
     const start = performance.now();
     try {
-      const results = this.engine.run(
+      const results = await this.engine.run(
         turns.map(({ sequence }) => sequence.slot!),
         turns.map(({ waiting }) => waiting.block),
       );
@@ -269,10 +277,14 @@ export class SequenceBatcher {
         this.advance(turn, results[i]!);
       });
     } catch (error) {
+      const isHere = ({ sequence }: Turn) => sequence.slot !== undefined;
       // One alone is at fault, and the others are not to suffer for it.
-      if (turns.length > 1) return turns.flatMap((turn) => this.run([turn]));
-      const { sequence } = turns[0]!;
-      this.settle(sequence, undefined, error);
+      if (turns.length > 1 && turns.every(isHere)) {
+        const ran: Turn[] = [];
+        for (const turn of turns) ran.push(...(await this.run([turn])));
+        return ran;
+      }
+      for (const { sequence } of turns) this.settle(sequence, undefined, error);
       return [];
     }
     this.options.onBatch?.(turns.length, performance.now() - start);
@@ -290,12 +302,9 @@ export class SequenceBatcher {
 
   /** Writes sequences and gives those that another instance has gone on with. */
   private async write(sequences: readonly Sequence[]): Promise<Set<Sequence>> {
+    const stored = await this.stored(sequences);
     const versions = await this.options.store!.save(
-      sequences.map((one) => ({
-        id: one.key,
-        sequence: this.stored(one),
-        replaces: one.version,
-      })),
+      sequences.map((one, i) => ({ id: one.key, sequence: stored[i]!, replaces: one.version })),
     );
     const lost = new Set<Sequence>();
     sequences.forEach((one, i) => {
@@ -311,12 +320,16 @@ export class SequenceBatcher {
     return lost;
   }
 
-  private stored({ step, slot, ended, last }: Sequence): StoredSequence {
-    return {
-      step,
-      last,
-      state: ended || slot === undefined ? new Uint8Array(0) : this.engine.save(slot),
-    };
+  /** @throws ServeError `unavailable` where a state has been lost. */
+  private async stored(sequences: readonly Sequence[]): Promise<StoredSequence[]> {
+    const going = sequences.filter(({ ended }) => !ended);
+    const slots = going.map(({ slot }) => {
+      if (slot === undefined) throw new ServeError('unavailable', 'the state of a sequence has been lost: try again');
+      return slot;
+    });
+    const states = slots.length > 0 ? await this.engine.save(slots) : [];
+    const stateOf = new Map(going.map((one, i) => [one, states[i]!]));
+    return sequences.map((one) => ({ step: one.step, last: one.last, state: stateOf.get(one) ?? new Uint8Array(0) }));
   }
 
   private async flush(sequences: readonly Sequence[]): Promise<void> {
@@ -354,6 +367,7 @@ export class SequenceBatcher {
     const { reply, place } = sequence.waiting.shift()!;
     sequence.lastUsed = this.now();
     this.pending--;
+    this.quota.addPending(-1);
     reply(place, answer, error);
   }
 

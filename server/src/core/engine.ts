@@ -1,17 +1,22 @@
-import type { GruStreams } from 'gru-wasm';
+import { GruError, type GruStreams } from 'gru-wasm';
 import type { Port, ServedModel, Tensors, Values } from './model.ts';
 
-/** The states of live sequences in numbered slots, and what steps them. */
+type Awaitable<T> = T | Promise<T>;
+
+/** The states of live sequences in numbered slots, and what steps them: what it is asked for is done in the order of the asking. */
 export interface StepEngine {
   /** Slots there may be at most. */
   readonly maxSlots: number;
+  /** Told when all states are gone. */
+  onLost?: (() => void) | undefined;
   /** Runs one block of steps of each slot, each named once, and gives the outputs of each. All states stay as they were when it throws. */
-  run(slots: readonly number[], blocks: readonly Tensors[]): Tensors[];
+  run(slots: readonly number[], blocks: readonly Tensors[]): Awaitable<Tensors[]>;
   /** Begins a slot's sequence anew. */
   reset(slot: number): void;
-  save(slot: number): Uint8Array;
-  /** @throws GruError `invalid_file` for another model's, or a damaged one. */
-  load(slot: number, snapshot: Uint8Array): void;
+  save(slots: readonly number[]): Awaitable<Uint8Array[]>;
+  /** Tells of each whether it was a snapshot of this model, whole. */
+  load(slots: readonly number[], snapshots: readonly Uint8Array[]): Awaitable<boolean[]>;
+  close(): Awaitable<void>;
 }
 
 const FIRST_SLOTS = 64;
@@ -39,13 +44,25 @@ export class StreamsEngine implements StepEngine {
     this.streams.reset(slot);
   }
 
-  save(slot: number): Uint8Array {
-    return this.streams.snapshot(slot);
+  save(slots: readonly number[]): Uint8Array[] {
+    return slots.map((slot) => this.streams.snapshot(slot));
   }
 
-  load(slot: number, snapshot: Uint8Array): void {
-    this.grow(slot + 1);
-    this.streams.restore(slot, snapshot);
+  load(slots: readonly number[], snapshots: readonly Uint8Array[]): boolean[] {
+    this.grow(Math.max(...slots) + 1);
+    return slots.map((slot, i) => {
+      try {
+        this.streams.restore(slot, snapshots[i]!);
+        return true;
+      } catch (error) {
+        if (error instanceof GruError) return false;
+        throw error;
+      }
+    });
+  }
+
+  close(): void {
+    this.streams.dispose();
   }
 
   private runBlocks(slots: readonly number[], blocks: readonly Tensors[]): Tensors[] {

@@ -1,27 +1,21 @@
-import { ServeError } from '../errors.ts';
+import type { Quota } from './quota.ts';
 import type { Sequence } from './sequence.ts';
 
-export interface SequenceLimits {
-  maxSequences: number;
-  /** Of one owner. */
-  maxSequencesOfOwner: number;
-}
-
-/** The sequences that this instance knows, within their limits, and which slot of the engine each has. */
+/** The sequences of an engine that this instance knows, and which slot each has. */
 export class SequenceTable {
-  private readonly limits: SequenceLimits;
+  private readonly quota: Quota;
   /** A store has what is forgotten here. */
   private readonly hasStore: boolean;
   private readonly now: () => number;
   private readonly sequences = new Map<string, Sequence>();
-  private readonly ofOwner = new Map<string, number>();
   /** Those of which only the last answer is left, the oldest first. */
   private readonly ended = new Set<Sequence>();
   private readonly free: number[] = [];
   private slots = 0;
 
-  constructor(limits: SequenceLimits, hasStore: boolean, now: () => number) {
-    this.limits = limits;
+  constructor(quota: Quota, hasStore: boolean, now: () => number) {
+    this.quota = quota;
+    quota.onFull(() => this.dropEnded());
     this.hasStore = hasStore;
     this.now = now;
   }
@@ -46,17 +40,7 @@ export class SequenceTable {
   }
 
   begin(key: string, owner: string): Sequence {
-    const { maxSequences, maxSequencesOfOwner } = this.limits;
-    const owned = this.ofOwner.get(owner) ?? 0;
-    if (owned >= maxSequencesOfOwner) {
-      throw new ServeError('too_many', `you have ${owned} live sequences, the most there may be: end some`);
-    }
-    if (this.sequences.size >= maxSequences && !this.dropEnded()) {
-      throw new ServeError(
-        'unavailable',
-        `the server has ${maxSequences} live sequences, the most it takes: try again`,
-      );
-    }
+    this.quota.addSequence(owner);
     const [step, durableStep] = [0, 0];
     const sequence: Sequence = {
       key,
@@ -73,7 +57,6 @@ export class SequenceTable {
       busy: false,
     };
     this.sequences.set(key, sequence);
-    this.ofOwner.set(owner, owned + 1);
     return sequence;
   }
 
@@ -81,9 +64,7 @@ export class SequenceTable {
     this.releaseSlot(sequence);
     this.sequences.delete(sequence.key);
     this.ended.delete(sequence);
-    const owned = this.ofOwner.get(sequence.owner)! - 1;
-    if (owned > 0) this.ofOwner.set(sequence.owner, owned);
-    else this.ofOwner.delete(sequence.owner);
+    this.quota.removeSequence(sequence.owner);
   }
 
   /** Keeps the last answer of a sequence that has ended, for the request may come again; a store has it already. */
@@ -111,6 +92,15 @@ export class SequenceTable {
   releaseSlot(sequence: Sequence): void {
     if (sequence.slot !== undefined) this.free.push(sequence.slot);
     sequence.slot = undefined;
+  }
+
+  /** All states are gone: what the store does not have is forgotten. */
+  lose(): void {
+    for (const one of this.sequences.values()) {
+      if (one.slot === undefined) continue;
+      this.forget(one);
+      if (!one.busy && !this.hasStore) this.drop(one);
+    }
   }
 
   /** Leaves what is known of a sequence to the store. */

@@ -45,9 +45,10 @@ interface ByName {
 /** The Open Inference Protocol over gRPC. */
 export function createGrpcServer(service: InferenceService, { authenticate, maxBody }: GrpcOptions): Server {
   const owner = (metadata: Metadata) => authenticate(keyOf(metadata.getMap()));
-  const infer = async (who: string, request: ProtoRequest) => {
+  const infer = async (who: string, request: ProtoRequest, metadata?: Metadata) => {
     const model = service.find(request.model_name ?? '', request.model_version);
     const decoded = decodeProto(model, request);
+    decoded.traceparent = metadata?.get('traceparent')[0]?.toString();
     return encodeProto(await service.infer(who, model.name, decoded), decoded.outputs);
   };
   const find = ({ name = '', version }: ByName) => service.find(name, version);
@@ -69,7 +70,7 @@ export function createGrpcServer(service: InferenceService, { authenticate, maxB
         models: repositoryOf(service.models),
       };
     }),
-    ModelInfer: unary((request: ProtoRequest, metadata) => infer(owner(metadata), request)),
+    ModelInfer: unary((request: ProtoRequest, metadata) => infer(owner(metadata), request, metadata)),
     ModelStreamInfer: (call: ServerDuplexStream<ProtoRequest, unknown>) => {
       streamInfer(call, () => owner(call.metadata), infer);
     },

@@ -63,6 +63,7 @@ export function addRoutes(
           jsonLength: headerLength(request.headers[HEADER_LENGTH]),
         };
         const infer = decodeInfer(served, body);
+        infer.traceparent = request.headers['traceparent'] as string | undefined;
         const answer = encodeInfer(await service.infer(who, model, infer), infer.outputs);
         if (answer.jsonLength === undefined) void reply.type('application/json');
         else void reply.type('application/octet-stream').header(HEADER_LENGTH, answer.jsonLength);

@@ -20,6 +20,8 @@ export interface InferRequest {
   outputs: { port: Port; binary: boolean }[];
   /** Undefined for whole sequences. */
   sequence: Sequence | undefined;
+  /** The caller's span, as W3C Trace Context writes it. */
+  traceparent?: string | undefined;
 }
 
 export interface InferAnswer {

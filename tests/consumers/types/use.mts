@@ -7,6 +7,7 @@ import { parseSafetensors } from 'gru-wasm/formats/safetensors';
 import { tfjs } from 'gru-wasm/formats/tfjs';
 import * as js from 'gru-wasm/js';
 import { createPool, type GruPool } from 'gru-wasm/pool';
+import { autoPrecision, type Sensitivity, sensitivity } from 'gru-wasm/precision';
 import { createRuntime } from 'gru-wasm/slim';
 import * as statically from 'gru-wasm/static';
 import { createModelSync } from 'gru-wasm/worklet';
@@ -16,6 +17,11 @@ export async function use(): Promise<Tensor> {
   const model: GruModel = await createGru(config, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
   const pool: GruPool = await createPool(model);
   await pool.close();
+  const ranking: Sensitivity = await sensitivity(model, [[1, 2, 3]]);
+  // @ts-expect-error: the largest error is needed
+  await autoPrecision(model, [[1, 2, 3]], {});
+  const { precision } = await autoPrecision(model, [[1, 2, 3]], { maxError: ranking.all.i16.worst });
+  await loadModel(model.save(), { precision });
   // @ts-expect-error: a source is needed
   await loadModel();
   // @ts-expect-error: resetAfter is needed

@@ -51,3 +51,48 @@ test('sequence_lens in such a graph is refused by name', async () => {
   const model = { ...translator, nodes: [encoder, decoder], inputs: [...translator.inputs, lengths] };
   await expectError(() => readOnnx(onnxModel(model)), 'unsupported', "'lens'", "'source', 'target'");
 });
+
+describe('ids beside features', () => {
+  const ids = (...shape: (number | string)[]) => ({ name: 'ids', dtype: 7, shape });
+  const x = { name: 'x', shape: ['b', 3, 2] };
+  const embedded: Node = { op: 'Gather', inputs: ['E', 'ids'], outputs: ['e'] };
+  const turned: Node = { op: 'Transpose', inputs: ['steps'], outputs: ['turned'], attributes: { perm: [1, 0, 2] } };
+  const rnn: Node = { op: 'RNN', inputs: ['turned', 'W', 'R'], outputs: ['Y', 'H'], attributes: { hidden_size: 3 } };
+
+  test('have the batch first, both of them', async () => {
+    const joined: Node = { op: 'Concat', inputs: ['e', 'x'], outputs: ['steps'], attributes: { axis: 2 } };
+    const { report } = await readOnnx(
+      onnxModel({
+        nodes: [embedded, joined, turned, rnn],
+        // no name says which is the batch
+        inputs: [ids('u0', 'u1'), { name: 'x', shape: ['u2', 'u3', 2] }],
+        outputs: ['Y'],
+        initializers: [f32('E', 5, 2), f32('W', 1, 3, 4), f32('R', 1, 3, 3)],
+      }),
+    );
+    expect(report.graph!.inputs.map(({ axes }) => axes)).toEqual([
+      [['batch'], ['time']],
+      [['batch'], ['time'], [2]],
+    ]);
+  });
+
+  test('are one a sequence where the file has one step of them, beside what a sequence ends in', async () => {
+    const bytes = onnxModel({
+      nodes: [
+        embedded,
+        { op: 'Flatten', inputs: ['e'], outputs: ['id'], attributes: { axis: 1 } },
+        { op: 'Identity', inputs: ['x'], outputs: ['steps'] },
+        turned,
+        rnn,
+        { op: 'Squeeze', inputs: ['H', 'zero'], outputs: ['last'] },
+        { op: 'Concat', inputs: ['id', 'last'], outputs: ['y'], attributes: { axis: 1 }, name: 'join' },
+      ],
+      inputs: [ids('b', 1), x],
+      outputs: ['y'],
+      initializers: [f32('E', 5, 2), f32('W', 1, 3, 2), f32('R', 1, 3, 3), tensor('zero', [1], [0], 7)],
+    });
+    const { report, spec } = await readOnnx(bytes);
+    expect(report.graph!.inputs.map(({ kind }) => kind)).toEqual(['vector', 'sequence']);
+    expect(spec.outputs).toHaveLength(1);
+  });
+});

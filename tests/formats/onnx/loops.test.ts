@@ -129,3 +129,69 @@ test('graphs that are nested deep are refused', async () => {
   const bytes = onnxModel({ nodes, inputs: [{ name: 'x', shape: ['t', 'b', 2] }], outputs: ['y'] });
   await expect(readOnnx(bytes)).rejects.toThrow('the ONNX file nests graphs more than 8 deep');
 });
+
+test('a cell upon a masked one reads what that gives before its mask, if it has the same mask', async () => {
+  const rnn = (h: string, x: string, k: string) => [
+    step('MatMul', [h, 'W'], `u${k}`),
+    step('Add', [`u${k}`, x], `s${k}`),
+    step('Tanh', [`s${k}`], `n${k}`),
+  ];
+  const kept = (h: string, k: string) => [
+    step('Mul', ['m', `n${k}`], `a${k}`),
+    step('Mul', ['rest', h], `b${k}`),
+    step('Add', [`a${k}`, `b${k}`], `h${k} next`),
+  ];
+  const stacked = (second: Node[]) => {
+    const body: Graph = {
+      nodes: [...rnn('h1', 'v', '1'), step('Sub', ['one', 'm'], 'rest'), ...kept('h1', '1'), ...rnn('h2', 'n1', '2'), ...second], // prettier-ignore
+      inputs: ['h1', 'h2', 'v', 'm'].map((name) => ({ name, shape: ['b', name === 'm' ? 1 : 2] })),
+      outputs: ['h1 next', 'h2 next'],
+    };
+    const attributes = { num_scan_inputs: 2, body: { graph: body } };
+    return onnxModel({
+      nodes: [
+        step('Equal', ['x', 'zero'], 'is zero'),
+        step('Not', ['is zero'], 'is none'),
+        { ...step('Cast', ['is none'], 'counts'), attributes: { to: 1 } },
+        step('ReduceSum', ['counts', 'last'], 'sum'),
+        step('Greater', ['sum', 'zero'], 'any'),
+        { ...step('Cast', ['any'], 'mask'), attributes: { to: 1 } },
+        { op: 'Scan', inputs: ['h01', 'h02', 'x', 'mask'], outputs: ['y1', 'y2'], name: 'loop', attributes },
+      ],
+      inputs: [
+        { name: 'x', shape: ['t', 'b', 2] },
+        { name: 'h01', shape: ['b', 2] },
+        { name: 'h02', shape: ['b', 2] },
+      ],
+      outputs: ['y1', 'y2'],
+      initializers: [tensor('W', [2, 2], [1, 2, 3, 4]), tensor('zero', [], [0]), tensor('one', [], [1]), tensor('last', [1], [-1], 7)], // prettier-ignore
+    });
+  };
+  const { layers } = (await readOnnx(stacked(kept('h2', '2')))).spec;
+  const cells = layers.filter(({ type }) => type === 'rnn');
+  expect(cells).toMatchObject([{ inputs: ['x'] }, { inputs: [cells[0]!.name] }]);
+  expect(cells.map((cell) => 'mask' in cell)).toEqual([true, true]);
+  await expect(readOnnx(stacked([step('Identity', ['n2'], 'h2 next')]))).rejects.toThrow(
+    /Scan node 'loop': .* it has a cell that reads another one at masked steps/,
+  );
+});
+
+test('a cell that is written out for a part of the steps that the file fixes is refused', async () => {
+  const written = (count: number) =>
+    onnxModel({
+      nodes: [0, 1, 2].flatMap((t) => [
+        { ...step('Gather', ['x', `${t}`], `x${t}`), attributes: { axis: 1 } },
+        step('MatMul', [`h${t}`, 'W'], `u${t}`),
+        step('Add', [`u${t}`, `x${t}`], `s${t}`),
+        step('Tanh', [`s${t}`], `h${t + 1}`),
+      ]),
+      inputs: [
+        { name: 'x', shape: ['b', count, 2] },
+        { name: 'h0', shape: ['b', 2] },
+      ],
+      outputs: ['h3'],
+      initializers: [tensor('W', [2, 2], [1, 2, 3, 4]), ...[0, 1, 2].map((t) => tensor(`${t}`, [], [t], 7))],
+    });
+  expect((await readOnnx(written(3))).spec.layers).toMatchObject([{ type: 'rnn' }]);
+  await expect(readOnnx(written(5))).rejects.toThrow(/Scan node 'h3': is written out for 3 of 5 steps/);
+});

@@ -78,6 +78,7 @@ function evaluate(
     demand: () => true,
     preferFeature: () => undefined,
     demandSequence: () => true,
+    demandVector: () => undefined,
     isInput: () => false,
     lengths: new Map(),
     fromEnd: undefined,

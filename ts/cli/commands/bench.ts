@@ -47,8 +47,12 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
   }
   progress.end();
   const title = `${path ?? 'GRU, 64 inputs, 128 hidden units'}: microseconds a step, ${flags.steps} steps, one thread of ${cpus()[0]?.model ?? 'this machine'}`;
-  await print(flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', title)}\n${chart(found)}`);
-  if (flags.svg !== undefined) await writeWhole(flags.svg, Buffer.from(picture(title, found)));
+  try {
+    // Before stdout, whose reader may have seen enough.
+    if (flags.svg !== undefined) await writeWhole(flags.svg, Buffer.from(picture(title, found)));
+  } finally {
+    await print(flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', title)}\n${chart(found)}`);
+  }
 }
 
 const EXAMPLE: ModelSpec = {

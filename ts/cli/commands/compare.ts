@@ -1,15 +1,26 @@
 import { Command, Option } from 'commander';
-import { createModel, loadModel } from '../../api/default.ts';
+import { createModel } from '../../api/default.ts';
 import type { GruModel } from '../../api/model.ts';
+import { apart, type Difference } from '../../api/precision/difference.ts';
+import { sensitivity } from '../../api/precision/sensitivity.ts';
 import { shapeText, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
+import type { IntDtype } from '../../base/weights.ts';
 import type { ModelInput } from '../../run/inputs.ts';
 import type { LayerState } from '../../run/states.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { DataFormat } from '../files/format.ts';
 import { FORMATS } from '../files/format.ts';
 import { append, randomInputs, readInputs } from '../inputs.ts';
-import { backendOptions, type Choice, openModel, readFlags, readOptions, type ReadFlags } from '../model.ts';
+import {
+  backendOptions,
+  type Choice,
+  fromZero,
+  openModel,
+  readOptions,
+  type ReadFlags,
+  takesLayers,
+} from '../model.ts';
 import { print } from '../print.ts';
 import { styled, table } from '../terminal.ts';
 
@@ -17,15 +28,13 @@ interface CompareFlags extends ReadFlags {
   input?: string[];
   inputFormat?: DataFormat;
   tolerance: number;
+  precision?: IntDtype;
   json?: boolean;
 }
 
-interface Difference {
+interface Compared extends Difference {
   of: string;
   output: string;
-  /** Largest difference, and the root of the mean of their squares. */
-  worst: number;
-  rms: number;
   /** The first layer of which a value differs by more than the tolerance. */
   parts: string;
 }
@@ -40,7 +49,13 @@ export function compareCommand(): Command {
     .argument('[model2]', 'another one; without it the backends are compared: each with JavaScript')
     .option('-i, --input <file>', 'as of `gru run`; default: 20 random steps, always the same', append)
     .addOption(new Option('--input-format <format>', 'instead of by the ending').choices(FORMATS))
-    .option('--tolerance <number>', 'largest difference that is none', Number, TOLERANCE)
+    .option('--tolerance <number>', 'largest difference that is none', fromZero, TOLERANCE)
+    .addOption(
+      new Option('--precision <dtype>', 'with weights of 16 or 8 bits, and which layers bring the error').choices([
+        'i16',
+        'i8',
+      ]),
+    )
     .option('--json', 'print it as JSON')
     .addHelpText(
       'after',
@@ -49,17 +64,21 @@ Ends with exit code ${EXIT.differs} where outputs are further apart than the tol
 
 Examples:
   gru compare encoder.safetensors
+  gru compare encoder.safetensors --precision i8 --tolerance 1e-3 --input letters.csv
   gru compare speech.keras speech.onnx --input frames.npy --tolerance 1e-5`,
     )
     .action(compare);
 }
 
 async function compare(path: string, other: string | undefined, flags: CompareFlags): Promise<void> {
-  if (!(flags.tolerance >= 0)) throw new CommandError(EXIT.usage, '--tolerance takes a number from 0');
-  const model = await openModel(path, flags, 'js');
+  if (flags.precision !== undefined) return comparePrecision(path, other, flags, flags.precision);
+  // Of two models one may be wired already; --layers that is for neither is refused by the first.
+  const both = other !== undefined && flags.layers !== undefined;
+  const [first, second] = both ? [await takesLayers(path), await takesLayers(other)] : [true, false];
+  const model = await openModel(path, first || !second ? flags : {}, 'js');
   const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
   const want = await valuesOf(model, inputs, 'js');
-  const found: Difference[] = [];
+  const found: Compared[] = [];
   if (other === undefined) {
     for (const choice of ['wasm', 'baseline'] as const) {
       const { values, backend } = await valuesOf(model, inputs, choice);
@@ -67,24 +86,63 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
       found.push(...differences(backend, model, values, want.values, flags.tolerance));
     }
   } else {
-    const second = await loadModel(other, {
-      backend: 'js',
-      ...(/\.(pt|pth)$/.test(other) ? await readFlags(flags) : {}),
-    });
-    const { values } = await valuesOf(second, renamed(inputs, model, second), 'js');
+    const model2 = await openModel(other, second ? flags : {}, 'js');
+    const { values } = await valuesOf(model2, renamed(inputs, model, model2), 'js');
     found.push(...differences(other, model, values, want.values, flags.tolerance));
   }
-  const head = ['compared', 'output', 'worst', 'rms', `first layer that parts`];
-  const rows = found.map(({ of, output, worst, rms, parts }) => [
-    of,
-    output,
-    worst.toExponential(2),
-    rms.toExponential(2),
-    parts,
-  ]);
   const title = `${styled('bold', path)} on JavaScript, against:`;
-  await print(flags.json ? JSON.stringify(found, undefined, 2) : `${title}\n${table(head, rows)}`);
-  if (found.some(({ worst }) => !(worst <= flags.tolerance))) process.exitCode = EXIT.differs;
+  await print(flags.json ? JSON.stringify(found, undefined, 2) : `${title}\n${tableOf(found)}`);
+  say(found, flags);
+}
+
+/** The exit code. */
+function say(found: Compared[], { tolerance }: CompareFlags): void {
+  if (found.some(({ worst }) => !(worst <= tolerance))) process.exitCode = EXIT.differs;
+}
+
+const figures = ({ worst, rms }: Difference) => [worst.toExponential(2), rms.toExponential(2)];
+
+function tableOf(found: Compared[]): string {
+  const head = ['compared', 'output', 'worst', 'rms', `first layer that parts`];
+  return table(
+    head,
+    found.map((row) => [row.of, row.output, ...figures(row), row.parts]),
+  );
+}
+
+/** `gru compare MODEL --precision i8`: on baseline wasm, which has the bits of JavaScript. */
+async function comparePrecision(
+  path: string,
+  other: string | undefined,
+  flags: CompareFlags,
+  precision: IntDtype,
+): Promise<void> {
+  if (other !== undefined) throw new CommandError(EXIT.usage, '--precision compares one model with itself');
+  const [model, integers] = [
+    await openModel(path, flags, 'baseline', 'f32'),
+    await openModel(path, flags, 'baseline', precision),
+  ];
+  const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
+  const [want, got] = [await valuesOf(model, inputs, 'baseline'), await valuesOf(integers, inputs, 'baseline')];
+  const compared = differences(precision, model, got.values, want.values, flags.tolerance);
+  const ranking = await sensitivity(await openModel(path, flags, 'baseline'), inputs);
+  const rows = ranking.layers.map(({ name, type, parameters, i16, i8 }) => [
+    name,
+    type,
+    parameters.toLocaleString('en'),
+    ...figures(i16),
+    ...figures(i8),
+  ]);
+  const head = ['layer', 'kind', 'weights', 'i16: worst', 'rms', 'i8: worst', 'rms'];
+  const text = [
+    `${styled('bold', path)} in f32, against:`,
+    tableOf(compared),
+    '',
+    styled('bold', 'The error that each layer brings to the outputs, alone'),
+    table(head, rows),
+  ];
+  await print(flags.json ? JSON.stringify({ compared, ...ranking }, undefined, 2) : text.join('\n'));
+  say(compared, flags);
 }
 
 type Inputs = Record<string, ModelInput>;
@@ -117,11 +175,11 @@ function differences(
   got: Record<string, Tensor<Values>>,
   want: Record<string, Tensor<Values>>,
   tolerance: number,
-): Difference[] {
+): Compared[] {
   const layers = Object.keys(want).filter((name) => got[name] !== undefined && !name.startsWith('output '));
   const parted = layers.find((name) => {
     const [a, b] = [got[name]!, want[name]!];
-    return a.data.length !== b.data.length || !(apart(a.data, b.data).worst <= tolerance);
+    return a.data.length !== b.data.length || !(apart([a.data, b.data]).worst <= tolerance);
   });
   return model.outputs.map(({ name }, i) => {
     const [a, b] = [got[`output ${i}`], want[`output ${i}`]!];
@@ -129,16 +187,6 @@ function differences(
       const text = a ? shapeText(a.shape) : 'nothing';
       throw new CommandError(EXIT.differs, `output '${name}' is ${shapeText(b.shape)}, and ${text} of ${of}`);
     }
-    return { of, output: name, ...apart(a.data, b.data), parts: parted ?? 'none' };
+    return { of, output: name, ...apart([a.data, b.data]), parts: parted ?? 'none' };
   });
-}
-
-function apart(a: Values, b: Values): { worst: number; rms: number } {
-  let [worst, squares] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const difference = Object.is(a[i], b[i]) ? 0 : Math.abs(a[i]! - b[i]!);
-    worst = Number.isNaN(difference) ? Infinity : Math.max(worst, difference);
-    squares += difference * difference;
-  }
-  return { worst, rms: Math.sqrt(squares / Math.max(a.length, 1)) };
 }

@@ -49,7 +49,7 @@ export function runCommand(): Command {
     )
     .option('--save-states <file>', 'where the final states go, for --states of the next run')
     .option('--lengths <list>', 'steps of each sequence of a padded batch: 20,17,5')
-    .option('--json', 'print rows as JSON arrays')
+    .addOption(new Option('--json', 'print rows as JSON arrays: --output-format ndjson').conflicts('outputFormat'))
     .addHelpText(
       'after',
       `
@@ -68,7 +68,7 @@ Examples:
 async function run(path: string, flags: RunFlags): Promise<void> {
   const { input, output, select, states, saveStates, lengths } = flags;
   const first = input[0]!;
-  const form = flags.outputFormat ?? (output === '-' ? textLike(flags, first) : undefined);
+  const form = flags.outputFormat ?? (flags.json || output === '-' ? textLike(flags, first) : undefined);
   const format = formatOf(output, form, '--output-format');
   const loaded = await openModel(path, flags, flags.backend);
   const names = shown(loaded, select, format);
@@ -167,13 +167,18 @@ async function runWhole(
     initialStates: from === undefined ? undefined : await readStates(from),
     lengths: lengths === undefined ? undefined : readLengths(lengths),
   });
-  await writeTensors(form.output, form.format, Object.fromEntries(names.map((name) => [name, result.outputs[name]!])));
-  if (saveStates === undefined) return;
-  await writeTensors(saveStates, formatOf(saveStates, undefined, 'an ending of'), stateTensors(result.states));
+  const outputs = Object.fromEntries(names.map((name) => [name, result.outputs[name]!]));
+  const write = () => writeTensors(form.output, form.format, outputs);
+  if (saveStates === undefined) return write();
+  const save = () =>
+    writeTensors(saveStates, formatOf(saveStates, undefined, 'an ending of'), stateTensors(result.states));
+  // A reader of stdout may have seen enough, which ends the command. A file comes first: where it fails, the run is not done.
+  for (const work of form.output === '-' ? [save, write] : [write, save]) await work();
 }
 
 function readLengths(text: string): number[] {
-  const lengths = text.split(',').map(Number);
-  if (lengths.every((length) => Number.isSafeInteger(length) && length >= 0)) return lengths;
+  // Number() takes nothing at all for 0.
+  const lengths = text.split(',').map((length) => (/^\s*\d+\s*$/.test(length) ? Number(length) : NaN));
+  if (lengths.every(Number.isSafeInteger)) return lengths;
   throw new CommandError(EXIT.usage, `--lengths ${text}: whole numbers with commas are needed`);
 }

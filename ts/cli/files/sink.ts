@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EXIT } from '../exit.ts';
 
@@ -18,14 +18,17 @@ export interface Sink {
 /** Files that are being written. */
 const unfinished = new Set<string>();
 
-/** Ends the process at Ctrl-C and `kill`, without half-written files. */
+/** Ends the process at Ctrl-C, `kill` and when its terminal is closed. However it ends, it leaves no half-written files. */
 export function endOnSignals(): void {
+  process.on('exit', () => {
+    for (const path of unfinished) rmSync(path, { force: true });
+  });
   for (const [signal, exit] of [
+    ['SIGHUP', EXIT.hungUp],
     ['SIGINT', EXIT.interrupted],
     ['SIGTERM', EXIT.terminated],
   ] as const) {
     process.once(signal, () => {
-      for (const path of unfinished) rmSync(path, { force: true });
       process.exit(exit);
     });
   }
@@ -33,26 +36,30 @@ export function endOnSignals(): void {
 
 /** A file, written beside its place and renamed. */
 export class FileSink implements Sink {
+  /** As it was asked for: errors say it. */
   private readonly path: string;
+  private readonly place: string;
   private readonly beside: string;
   private handle: FileHandle | undefined;
 
-  private constructor(path: string, beside: string, handle: FileHandle) {
+  private constructor(path: string, place: string, beside: string, handle: FileHandle) {
     this.path = path;
+    this.place = place;
     this.beside = beside;
     this.handle = handle;
   }
 
   static async open(path: string): Promise<FileSink> {
+    // A link stays, and its file is the one that changes.
+    const place = await realpath(path).catch(() => path);
     // Containers share a folder and have the same process ids.
-    const beside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`);
+    const beside = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`);
     unfinished.add(beside);
     try {
-      return new FileSink(path, beside, await open(beside, 'wx'));
+      return new FileSink(path, place, beside, await open(beside, 'wx'));
     } catch (error) {
       unfinished.delete(beside);
-      if (error instanceof Error) (error as NodeJS.ErrnoException).path = path;
-      throw error;
+      throw named(error, path);
     }
   }
 
@@ -69,7 +76,7 @@ export class FileSink implements Sink {
       await this.handle!.sync();
       await this.handle!.close();
       this.handle = undefined;
-      await rename(this.beside, this.path);
+      await rename(this.beside, this.place);
     });
     unfinished.delete(this.beside);
   }
@@ -81,28 +88,45 @@ export class FileSink implements Sink {
     unfinished.delete(this.beside);
   }
 
-  /** Errors say the file that was asked for. */
   private async named(work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (error instanceof Error) (error as NodeJS.ErrnoException).path = this.path;
-      throw error;
+      throw named(error, this.path);
     }
   }
 }
 
-/** Stdout; what is patched is held back until {@link commit}. */
-export class StdoutSink implements Sink {
-  private readonly held: Uint8Array[] | undefined;
+function named(error: unknown, path: string): unknown {
+  if (error instanceof Error) (error as NodeJS.ErrnoException).path = path;
+  return error;
+}
 
-  constructor(patched: boolean) {
+/** What has no place to go back to: stdout, a device, a pipe. What is patched is held back until {@link commit}. */
+class StreamSink implements Sink {
+  private readonly held: Uint8Array[] | undefined;
+  private readonly put: (bytes: Uint8Array) => Promise<void>;
+  private readonly close: () => Promise<void>;
+
+  constructor(patched: boolean, put: (bytes: Uint8Array) => Promise<void>, close = () => Promise.resolve()) {
     this.held = patched ? [] : undefined;
+    this.put = put;
+    this.close = close;
+  }
+
+  /** A device or a named pipe: what is under its name stays there. */
+  static async open(path: string, patched: boolean): Promise<StreamSink> {
+    const handle = await open(path, 'w');
+    const put = (bytes: Uint8Array) =>
+      handle.writeFile(bytes).catch((error: unknown) => {
+        throw named(error, path);
+      });
+    return new StreamSink(patched, put, () => handle.close());
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.held) this.held.push(bytes.slice());
-    else await toStdout(bytes);
+    else await this.put(bytes);
   }
 
   patch(bytes: Uint8Array): Promise<void> {
@@ -111,16 +135,24 @@ export class StdoutSink implements Sink {
   }
 
   async commit(): Promise<void> {
-    for (const bytes of this.held ?? []) await toStdout(bytes);
+    for (const bytes of this.held ?? []) await this.put(bytes);
+    await this.close();
   }
 
   abort(): Promise<void> {
-    return Promise.resolve();
+    return this.close();
   }
 }
 
-/** Resolves when more may be written: a slow reader slows the command down, and fills no memory. */
-async function toStdout(bytes: Uint8Array): Promise<void> {
+/** @param patched Whether bytes at its start are known at the end only. */
+export async function openSink(path: string, patched = false): Promise<Sink> {
+  if (path === '-') return new StreamSink(patched, toStdout);
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined || found.isFile() ? FileSink.open(path) : StreamSink.open(path, patched);
+}
+
+/** Resolves when more may be written: a slow reader slows the command down, and fills no memory. Errors end the command. */
+export async function toStdout(bytes: Uint8Array): Promise<void> {
   if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
 }
 
@@ -138,6 +170,5 @@ export async function filled<T>(sink: Sink, work: (sink: Sink) => Promise<T>): P
 
 /** One file of these bytes, or stdout for `-`. */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const sink = path === '-' ? new StdoutSink(false) : await FileSink.open(path);
-  await filled(sink, () => sink.write(bytes));
+  await filled(await openSink(path), (sink) => sink.write(bytes));
 }

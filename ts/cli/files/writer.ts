@@ -3,7 +3,7 @@ import { NPY_HEADER, writeNpyHeader } from '../../io/npy.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { DataFormat } from './format.ts';
 import type { Packed } from './packed.ts';
-import { FileSink, type Sink, StdoutSink } from './sink.ts';
+import { openSink, type Sink } from './sink.ts';
 import { rowText } from './text.ts';
 import { writeWavHeader } from './wav.ts';
 
@@ -33,11 +33,7 @@ export class RowWriter {
 
   static async open(path: string, format: DataFormat, form: RowForm): Promise<RowWriter> {
     if (format === 'npz') throw new CommandError(EXIT.usage, `${path}: npz is written of whole runs: use npy`);
-    const writer = new RowWriter(
-      path === '-' ? new StdoutSink(hasHeader(format)) : await FileSink.open(path),
-      format,
-      form,
-    );
+    const writer = new RowWriter(await openSink(path, hasHeader(format)), format, form);
     if (hasHeader(format)) await writer.sink.write(writer.header());
     return writer;
   }

@@ -1,5 +1,4 @@
 import { numbersOf } from '../../base/weights.ts';
-import { GruError } from '../../base/errors.ts';
 import { resolveActivation } from '../../layers/activations.ts';
 import { layerKind } from '../../layers/index.ts';
 import { directions, STATE_PORTS } from '../../layers/recurrent.ts';
@@ -7,7 +6,6 @@ import type {
   Activation,
   Conv1dSpec,
   DenseSpec,
-  EmbeddingSpec,
   GruSpec,
   LayerSpec,
   LstmSpec,
@@ -18,19 +16,13 @@ import type {
   RowActivation,
   ValueRef,
 } from '../../spec/spec.ts';
-import { SpecValues } from './spec-values.ts';
+import { SpecIds } from './spec-ids.ts';
 import { StepLayers } from './step-layers.ts';
 import { feature, width, type Rows, type Segment } from './value.ts';
 
 /** Collects the layers of the spec. */
-export class SpecBuilder extends SpecValues {
+export class SpecBuilder extends SpecIds {
   readonly steps = new StepLayers(this);
-  /** Ids that layers compute: how many there are. */
-  readonly #ids = new Map<ValueRef, number>();
-  /** How many ids an embedding knows, by the ids that it reads. */
-  readonly #vocabularies = new Map<ValueRef, number>();
-  /** Ids that are compared with one. */
-  readonly #comparisons: { layer: EmbeddingSpec; id: number }[] = [];
   readonly #dense = new Map<ValueRef, DenseSpec | Conv1dSpec>();
 
   /** The same axes with other columns. */
@@ -162,7 +154,7 @@ export class SpecBuilder extends SpecValues {
 
   /** One number of each row; the axes are the caller's. */
   reduceFeatures(rows: Rows, name: string, reduce: ReduceFeaturesSpec['reduce']): Rows {
-    return this.#single(rows, {
+    return this.single(rows, {
       type: 'reduceFeatures',
       name: this.name(name),
       inputs: this.inputOf(rows),
@@ -170,93 +162,14 @@ export class SpecBuilder extends SpecValues {
     });
   }
 
-  argmax(rows: Rows, name: string, last: boolean): Rows {
-    const inputs = this.inputOf(rows);
-    const layer: LayerSpec = { type: 'argmax', name: this.name(name), inputs, ...(last ? { last } : {}) };
-    const ids = this.#single(rows, layer);
-    this.#ids.set(layer.name, width(rows));
-    return { ...ids, dtype: 'int32' };
-  }
-
-  /** Whole numbers of an input of the graph as floats; undefined for those that layers compute, or read as ids. */
-  floatsOf(rows: Rows): Rows | undefined {
-    const [only, ...others] = rows.columns;
-    const input = this.inputs.find(({ name }) => name === only?.ref);
-    if (
-      !input ||
-      others.length > 0 ||
-      this.layers.some(({ inputs }) => inputs?.includes(input.name) && input.dtype === 'int32')
-    )
-      return undefined;
-    input.dtype = 'float32';
-    return { ...rows, dtype: 'float32', exclusive: false };
-  }
-
   /** Computed ids as numbers, by rows that hold a one times 0, 1, 2, ...; undefined where they are an input's. */
   numbersOf(ids: Rows, name: string): Rows | undefined {
-    const size = this.#ids.get(ids.columns[0]?.ref ?? '');
+    const size = this.idCount(ids.columns[0]?.ref ?? '');
     if (size === undefined || ids.columns.length !== 1) return undefined;
     const hot = this.oneHot({ ...ids, axes: [...ids.axes, [feature(size)]] }, `${name}_one_hot`, size);
     this.budget.spend(4 * size);
     const kernel = Float32Array.from({ length: size }, (_, i) => i);
     return this.dense(hot, name, { inputSize: size, outputSize: 1, weights: { kernel } }, ids.axes);
-  }
-
-  #single(rows: Rows, layer: LayerSpec): Rows {
-    return { ...rows, columns: this.add(layer, { kind: rows.kind, size: 1 }), exclusive: false };
-  }
-
-  /** @param ids with the axes of the result */
-  oneHot(ids: Rows, name: string, size: number): Rows {
-    const layer: LayerSpec = { type: 'oneHot', name: this.name(name), inputs: this.#idsOf(ids), size };
-    return { ...ids, dtype: 'float32', columns: this.add(layer, { kind: ids.kind, size }), exclusive: false };
-  }
-
-  /** @throws GruError `unsupported` where they are read as numbers too. */
-  #idsOf(rows: Rows): ValueRef[] {
-    const [ref] = this.inputOf(rows);
-    const isNumber = this.inputs.some(({ name, dtype }) => name === ref && dtype === 'float32');
-    if (isNumber) throw new GruError('unsupported', `input '${ref}' of the graph is read both as numbers and as ids`);
-    return [ref];
-  }
-
-  /** Where ids are this one, as 0 or 1: a table of one column, made when all embeddings of these ids are known. */
-  isId(ids: Rows, name: string, id: number): Rows {
-    const layer: EmbeddingSpec = {
-      ...{ type: 'embedding', name: this.name(name), inputs: this.#idsOf(ids), vocabularySize: 0, outputSize: 1 },
-      weights: { embeddings: new Float32Array(0) },
-    };
-    this.#comparisons.push({ layer, id });
-    return this.#single({ ...ids, dtype: 'float32' }, layer);
-  }
-
-  /** @throws GruError `unsupported` for ids that are compared, and that no embedding reads. */
-  makeComparisons(): void {
-    for (const { layer, id } of this.#comparisons) {
-      const ids = layer.inputs![0]!;
-      const size = this.#vocabularies.get(ids);
-      if (size === undefined) {
-        const text = `'${layer.name}' compares ids ('${ids}'), and no embedding says how many there are`;
-        throw new GruError('unsupported', text);
-      }
-      this.budget.spend(4 * size);
-      layer.vocabularySize = size;
-      layer.weights = { embeddings: Float32Array.from({ length: size }, (_, i) => Number(i === id)) };
-    }
-  }
-
-  embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {
-    const layer: LayerSpec = {
-      type: 'embedding',
-      name: this.name(name),
-      inputs: this.#idsOf(rows),
-      vocabularySize,
-      outputSize,
-      weights: { embeddings: table },
-    };
-    const ids = layer.inputs![0]!;
-    this.#vocabularies.set(ids, Math.max(vocabularySize, this.#vocabularies.get(ids) ?? 0));
-    return this.add(layer, { kind: rows.kind, size: outputSize });
   }
 
   /** A vector that is the same for each sequence: what is read is multiplied by zeros. */

@@ -35,6 +35,8 @@ export interface GraphContext {
   preferFeature(axis: readonly Factor[]): void;
   /** Demands that a value without a time axis is a sequence of one step. */
   demandSequence(rows: Rows): boolean;
+  /** Demands that a value is one a sequence: steps of which the file says that there is one are none. */
+  demandVector(rows: Rows): void;
   /** Whether columns are just those of a graph input. */
   isInput(columns: readonly Segment[], input: number): boolean;
   /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */

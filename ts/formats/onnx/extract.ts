@@ -52,6 +52,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     demand: () => true,
     preferFeature: () => undefined,
     demandSequence: () => true,
+    demandVector: () => undefined,
     isInput: ([segment], input) => segment !== undefined && bound[input]?.values[0] === segment.ref,
     lengths: new Map(),
     fromEnd: undefined,

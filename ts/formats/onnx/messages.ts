@@ -23,6 +23,8 @@ export interface OnnxNode {
   op: string;
   domain: string;
   attributes: OnnxAttribute[];
+  /** Of a node that was put together of what the file has written out for so many steps. */
+  steps?: number;
 }
 
 export interface OnnxAttribute {

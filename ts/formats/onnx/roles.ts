@@ -14,8 +14,7 @@ export interface GraphInput {
   fixed: Map<number, Role>;
   /** Axes that are features unless the graph demands another role: parts of them are taken. */
   parted: Set<number>;
-  /** Which of the two is assumed to come first. For ids it is the other one: the batch, unless that fails. */
-  first: 'time' | 'batch';
+  first: Assumed['first'];
   /** It has no time axis, but is a sequence: of one step. */
   isStep: boolean;
   roles: Role[];
@@ -26,8 +25,8 @@ const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 
 /** What is assumed of the axes of inputs where nothing says otherwise. */
 export interface Assumed {
-  /** Which of the two comes first. */
-  first: 'time' | 'batch';
+  /** Which of the two comes first. For ids it is the other one: the batch, unless that fails; or the batch for all. */
+  first: 'time' | 'batch' | 'batch of all';
   /** What parts are taken of. */
   parts: 'feature' | 'any';
 }
@@ -82,6 +81,11 @@ export class InputRoles {
   /** Whether an axis is features for no other reason than that parts are taken of it. */
   get hasParts(): boolean {
     return this.inputs.some(({ parted }) => parted.size > 0);
+  }
+
+  /** Whether there are ids beside other inputs. */
+  get areMixed(): boolean {
+    return new Set(this.inputs.map(({ dtype }) => dtype)).size > 1;
   }
 
   /** The number that the batch or the steps were at export; undefined where they are free, or the inputs do not agree. */
@@ -149,6 +153,23 @@ export class InputRoles {
     }
   }
 
+  /** @see GraphContext.demandVector */
+  demandVector(rows: Rows): void {
+    const inputs = rows.inputs.map((i) => this.inputs[i]!).filter(({ roles }) => roles.includes('time'));
+    const isOne = ({ roles, shape, fixed }: GraphInput) => {
+      const axis = roles.indexOf('time');
+      return shape[axis] === 1 && !fixed.has(axis);
+    };
+    if (inputs.length === 0 || !inputs.every(isOne)) return;
+    for (const input of inputs) {
+      for (const [axis, is] of input.roles.entries()) {
+        if (is !== 'feature') input.fixed.set(axis, is === 'time' ? 'feature' : is);
+      }
+      assignRoles(input);
+    }
+    throw new RolesChanged();
+  }
+
   /** @see GraphContext.demandSequence */
   demandSequence(rows: Rows): boolean {
     if (rows.kind === 'sequence') return true;
@@ -200,7 +221,7 @@ function preference({ shape, dtype, first }: GraphInput, time: number, batch: nu
     (isName(time, BATCH_NAME) || isName(batch, TIME_NAME) ? 10 : 0);
   const wantsTime = dtype === 'int32' ? rank >= 2 : rank >= 3;
   const missing = (wantsTime === time < 0 ? 100 : 0) + (batch < 0 && rank > 0 ? 50 : 0);
-  const isTimeFirst = (dtype === 'float32') === (first === 'time');
+  const isTimeFirst = first !== 'batch of all' && (dtype === 'float32') === (first === 'time');
   const order = (isTimeFirst ? time === 0 && batch === 1 : batch === 0 && time === 1) ? 0 : 1;
   return missing + named + 3 * (time + batch) + order;
 }

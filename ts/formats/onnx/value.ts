@@ -77,17 +77,17 @@ export interface Unknown {
   type: 'unknown';
 }
 
-/** Inside of a loop: the number of the step, counted from the first or from the last. */
+/** Inside of a loop: the number of the step and `offset`; or what this is from the end: `end` minus the number, and `offset`. */
 export interface Index {
   type: 'index';
   offset: number;
-  fromEnd: boolean;
+  end?: Size;
 }
 
-/** Inside of a loop: whether it goes on. `exact`: it ends with the last step by itself. */
+/** Inside of a loop: whether it goes on, that is while the number of the step and `offset` are below each `limit`. */
 export interface Continues {
   type: 'continues';
-  exact: boolean;
+  below: readonly { limit: Size; offset: number; node: string }[];
 }
 
 /** Inside of a loop: a computed value of the graph around it. */

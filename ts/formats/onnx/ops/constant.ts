@@ -11,7 +11,7 @@ import {
   shapeOf,
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { addSizes, BATCH, bakedSize, divideSizes, equalSizes, multiplySizes, type Size } from '../size.ts';
+import { addSizes, BATCH, bakedSize, divideSizes, equalSizes, multiplySizes, type Baked, type Size } from '../size.ts';
 import { stepNumbers } from './step-numbers.ts';
 import { readTensorData } from '../tensor.ts';
 import type { Constant } from '../value.ts';
@@ -179,9 +179,17 @@ export function foldBinary(context: NodeContext, x: Constant, y: Constant): Cons
       return minus === undefined ? undefined : addSizes(a, minus);
     }
     if (op === 'Mul') return multiplySizes(a, b);
+    if (op === 'Max' || op === 'Min') return bound(a, b, op === 'Max', context.graph.baked);
     return op === 'Div' ? divideSizes(a, b) : undefined;
   };
   return elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute));
+}
+
+/** The greater or the lesser size, where it is known: of two that are equal, or of one with 1. */
+function bound(a: Size, b: Size, isMax: boolean, baked: Baked): Size | undefined {
+  const [one, other] = a === 1 ? [a, b] : [b, a];
+  if (equalSizes(a, b, baked) === true) return typeof a === 'number' ? b : a;
+  return one === 1 ? (isMax ? other : one) : undefined;
 }
 
 /** Remainders of whole numbers from 0: torch's MultiheadAttention computes with such where it changes a shape. */

@@ -150,6 +150,7 @@ export function sameKind(context: NodeContext, values: Rows[]): Rows[] {
   return values.map((value) => {
     if (value.kind === 'vector') return value;
     if (value.axes.flat().some((factor) => factor.role === 'time')) {
+      context.graph.demandVector(value);
       throw nodeError(context.node, 'combines a value of steps with one of whole sequences');
     }
     return { ...value, kind: 'vector', columns: context.graph.builder.steps.step(value, 0), exclusive: false };

@@ -1,7 +1,7 @@
 import type { PoolSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { Operator } from '../context.ts';
-import { axesText, featureSize, isFeature, width } from '../value.ts';
+import { axesText, featureSize, isFeature, role, width } from '../value.ts';
 import { floatRows, layerName } from './columns.ts';
 import { reduceSteps } from './over-time.ts';
 import { timeWindow, windows } from './windows.ts';
@@ -48,7 +48,8 @@ function globalPool(op: 'mean' | 'max'): Operator {
     const behind = rows.axes.slice(2);
     // how tf2onnx writes the moments of each row: (batch, steps, features)
     const isOfRow = behind.length > 0 && behind.every((axis) => isFeature(axis) && axis.every(({ origin }) => !origin));
-    if (isOfRow && behind.reduce((n, axis) => n * featureSize(axis), 1) === width(rows)) {
+    const isSteps = role(rows.axes[1] ?? []) === 'time' && behind.length === 1 && isFeature(behind[0]!);
+    if ((isOfRow || isSteps) && behind.reduce((n, axis) => n * featureSize(axis), 1) === width(rows)) {
       const result = graph.builder.reduceFeatures(rows, layerName(context), op);
       return [{ ...result, axes: rows.axes.map((axis, i) => (i < 2 ? axis : [])) }];
     }

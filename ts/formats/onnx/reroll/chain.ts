@@ -4,9 +4,10 @@ import { Folding } from './folding.ts';
 import { attribute, type StepsTaken } from './steps.ts';
 
 /** Whether two nodes do the same, and give two values at the same place. */
-function isAlike(p: OnnxNode, x: string, q: OnnxNode, y: string): boolean {
+export function isAlike(p: OnnxNode, x: string, q: OnnxNode, y: string): boolean {
   return (
     p.op === q.op &&
+    p.domain === q.domain &&
     p.inputs.length === q.inputs.length &&
     p.outputs.indexOf(x) === q.outputs.indexOf(y) &&
     JSON.stringify(p.attributes) === JSON.stringify(q.attributes)
@@ -90,6 +91,7 @@ export class Chain {
     const scan: OnnxNode = {
       op: 'Scan',
       name: name || last[0]!,
+      steps: this.#sequence.steps.length,
       domain: '',
       inputs: [...(initial as string[]), data],
       outputs: [...last, ...stacks.map(({ output }) => output)],

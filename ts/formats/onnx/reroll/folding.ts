@@ -9,7 +9,7 @@ interface Matrix {
   data: ArrayLike<number>;
 }
 
-/** Products of two numbers, and values upon each other: more are no cell's. */
+/** Numbers computed, and values upon each other: more are no cell's. */
 const MOST_PRODUCTS = 2 ** 26;
 const MOST_DEPTH = 32;
 /** Exporters compute in float32, in an order of their own. */
@@ -56,7 +56,7 @@ export class Folding {
       const { i, f } = attribute(node, attributeName) ?? {};
       return i ?? f ?? fallback;
     };
-    if (!x) return undefined;
+    if (!x || (this.#left -= x.rows * x.columns) < 0) return undefined;
     switch (node.op) {
       case 'MatMul':
         return y && this.#product(x, y, 1);
@@ -74,6 +74,10 @@ export class Folding {
         const { length } = node.outputs;
         if (node.inputs.length > 1 && !(y && Array.from(y.data).every((n) => n === y.data[0]))) return undefined;
         return Math.abs(number('axis', 0)) === 1 ? part(x, node.outputs.indexOf(name), length) : undefined;
+      }
+      case 'Slice': {
+        const [, , , axes, steps] = node.inputs.map((input) => (input === '' ? undefined : this.#value(input, depth)));
+        return y && z && axes && (node.inputs.length < 5 || steps) ? sliced(x, [y, z, axes, steps]) : undefined;
       }
       default:
         return undefined;
@@ -124,4 +128,26 @@ function part(x: Matrix, index: number, count: number): Matrix | undefined {
   if (!Number.isInteger(columns)) return undefined;
   const at = (i: number) => Math.floor(i / columns) * x.columns + index * columns + (i % columns);
   return { rows: x.rows, columns, data: Float64Array.from({ length: x.rows * columns }, (_, i) => x.data[at(i)]!) };
+}
+
+/** Entries from start to end along each of these axes, one by one. */
+function sliced(
+  x: Matrix,
+  [starts, ends, axes, steps]: [Matrix, Matrix, Matrix, Matrix | undefined],
+): Matrix | undefined {
+  const sizes = [x.rows, x.columns];
+  const from = [0, 0];
+  const to = [...sizes];
+  for (let i = 0; i < axes.data.length; i++) {
+    const axis = axes.data[i]! < 0 ? axes.data[i]! + 2 : axes.data[i]!;
+    const size = sizes[axis];
+    if (size === undefined || (steps && steps.data[i] !== 1)) return undefined;
+    const within = (at: number) => Math.min(Math.max(at < 0 ? at + size : at, 0), size);
+    from[axis] = within(starts.data[i]!);
+    to[axis] = within(ends.data[i]!);
+  }
+  const [rows, columns] = [to[0]! - from[0]!, to[1]! - from[1]!];
+  if (rows < 1 || columns < 1) return undefined;
+  const at = (i: number) => (from[0]! + Math.floor(i / columns)) * x.columns + from[1]! + (i % columns);
+  return { rows, columns, data: Float64Array.from({ length: rows * columns }, (_, i) => x.data[at(i)]!) };
 }

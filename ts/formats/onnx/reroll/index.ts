@@ -1,6 +1,8 @@
-import type { OnnxGraph, OnnxTensor } from '../messages.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
 import type { Constant } from '../value.ts';
 import { Chain } from './chain.ts';
+import { EachStep } from './each.ts';
+import { repeats } from './repeats.ts';
 import { stepsTaken } from './steps.ts';
 
 /** More are no cells that were written out. */
@@ -19,4 +21,11 @@ export function reroll(graph: OnnxGraph, read: (tensor: OnnxTensor) => Constant)
     nodes = chain.replaced() ?? nodes;
   }
   return nodes === graph.nodes ? graph : { ...graph, nodes };
+}
+
+/** What is written out for each step, alike or several times, and put together again, over all steps at once. */
+export function together(graph: OnnxGraph): OnnxNode[] {
+  return stepsTaken(graph)
+    .slice(0, MOST_CHAINS)
+    .reduce<OnnxNode[]>((nodes, taken) => new EachStep({ ...graph, nodes }, taken).replaced(), repeats(graph));
 }

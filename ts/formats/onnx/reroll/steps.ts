@@ -9,14 +9,14 @@ export interface StepsTaken {
 }
 
 /** More are no cells that were written out. */
-const MOST_STEPS = 4096;
+export const MOST_STEPS = 4096;
 
 export function attribute(node: OnnxNode, name: string): OnnxAttribute | undefined {
   return node.attributes.find((one) => one.name === name);
 }
 
-/** Constants of one whole number, by name. */
-function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
+/** Constants of so many whole numbers at most, by name. */
+export function integerReader(graph: OnnxGraph, most: number): (name: string | undefined) => number[] | undefined {
   const tensors = new Map<string, OnnxTensor>(graph.initializers.map((tensor) => [tensor.name, tensor]));
   for (const node of graph.nodes) {
     const tensor = node.op === 'Constant' ? attribute(node, 'value')?.t : undefined;
@@ -24,9 +24,20 @@ function numberReader(graph: OnnxGraph): (name: string | undefined) => number | 
   }
   return (name) => {
     const tensor = tensors.get(name ?? '');
-    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) !== 1) return undefined;
-    const value = readTensorData(tensor, new Map()).data[0];
-    return typeof value === 'number' && Number.isInteger(value) ? value : undefined;
+    if (!tensor || tensor.external || tensor.dims.reduce((n, d) => n * d, 1) > most) return undefined;
+    const values = Array.from(readTensorData(tensor, new Map()).data);
+    return values.every((value) => typeof value === 'number' && Number.isInteger(value))
+      ? (values as number[])
+      : undefined;
+  };
+}
+
+/** Constants of one whole number, by name. */
+export function numberReader(graph: OnnxGraph): (name: string | undefined) => number | undefined {
+  const integers = integerReader(graph, 1);
+  return (name) => {
+    const list = integers(name);
+    return list?.length === 1 ? list[0] : undefined;
   };
 }
 

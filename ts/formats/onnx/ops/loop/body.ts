@@ -16,6 +16,7 @@ import {
   type Rows,
   type Value,
 } from '../../value.ts';
+import { withRoles } from '../over-time.ts';
 import type { BodyState } from './recognize.ts';
 import { StepReader } from './steps.ts';
 
@@ -53,13 +54,21 @@ export class LoopBody {
         this.#placed.push(constant);
       },
     };
+    const sequences = new Map<Rows, Rows | undefined>();
+    const asSequence = (rows: Rows, axis: number) => {
+      if (sequences.has(rows)) return sequences.get(rows);
+      const roles = rows.axes.map((_, i) => (i === axis ? ('time' as const) : undefined));
+      const sequence = withRoles(context, rows, roles);
+      sequences.set(rows, sequence);
+      return sequence;
+    };
     this.steps = new StepReader((rows) => {
       const name = this.builder.name('step');
       const [only] = rows.columns;
       const is = only && rows.columns.length === 1 ? graph.builder.whole.get(only.ref) : undefined;
       if (is) this.builder.whole.set(name, is);
       return this.builder.addInput({ name, dtype: 'float32', size: width(rows), kind: 'vector' });
-    });
+    }, asSequence);
     const outputs = body.outputs.map(({ name }) => name);
     this.#scope = scope.inner({
       graph: this.#graph,
@@ -87,7 +96,7 @@ export class LoopBody {
     if (initial.type === 'constant' && initial.dtype === 'int' && initial.data.length === 1) {
       const offset = initial.data[0]!;
       if (typeof offset !== 'number') throw nodeError(node, 'counts from a number that depends on the steps');
-      this.give(index, { type: 'index', offset, fromEnd: false });
+      this.give(index, { type: 'index', offset });
       this.#counters.push({ output: name, offset });
       return;
     }
@@ -166,7 +175,7 @@ export class LoopBody {
     graph.counted ??= this.#graph.counted;
     for (const { output, offset } of this.#counters) {
       const next = this.#scope.value(output, node);
-      if (next.type !== 'index' || next.fromEnd || next.offset !== offset + 1)
+      if (next.type !== 'index' || next.end !== undefined || next.offset !== offset + 1)
         throw nodeError(node, `counts its steps in '${output}' otherwise than by ones`);
     }
   }

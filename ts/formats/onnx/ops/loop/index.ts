@@ -1,8 +1,8 @@
 import { nodeError } from '../../attributes.ts';
 import { axisIndex, makeConstant } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
-import { equalSizes, TIME } from '../../size.ts';
-import type { Factor, Rows, Value } from '../../value.ts';
+import { bakedSize, equalSizes, sizeText, TIME, type Size } from '../../size.ts';
+import { axisSize, type Factor, type Rows, type Value } from '../../value.ts';
 import { withRoles } from '../over-time.ts';
 import { LoopBody } from './body.ts';
 import { addCells } from './layers.ts';
@@ -23,7 +23,7 @@ const loop: Operator = (context) => {
   const carried = inputs.slice(2);
   const body = new LoopBody(context, graphOfBody);
   const bool = makeConstant(context, 'bool', [], [1], '');
-  body.give(0, { type: 'index', offset: 0, fromEnd: false });
+  body.give(0, { type: 'index', offset: 0 });
   body.give(1, bool);
   carried.forEach((value, i) => {
     if (!value) throw nodeError(node, `input ${i + 2} is missing`, 'invalid_file');
@@ -31,7 +31,7 @@ const loop: Operator = (context) => {
   });
   const scans = node.outputs.slice(carried.length).flatMap((name, i) => (name === '' ? [] : [carried.length + i]));
   body.read([0, ...scans.map((i) => i + 1)]);
-  checkSteps(context, body.value(0));
+  const steps = checkSteps(context, body);
   const { frame, columns } = addCells(context, body);
   const results = new Map<number, Value>();
   const states = body.states();
@@ -48,7 +48,7 @@ const loop: Operator = (context) => {
         columns: found.final,
       });
     } else if (value?.type === 'constant' && value.dtype === 'int' && body.value(i + 1).type === 'index') {
-      results.set(i, makeConstant(context, 'int', [], [TIME], ''));
+      results.set(i, makeConstant(context, 'int', [], [steps], ''));
     } else if (!state && value) {
       results.set(i, value);
     }
@@ -58,8 +58,9 @@ const loop: Operator = (context) => {
   return node.outputs.map((_, i) => results.get(i));
 };
 
-/** M steps, or until the condition: all steps of the sequence. */
-function checkSteps({ graph, inputs, node }: NodeContext, condition: Value): void {
+/** M steps, or until the condition: all steps of the sequences that the body reads, so many. */
+function checkSteps({ graph, inputs, node }: NodeContext, body: LoopBody): Size {
+  const condition = body.value(0);
   const [trips, before] = inputs;
   const isConstant = (value: Value | undefined) => value?.type === 'constant' && value.data.length === 1;
   if (before && !(before.type === 'constant' && before.data.length === 1 && before.data[0] === 1))
@@ -69,9 +70,17 @@ function checkSteps({ graph, inputs, node }: NodeContext, condition: Value): voi
     throw nodeError(node, 'its condition is not that of a loop over all steps');
   const count = trips?.type === 'constant' && isConstant(trips) ? trips.data[0]! : undefined;
   if (trips && count === undefined) throw nodeError(node, 'its number of steps is computed from what is not known');
-  const isAll = count !== undefined && equalSizes(count, TIME, graph.baked) === true;
+  const [steps = TIME, ...others] = body.steps.sources.map(({ rows, axis }) => axisSize(rows.axes[axis]!));
+  const isSteps = (size: Size) => equalSizes(size, steps, graph.baked) === true;
+  if (!others.every(isSteps)) throw nodeError(node, 'reads sequences of differing numbers of steps');
+  const below = condition.type === 'continues' ? condition.below : [];
+  for (const { limit, offset, node: by } of below) {
+    if (isSteps(limit) && offset <= 1) continue;
+    const text = `${sizeText(limit)}${offset === 0 ? '' : ` - ${offset}`} of ${sizeText(steps)} steps`;
+    throw nodeError(node, `its condition ('${by}') ends it after ${text}; supported: after the last step`);
+  }
   const isEndless = count === undefined || (typeof count === 'number' && count >= ENDLESS);
-  if (isAll || (isEndless && condition.type === 'continues' && condition.exact)) return;
+  if ((count !== undefined && isSteps(count)) || (isEndless && below.some(({ offset }) => offset === 1))) return steps;
   throw nodeError(node, 'does not take all steps of the sequence');
 }
 
@@ -133,6 +142,9 @@ const scan: Operator = (context) => {
     const roles = value.axes.map((_, a) => (a === axis ? ('time' as const) : undefined));
     const along = withRoles(context, value, roles);
     if (!along) throw nodeError(node, `goes along axis ${axis} of input ${i}, which is not time`);
+    const exported = bakedSize(axisSize(along.axes[axis]!), graph.baked);
+    if (node.steps !== undefined && exported !== undefined && exported !== node.steps)
+      throw nodeError(node, `is written out for ${node.steps} of ${exported} steps; supported: for all`);
     const isBackward = directionsIn[k] === 1;
     if (isBackward) graph.fromEnd ??= `${node.op} node '${node.name}'`;
     const rest = along.axes.filter((_, a) => a !== axis);

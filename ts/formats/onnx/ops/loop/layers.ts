@@ -28,11 +28,13 @@ export function addCells(context: NodeContext, body: LoopBody): { frame: Rows; c
     if (!graph.demandSequence(rows)) throw nodeError(node, 'reads a value that is no sequence');
   }
   const columns = new Map<ValueRef, LoopColumns>();
+  /** What other cells read of a masked one: no result, for it is another at masked steps. */
+  const fresh = new Map<ValueRef, LoopColumns>();
   for (const found of recognize(context, body, states, sources)) {
     const { cell, mask, outputs, padded } = found;
     const name = graph.builder.name(nodeName(node));
     const own = found.states.map(({ after }) => states.find((state) => state.after === after)!);
-    const x = joinColumns(cell.inputs.map((ref) => inputColumns(ref, sources, columns)));
+    const x = joinColumns(cell.inputs.map((ref) => inputColumns(ref, sources, fresh.has(ref) ? fresh : columns)));
     const initial = initialStates(context, own, frame);
     const direction = frame.reversed ? 'reverse' : 'forward';
     const made = graph.builder.recurrent(
@@ -55,6 +57,7 @@ export function addCells(context: NodeContext, body: LoopBody): { frame: Rows; c
     own.forEach(({ after }, i) =>
       columns.set(after, { sequence: i === 0 && isState ? made.sequence : undefined, final: made.states[i]! }),
     );
+    for (const ref of found.fresh) fresh.set(ref, { sequence: made.sequence, final: undefined });
     for (const { after } of outputs) {
       const state = states.find((other) => other.after === after)!;
       if (padded === 'hold' && !isZero(state.initial))

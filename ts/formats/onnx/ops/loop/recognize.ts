@@ -22,6 +22,8 @@ export interface Recognized {
   /** States that are what the cell gives, and at masked steps what they were before, or zeros: Keras's outputs. */
   outputs: BodyState[];
   padded: 'hold' | 'zero';
+  /** Values that are its hidden state at the steps that count, and something else at the others. */
+  fresh: string[];
 }
 
 /** What a state becomes at the steps that count, and at the others. */
@@ -54,6 +56,8 @@ export function recognizeCells(body: Body, budget: Budget): Recognized[] {
   for (const { before, size } of body.states) evaluator.give(before, size);
   const cells: Recognized[] = [];
   const known = new Map(body.inputs);
+  /** Of values that cells give at the steps that count: which steps those are. */
+  const freshAt = new Map<string, string>();
   let left = [...body.states];
   let refusal = new NotTerms('a body without states');
   while (left.length > 0) {
@@ -68,8 +72,10 @@ export function recognizeCells(body: Body, budget: Budget): Recognized[] {
       left = left.filter((state) => !outputs.includes(state));
       break;
     }
+    found.fresh = freshOf(found);
     // from now on what this cell gives is an input
-    for (const { after, size } of [...found.states, ...found.outputs]) {
+    const given = [...found.states, ...found.outputs].map(({ after, size }) => ({ after, size }));
+    for (const { after, size } of [...given, ...found.fresh.map((after) => ({ after, size: found.cell.hiddenSize }))]) {
       known.set(after, size);
       evaluator.give(after, size);
     }
@@ -89,6 +95,33 @@ export function recognizeCells(body: Body, budget: Budget): Recognized[] {
     return undefined;
   }
 
+  /** What a masked cell gives before its mask: the cells upon it, of the same mask, read that. */
+  function freshOf({ mask, states: [hidden] }: Recognized): string[] {
+    if (mask === undefined || !hidden) return [];
+    const wanted = terms.key(unmasked(hidden).next);
+    const names = body.layers.flatMap(({ name }) => (isSum(name, wanted) && name !== hidden.after ? [name] : []));
+    for (const name of names) freshAt.set(name, mask);
+    return names;
+  }
+
+  function isSum(name: string, key: string): boolean {
+    try {
+      return terms.key(evaluator.whole(name)) === key;
+    } catch (cause) {
+      if (cause instanceof NotTerms) return false;
+      throw cause;
+    }
+  }
+
+  /** A cell that reads what another one gives before its mask has the same mask. */
+  function checked(found: Recognized): Recognized {
+    for (const name of found.cell.inputs) {
+      if (freshAt.has(name) && freshAt.get(name) !== found.mask)
+        throw new NotTerms('a cell that reads another one at masked steps');
+    }
+    return found;
+  }
+
   function readState(state: BodyState, states: readonly BodyState[]): Recognized | undefined {
     const { before, size } = state;
     const { next, mask, padded } = unmasked(state);
@@ -100,12 +133,12 @@ export function recognizeCells(body: Body, budget: Budget): Recognized[] {
       const cells = unmasked(other);
       if (cells.mask !== mask || cells.padded !== padded) continue;
       const cell = readLstm(next, cells.next, { ...sources, cell: other.before }, (list) => terms.key(list));
-      if (cell) return { cell, states: [state, other], mask, outputs: [], padded: 'hold' };
+      if (cell) return checked({ cell, states: [state, other], mask, outputs: [], padded: 'hold', fresh: [] });
     }
     if (foreign.length > 0) throw new NotTerms('a state that depends on another one');
     const cell = readGru(next, sources) ?? readRnn(next, sources);
     if (!cell) throw new NotTerms('a state that no GRU, LSTM or simple RNN computes so');
-    return { cell, states: [state], mask, outputs: [], padded: 'hold' };
+    return checked({ cell, states: [state], mask, outputs: [], padded: 'hold', fresh: [] });
   }
 
   /** Of m n + (1 - m) h, which is m n - m h + h, and of m n it is n. */

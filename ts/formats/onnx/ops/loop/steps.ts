@@ -1,9 +1,9 @@
-import { nodeError } from '../../attributes.ts';
+import { nodeError, nodeName } from '../../attributes.ts';
 import { requireConstant } from '../../constants.ts';
 import type { NodeContext } from '../../context.ts';
 import type { Reading } from '../../scope.ts';
-import { addSizes, equalSizes, multiplySizes, TIME } from '../../size.ts';
-import { role, type Index, type Rows, type Segment, type Value } from '../../value.ts';
+import { addSizes, equalSizes, type Baked, type Size } from '../../size.ts';
+import { axisSize, role, type Index, type Rows, type Segment, type Value } from '../../value.ts';
 
 /** A sequence of which a body reads the step of its turn. */
 export interface StepSource {
@@ -24,10 +24,15 @@ export class StepReader {
   /** The result of Min or Max with a number, by the value of the spec: what it bounds, and to what. */
   readonly #bounds = new Map<string, { rows: Rows; least?: number; most?: number }>();
   readonly #addSource: (rows: Rows) => Segment[];
+  readonly #asSequence: (rows: Rows, axis: number) => Rows | undefined;
 
-  /** @param addSource gives columns of the body for a step of this sequence */
-  constructor(addSource: (rows: Rows) => Segment[]) {
+  /**
+   * @param addSource gives columns of the body for a step of this sequence
+   * @param asSequence a value with its steps along an axis, if it can be read so
+   */
+  constructor(addSource: (rows: Rows) => Segment[], asSequence: (rows: Rows, axis: number) => Rows | undefined) {
     this.#addSource = addSource;
+    this.#asSequence = asSequence;
   }
 
   readonly read: Reading = (context) => {
@@ -85,9 +90,9 @@ export class StepReader {
   }
 
   /** The step of the loop's turn. */
-  #step(context: NodeContext, rows: Rows): Rows {
+  #step(context: NodeContext, given: Rows): Rows {
     const { attributes, graph, inputs, node } = context;
-    const rank = rows.axes.length;
+    const rank = given.axes.length;
     let axis: number;
     let index: Index;
     if (node.op === 'Gather') {
@@ -97,20 +102,18 @@ export class StepReader {
       const [start, end, axes, steps] = [inputs[1], inputs[2], inputs[3], inputs[4]];
       const isOne = start?.type === 'index' && end?.type === 'index' && end.offset === start.offset + 1;
       const isStep = !steps || (steps.type === 'constant' && steps.data[0] === 1);
-      if (!isOne || start.fromEnd !== end.fromEnd || !isStep)
+      if (!isOne || !isSameEnd(start, end) || !isStep)
         throw nodeError(node, "takes other steps than the loop's; supported: one, of its turn");
       axis = axes ? Number(requireConstant(context, 3, 'axes').data[0]) : 0;
       index = start;
     }
     if (axis < 0) axis += rank;
-    graph.demand(
-      rows,
-      rows.axes.map((_, i) => (i === axis ? 'time' : undefined)),
-    );
-    if (index.offset !== 0 || role(rows.axes[axis] ?? []) !== 'time')
+    const rows = this.#asSequence(given, axis) ?? given;
+    if (role(rows.axes[axis] ?? []) !== 'time' || !isTurn(index, axisSize(rows.axes[axis]!), graph.baked))
       throw nodeError(node, "takes something else than a sequence's step of the loop's turn");
-    if (index.fromEnd) graph.fromEnd ??= `${node.op} node '${node.name}'`;
-    const reversed = rows.reversed !== index.fromEnd;
+    const isFromEnd = index.end !== undefined;
+    if (isFromEnd) graph.fromEnd ??= `${node.op} node '${node.name}'`;
+    const reversed = rows.reversed !== isFromEnd;
     const axes = rows.axes.flatMap((a, i) => (i !== axis ? [a] : node.op === 'Slice' ? [[]] : []));
     return this.take({ ...rows, reversed }, axis, axes);
   }
@@ -173,48 +176,55 @@ export class StepReader {
   }
 }
 
+/** Whether it is the number of the step: i, or from the end S - 1 - i. */
+function isTurn({ offset, end }: Index, steps: Size, baked: Baked): boolean {
+  if (end === undefined) return offset === 0;
+  const past = addSizes(end, offset + 1);
+  return past !== undefined && equalSizes(past, steps, baked) === true;
+}
+
+function isSameEnd(x: Index, y: Index): boolean {
+  return JSON.stringify(x.end) === JSON.stringify(y.end);
+}
+
 function addIndex(context: NodeContext): Value {
-  const { inputs, node, graph } = context;
+  const { inputs, node } = context;
   const [x, y] = inputs;
   const isFirst = x?.type === 'index';
   const index = (isFirst ? x : y) as Index;
   const other = isFirst ? y : x;
   const value = other?.type === 'constant' && other.data.length === 1 ? other.data[0]! : undefined;
-  if (value !== undefined && !(node.op === 'Sub' && !isFirst) && typeof value === 'number')
+  const isTaken = node.op === 'Sub' && !isFirst;
+  if (typeof value === 'number' && !isTaken)
     return { ...index, offset: index.offset + (node.op === 'Sub' ? -value : value) };
   // T - 1 - i counts from the last step
-  const rest = value === undefined ? undefined : addSizes(value, multiplySizes(TIME, -1)!);
-  const steps = graph.baked.time;
-  const offset = typeof rest === 'number' ? rest : typeof value === 'number' && steps ? value - steps : undefined;
-  if (node.op === 'Sub' && !isFirst && !index.fromEnd && offset !== undefined)
-    return { type: 'index', offset: offset + 1 - index.offset, fromEnd: true };
+  if (value !== undefined && isTaken && index.end === undefined)
+    return { type: 'index', offset: -index.offset, end: value };
   throw nodeError(node, 'computes with the number of the step in a way that is not supported');
 }
 
 /** i + k < T: true for all steps up to the last, and with k = 1 ending with it. */
 function comparison(context: NodeContext): Value {
-  const { inputs, node, graph } = context;
+  const { inputs, node } = context;
   const isSwapped = node.op.startsWith('Greater');
   const [x, y] = isSwapped ? [inputs[1], inputs[0]] : [inputs[0], inputs[1]];
   const limit = y?.type === 'constant' && y.data.length === 1 ? y.data[0]! : undefined;
-  const isSteps = limit !== undefined && equalSizes(limit, TIME, graph.baked) === true;
-  if (x?.type !== 'index' || x.fromEnd || !isSteps)
+  if (x?.type !== 'index' || x.end !== undefined || limit === undefined)
     throw nodeError(node, 'ends the loop in a way that is not supported; supported: after the last step');
   const offset = x.offset - (node.op.endsWith('OrEqual') ? 1 : 0);
-  if (offset > 1) throw nodeError(node, 'ends the loop before the last step');
-  return { type: 'continues', exact: offset === 1 };
+  return { type: 'continues', below: [{ limit, offset, node: nodeName(node) }] };
 }
 
 function condition({ inputs, node, attributes }: NodeContext): Value {
   attributes.int('to');
   const [x, y] = inputs;
   const read = (value: Value | undefined) => {
-    if (value?.type === 'continues') return value.exact;
-    return value?.type === 'constant' && value.data.length === 1 && value.data[0] === 1 ? false : undefined;
+    if (value?.type === 'continues') return value.below;
+    return value?.type === 'constant' && value.data.length === 1 && value.data[0] === 1 ? [] : undefined;
   };
   if (['Identity', 'Cast', 'Squeeze', 'Unsqueeze'].includes(node.op)) return x!;
   const [a, b] = [read(x), read(y)];
   if (node.op !== 'And' || a === undefined || b === undefined)
     throw nodeError(node, 'ends the loop in a way that is not supported; supported: after the last step');
-  return { type: 'continues', exact: a || b };
+  return { type: 'continues', below: [...a, ...b] };
 }

@@ -1,0 +1,67 @@
+import { type BatcherOptions, SequenceBatcher } from './batcher.ts';
+import { type StepEngine, stepsOf } from './engine.ts';
+import type { ServedModel, Tensors } from './model.ts';
+import { Quota } from './quota.ts';
+import { keyOf, type Reply, type SequenceCall, type StepAnswer } from './sequence.ts';
+
+/** The live sequences of a model, each with the engine that holds its state; the limits are of all together. */
+export class LiveSequences {
+  private readonly batchers: SequenceBatcher[];
+  private readonly engines: readonly StepEngine[];
+
+  constructor(served: ServedModel, engines: readonly StepEngine[], options: Omit<BatcherOptions, 'steps' | 'quota'>) {
+    const quota = new Quota(options);
+    const steps = (block: Tensors) => stepsOf(served, block);
+    this.engines = engines;
+    this.batchers = engines.map((engine) => new SequenceBatcher(engine, { ...options, steps, quota }));
+  }
+
+  get live(): number {
+    return this.batchers.reduce((sum, { live }) => sum + live, 0);
+  }
+
+  get waiting(): number {
+    return this.batchers.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  submit(call: SequenceCall, block: Tensors): Promise<StepAnswer> {
+    return this.batcherOf(call.owner, call.id).submit(call, block);
+  }
+
+  ask(call: SequenceCall, block: Tensors, reply: Reply, place: number): void {
+    this.batcherOf(call.owner, call.id).ask(call, block, reply, place);
+  }
+
+  release(owner: string, id: string): void {
+    this.batcherOf(owner, id).release(owner, id);
+  }
+
+  releaseAll(owner: string, prefix: string): void {
+    for (const batcher of this.batchers) batcher.releaseAll(owner, prefix);
+  }
+
+  async sweep(): Promise<void> {
+    await Promise.all(this.batchers.map((batcher) => batcher.sweep()));
+  }
+
+  /** Answers what waits, writes the states to the store, and ends. */
+  async close(): Promise<void> {
+    for (const batcher of this.batchers) {
+      await batcher.drained();
+      await batcher.save();
+    }
+    for (const engine of this.engines) await engine.close();
+  }
+
+  private batcherOf(owner: string, id: string): SequenceBatcher {
+    const { batchers } = this;
+    return batchers.length === 1 ? batchers[0]! : batchers[hash(keyOf(owner, id)) % batchers.length]!;
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

@@ -1,0 +1,150 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { amp, bin, encoder, folder, gru } from './gru.ts';
+
+const at = folder();
+mkdirSync(at('out'));
+const out = (name: string) => at(`out/${name}`);
+/** Also what is hidden. */
+const left = () => readdirSync(at('out'));
+writeFileSync(at('x.csv'), '0.5\n-0.5\n0.25\n');
+writeFileSync(at('x.f32'), new Uint8Array(Float32Array.from({ length: 8192 }, (_, i) => Math.sin(i)).buffer));
+
+/** `gru` by bash: `$@` are its arguments. */
+function shell(script: string, args: string[]) {
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script, process.execPath, bin, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { status, stdout, stderr };
+}
+
+/** All that write a file, of more than 4 KB. */
+const WRITERS: [string, string, string[]][] = [
+  ...['csv', 'ndjson', 'f32', 'wav', 'npy', 'npz', 'safetensors'].map((format): [string, string, string[]] => [
+    `run to ${format}`,
+    `y.${format}`,
+    ['run', amp, '-i', at('x.f32'), '-o'],
+  ]),
+  ['convert', 'm.safetensors', ['convert', encoder, '-o']],
+  ['explain -o', 'g.npz', ['explain', amp, '-i', at('x.f32'), '-o']],
+  ['explain --svg', 'g.svg', ['explain', amp, '-i', at('x.f32'), '--svg']],
+];
+
+test.each(WRITERS)(
+  '%s: where the file finds no room, nothing is left, and the old one is as it was',
+  (_, name, args) => {
+    // A limit of 4 KB a file stands for a full disk: Node gets an error of write, as there.
+    const limited = () => shell('ulimit -f 4; "$0" "$@"', [...args, out(name)]);
+    const { status, stderr } = limited();
+    expect([status, stderr]).toEqual([3, `gru: ${out(name)}: larger than a file may be here (EFBIG)\n`]);
+    expect(left()).toEqual([]);
+    writeFileSync(out(name), 'old');
+    limited();
+    expect(left()).toEqual([name]);
+    expect(readFileSync(out(name), 'utf8')).toBe('old');
+    spawnSync('rm', [out(name)]);
+  },
+);
+
+test.each<[string, string[]]>([
+  ['inspect', ['inspect', amp]],
+  ['run', ['run', amp, '-i', at('x.csv')]],
+  ['run of what has a header', ['run', amp, '-i', at('x.csv'), '--output-format', 'npy']],
+  ['convert', ['convert', amp, '-o', '-']],
+  ['explain', ['explain', amp, '-i', at('x.csv')]],
+  ['completion', ['completion', 'bash']],
+  ['help', ['--help']],
+])('%s on a full stdout ends in one line', (_, args) => {
+  expect(shell('"$0" "$@" > /dev/full', args)).toEqual({
+    status: 3,
+    stdout: '',
+    stderr: 'gru: stdout: the disk is full (ENOSPC)\n',
+  });
+});
+
+test('a device is written to, and stays one; a full one says so', () => {
+  const args = ['run', amp, '-i', at('x.csv'), '--output-format', 'npy', '-o'];
+  expect(gru([...args, '/dev/full']).stderr).toBe('gru: /dev/full: the disk is full (ENOSPC)\n');
+  expect(lstatSync('/dev/full').isCharacterDevice()).toBe(true);
+  // A named pipe gives its reader the 256 bytes of the header, and three floats.
+  const piped = shell('mkfifo "$2"; wc -c < "$2" & "$0" "$1" run "$3" -i "$4" --output-format npy -o "$2"; wait', [
+    at('pipe'),
+    amp,
+    at('x.csv'),
+  ]);
+  expect(piped).toEqual({ status: 0, stdout: '268\n', stderr: '' });
+});
+
+test('a link stays, and the file that it leads to is written', () => {
+  writeFileSync(at('real.csv'), 'old');
+  symlinkSync(at('real.csv'), at('link.csv'));
+  expect(gru(['run', amp, '-i', at('x.csv'), '-o', at('link.csv')]).status).toBe(0);
+  expect(lstatSync(at('link.csv')).isSymbolicLink()).toBe(true);
+  expect(readFileSync(at('real.csv'), 'utf8').trim().split('\n')).toHaveLength(3);
+});
+
+test.each<[NodeJS.Signals, number]>([
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])('%s leaves no half-written file, of any format', async (signal, exit) => {
+  const formats = ['csv', 'npy', 'wav', 'safetensors'];
+  const children = formats.map((format) => {
+    const child = spawn(process.execPath, [bin, 'run', amp, '-i', '-', '-o', out(`cut.${format}`)]);
+    child.stdin.write('0.5\n');
+    return child;
+  });
+  while (left().length < formats.length) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (const child of children) {
+    child.kill(signal);
+    expect((await once(child, 'exit'))[0]).toBe(exit);
+  }
+  expect(left()).toEqual([]);
+});
+
+describe('a closed pipe', () => {
+  test.each<[string, string[]]>([
+    ['inspect', ['inspect', amp, '--json']],
+    ['explain', ['explain', amp, '-i', at('x.csv')]],
+    ['convert', ['convert', encoder, '-o', '-']],
+    ['run of a whole', ['run', amp, '-i', at('x.f32'), '--output-format', 'safetensors']],
+  ])('ends %s quietly', (_, args) => {
+    expect(shell('"$0" "$@" | true; exit ${PIPESTATUS[0]}', args)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('takes no file with it: the chart of bench, the states of run', () => {
+    shell('"$0" "$@" | true', ['bench', amp, '--steps', '4', '--svg', at('b.svg')]);
+    shell('"$0" "$@" | true', ['run', amp, '-i', at('x.f32'), '--save-states', at('s.npz')]);
+    expect([existsSync(at('b.svg')), existsSync(at('s.npz'))]).toEqual([true, true]);
+  });
+});
+
+describe('colours', () => {
+  /** On a terminal, which script(1) makes. */
+  const typed = (args: string[], env: Record<string, string>) => {
+    const command = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
+    return spawnSync('script', ['-qec', command, '/dev/null'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...env },
+    }).stdout;
+  };
+  test.each<[string, string[]]>([
+    ['inspect', ['inspect', amp]],
+    ['explain', ['explain', amp, '-i', at('x.csv')]],
+    ['an error', ['inspect', at('absent.onnx')]],
+  ])('of %s: on a terminal, unless NO_COLOR or TERM=dumb says otherwise', (_, args) => {
+    expect(typed(args, {})).toContain('\x1b[');
+    expect(typed(args, { NO_COLOR: '' })).toContain('\x1b[');
+    expect(typed(args, { NO_COLOR: '1' })).not.toContain('\x1b');
+    expect(typed(args, { TERM: 'dumb' })).not.toContain('\x1b');
+    const piped = spawnSync(process.execPath, [bin, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '' },
+    });
+    expect(piped.stdout + piped.stderr).not.toContain('\x1b');
+  });
+});

@@ -1,0 +1,36 @@
+import type { Backend } from '../../backends/backend.ts';
+import { ownBinaries } from '../../backends/wasm/binaries.ts';
+import { wasmBackend } from '../../backends/wasm/index.ts';
+import { GruError } from '../../base/errors.ts';
+import { useAllKinds } from '../../layers/full.ts';
+import { resolveGraph } from '../../spec/graph.ts';
+import type { FindBackend } from '../api.ts';
+
+/**
+ * A backend like the one of a model, with the kernels of integers.
+ *
+ * @param find That of the model. The one of `createGru` knows the binary of few kinds of layers alone, which has none, so that programs which
+ *   call nothing else bundle no other.
+ * @param name Of the model's backend.
+ */
+export async function backendOfIntegers(find: FindBackend, name: string): Promise<Backend> {
+  useAllKinds();
+  const deterministic = name === 'wasm-baseline';
+  const backend = await find({ backend: name === 'js' ? 'js' : 'wasm', deterministic }, 'full');
+  return multipliesIntegers(backend) ? backend : wasmBackend({ binaries: ownBinaries, deterministic });
+}
+
+function multipliesIntegers(backend: Backend): boolean {
+  const kernel = { dtype: 'i8' as const, data: Int8Array.of(1), scales: Float32Array.of(1) };
+  const graph = resolveGraph({
+    inputs: [{ name: 'x', dtype: 'float32', size: 1 }],
+    layers: [{ name: 'dense', type: 'dense', inputSize: 1, outputSize: 1, weights: { kernel } }],
+  });
+  try {
+    backend.compile(graph).free();
+    return true;
+  } catch (error) {
+    if (error instanceof GruError && error.code === 'internal') return false;
+    throw error;
+  }
+}

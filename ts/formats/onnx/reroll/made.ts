@@ -1,0 +1,39 @@
+import type { OnnxAttribute, OnnxNode } from '../messages.ts';
+
+/** Attributes and constants of nodes that are made in the place of others. */
+
+export const int = (name: string, i: number): OnnxAttribute => ({ name, type: 2, i });
+export const ints = (name: string, list: number[]): OnnxAttribute => ({ name, type: 7, ints: list });
+
+/** The value of a Constant of whole numbers. */
+export function whole(values: readonly number[]): OnnxAttribute {
+  const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  return { name: 'value', type: 4, t: { name: '', dims: [values.length], dtype: 7, raw, packed: {} } };
+}
+
+/** Makes nodes of one output in the place of another node: errors name that one. */
+export class NodeMaker {
+  readonly nodes: OnnxNode[] = [];
+  readonly #replaced: OnnxNode;
+
+  constructor(replaced: OnnxNode) {
+    this.#replaced = replaced;
+  }
+
+  /** A name that an output of the next node may have. */
+  get name(): string {
+    return `${this.#replaced.outputs[0] ?? ''}/${this.nodes.length}`;
+  }
+
+  /** The name of the node's output. */
+  add(op: string, inputs: string[], attributes: OnnxAttribute[] = []): string {
+    const { name } = this;
+    const { name: node, outputs } = this.#replaced;
+    this.nodes.push({ op, domain: '', name: node || (outputs[0] ?? ''), inputs, outputs: [name], attributes });
+    return name;
+  }
+
+  constant(values: readonly number[]): string {
+    return this.add('Constant', [], [whole(values)]);
+  }
+}
