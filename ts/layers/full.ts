@@ -1,5 +1,7 @@
 import { stepsAsSequences } from './nesting.ts';
+import { merge } from './merge.ts';
 import { norm } from './norm.ts';
+import { scale } from './scale.ts';
 import { conv1d } from './conv1d.ts';
 import { timeSoftmax } from './time-softmax.ts';
 import { weightedSum } from './weighted-sum.ts';
@@ -18,6 +20,8 @@ import { checkIntWeights } from './int-weights.ts';
 import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
 
 const FULL_LAYERS: FullLayers = {
+  merge,
+  scale,
   norm,
   conv1d,
   timeSoftmax,

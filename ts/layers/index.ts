@@ -11,7 +11,7 @@ import type { checkIntWeights } from './int-weights.ts';
 import type { Flavour, LayerKind } from './kind.ts';
 import { lstm, type LstmSpec } from './lstm.ts';
 import { masking, type MaskingSpec } from './masking.ts';
-import { merge, type MergeSpec } from './merge.ts';
+import type { MergeSpec } from './merge.ts';
 import type { Nesting } from './nesting.ts';
 import type { NormSpec } from './norm.ts';
 import type { PadSpec } from './pad.ts';
@@ -21,7 +21,7 @@ import type { RepeatSpec } from './repeat.ts';
 import type { OneHotSpec } from './one-hot.ts';
 import type { ReduceFeaturesSpec } from './reduce-features.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
-import { scale, type ScaleSpec } from './scale.ts';
+import type { ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
 import type { TimeSoftmaxSpec } from './time-softmax.ts';
@@ -65,14 +65,12 @@ export const CORE_LAYERS = {
   embedding,
   dense,
   activation,
-  merge,
   masking,
   gru,
   step,
   slice,
   lstm,
   rnn,
-  scale,
 } satisfies Partial<Kinds<LayerSpec['type']>>;
 
 /** The kinds of the full flavour beside those of the core. */
