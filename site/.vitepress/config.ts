@@ -73,6 +73,7 @@ export default defineConfig({
           items: [
             { text: 'A result within a minute', link: '/start' },
             { text: 'How a GRU works', link: '/how-a-gru-works' },
+            { text: 'GRU or LSTM?', link: '/gru-or-lstm' },
             { text: 'When not to use it', link: '/when-not' },
           ],
         },
