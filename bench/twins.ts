@@ -89,13 +89,18 @@ writeFileSync(`${values.out}.json`, JSON.stringify(result, null, 1) + '\n');
 
 const bars = [
   ['parameters', result.gru.parameters / result.lstm.parameters],
-  ['time of a sequence (geometric mean)', geometricMean(rows.map(({ value }) => value))],
+  ['time of a sequence', geometricMean(rows.map(({ value }) => value))],
   ['time of a word', result.ratios.word],
   ['phoneme errors', result.gru.per / result.lstm.per],
 ].map(([what, share]) => ({ what, share }));
 const share = { field: 'share', type: 'quantitative', title: 'GRU / LSTM', scale: { domain: [0, 1.2] } };
 const what = { field: 'what', type: 'nominal', sort: null, title: null, axis: { labelLimit: 300 } };
-const color = { field: 'cell', title: null, scale: { domain: ['GRU', 'LSTM'], range: ['#e8590c', '#1c7ed6'] } };
+const color = {
+  field: 'cell',
+  title: null,
+  scale: { domain: ['GRU', 'LSTM'], range: ['#e8590c', '#1c7ed6'] },
+  legend: { orient: 'bottom' },
+};
 const errors = { type: 'quantitative', title: 'phoneme errors (%)', scale: { zero: false } };
 const curve = CELLS.flatMap((cell) =>
   result[cell].history.filter(({ epoch }) => epoch >= 8).map((point) => ({ ...point, cell: cell.toUpperCase() })),
@@ -106,12 +111,12 @@ const svg = await svgOf({
   padding: 12,
   hconcat: [
     {
-      ...{ width: 300, height: 200, title: 'While they were trained (words kept apart)', data: { values: curve } },
+      ...{ width: 280, height: 200, title: 'While they were trained (words kept apart)', data: { values: curve } },
       mark: { type: 'line', point: true },
       encoding: { x: { field: 'epoch', type: 'quantitative' }, y: { field: 'per', ...errors }, color },
     },
     {
-      ...{ width: 260, height: 200, title: 'Of equal units', data: { values: bars } },
+      ...{ width: 240, height: 200, title: 'Of equal units', data: { values: bars } },
       layer: [
         { mark: { type: 'rule', strokeDash: [4, 3], color: '#7d8590' }, encoding: { x: { datum: 0.75 } } },
         { mark: { type: 'bar', color: '#e8590c', opacity: 0.8 }, encoding: { y: what, x: share } },
