@@ -1,9 +1,10 @@
-import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
+import type { SpawnSyncOptions } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import { runNode } from '../run-node.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 /** The command as it is installed: what `bin` of package.json names. */
@@ -13,13 +14,8 @@ export const encoder = join(root, 'examples/g2p/encoder.safetensors');
 
 /** Runs `gru`. */
 export function gru(args: string[], options: SpawnSyncOptions = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-    ...options,
-    env: { ...process.env, NO_COLOR: '1', ...options.env },
-  });
-  return { status, stdout: String(stdout), stderr: String(stderr) };
+  const env = { ...process.env, NO_COLOR: '1', ...options.env };
+  return runNode([bin, ...args], { maxBuffer: 2 ** 28, ...options, env });
 }
 
 /** A folder for a file of tests. */

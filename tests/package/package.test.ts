@@ -10,7 +10,7 @@ describe('the tarball', () => {
   const runScript = (name: string, code: string) => project.run(name, code);
 
   test("runs the README's example", () => {
-    const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+    const [, example] = /```js use\.mjs\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
     const [whole, stepped] = runScript(
       'readme.mjs',
       `${example!}

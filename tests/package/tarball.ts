@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
+import { runNode } from '../run-node.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -31,10 +32,12 @@ export class Consumer {
     writeFileSync(join(this.folder, name), text);
   }
 
-  /** @returns What a script prints under this Node. */
+  /** @returns What a script prints under this Node. @throws Error with its `stderr` where it fails. */
   run(name: string, code: string): string {
     this.write(name, code);
-    return execFileSync(process.execPath, [name], { cwd: this.folder, encoding: 'utf8', stdio: 'pipe' });
+    const { status, stdout, stderr } = runNode([name], { cwd: this.folder });
+    if (status !== 0) throw Object.assign(new Error(`${name} ended with ${String(status)}: ${stderr}`), { stderr });
+    return stdout;
   }
 }
 
