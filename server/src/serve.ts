@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Server } from '@grpc/grpc-js';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { authenticator } from './auth.ts';
 import { RedisStore } from './core/redis-store.ts';
 import { createGrpcServer, listen } from './grpc/server.ts';
@@ -26,9 +26,8 @@ export interface RunningServer {
 const PING_EVERY = 30_000;
 const GRACE = 1000;
 
-/** Loads the models and listens. @throws GruError of a model, Error of a port that is taken. */
+/** Loads the models and listens. @throws GruError of a model, Error of a port that is taken; nothing is left open then. */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
-  const { host, port, grpcPort, maxBody, maxConnections } = options;
   const logger = pino({ level: options.logLevel, base: null });
   const metrics = new Metrics();
   const models = await loadModels(options.models);
@@ -42,38 +41,62 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     observe: tracing ? observers(metrics, tracing) : metrics,
   });
   metrics.watch(service);
-  const authenticate = authenticator(options.apiKeys);
-  const tls = readTls(options);
-  const app = createHttpServer(service, {
-    authenticate,
-    metrics,
-    logger,
-    maxBody,
-    requestTimeout: options.requestTimeout,
-    tls,
-  });
-  app.server.maxConnections = maxConnections;
-  const sockets = attachWebSockets(app.server, service, {
-    authenticate,
-    maxBody,
-    maxConnections,
-    pingEvery: PING_EVERY,
-  });
-  const http = await app.listen({ host, port });
-  const grpc = grpcPort === undefined ? undefined : createGrpcServer(service, { authenticate, maxBody });
-  const boundPort = grpc && (await listen(grpc, `${host}:${String(grpcPort)}`, tls));
-  if (boundPort !== undefined) logger.info(`gRPC listening at ${host}:${boundPort}`);
-  let closed: Promise<void> | undefined;
-  const close = async () => {
+  const doors = new Doors(service, options, metrics, logger);
+  const closeAll = async () => {
     logger.info('draining');
     await service.close();
-    for (const client of sockets.clients) client.close(1001, 'the server is shutting down');
-    await grpcClosed(grpc);
-    await app.close();
+    await doors.close();
     await tracing?.close();
     logger.info('closed');
   };
-  return { http, grpcPort: boundPort, close: () => (closed ??= close()) };
+  try {
+    const { http, grpcPort } = await doors.open();
+    let closed: Promise<void> | undefined;
+    return { http, grpcPort, close: () => (closed ??= closeAll()) };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** Where requests come in: HTTP with WebSockets, and gRPC. */
+class Doors {
+  private readonly options: ServeOptions;
+  private readonly logger: Logger;
+  private readonly tls: Tls | undefined;
+  private readonly app: ReturnType<typeof createHttpServer>;
+  private readonly sockets: ReturnType<typeof attachWebSockets>;
+  private readonly grpc: Server | undefined;
+
+  constructor(service: InferenceService, options: ServeOptions, metrics: Metrics, logger: Logger) {
+    const { grpcPort, maxBody, maxConnections, requestTimeout } = options;
+    const authenticate = authenticator(options.apiKeys);
+    const tls = readTls(options);
+    [this.options, this.logger, this.tls] = [options, logger, tls];
+    this.app = createHttpServer(service, { authenticate, metrics, logger, maxBody, requestTimeout, tls });
+    this.app.server.maxConnections = maxConnections;
+    this.sockets = attachWebSockets(this.app.server, service, {
+      authenticate,
+      maxBody,
+      maxConnections,
+      pingEvery: PING_EVERY,
+    });
+    this.grpc = grpcPort === undefined ? undefined : createGrpcServer(service, { authenticate, maxBody });
+  }
+
+  async open(): Promise<{ http: string; grpcPort: number | undefined }> {
+    const { host, port, grpcPort } = this.options;
+    // gRPC first: who finds HTTP there finds all there.
+    const bound = this.grpc && (await listen(this.grpc, `${host}:${String(grpcPort)}`, this.tls));
+    if (bound !== undefined) this.logger.info(`gRPC listening at ${host}:${bound}`);
+    return { http: await this.app.listen({ host, port }), grpcPort: bound };
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.sockets.clients) client.close(1001, 'the server is shutting down');
+    await grpcClosed(this.grpc);
+    await this.app.close();
+  }
 }
 
 /** With a store a sequence that has ended is kept for a minute, for a request that comes again. */

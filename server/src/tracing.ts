@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Span, Tracer } from '@opentelemetry/api';
 import type { SequenceStore } from './core/store.ts';
 import type { Observer } from './service.ts';
@@ -25,6 +26,9 @@ async function packages() {
 
 const quiet = () => undefined;
 
+/** Milliseconds that the last spans may take when the server ends: its states are written by then. */
+const CLOSE_LIMIT = 2000;
+
 type Packages = Awaited<ReturnType<typeof packages>>;
 
 /**
@@ -34,7 +38,7 @@ type Packages = Awaited<ReturnType<typeof packages>>;
 export class Tracing implements Observer {
   private readonly use: Packages;
   private readonly tracer: Tracer;
-  /** Sends what there is, and ends. */
+  /** Sends what there is, if somebody takes it, and ends. */
   readonly close: () => Promise<void>;
 
   private constructor(use: Packages, tracer: Tracer, close: () => Promise<void>) {
@@ -58,7 +62,12 @@ export class Tracing implements Observer {
       sampler: samplerOf(use, env['OTEL_TRACES_SAMPLER'], env['OTEL_TRACES_SAMPLER_ARG']),
       spanProcessors: [new sdk.BatchSpanProcessor({ exporter: new exporter.OTLPTraceExporter() })],
     });
-    return new Tracing(use, provider.getTracer('gru-wasm-server', VERSION), () => provider.shutdown());
+    const close = async () => {
+      const late = setTimeout(CLOSE_LIMIT, 'no answer', { ref: false });
+      const lost = await Promise.race([provider.shutdown().catch(String), late]);
+      if (lost !== undefined) warn(`the last spans are lost: ${lost}`);
+    };
+    return new Tracing(use, provider.getTracer('gru-wasm-server', VERSION), close);
   }
 
   request(model: string, outcome: string, milliseconds: number, traceparent?: string): void {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -8,6 +9,8 @@ import { run } from '../src/commands.ts';
 import { readServeOptions } from '../src/options.ts';
 import { UsageError } from '../src/words.ts';
 import { gruModel, steps } from './models.ts';
+
+const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 
 let folder: string;
 beforeAll(async () => {
@@ -58,7 +61,6 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
 });
 
 test('a process that serves, and drains on SIGTERM', async () => {
-  const bin = new URL('../dist/bin.js', import.meta.url).pathname;
   const args = [bin, 'serve', `speech=${join(folder, 'gru.safetensors')}`, '--port', '0'];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -76,4 +78,23 @@ test('a process that serves, and drains on SIGTERM', async () => {
   expect(response.status).toBe(200);
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test.each([
+  ['--port', []],
+  ['--port', ['--live-workers', '1']],
+  ['--grpc-port', ['--live-workers', '1']],
+])('%s that is taken, %j: the process ends', async (option, more) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const taken = String((other.address() as AddressInfo).port);
+  const ports = { '--port': '0', '--grpc-port': '0', [option]: taken };
+  const args = ['serve', join(folder, 'gru.safetensors'), ...Object.entries(ports).flat(), ...more];
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  const [code] = (await once(child, 'exit')) as [number];
+  expect(code).toBe(1);
+  expect(said).toContain(taken);
+  other.close();
 });

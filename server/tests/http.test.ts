@@ -291,6 +291,7 @@ const MALFORMED: [string, object | string | Buffer, RegExp, object?][] = [
   ['data of words', { inputs: [tensor(steps(1), { data: [1, '2', 3] })] }, /value 1 is "2"/],
   ['data that is none', { inputs: [tensor(steps(1), { data: 'abc' })] }, /must be a list of numbers/],
   ['too few values', { inputs: [tensor(steps(1), { data: [1] })] }, /but data has 1/],
+  ['a number beyond FP32', { inputs: [tensor([1e39, 0, 0])] }, /value 0 is 1e\+39, no FP32/],
   ['an id that is none', { id: 7, inputs: [tensor(steps(1))] }, /id must be a string/],
   ['a long id', { id: 'a'.repeat(257), inputs: [tensor(steps(1))] }, /more than 256/],
   ['parameters that are none', { inputs: [tensor(steps(1))], parameters: [] }, /parameters must be an object/],

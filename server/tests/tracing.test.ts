@@ -136,3 +136,12 @@ test.each([
 ])('%s=%s is refused', async (name, value, message) => {
   await expect(Tracing.start(() => undefined, { [name]: value })).rejects.toThrow(message);
 });
+
+test('nobody takes the spans: the server ends all the same, and says that they are lost', async () => {
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:1');
+  const said: string[] = [];
+  const tracing = await Tracing.start((text) => said.push(text));
+  tracing.batch('gru', 'step', 1, 1);
+  await tracing.close();
+  expect(said.at(-1)).toMatch(/the last spans are lost/);
+});

@@ -99,6 +99,16 @@ describe('errors are one line, with an exit code of their kind', () => {
   });
 });
 
+test('convert: integers of a file become numbers where numbers are asked for', () => {
+  const size = (name: string, from: string, dtype: string) => {
+    expect(gru(['convert', from, '-o', at(name), '--dtype', dtype]).status).toBe(0);
+    return statSync(at(name)).size;
+  };
+  const integers = size('i8.safetensors', encoder, 'i8');
+  expect(size('numbers.safetensors', at('i8.safetensors'), 'float32')).toBeGreaterThan(3 * integers);
+  expect(size('halves.safetensors', at('i8.safetensors'), 'float16')).toBeGreaterThan(1.5 * integers);
+});
+
 test('convert writes what loadModel reads, in half the size as float16', async () => {
   expect(gru(['convert', amp, '-o', at('a.safetensors')]).status).toBe(0);
   expect(readFileSync(at('a.safetensors'))).toEqual(readFileSync(amp));

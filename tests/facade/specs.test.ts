@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { resolveGraph } from '../../ts/spec/graph.ts';
-import { LAYERS } from '../../ts/layers/full.ts';
+import { LAYERS, useAllKinds } from '../../ts/layers/full.ts';
 import { flavourOf } from '../../ts/layers/index.ts';
 import type { LayerKind } from '../../ts/layers/kind.ts';
 import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
@@ -9,6 +9,8 @@ import { createModel, GruError } from '../../ts/index.ts';
 import { copySpec } from '../../ts/spec/structure.ts';
 import { describe as describeValue } from '../../ts/base/tensor.ts';
 import { expectError } from './helpers.ts';
+
+useAllKinds();
 
 const input = (name: string, size = 1) => ({ name, dtype: 'float32' as const, size });
 const spec = (layers: unknown[], rest: Record<string, unknown> = {}) =>

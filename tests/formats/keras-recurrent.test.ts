@@ -5,6 +5,9 @@ import { fromCudnn } from '../../ts/formats/layouts/cudnn.ts';
 import type { ImportedModel } from '../../ts/formats/report.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
+import { useAllKinds } from '../../ts/layers/full.ts';
+
+useAllKinds();
 
 /** What recurrent layers become, in files of our own; recorded ones are in tests/cases. */
 

@@ -3,10 +3,12 @@ import { JS_LAYERS } from '../../ts/backends/js/layers/index.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
-import { LAYERS } from '../../ts/layers/full.ts';
+import { LAYERS, useAllKinds } from '../../ts/layers/full.ts';
 import type { GruErrorCode } from '../../ts/base/errors.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { gruWeights, makeState, random, randomFloats } from './helpers.ts';
+
+useAllKinds();
 
 const tokens: ModelSpec = {
   inputs: [{ name: 'ids', dtype: 'int32', size: 1 }],

@@ -150,11 +150,14 @@ function decodeNumbers(port: Port, shape: number[], { data, datatype }: Record_)
   if (flat.length !== expected) {
     throw bad(`${what}: shape ${quote(shape)} is ${expected} values, but data has ${flat.length}`);
   }
-  const isFine = port.datatype === 'INT32' ? isInt32 : (value: unknown) => typeof value === 'number';
+  const isFine = port.datatype === 'INT32' ? isInt32 : isFloat32;
   const wrong = flat.findIndex((value) => !isFine(value));
   if (wrong >= 0) throw bad(`${what}: value ${wrong} is ${quote(flat[wrong])}, no ${port.datatype}`);
   return port.datatype === 'INT32' ? Int32Array.from(flat as number[]) : Float32Array.from(flat as number[]);
 }
+
+/** JSON has no infinity: what rounds to one is beyond what was meant. */
+const isFloat32 = (value: unknown) => typeof value === 'number' && Number.isFinite(Math.fround(value));
 
 const isInt32 = (value: unknown) =>
   typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 31 - 1;

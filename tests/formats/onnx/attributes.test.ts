@@ -4,6 +4,9 @@ import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { Random } from '../../random.ts';
 import { onnxModel, tensor, type Attribute, type Model, type Node } from './build.ts';
 import { runGraph, type Tensors } from './run.ts';
+import { useAllKinds } from '../../../ts/layers/full.ts';
+
+useAllKinds();
 
 const [I, H] = [3, 4];
 

@@ -12,6 +12,9 @@ import { readTensorData } from '../../../ts/formats/onnx/tensor.ts';
 import type { Constant } from '../../../ts/formats/onnx/value.ts';
 import { onnxModel, tensor, type Attribute } from './build.ts';
 import { runGraph } from './run.ts';
+import { useAllKinds } from '../../../ts/layers/full.ts';
+
+useAllKinds();
 
 /** Each operator as the operators' specification (onnx/docs/Operators.md) defines it, by values worked out by hand. */
 

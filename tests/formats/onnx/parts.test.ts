@@ -3,6 +3,9 @@ import { jsBackend } from '../../../ts/backends/js/index.ts';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { onnxModel, tensor, type Attribute, type Info, type Node } from './build.ts';
 import { runGraph } from './run.ts';
+import { useAllKinds } from '../../../ts/layers/full.ts';
+
+useAllKinds();
 
 /** Parts of computed tensors, by indices and bounds that the file holds or that the graph computes of its shapes. */
 

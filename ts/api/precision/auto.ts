@@ -73,14 +73,19 @@ export async function autoPrecision(
     const rungs = (['f32', 'i16', 'i8'] as const).map((dtype) => ({ dtype, cost: costs[dtype], error: errors[dtype] }));
     layers.set(layer.name, ladder(rungs, prefer === 'speed' ? AS_FAST : 0));
   }
-  const { precision, difference } = await choose(layers, maxError, (precision) => variants.difference(precision));
-  return {
+  const chosen = await choose(layers, maxError, (precision) => variants.difference(precision));
+  const found = (precision: AutoPrecision['precision'], difference: Difference, speedup: number | undefined) => ({
     ...difference,
     precision,
     bytes: variants.bytes(precision),
     bytesInFloat32: variants.bytes(variants.precision('f32')),
-    speedup: prefer === 'speed' ? 1 / (await timeOf(variants, precision)) : undefined,
-  };
+    speedup,
+  });
+  if (prefer === 'size') return found(chosen.precision, chosen.difference, undefined);
+  const time = await timeOf(variants, chosen.precision);
+  // Layers that seemed faster one by one: together they are not.
+  if (time > 1 - AS_FAST) return found(variants.precision('f32'), { worst: 0, rms: 0 }, 1);
+  return found(chosen.precision, chosen.difference, 1 / time);
 }
 
 type Costs = Record<WeightDtype, number>;

@@ -34,7 +34,7 @@ export interface Calibration {
 }
 
 /** Of the rms error of the layer alone, and of the model: less is not worth a layer more. */
-const [LEAST_GAIN, LEAST_GAIN_OF_ALL] = [1.5, 1.1];
+const [LEAST_GAIN, LEAST_GAIN_OF_ALL] = [1.5, 1 / 0.9];
 
 /**
  * Finds scales for the features that layers multiply by weights, where these make the error of integers less: a row of activations becomes

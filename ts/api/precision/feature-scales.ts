@@ -11,14 +11,16 @@ export interface Features {
   tensors: string[];
 }
 
-/** Undefined for a layer with nothing to balance. */
-export function featuresOf({ values }: Graph, node: GraphNode): Features | undefined {
+/** Undefined for a layer with nothing to balance, and one in TimeDistributed. */
+export function featuresOf({ values, axes, derivedAxes }: Graph, node: GraphNode): Features | undefined {
   const { inputSize: size } = node.layer as { inputSize?: number };
   const input = values[node.inputs[0]!];
   const tensors = quantizableOf(node).filter(
     ({ key, shape }) => shape.at(-1) === size && !/(^|\.)recurrent$/.test(key),
   );
-  return size === undefined || size < 2 || !input || tensors.length === 0
+  // Steps of steps (TimeDistributed) are no output, so that nobody sees their values.
+  const nested = input && derivedAxes[input.axis - axes.length]?.each !== undefined;
+  return size === undefined || size < 2 || !input || nested || tensors.length === 0
     ? undefined
     : { ref: input.ref, size, tensors: tensors.map(({ key }) => key) };
 }

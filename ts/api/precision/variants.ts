@@ -49,10 +49,16 @@ function tensorsOf(node: GraphNode): { shape: readonly number[]; tensor: WeightT
 
 type Outputs = Record<string, Tensor<Values>>;
 
+/** f32 where a layer is not named; one may be called `constructor`. */
+const ownOf = (given: Readonly<Record<string, WeightDtype>>, name: string): WeightDtype =>
+  Object.hasOwn(given, name) ? given[name]! : 'f32';
+
 /** A model with weights of other precisions, run over the same sequences. */
 export class Variants {
   readonly layers: QuantizableLayer[];
   readonly graph: Graph;
+  /** The function that is called. */
+  private readonly where: string;
   private readonly backend: Backend;
   private readonly sequences: Sequences;
   private readonly options: SensitivityOptions;
@@ -61,8 +67,15 @@ export class Variants {
   /** What there will be to measure, at most. */
   total = 0;
 
-  private constructor(graph: Graph, backend: Backend, sequences: Sequences, options: SensitivityOptions) {
-    [this.graph, this.backend, this.sequences, this.options] = [graph, backend, sequences, options];
+  private constructor(
+    where: string,
+    graph: Graph,
+    backend: Backend,
+    sequences: Sequences,
+    options: SensitivityOptions,
+  ) {
+    [this.where, this.graph, this.backend] = [where, graph, backend];
+    [this.sequences, this.options] = [sequences, options];
     this.layers = graph.nodes.flatMap((node) => {
       const { name, type } = node.layer;
       const tensors = tensorsOf(node);
@@ -98,12 +111,12 @@ export class Variants {
       throw new GruError('unsupported', `${where}: the model must come from loadModel, createModel or createGru`);
     }
     const backend = await backendOfIntegers(origin.find, model.backend);
-    return { variants: new Variants(resolveGraph(spec), backend, sequences, options), options };
+    return { variants: new Variants(where, resolveGraph(spec), backend, sequences, options), options };
   }
 
   /** A record of all layers that can be integers: the precision of each, f32 of those that are not given. */
   precision(given: Readonly<Record<string, WeightDtype>> | WeightDtype = {}): Record<string, WeightDtype> {
-    const of = (name: string) => (typeof given === 'string' ? given : (given[name] ?? 'f32'));
+    const of = (name: string) => (typeof given === 'string' ? given : ownOf(given, name));
     return Object.fromEntries(this.layers.map(({ name }) => [name, of(name)]));
   }
 
@@ -115,7 +128,7 @@ export class Variants {
       return rows * (product(rest) * BYTES[dtype] + (dtype === 'f32' ? 0 : BYTES.f32));
     };
     return this.graph.nodes.reduce((bytes, node) => {
-      const asked = precision[node.layer.name] ?? 'f32';
+      const asked = ownOf(precision, node.layer.name);
       return tensorsOf(node).reduce(
         (sum, { tensor, shape }) => sum + ofTensor(dtyped(tensor).dtype, asked, shape),
         bytes,
@@ -144,10 +157,24 @@ export class Variants {
 
   /** How far the outputs in a precision, of this model or of another of the same outputs, are from those of this one in f32. */
   async difference(precision: Record<string, WeightDtype>, of = this.graph): Promise<Difference> {
-    this.exact ??= await this.outputsOf(this.precision());
-    const { exact } = this;
+    const exact = (this.exact ??= this.measurable(await this.outputsOf(this.precision())));
     const got = await this.outputsOf(precision, of);
     return apart(...Object.keys(exact).map((name) => [got[name]!.data, exact[name]!.data] as [Values, Values]));
+  }
+
+  /** @throws GruError `invalid_argument` for sequences on which nothing can be measured. */
+  private measurable(outputs: Outputs): Outputs {
+    const wrong = (message: string) => new GruError('invalid_argument', `${this.where}: ${message}`);
+    const tensors = Object.entries(outputs);
+    if (tensors.every(([, { data }]) => data.length === 0))
+      throw wrong('the sequences have no step that counts: nothing can be measured');
+    for (const [name, { data }] of tensors) {
+      if (data.every((value) => Number.isFinite(value))) continue;
+      // Where weights are at fault, they are named.
+      this.compile(this.precision('i16')).dispose();
+      throw wrong(`output '${name}' holds NaN or infinite numbers in float32: give sequences on which it has none`);
+    }
+    return outputs;
   }
 
   async outputsOf(precision: Record<string, WeightDtype>, of = this.graph): Promise<Outputs> {

@@ -9,7 +9,7 @@ export function convertCommand(): Command {
     .description("write a model of any format as gru-wasm's own .safetensors")
     .argument('<model>', 'the file')
     .requiredOption('-o, --output <file>', 'what is written; - is stdout')
-    .addOption(new Option('--dtype <type>', 'how weights are stored').choices(STORED_DTYPES).default('float32'))
+    .addOption(new Option('--dtype <type>', 'how weights are stored (integers in the file are not made wider ones)').choices(STORED_DTYPES).default('float32'))
     .addHelpText(
       'after',
       `
@@ -18,8 +18,9 @@ Examples:
   gru convert speech.onnx -o speech.safetensors --dtype float16`,
     )
     .action(async (path: string, flags: ReadFlags & { output: string; dtype: StoredDtype }) => {
-      // The backend does not matter, and this one starts nothing.
-      const model = await openModel(path, flags, 'js');
+      const numbers = flags.dtype === 'float32' || flags.dtype === 'float16';
+      // The backend does not matter, and this one starts nothing. Integers of the file become numbers where these are asked for.
+      const model = await openModel(path, flags, 'js', numbers ? 'f32' : undefined);
       await writeWhole(flags.output, model.save({ dtype: flags.dtype }));
     });
 }
