@@ -92,7 +92,7 @@ test.each([
   const args = ['serve', join(folder, 'gru.safetensors'), ...Object.entries(ports).flat(), ...more];
   const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const [code] = (await once(child, 'exit')) as [number];
   expect(code).toBe(1);
   expect(said).toContain(taken);
