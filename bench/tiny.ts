@@ -57,7 +57,7 @@ function blocks(model: GruWasm.GruModel, x: Float32Array): (out: Float32Array) =
   return (out) => {
     const result = model.run(x, states ? { initialStates: states } : {});
     states = result.states;
-    out.set(result.output.data as Float32Array);
+    out.set(result.output.data);
   };
 }
 
