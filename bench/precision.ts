@@ -163,8 +163,6 @@ for (const most of [1, 10, 100, 1000]) {
   const x = random.floats(steps * size).map((value, i) => value * range(i));
   const cells: string[] = [];
   for (const precision of ['i16', 'i8'] as const) {
-    // The same class by way of two files of types.
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
     const { before, after } = await calibrate(model, x, { precision });
     for (const { worst, rms } of [before, after]) cells.push(`${worst.toExponential(1)}, ${rms.toExponential(1)}`);
   }

@@ -135,7 +135,10 @@ test('tells of its runs, and ends when it is aborted', async () => {
   const reason = new Error('enough');
   let runs = 0;
   const onProgress = () => {
-    if (++runs === 2) setTimeout(() => { controller.abort(reason); });
+    if (++runs === 2)
+      setTimeout(() => {
+        controller.abort(reason);
+      });
   };
   const aborted = sensitivity(model, sequences, { signal: controller.signal, onProgress });
   await expect(aborted).rejects.toBe(reason);
