@@ -9,7 +9,11 @@ export function convertCommand(): Command {
     .description("write a model of any format as gru-wasm's own .safetensors")
     .argument('<model>', 'the file')
     .requiredOption('-o, --output <file>', 'what is written; - is stdout')
-    .addOption(new Option('--dtype <type>', 'how weights are stored (integers in the file are not made wider ones)').choices(STORED_DTYPES).default('float32'))
+    .addOption(
+      new Option('--dtype <type>', 'how weights are stored (integers in the file are not made wider ones)')
+        .choices(STORED_DTYPES)
+        .default('float32'),
+    )
     .addHelpText(
       'after',
       `
