@@ -15,3 +15,10 @@ export function runNode(args: readonly string[], options: SpawnSyncOptions = {})
   const { status, stdout, stderr } = code === 'ETIMEDOUT' ? run() : first;
   return { status, stdout: String(stdout), stderr: String(stderr) };
 }
+
+/** What a script prints. @throws Error with its `stderr` where it fails. */
+export function printedByNode(args: readonly string[], options: SpawnSyncOptions = {}): string {
+  const { status, stdout, stderr } = runNode(args, options);
+  if (status === 0) return stdout;
+  throw Object.assign(new Error(`${args.join(' ')} ended with ${String(status)}: ${stderr}`), { stderr });
+}

@@ -1,12 +1,11 @@
-import puppeteer from 'puppeteer-core';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeBlocks } from '../blocks.mjs';
-import { browserPath } from '../browsers.mjs';
 import { at } from '../lib.mjs';
 import { bundleForWorkerd } from './hosts.mjs';
 import { nodeOf, printed, project, tool } from './lib.mjs';
 import { served } from './next.mjs';
+import { launch, SILENCE } from './visit.mjs';
 
 /** An empty project beside the installed package, with a model and, by path, blocks of code of the pages. */
 function recipe(name, files, model = 'model.safetensors') {
@@ -29,11 +28,10 @@ function expectShape(text) {
 }
 
 async function textOfPage(url, selector) {
-  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await puppeteer.launch({ executablePath: await browserPath('chromium'), args: sandbox });
+  const browser = await launch();
   try {
     const page = await browser.newPage();
-    page.setDefaultTimeout(90_000);
+    page.setDefaultTimeout(SILENCE);
     await page.goto(url);
     await page.waitForFunction(`/\\d/.test(document.querySelector(${JSON.stringify(selector)})?.textContent)`);
     return await page.$eval(selector, (element) => element.textContent);

@@ -31,16 +31,20 @@ export async function serve(folders, headers = {}) {
 }
 
 /** How long a page may be silent: for a machine that does much else. */
-const SILENCE = 90_000;
+export const SILENCE = 90_000;
 
-/** Opens a page in a browser until it has told of so many parts. */
-export async function visit(url, count = 1, name = 'chromium') {
-  const browser = await puppeteer.launch({
+export async function launch(name = 'chromium') {
+  return puppeteer.launch({
     browser: name === 'firefox' ? 'firefox' : 'chrome',
     executablePath: await browserPath(name),
     headless: true,
     args: name === 'chromium' && process.getuid?.() === 0 ? ['--no-sandbox'] : [],
   });
+}
+
+/** Opens a page in a browser until it has told of so many parts. */
+export async function visit(url, count = 1, name = 'chromium') {
+  const browser = await launch(name);
   try {
     const page = await browser.newPage();
     const said = [];

@@ -4,6 +4,7 @@ import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
 import type { SequenceCall } from '../src/core/sequence.ts';
 import { StreamsEngine, stepsOf } from '../src/core/engine.ts';
 import { serveModel, type Tensors } from '../src/core/model.ts';
+import { call, LIMITS, refusal } from './calls.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
 
 let model: GruModel;
@@ -15,30 +16,15 @@ function batcher(options: Partial<BatcherOptions> = {}, of = model) {
   const served = serveModel('m', of);
   return new SequenceBatcher(new StreamsEngine(served, options.maxSequences ?? 1000), {
     steps: (block) => stepsOf(served, block),
-    window: 1,
-    maxBatch: 256,
-    maxSequences: 1000,
-    maxSequencesOfOwner: 1000,
-    maxPending: 10_000,
-    maxPendingOfSequence: 64,
-    idleTimeout: 1000,
+    ...LIMITS,
     ...options,
   });
 }
 
-const call = (id: string, more: Partial<SequenceCall> = {}): SequenceCall => ({
-  owner: 'me',
-  id,
-  start: false,
-  end: false,
-  step: undefined,
-  ...more,
-});
 const first = { start: true };
 const rowOf = (x: Float32Array, t: number) => ({
   x: x.subarray(t * INPUT, (t + 1) * INPUT),
 });
-const refusal = (reason: string) => expect.objectContaining({ reason }) as Error;
 
 test('sequences that come together run together, each with the bits that it has alone', async () => {
   const sizes: number[] = [];

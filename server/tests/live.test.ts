@@ -4,9 +4,9 @@ import type { GruModel } from 'gru-wasm';
 // Threads run what has been built.
 import { LiveSequences } from '../dist/core/live.js';
 import { serveModel } from '../dist/core/model.js';
-import type { SequenceCall } from '../dist/core/sequence.js';
 import type { SequenceStore, StoredSequence, Write } from '../dist/core/store.js';
 import { ThreadEngine } from '../dist/core/thread-engine.js';
+import { call, LIMITS, refusal } from './calls.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
 
 let model: GruModel;
@@ -21,13 +21,7 @@ function live(of: GruModel, threads: number, more: { maxSequences?: number; stor
   const served = serveModel('m', of);
   const engines = Array.from({ length: threads }, () => new ThreadEngine(served, 1000));
   const sequences = new LiveSequences(served, engines, {
-    window: 1,
-    maxBatch: 256,
-    maxSequences: 1000,
-    maxSequencesOfOwner: 1000,
-    maxPending: 10_000,
-    maxPendingOfSequence: 64,
-    idleTimeout: 1000,
+    ...LIMITS,
     ...more,
   });
   close = () => sequences.close();
@@ -36,30 +30,21 @@ function live(of: GruModel, threads: number, more: { maxSequences?: number; stor
   return { sequences, killAll: () => Promise.all(engines.map(kill)) };
 }
 
-const call = (id: number, more: Partial<SequenceCall> = {}): SequenceCall => ({
-  owner: 'me',
-  id: String(id),
-  start: false,
-  end: false,
-  step: undefined,
-  ...more,
-});
 const rowOf = (x: Float32Array, t: number) => ({ x: x.slice(t * INPUT, (t + 1) * INPUT) });
-const refusal = (reason: string) => expect.objectContaining({ reason }) as Error;
 
 test('sequences stay with the thread that holds their state, and give the bits that they have alone', async () => {
   const { sequences } = live(model, 3);
   const inputs = Array.from({ length: 150 }, (_, i) => steps(4, i));
   const outputs = inputs.map(() => [] as number[]);
   for (let t = 0; t < 4; t++) {
-    const asked = inputs.map((x, i) => sequences.submit(call(i, { start: t === 0 }), rowOf(x, t)));
+    const asked = inputs.map((x, i) => sequences.submit(call(String(i), { start: t === 0 }), rowOf(x, t)));
     (await Promise.all(asked)).forEach(({ outputs: { y } }, i) => outputs[i]!.push(...y!));
   }
   inputs.forEach((x, i) => {
     expect(Float32Array.from(outputs[i]!)).toEqual(model.run(x).output.data);
   });
   expect(sequences.live).toBe(150);
-  const ends = inputs.map((x, i) => sequences.submit(call(i, { end: true }), rowOf(x, 0)));
+  const ends = inputs.map((x, i) => sequences.submit(call(String(i), { end: true }), rowOf(x, 0)));
   await Promise.all(ends);
   expect(sequences.live).toBe(0);
 });
@@ -68,7 +53,7 @@ test('blocks of ids, several outputs, and an error of one request alone', async 
   const tagger = await taggerModel();
   const { sequences } = live(tagger, 1);
   const ids = [Int32Array.of(1, 2, 6), Int32Array.of(4, 7), Int32Array.of(5)];
-  const asked = ids.map((block, i) => sequences.submit(call(i, { start: true }), { ids: block }));
+  const asked = ids.map((block, i) => sequences.submit(call(String(i), { start: true }), { ids: block }));
   const [one, bad, two] = await Promise.allSettled(asked);
   expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'id_out_of_range' } });
   for (const [answer, block] of [
@@ -85,7 +70,7 @@ test('blocks of ids, several outputs, and an error of one request alone', async 
 test('limits are of all threads together', async () => {
   const { sequences } = live(model, 3, { maxSequences: 5 });
   const x = steps(1);
-  const asked = Array.from({ length: 6 }, (_, i) => sequences.submit(call(i, { start: true }), { x }));
+  const asked = Array.from({ length: 6 }, (_, i) => sequences.submit(call(String(i), { start: true }), { x }));
   const answers = await Promise.allSettled(asked);
   expect(answers.map(({ status }) => status)).toEqual([...Array<string>(5).fill('fulfilled'), 'rejected']);
 });
@@ -94,17 +79,17 @@ test('a thread that dies takes its sequences along; new ones begin in its succes
   const { sequences, killAll } = live(model, 2);
   const x = steps(3);
   const start = () =>
-    Promise.all([0, 1, 2].map((id) => sequences.submit(call(id, { start: true, step: 0 }), rowOf(x, 0))));
+    Promise.all([0, 1, 2].map((id) => sequences.submit(call(String(id), { start: true, step: 0 }), rowOf(x, 0))));
   await start();
   const killed = killAll();
   // On their way while it dies.
-  const asked = [0, 1, 2].map((id) => sequences.submit(call(id, { step: 1 }), rowOf(x, 1)));
+  const asked = [0, 1, 2].map((id) => sequences.submit(call(String(id), { step: 1 }), rowOf(x, 1)));
   for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected');
   await killed;
-  await expect(sequences.submit(call(0, { step: 1 }), rowOf(x, 1))).rejects.toEqual(refusal('not_found'));
+  await expect(sequences.submit(call('0', { step: 1 }), rowOf(x, 1))).rejects.toEqual(refusal('not_found'));
   expect(sequences.live).toBe(0);
   await start();
-  const { outputs } = await sequences.submit(call(0, { step: 1 }), rowOf(x, 1));
+  const { outputs } = await sequences.submit(call('0', { step: 1 }), rowOf(x, 1));
   expect(outputs['y']).toEqual(model.run(x).output.data.subarray(HIDDEN, 2 * HIDDEN));
 });
 
@@ -127,7 +112,7 @@ test('with a store they go on where they were', async () => {
   const expected = model.run(x).output.data;
   for (let t = 0; t < 6; t++) {
     if (t % 2 === 1) await killAll();
-    const asked = [0, 1, 2].map((id) => sequences.submit(call(id, { start: t === 0, step: t }), rowOf(x, t)));
+    const asked = [0, 1, 2].map((id) => sequences.submit(call(String(id), { start: t === 0, step: t }), rowOf(x, t)));
     for (const { outputs, step } of await Promise.all(asked)) {
       expect(outputs['y']).toEqual(expected.subarray(t * HIDDEN, (t + 1) * HIDDEN));
       expect(step).toBe(t + 1);

@@ -1,5 +1,4 @@
 import { build as bundle } from 'esbuild';
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeBlocks } from '../../scripts/blocks.mjs';
 import { onnxModel, tensor } from '../../tests/formats/onnx/build.ts';
 import { serve, Visitor } from './harness.ts';
+import { printedByNode } from '../../tests/run-node.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const WORD = [8, 5, 12, 12, 15];
@@ -128,7 +128,7 @@ test('every block of code is a file that a test runs, but for those of other lan
 
 describe('in Node', () => {
   test.each(IN_NODE)('%s', (name, prints) => {
-    expect(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' })).toMatch(prints);
+    expect(printedByNode([name], { cwd: folder })).toMatch(prints);
   });
 
   test('cloudflare.mjs, as its host calls it', async () => {

@@ -1,10 +1,11 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadModel, type Tensor } from '../../ts/index.ts';
 import { parseSafetensors } from '../../ts/formats/safetensors.ts';
 import { amp, bin, encoder, folder, gru } from './gru.ts';
+import { runNode } from '../run-node.ts';
 
 const at = folder();
 const samples = Float32Array.from({ length: 3000 }, (_, i) => Math.fround(Math.sin(i * i * 0.001)));
@@ -134,7 +135,7 @@ test('memory does not grow with the input', () => {
     writeFileSync(at('long.f32'), Buffer.concat(Array.from({ length: count }, () => chunk)));
     const report = "data:text/javascript,process.on('exit',()=>console.error(process.resourceUsage().maxRSS))";
     const args = ['--import', report, bin, 'run', amp, '-i', at('long.f32'), '-o', at('long-out.f32')];
-    const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    const { stderr } = runNode(args);
     expect(statSync(at('long-out.f32')).size).toBe(count * 8192);
     return Number(stderr) / 1024;
   };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
-import { runNode } from '../run-node.ts';
+import { printedByNode } from '../run-node.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -35,9 +35,7 @@ export class Consumer {
   /** @returns What a script prints under this Node. @throws Error with its `stderr` where it fails. */
   run(name: string, code: string): string {
     this.write(name, code);
-    const { status, stdout, stderr } = runNode([name], { cwd: this.folder });
-    if (status !== 0) throw Object.assign(new Error(`${name} ended with ${String(status)}: ${stderr}`), { stderr });
-    return stdout;
+    return printedByNode([name], { cwd: this.folder });
   }
 }
 

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE } from './models.ts';
 import { sourceWorker } from './source.ts';
+import { printedByNode } from '../run-node.ts';
 
 const dies = { before: './dies-before.mjs', after: './dies-after.mjs' };
 
@@ -176,8 +177,7 @@ test('what a dead worker had goes to one that has nothing to do, not to its succ
   await pool.close();
 });
 
-test('a pool that nobody closes does not keep the process alive', async () => {
-  const { execFileSync } = await import('node:child_process');
+test('a pool that nobody closes does not keep the process alive', () => {
   const code = `
     import { createGru } from 'gru-wasm';
     import { createPool } from 'gru-wasm/pool';
@@ -188,5 +188,5 @@ test('a pool that nobody closes does not keep the process alive', async () => {
     console.log(output.shape.join());`;
   const args = ['--input-type=module', '--eval', code];
   const cwd = new URL('../../', import.meta.url);
-  expect(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 200_000, cwd }).trim()).toBe('8,100,64');
+  expect(printedByNode(args, { cwd, timeout: 200_000 }).trim()).toBe('8,100,64');
 });

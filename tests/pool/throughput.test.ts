@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { printedByNode } from '../run-node.ts';
 
 const script = (name: string) => fileURLToPath(new URL(`../../examples/throughput/${name}`, import.meta.url));
 
@@ -11,7 +12,7 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gru-wasm-throughput-'));
   const files = ['--sequences', join(folder, 'in.ndjson'), '--model', join(folder, 'model.safetensors')];
-  execFileSync(process.execPath, [script('generate.mjs'), '--rows', '12000', ...files]);
+  printedByNode([script('generate.mjs'), '--rows', '12000', ...files]);
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -45,7 +46,7 @@ async function scoreAndKill(output: string, grow: number): Promise<boolean> {
 
 test('killed again and again, it loses and repeats no row', async () => {
   const whole = join(folder, 'whole.ndjson');
-  execFileSync(process.execPath, args(whole), { stdio: 'pipe' });
+  printedByNode(args(whole));
   const expected = readFileSync(whole, 'utf8');
   const rows = expected.trim().split('\n');
   expect(rows.map((row) => (JSON.parse(row) as { id: number }).id)).toEqual(rows.map((_, i) => i));
@@ -56,6 +57,6 @@ test('killed again and again, it loses and repeats no row', async () => {
   for (const part of [0.02, 0.15, 0.1, 0.25, 0.2]) kills += Number(await scoreAndKill(output, part * expected.length));
   expect(kills).toBeGreaterThan(2);
   expect(readFileSync(output, 'utf8')).not.toBe(expected);
-  execFileSync(process.execPath, args(output), { stdio: 'pipe' });
+  printedByNode(args(output));
   expect(readFileSync(output, 'utf8')).toBe(expected);
 });

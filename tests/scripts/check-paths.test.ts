@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import * as script from '../../scripts/check-paths.mjs';
 import { writeZip } from '../formats/zip-writer.ts';
+import { runNode } from '../run-node.ts';
 
 const findPaths = script.findPaths as (bytes: Uint8Array, where: string) => { where: string }[];
 const bytes = (text: string) => Buffer.from(text, 'latin1');
@@ -59,7 +59,7 @@ describe('finds a path', () => {
 
 test('no tracked file holds one', () => {
   const path = fileURLToPath(new URL('../../scripts/check-paths.mjs', import.meta.url));
-  const { status, stdout } = spawnSync(process.execPath, [path], { encoding: 'utf8' });
+  const { status, stdout } = runNode([path]);
   expect(stdout).toBe('');
   expect(status).toBe(0);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { prepare } from '../../scripts/release/prepare.mjs';
 import { root } from '../package/tarball.ts';
+import { printedByNode } from '../run-node.ts';
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const texts = {
@@ -59,9 +60,7 @@ test('a dry run: npm takes the package, and nothing here has changed', () => {
   const status = () => execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' });
   const before = [status(), read('package.json'), read('CHANGELOG.md')];
   const args = [join(root, 'scripts/release.mjs'), '99.0.0', '--repo', 'someone/gru-wasm', '--dry-run'];
-  expect(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: 'pipe' })).toContain(
-    'dry run: v99.0.0',
-  );
+  expect(printedByNode(args, { cwd: root })).toContain('dry run: v99.0.0');
   expect([status(), read('package.json'), read('CHANGELOG.md')]).toEqual(before);
   const staged = JSON.parse(read('target/consumers/release/package/package.json')) as { version: string };
   expect(staged.version).toBe('99.0.0');

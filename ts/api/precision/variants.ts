@@ -10,7 +10,7 @@ import type { LayerState } from '../../run/states.ts';
 import { type Graph, type GraphNode, resolveGraph } from '../../spec/graph.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
 import { GruModel, type RunOptions } from '../model.ts';
-import { origins } from '../origin.ts';
+import { originOf } from '../origin.ts';
 import { isSignal } from '../read.ts';
 import { backendOfIntegers } from './backend.ts';
 import { apart, type Difference } from './difference.ts';
@@ -106,7 +106,7 @@ export class Variants {
     signal?.throwIfAborted();
     if ((sequences as unknown) === undefined) throw wrong('give sequences: what model.run takes');
     const { spec } = model;
-    const origin = origins.get(model);
+    const origin = originOf(model);
     if (!origin) {
       throw new GruError('unsupported', `${where}: the model must come from loadModel, createModel or createGru`);
     }

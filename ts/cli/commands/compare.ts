@@ -92,11 +92,10 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
   }
   const title = `${styled('bold', path)} on JavaScript, against:`;
   await print(flags.json ? JSON.stringify(found, undefined, 2) : `${title}\n${tableOf(found)}`);
-  say(found, flags);
+  setExitCode(found, flags);
 }
 
-/** The exit code. */
-function say(found: Compared[], { tolerance }: CompareFlags): void {
+function setExitCode(found: Compared[], { tolerance }: CompareFlags): void {
   if (found.some(({ worst }) => !(worst <= tolerance))) process.exitCode = EXIT.differs;
 }
 
@@ -142,7 +141,7 @@ async function comparePrecision(
     table(head, rows),
   ];
   await print(flags.json ? JSON.stringify({ compared, ...ranking }, undefined, 2) : text.join('\n'));
-  say(compared, flags);
+  setExitCode(compared, flags);
 }
 
 type Inputs = Record<string, ModelInput>;

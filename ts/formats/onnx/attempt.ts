@@ -7,7 +7,7 @@ import type { ModelSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
-import type { GraphContext } from './context.ts';
+import { type GraphContext, newContext } from './context.ts';
 import { Budget } from './limits.ts';
 import type { OnnxNode, OnnxValueInfo } from './messages.ts';
 import { SpecOutputs } from './outputs.ts';
@@ -34,12 +34,10 @@ export class Attempt {
     this.#source = source;
     this.#roles = roles;
     this.#nodes = nodes;
-    const budget = new Budget(source.size);
-    this.#builder = new SpecBuilder(budget);
+    this.#builder = new SpecBuilder(new Budget(source.size));
     const used = (i: number) => readers.has(roles.inputs[i]!.info.name);
-    this.#context = {
-      builder: this.#builder,
-      budget,
+    const made = { bound: this.#bound, tensors: this.#report };
+    this.#context = newContext(source, this.#builder, made, {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
       demand: (rows, wanted) => roles.demand(rows, wanted),
       preferFeature: (axis) => {
@@ -49,16 +47,7 @@ export class Attempt {
       demandVector: (rows) => {
         roles.demandVector(rows);
       },
-      isInput: ([segment], input) => segment !== undefined && this.#bound[input]?.values[0] === segment.ref,
-      lengths: new Map(),
-      fromEnd: undefined,
-      counted: undefined,
-      conventions: new Set(),
-      tensorData: (tensor) => source.data(tensor),
-      place: (constant, target) => {
-        this.#report.push(...source.placed(constant, target));
-      },
-    };
+    });
     this.#scope = new Scope({ source, graph: this.#context, readers });
   }
 

@@ -1,9 +1,12 @@
 import type { OnnxNode, OnnxTensor } from './messages.ts';
+import type { ImportReport } from '../report.ts';
 import type { Attributes } from './attributes.ts';
+import type { BoundTensor } from './binding.ts';
 import type { SpecBuilder } from './builder.ts';
 import type { Budget } from './limits.ts';
 import type { Scope } from './scope.ts';
 import type { Baked } from './size.ts';
+import type { Source } from './source.ts';
 import type { Constant, Factor, Rows, Segment, Value } from './value.ts';
 
 /** What a node is read with. */
@@ -50,6 +53,37 @@ export interface GraphContext {
   tensorData(tensor: OnnxTensor): Constant;
   /** For the report: where a tensor went. */
   place(constant: Constant, target: string): void;
+}
+
+/** What the inputs of a graph say of axes, for those that read it. */
+type OfInputs = Pick<GraphContext, 'baked' | 'demand' | 'preferFeature' | 'demandSequence' | 'demandVector'>;
+
+/**
+ * Of a graph of which nothing has been read.
+ *
+ * @param bound the inputs, as they are added
+ * @param tensors where those of the file went, for the report
+ */
+export function newContext(
+  source: Source,
+  builder: SpecBuilder,
+  { bound, tensors }: { bound: readonly BoundTensor[]; tensors: ImportReport['tensors'] },
+  ofInputs: OfInputs,
+): GraphContext {
+  return {
+    ...ofInputs,
+    builder,
+    budget: builder.budget,
+    isInput: ([segment], input) => segment !== undefined && bound[input]?.values[0] === segment.ref,
+    lengths: new Map(),
+    fromEnd: undefined,
+    counted: undefined,
+    conventions: new Set(),
+    tensorData: (tensor) => source.data(tensor),
+    place: (constant, target) => {
+      tensors.push(...source.placed(constant, target));
+    },
+  };
 }
 
 /** Gives the values of a node's outputs. */

@@ -3,7 +3,7 @@ import type { ImportedModel, ImportReport } from '../report.ts';
 import { Attributes, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
 import { isRecurrent, SpecBuilder } from './builder.ts';
-import type { GraphContext } from './context.ts';
+import { type GraphContext, newContext } from './context.ts';
 import { Budget } from './limits.ts';
 import { OPERATORS } from './ops/index.ts';
 import { RECURRENT } from './ops/recurrent/index.ts';
@@ -41,28 +41,21 @@ export function extractNode(source: Source, name: string): ImportedModel {
     );
   }
   const operator = RECURRENT[node.op]!;
-  const budget = new Budget(source.size);
-  const builder = new SpecBuilder(budget);
+  const builder = new SpecBuilder(new Budget(source.size));
   const bound: BoundTensor[] = [];
   const tensors: ImportReport['tensors'] = [];
-  const context: GraphContext = {
+  const context = newContext(
+    source,
     builder,
-    budget,
-    baked: { batch: undefined, time: undefined },
-    demand: () => true,
-    preferFeature: () => undefined,
-    demandSequence: () => true,
-    demandVector: () => undefined,
-    isInput: ([segment], input) => segment !== undefined && bound[input]?.values[0] === segment.ref,
-    lengths: new Map(),
-    fromEnd: undefined,
-    counted: undefined,
-    conventions: new Set(),
-    tensorData: (tensor) => source.data(tensor),
-    place: (constant, target) => {
-      tensors.push(...source.placed(constant, target));
+    { bound, tensors },
+    {
+      baked: { batch: undefined, time: undefined },
+      demand: () => true,
+      preferFeature: () => undefined,
+      demandSequence: () => true,
+      demandVector: () => undefined,
     },
-  };
+  );
   const values = new Constants(source, context, node);
   const inputs = node.inputs.map((input) => (input === '' ? undefined : values.value(input)));
   const [, w, r, , lens] = inputs;

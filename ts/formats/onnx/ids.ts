@@ -1,4 +1,5 @@
 import { isStandard, type OnnxGraph, type OnnxNode } from './messages.ts';
+import { makersOf, withReplaced } from './nodes.ts';
 import { attribute, numberReader } from './reroll/steps.ts';
 
 /** Types that whole numbers stay what they are in, or keep their sign: float, int32, int64, double. */
@@ -14,30 +15,24 @@ const MOST_NODES = 100;
 export function unwrapIds(graph: OnnxGraph): OnnxNode[] {
   const ids = new WrappedIds(graph);
   const tables = new Map(graph.initializers.map(({ name, dims }) => [name, dims[0]]));
-  const changed = new Set<OnnxNode>();
-  const nodes = graph.nodes.map((node) => {
+  return withReplaced(graph.nodes, (node) => {
     const [table = '', indices = ''] = node.inputs;
     const rows = tables.get(table);
-    if (node.op !== 'Gather' || rows === undefined || (attribute(node, 'axis')?.i ?? 0) !== 0) return node;
+    if (node.op !== 'Gather' || rows === undefined || (attribute(node, 'axis')?.i ?? 0) !== 0) return undefined;
     const given = ids.of(indices, rows);
-    if (given === undefined) return node;
-    const direct = { ...node, inputs: [table, given] };
-    changed.add(direct);
-    return direct;
+    return given === undefined ? undefined : [{ ...node, inputs: [table, given] }];
   });
-  return changed.size > 0 ? nodes : graph.nodes;
 }
 
 class WrappedIds {
-  readonly #makers = new Map<string, OnnxNode>();
+  readonly #makers: Map<string, OnnxNode>;
   readonly #number: (name: string | undefined) => number | undefined;
   /** Nodes that may still be looked at: names may go round in a circle. */
   #left = 0;
 
   constructor(graph: OnnxGraph) {
     this.#number = numberReader(graph);
-    for (const node of graph.nodes)
-      if (isStandard(node.domain)) for (const name of node.outputs) this.#makers.set(name, node);
+    this.#makers = makersOf(graph.nodes.filter(({ domain }) => isStandard(domain)));
   }
 
   /** The ids, where this is id < 0 ? id + rows : id. */

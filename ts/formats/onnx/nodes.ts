@@ -31,6 +31,20 @@ export function neededNodes(nodes: readonly OnnxNode[], names: Iterable<string>)
   return needed.reverse();
 }
 
+/** The node that gives each name. */
+export function makersOf(nodes: readonly OnnxNode[]): Map<string, OnnxNode> {
+  const makers = new Map<string, OnnxNode>();
+  for (const node of nodes) for (const name of node.outputs) makers.set(name, node);
+  return makers;
+}
+
+/** The nodes with others in the place of some: the same array where `by` gives none, so that nobody reads it again. */
+export function withReplaced(nodes: OnnxNode[], by: (node: OnnxNode) => OnnxNode[] | undefined): OnnxNode[] {
+  const others = nodes.map(by);
+  if (others.every((list) => list === undefined)) return nodes;
+  return nodes.flatMap((node, i) => others[i] ?? [node]);
+}
+
 /** How often each name is read. */
 export function countReaders(nodes: readonly OnnxNode[], outputs: readonly string[]): Map<string, number> {
   const readers = new Map<string, number>();

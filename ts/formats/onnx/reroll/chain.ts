@@ -1,5 +1,6 @@
 import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
 import type { Constant } from '../value.ts';
+import { makersOf } from '../nodes.ts';
 import { Folding } from './folding.ts';
 import { attribute, type StepsTaken } from './steps.ts';
 
@@ -33,7 +34,7 @@ type Track = string[];
 export class Chain {
   readonly #nodes: readonly OnnxNode[];
   readonly #sequence: StepsTaken;
-  readonly #makers = new Map<string, OnnxNode>();
+  readonly #makers: Map<string, OnnxNode>;
   /** By name: the last step that a value depends on. */
   readonly #levels = new Map<string, number>();
   readonly #outputs: Set<string>;
@@ -57,7 +58,7 @@ export class Chain {
     this.#tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
     this.#left = 1000 + 64 * nodes.length;
     this.#outputs = new Set(graph.outputs.map(({ name }) => name));
-    for (const node of nodes) for (const name of node.outputs) this.#makers.set(name, node);
+    this.#makers = makersOf(nodes);
     sequence.steps.forEach((name, t) => this.#levels.set(name, t));
     for (const node of nodes) {
       const levels = node.inputs.flatMap((name) => this.#levels.get(name) ?? []);

@@ -1,4 +1,5 @@
 import { isStandard, type OnnxGraph, type OnnxNode } from '../messages.ts';
+import { makersOf, withReplaced } from '../nodes.ts';
 import { isAlike } from './chain.ts';
 import { int, ints, NodeMaker } from './made.ts';
 import { attribute, numberReader, type StepsTaken } from './steps.ts';
@@ -23,7 +24,7 @@ const MOST_DEPTH = 200;
 export class EachStep {
   readonly #nodes: OnnxNode[];
   readonly #taken: StepsTaken;
-  readonly #makers = new Map<string, OnnxNode>();
+  readonly #makers: Map<string, OnnxNode>;
   readonly #constants: Set<string>;
   readonly #number: (name: string | undefined) => number | undefined;
   #made!: NodeMaker;
@@ -38,17 +39,15 @@ export class EachStep {
     this.#left = 1000 + 64 * graph.nodes.length;
     this.#number = numberReader(graph);
     this.#constants = new Set(graph.initializers.map(({ name }) => name));
-    for (const node of graph.nodes) {
-      for (const name of node.outputs) this.#makers.set(name, node);
-      if (node.op === 'Constant') this.#constants.add(node.outputs[0] ?? '');
-    }
+    this.#makers = makersOf(graph.nodes);
+    for (const node of graph.nodes) if (node.op === 'Constant') this.#constants.add(node.outputs[0] ?? '');
   }
 
   /** The nodes, with what is put together made at once. */
   replaced(): OnnxNode[] {
     const { axis } = this.#taken;
     if (axis !== 0 && axis !== 1) return this.#nodes;
-    return this.#nodes.flatMap((node) => (node.op === 'Concat' ? this.#all(node) : undefined) ?? [node]);
+    return withReplaced(this.#nodes, (node) => (node.op === 'Concat' ? this.#all(node) : undefined));
   }
 
   /** The nodes in the place of a Concat of all steps. */

@@ -1,21 +1,21 @@
 import type { OnnxGraph, OnnxNode } from '../messages.ts';
+import { makersOf, withReplaced } from '../nodes.ts';
 import { ints, NodeMaker } from './made.ts';
 import { attribute, integerReader, MOST_STEPS } from './steps.ts';
 
 /** All steps of (batch, steps, features) taken apart and put together with each of them several times, as Keras 2 upsamples, become a Tile. */
 export function repeats(graph: OnnxGraph): OnnxNode[] {
   const integers = integerReader(graph, MOST_STEPS);
-  const makers = new Map<string, OnnxNode>();
-  for (const node of graph.nodes) if (node.op === 'Split') for (const name of node.outputs) makers.set(name, node);
-  return graph.nodes.flatMap((node) => {
+  const makers = makersOf(graph.nodes.filter(({ op }) => op === 'Split'));
+  return withReplaced(graph.nodes, (node) => {
     const [first = ''] = node.inputs;
     const split = makers.get(first);
-    if (node.op !== 'Concat' || !split || !isOfSteps(split)) return [node];
+    if (node.op !== 'Concat' || !split || !isOfSteps(split)) return undefined;
     const { outputs } = split;
     const times = node.inputs.length / outputs.length;
     const isAll = node.inputs.every((name, i) => name === outputs[Math.floor(i / times)]);
     const axis = attribute(node, 'axis')?.i;
-    if (!Number.isInteger(times) || times < 2 || !isAll || (axis !== 1 && axis !== -2)) return [node];
+    if (!Number.isInteger(times) || times < 2 || !isAll || (axis !== 1 && axis !== -2)) return undefined;
     const made = new NodeMaker(node);
     const count = outputs.length;
     // three axes and so many steps, or it is refused

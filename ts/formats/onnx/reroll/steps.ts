@@ -1,4 +1,5 @@
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
+import { makersOf } from '../nodes.ts';
 import { readTensorData } from '../tensor.ts';
 
 /** A value of which all steps are taken: names of the steps, first to last. */
@@ -44,8 +45,7 @@ export function numberReader(graph: OnnxGraph): (name: string | undefined) => nu
 /** The values of a graph that are taken step by step. */
 export function stepsTaken(graph: OnnxGraph): StepsTaken[] {
   const number = numberReader(graph);
-  const makers = new Map<string, OnnxNode>();
-  for (const node of graph.nodes) for (const name of node.outputs) makers.set(name, node);
+  const makers = makersOf(graph.nodes);
   const found = new Map<string, { data: string; axis: number; steps: Map<number, string> }>();
   const add = (data: string, axis: number, step: number, name: string) => {
     const key = `${axis} ${data}`;
