@@ -1,6 +1,6 @@
 /**
  * What weights of fewer bits cost: the phoneme and word errors of our model of words to phonemes (examples/g2p), and the distance of a GRU from
- * float64 over 2,000 steps (tests/fixtures/longrun), and what scales of features gain where their ranges are unlike. No times: `npm run bench -- --engine '^(relaxed|i16|i8)$'` has those.
+ * float64 over 2,000 steps (tests/fixtures/longrun), of layers of each cell from float64, of our amplifier from float32, and what scales of features gain where their ranges are unlike. No times: `npm run bench -- --engine '^(relaxed|i16|i8)$'` has those.
  *
  *     node bench/precision.ts --data DICTIONARY [--out FILE.md]
  *
@@ -14,11 +14,16 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createModel, loadModel, type ModelSpec } from 'gru-wasm';
 import { calibrate } from 'gru-wasm/precision';
+import { phrase } from '../examples/audio/phrase.js';
 import { loadG2p } from '../examples/g2p/g2p.js';
 import { Random } from '../tests/random.ts';
 import { parseSafetensors } from '../ts/io/safetensors.ts';
+import { CASES } from './cases.ts';
 import { commit, machine } from './machine.ts';
 import { score, testWords } from './pronunciations.ts';
+import { errorOf, reference } from './reference.ts';
+import { specOf } from './spec.ts';
+import { makeTask } from './task.ts';
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, out: { type: 'string' } } });
 if (!values.data) throw new Error('usage: node bench/precision.ts --data DICTIONARY [--out FILE.md]');
@@ -137,6 +142,53 @@ for (const regime of ['calm', 'lively', 'memory']) {
     say(`| ${regime}, reset ${resetAfter ? 'after' : 'before'} | ${cells.join(' | ')} |`);
   }
 }
+say(
+  '',
+  '## A layer of random weights, 100 steps (512 units 50, 1024 units 25), one sequence: the largest distance from float64, and the root of the mean square',
+  '',
+  `| cell, units | ${DTYPES.join(' | ')} |`,
+  `|---|${DTYPES.map(() => '---|').join('')}`,
+);
+for (const c of CASES.filter(({ name }) => /^(grid\/\w+|lstm|rnn)\/\d+,(100|50|25),1$/.test(name))) {
+  const task = makeTask(c);
+  using whole = await createModel(specOf(task));
+  const want = reference(task);
+  const cells: string[] = [];
+  for (const dtype of DTYPES) {
+    using model = await loadModel(whole.save({ dtype }));
+    const { data } = model.run(
+      { data: task.x, shape: [c.batch, c.steps, c.inputSize] },
+      { initialStates: task.h0 },
+    ).output;
+    const squares = want.reduce((sum, value, i) => sum + (value - data[i]!) ** 2, 0);
+    cells.push(`${errorOf(data, want).toExponential(1)}, ${Math.sqrt(squares / want.length).toExponential(1)}`);
+  }
+  say(`| ${c.name.replace(/,.*/, '').replace('grid/', 'gru, reset ').replace('/', ', ')} | ${cells.join(' | ')} |`);
+}
+
+say(
+  '',
+  '## The amplifier (examples/audio), 2.4 seconds: energy of the difference from float32 over that of the signal, percent',
+  '',
+  `| ${DTYPES.slice(1).join(' | ')} |`,
+  `|${DTYPES.slice(1)
+    .map(() => '---|')
+    .join('')}`,
+);
+{
+  using whole = await loadModel(new URL('../examples/audio/amp.safetensors', import.meta.url));
+  const want = whole.run(phrase).output.data;
+  const energy = want.reduce((sum, value) => sum + value * value, 0);
+  const cells: string[] = [];
+  for (const dtype of DTYPES.slice(1)) {
+    using model = await loadModel(whole.save({ dtype }));
+    const { data } = model.run(phrase).output;
+    const off = want.reduce((sum, value, i) => sum + (value - data[i]!) ** 2, 0);
+    cells.push(((100 * off) / energy).toPrecision(2));
+  }
+  say(`| ${cells.join(' | ')} |`);
+}
+
 say(
   '',
   '## A GRU of 64 units of 40 features, ranges of 1 to so much: distance from float32 over 100 steps, and with the scales of calibrate',

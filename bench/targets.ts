@@ -1,7 +1,7 @@
 import { CASES, GATES, ODD_PAIRS } from './cases.ts';
 import { type BenchRecord, geometricMean, ratio, ratioOf, resultOf } from './record.ts';
 
-/** What issues 4, 12 and 13 ask for: the ratios of one run; of several runs the worst counts. */
+/** What issues 4, 12, 13 and 15 ask for: the ratios of one run; of several runs the worst counts. */
 export interface Target {
   what: string;
   /** None: reported, not judged. */
@@ -60,6 +60,11 @@ const gruOverLstm =
 const onlyOn = (slug: string) => (record: BenchRecord) => (record.slug === slug ? undefined : `only on ${slug}`);
 const anywhere = () => undefined;
 const onNode24 = onlyOn('node24');
+
+/** Where V8 has a dot product of bytes: crate/src/kernels/dot.rs. */
+const hasDot = ({ machine }: BenchRecord) => machine.cpu.includes('avx_vnni');
+const withDot = (record: BenchRecord) => onNode24(record) ?? (hasDot(record) ? undefined : 'only with AVX-VNNI');
+const withoutDot = (record: BenchRecord) => onNode24(record) ?? (hasDot(record) ? 'only without AVX-VNNI' : undefined);
 
 const x = (
   what: string,
@@ -141,6 +146,18 @@ export const TARGETS: Target[] = [
   x('lstm: relaxed vs ort-node, T > 1, mean', undefined, mean(against('relaxed', 'ort-node', LSTM_SEVERAL_STEPS))),
   x('lstm per FLOP against gru with reset after, each row', 1, gruOverLstm(GATES.lstm / GATES.gru)),
   x('time of gru with reset after over lstm (3/4 by FLOPs), mean', undefined, mean(gruOverLstm())),
+  x('i16 vs ort-web, T > 1, each row', 2, against('i16', 'ort-web', SEVERAL_STEPS)),
+  x('i16 vs ort-node, B = 1, T > 1, each row', 1.1, against('i16', 'ort-node', ONE_SEQUENCE)),
+  x('i8 with a dot product of bytes vs ort-web, T > 1, each row', 4, against('i8', 'ort-web', SEVERAL_STEPS), withDot),
+  x('i8 with a dot product of bytes vs ort-node, each row', 1.15, against('i8', 'ort-node', WHOLE_GRID), withDot),
+  x(
+    'i8 with a dot product of bytes vs ort-web, T = 1 by stream.step()',
+    6,
+    against('i8', 'ort-web', /^step\//),
+    withDot,
+  ),
+  x('i8 without one vs ort-web, T > 1, each row', 2.3, against('i8', 'ort-web', SEVERAL_STEPS), withoutDot),
+  x('i8 without one vs ort-node, B = 1, T > 1, each row', 1.2, against('i8', 'ort-node', ONE_SEQUENCE), withoutDot),
   x('baseline vs our js, mean', 8, mean(against('baseline', 'js', WHOLE_GRID))),
   x(
     'relaxed vs ort-web on Node 22, T > 1, mean',

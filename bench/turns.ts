@@ -1,7 +1,7 @@
 /**
  * Two builds of this library in turns: what a change costs or gains, row by row.
  *
- *     node bench/turns.ts BEFORE AFTER [--processes 3] [--rounds 40] [--milliseconds 8] [--case PATTERN]... [--backend wasm|js]
+ *     node bench/turns.ts BEFORE AFTER [--processes 3] [--rounds 40] [--milliseconds 8] [--case PATTERN]... [--backend wasm|js] [--precision i16|i8]
  *
  * BEFORE and AFTER are folders that hold a `dist`. Both must give the same bits. Each process has both builds; in each round
  * they run in the order before, after, after, before. A row's ratio is time after / time before: the median over the
@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import type * as GruWasm from '../ts/index.ts';
 import { type Case, CASES } from './cases.ts';
 import type { Runner } from './engine.ts';
-import { gruWasm } from './engines/gru-wasm.ts';
+import { gruWasm, quantized } from './engines/gru-wasm.ts';
 import { commit, machine } from './machine.ts';
 import { makeTask } from './task.ts';
 
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
     milliseconds: { type: 'string', default: '8' },
     case: { type: 'string', multiple: true, default: ['^(grid|step|layers|odd)/'] },
     backend: { type: 'string', default: 'wasm' },
+    precision: { type: 'string' },
     child: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -54,7 +55,10 @@ async function measure(c: Case, builds: Build[]): Promise<number> {
   const backend = values.backend === 'js' ? 'js' : 'wasm-relaxed';
   const runners: Runner[] = [];
   for (const { folder, library } of builds) {
-    const engine = gruWasm(backend, backend, () => Promise.resolve(library));
+    const load = () => Promise.resolve(library);
+    const { precision } = values;
+    const engine =
+      precision === 'i16' || precision === 'i8' ? quantized(precision, load) : gruWasm(backend, backend, load);
     await engine.load();
     try {
       runners.push(await engine.prepare(task));
@@ -109,7 +113,7 @@ if (values.child) {
   }
   const { cpu } = machine();
   console.log(
-    `${cpu}; Node ${process.version}; ${values.backend}; ${commit()}; ${new Date().toISOString().slice(0, 10)}`,
+    `${cpu}; Node ${process.version}; ${values.precision ?? values.backend}; ${commit()}; ${new Date().toISOString().slice(0, 10)}`,
   );
   console.log(`time after / time before; ${processes} processes, ${rounds} rounds of 4 x ${milliseconds} ms\n`);
   console.log('| row | median | each process |\n|---|---|---|');

@@ -76,7 +76,12 @@ pub struct Init {
 
 /// The product of one row, made ready by [`PackedMatrix::ready`]: a call of a kernel for all panels of a width, of which there are two at
 /// most, and the column that it starts at.
-pub struct Ready([Option<(Kernel, PanelArgs, usize)>; 2]);
+pub struct Ready {
+    calls: [Option<(Kernel, PanelArgs, usize)>; 2],
+    /// Instead of `calls`.
+    #[cfg(feature = "full")]
+    integers: Option<integers::Ready>,
+}
 
 impl Ready {
     /// The sums of all panels, which start from `init`.
@@ -85,7 +90,12 @@ impl Ready {
     /// The matrix is still there, its row readable, `init` and the sums valid for all columns.
     #[inline(always)]
     pub unsafe fn sums(&mut self, init: *const f32) {
-        for (kernel, args, column) in self.0.iter_mut().flatten() {
+        #[cfg(feature = "full")]
+        if let Some(integers) = &mut self.integers {
+            // SAFETY: the caller's promise.
+            return unsafe { integers.sums(init) };
+        }
+        for (kernel, args, column) in self.calls.iter_mut().flatten() {
             // SAFETY: the caller's promise.
             unsafe {
                 args.init = init.add(*column);
@@ -300,13 +310,13 @@ impl PackedMatrix {
     pub unsafe fn sums(&self, panels: &[Panel], input: Rows, init: Init, mut out: *mut f32) {
         #[cfg(feature = "full")]
         if let Some(integers) = &self.integers {
-            for panel in panels {
-                let width = self.gates * panel.vectors * LANES;
+            for panels in calls(panels, &input) {
+                let width = self.gates * panels[0].vectors * LANES;
                 // SAFETY: the caller's promise.
                 unsafe {
-                    let init = Init { base: init.base.add(panel.column), ..init };
-                    integers.sums(panel, self.gates, input, init, out, width);
-                    out = out.add(input.rows.len() * width);
+                    let init = Init { base: init.base.add(panels[0].column), ..init };
+                    integers.sums(panels, self.gates, input, init, out, width);
+                    out = out.add(panels.len() * input.rows.len() * width);
                 }
             }
             return;
@@ -323,20 +333,24 @@ impl PackedMatrix {
         }
     }
 
-    /// Whether [`ready`](Self::ready) takes it: no weights of integers, and so many panels at most.
-    pub fn is_ready(&self, panels: usize) -> bool {
-        #[cfg(feature = "full")]
-        if self.integers.is_some() {
-            return false;
-        }
+    /// Whether it has so many panels at most.
+    pub fn is_small(&self, panels: usize) -> bool {
         self.panels.len() <= panels
     }
 
     /// The product of the row `a`, made ready for many steps: `out` gets the sums of all columns at each call of [`Ready::sums`], which
-    /// reads the row then.
+    /// reads the row then, and makes integers of it in `room` where the weights are.
     #[inline(never)]
-    pub fn ready(&self, a: *const f32, out: *mut f32) -> Ready {
+    #[cfg_attr(not(feature = "full"), allow(unused_variables))]
+    pub fn ready(&self, a: *const f32, out: *mut f32, room: &mut Operands) -> Ready {
         static ROW: u32 = 0;
+        let wide = self.panels.partition_point(|panel| panel.vectors == self.panels.at(0).vectors);
+        let (narrow, wide) = self.panels.split_at(wide);
+        #[cfg(feature = "full")]
+        if let Some(integers) = &self.integers {
+            let integers = integers.ready([narrow, wide], self.gates, a, out, room);
+            return Ready { calls: [None, None], integers: Some(integers) };
+        }
         let kernels = selected();
         let call = |panels: &[Panel]| {
             let panel = panels.first()?;
@@ -356,9 +370,11 @@ impl PackedMatrix {
             };
             Some((kernels.kernel(vectors, 1), args, panel.column))
         };
-        let wide = self.panels.partition_point(|panel| panel.vectors == self.panels.at(0).vectors);
-        let (narrow, wide) = self.panels.split_at(wide);
-        Ready([call(narrow), call(wide)])
+        Ready {
+            calls: [call(narrow), call(wide)],
+            #[cfg(feature = "full")]
+            integers: None,
+        }
     }
 
     /// The sums of all panels: row i of `out` (`columns` long) gets `init + matrix . a[rows[i]]`.
@@ -375,11 +391,12 @@ impl PackedMatrix {
         debug_assert!(out.len() + ld_out >= input.rows.len() * ld_out + self.columns());
         #[cfg(feature = "full")]
         if let Some(integers) = &self.integers {
-            for panel in &self.panels {
+            for panels in calls(&self.panels, &input) {
+                let column = panels[0].column;
                 // SAFETY: the caller's promise.
                 unsafe {
-                    let init = Init { base: init.as_ptr().add(panel.column), stride: 0 };
-                    integers.sums(panel, self.gates, input, init, out.as_mut_ptr().add(panel.column), ld_out);
+                    let init = Init { base: init.as_ptr().add(column), stride: 0 };
+                    integers.sums(panels, self.gates, input, init, out.as_mut_ptr().add(column), ld_out);
                 }
             }
             return;

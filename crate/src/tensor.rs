@@ -4,7 +4,7 @@ use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
 #[cfg(feature = "full")]
-use crate::kernels::integers::levels_of;
+use crate::kernels::integers::{Weight, levels_of};
 use core::ops::Range;
 
 /// A tensor and its dtype. Integers stand for numbers by a scale a row: value `i` of row `r` is `scales[r] * data[r][i]`.
@@ -28,18 +28,19 @@ pub struct Integers<'a, T> {
     pub data: &'a [T],
     /// Of each row.
     pub scales: &'a [f32],
-    /// Of what the rows of the tensor, of which these are some, are multiplied by: all parts of a tensor take the same integers.
-    pub levels: u32,
+    /// Of what the rows of the tensor, of which these are some, are multiplied by: all parts of a tensor take the same integers, or none
+    /// does.
+    pub levels: Option<u32>,
 }
 
 #[cfg(feature = "full")]
-impl<'a, T: Copy + Into<i32> + Into<f32>> Integers<'a, T> {
+impl<'a, T: Weight + Into<f32>> Integers<'a, T> {
     /// A whole tensor.
     pub fn new(data: &'a [T], scales: &'a [f32]) -> Self {
         let k = data.len() / scales.len().max(1);
         let sum = |row: &[T]| row.iter().map(|&q| u64::from(Into::<i32>::into(q).unsigned_abs())).sum();
         let greatest = data.chunks(k.max(1)).map(sum).max();
-        Integers { data, scales, levels: levels_of(greatest.unwrap_or(0)) }
+        Integers { data, scales, levels: levels_of::<T>(greatest.unwrap_or(0)) }
     }
 
     fn has(&self, rows: usize, length: Option<usize>) -> bool {
@@ -107,13 +108,13 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// Of integers: how many levels, on either side of zero, what they are multiplied by has.
+    /// How many levels, on either side of zero, what it is multiplied by has; none where products are of numbers.
     #[cfg(feature = "full")]
     pub fn levels(&self) -> Option<u32> {
         match self {
             Tensor::F32(_) => None,
-            Tensor::I16(integers) => Some(integers.levels),
-            Tensor::I8(integers) => Some(integers.levels),
+            Tensor::I16(integers) => integers.levels,
+            Tensor::I8(integers) => integers.levels,
         }
     }
 

@@ -1,17 +1,17 @@
 // How often the spotter is right on the recordings of testset.py:
 //
-//     node evaluate.js FOLDER [threshold]
+//     node evaluate.js FOLDER [threshold] [i16|i8]
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadModel } from 'gru-wasm';
 import { createSpotter, LABELS } from './spotter.js';
 import { readWav } from './wav.js';
 
-const [, , folder, threshold] = process.argv;
+const [, , folder, threshold, precision] = process.argv;
 /** Seconds after a word's end in which it may still be told. */
 const LATE = 0.5;
 
-const model = await loadModel(new URL('keywords.safetensors', import.meta.url));
+const model = await loadModel(new URL('keywords.safetensors', import.meta.url), { precision });
 const sets = {};
 for (const { file, set, seconds, words } of JSON.parse(await readFile(join(folder, 'list.json'), 'utf8'))) {
   const spotter = createSpotter(model, threshold === undefined ? {} : { threshold: Number(threshold) });

@@ -123,6 +123,7 @@ test('doctor says in ten lines what was chosen, and that the bits agree', () => 
   expect(status).toBe(0);
   expect(stdout.trim().split('\n')).toHaveLength(10);
   expect(stdout).toMatch(/backend: +wasm-(relaxed|baseline): /);
+  expect(stdout).toMatch(/kernels: +set [0-9], .*; i8 (by the dot product of bytes|as fast as i16)/);
   expect(stdout).toMatch(/bits: +baseline and JavaScript give the same/);
 });
 

@@ -196,3 +196,10 @@ pub fn kernels_select(set: f64) -> i32 {
 pub fn kernels_run(set: f64, block: f64, rows: f64, times: f64) -> i32 {
     code(|engine| engine.kernels_run(set, block, rows, times))
 }
+
+/// How the products of weights of 8 bits are made: 1 as those of 16; by the engine's relaxed dot product of 2 signed or 3 unsigned bytes.
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+pub fn dot_of_bytes() -> i32 {
+    gru_wasm::kernels::dot::dot() as i32
+}

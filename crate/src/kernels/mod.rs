@@ -9,6 +9,8 @@ use matmul::{KERNELS, KernelSet, MAX_VECTORS, PanelArgs, TALL};
 
 pub mod activation;
 pub mod depthwise;
+#[cfg(feature = "full")]
+pub mod dot;
 pub mod elementary;
 pub mod elementwise;
 pub mod gates;

@@ -82,7 +82,11 @@ pub trait Vector: Copy {
     fn zero_where(self, mask: Self::Mask) -> Self;
 }
 
-/// Four i32, or four pairs of i16.
+/// Whether [`IntVector::add_dot_of_bytes`] may give sums.
+#[cfg(feature = "full")]
+pub const HAS_DOT: bool = cfg!(any(not(target_arch = "wasm32"), target_feature = "relaxed-simd"));
+
+/// Four words: i32, pairs of i16 or fours of bytes, the first in the lowest bits.
 #[cfg(feature = "full")]
 pub trait IntVector: Copy {
     /// As many f32.
@@ -90,30 +94,41 @@ pub trait IntVector: Copy {
 
     /// Zeros.
     fn zero() -> Self;
-    /// Loads four pairs.
+    /// Loads four words.
     /// # Safety
-    /// `p` is readable for 8 i16.
-    unsafe fn load_pairs(p: *const i16) -> Self;
-    /// Loads four pairs of i8, widened.
+    /// `p` is readable for 4 words.
+    unsafe fn load_words(p: *const f32) -> Self;
+    /// Loads one word into all lanes.
     /// # Safety
-    /// `p` is readable for 8 i8.
-    unsafe fn load_bytes(p: *const i8) -> Self;
-    /// Loads one pair into all lanes.
+    /// `p` is readable for 1 word.
+    unsafe fn splat_word(p: *const f32) -> Self;
+    /// Stores four words.
     /// # Safety
-    /// `p` is readable for 2 i16.
-    unsafe fn splat_pair(p: *const i16) -> Self;
-    /// Stores four pairs.
-    /// # Safety
-    /// `p` is writable for 8 i16.
-    unsafe fn store_pairs(self, p: *mut i16);
+    /// `p` is writable for 4 words.
+    unsafe fn store_words(self, p: *mut f32);
+    /// The first word.
+    fn first(self) -> i32;
     /// `self` and, in each lane, both products of a pair of `a` and one of `b`. It wraps.
     fn add_dot(self, a: Self, b: Self) -> Self;
+    /// `self` and, in each lane, the four products of bytes of `a` and `b`, if [`HAS_DOT`]: those of `a` from -128 to 127; those of `b` as
+    /// [`crate::kernels::dot`] finds. It wraps.
+    fn add_dot_of_bytes(self, a: Self, b: Self) -> Self;
     /// The four i32, each rounded to nearest.
     fn to_floats(self) -> Self::Floats;
     /// The greater of `self` and the bits of |x|, in each lane.
     fn max_magnitude(self, x: Self::Floats) -> Self;
     /// The greatest of the four i32.
     fn greatest(self) -> i32;
-    /// The nearest whole numbers, the even one of two, of eight numbers that i16 hold; 0 of a NaN.
+    /// The nearest whole numbers, the even one of two, of eight numbers that i16 hold; anything of a NaN.
     fn of_nearest(a: Self::Floats, b: Self::Floats) -> Self;
+    /// Bytes of the pairs of `a`, then of `b`, that i8 hold.
+    fn bytes(a: Self, b: Self) -> Self;
+    /// The same byte everywhere.
+    fn splat_byte(x: i8) -> Self;
+    /// Bits of one of both alone.
+    fn xor(self, b: Self) -> Self;
 }
+
+/// 1.5 * 2^23: the bits of a sum of it and a number of 22 bits are its own and the nearest whole number, the even one of two.
+#[cfg(feature = "full")]
+const MAGIC: f32 = 12582912.0;

@@ -3,7 +3,7 @@
 extern crate std;
 
 #[cfg(feature = "full")]
-use super::IntVector;
+use super::{IntVector, MAGIC};
 use super::{SQRT_HALF, Vector};
 
 /// Four f32 in an array. Lane by lane, without closures of core's: Miri takes ten times as long through those.
@@ -136,7 +136,7 @@ impl Vector for Scalar4 {
     }
 }
 
-/// Four words in an array: i32, or pairs of i16 of which the first is in the low half.
+/// Four words in an array.
 #[cfg(feature = "full")]
 #[derive(Clone, Copy, Debug)]
 pub struct Words4(pub [i32; 4]);
@@ -144,6 +144,20 @@ pub struct Words4(pub [i32; 4]);
 #[cfg(feature = "full")]
 fn pair(low: i16, high: i16) -> i32 {
     i32::from(low) & 0xffff | i32::from(high) << 16
+}
+
+/// Whether products of bytes take signed activations, as on Arm, instead of unsigned ones, as with AVX-VNNI: tests try both.
+#[cfg(all(feature = "full", test))]
+pub(crate) fn takes_signed() -> bool {
+    SIGNED.get()
+}
+#[cfg(all(feature = "full", test))]
+std::thread_local! {
+    pub(crate) static SIGNED: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+}
+#[cfg(all(feature = "full", not(test)))]
+fn takes_signed() -> bool {
+    false
 }
 
 #[cfg(feature = "full")]
@@ -155,28 +169,23 @@ impl IntVector for Words4 {
         Words4([0; 4])
     }
     #[inline(always)]
-    unsafe fn load_pairs(p: *const i16) -> Self {
-        // SAFETY: the caller promises 8 readable i16.
-        let [a, b, c, d, e, f, g, h] = unsafe { p.cast::<[i16; 8]>().read() };
-        Words4([pair(a, b), pair(c, d), pair(e, f), pair(g, h)])
+    unsafe fn load_words(p: *const f32) -> Self {
+        // SAFETY: the caller promises 4 readable words.
+        Words4(unsafe { p.cast::<[i32; 4]>().read() })
     }
     #[inline(always)]
-    unsafe fn load_bytes(p: *const i8) -> Self {
-        // SAFETY: the caller promises 8 readable i8.
-        let [a, b, c, d, e, f, g, h] = unsafe { p.cast::<[i8; 8]>().read() }.map(i16::from);
-        Words4([pair(a, b), pair(c, d), pair(e, f), pair(g, h)])
+    unsafe fn splat_word(p: *const f32) -> Self {
+        // SAFETY: the caller promises 1 readable word.
+        Words4([unsafe { p.cast::<i32>().read() }; 4])
     }
     #[inline(always)]
-    unsafe fn splat_pair(p: *const i16) -> Self {
-        // SAFETY: the caller promises 2 readable i16.
-        let [low, high] = unsafe { p.cast::<[i16; 2]>().read() };
-        Words4([pair(low, high); 4])
+    unsafe fn store_words(self, p: *mut f32) {
+        // SAFETY: the caller promises 4 writable words.
+        unsafe { p.cast::<[i32; 4]>().write(self.0) }
     }
     #[inline(always)]
-    unsafe fn store_pairs(self, p: *mut i16) {
-        let [a, b, c, d] = self.0.map(|word| [word as i16, (word >> 16) as i16]);
-        // SAFETY: the caller promises 8 writable i16.
-        unsafe { p.cast::<[[i16; 2]; 4]>().write([a, b, c, d]) }
+    fn first(self) -> i32 {
+        self.0[0]
     }
     #[inline(always)]
     fn add_dot(self, a: Self, b: Self) -> Self {
@@ -186,6 +195,14 @@ impl IntVector for Words4 {
             (half(a, 0) * half(b, 0)).wrapping_add(half(a, 16) * half(b, 16))
         };
         Words4(core::array::from_fn(|i| self.0[i].wrapping_add(dot(i))))
+    }
+    #[inline(always)]
+    fn add_dot_of_bytes(self, a: Self, b: Self) -> Self {
+        let activation = |b: u8| if takes_signed() { i32::from(b as i8) } else { i32::from(b) };
+        let dot = |(a, b): (i32, i32)| -> i32 {
+            a.to_le_bytes().into_iter().zip(b.to_le_bytes()).map(|(a, b)| i32::from(a as i8) * activation(b)).sum()
+        };
+        Words4(core::array::from_fn(|i| self.0[i].wrapping_add(dot((a.0[i], b.0[i])))))
     }
     #[inline(always)]
     fn to_floats(self) -> Scalar4 {
@@ -202,8 +219,25 @@ impl IntVector for Words4 {
     }
     #[inline(always)]
     fn of_nearest(a: Scalar4, b: Scalar4) -> Self {
-        let whole = |x: f32| x.round_ties_even() as i16;
+        let whole = |x: f32| (x + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()) as i16;
         let ([a, b, c, d], [e, f, g, h]) = (a.0.map(whole), b.0.map(whole));
         Words4([pair(a, b), pair(c, d), pair(e, f), pair(g, h)])
+    }
+    #[inline(always)]
+    fn bytes(a: Self, b: Self) -> Self {
+        let two = |[low, high]: [i32; 2]| {
+            let [a, b, c, d] = [low, low >> 16, high, high >> 16].map(|half| half as i8 as u8);
+            i32::from_le_bytes([a, b, c, d])
+        };
+        let ([a, b, c, d], [e, f, g, h]) = (a.0, b.0);
+        Words4([two([a, b]), two([c, d]), two([e, f]), two([g, h])])
+    }
+    #[inline(always)]
+    fn splat_byte(x: i8) -> Self {
+        Words4([i32::from_le_bytes([x as u8; 4]); 4])
+    }
+    #[inline(always)]
+    fn xor(self, b: Self) -> Self {
+        Words4(core::array::from_fn(|i| self.0[i] ^ b.0[i]))
     }
 }

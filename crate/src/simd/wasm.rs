@@ -1,7 +1,7 @@
 //! WebAssembly SIMD. With relaxed SIMD one operation differs: the multiply-add may round once.
 
 #[cfg(feature = "full")]
-use super::IntVector;
+use super::{IntVector, MAGIC};
 use super::{SQRT_HALF, Vector};
 use core::arch::wasm32::*;
 
@@ -142,28 +142,37 @@ impl IntVector for V128 {
         V128(i32x4_splat(0))
     }
     #[inline(always)]
-    unsafe fn load_pairs(p: *const i16) -> Self {
-        // SAFETY: the caller promises 8 readable i16; wasm loads need no alignment.
+    unsafe fn load_words(p: *const f32) -> Self {
+        // SAFETY: the caller promises 4 readable words; wasm loads need no alignment.
         V128(unsafe { v128_load(p.cast()) })
     }
     #[inline(always)]
-    unsafe fn load_bytes(p: *const i8) -> Self {
-        // SAFETY: the caller promises 8 readable i8.
-        V128(unsafe { i16x8_load_extend_i8x8(p) })
-    }
-    #[inline(always)]
-    unsafe fn splat_pair(p: *const i16) -> Self {
-        // SAFETY: the caller promises 2 readable i16.
+    unsafe fn splat_word(p: *const f32) -> Self {
+        // SAFETY: the caller promises 1 readable word.
         V128(unsafe { v128_load32_splat(p.cast()) })
     }
     #[inline(always)]
-    unsafe fn store_pairs(self, p: *mut i16) {
-        // SAFETY: the caller promises 8 writable i16.
+    unsafe fn store_words(self, p: *mut f32) {
+        // SAFETY: the caller promises 4 writable words.
         unsafe { v128_store(p.cast(), self.0) }
+    }
+    #[inline(always)]
+    fn first(self) -> i32 {
+        i32x4_extract_lane::<0>(self.0)
     }
     #[inline(always)]
     fn add_dot(self, a: Self, b: Self) -> Self {
         V128(i32x4_add(self.0, i32x4_dot_i16x8(a.0, b.0)))
+    }
+    #[cfg(target_feature = "relaxed-simd")]
+    #[inline(always)]
+    fn add_dot_of_bytes(self, a: Self, b: Self) -> Self {
+        V128(i32x4_relaxed_dot_i8x16_i7x16_add(a.0, b.0, self.0))
+    }
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn add_dot_of_bytes(self, _: Self, _: Self) -> Self {
+        self
     }
     #[inline(always)]
     fn to_floats(self) -> V128 {
@@ -180,7 +189,21 @@ impl IntVector for V128 {
     }
     #[inline(always)]
     fn of_nearest(a: V128, b: V128) -> Self {
-        let whole = |x: V128| i32x4_trunc_sat_f32x4(f32x4_nearest(x.0));
+        // Two instructions a vector; of trunc_sat(nearest) V8 makes nine.
+        let magic = f32x4_splat(MAGIC);
+        let whole = |x: V128| i32x4_sub(f32x4_add(x.0, magic), magic);
         V128(i16x8_narrow_i32x4(whole(a), whole(b)))
+    }
+    #[inline(always)]
+    fn bytes(a: Self, b: Self) -> Self {
+        V128(i8x16_narrow_i16x8(a.0, b.0))
+    }
+    #[inline(always)]
+    fn splat_byte(x: i8) -> Self {
+        V128(i8x16_splat(x))
+    }
+    #[inline(always)]
+    fn xor(self, b: Self) -> Self {
+        V128(v128_xor(self.0, b.0))
     }
 }

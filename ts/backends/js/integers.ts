@@ -14,12 +14,12 @@ export interface IntegerRows {
 /** The rows of a tensor: numbers, or integers. */
 export type MatrixRows = Float32Array | IntegerRows;
 
-/** Fewer are no 10 bits: products are made of the numbers that such weights stand for. */
-const LEAST_LEVELS = 1023;
+/** Of what weights are multiplied by: fewer levels than the least, and products are made of the numbers that the weights stand for. */
+const LEVELS = { i16: { least: 1023, most: 32767 }, i8: { least: 128, most: 127 } };
 
 /**
  * The rows of a tensor. Of integers: `levels` times the greatest sum of the magnitudes in a row is at most 2^31 - 1, so that no sum of
- * products overflows.
+ * products overflows (for i8 128 times: crate/src/kernels/integers.rs says why).
  */
 export function matrixRows(tensor: WeightTensor): MatrixRows {
   const { data, scales } = dtyped(tensor);
@@ -31,8 +31,9 @@ export function matrixRows(tensor: WeightTensor): MatrixRows {
     for (let k = row; k < row + depth; k++) sum += Math.abs(data[k]!);
     greatest = Math.max(greatest, sum);
   }
-  const levels = Math.min(32767, Math.floor((2 ** 31 - 1) / greatest));
-  return levels < LEAST_LEVELS ? numbersOf(tensor) : { data, scales, levels };
+  const { least, most } = LEVELS[data instanceof Int8Array ? 'i8' : 'i16'];
+  const levels = Math.floor((2 ** 31 - 1) / greatest);
+  return levels < least ? numbersOf(tensor) : { data, scales, levels: Math.min(levels, most) };
 }
 
 /** Rows `from` to `to`, of `depth` each. */

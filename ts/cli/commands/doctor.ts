@@ -1,8 +1,9 @@
 import { cpus } from 'node:os';
 import { Command } from 'commander';
-import { createModel } from '../../api/default.ts';
+import { createModel, loadModel } from '../../api/default.ts';
 import type { ModelOptions } from '../../api/api.ts';
 import { originOf } from '../../api/origin.ts';
+import type { Engine } from '../../backends/wasm/engine.ts';
 import { hasRelaxedSimd, hasSimd } from '../../backends/wasm/detect.ts';
 import { EXIT } from '../exit.ts';
 import { print } from '../print.ts';
@@ -35,6 +36,7 @@ async function examine(version: string): Promise<Finding[]> {
   const backend = originOf(chosen.model)?.backend;
   await backend?.settled?.();
   const kernels = backend?.shared?.kernels;
+  const bytes = kernels === undefined ? undefined : await productsOfBytes(chosen.model.save({ dtype: 'i8' }));
   const yes = (has: boolean) => (has ? 'yes' : 'no');
   return [
     { name: 'gru-wasm', found: version },
@@ -46,7 +48,10 @@ async function examine(version: string): Promise<Finding[]> {
     { name: 'backend', found: `${backend!.name}: ${WHY[backend!.name] ?? ''}` },
     {
       name: 'kernels',
-      found: kernels === undefined ? 'of JavaScript' : `set ${kernels}, the fastest of those timed on this machine`,
+      found:
+        kernels === undefined
+          ? 'of JavaScript'
+          : `set ${kernels}, the fastest of those timed on this machine; i8 ${bytes}`,
     },
     { name: 'bits', found: await compareBits() },
     {
@@ -74,6 +79,13 @@ async function trial(options: ModelOptions) {
   const layers = [{ name: 'gru', type: 'gru' as const, inputSize, hiddenSize, resetAfter: true, weights }];
   const model = await createModel({ inputs, layers }, options);
   return { model, data: model.run(numbers(20 * inputSize)).output.data };
+}
+
+/** How this host multiplies by weights of 8 bits. */
+async function productsOfBytes(file: Uint8Array): Promise<string> {
+  const { module } = originOf(await loadModel(file))!.backend.shared!;
+  const { dot_of_bytes: kind } = new WebAssembly.Instance(module).exports as unknown as Engine;
+  return kind() > 1 ? 'by the dot product of bytes' : 'as fast as i16 at best: no dot product of bytes';
 }
 
 /** Whether the backends that are to give the same bits do, and how far the fastest is from them. */

@@ -11,7 +11,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::gates::GateRows;
 use crate::kernels::gates::alone::Alone;
 use crate::kernels::gates::gru::{GateFunctions, Sums, alone_after, alone_before, reset_after, reset_before, update};
-use crate::pack::{Init, PackedMatrix, Rows};
+use crate::pack::{Init, Operands, PackedMatrix, Rows};
 use crate::simd::Lanes;
 use crate::tensor::Tensor;
 
@@ -71,10 +71,10 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 
 impl Cell for After {
     fn alone_by(&self) -> Option<&PackedMatrix> {
-        (self.functions.standard && self.recurrent.is_ready(TOGETHER)).then_some(&self.recurrent)
+        (self.functions.standard && self.recurrent.is_small(TOGETHER)).then_some(&self.recurrent)
     }
 
-    unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer]) {
+    unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer], _operands: &mut Operands) {
         // SAFETY: `init` is as long as the matrix has columns, and a row of scratch as hidden; the rest is the driver's promise.
         unsafe { alone_after::<Lanes>(run, self.init.as_ptr(), scratch.at_mut(1).as_mut_ptr()) }
     }
@@ -99,14 +99,14 @@ impl Cell for After {
 
 impl Cell for Before {
     fn alone_by(&self) -> Option<&PackedMatrix> {
-        (self.functions.standard && self.gates.is_ready(TOGETHER)).then_some(&self.gates)
+        (self.functions.standard && self.gates.is_small(TOGETHER)).then_some(&self.gates)
     }
 
-    unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer]) {
+    unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer], operands: &mut Operands) {
         let [_, wide, z] = scratch else { stop() };
         let (wide, z) = (wide.as_mut_ptr(), z.as_mut_ptr());
         // The candidate's panels are as wide as both gates' together: no more of them.
-        let mut ready = self.candidate.ready(wide, run.sums);
+        let mut ready = self.candidate.ready(wide, run.sums, operands);
         // SAFETY: `wide` and `z` hold a row each; the rest is the driver's promise.
         unsafe { alone_before::<Lanes>(run, &mut ready, self.gates.columns(), wide, z) }
     }

@@ -10,7 +10,7 @@ use crate::fallible::boxed;
 use crate::kernels::activation::Activation;
 use crate::kernels::gates::alone::Alone;
 use crate::kernels::gates::lstm::{self, LstmFunctions, advance};
-use crate::pack::PackedMatrix;
+use crate::pack::{Operands, PackedMatrix};
 use crate::simd::{LANES, Lanes};
 use crate::tensor::Tensor;
 
@@ -68,10 +68,10 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 
 impl Cell for Lstm {
     fn alone_by(&self) -> Option<&PackedMatrix> {
-        (self.functions.standard && self.recurrent.is_ready(TOGETHER)).then_some(&self.recurrent)
+        (self.functions.standard && self.recurrent.is_small(TOGETHER)).then_some(&self.recurrent)
     }
 
-    unsafe fn alone(&self, run: &mut Alone, _scratch: &mut [Buffer]) {
+    unsafe fn alone(&self, run: &mut Alone, _scratch: &mut [Buffer], _operands: &mut Operands) {
         // SAFETY: the driver's promise.
         unsafe { lstm::alone::<Lanes>(run) }
     }

@@ -67,7 +67,7 @@ trait Cell {
     ///
     /// # Safety
     /// As [`Alone`] says, of the product by [`alone_by`](Self::alone_by).
-    unsafe fn alone(&self, _run: &mut Alone, _scratch: &mut [Buffer]) {}
+    unsafe fn alone(&self, _run: &mut Alone, _scratch: &mut [Buffer], _operands: &mut Operands) {}
     /// Bytes of packed weights.
     fn bytes(&self) -> usize;
 }
@@ -209,7 +209,7 @@ impl Recurrent {
             let is_read = !sequence.is_empty();
             let mut run = Alone {
                 panels: &matrix.panels,
-                ready: matrix.ready(hidden, sums),
+                ready: matrix.ready(hidden, sums, operands),
                 count: 0,
                 projected: core::ptr::null(),
                 columns,
@@ -228,7 +228,7 @@ impl Recurrent {
                 run.count = rows.len();
                 // SAFETY: `projected` and the output hold a row for each step, the output its padding behind the last one; hidden, cells and
                 // sums what the matrix has.
-                unsafe { cell.alone(&mut run, scratch) };
+                unsafe { cell.alone(&mut run, scratch, operands) };
             }
             return Ok(());
         }
