@@ -31,6 +31,8 @@ export interface Measurements {
 /** Engines of the records that are shown, by the names that the page gives them. */
 const SHOWN: Record<string, string> = {
   relaxed: 'gru-wasm',
+  i16: 'gru-wasm, i16',
+  i8: 'gru-wasm, i8',
   baseline: 'gru-wasm, baseline',
   js: 'gru-wasm, JavaScript',
   'ort-web': 'ONNX Runtime Web',
@@ -72,8 +74,10 @@ export function measurements(name: string, text: string, resetAfter: boolean): M
   };
 }
 
-/** The newest whole record of GRUs on Node, and a quick one of each browser. */
-export function newest(folder: URL): { node: Measurements; textbook: Measurements; browsers: Measurements[] } {
+/** The newest whole record of GRUs on Node, one with weights of integers, and a quick one of each browser. */
+export function newest(
+  folder: URL,
+): Record<'node' | 'textbook' | 'integers', Measurements> & { browsers: Measurements[] } {
   const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
   const last = (pattern: RegExp): [string, string] => {
     const name = names
@@ -86,6 +90,7 @@ export function newest(folder: URL): { node: Measurements; textbook: Measurement
   return {
     node: measurements(...node, true),
     textbook: measurements(...node, false),
+    integers: measurements(...last(/-node24-integers\.json$/), true),
     browsers: [/-chromium-quick\.json$/, /-firefox-quick\.json$/].map((pattern) =>
       measurements(...last(pattern), true),
     ),

@@ -26,9 +26,10 @@ test('a record becomes medians a case, of the engines that ran', () => {
 });
 
 test('the records of the repository can be drawn', () => {
-  const { node, textbook, browsers } = newest(new URL('../../bench/records/', import.meta.url));
+  const { node, textbook, integers, browsers } = newest(new URL('../../bench/records/', import.meta.url));
+  expect(Object.keys(integers.sequences[0]!.micros)).toContain('gru-wasm, i8');
   for (const { steps } of [node, textbook]) expect(steps.length).toBeGreaterThan(2);
-  for (const { sequences } of [node, textbook, ...browsers]) {
+  for (const { sequences } of [node, textbook, integers, ...browsers]) {
     expect(sequences.length).toBeGreaterThan(1);
     for (const { micros } of sequences) expect(Object.keys(micros)).toContain('gru-wasm');
   }
