@@ -182,7 +182,7 @@ pub struct IntArgs {
     pub vectors: usize,
     /// Panels, each as wide as the first and behind the one before it; more than one for one row alone.
     pub panels: usize,
-    /// What the panel's sums start from.
+    /// What the panel's sums start from, of bytes; else any pointer, which is not read.
     pub offsets: *const f32,
     /// The scales of the panel's rows of weights.
     pub scales: *const f32,
@@ -225,8 +225,8 @@ macro_rules! one_row {
                     let mut x = a.add(HEAD);
                     let width = args.vectors * LANES;
                     let mut weights = args.panel.add(column * LANES);
-                    let offsets = args.offsets.add(column * LANES);
-                    $(let mut $sum: I = P::start(offsets.add($j * LANES));)+
+                    let offsets = args.offsets.wrapping_add(column * LANES);
+                    $(let mut $sum: I = P::start(offsets.wrapping_add($j * LANES));)+
                     let last = weights.wrapping_add(args.depth * width);
                     loop {
                         let word = I::splat_word(x);
@@ -272,8 +272,8 @@ macro_rules! tile {
                     $(let mut $x = args.a.add((row + $i) * args.lda + HEAD);)+
                     let width = args.vectors * LANES;
                     let mut weights = args.panel.add(column * LANES);
-                    let offsets = args.offsets.add(column * LANES);
-                    $($(let mut $sum: I = P::start(offsets.add($c * LANES));)+)+
+                    let offsets = args.offsets.wrapping_add(column * LANES);
+                    $($(let mut $sum: I = P::start(offsets.wrapping_add($c * LANES));)+)+
                     let last = weights.wrapping_add(args.depth * width);
                     loop {
                         $(let $w: I = I::load_words(weights.add($j * LANES));)+
