@@ -47,9 +47,8 @@ export function encodeSnapshot(values: Float32Array, print: Uint8Array, slots: s
   view.setUint32(4, VERSION, true);
   bytes.set(print, 8);
   view.setUint32(HEADER - 4, values.length, true);
-  values.forEach((value, i) => {
-    view.setFloat32(HEADER + 4 * i, value, true);
-  });
+  // No forEach: it makes an object of each value, 1 KB of garbage for 64 of them.
+  for (let i = 0; i < values.length; i++) view.setFloat32(HEADER + 4 * i, values[i]!, true);
   view.setUint32(names, slots.length, true);
   // No TextEncoder: an AudioWorklet has none.
   for (let i = 0; i < slots.length; i++) view.setUint16(names + 4 + 2 * i, slots.charCodeAt(i), true);
@@ -57,19 +56,15 @@ export function encodeSnapshot(values: Float32Array, print: Uint8Array, slots: s
   return bytes;
 }
 
-/** The CRC-32 of zip, by half bytes: a table of 16 costs the entry less than the zip reader's of 4096. */
+/** The CRC-32 of zip, by a table of bytes; that of its reader has 4096 of words. */
 function checksum(bytes: Uint8Array): number {
   let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    crc = (crc >>> 4) ^ HALF_BYTES[crc & 15]!;
-    crc = (crc >>> 4) ^ HALF_BYTES[crc & 15]!;
-  }
+  for (const byte of bytes) crc = (crc >>> 8) ^ TABLE[(crc ^ byte) & 255]!;
   return ~crc >>> 0;
 }
 
-const HALF_BYTES = Int32Array.from({ length: 16 }, (_, c) => {
-  for (let bit = 0; bit < 4; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+const TABLE = Int32Array.from({ length: 256 }, (_, c) => {
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
   return c;
 });
 
