@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
 import type { SequenceCall } from '../src/core/sequence.ts';
@@ -194,6 +195,42 @@ describe.skipIf(!hasRedis)('in Redis', () => {
     });
     expect(found[8]!.sequence.last).toBeUndefined();
     expect(await store.load(['none'])).toEqual([undefined]);
+  });
+
+  test('a batch of all kinds of writes is few commands, and each has its own answer', async () => {
+    const store = await newStore();
+    const writesOf = (step: number, versions: (string | undefined)[]) =>
+      Array.from({ length: 500 }, (_, i) => ({
+        id: String(i),
+        sequence: {
+          step,
+          state: new Uint8Array(step > 0 && i % 3 === 0 ? 0 : 4 * (i % 7) + 4).fill(i + step),
+          last: i % 2 ? { step, digest: 'd', outputs: new Uint8Array(i % 5).fill(i) } : undefined,
+        },
+        replaces: i % 10 === 4 && step > 0 ? versions[i + 1] : versions[i],
+      }));
+    const first = await store.save(writesOf(0, []));
+    const admin = new Redis(redis.url);
+    await admin.config('RESETSTAT');
+    await admin.script('FLUSH');
+    const writes = writesOf(1, first);
+    const second = await store.save(writes);
+    const commands = await admin.info('commandstats');
+    const calls = [...commands.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+      (sum, found) => sum + Number(found[1]),
+      0,
+    );
+    admin.disconnect();
+    expect(calls).toBeLessThan(20);
+    const found = await store.load(writes.map(({ id }) => id));
+    second.forEach((version, i) => {
+      expect(version === undefined, `write ${i}`).toBe(i % 10 === 4);
+      const { sequence } = i % 10 === 4 ? writesOf(0, [])[i]! : writes[i]!;
+      expect(found[i]!.version).toBe(version ?? first[i]);
+      expect(found[i]!.sequence.step).toBe(sequence.step);
+      expect([...found[i]!.sequence.state]).toEqual([...sequence.state]);
+      expect([...(found[i]!.sequence.last?.outputs ?? [])]).toEqual([...(sequence.last?.outputs ?? [])]);
+    });
   });
 
   test('a Redis that is gone, and comes back', async () => {

@@ -38,6 +38,9 @@ export interface BatcherOptions extends Limits {
   onBatch?(sequences: number, milliseconds: number): void;
 }
 
+/** Of a sequence that has ended. */
+const NO_STATE = new Uint8Array(0);
+
 /** How often a request is tried again that another instance came before. */
 const MAX_TRIES = 4;
 
@@ -175,7 +178,7 @@ export class SequenceBatcher {
         : [];
       const lost = due.length > 0 ? await this.write(due.map(({ sequence }) => sequence)) : new Set();
       for (const turn of turns) {
-        if (lost.has(turn.sequence)) this.tryAgain(turn);
+        if (lost.size > 0 && lost.has(turn.sequence)) this.tryAgain(turn);
         else this.answer(turn);
       }
     } catch (error) {
@@ -322,14 +325,16 @@ export class SequenceBatcher {
 
   /** @throws ServeError `unavailable` where a state has been lost. */
   private async stored(sequences: readonly Sequence[]): Promise<StoredSequence[]> {
-    const going = sequences.filter(({ ended }) => !ended);
+    // Before the states are asked for: a thread that is lost meanwhile changes it.
+    const isGoing = sequences.map(({ ended }) => !ended);
+    const going = sequences.filter((_, i) => isGoing[i]);
     const slots = going.map(({ slot }) => {
       if (slot === undefined) throw new ServeError('unavailable', 'the state of a sequence has been lost: try again');
       return slot;
     });
     const states = slots.length > 0 ? await this.engine.save(slots) : [];
-    const stateOf = new Map(going.map((one, i) => [one, states[i]!]));
-    return sequences.map((one) => ({ step: one.step, last: one.last, state: stateOf.get(one) ?? new Uint8Array(0) }));
+    let next = 0;
+    return sequences.map(({ step, last }, i) => ({ step, last, state: isGoing[i] ? states[next++]! : NO_STATE }));
   }
 
   private async flush(sequences: readonly Sequence[]): Promise<void> {

@@ -16,17 +16,34 @@ export interface RedisStoreOptions {
 }
 
 const VERSION_BYTES = 12;
+/** In place of a version: written in any case. */
+const ANY = '\0'.repeat(VERSION_BYTES);
+
+/** Sequences that one script writes: 0.2 ms of Redis, which answers nobody else meanwhile. */
+const MAX_OF_SCRIPT = 128;
 
 /**
- * KEYS[1] is set to ARGV[2], for ARGV[3] milliseconds, where it begins with ARGV[1], or ARGV[1] is empty. One at a time, as Redis runs scripts: of two
- * instances that write the same sequence one is told that it came second.
+ * Each of KEYS is set to its value, for ARGV[1] milliseconds, where it begins with the version that the value says before itself, or that is ANY. One at a
+ * time, as Redis runs scripts: of two instances that write the same sequence one is told that it came second. ARGV[2] is all values, each behind its
+ * length: a command each, of four parts, took three times as long.
  */
 const SET_IF = `
-if ARGV[1] ~= '' and redis.call('GETRANGE', KEYS[1], 0, ${VERSION_BYTES - 1}) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1`;
+local written = {}
+local at = 1
+for i, key in ipairs(KEYS) do
+  local length, start = struct.unpack('<I4', ARGV[2], at)
+  at = start + length
+  local replaces = string.sub(ARGV[2], start, start + ${VERSION_BYTES - 1})
+  if replaces == string.rep('\\0', ${VERSION_BYTES}) or redis.call('GETRANGE', key, 0, ${VERSION_BYTES - 1}) == replaces then
+    redis.call('SET', key, string.sub(ARGV[2], start + ${VERSION_BYTES}, at - 1), 'PX', ARGV[1])
+    written[i] = 1
+  else
+    written[i] = 0
+  end
+end
+return written`;
 
-type SetIf = (key: string, replaces: Buffer, value: Buffer, milliseconds: number) => Promise<number>;
+type SetIf = (keys: number, ...words: (string | number | Buffer)[]) => Promise<number[]>;
 
 /** Sequences in Redis, a string each: its version, the length of a JSON header, the header, the state, the last answer. */
 export class RedisStore implements SequenceStore {
@@ -34,7 +51,7 @@ export class RedisStore implements SequenceStore {
   private readonly options: RedisStoreOptions;
 
   private constructor(redis: Redis, options: RedisStoreOptions) {
-    redis.defineCommand('setIf', { numberOfKeys: 1, lua: SET_IF });
+    redis.defineCommand('setIf', { lua: SET_IF });
     this.redis = redis as Redis & { setIf: SetIf };
     this.options = options;
   }
@@ -67,18 +84,28 @@ export class RedisStore implements SequenceStore {
   }
 
   async save(writes: readonly Write[]): Promise<(Version | undefined)[]> {
+    const random = randomBytes(VERSION_BYTES * writes.length).toString('latin1');
     const { keep, keepEnded } = this.options;
-    return this.ask(() =>
-      Promise.all(
-        writes.map(async ({ id, sequence, replaces }) => {
-          const version = randomBytes(VERSION_BYTES);
-          const before = Buffer.from(replaces ?? '', 'base64');
-          const milliseconds = sequence.state.length === 0 ? keepEnded : keep;
-          const isSet = await this.redis.setIf(this.key(id), before, encode(version, sequence), milliseconds);
-          return isSet === 1 ? version.toString('base64') : undefined;
-        }),
-      ),
+    const versions: (Version | undefined)[] = [];
+    const put = async (places: readonly number[], milliseconds: number) => {
+      const some = places.map((i) => random.slice(i * VERSION_BYTES, (i + 1) * VERSION_BYTES));
+      const values = encode(
+        places.map((i) => writes[i]!),
+        some,
+      );
+      const keys = places.map((i) => this.key(writes[i]!.id));
+      const written = await this.redis.setIf(places.length, ...keys, milliseconds, values);
+      places.forEach((i, k) => (versions[i] = written[k] === 1 ? some[k] : undefined));
+    };
+    const places = [...writes.keys()];
+    const hasEnded = (i: number) => writes[i]!.sequence.state.length === 0;
+    await this.ask(() =>
+      Promise.all([
+        ...chunks(places.filter((i) => !hasEnded(i))).map((some) => put(some, keep)),
+        ...chunks(places.filter(hasEnded)).map((some) => put(some, keepEnded)),
+      ]),
     );
+    return versions;
   }
 
   async close(): Promise<void> {
@@ -106,16 +133,38 @@ interface Header {
   last?: Omit<LastAnswer, 'outputs'> | undefined;
 }
 
-function encode(version: Buffer, { step, state, last }: StoredSequence): Buffer {
-  const header: Header = {
-    step,
-    state: state.length,
-    last: last && { step: last.step, digest: last.digest },
-  };
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(json.length);
-  return Buffer.concat([version, length, json, state, last?.outputs ?? new Uint8Array(0)]);
+function chunks<T>(all: readonly T[]): T[][] {
+  const count = Math.ceil(all.length / MAX_OF_SCRIPT);
+  return Array.from({ length: count }, (_, i) => all.slice(i * MAX_OF_SCRIPT, (i + 1) * MAX_OF_SCRIPT));
+}
+
+/** Of each the length of what follows, the version that is replaced, and what {@link decode} reads. */
+function encode(writes: readonly Write[], versions: readonly Version[]): Buffer {
+  const headers = writes.map(({ sequence: { step, state, last } }) =>
+    JSON.stringify({
+      step,
+      state: state.length,
+      last: last && { step: last.step, digest: last.digest },
+    } satisfies Header),
+  );
+  const lengths = writes.map(
+    ({ sequence: { state, last } }, i) =>
+      2 * VERSION_BYTES + 4 + headers[i]!.length + state.length + (last?.outputs.length ?? 0),
+  );
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 4 + length, 0));
+  let at = 0;
+  writes.forEach(({ sequence: { state, last }, replaces = ANY }, i) => {
+    const header = headers[i]!;
+    at = bytes.writeUInt32LE(lengths[i]!, at);
+    at += bytes.write(replaces + versions[i]!, at, 'latin1');
+    at = bytes.writeUInt32LE(header.length, at);
+    at += bytes.write(header, at, 'latin1');
+    for (const part of [state, last?.outputs ?? []]) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+  });
+  return bytes;
 }
 
 function decode(value: Buffer): { sequence: StoredSequence; version: Version } {
@@ -124,7 +173,7 @@ function decode(value: Buffer): { sequence: StoredSequence; version: Version } {
   const { step, state, last } = JSON.parse(value.toString('utf8', start, end)) as Header;
   const outputs = value.subarray(end + state);
   return {
-    version: value.toString('base64', 0, VERSION_BYTES),
+    version: value.toString('latin1', 0, VERSION_BYTES),
     sequence: {
       step,
       state: value.subarray(end, end + state),

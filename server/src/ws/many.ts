@@ -73,26 +73,30 @@ function stepsOf(
   return { numbers, asked };
 }
 
-function answerOf({ name, size }: Port, numbers: Uint32Array, answers: readonly (StepAnswer | ServeError)[]): Frame[] {
+function answerOf(
+  { name, size, datatype }: Port,
+  numbers: Uint32Array,
+  answers: readonly (StepAnswer | ServeError)[],
+): Frame[] {
+  const isRow = (answer: StepAnswer | ServeError) =>
+    !(answer instanceof ServeError) && answer.outputs[name]!.length === size;
+  const count = answers.reduce((sum, answer) => (isRow(answer) ? sum + 1 : sum), 0);
+  const words = new Uint32Array(1 + count * (1 + size));
+  const rows = datatype === 'INT32' ? new Int32Array(words.buffer) : new Float32Array(words.buffer);
   const errors: object[] = [];
-  const done: [number, Uint8Array][] = [];
+  let done = 0;
+  words[0] = count;
   answers.forEach((answer, i) => {
     const sequence = numbers[i]! % START;
-    const row = answer instanceof ServeError ? undefined : answer.outputs[name]!;
-    if (row?.length === size) done.push([sequence, bytesOf(row)]);
-    else if (answer instanceof ServeError) errors.push({ sequence, error: answer.message, reason: answer.reason });
-    else errors.push({ sequence, error: `${name} has no row at this step`, reason: 'bad_request' });
+    if (answer instanceof ServeError) errors.push({ sequence, error: answer.message, reason: answer.reason });
+    else if (!isRow(answer)) errors.push({ sequence, error: `${name} has no row at this step`, reason: 'bad_request' });
+    else {
+      words[1 + done] = sequence;
+      rows.set(answer.outputs[name]!, 1 + count + done * size);
+      done++;
+    }
   });
-  const frames: Frame[] = [];
-  if (done.length > 0) {
-    const frame = Buffer.alloc(4 * (1 + done.length * (1 + size)));
-    frame.writeUInt32LE(done.length);
-    done.forEach(([sequence, row], i) => {
-      frame.writeUInt32LE(sequence, 4 + 4 * i);
-      frame.set(row, 4 * (1 + done.length + i * size));
-    });
-    frames.push(frame);
-  }
+  const frames: Frame[] = count > 0 ? [bytesOf(rows)] : [];
   if (errors.length > 0) frames.push(JSON.stringify({ errors }));
   return frames;
 }
