@@ -42,3 +42,15 @@ export function processorOf({ pid }) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 1e4;
 }
+
+/** Microseconds that the main thread of a process could have run, and other work had its processor (Linux). */
+export function waitedOf({ pid }) {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e3;
+}
+
+/** What a server says of itself: the value of each line of its /metrics. What it says of its event loop is since it was asked last. */
+export async function metricsOf({ url }) {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.replace(/^.* /, ''))]));
+}

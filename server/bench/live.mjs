@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
-import { memoryOf, processorOf } from './instance.mjs';
+import { memoryOf, metricsOf, processorOf, waitedOf } from './instance.mjs';
 
 /** Connections that are being made at a time. */
 const AT_ONCE = 200;
@@ -57,9 +58,11 @@ async function byGateways(url, { sequences, row, gateways }, answered) {
 
 /**
  * Live sequences that send a step every `period` milliseconds, spread evenly over it, whether the last was answered or not. The time of a step is from
- * when it was due to be sent, so a client or server that is late is seen.
+ * when it was due to be sent, so a client or server that is late is seen. Which of them it was: `server` is what the server says of itself, `waited` how long
+ * either could have run and had no processor, for other work on the machine had it.
  */
-export async function live({ url, child }, { sequences, gateways, period, seconds, warmup = 3, inputSize }) {
+export async function live(server, { sequences, gateways, period, seconds, warmup = 3, inputSize }) {
+  const { url, child } = server;
   const due = Array.from({ length: sequences }, () => []);
   const times = [];
   let [begin, last] = [Infinity, 0];
@@ -74,7 +77,8 @@ export async function live({ url, child }, { sequences, gateways, period, second
     if (from >= begin) times.push((last = performance.now()) - from);
   });
   const memory = [];
-  let used;
+  let before;
+  const ownLoop = monitorEventLoopDelay({ resolution: 1 });
   const start = performance.now();
   const stepsDue = (now) => Math.floor(((now - start) / period) * sequences);
   const total = stepsDue(start + (warmup + seconds) * 1000);
@@ -91,7 +95,15 @@ export async function live({ url, child }, { sequences, gateways, period, second
       ready.push(i);
     }
     if (ready.length > 0) clients.send(ready);
-    if (now > begin) used ??= processorOf(child);
+    if (now > begin && !before) {
+      before = {
+        used: processorOf(child),
+        waited: [waitedOf(child), waitedOf(process)],
+        metrics: metricsOf(server),
+        at: now,
+      };
+      ownLoop.enable();
+    }
     if (now > lookAt) {
       memory.push(memoryOf(child));
       lookAt += Math.max((seconds * 1000) / 60, 1000);
@@ -99,6 +111,10 @@ export async function live({ url, child }, { sequences, gateways, period, second
     await setTimeout(1);
   }
   for (let tries = 0; tries < 100 && due.some((waiting) => waiting.length > 0); tries++) await setTimeout(100);
+  const used = processorOf(child) - before.used;
+  const elapsed = (performance.now() - before.at) * 1e3;
+  const waited = [waitedOf(child), waitedOf(process)].map((now, i) => (now - before.waited[i]) / elapsed);
+  const report = serverReport(await before.metrics, await metricsOf(server));
   const unanswered = due.reduce((sum, waiting) => sum + waiting.length, 0);
   clients.close();
   times.sort((a, b) => a - b);
@@ -111,8 +127,25 @@ export async function live({ url, child }, { sequences, gateways, period, second
     max: times.at(-1),
     errors: errors + unanswered,
     // With what was on its way when counting began, which is little.
-    processor: (processorOf(child) - used) / times.length,
+    processor: used / times.length,
+    waited,
+    server: report,
+    clientLoop: ownLoop.percentile(99) / 1e6,
     lateShare: late / total,
     memory,
+  };
+}
+
+/** Of a server's metrics before and after: pauses for garbage, the longest time in which its event loop did nothing else, and requests within 20 ms of their arrival. */
+function serverReport(before, after) {
+  const sum = (pattern, of) =>
+    Object.entries(of).reduce((total, [name, value]) => (pattern.test(name) ? total + value : total), 0);
+  const more = (pattern) => sum(pattern, after) - sum(pattern, before);
+  const requests = more(/^gru_request_seconds_count/);
+  return {
+    garbage: more(/^nodejs_gc_duration_seconds_sum/),
+    pauses: more(/^nodejs_gc_duration_seconds_count/) - more(/^nodejs_gc_duration_seconds_bucket\{le="0.01"/),
+    loop99: after.nodejs_eventloop_lag_p99_seconds * 1e3,
+    within20: more(/^gru_request_seconds_bucket\{le="0.02"/) / requests,
   };
 }

@@ -12,7 +12,8 @@ import { startRedis } from './redis.mjs';
 
 /**
  * `gru serve` under load, each part by itself or all: `--only live,durable,soak,failover,peer`; live sequences come by
- * `--gateways N` connections, or with 0 by one each. The server on the first processor, the client on the others.
+ * `--gateways N` connections, or with 0 by one each; `--live-workers 0,1,2` in turns, in `--rounds N`. The server on the first processor, the client on the
+ * others. Where other work shares the machine, `waited` says how much of the time it had their processors.
  */
 
 const { values } = parseArgs({
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     'soak-seconds': { type: 'string', default: '600' },
     'failover-sequences': { type: 'string', default: '2000' },
+    'live-workers': { type: 'string', default: '0' },
+    rounds: { type: 'string', default: '1' },
     python: { type: 'string' },
     record: { type: 'boolean', default: false },
   },
@@ -46,17 +49,21 @@ const model = await createGru(
 writeFileSync(modelFile, model.save());
 pinClient();
 
+const OWN = `Whose the time was. By the server's /metrics: requests answered within 20 ms of their arrival, delays of its event loop, the share of the time that collecting
+garbage took. By the system: how much of the time server and client could have run, and other work had their processor.`;
 const LIMITS = ['--max-sequences', '100000', '--max-sequences-of-key', '100000'];
 const lines = [];
 const rows = [];
+const reports = [];
 
-async function measured(name, load, ...words) {
+async function measured(name, more, ...words) {
+  const load = { inputSize, sequences, gateways, period, seconds, ...more };
   const server = await serve(`model=${modelFile}`, ...LIMITS, ...words);
   try {
-    const found = await live(server, { inputSize, sequences, gateways, period, seconds, ...load });
-    const ms = (value) => `${value.toFixed(1)} ms`;
+    const found = await live(server, load);
+    const ms = (value) => (value === undefined ? 'none' : `${value.toFixed(1)} ms`);
     const share = (value) => `${(value * 100).toFixed(1)} %`;
-    const { asked, rate, p50, p99, max, errors, lateShare, processor } = found;
+    const { asked, rate, p50, p99, max, errors, lateShare, processor, waited, server: own, clientLoop } = found;
     rows.push([
       name,
       asked.toFixed(0),
@@ -68,6 +75,16 @@ async function measured(name, load, ...words) {
       share(lateShare),
       `${processor.toFixed(1)} us`,
     ]);
+    reports.push([
+      name,
+      share(own.within20),
+      ms(own.loop99),
+      `${share(own.garbage / load.seconds)}, ${own.pauses}`,
+      share(waited[0]),
+      share(waited[1]),
+      ms(clientLoop),
+    ]);
+    console.error(reports.at(-1).join(' | '));
     console.error(rows.at(-1).join(' | '));
     return found;
   } finally {
@@ -77,9 +94,16 @@ async function measured(name, load, ...words) {
 
 try {
   const redis = parts.some((part) => part === 'durable' || part === 'failover') ? await startRedis(folder) : undefined;
-  if (parts.includes('live')) await measured('states in memory', {});
-  if (parts.includes('durable')) {
-    await measured('`--durability batch`, Redis', {}, '--state', redis.url, '--durability', 'batch');
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const threads of values['live-workers'].split(',')) {
+      const words = ['--live-workers', threads];
+      const by = threads === '0' ? '' : `, --live-workers ${threads}`;
+      if (parts.includes('live')) await measured(`states in memory${by}`, {}, ...words);
+      if (parts.includes('durable')) {
+        const durable = ['--state', redis.url, '--durability', 'batch'];
+        await measured(`--durability batch, Redis${by}`, {}, ...durable, ...words);
+      }
+    }
   }
   if (parts.includes('soak')) {
     const soak = Number(values['soak-seconds']);
@@ -121,6 +145,15 @@ out): ${(ours / theirs).toFixed(1)} times as many.`,
     'sent late',
     'processor a step',
   ];
+  const reportHead = [
+    '',
+    'requests within 20 ms',
+    'event loop, p99',
+    'garbage, pauses over 10 ms',
+    'server waited',
+    'client waited',
+    'client, event loop, p99',
+  ];
   const text = `# gru serve under load
 
 ${machine()}; ${new Date().toISOString().slice(0, 10)}. \`node server/bench/load.mjs ${process.argv.slice(2).join(' ')}\`
@@ -128,7 +161,7 @@ ${machine()}; ${new Date().toISOString().slice(0, 10)}. \`node server/bench/load
 A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, ${gateways > 0 ? `on ${gateways} connections` : 'a WebSocket each'}, one step each per ${period} ms; server and client on a processor each. Times
 are from when a step was due; sent late: by the client, by over 5 ms.
 
-${rows.length > 0 ? `${table(head, rows)}\n\n` : ''}${lines.join('\n\n')}`;
+${rows.length > 0 ? `${table(head, rows)}\n\n${OWN}\n\n${table(reportHead, reports)}\n\n` : ''}${lines.join('\n\n')}`;
   record('load', text.trim(), values.record);
 } finally {
   rmSync(folder, { recursive: true, force: true });
