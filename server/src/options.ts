@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { quote } from './oip/messages.ts';
 import type { ServiceOptions } from './service.ts';
-import { helpOf, readWords, UsageError } from './words.ts';
+import { helpOf, MOST_MILLISECONDS, MOST_PORT, MOST_THREADS, readWords, UsageError } from './words.ts';
 
 export interface ServeOptions extends ServiceOptions {
   models: string[];
@@ -23,11 +23,13 @@ export interface ServeOptions extends ServiceOptions {
   tlsCa: string | undefined;
 }
 
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
 const WORDS = {
   numbers: {
-    port: [8000, 'HTTP and WebSocket'],
-    'grpc-port': [8001, 'gRPC'],
-    window: [1, 'milliseconds that a request waits for others to run with'],
+    port: [8000, 'HTTP and WebSocket', MOST_PORT],
+    'grpc-port': [8001, 'gRPC', MOST_PORT],
+    window: [1, 'milliseconds that a request waits for others to run with', MOST_MILLISECONDS],
     'max-batch': [1024, 'sequences of one batch'],
     'max-sequences': [10_000, 'live sequences of a model'],
     'max-sequences-of-key': [10_000, 'live sequences of one API key'],
@@ -35,18 +37,22 @@ const WORDS = {
     'max-pending': [20_000, 'requests that may wait'],
     'max-connections': [20_000, 'connections, and streams of WebSockets'],
     'max-body': [16 * 2 ** 20, 'bytes of a request'],
-    'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped'],
+    'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped', MOST_MILLISECONDS],
     'state-every': [16, 'steps between two writes of a sequence, with --durability interval'],
     'state-keep': [3_600_000, 'milliseconds that --state keeps a sequence after its last write'],
-    'request-timeout': [30_000, 'milliseconds that a client may take to send a request'],
-    timeout: [30_000, 'milliseconds that an answer may take'],
-    workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences'],
-    'live-workers': [0, 'threads that hold the states of live sequences; 0: they are stepped where requests are read'],
+    'request-timeout': [30_000, 'milliseconds that a client may take to send a request', MOST_MILLISECONDS],
+    timeout: [30_000, 'milliseconds that an answer may take', MOST_MILLISECONDS],
+    workers: [Math.max(1, availableParallelism() - 1), 'threads for whole sequences', MOST_THREADS],
+    'live-workers': [
+      0,
+      'threads that hold the states of live sequences; 0: they are stepped where requests are read',
+      MOST_THREADS,
+    ],
   },
   texts: {
     host: ['127.0.0.1', 'address to listen on'],
     'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
-    'log-level': ['info', 'trace, debug, info, warn, error, silent'],
+    'log-level': ['info', LEVELS.join(', ')],
     state: [undefined, 'redis://... that keeps the states of live sequences, so that another instance can go on'],
     durability: ['batch', 'batch: states are written before answers go out; interval: every --state-every steps'],
     'tls-key': [undefined, 'PEM file'],
@@ -87,7 +93,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     apiKeys: readKeys(text('api-keys'), env['GRU_API_KEYS']),
     maxBody: number('max-body'),
     requestTimeout: number('request-timeout'),
-    logLevel: text('log-level'),
+    logLevel: levelOf(text('log-level')),
     otel: given.flag('otel'),
     tlsKey: text('tls-key'),
     tlsCert: text('tls-cert'),
@@ -103,6 +109,12 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     workers: number('workers'),
     liveWorkers: number('live-workers'),
   };
+}
+
+/** @throws UsageError. */
+function levelOf(word: string): string {
+  if (LEVELS.includes(word)) return word;
+  throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, got ${quote(word)}`);
 }
 
 /** Steps between two writes. @throws UsageError. */

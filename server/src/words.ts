@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CommandError, EXIT } from 'gru-wasm/command';
 import { quote } from './oip/messages.ts';
@@ -9,9 +10,17 @@ export class UsageError extends CommandError {
   }
 }
 
-/** What a command takes: each option with its default and its meaning. */
+/** What a timer of Node's takes: of more it makes 1 ms. */
+export const MOST_MILLISECONDS = 2 ** 31 - 1;
+
+/** More make nothing faster, and each takes memory of its own before anything is asked of it. */
+export const MOST_THREADS = Math.max(64, 4 * availableParallelism());
+
+export const MOST_PORT = 65_535;
+
+/** What a command takes: each option with its default and its meaning; a number with the most that it may be. */
 export interface Words {
-  numbers: Record<string, readonly [number, string]>;
+  numbers: Record<string, readonly [number, string, number?]>;
   texts: Record<string, readonly [string | undefined, string]>;
   flags: Record<string, string>;
 }
@@ -32,10 +41,13 @@ export function readWords<const W extends Words>(args: string[], words: W): Give
     positionals,
     number(name) {
       const given = values[name];
-      if (given === undefined) return words.numbers[name]![0];
+      const [usual, , most = Number.MAX_SAFE_INTEGER] = words.numbers[name]!;
+      if (given === undefined) return usual;
       const value = Number(given);
-      if (typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= 0) return value;
-      throw new UsageError(`--${name} must be a whole number, got ${quote(given)}`);
+      const isWhole = typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= 0;
+      if (isWhole && value <= most) return value;
+      const range = isWhole ? ` up to ${most}` : '';
+      throw new UsageError(`--${name} must be a whole number${range}, got ${quote(given)}`);
     },
     text: (name) => ((values[name] as string | undefined) ?? words.texts[name]![0])!,
     flag: (name) => values[name] === true,

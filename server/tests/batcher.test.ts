@@ -4,6 +4,7 @@ import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
 import type { SequenceCall } from '../src/core/sequence.ts';
 import { StreamsEngine, stepsOf } from '../src/core/engine.ts';
 import { serveModel, type Tensors } from '../src/core/model.ts';
+import { calledBy } from '../src/core/sequence.ts';
 import { call, LIMITS, refusal } from './calls.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
 
@@ -197,4 +198,9 @@ describe('step numbers make a retry safe', () => {
     await live.submit(call('d', { start: true }), { x });
     await expect(live.submit(call('e', { start: true }), { x })).rejects.toEqual(refusal('unavailable'));
   });
+});
+
+test('messages call a sequence what its client calls it', () => {
+  const called = ['s:call-17', 's:n:7', 'n:7', 's:P/7', 's:c:x/7', 'c:0b0e/7', 'c:0b0e', 'plain'].map(calledBy);
+  expect(called).toEqual(['call-17', 'n:7', '7', 'P/7', 'c:x/7', '7', 'of this connection', 'plain']);
 });

@@ -39,6 +39,11 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--port', 'x'],
     ['a', '--port', '-1'],
     ['a', '--prot', '1'],
+    ['a', '--live-workers', '100000'],
+    ['a', '--workers', '100000'],
+    ['a', '--port', '65536'],
+    ['a', '--timeout', String(2 ** 31)],
+    ['a', '--log-level', 'loud'],
     ['a', '--tls-key', 'k'],
     ['a', '--api-keys', path],
   ];
@@ -57,6 +62,9 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
   expect(await run('serve', [join(folder, 'none.onnx')])).toBe(3);
   expect(error.mock.lastCall![0]).toMatch(/none\.onnx/);
   expect(await run('serve', ['a b=x'])).toBe(2);
+  expect(await run('score', ['m', '--input', 'a.csv', '--output', 'b.csv', '--threads', '100000'])).toBe(2);
+  expect(error.mock.lastCall![0]).toMatch(/--threads must be a whole number up to \d+, got "100000"/);
+  expect(await run('worker', ['--queue', 'redis://x', '--stalled', '9999999999'])).toBe(2);
   vi.restoreAllMocks();
 });
 

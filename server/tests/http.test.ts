@@ -209,6 +209,7 @@ test('a live sequence over requests', async () => {
     parameters: { sequence_id: 'talk' },
   });
   expect(late.statusCode).toBe(404);
+  expect(errorOf(late)).toMatch(/no sequence talk: begin it/);
 });
 
 test('a conflict says where the sequence is', async () => {
@@ -220,7 +221,10 @@ test('a conflict says where the sequence is', async () => {
     });
   await send({ sequence_start: true });
   const late = await send({ sequence_step: 7 });
-  expect([late.statusCode, late.json()]).toMatchObject([409, { sequence_step: 2 }]);
+  expect([late.statusCode, late.json()]).toEqual([
+    409,
+    { error: 'sequence 9 is at step 2, the request is for step 7', sequence_step: 2 },
+  ]);
 });
 
 describe('API keys', () => {

@@ -83,7 +83,7 @@ test('a sequence that was not begun is refused beside those that were; ended one
     [3, data.slice(0, 5)],
   ]);
   expect(refusals(answers[1]!)).toEqual([
-    { sequence: 1, error: expect.stringMatching(/begin it/) as string, reason: 'not_found' },
+    { sequence: 1, error: expect.stringMatching(/^there is no sequence 1: begin it/) as string, reason: 'not_found' },
   ]);
   expect(rowsOf(answers[2]!)).toEqual([[2, data.slice(10)]]);
   expect(refusals(answers[3]!)).toMatchObject([{ sequence: 3, reason: 'not_found' }]);

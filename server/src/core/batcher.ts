@@ -2,6 +2,7 @@ import { ServeError } from '../errors.ts';
 import type { StepEngine } from './engine.ts';
 import type { Tensors } from './model.ts';
 import {
+  calledBy,
   digestOf,
   keyOf,
   mayBeElsewhere,
@@ -104,7 +105,10 @@ export class SequenceBatcher {
       );
     }
     if (known && known.waiting.length >= maxPendingOfSequence) {
-      throw new ServeError('too_many', `sequence ${call.id}: ${maxPendingOfSequence} requests of it wait already`);
+      throw new ServeError(
+        'too_many',
+        `sequence ${calledBy(call.id)}: ${maxPendingOfSequence} requests of it wait already`,
+      );
     }
     const sequence = known ?? this.table.begin(key, call.owner);
     const digest = call.step === undefined ? undefined : digestOf(block);
@@ -261,11 +265,13 @@ export class SequenceBatcher {
   private checkStep(sequence: Sequence, { id, step }: SequenceCall): void {
     const at = sequence.step;
     if (step === undefined && sequence.fromStore && (this.options.storeEvery ?? 1) > 1) {
-      const text = `sequence ${id} goes on from step ${at}: send again what came after it, with sequence_step`;
+      const text = `sequence ${calledBy(id)} goes on from step ${at}: send again what came after it, with sequence_step`;
       throw new ServeError('conflict', text, { step: at });
     }
     if (step === undefined || step === at) return;
-    throw new ServeError('conflict', `sequence ${id} is at step ${at}, the request is for step ${step}`, { step: at });
+    throw new ServeError('conflict', `sequence ${calledBy(id)} is at step ${at}, the request is for step ${step}`, {
+      step: at,
+    });
   }
 
   private async run(turns: readonly Turn[]): Promise<Turn[]> {
@@ -350,7 +356,7 @@ export class SequenceBatcher {
 
   private tryAgain({ sequence, waiting }: Turn): void {
     if (++waiting.tries < MAX_TRIES && !waiting.call.start && (this.options.storeEvery ?? 1) === 1) return;
-    const text = `sequence ${waiting.call.id}: another instance has gone on with it`;
+    const text = `sequence ${calledBy(waiting.call.id)}: another instance has gone on with it`;
     this.settle(sequence, undefined, new ServeError('conflict', text));
   }
 

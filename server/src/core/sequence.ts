@@ -68,10 +68,18 @@ export function mayBeElsewhere({ slot, step, last, ended, waiting }: Sequence): 
 
 export const keyOf = (owner: string, id: string) => `${owner}\0${id}`;
 
+/**
+ * What a client calls a sequence. Ids begin with their kind, for '7' and 7 are two: `s:` a text, `n:` a number, `c:` and a random text one that lives and dies
+ * with a connection, which has no name of its own, or after a slash a number there.
+ */
+export function calledBy(id: string): string {
+  return /^c:[^/]*$/.test(id) ? 'of this connection' : id.replace(/^(?:[sn]:|c:[^/]*\/)/, '');
+}
+
 export function unknown(id: string): ServeError {
   return new ServeError(
     'not_found',
-    `there is no sequence ${id}: begin it with sequence_start (it may have ended, or been idle for too long)`,
+    `there is no sequence ${calledBy(id)}: begin it with sequence_start (it may have ended, or been idle for too long)`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { endOnSignals } from 'gru-wasm/command';
-import { helpOf, readWords, UsageError } from '../words.ts';
+import { helpOf, MOST_THREADS, readWords, UsageError } from '../words.ts';
 import { scoreHere } from './local.ts';
 import { Parts } from './parts.ts';
 import { planOf } from './plan.ts';
@@ -9,7 +9,7 @@ import { THREADS } from './threads.ts';
 
 const WORDS = {
   numbers: {
-    threads: [THREADS, 'threads, each with a shard in memory'],
+    threads: [THREADS, 'threads, each with a shard in memory', MOST_THREADS],
     'shard-bytes': [2 ** 20, 'bytes of the input that are one shard; of Parquet a shard is a row group'],
   },
   texts: {
@@ -52,6 +52,8 @@ export async function score(args: string[]): Promise<number> {
     throw new UsageError('say one MODEL: gru score model.onnx --input ...');
   const [input, output] = [text('input'), text('output')];
   if (input === undefined || output === undefined) throw new UsageError('--input and --output are needed');
+  // Before anything is read: words that are wrong are said first.
+  const threads = Math.max(number('threads'), 1);
   endOnSignals();
   const start = performance.now();
   const plan = await planOf({
@@ -68,7 +70,7 @@ export async function score(args: string[]): Promise<number> {
   });
   const parts = await Parts.begin(plan);
   const url = text('queue');
-  if (url === undefined) await scoreHere(parts, Math.max(number('threads'), 1));
+  if (url === undefined) await scoreHere(parts, threads);
   else if (!(await scoreThere(parts, url, flag('detach')))) return 0;
   await parts.join();
   const seconds = (performance.now() - start) / 1000;

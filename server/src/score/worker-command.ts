@@ -1,11 +1,15 @@
-import { helpOf, readWords, UsageError } from '../words.ts';
+import { helpOf, MOST_MILLISECONDS, MOST_THREADS, readWords, UsageError } from '../words.ts';
 import { startWorker } from './queue.ts';
 import { THREADS } from './threads.ts';
 
 const WORDS = {
   numbers: {
-    threads: [THREADS, 'shards at a time, each on a thread of its own'],
-    stalled: [30_000, 'milliseconds without a sign of life after which another worker takes a shard over'],
+    threads: [THREADS, 'shards at a time, each on a thread of its own', MOST_THREADS],
+    stalled: [
+      30_000,
+      'milliseconds without a sign of life after which another worker takes a shard over',
+      MOST_MILLISECONDS,
+    ],
   },
   texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given'] },
   flags: {},

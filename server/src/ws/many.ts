@@ -33,7 +33,7 @@ export function manyOf(service: InferenceService, owner: string, model: ServedMo
     );
   }
   const given = words.get('sequence_prefix');
-  const prefix = `s:${checkId('sequence_prefix', given ?? randomUUID())}/`;
+  const prefix = given === null ? `c:${randomUUID()}/` : `s:${checkId('sequence_prefix', given)}/`;
   const answer = async (bytes: Buffer, isBinary: boolean): Promise<Frame[]> => {
     try {
       if (!isBinary) throw new ServeError('bad_request', 'steps of many sequences are sent as binary frames');

@@ -19,10 +19,11 @@ export function streamOf(service: InferenceService, owner: string, model: Served
   const id = words.get('sequence_id');
   const step = words.get('sequence_step');
   const next = sequenceOf({
-    sequence_id: id ?? randomUUID(),
+    sequence_id: id ?? 'its own',
     sequence_start: id === null || words.get('sequence_start') === 'true',
     ...(step === null ? {} : { sequence_step: Number(step) }),
   })!;
+  if (id === null) next.id = `c:${randomUUID()}`;
   const answer = async (bytes: Buffer, isBinary: boolean): Promise<Frame[]> => {
     try {
       const request = isBinary ? frameOf(model, bytes) : decodeInfer(model, { bytes, jsonLength: undefined }, next);
