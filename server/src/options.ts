@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { quote } from './oip/messages.ts';
 import type { ServiceOptions } from './service.ts';
+import { OTEL } from './tracing.ts';
 import { helpOf, MOST_MILLISECONDS, MOST_PORT, MOST_THREADS, readWords, UsageError } from './words.ts';
 
 export interface ServeOptions extends ServiceOptions {
@@ -61,7 +62,7 @@ const WORDS = {
   },
   flags: {
     'no-grpc': 'HTTP and WebSocket alone',
-    otel: 'send OpenTelemetry traces by OTLP/HTTP, as OTEL_* of the environment say',
+    otel: OTEL,
   },
 } as const;
 

@@ -1,12 +1,32 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Span, Tracer } from '@opentelemetry/api';
+import type { Attributes, Context, SpanContext, SpanKind, Tracer } from '@opentelemetry/api';
 import type { SequenceStore } from './core/store.ts';
 import type { Observer } from './service.ts';
 import { VERSION } from './version.ts';
 import { UsageError } from './words.ts';
 
+/** Spans of work, where somebody asked for them. */
+export interface Spans {
+  /** Does `work` in a span of this name, under the one that `parent` says, and tells it what its own children say as theirs (W3C traceparent). */
+  span<T>(
+    name: string,
+    attributes: Attributes,
+    parent: string | undefined,
+    work: (traceparent: string | undefined) => Promise<T>,
+  ): Promise<T>;
+  close(): Promise<void>;
+}
+
+export const NO_SPANS: Spans = {
+  span: (_name, _attributes, _parent, work) => work(undefined),
+  close: () => Promise.resolve(),
+};
+
 /** What a client, or the code of the server, can do nothing about. */
 const FAULTS = new Set(['internal', 'timeout', 'unavailable']);
+
+/** What `--otel` means, in help. */
+export const OTEL = 'send OpenTelemetry traces by OTLP/HTTP, as OTEL_* of the environment say';
 
 const PACKAGES = 'api core exporter-trace-otlp-http resources sdk-trace'.replaceAll(/\S+/g, '@opentelemetry/$&');
 
@@ -32,10 +52,10 @@ const CLOSE_LIMIT = 2000;
 type Packages = Awaited<ReturnType<typeof packages>>;
 
 /**
- * OpenTelemetry spans: one a request, with the caller's as its parent where it sent a traceparent, one a batch, one a read and a write of states. They go by
- * OTLP over HTTP (JSON) to where OTEL_EXPORTER_OTLP_ENDPOINT and its like say, sampled as OTEL_TRACES_SAMPLER says.
+ * OpenTelemetry spans: one a request, with the caller's as its parent where it sent a traceparent, one a batch, one a read and a write of states; one a file
+ * that is scored, and one a shard. They go by OTLP over HTTP (JSON) to where OTEL_EXPORTER_OTLP_ENDPOINT and its like say, sampled as OTEL_TRACES_SAMPLER says.
  */
-export class Tracing implements Observer {
+export class Tracing implements Observer, Spans {
   private readonly use: Packages;
   private readonly tracer: Tracer;
   /** Sends what there is, if somebody takes it, and ends. */
@@ -71,11 +91,7 @@ export class Tracing implements Observer {
   }
 
   request(model: string, outcome: string, milliseconds: number, traceparent?: string): void {
-    const { api, core } = this.use;
-    const parent = traceparent === undefined ? null : core.parseTraceParent(traceparent);
-    const context = parent
-      ? api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true })
-      : api.ROOT_CONTEXT;
+    const { api } = this.use;
     const span = this.tracer.startSpan(
       'infer',
       {
@@ -83,7 +99,7 @@ export class Tracing implements Observer {
         startTime: now() - milliseconds,
         attributes: { 'gru.model': model, 'gru.outcome': outcome },
       },
-      context,
+      this.contextOf(traceparent),
     );
     if (FAULTS.has(outcome)) span.setStatus({ code: api.SpanStatusCode.ERROR, message: outcome });
     span.end(now());
@@ -95,28 +111,56 @@ export class Tracing implements Observer {
     this.tracer.startSpan('batch', { startTime, attributes, root: true }).end(now());
   }
 
+  span<T>(
+    name: string,
+    attributes: Attributes,
+    parent: string | undefined,
+    work: (traceparent: string | undefined) => Promise<T>,
+  ): Promise<T> {
+    return this.timed(name, attributes, parent, work, this.use.api.SpanKind.INTERNAL);
+  }
+
+  private async timed<T>(
+    name: string,
+    attributes: Attributes,
+    parent: string | undefined,
+    work: (traceparent: string) => Promise<T>,
+    kind: SpanKind,
+  ): Promise<T> {
+    const span = this.tracer.startSpan(name, { kind, attributes }, this.contextOf(parent));
+    try {
+      return await work(traceparentOf(span.spanContext()));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      span.setStatus({ code: this.use.api.SpanStatusCode.ERROR, message });
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  /** Under the span that a traceparent says; under none where it says none. */
+  private contextOf(traceparent: string | undefined): Context {
+    const { api, core } = this.use;
+    const parent = traceparent === undefined ? null : core.parseTraceParent(traceparent);
+    return parent ? api.trace.setSpanContext(api.ROOT_CONTEXT, { ...parent, isRemote: true }) : api.ROOT_CONTEXT;
+  }
+
   /** The store, with a span for each read and write of states. */
   store(model: string, store: SequenceStore): SequenceStore {
-    const spanned = async <T>(name: string, size: number, work: Promise<T>): Promise<T> => {
-      const { api } = this.use;
-      const attributes = { 'gru.model': model, 'gru.states': size };
-      const span: Span = this.tracer.startSpan(name, { kind: api.SpanKind.CLIENT, attributes, root: true });
-      try {
-        return await work;
-      } catch (error) {
-        span.setStatus({ code: api.SpanStatusCode.ERROR, message: String(error) });
-        throw error;
-      } finally {
-        span.end();
-      }
-    };
+    const spanned = <T>(name: string, size: number, work: () => Promise<T>) =>
+      this.timed(name, { 'gru.model': model, 'gru.states': size }, undefined, work, this.use.api.SpanKind.CLIENT);
     return {
-      load: (ids) => spanned('read states', ids.length, store.load(ids)),
-      save: (writes) => spanned('write states', writes.length, store.save(writes)),
+      load: (ids) => spanned('read states', ids.length, () => store.load(ids)),
+      save: (writes) => spanned('write states', writes.length, () => store.save(writes)),
       close: () => store.close(),
     };
   }
 }
+
+/** As W3C Trace Context writes it. */
+const traceparentOf = ({ traceId, spanId, traceFlags }: SpanContext) =>
+  `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 
 /** Milliseconds since 1970, with their fractions. */
 function now(): number {

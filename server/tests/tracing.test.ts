@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,10 +11,12 @@ import { readServeOptions } from '../src/options.ts';
 import { startServer } from '../src/serve.ts';
 import { Tracing } from '../src/tracing.ts';
 import { gruModel, INPUT } from './models.ts';
+import { hasRedis, startRedis } from './redis.ts';
 
 interface Sent {
   name: string;
   traceId: string;
+  spanId: string;
   parentSpanId?: string;
   startTimeUnixNano: string;
   endTimeUnixNano: string;
@@ -38,8 +41,8 @@ const receiver = createServer((request, response) => {
 const spans = () =>
   bodies.flatMap((body) => body.resourceSpans.flatMap((one) => one.scopeSpans.flatMap((s) => s.spans)));
 const of = (name: string) => spans().filter((span) => span.name === name);
-const told = ({ attributes }: Sent) =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+const told = ({ attributes }: Sent): Record<string, unknown> =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown]));
 
 const folder = mkdtempSync(join(tmpdir(), 'gru-tracing-'));
 beforeAll(async () => {
@@ -127,6 +130,59 @@ test('reads and writes of states, and what failed', async () => {
     [{ 'gru.model': 'gru', 'gru.states': 2 }, 2],
   ]);
   expect(of('infer').map(({ status }) => status.code)).toEqual([2, 0]);
+});
+
+/** Rows of one step each, some shards of them; the last one may be none. */
+function rowsFile(name: string, bad: boolean) {
+  const rows = Array.from({ length: 30 }, (_, id) =>
+    JSON.stringify({ id, x: [id / 8, 0.5, ...(bad && id === 29 ? [] : [1])] }),
+  );
+  writeFileSync(join(folder, name), rows.join('\n'));
+  return join(folder, name);
+}
+
+const scoreWords = (input: string, output: string, ...more: string[]) => [
+  ...[join(folder, 'gru.safetensors'), '--input', input, '--output', join(folder, output), '--shard-bytes', '200'],
+  ...more,
+];
+
+/** A command of what has been built, as threads need it, to its end. */
+async function command(...words: string[]) {
+  const bin = new URL('../dist/bin.js', import.meta.url).pathname;
+  const [code] = (await once(spawn(process.execPath, [bin, ...words], { stdio: 'ignore' }), 'exit')) as [number];
+  return code;
+}
+
+test('a span a file that is scored, and one a shard under it', async () => {
+  const input = rowsFile('rows.ndjson', false);
+  expect(await command('score', ...scoreWords(input, 'out.ndjson', '--otel'))).toBe(0);
+  const [run] = of('score');
+  const shards = of('shard');
+  expect(told(run!)).toMatchObject({ 'gru.shards': shards.length });
+  expect(shards.length).toBeGreaterThan(2);
+  expect(shards.map((span) => told(span)['gru.shard'])).toEqual(expect.arrayContaining([...shards.keys()]));
+  for (const { traceId, parentSpanId } of shards) expect([traceId, parentSpanId]).toEqual([run!.traceId, run!.spanId]);
+  bodies.length = 0;
+  expect(await command('score', ...scoreWords(rowsFile('bad.ndjson', true), 'bad-out.ndjson', '--otel'))).toBe(5);
+  expect(of('score').map(({ status }) => status.code)).toEqual([2]);
+  expect(of('shard').filter(({ status }) => status.code === 2)).toHaveLength(1);
+  bodies.length = 0;
+  expect(await command('score', ...scoreWords(input, 'again.ndjson'))).toBe(0);
+  expect(spans()).toEqual([]);
+});
+
+test.skipIf(!hasRedis)('shards of workers are under the span of the run that put them in', async () => {
+  const redis = await startRedis();
+  const bin = new URL('../dist/bin.js', import.meta.url).pathname;
+  const worker = spawn(process.execPath, [bin, 'worker', '--queue', redis.url, '--otel'], { stdio: 'ignore' });
+  const words = scoreWords(rowsFile('queued.ndjson', false), 'queued-out.ndjson', '--otel', '--queue', redis.url);
+  expect(await command('score', ...words)).toBe(0);
+  worker.kill('SIGTERM');
+  await once(worker, 'exit');
+  await redis.stop();
+  const [run] = of('score');
+  expect(of('shard')).toHaveLength(Number(told(run!)['gru.shards']));
+  for (const { parentSpanId } of of('shard')) expect(parentSpanId).toBe(run!.spanId);
 });
 
 test.each([

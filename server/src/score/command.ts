@@ -1,5 +1,6 @@
 import { endOnSignals } from 'gru-wasm/command';
 import { helpOf, MOST_THREADS, readWords, UsageError } from '../words.ts';
+import { NO_SPANS, OTEL, Tracing } from '../tracing.ts';
 import { scoreHere } from './local.ts';
 import { Parts } from './parts.ts';
 import { planOf } from './plan.ts';
@@ -23,6 +24,7 @@ const WORDS = {
   },
   flags: {
     detach: 'with --queue: do not wait; the same command again later waits and writes the output',
+    otel: OTEL,
     last: 'of outputs with steps the last step alone',
     relaxed: 'relaxed SIMD, where this machine has it: faster, and other bits than on other machines',
   },
@@ -54,7 +56,11 @@ export async function score(args: string[]): Promise<number> {
   if (input === undefined || output === undefined) throw new UsageError('--input and --output are needed');
   // Before anything is read: words that are wrong are said first.
   const threads = Math.max(number('threads'), 1);
+  const warn = (text: string) => {
+    console.error(`gru score: ${text}`);
+  };
   endOnSignals();
+  const spans = flag('otel') ? await Tracing.start(warn) : NO_SPANS;
   const start = performance.now();
   const plan = await planOf({
     model,
@@ -70,17 +76,27 @@ export async function score(args: string[]): Promise<number> {
   });
   const parts = await Parts.begin(plan);
   const url = text('queue');
-  if (url === undefined) await scoreHere(parts, threads);
-  else if (!(await scoreThere(parts, url, flag('detach')))) return 0;
-  await parts.join();
+  try {
+    const attributes = { 'gru.run': parts.id, 'gru.shards': plan.shards.length, 'gru.input.bytes': plan.input.bytes };
+    const isDone = await spans.span('score', attributes, undefined, async (traceparent) => {
+      if (url === undefined) await scoreHere(parts, threads, spans, traceparent);
+      else if (!(await scoreThere(parts, url, flag('detach'), traceparent))) return false;
+      await parts.join();
+      return true;
+    });
+    if (!isDone) return 0;
+  } finally {
+    await spans.close();
+  }
   const seconds = (performance.now() - start) / 1000;
   console.error(`${output}: ${plan.shards.length} shards in ${seconds.toFixed(1)} s`);
   return 0;
 }
 
 /** By the workers of a queue. @returns Whether all is done. */
-async function scoreThere(parts: Parts, url: string, detach: boolean): Promise<boolean> {
+async function scoreThere(parts: Parts, url: string, detach: boolean, traceparent?: string): Promise<boolean> {
   const queue = await ShardQueue.connect(url);
+  queue.traceparent = traceparent;
   try {
     if (!detach) await scoreByWorkers(parts, queue);
     else {

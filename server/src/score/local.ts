@@ -1,9 +1,10 @@
 import { CommandError, Progress } from 'gru-wasm/command';
+import type { Spans } from '../tracing.ts';
 import type { Parts } from './parts.ts';
 import { Threads } from './threads.ts';
 
 /** Scores what is missing on this machine's threads. @throws CommandError of the first row that cannot be scored; what is done stays. */
-export async function scoreHere(parts: Parts, count: number): Promise<void> {
+export async function scoreHere(parts: Parts, count: number, spans: Spans, traceparent?: string): Promise<void> {
   const missing = await parts.missing();
   const { folder, id, plan } = parts;
   const progress = new Progress(plan.shards.length);
@@ -12,8 +13,10 @@ export async function scoreHere(parts: Parts, count: number): Promise<void> {
   try {
     await Promise.all(
       missing.map(async (shard) => {
-        const failed = await threads.run({ folder, id, shard });
-        if (failed) throw new CommandError(failed.exit, failed.line);
+        await spans.span('shard', { 'gru.run': id, 'gru.shard': shard }, traceparent, async () => {
+          const failed = await threads.run({ folder, id, shard });
+          if (failed) throw new CommandError(failed.exit, failed.line);
+        });
         progress.update(++done);
       }),
     );

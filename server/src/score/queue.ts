@@ -2,6 +2,7 @@ import { type ConnectionOptions, type Job, Queue, UnrecoverableError, Worker } f
 import { CommandError, EXIT } from 'gru-wasm/command';
 import { Redis } from 'ioredis';
 import { Parts } from './parts.ts';
+import type { Spans } from '../tracing.ts';
 import type { ShardTask } from './thread.ts';
 import { Threads } from './threads.ts';
 
@@ -35,6 +36,8 @@ export class ShardQueue {
   private readonly queue: Queue<ShardTask>;
   /** Told of each try to connect that fails. */
   onError: ((error: Error) => void) | undefined;
+  /** The span that shards which are put in belong to. */
+  traceparent: string | undefined;
 
   private constructor(queue: Queue<ShardTask>) {
     this.queue = queue;
@@ -55,7 +58,7 @@ export class ShardQueue {
     await this.queue.addBulk(
       shards.map((shard) => ({
         name: 'shard',
-        data: { folder, id, shard },
+        data: { folder, id, shard, traceparent: this.traceparent },
         opts: {
           jobId: `${id}-${shard}`,
           attempts: ATTEMPTS,
@@ -111,14 +114,15 @@ export interface WorkerOptions {
   threads: number;
   /** Milliseconds without a sign of life after which another worker takes a shard over. */
   stalled: number;
+  spans: Spans;
   onError(error: Error): void;
 }
 
 /** Takes shards, until it is closed: then it ends those that it is at. */
 export function startWorker(url: string, options: WorkerOptions): { close(): Promise<void> } {
-  const { threads, stalled } = options;
+  const { threads, stalled, spans } = options;
   const pool = new Threads(threads);
-  const worker = new Worker<ShardTask>(QUEUE, ({ data }) => scoreOnce(pool, data), {
+  const worker = new Worker<ShardTask>(QUEUE, ({ data }) => scoreOnce(pool, data, spans), {
     connection: connectionOf(url),
     concurrency: threads,
     lockDuration: stalled,
@@ -136,11 +140,14 @@ export function startWorker(url: string, options: WorkerOptions): { close(): Pro
   };
 }
 
-async function scoreOnce(pool: Threads, task: ShardTask): Promise<void> {
-  const failed = await pool.run(task);
-  // A shard of a worker that has died after writing its part may be taken over when all is done.
-  if (!failed || (await Parts.areJoined(task.folder))) return;
-  throw LASTING.includes(failed.exit) ? new UnrecoverableError(failed.line) : new Error(failed.line);
+function scoreOnce(pool: Threads, task: ShardTask, spans: Spans): Promise<void> {
+  const { id, shard, folder, traceparent } = task;
+  return spans.span('shard', { 'gru.run': id, 'gru.shard': shard }, traceparent, async () => {
+    const failed = await pool.run(task);
+    // A shard of a worker that has died after writing its part may be taken over when all is done.
+    if (!failed || (await Parts.areJoined(folder))) return;
+    throw LASTING.includes(failed.exit) ? new UnrecoverableError(failed.line) : new Error(failed.line);
+  });
 }
 
 /** A queue waits for its Redis for ever: one that is not there at all is to be said. @throws CommandError. */

@@ -7,6 +7,8 @@ export interface ShardTask {
   folder: string;
   id: string;
   shard: number;
+  /** The span of the run that it belongs to. */
+  traceparent?: string | undefined;
 }
 
 /** Of a shard that could not be scored. Classes of errors do not come out of a thread. */

@@ -1,4 +1,5 @@
 import { helpOf, MOST_MILLISECONDS, MOST_THREADS, readWords, UsageError } from '../words.ts';
+import { NO_SPANS, OTEL, Tracing } from '../tracing.ts';
 import { startWorker } from './queue.ts';
 import { THREADS } from './threads.ts';
 
@@ -12,7 +13,7 @@ const WORDS = {
     ],
   },
   texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given'] },
-  flags: {},
+  flags: { otel: OTEL },
 } as const;
 
 export const WORKER_HELP = `gru worker [options] --queue redis://HOST
@@ -33,13 +34,18 @@ export async function worker(args: string[]): Promise<number> {
   if (url === undefined) throw new UsageError('say which queue: gru worker --queue redis://host');
   if (given.positionals.length > 0)
     throw new UsageError(`a worker takes no ${given.positionals[0]!}: the queue says what to score`);
+  const warn = (text: string) => {
+    console.error(`gru worker: ${text}`);
+  };
+  const spans = given.flag('otel') ? await Tracing.start(warn) : NO_SPANS;
   let outage = '';
   const running = startWorker(url, {
     threads: Math.max(given.number('threads'), 1),
     stalled: Math.max(given.number('stalled'), 100),
+    spans,
     onError({ message }) {
       // Each try to connect again fails in the same way.
-      if (message !== outage) console.error(`gru worker: ${message}`);
+      if (message !== outage) warn(message);
       outage = message;
     },
   });
@@ -47,5 +53,6 @@ export async function worker(args: string[]): Promise<number> {
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, resolve);
   });
   await running.close();
+  await spans.close();
   return 0;
 }
