@@ -20,7 +20,7 @@ export function authenticator(keys: readonly string[]): Authenticate {
     if (owner !== undefined && owners.has(owner)) return owner;
     throw new ServeError(
       'unauthorized',
-      `${key === undefined ? 'an' : 'this is no'} API key: send authorization: Bearer KEY`,
+      `${key === undefined ? 'there' : 'this'} is no API key: send authorization: Bearer KEY`,
     );
   };
 }

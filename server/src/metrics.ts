@@ -54,6 +54,6 @@ export class Metrics implements Observer {
   }
 
   request(model: string, outcome: string, milliseconds: number): void {
-    this.requests.observe({ model: outcome === 'not_found' ? '' : model, outcome }, milliseconds / 1000);
+    this.requests.observe({ model, outcome }, milliseconds / 1000);
   }
 }

@@ -38,7 +38,10 @@ export interface ServiceOptions {
 /** Told of what happens, for metrics. */
 export interface Observer {
   batch(model: string, kind: 'step' | 'run', size: number, milliseconds: number): void;
-  /** @param traceparent Of the caller, as it sent it. */
+  /**
+   * @param model Empty for one that there is not.
+   * @param traceparent Of the caller, as it sent it.
+   */
   request(model: string, outcome: string, milliseconds: number, traceparent?: string): void;
 }
 
@@ -164,7 +167,9 @@ export class InferenceService {
       outcome = refusal.reason;
       throw refusal;
     } finally {
-      this.options.observe?.request(name, outcome, performance.now() - start, traceparent);
+      // A name that no model has would be a series of its own each time.
+      const model = this.hosts.has(name) ? name : '';
+      this.options.observe?.request(model, outcome, performance.now() - start, traceparent);
     }
   }
 

@@ -94,7 +94,13 @@ test('health, metadata, the list of models, metrics', async () => {
     inputs: [tensor(steps(1))],
     parameters: { sequence_id: 4, sequence_start: true },
   });
-  expect((await app.inject({ url: '/metrics' })).body).toMatch(/gru_live_sequences\{model="gru"\} 1/);
+  // Of a model that there is, and one that there is not: its name is the client's, and would be a series each.
+  await post(app, { inputs: [tensor(steps(1))], parameters: { sequence_id: 5 } });
+  await service.steps('other', []).catch(() => undefined);
+  const { body: told } = await app.inject({ url: '/metrics' });
+  expect(told).toMatch(/gru_live_sequences\{model="gru"\} 1/);
+  for (const labels of ['model="gru",outcome="ok"', 'model="gru",outcome="not_found"', 'model="",outcome="not_found"'])
+    expect(told).toContain(`gru_request_seconds_count{${labels}} 1`);
   service.drain();
   expect((await get('/v2/health/ready')).status).toBe(503);
   expect((await post(app, { inputs: [tensor(steps(1))] })).statusCode).toBe(503);
@@ -228,6 +234,15 @@ test('a conflict says where the sequence is', async () => {
 });
 
 describe('API keys', () => {
+  test.each([
+    [{}, 'there is no API key: send authorization: Bearer KEY'],
+    [{ authorization: 'Bearer three' }, 'this is no API key: send authorization: Bearer KEY'],
+  ])('%j is refused', async (headers, message) => {
+    const { app } = await serve({ keys: ['one', 'two'] });
+    const response = await post(app, { inputs: [tensor(steps(1))] }, headers);
+    expect([response.statusCode, errorOf(response)]).toEqual([401, message]);
+  });
+
   test('are asked for where there are any, but for health', async () => {
     const { app } = await serve({ keys: ['one', 'two'] });
     for (const headers of [

@@ -26,7 +26,9 @@ afterAll(async () => {
 });
 
 interface Operation {
-  requestBody?: { content: Record<string, { schema: { required: string[] } }> };
+  requestBody?: {
+    content: Record<string, { schema: { required: string[] }; examples: Record<string, { value: object }> }>;
+  };
   responses: Record<string, { description: string }>;
 }
 interface Description {
@@ -54,6 +56,22 @@ test('the description has each route, with what it takes and answers', async () 
   const { requestBody, responses } = paths['/v2/models/{model}/infer']!['post']!;
   expect(requestBody!.content['application/json']!.schema.required).toEqual(['inputs']);
   expect(Object.keys(responses)).toEqual(['200', '400', '401', '404', '409', '413', '429', '503', '504']);
+});
+
+test('the examples of the description are answered', async () => {
+  const description = (await (await fetch(`${server.http}/openapi.json`)).json()) as Description;
+  const { examples } =
+    description.paths['/v2/models/{model}/infer']!['post']!.requestBody!.content['application/json']!;
+  const statuses = await Promise.all(
+    Object.values(examples).flatMap(({ value }) =>
+      ['gru', 'tagger'].map(async (model) => {
+        const url = `${server.http}/v2/models/${model}/infer`;
+        return (await fetch(url, { method: 'POST', body: JSON.stringify(value) })).status;
+      }),
+    ),
+  );
+  // Two of each model, and each is an example for that model alone.
+  expect(statuses.sort()).toEqual([200, 200, 200, 200, 400, 400, 400, 400]);
 });
 
 test('what is described is not cut: an answer keeps fields that no schema names', async () => {

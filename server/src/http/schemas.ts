@@ -49,6 +49,17 @@ const ports = list(object({ name: text, datatype, shape }));
 const error = (description: string) => ({ description, ...object({ error: text }) });
 const answer = (description: string, schema: object) => ({ description, ...schema });
 
+/** A request that a model takes: two steps of zeros, whole; and the first of a live sequence. */
+function examplesOf({ inputs }: ServedModel): object[] {
+  const tensors = (steps: number) =>
+    inputs.map(({ name, datatype, shape }) => {
+      const own = shape.map((n, i) => (n >= 0 ? n : i === 0 ? 1 : steps));
+      return { name, datatype, shape: own, data: Array.from({ length: own.reduce((a, b) => a * b, 1) }, () => 0) };
+    });
+  const live = { sequence_id: 'call-17', sequence_start: true, sequence_step: 0 };
+  return [{ inputs: tensors(2) }, { parameters: live, inputs: tensors(1) }];
+}
+
 /** Which model a route is for: those that are served, each in one version. */
 function paramsOf(models: readonly ServedModel[], versioned: boolean) {
   const model = { ...text, enum: models.map(({ name }) => name) };
@@ -103,7 +114,7 @@ export const SCHEMAS = {
   infer: (models: readonly ServedModel[], versioned: boolean) => ({
     summary: 'Inference: whole sequences, or a block of steps of a live one',
     params: paramsOf(models, versioned),
-    body: inferRequest,
+    body: { ...inferRequest, examples: models.flatMap(examplesOf) },
     response: {
       200: answer('outputs', inferResponse),
       ...refused,
