@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { serveModel } from '../src/core/model.ts';
 import { readServeOptions, type ServeOptions } from '../src/options.ts';
 import { type RunningServer, startServer } from '../src/serve.ts';
 import { gruModel, taggerModel } from './models.ts';
@@ -87,15 +88,36 @@ const hasSchemathesis = spawnSync(python, ['-c', 'import schemathesis']).status 
 /** It asks some thousands of times. */
 const LONG = { timeout: 1_800_000 };
 
+/** What the hooks make valid requests of. */
+async function described() {
+  const models = await Promise.all([gruModel(), taggerModel()]);
+  const of = ({ inputs, outputs }: ReturnType<typeof serveModel>) => ({
+    inputs,
+    outputs: outputs.map(({ name }) => name),
+  });
+  return { gru: of(serveModel('gru', models[0])), tagger: of(serveModel('tagger', models[1])) };
+}
+
 test.skipIf(!hasSchemathesis)('schemathesis finds no 5xx, and no answer that is not described', LONG, async () => {
   const checks = 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance';
   const args = ['-m', 'schemathesis.cli', 'run', `${server.http}/openapi.json`, '--checks', checks];
-  const child = spawn(python, [...args, '--seed', '1', '--max-examples', '20', '--no-color'], {
+  const counts = join(folder, 'counts.json');
+  const child = spawn(python, [...args, '--seed', '1', '--max-examples', '50', '--no-color'], {
     stdio: 'pipe',
     cwd: folder,
+    env: {
+      ...process.env,
+      PYTHONPATH: new URL('clients', import.meta.url).pathname,
+      SCHEMATHESIS_HOOKS: 'schemathesis_hooks',
+      GRU_MODELS: JSON.stringify(await described()),
+      GRU_COUNTS: counts,
+    },
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (text += String(piece)));
   const code = await new Promise((resolve) => child.on('close', resolve));
   expect(code, text.slice(-6000)).toBe(0);
+  const { 200: answered = 0, ...refused } = JSON.parse(await readFile(counts, 'utf8')) as Record<number, number>;
+  const others = Object.values(refused).reduce((sum, count) => sum + count, 0);
+  expect(answered, JSON.stringify(refused)).toBeGreaterThan(others);
 });
