@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import { type Client, credentials, loadPackageDefinition, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -29,6 +32,7 @@ const gru = await gruModel();
 const KEY = 'secret';
 let client: Client & Record<string, Call>;
 let close: () => Promise<void>;
+let port: number;
 
 beforeEach(async () => {
   const service = await InferenceService.create({ gru: await gruModel(), tagger: await taggerModel() }, OPTIONS);
@@ -36,7 +40,7 @@ beforeEach(async () => {
     authenticate: authenticator([KEY, 'other']),
     maxBody: 2 ** 16,
   });
-  const port = await listen(server, '127.0.0.1:0', undefined);
+  port = await listen(server, '127.0.0.1:0', undefined);
   client = new inference.GRPCInferenceService(`127.0.0.1:${port}`, credentials.createInsecure());
   close = async () => {
     client.close();
@@ -198,6 +202,12 @@ describe('what is refused', () => {
     ],
     ['raw contents that are too short', { raw_input_contents: [Buffer.alloc(11)] }, 3, /12 bytes, got 11/],
     ['typed contents that are missing', { raw_input_contents: [] }, 3, /contents has 0/],
+    [
+      'classification',
+      { outputs: [{ name: 'y', parameters: { classification: { int64_param: 2 } } }] },
+      3,
+      /classification/,
+    ],
     ['an output twice', { outputs: [{ name: 'y' }, { name: 'y' }] }, 3, /twice/],
     [
       'a sequence id beyond 2^53',
@@ -209,5 +219,64 @@ describe('what is refused', () => {
   ])('%s', async (_, more, code, text) => {
     await expect(call('ModelInfer', request(steps(1), {}, more))).rejects.toEqual(refused(code, text));
     expect(valuesOf(await call('ModelInfer', request(steps(1))))).toHaveLength(HIDDEN);
+  });
+
+  /** The status of a call whose body is these bytes, of no client's making. */
+  async function statusOf(body: Buffer): Promise<number> {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/inference.GRPCInferenceService/ModelInfer',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      authorization: `Bearer ${KEY}`,
+    });
+    let status = NaN;
+    const take = (headers: Record<string, unknown>) => {
+      if (headers['grpc-status'] !== undefined) status = Number(headers['grpc-status']);
+    };
+    stream
+      .on('response', take)
+      .on('trailers', take)
+      .on('error', () => undefined);
+    stream.end(body);
+    stream.resume();
+    await once(stream, 'close');
+    session.close();
+    return status;
+  }
+  const message = (length: number, ...bytes: number[]) => {
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(length, 1);
+    return Buffer.concat([head, Buffer.from(bytes)]);
+  };
+  test.each([
+    ['bytes that are no message', message(4, 0xff, 0xff, 0xff, 0xff), [13]],
+    // A text is cut where the message ends, and there is no such model.
+    ['a field that says it is longer than its message', message(3, 0x0a, 0x7f, 0x61), [5]],
+    // That the client has gone may be said instead, or nothing.
+    ['a length beyond what comes', message(100, 1, 2, 3), [1, 12, 13]],
+    ['a length beyond the limit', message(2 ** 32 - 1, 1, 2, 3), [8]],
+    ['nothing', Buffer.alloc(0), [12, 13]],
+  ])('%s', async (_, body, statuses) => {
+    expect(statuses).toContain(await statusOf(body));
+    expect(valuesOf(await call('ModelInfer', request(steps(1))))).toHaveLength(HIDDEN);
+  });
+
+  test('what is no HTTP/2 is closed', async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(10));
+    socket.resume();
+    await once(socket, 'close');
+    expect(valuesOf(await call('ModelInfer', request(steps(1))))).toHaveLength(HIDDEN);
+  });
+
+  test('a flood of sequences is bounded', async () => {
+    const begin = (id: number) =>
+      call('ModelInfer', request(steps(1), { sequence_id: { int64_param: id }, sequence_start: { bool_param: true } }));
+    const asked = await Promise.allSettled(Array.from({ length: 150 }, (_, i) => begin(i + 1)));
+    const codes = asked.flatMap((one) => (one.status === 'rejected' ? [(one.reason as ServiceError).code] : []));
+    expect(codes).toEqual(Array.from({ length: 50 }, () => 8));
   });
 });

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -309,6 +310,12 @@ const MALFORMED: [string, object | string | Buffer, RegExp, object?][] = [
   ['a shape of words', { inputs: [tensor(steps(1), { shape: ['1', 1, INPUT] })] }, /expected shape/],
   ['data of words', { inputs: [tensor(steps(1), { data: [1, '2', 3] })] }, /value 1 is "2"/],
   ['data that is none', { inputs: [tensor(steps(1), { data: 'abc' })] }, /must be a list of numbers/],
+  [
+    'a compressed body',
+    gzipSync(JSON.stringify({ inputs: [tensor(steps(1))] })),
+    /content-encoding "gzip": send it as it is/,
+    { 'content-encoding': 'gzip' },
+  ],
   ['too few values', { inputs: [tensor(steps(1), { data: [1] })] }, /but data has 1/],
   ['a number beyond FP32', { inputs: [tensor([1e39, 0, 0])] }, /value 0 is 1e\+39, no FP32/],
   ['an id that is none', { id: 7, inputs: [tensor(steps(1))] }, /id must be a string/],

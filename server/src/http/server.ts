@@ -3,6 +3,7 @@ import { fastify, type FastifyBaseLogger, type FastifyError, type FastifyInstanc
 import type { Authenticate } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import { quote } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
 import type { Tls } from '../tls.ts';
 import { VERSION } from '../version.ts';
@@ -40,8 +41,11 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
 
   // Bodies are the protocol's, whatever type they say: clients send application/json, octet-stream, or none.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body);
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    const { 'content-encoding': encoding = 'identity' } = request.headers;
+    if (encoding === 'identity') done(null, body);
+    // A small one may be of any size: what it takes could not be bounded by what it has.
+    else done(new ServeError('bad_request', `a body of content-encoding ${quote(encoding)}: send it as it is`));
   });
 
   // Schemas describe; what a request may be is said by the model that it is for.

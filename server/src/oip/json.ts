@@ -170,10 +170,9 @@ function outputsOf(model: ServedModel, wanted: unknown, binary: boolean): InferR
   const outputs = (wanted as unknown[]).map((output) => {
     if (!isRecord(output)) throw bad(`an output must be an object, got ${quote(output)}`);
     const parameters = recordOf('parameters of an output', output['parameters']);
-    if (parameters['classification'] !== undefined) throw bad('outputs: classification is not supported');
     const asked = parameters['binary_data'];
     return {
-      port: outputPort(model, output['name']),
+      port: outputPort(model, output['name'], parameters),
       binary: typeof asked === 'boolean' ? asked : binary,
     };
   });

@@ -108,7 +108,8 @@ export function inputPort(model: ServedModel, name: unknown): Port {
   throw bad(`model ${model.name} has no input ${quote(name)}: it takes ${namesOf(model.inputs)}`);
 }
 
-export function outputPort(model: ServedModel, name: unknown): Port {
+export function outputPort(model: ServedModel, name: unknown, parameters: Record<string, unknown> = {}): Port {
+  if (parameters['classification'] !== undefined) throw bad('outputs: classification is not supported');
   const port = model.outputs.find((one) => one.name === name);
   if (port) return port;
   throw bad(`model ${model.name} has no output ${quote(name)}: it gives ${namesOf(model.outputs)}`);

@@ -43,7 +43,7 @@ export interface ProtoRequest {
   id?: string;
   parameters?: Record<string, ProtoParameter>;
   inputs?: ProtoTensor[];
-  outputs?: { name?: string }[];
+  outputs?: { name?: string; parameters?: Record<string, ProtoParameter> }[];
   raw_input_contents?: Uint8Array[];
 }
 
@@ -66,7 +66,7 @@ export function decodeProto(model: ServedModel, request: ProtoRequest): InferReq
     inputs[port.name] = { data, shape };
   });
   checkInputs(model, inputs);
-  const ports = wanted.map(({ name }) => outputPort(model, name));
+  const ports = wanted.map(({ name, parameters }) => outputPort(model, name, parameters));
   checkOutputs(ports);
   return {
     id: id === '' ? undefined : checkId('id', id),
