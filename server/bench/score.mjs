@@ -23,6 +23,8 @@ const { values } = parseArgs({
   },
 });
 const sizes = values.rows.split(',').map(Number);
+const ROUNDS = 5;
+const median = (all) => all.toSorted((a, b) => a - b)[all.length >> 1];
 const folder = mkdtempSync(join(tmpdir(), 'gru-score-bench-'));
 const at = (name) => join(folder, name);
 const started = new Set();
@@ -131,18 +133,29 @@ async function withKills(rows, kills) {
 }
 
 try {
-  for (const rows of [...sizes, 1]) {
+  for (const rows of [1, ...sizes]) {
     const files = ['--sequences', at(`${rows}.ndjson`), '--model', at('model.safetensors')];
     execFileSync(process.execPath, [GENERATE, '--rows', String(rows), ...files]);
   }
-  const startup = alone(1).cpu;
-  const costs = [];
-  for (const rows of sizes) {
-    const { clock, cpu } = alone(rows);
-    await checkIds(at(`${rows}.alone.ndjson`), rows);
-    costs.push({ rows, clock, cpu, perMillion: ((cpu - startup) / rows) * 1e6 });
-    console.error(costs.at(-1));
-  }
+  // The smaller ones in turns, for what they take is little beside what the machine does besides.
+  const small = [1, ...sizes.slice(0, -1)];
+  const rounds = Array.from({ length: ROUNDS }, () => small.map((rows) => ({ rows, ...alone(rows) })));
+  const costs = small.map((rows, i) => ({
+    rows,
+    clock: median(rounds.map((round) => round[i].clock)),
+    cpu: median(rounds.map((round) => round[i].cpu)),
+  }));
+  costs.push({ rows: sizes.at(-1), ...alone(sizes.at(-1)) });
+  for (const { rows } of costs) await checkIds(at(`${rows}.alone.ndjson`), rows);
+  // What a further million takes, between a size and the one before it: what every file takes, and the warm-up, are in both.
+  costs.forEach((cost, i) => {
+    const { rows, cpu } = costs[i - 1] ?? cost;
+    cost.further = i === 0 ? undefined : ((cost.cpu - cpu) / (cost.rows - rows)) * 1e6;
+    console.error(cost);
+  });
+  const [start, first] = costs;
+  const steady = costs.at(-1).further;
+  const warmUp = first.rows < costs.at(-1).rows ? first.cpu - start.cpu - (first.rows * steady) / 1e6 : 0;
   const largest = Math.max(...sizes);
   const [one, two] = [await byWorkers(largest, 1), await byWorkers(largest, 2)];
   const { killed, restarted } = await withKills(largest, Number(values.kills));
@@ -150,19 +163,21 @@ try {
 
 ${machine()}; ${new Date().toISOString().slice(0, 10)}. \`node server/bench/score.mjs --rows ${values.rows} --kills ${values.kills} --record\`
 
-Rows of 1 to 30 steps of 8 numbers (NDJSON, 360 bytes), a GRU of 32 hidden units, 32 numbers a row written. Processor time is that of all threads, without the ${startup.toFixed(1)} s
-that a file of one row takes.
+Rows of 1 to 30 steps of 8 numbers (NDJSON, 360 bytes), a GRU of 32 hidden units, 32 numbers a row written. Processor time is that of all threads, medians of ${ROUNDS}
+but for the largest file. A line of the table has what each further million took, from the file before it to this one.
 
 ${table(
-  ['sequences', 'seconds, one thread', 'processor seconds', 'a million sequences', 'to the largest file'],
-  costs.map(({ rows, clock, cpu, perMillion }) => [
+  ['sequences', 'seconds, one thread', 'processor seconds', 'each further million', 'to the largest file'],
+  costs.map(({ rows, clock, cpu, further }) => [
     rows.toLocaleString('en'),
     clock.toFixed(1),
-    cpu.toFixed(1),
-    `${perMillion.toFixed(0)} s`,
-    `${(perMillion / costs.at(-1).perMillion).toFixed(2)}`,
+    cpu.toFixed(2),
+    further === undefined ? '' : `${further.toFixed(1)} s`,
+    further === undefined ? '' : `${(further / steady).toFixed(2)}`,
   ]),
 )}
+
+A file of any size takes ${start.cpu.toFixed(2)} s to start, and ${warmUp.toFixed(2)} s until V8 has compiled what runs often: the first of its shards cost more, the same for all files.
 
 By a queue, ${largest.toLocaleString('en')} sequences: ${one.toFixed(1)} s by one worker of one thread, ${two.toFixed(1)} s by two: ${(one / two).toFixed(2)} times as fast.
 
