@@ -339,6 +339,19 @@ const MALFORMED: [string, object | string | Buffer, RegExp, object?][] = [
     /true or false/,
   ],
   [
+    'a snapshot where there is no store',
+    {
+      inputs: [tensor(steps(1))],
+      parameters: { sequence_id: 1, sequence_start: true, sequence_snapshot: true },
+    },
+    /no store of states \(gru serve --state\)/,
+  ],
+  [
+    'a snapshot of no sequence',
+    { inputs: [tensor(steps(1))], parameters: { sequence_snapshot: true } },
+    /give its sequence_id/,
+  ],
+  [
     'a wrong step',
     {
       inputs: [tensor(steps(1))],

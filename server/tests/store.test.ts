@@ -125,6 +125,18 @@ describe('in memory', () => {
     await expect(one.step(8, { step: undefined })).rejects.toEqual(conflict(9));
   });
 
+  test('a request may have its state written, whatever the interval; without a store it is refused', async () => {
+    const store = new MemoryStore();
+    const [one, two] = [instance(store, { storeEvery: 100 }), instance(store, { storeEvery: 100 })];
+    for (let t = 0; t < 4; t++) await one.step(t);
+    expect((await one.step(4, { snapshot: true })).durableStep).toBe(5);
+    expect((await one.step(5)).durableStep).toBe(5);
+    expect((await two.step(5)).outputs['y']).toEqual(rowOf(5));
+    const alone = instance(store, { store: undefined });
+    await expect(alone.step(0, { snapshot: true })).rejects.toThrow(/sequence_snapshot: this server has no store/);
+    expect((await alone.step(0)).step).toBe(1);
+  });
+
   test('save writes what is not there yet; sweep too, before it drops', async () => {
     const store = new MemoryStore();
     let now = 0;

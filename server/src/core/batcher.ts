@@ -104,6 +104,9 @@ export class SequenceBatcher {
         `sequence_start with sequence_step ${call.step}: a sequence starts at step 0`,
       );
     }
+    if (call.snapshot && !store) {
+      throw new ServeError('bad_request', 'sequence_snapshot: this server has no store of states (gru serve --state)');
+    }
     if (known && known.waiting.length >= maxPendingOfSequence) {
       throw new ServeError(
         'too_many',
@@ -177,7 +180,11 @@ export class SequenceBatcher {
       const turns = await this.run(batch.map((one) => this.turnOf(one)).filter((turn) => turn !== undefined));
       const due = store
         ? turns.filter(
-            ({ sequence: one }) => one.ended || one.version === undefined || one.step - one.durableStep >= storeEvery,
+            ({ sequence: one, waiting: { call } }) =>
+              one.ended ||
+              one.version === undefined ||
+              call.snapshot === true ||
+              one.step - one.durableStep >= storeEvery,
           )
         : [];
       const lost = due.length > 0 ? await this.write(due.map(({ sequence }) => sequence)) : new Set();

@@ -12,6 +12,8 @@ export interface SequenceCall {
   end: boolean;
   /** Steps that the client has had answers for. With it a request that comes twice is applied once. */
   step: number | undefined;
+  /** Its state is to be in the store before the answer goes out. */
+  snapshot?: boolean | undefined;
 }
 
 export interface StepAnswer {

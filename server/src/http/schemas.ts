@@ -24,6 +24,7 @@ const inferRequest = object(
         sequence_start: flag,
         sequence_end: flag,
         sequence_step: { ...whole, description: 'steps taken before: it makes a request safe to send again' },
+        sequence_snapshot: { ...flag, description: 'the state is in the store (--state) before the answer goes out' },
         binary_data_output: flag,
       },
       [],

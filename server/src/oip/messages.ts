@@ -120,9 +120,10 @@ export function checkOutputs(ports: readonly Port[]): void {
   if (new Set(ports).size < ports.length) throw bad('outputs: one is asked for twice');
 }
 
-/** Triton's sequence extension, and `sequence_step`, which makes a request safe to send again. */
+/** Triton's sequence extension; `sequence_step`, which makes a request safe to send again; and `sequence_snapshot`, which has the state written at once. */
 export function sequenceOf(parameters: Record<string, unknown>): Sequence | undefined {
   const { sequence_id: id, sequence_start: start, sequence_end: end, sequence_step: step } = parameters;
+  const { sequence_snapshot: snapshot } = parameters;
   const flag = (name: string, value: unknown) => {
     if (value === undefined || typeof value === 'boolean') return value ?? false;
     throw bad(`${name} must be true or false, got ${quote(value)}`);
@@ -130,11 +131,13 @@ export function sequenceOf(parameters: Record<string, unknown>): Sequence | unde
   const flags = {
     start: flag('sequence_start', start),
     end: flag('sequence_end', end),
+    snapshot: flag('sequence_snapshot', snapshot),
   };
   // As in Triton, 0 and the empty string say that there is none.
   if (id === undefined || id === 0 || id === '') {
-    if (!flags.start && !flags.end && step === undefined) return undefined;
-    throw bad('sequence_start, sequence_end and sequence_step are for a sequence: give its sequence_id');
+    if (!Object.values(flags).includes(true) && step === undefined) return undefined;
+    const words = 'sequence_start, sequence_end, sequence_step and sequence_snapshot';
+    throw bad(`${words} are for a sequence: give its sequence_id`);
   }
   if (typeof id !== 'string' && !(Number.isSafeInteger(id) && Number(id) > 0)) {
     throw bad(`sequence_id must be a string, or a whole number up to 2^53 - 1, got ${quote(id)}`);
