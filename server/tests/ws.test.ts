@@ -79,3 +79,18 @@ test('connections are limited', async () => {
   await soon(() => server.connections() < MAX_CONNECTIONS);
   await open();
 });
+
+test('a stream that was refused when it began is told to connect again', async () => {
+  const full = await open('/v2/models/gru/streams');
+  const count = 100;
+  const numbers = Uint32Array.from({ length: count }, (_, i) => i + 2 ** 30);
+  full.socket.send(
+    Buffer.concat([Uint32Array.of(count), numbers, steps(count)].map(({ buffer }) => Buffer.from(buffer))),
+  );
+  await full.next(1);
+  const { socket, next } = await open();
+  for (let t = 0; t < 2; t++) socket.send(row(steps(2), t));
+  const [first, second] = (await next(2)).map(String);
+  expect(first).toMatch(/too_many/);
+  expect(second).toMatch(/no sequence of this connection: connect again/);
+});

@@ -75,14 +75,17 @@ export const keyOf = (owner: string, id: string) => `${owner}\0${id}`;
  * with a connection, which has no name of its own, or after a slash a number there.
  */
 export function calledBy(id: string): string {
-  return /^c:[^/]*$/.test(id) ? 'of this connection' : id.replace(/^(?:[sn]:|c:[^/]*\/)/, '');
+  return isOfConnection(id) ? 'of this connection' : id.replace(/^(?:[sn]:|c:[^/]*\/)/, '');
 }
 
+/** The one of a connection that has no other. */
+const isOfConnection = (id: string) => /^c:[^/]*$/.test(id);
+
 export function unknown(id: string): ServeError {
-  return new ServeError(
-    'not_found',
-    `there is no sequence ${calledBy(id)}: begin it with sequence_start (it may have ended, or been idle for too long)`,
-  );
+  const how = isOfConnection(id)
+    ? 'connect again (it was refused when it began, or has been idle for too long)'
+    : 'begin it with sequence_start (it may have ended, or been idle for too long)';
+  return new ServeError('not_found', `there is no sequence ${calledBy(id)}: ${how}`);
 }
 
 export function digestOf(block: Tensors): string {
