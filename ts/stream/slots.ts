@@ -44,10 +44,9 @@ export function stateLength({ graph, state, clock, index }: Slots): number {
   return slotsLength(graph, index === undefined ? state.batch : 1) + clock.size;
 }
 
-/** All states of a stream: those of its slots, then of its clock. */
-export function readState(slots: Slots): Float32Array {
+/** All states of a stream, into `all`: those of its slots, then of its clock. */
+export function readState(slots: Slots, all: Float32Array = new Float32Array(stateLength(slots))): Float32Array {
   const { graph, state, clock, index } = slots;
-  const all = new Float32Array(stateLength(slots));
   const rest = eachSlot(graph, index === undefined ? state.batch : 1, all, (i, part) => {
     state.readHidden(i, part, index);
   });

@@ -152,7 +152,9 @@ export class GruStream {
 
   /** All states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
   snapshot(): Uint8Array {
-    return encodeSnapshot(this.hiddenState, this.print(), slotNames(this.graph));
+    const slots = this.slots();
+    const read = (values: Float32Array) => readState(slots, values);
+    return encodeSnapshot(stateLength(slots), read, this.print(), slotNames(this.graph));
   }
 
   /**

@@ -19,6 +19,9 @@ const VERSION_BYTES = 12;
 /** In place of a version: written in any case. */
 const ANY = '\0'.repeat(VERSION_BYTES);
 
+/** Buffers of scripts that are kept for the next: as many as are on their way at a time. */
+const MAX_SPARE = 16;
+
 /** Sequences that one script writes: 0.2 ms of Redis, which answers nobody else meanwhile. */
 const MAX_OF_SCRIPT = 128;
 
@@ -49,6 +52,7 @@ type SetIf = (keys: number, ...words: (string | number | Buffer)[]) => Promise<n
 export class RedisStore implements SequenceStore {
   private readonly redis: Redis & { setIf: SetIf };
   private readonly options: RedisStoreOptions;
+  private readonly spare: Buffer[] = [];
 
   private constructor(redis: Redis, options: RedisStoreOptions) {
     redis.defineCommand('setIf', { lua: SET_IF });
@@ -92,9 +96,12 @@ export class RedisStore implements SequenceStore {
       const values = encode(
         places.map((i) => writes[i]!),
         some,
+        this.spare.pop(),
       );
       const keys = places.map((i) => this.key(writes[i]!.id));
-      const written = await this.redis.setIf(places.length, ...keys, milliseconds, values);
+      const written = await this.redis.setIf(places.length, ...keys, milliseconds, values.bytes);
+      // What has been answered has been sent. Memory of its own for each is what V8 collects all garbage for, every 64 MiB.
+      if (this.spare.length < MAX_SPARE) this.spare.push(values.buffer);
       places.forEach((i, k) => (versions[i] = written[k] === 1 ? some[k] : undefined));
     };
     const places = [...writes.keys()];
@@ -139,7 +146,11 @@ function chunks<T>(all: readonly T[]): T[][] {
 }
 
 /** Of each the length of what follows, the version that is replaced, and what {@link decode} reads. */
-function encode(writes: readonly Write[], versions: readonly Version[]): Buffer {
+function encode(
+  writes: readonly Write[],
+  versions: readonly Version[],
+  spare: Buffer | undefined,
+): { bytes: Buffer; buffer: Buffer } {
   const headers = writes.map(({ sequence: { step, state, last } }) =>
     JSON.stringify({
       step,
@@ -151,7 +162,9 @@ function encode(writes: readonly Write[], versions: readonly Version[]): Buffer 
     ({ sequence: { state, last } }, i) =>
       2 * VERSION_BYTES + 4 + headers[i]!.length + state.length + (last?.outputs.length ?? 0),
   );
-  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 4 + length, 0));
+  const total = lengths.reduce((sum, length) => sum + 4 + length, 0);
+  const buffer = spare && spare.length >= total ? spare : Buffer.allocUnsafeSlow(total);
+  const bytes = buffer.subarray(0, total);
   let at = 0;
   writes.forEach(({ sequence: { state, last }, replaces = ANY }, i) => {
     const header = headers[i]!;
@@ -164,7 +177,7 @@ function encode(writes: readonly Write[], versions: readonly Version[]): Buffer 
       at += part.length;
     }
   });
-  return bytes;
+  return { bytes, buffer };
 }
 
 function decode(value: Buffer): { sequence: StoredSequence; version: Version } {
