@@ -163,7 +163,9 @@ test('a span a file that is scored, and one a shard under it', async () => {
   expect(shards.map((span) => told(span)['gru.shard'])).toEqual(expect.arrayContaining([...shards.keys()]));
   for (const { traceId, parentSpanId } of shards) expect([traceId, parentSpanId]).toEqual([run!.traceId, run!.spanId]);
   bodies.length = 0;
-  expect(await command('score', ...scoreWords(rowsFile('bad.ndjson', true), 'bad-out.ndjson', '--otel'))).toBe(5);
+  expect(
+    await command('score', ...scoreWords(rowsFile('bad.ndjson', true), 'bad-out.ndjson', '--otel', '--threads', '1')),
+  ).toBe(5);
   expect(of('score').map(({ status }) => status.code)).toEqual([2]);
   expect(of('shard').filter(({ status }) => status.code === 2)).toHaveLength(1);
   bodies.length = 0;
