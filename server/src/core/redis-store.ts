@@ -100,7 +100,7 @@ export class RedisStore implements SequenceStore {
       );
       const keys = places.map((i) => this.key(writes[i]!.id));
       const written = await this.redis.setIf(places.length, ...keys, milliseconds, values.bytes);
-      // What has been answered has been sent. Memory of its own for each is what V8 collects all garbage for, every 64 MiB.
+      // What has been answered has been sent: 50 KB less to allocate for a script.
       if (this.spare.length < MAX_SPARE) this.spare.push(values.buffer);
       places.forEach((i, k) => (versions[i] = written[k] === 1 ? some[k] : undefined));
     };
