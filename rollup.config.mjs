@@ -134,8 +134,9 @@ export default [
       chunkFileNames: 'chunks/[name].js',
       manualChunks: {
         core,
-        'js-backend': ['ts/backends/js/index.ts'],
+        'js-core': ['ts/backends/js/core.ts'],
         'full-layers': ['ts/layers/full.ts'],
+        'js-full': ['ts/backends/js/index.ts'],
         layouts: ['ts/formats/layouts/index.ts'],
       },
     },

@@ -27,7 +27,7 @@ export function gruWasm(name: string, backend: string, load = installed, options
         : {
             code: "export * from 'gru-wasm'",
             onDemand: {
-              'the JS backend': /\/js-backend\.js$/,
+              'the JS backend': /\/js-(core|full)\.js$/,
               'layers beyond the core flavour': /\/(packed|full-layers)\.js$/,
               'layouts of createGru and its like': /\/layouts\.js$/,
               'model.trace': /\/trace\.js$/,

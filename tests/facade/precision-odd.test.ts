@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { createModel, loadModel, type ModelSpec } from '../../ts/index.ts';
+import { describe, expect, test } from 'vitest';
+import { createGru, createModel, loadModel, type ModelSpec } from '../../ts/index.ts';
+import { createGru as createJsGru } from '../../ts/js.ts';
 import { autoPrecision, calibrate, sensitivity } from '../../ts/precision.ts';
 import { Random } from '../random.ts';
 import { expectError } from './helpers.ts';
@@ -51,4 +52,26 @@ test.each([
     () => calibrate(model, sequences, options),
   ];
   for (const one of wrong) await expectError(one, 'invalid_argument', 'sequences');
+});
+
+describe.each([
+  ['gru-wasm', createGru],
+  ['gru-wasm/js', createJsGru],
+])("createGru of %s on JavaScript, whose backend is the core's", (_, create) => {
+  test('is traced, and measured with the layers that it does not have', async () => {
+    const [kernel, recurrentKernel] = [random.floats(I * 3 * H), random.floats(H * 3 * H)];
+    using model = await create(
+      { inputSize: I, hiddenSize: H, resetAfter: false },
+      { kernel, recurrentKernel },
+      { backend: 'js' },
+    );
+    expect(model.backend).toBe('js');
+    const steps = random.floats(20 * I);
+    expect((await model.trace(steps))['h']).toEqual(model.run(steps).output);
+    const { after, spec: calibrated } = await calibrate(model, steps);
+    expect(after.rms).toBeGreaterThan(0);
+    using made = await createModel(calibrated, { backend: 'js' });
+    expect(made.run(steps).output).toEqual(model.run(steps).output);
+    expect((await autoPrecision(model, steps, { maxError: 1, prefer: 'size' })).precision).toEqual({ gru: 'i8' });
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { JS_LAYERS } from '../../ts/backends/js/layers/index.ts';
+import { JS_LAYERS } from '../../ts/backends/js/layers/full.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';

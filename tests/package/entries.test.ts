@@ -149,6 +149,27 @@ test('the static entry is one script, without import(): all that it gives runs w
   expect(project.run('service.cjs', output[0].code)).toBe('gru-wasm true\n');
 });
 
+test.each(['gru-wasm', 'gru-wasm/js'])(
+  'createGru of %s in one bundle brings no kind of layer but the core has',
+  async (entry) => {
+    const { metafile } = await build({
+      stdin: { contents: `export { createGru } from '${entry}';`, resolveDir: project.folder },
+      bundle: true,
+      format: 'esm',
+      metafile: true,
+      outfile: 'bundle.js',
+      write: false,
+    });
+    const [output] = Object.values(metafile.outputs);
+    const chunks = Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
+      bytesInOutput > 0 ? (/[^/]+$/.exec(path) ?? []) : [],
+    );
+    expect(chunks).toContain('js-core.js');
+    for (const other of ['js-full.js', 'full-layers.js', 'packed.js', 'read-any.js'])
+      expect(chunks).not.toContain(other);
+  },
+);
+
 test('a bundle without the script of the pool: the error has the line to add; with it beside, it runs', async () => {
   const { outputFiles } = await build({
     stdin: {

@@ -27,8 +27,9 @@ import type { ModelSpec } from '../spec/spec.ts';
 
 useTracer(traceOnDemand);
 
-/** The binaries, the kinds of layers beside the core's and the JS backend are chunks that are loaded when they are needed. */
+// The binaries, the kinds of layers beside the core's and the JS backends are chunks that are loaded when they are needed.
 const js = async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;
+const coreJs = async () => (await onDemand(() => import('../backends/js/core.ts'))).coreJsBackend;
 
 const find: FindBackend = async (options, flavour) => {
   if (flavour === 'core') return findCore(options, flavour);
@@ -41,7 +42,7 @@ const find: FindBackend = async (options, flavour) => {
 };
 
 /** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks all other layers. */
-const findCore: FindBackend = (options) => wasmOrJs(options, coreBinaries, js);
+const findCore: FindBackend = (options) => wasmOrJs(options, coreBinaries, coreJs);
 
 /** The layouts are a chunk too. It comes later: the caller's arrays, copied here, may be others by then. */
 const later =

@@ -5,21 +5,31 @@ import {
   inspectFile,
   modelFromFile,
   modelFromSpec,
+  type ModelOptions,
   traceOnDemand,
 } from './api.ts';
 import { useTracer } from './origin.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
+import type { Backend } from '../backends/backend.ts';
+import { coreJsBackend } from '../backends/js/core.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import { GruError } from '../base/errors.ts';
 import { useAllKinds } from '../layers/full.ts';
 
-useAllKinds();
 useTracer(traceOnDemand);
 
-const find: FindBackend = ({ backend }) =>
-  backend === 'wasm'
+const unlessWasm = (asked: ModelOptions['backend'], backend: Backend): Promise<Backend> =>
+  asked === 'wasm'
     ? Promise.reject(new GruError('backend_unavailable', "gru-wasm/js has no wasm backend; import from 'gru-wasm'"))
-    : Promise.resolve(jsBackend);
+    : Promise.resolve(backend);
+
+const find: FindBackend = ({ backend }) => {
+  useAllKinds();
+  return unlessWasm(backend, jsBackend);
+};
+
+/** For what is made of recurrent layers alone: where a program calls nothing else, its bundle lacks all other layers. */
+const findCore: FindBackend = ({ backend }) => unlessWasm(backend, coreJsBackend);
 
 /** `loadModel` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const loadModel: GruApi['loadModel'] = (source, options) => modelFromFile(find, anyFile, source, options);
@@ -30,10 +40,10 @@ export const inspect: GruApi['inspect'] = (source, options) => inspectFile(anyFi
 export const createModel: GruApi['createModel'] = (spec, options) => modelFromSpec(find, spec, options);
 /** `createGru` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const createGru: GruApi['createGru'] = (config, weights, options) =>
-  gruFromArrays(find, config, weights, options);
+  gruFromArrays(findCore, config, weights, options);
 /** `createLstm` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const createLstm: GruApi['createLstm'] = (config, weights, options) =>
-  lstmFromArrays(find, config, weights, options);
+  lstmFromArrays(findCore, config, weights, options);
 /** `createRnn` of `gru-wasm` on the JS backend: no WebAssembly. */
 export const createRnn: GruApi['createRnn'] = (config, weights, options) =>
-  rnnFromArrays(find, config, weights, options);
+  rnnFromArrays(findCore, config, weights, options);

@@ -16,6 +16,9 @@ export type Build<S extends LayerSpec = LayerSpec> = (
   axis: number,
 ) => Layer;
 
+/** What builds layers, by the type of their specs. */
+export type Builds<Type extends LayerSpec['type']> = { [T in Type]: Build<Extract<LayerSpec, { type: T }>> };
+
 /** An immutable layer with packed weights. */
 export interface Layer {
   /** Bytes of packed weights. */
