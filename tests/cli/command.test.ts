@@ -177,9 +177,29 @@ describe('compare', () => {
 
 test('bench times each backend, and draws a chart', () => {
   const { stdout } = gru(['bench', amp, '--steps', '8', '--svg', at('bench.svg')]);
-  expect(stdout).toMatch(/wasm-baseline +[\d.]+ +[\d.]+ +█/);
-  expect(stdout).toMatch(/js +[\d.]+ +[\d.]+ +█/);
+  expect(stdout).toMatch(/wasm-baseline +f32 +[\d.]+ +[\d.]+ +█/);
+  expect(stdout).toMatch(/js +f32 +[\d.]+ +[\d.]+ +█/);
+  expect(stdout).toMatch(/wasm-\w+ +i16 +[\d.]+ +[\d.]+ +█/);
+  expect(stdout).toMatch(/wasm-\w+ +i8 +[\d.]+ +[\d.]+ +█/);
   expect(readFileSync(at('bench.svg'), 'utf8')).toMatch(/^<svg [^]*<\/svg>\n$/);
+});
+
+test('explain --precision: the gates of the model in fewer bits', () => {
+  writeFileSync(at('few.csv'), '0.5\n-0.5\n');
+  gru(['explain', amp, '-i', at('few.csv'), '--precision', 'i8', '--backend', 'js', '-o', at('few.npz')]);
+  gru(['convert', amp, '-o', at('few.safetensors'), '--dtype', 'i8']);
+  gru(['explain', at('few.safetensors'), '-i', at('few.csv'), '--backend', 'js', '-o', at('same.npz')]);
+  gru(['explain', amp, '-i', at('few.csv'), '--backend', 'js', '-o', at('exact.npz')]);
+  expect(readFileSync(at('few.npz'))).toEqual(readFileSync(at('same.npz')));
+  expect(readFileSync(at('few.npz'))).not.toEqual(readFileSync(at('exact.npz')));
+});
+
+test('bench of a file of integers times these, and fewer bits alone', () => {
+  gru(['convert', amp, '-o', at('amp-i8.safetensors'), '--dtype', 'i8']);
+  const { stdout } = gru(['bench', at('amp-i8.safetensors'), '--steps', '4', '--json']);
+  const found = JSON.parse(stdout) as { backend: string; weights: string }[];
+  expect(new Set(found.map(({ weights }) => weights))).toEqual(new Set(['i8']));
+  expect(found.at(-1)!.backend).toBe('js');
 });
 
 test('explain writes the gates, and draws them', async () => {

@@ -39,6 +39,23 @@ test.each(['csv', 'ndjson', 'npy', 'wav', 'safetensors', 'npz'])('what it writes
   expect(floats(at('again.f32'), 0)).toEqual(model.run(want).output.data);
 });
 
+test.each(['i8', 'i16'] as const)(
+  '--precision %s: the bits of a model loaded so, and of its file',
+  async (precision) => {
+    run('-i', at('x.f32'), '-o', at('narrow.f32'), '--precision', precision, '--backend', 'baseline');
+    using narrow = await loadModel(amp, { precision, deterministic: true });
+    expect(floats(at('narrow.f32'), 0)).toEqual(narrow.run(samples).output.data);
+    expect(floats(at('narrow.f32'), 0)).not.toEqual(want);
+  },
+);
+
+test('--precision of no dtype is refused', () => {
+  expect(gru(['run', amp, '-i', at('x.f32'), '--precision', 'i4'])).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/--precision.*i4.*f32, i16, i8/) as string,
+  });
+});
+
 test('npz and safetensors of a run are tensors by name', () => {
   run('-i', at('x.f32'), '-o', at('named.safetensors'));
   const { tensors } = parseSafetensors(readFileSync(at('named.safetensors')));

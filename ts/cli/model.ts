@@ -4,6 +4,7 @@ import { inspect, loadModel } from '../api/default.ts';
 import type { ModelOptions } from '../api/api.ts';
 import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
+import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -16,6 +17,7 @@ export interface ReadFlags {
 /** And of what computes. */
 export interface ModelFlags extends ReadFlags {
   backend: Choice;
+  precision?: WeightDtype;
 }
 
 export const BACKENDS = ['auto', 'wasm', 'baseline', 'js'] as const;
@@ -29,16 +31,23 @@ export function readOptions(command: Command): Command {
   );
 }
 
-/** `--backend` too. */
+/** `--backend` and `--precision` too. */
 export function modelOptions(command: Command): Command {
-  return readOptions(command).addOption(
-    new Option(
-      '--backend <name>',
-      'what computes: baseline is wasm with the same bits on every machine, js has these bits too',
+  return readOptions(command)
+    .addOption(
+      new Option(
+        '--backend <name>',
+        'what computes: baseline is wasm with the same bits on every machine, js has these bits too',
+      )
+        .choices(BACKENDS)
+        .default('auto'),
     )
-      .choices(BACKENDS)
-      .default('auto'),
-  );
+    .addOption(
+      new Option(
+        '--precision <dtype>',
+        'of the weights that products are made with; default: what the file has',
+      ).choices(DTYPES),
+    );
 }
 
 /** What the library calls a backend of the command line. */

@@ -2,10 +2,13 @@ import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { createModel } from '../../api/default.ts';
 import type { GruModel } from '../../api/model.ts';
+import { DTYPES, dtyped, type IntDtype, type WeightTensor } from '../../base/weights.ts';
+import { quantizableOf, specWith } from '../../formats/precision.ts';
+import { resolveGraph } from '../../spec/graph.ts';
 import type { ModelSpec } from '../../spec/spec.ts';
 import { writeWhole } from '../files/sink.ts';
 import { randomInputs } from '../inputs.ts';
-import { backendOptions, count, openModel, readOptions, type ReadFlags } from '../model.ts';
+import { backendOptions, type Choice, count, openModel, readOptions, type ReadFlags } from '../model.ts';
 import { print } from '../print.ts';
 import { escaped, svg } from '../svg.ts';
 import { Progress, styled, table } from '../terminal.ts';
@@ -18,6 +21,8 @@ interface BenchFlags extends ReadFlags {
 
 interface Measured {
   backend: string;
+  /** What the weights of products are: `f32`, `i16`, `i8`, or several. */
+  weights: string;
   /** Microseconds: a step of a whole run, and a call of a stream's step (undefined: the model does not stream). */
   run: number;
   step: number | undefined;
@@ -26,7 +31,9 @@ interface Measured {
 /** `gru bench [MODEL]` */
 export function benchCommand(): Command {
   return readOptions(new Command('bench'))
-    .description('time a model on wasm, on baseline wasm and on JavaScript, on this machine')
+    .description(
+      'time a model on wasm, on baseline wasm and on JavaScript, and with weights of 16 and 8 bits, on this machine',
+    )
     .argument('[model]', 'the file; default: a GRU of 64 inputs and 128 hidden units')
     .option('--steps <count>', 'steps of the sequence', count, 100)
     .option('--svg <file>', 'write the chart too')
@@ -38,10 +45,12 @@ export function benchCommand(): Command {
 async function bench(path: string | undefined, flags: BenchFlags): Promise<void> {
   const spec = path === undefined ? EXAMPLE : (await openModel(path, flags, 'js')).spec;
   const found: Measured[] = [];
-  const progress = new Progress(3);
-  for (const [i, choice] of (['auto', 'baseline', 'js'] as const).entries()) {
-    const model = await createModel(spec, backendOptions(choice));
-    if (!found.some(({ backend }) => backend === model.backend)) found.push(measure(model, flags.steps));
+  const progress = new Progress(VARIANTS.length);
+  for (const [i, [choice, dtype]] of VARIANTS.entries()) {
+    const model = await createModel(dtype ? specWith(resolveGraph(spec), dtype) : spec, backendOptions(choice));
+    const weights = dtypesOf(model.spec);
+    const known = found.some((other) => other.backend === model.backend && other.weights === weights);
+    if (!known) found.push({ backend: model.backend, weights, ...measure(model, flags.steps) });
     model.dispose();
     progress.update(i + 1);
   }
@@ -53,6 +62,24 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
   } finally {
     await print(flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', title)}\n${chart(found)}`);
   }
+}
+
+/** What is timed: backends with the weights that the file has, and the fastest with fewer bits, where they are not the same. */
+const VARIANTS: readonly (readonly [Choice, IntDtype?])[] = [
+  ['auto'],
+  ['baseline'],
+  ['js'],
+  ['auto', 'i16'],
+  ['auto', 'i8'],
+];
+
+/** Of the weights that can be integers. */
+function dtypesOf(spec: ModelSpec): string {
+  const found = resolveGraph(spec).nodes.flatMap((node) => {
+    const weights = ('weights' in node.layer ? node.layer.weights : {}) as Record<string, WeightTensor | undefined>;
+    return quantizableOf(node).flatMap(({ key }) => (weights[key] ? [dtyped(weights[key]).dtype] : []));
+  });
+  return DTYPES.filter((dtype) => found.includes(dtype)).join(', ') || 'none';
 }
 
 const EXAMPLE: ModelSpec = {
@@ -88,10 +115,10 @@ function time(call: () => void): number {
   return warm[Math.floor(warm.length / 2)]! * 1000;
 }
 
-function measure(model: GruModel, steps: number): Measured {
+function measure(model: GruModel, steps: number): Pick<Measured, 'run' | 'step'> {
   const whole = randomInputs(model, steps);
   const run = time(() => model.run(whole)) / steps;
-  if (!model.streamable) return { backend: model.backend, run, step: undefined };
+  if (!model.streamable) return { run, step: undefined };
   const x = Object.fromEntries(Object.entries(randomInputs(model, 1)).map(([name, { data }]) => [name, data]));
   const stream = model.createStream();
   // A step is too short for the clock.
@@ -99,31 +126,32 @@ function measure(model: GruModel, steps: number): Measured {
     for (let i = 0; i < steps; i++) stream.step(x);
   });
   stream.dispose();
-  return { backend: model.backend, run, step: step / steps };
+  return { run, step: step / steps };
 }
 
 const WIDTH = 40;
 
 function chart(found: readonly Measured[]): string {
   const most = Math.max(...found.map(({ run }) => run));
-  const rows = found.map(({ backend, run, step }) => [
+  const rows = found.map(({ backend, weights, run, step }) => [
     backend,
+    weights,
     run.toFixed(2),
     step?.toFixed(2) ?? 'does not stream',
     '█'.repeat(Math.max(1, Math.round((run / most) * WIDTH))),
   ]);
-  return table(['backend', 'whole run', 'live step', ''], rows);
+  return table(['backend', 'weights', 'whole run', 'live step', ''], rows);
 }
 
 function picture(title: string, found: readonly Measured[]): string {
   const most = Math.max(...found.map(({ run }) => run));
-  const bars = found.flatMap(({ backend, run }, i) => {
+  const bars = found.flatMap(({ backend, weights, run }, i) => {
     const [y, width] = [50 + i * 30, (run / most) * 420];
     return [
-      `<text x="120" y="${y + 14}" text-anchor="end">${backend}</text>`,
-      `<rect x="130" y="${y}" width="${width.toFixed(1)}" height="20" fill="#4477aa"/>`,
-      `<text x="${(136 + width).toFixed(1)}" y="${y + 14}">${run.toFixed(2)} us</text>`,
+      `<text x="160" y="${y + 14}" text-anchor="end">${backend}, ${weights}</text>`,
+      `<rect x="170" y="${y}" width="${width.toFixed(1)}" height="20" fill="#4477aa"/>`,
+      `<text x="${(176 + width).toFixed(1)}" y="${y + 14}">${run.toFixed(2)} us</text>`,
     ];
   });
-  return svg(680, 60 + found.length * 30, [`<text x="10" y="24">${escaped(title)}</text>`, ...bars]);
+  return svg(720, 60 + found.length * 30, [`<text x="10" y="24">${escaped(title)}</text>`, ...bars]);
 }

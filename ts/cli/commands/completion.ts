@@ -32,7 +32,9 @@ function bash(gru: Command, zsh: boolean): string {
   });
   const choices = new Map<string, string[]>();
   for (const command of gru.commands) {
-    for (const { long, argChoices } of optionsOf(command)) if (long && argChoices) choices.set(long, argChoices);
+    for (const { long, argChoices } of optionsOf(command)) {
+      if (long && argChoices) choices.set(long, [...new Set([...(choices.get(long) ?? []), ...argChoices])]);
+    }
   }
   const values = [...choices].map(
     ([flag, words]) => `    ${flag}) COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$word")); return ;;`,

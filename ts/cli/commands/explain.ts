@@ -49,7 +49,7 @@ async function explain(path: string, flags: ExplainFlags): Promise<void> {
   if (format !== undefined && format !== 'npz' && format !== 'safetensors') {
     throw new CommandError(EXIT.usage, `--output ${output!}: several tensors go into .npz or .safetensors`);
   }
-  const model = await openModel(path, flags, flags.backend);
+  const model = await openModel(path, flags, flags.backend, flags.precision);
   const traced = await model.trace(await readInputs(model, flags.input, flags.inputFormat), { layer, direction });
   if (output !== undefined) await writeTensors(output, format!, traced);
   if (flags.svg !== undefined) await writeWhole(flags.svg, Buffer.from(heatSvg(`${path}: ${layer ?? ''}`, traced)));

@@ -58,7 +58,7 @@ their size, where the model streams. Lines that come on stdin give a line each a
 
 Examples:
   gru run amp.safetensors -i guitar.wav -o amped.wav
-  gru run sensor.keras -i readings.csv -o scores.npy
+  gru run sensor.keras -i readings.csv -o scores.npy --precision i8
   gru run encoder.onnx -i batch.npz -o outputs.safetensors --save-states states.safetensors
   tail -f readings.csv | gru run sensor.keras -i -`,
     )
@@ -70,7 +70,7 @@ async function run(path: string, flags: RunFlags): Promise<void> {
   const first = input[0]!;
   const form = flags.outputFormat ?? (flags.json || output === '-' ? textLike(flags, first) : undefined);
   const format = formatOf(output, form, '--output-format');
-  const loaded = await openModel(path, flags, flags.backend);
+  const loaded = await openModel(path, flags, flags.backend, flags.precision);
   const names = shown(loaded, select, format);
   const model = await giving(loaded, names, flags);
   const whole = states !== undefined || saveStates !== undefined || lengths !== undefined;
