@@ -91,7 +91,8 @@ export default defineConfig({
         {
           text: 'Run it',
           items: [
-            { text: 'Axes, masks and states', link: '/axes-and-states' },
+            { text: 'Batches, lengths and masks', link: '/batches' },
+            { text: 'Axes and states', link: '/axes-and-states' },
             { text: 'Weights of 16 and 8 bits', link: '/precision' },
             { text: 'Streams', link: '/streams' },
             { text: 'Audio', link: '/audio' },

@@ -92,6 +92,8 @@ const IN_NODE: [name: string, prints: RegExp][] = [
   ['streams.mjs', /^216 320\n$/],
   ['many-streams.mjs', /^216 144 72\n$/],
   ['flows.mjs', /^(72\n){6}$/],
+  ['batch.mjs', /^\[ 20, 4 \]\n\[ 8, 20, 4 \] \[ 1, 8, 4 \]\n\[ 20, 8, 4 \]\n$/],
+  ['ragged.mjs', /^\[ 3, 20, 4 \]\n\[ 30, 4 \]\ntrue\n$/],
   ['axes.mjs', /^\[ 5, 4 \] \[ 1, 4 \]\n$/],
   ['lstm.mjs', /^512 8\n$/],
   ['pool.mjs', /^\[ 512, 100, 64 \]\n$/],
