@@ -43,6 +43,11 @@ export default defineConfig({
   outDir: './dist',
   cacheDir: './node_modules/.cache/vitepress',
   head,
+  // 25 pages in the sidebar: what the service worker keeps makes the next page as quick.
+  router: { prefetchLinks: false },
+  // VitePress preloads what a page imports on demand too: the benchmark's other engines are loaded when they are asked for.
+  transformHtml: (html) =>
+    html.replace(/<link rel="modulepreload" href="[^"]*\/(onnxruntime|tensorflow)\.[^"]*">/g, ''),
   markdown: {
     // Those of GitHub without high contrast are too faint for WCAG AA.
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
@@ -128,6 +133,13 @@ export default defineConfig({
   },
   vite: {
     plugins: [
+      {
+        // A font that comes late waits for the next page: one that is swapped in moves the text.
+        name: 'fonts-move-nothing',
+        enforce: 'pre',
+        transform: (code, id) =>
+          id.endsWith('/styles/fonts.css') ? code.replaceAll('font-display: swap', 'font-display: optional') : null,
+      },
       {
         // Pages of docs/ lie above the packages of the site.
         name: 'vue-of-the-site',

@@ -63,6 +63,18 @@ export async function serve(root = DIST): Promise<{ url: string; close: () => vo
   };
 }
 
+/** What a first visit of a page took. */
+export interface FirstVisit {
+  /** Files of the site. */
+  paths: string[];
+  /** How many of them the first paint waited for. */
+  blocking: number;
+  /** The cumulative layout shift. */
+  moved: number;
+  /** The text of what was painted largest. */
+  largest: string;
+}
+
 /** A page of a browser, with what tests ask of it. */
 export class Visitor {
   readonly page: Page;
@@ -98,6 +110,37 @@ export class Visitor {
   /** @param path below the site */
   async open(path: string): Promise<void> {
     await this.page.goto(this.url + path, { waitUntil: 'load' });
+  }
+
+  /** A page as who has never been on the site sees it, until nothing more is asked for. Chromium alone. */
+  async firstVisit(path: string, width: number, height: number): Promise<FirstVisit> {
+    const context = await this.browser.createBrowserContext();
+    const page = await context.newPage();
+    await page.setViewport({ width, height });
+    await page.evaluateOnNewDocument(() => {
+      const seen = { moved: 0, largest: '' };
+      Object.assign(globalThis, { seen });
+      new PerformanceObserver((list) => {
+        for (const { value } of list.getEntries() as (PerformanceEntry & { value: number })[]) seen.moved += value;
+      }).observe({ type: 'layout-shift', buffered: true });
+      new PerformanceObserver((list) => {
+        // A picture has no text, and is in the HTML by its address alone.
+        const { element } = list.getEntries().at(-1) as PerformanceEntry & { element: Element | null };
+        seen.largest = element?.textContent ?? '';
+      }).observe({ type: 'largest-contentful-paint', buffered: true });
+    });
+    await page.goto(this.url + path, { waitUntil: 'networkidle0' });
+    const visit = await page.evaluate(() => {
+      const files = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+      const { seen } = globalThis as unknown as { seen: Pick<FirstVisit, 'moved' | 'largest'> };
+      const blocking = files.filter(
+        (file) => 'renderBlockingStatus' in file && file.renderBlockingStatus === 'blocking',
+      );
+      return { ...seen, blocking: blocking.length, urls: files.map(({ name }) => name) };
+    });
+    await context.close();
+    const ours = [this.url + path, ...visit.urls].filter((url) => url.startsWith(this.url));
+    return { ...visit, paths: [...new Set(ours)].map((url) => url.slice(this.url.length)) };
   }
 
   /** The page's own click: that of the mouse may miss what moves while the page grows. */
