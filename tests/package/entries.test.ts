@@ -1,6 +1,6 @@
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build, type Plugin } from 'esbuild';
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rollup } from 'rollup';
 import { expect, test } from 'vitest';
@@ -147,6 +147,21 @@ test('the static entry is one script, without import(): all that it gives runs w
   expect(output).toHaveLength(1);
   expect(output[0].code).not.toMatch(/\bimport\(/);
   expect(project.run('service.cjs', output[0].code)).toBe('gru-wasm true\n');
+});
+
+test('where a chunk cannot be loaded, as in service workers, the error names the static entry', () => {
+  cpSync(project.path('dist'), join(project.folder, 'lone'), { recursive: true });
+  rmSync(join(project.folder, 'lone', 'chunks', 'layouts.js'));
+  const printed = project.run(
+    'lone.mjs',
+    `import { createGru, GruError } from './lone/index.js';
+     const weights = { kernel: new Float32Array(9), recurrentKernel: new Float32Array(27) };
+     const error = await createGru({ inputSize: 1, hiddenSize: 3, resetAfter: false }, weights).catch((error) => error);
+     console.log(error instanceof GruError, error.code, error.message);`,
+  );
+  expect(printed).toMatch(
+    /^true backend_unavailable import\(\) .* failed: .*Service workers .* take 'gru-wasm\/static'\n$/,
+  );
 });
 
 test.each(['gru-wasm', 'gru-wasm/js'])(
