@@ -102,7 +102,8 @@ export function expectRecorded(
   for (let i = 0; i < want.data.length; i++) {
     const a: number = got.data[i]!;
     const b = Number(want.data[i]!);
-    if (!(Math.abs(a - b) <= atol + rtol * Math.abs(b))) {
+    // NaN and infinities are themselves alone.
+    if (!Object.is(a, b) && !(Math.abs(a - b) <= atol + rtol * Math.abs(b))) {
       expect.fail(`${what}: value ${i} is ${a}, recorded ${b} (within ${atol} + ${rtol} x)`);
     }
   }
