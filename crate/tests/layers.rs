@@ -206,6 +206,14 @@ fn pool_makes_one_row_of_each_window() {
 }
 
 #[test]
+fn reverse_gives_each_sequence_from_its_end() {
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    assert_eq!(one("reverse", &[Shape::sequence(2)], &[], &[], &[&x]), [3.0, 4.0, 1.0, 2.0, 5.0, 6.0]);
+    refused("reverse", &[Shape::vector(1)], &[], &[]);
+    refused("reverse", &[Shape::sequence(1)], &[0], &[]);
+}
+
+#[test]
 fn upsample_gives_each_step_several_times() {
     let of = |factor, given| derived("upsample", &[factor, 1], &[1.0, 2.0, 3.0], &[2, 1], given);
     assert_eq!(of(2, &[4, 2]), [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);

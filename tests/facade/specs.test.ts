@@ -178,6 +178,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   pad: { before: 1 },
   pool: { pool: 'max', window: 1 },
   reduce: { reduce: 'mean' },
+  reverse: {},
   repeat: { inputs: ['v'], like: 'x' },
   rnn: {
     inputSize: 4,

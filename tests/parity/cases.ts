@@ -304,6 +304,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
       dilation: random.int(1, 3),
       padding: random.pick(['valid', 'causal', 'same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
     },
+    { type: 'reverse', name: 'reversed', inputs: ['twice'] },
     { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
     {
       type: 'pad',
@@ -328,7 +329,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
       'start',
       'end',
       'normal',
-      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded'],
+      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded', 'reversed'],
     ],
   });
   const { lengths, timeMajor } = lengthsOf(random);

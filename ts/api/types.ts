@@ -53,6 +53,7 @@ export type {
   RecurrentWeights,
   ReduceSpec,
   RepeatSpec,
+  ReverseSpec,
   RnnSpec,
   RnnWeights,
   ScaleSpec,

@@ -16,6 +16,7 @@ import { pad } from './pad.ts';
 import { reduceFeatures } from './reduce-features.ts';
 import { oneHot } from './one-hot.ts';
 import { argmax } from './argmax.ts';
+import { reverse } from './reverse.ts';
 import { checkIntWeights } from './int-weights.ts';
 import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
 
@@ -37,6 +38,7 @@ const FULL_LAYERS: FullLayers = {
   reduceFeatures,
   oneHot,
   argmax,
+  reverse,
 };
 
 /** All kinds of layers, by type. */

@@ -20,6 +20,7 @@ import type { ReduceSpec } from './reduce.ts';
 import type { RepeatSpec } from './repeat.ts';
 import type { OneHotSpec } from './one-hot.ts';
 import type { ReduceFeaturesSpec } from './reduce-features.ts';
+import type { ReverseSpec } from './reverse.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import type { ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
@@ -56,7 +57,8 @@ export type LayerSpec =
   | PadSpec
   | ReduceFeaturesSpec
   | OneHotSpec
-  | ArgmaxSpec;
+  | ArgmaxSpec
+  | ReverseSpec;
 
 type Kinds<Type extends LayerSpec['type']> = { [T in Type]: LayerKind<Extract<LayerSpec, { type: T }>> };
 

@@ -18,6 +18,7 @@ pub mod recurrent;
 pub mod reduce;
 pub mod reduce_features;
 pub mod repeat;
+pub mod reverse;
 pub mod scale;
 pub mod slice;
 pub mod step;
@@ -75,7 +76,7 @@ fn left_out(_: &mut Params, _: &[Option<Shape>], _: &[Option<Tensor>]) -> Result
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 26] = [
+pub const LAYERS: [Kind; 27] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -102,6 +103,7 @@ pub const LAYERS: [Kind; 26] = [
     full_kind::<reduce_features::ReduceFeaturesParams>("reduceFeatures", reduce_features::build),
     full_kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
     full_kind::<argmax::ArgmaxParams>("argmax", argmax::build),
+    full_kind::<()>("reverse", reverse::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).
