@@ -59,6 +59,26 @@ describe('forms of Keras 2', () => {
       { type: 'activation', activation: { name: 'affine', alpha: -1, beta: 1 } },
     ],
     [
+      'x[:, -1] of TensorFlow 2.3',
+      old(
+        'TensorFlowOpLayer',
+        {
+          node_def: {
+            op: 'StridedSlice',
+            attr: {
+              T: { type: 'DT_FLOAT' },
+              begin_mask: { i: '5' },
+              end_mask: { i: '5' },
+              shrink_axis_mask: { i: '2' },
+            },
+          },
+          constants: { 1: [0, -1, 0], 2: [0, 0, 0], 3: [1, 1, 1] },
+        },
+        ['x'],
+      ),
+      { type: 'step', index: -1 },
+    ],
+    [
       'tf.concat',
       old('TFOpLambda', { function: 'concat' }, ['x', 'x'], { axis: 2 }),
       { type: 'merge', merge: 'concat' },
@@ -93,10 +113,36 @@ describe('forms of Keras 2', () => {
 
 describe('refused, with what is supported', () => {
   test.each<[string, object[], RegExp]>([
-    ['x[:, 2]', [x, operation('GetItem', [tensor('x'), [ALL, 2]])], /takes other parts than x\[:, -1\]/],
-    ['x[1:]', [x, operation('GetItem', [tensor('x'), [slice(1, null)]])], /takes other parts/],
-    ['x[:, ::2]', [x, operation('GetItem', [tensor('x'), [ALL, slice(null, null, 2)]])], /"step":2/],
-    ['x[:, :, 1]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, 1]])], /takes other parts/],
+    ['x[:, 2]', [x, operation('GetItem', [tensor('x'), [ALL, 2]])], /takes step 2 .* not fix; supported: x\[:, 0\]/],
+    ['x[:, 2:4]', [x, operation('GetItem', [tensor('x'), [ALL, slice(2, 4)]])], /steps 2:4, .*supported where/],
+    ['x[:, 9:] of 6', [input('x', 6, 4), operation('GetItem', [tensor('x'), [ALL, slice(9, null)]])], /takes no steps/],
+    ['x[:, 6] of 6', [input('x', 6, 4), operation('GetItem', [tensor('x'), [ALL, 6]])], /takes step 6 of 6 steps/],
+    ['x[1:]', [x, operation('GetItem', [tensor('x'), [slice(1, null)]])], /takes a part of the batch/],
+    ['x[:, ::0]', [x, operation('GetItem', [tensor('x'), [ALL, slice(null, null, 0)]])], /"step":0/],
+    ['x[:, :, 4]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, 4]])], /takes feature 4 of 4/],
+    ['v[:, 1]', [v, operation('GetItem', [tensor('v'), [ALL, 1]])], /leaves no axis but the batch; x\[:, a:a \+ 1\]/],
+    ['x[:, :, :, 1]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, ALL, 1]])], /does not fit 3 dimensions/],
+    [
+      'squeeze of 4',
+      [x, operation('Squeeze', [tensor('x')], {}, { axis: -1 })],
+      /takes axis -1 of steps of 4 features away/,
+    ],
+    [
+      'stack of steps',
+      [x, operation('Stack', [[tensor('x'), tensor('x')]], {}, { axis: 2 })],
+      /stacks steps of 4 features, .* on axis 2/,
+    ],
+    ['flip of the batch', [x, operation('Flip', [tensor('x')], {}, { axis: 0 })], /axis 0 is not supported/],
+    [
+      'transpose of the batch',
+      [x, operation('Transpose', [tensor('x')], {}, { axes: [1, 0, 2] })],
+      /orders the axes .*\[1,0,2\]/,
+    ],
+    [
+      'split into 3',
+      [x, operation('Split', [tensor('x')], {}, { indices_or_sections: 3, axis: -1 })],
+      /does not cut 4 features into 3/,
+    ],
     ['x[:, :, 3:2]', [x, operation('GetItem', [tensor('x'), [ALL, ALL, slice(3, 2)]])], /takes no features/],
     ['x + v', [x, v, operation('Add', [tensor('x'), tensor('v')])], /steps with whole sequences/],
     ['x + "a"', [x, operation('Add', [tensor('x'), 'a'])], /a constant that is no number/],
@@ -106,11 +152,11 @@ describe('refused, with what is supported', () => {
       /whose number the input shapes have to fix/,
     ],
     ['concat over the batch', [x, operation('Concatenate', [[tensor('x'), tensor('x')]], {}, { axis: 0 })], /axis 0/],
-    ['softmax over time', [x, operation('Softmax', [tensor('x')], {}, { axis: 1 })], /axis 1/],
+    ['log_softmax over time', [x, operation('LogSoftmax', [tensor('x')], {}, { axis: 1 })], /axis 1/],
     [
       'a sum of features',
-      [x, operation('Sum', [tensor('x')], {}, { axis: -1 })],
-      /over features with keepdims, or over steps/,
+      [v, operation('Sum', [tensor('v')], {}, { axis: -1 })],
+      /leaves no axis but the batch; supported: over features with keepdims/,
     ],
     [
       'a mean of all',
@@ -131,7 +177,7 @@ describe('refused, with what is supported', () => {
     [
       'x[:, None] of steps',
       [x, operation('GetItem', [tensor('x'), [ALL, null]])],
-      /puts in an axis .* supported: x\[:, None\]/,
+      /puts axis 1 into steps of 4 features; supported: x\[:, None\]/,
     ],
     ['a maximum of at least 3', [x, operation('Max', [tensor('x')], {}, { axis: 1, initial: 3 })], /initial 3/],
     [

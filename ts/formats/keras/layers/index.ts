@@ -90,9 +90,14 @@ function hasCondition({ args }: Call): boolean {
 /** A node of TensorFlow 2.0 to 2.3: its constants lie in the config, by their place among the arguments. */
 function withConstants(call: Call): Call {
   const { fields } = call;
-  fields.ignore('node_def');
+  const node = fields.take('node_def') as { attr?: Record<string, unknown> };
   const constants = (fields.take('constants') ?? {}) as Record<string, unknown>;
   const args = call.args.flat();
   for (const [place, constant] of Object.entries(constants)) args.splice(Number(place), 0, { constant });
-  return { ...call, args };
+  // Whole numbers are strings there, { i: '5' }. Of what lies in `attr`, masks of StridedSlice alone are settings.
+  const masks = Object.entries(node.attr ?? {}).filter(([name]) => name.endsWith('_mask'));
+  const set = masks.map(
+    ([name, value]) => [name, { constant: Number((value as { i?: unknown } | null)?.i ?? 0) }] as const,
+  );
+  return { ...call, args, kwargs: new Map([...call.kwargs, ...set]) };
 }

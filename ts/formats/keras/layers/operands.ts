@@ -1,7 +1,7 @@
-import type { MergeSpec, RowActivation } from '../../../spec/spec.ts';
+import type { MergeSpec, RowActivation, ValueRef } from '../../../spec/spec.ts';
 import { isRecord } from '../../../base/tensor.ts';
 import { oneAxis } from '../fields.ts';
-import type { Features } from '../values.ts';
+import type { Features, Value } from '../values.ts';
 import { broadcast } from './broadcast.ts';
 import type { Call, Resolved } from './call.ts';
 import { asFeatures, isNothing } from './call.ts';
@@ -58,6 +58,15 @@ export function operand(call: Call, argument: Resolved | undefined): Operand {
   throw call.fields.unsupported('is given a constant that is no number');
 }
 
+/** The one tensor that an operation reads, whatever it holds, without its mask. */
+export function asTensor({ fields }: Call, argument: Resolved | undefined): Value {
+  if (!argument || Array.isArray(argument) || !('value' in argument)) throw fields.unsupported('takes a tensor');
+  const { value } = argument;
+  if (value.is !== 'features' || !value.mask) return value;
+  const { ref, kind, size, exact } = value;
+  return { is: 'features', ref, kind, size, ...(exact ? { exact } : {}) };
+}
+
 export function tensor({ fields }: Call, value: Operand | undefined): Features {
   if (value === undefined || typeof value === 'number' || Array.isArray(value))
     throw fields.unsupported('takes a tensor');
@@ -77,6 +86,13 @@ function constantOf(call: Call, name: string, given: Resolved): unknown {
   throw call.fields.unsupported(`${name} is a tensor; supported: a constant`);
 }
 
+/** Whole numbers from 1, or -1. */
+export function constants(fields: Call['fields'], name: string, values: readonly unknown[]): number[] {
+  const isSize = (n: unknown) => Number.isSafeInteger(n) && ((n as number) > 0 || n === -1);
+  if (values.length > 0 && values.every(isSize)) return values as number[];
+  throw fields.invalid(`${name} must hold whole numbers, got ${JSON.stringify(values).slice(0, 80)}`);
+}
+
 export function number(call: Call, name: string, place: number, fallback: number): number {
   const value = setting(call, name, place) ?? fallback;
   if (typeof value !== 'number') throw call.fields.unsupported(`${name} must be a number`);
@@ -94,6 +110,11 @@ export function flag(call: Call, name: string, place: number): boolean {
   const value = setting(call, name, place) ?? false;
   if (typeof value !== 'boolean') throw call.fields.unsupported(`${name} must be true or false`);
   return value;
+}
+
+/** A tensor made of another of its shape. */
+export function withRef({ kind, size }: Features, ref: ValueRef): Features {
+  return { is: 'features', ref, kind, size };
 }
 
 export const rankOf = ({ kind }: Features) => (kind === 'sequence' ? 3 : 2);

@@ -1,11 +1,13 @@
 import type { Activation, RowActivation } from '../../../spec/spec.ts';
 import { activationNamed } from '../activation.ts';
+import type { Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { joinSteps } from './broadcast.ts';
 import { cast } from './cast.ts';
 import {
   activation,
   applied,
+  asTensor,
   axisOf,
   merged,
   number,
@@ -15,10 +17,13 @@ import {
   pair,
   rankOf,
   tensor,
+  withRef,
 } from './operands.ts';
-import { expandDims, getItem } from './items.ts';
+import { expandDims, split, squeeze, stack, transpose } from './axes.ts';
+import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
 import { POWERS } from './powers.ts';
 import { REDUCTIONS } from './reductions.ts';
+import { alsoOfRows } from './rows.ts';
 
 const BOUNDS = ['x_min', 'x_max'] as const;
 const TF_BOUNDS = ['clip_value_min', 'clip_value_max'] as const;
@@ -35,12 +40,8 @@ const FUNCTIONS: Record<string, RowActivation> = {
   Sqrt: 'sqrt',
 };
 
-/**
- * Operations on tensors, by the name of their class in keras.ops: `x + y` is Add. Masks do not go through them.
- *
- * Arguments are by place or by name; a constant may stand for a tensor.
- */
-export const OPERATIONS: Record<string, Translate> = {
+/** Of each number by itself. A constant may stand for a tensor. */
+const ELEMENTWISE: Record<string, Translate> = {
   Add: (call) => arithmetic(call, 'sum', (c) => affine(1, c)),
   Multiply: (call) => arithmetic(call, 'mul', (c) => affine(c, 0)),
   Subtract: (call) => {
@@ -49,33 +50,9 @@ export const OPERATIONS: Record<string, Translate> = {
     if (typeof y === 'number') return applied(call, tensor(call, x), affine(1, -y));
     const [a, b] = pair(call, x, y);
     const negative = activation(call, b, affine(-1, 0), `${call.name}_negative`);
-    return merged(call, [a, { ...b, ref: negative }], 'sum');
+    return merged(call, [a, withRef(b, negative)], 'sum');
   },
   Negative: (call) => applied(call, tensor(call, operands(call, 1)[0]), affine(-1, 0)),
-  Concatenate: (call) => {
-    const axis = axisOf(call, 1, -1);
-    const [list] = operandsOf(call, ['axis'], 1);
-    if (!Array.isArray(list)) throw call.fields.unsupported('takes a list of tensors');
-    const parts = list.map((item) => tensor(call, operand(call, item)));
-    if (parts.some(({ kind }) => kind !== parts[0]!.kind))
-      throw call.fields.unsupported('combines steps with whole sequences');
-    const rank = rankOf(parts[0]!);
-    const place = axis < 0 ? axis + rank : axis;
-    if (rank === 3 && place === 1) return [joinSteps(call, parts)];
-    if (place !== rank - 1)
-      throw call.fields.unsupported(`axis ${axis} is not supported; supported: features and steps`);
-    return merged(call, parts, 'concat');
-  },
-  // What it is already.
-  ConvertToTensor: (call) => {
-    for (const name of ['sparse', 'ragged']) call.fields.expect(name, [null, false], 'tensors are dense');
-    return [tensor(call, operands(call, 1)[0])];
-  },
-  Cast: cast,
-  GetItem: getItem,
-  ExpandDims: expandDims,
-  Softmax: (call) => overFeatures(call, 'softmax'),
-  LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
   Maximum: (call) => arithmetic(call, 'max', (c) => ({ name: 'clip', alpha: c })),
   Minimum: (call) => arithmetic(call, 'min', (c) => ({ name: 'clip', beta: c })),
   Clip: (call) => {
@@ -98,7 +75,6 @@ export const OPERATIONS: Record<string, Translate> = {
     return applied(call, tensor(call, operand(call, x)), isTanh ? 'gelu_tanh' : 'gelu');
   },
   ...POWERS,
-  ...REDUCTIONS,
   LeakyRelu: (call) => slope(call, 'leaky_relu', ['negative_slope', 'alpha'], 0.2),
   Elu: (call) => slope(call, 'elu', ['alpha'], 1),
   Celu: (call) => slope(call, 'celu', ['alpha'], 1),
@@ -138,6 +114,48 @@ export const OPERATIONS: Record<string, Translate> = {
   ),
 };
 
+/**
+ * Operations on tensors, by the name of their class in keras.ops: `x + y` is Add. Masks do not go through them.
+ *
+ * Arguments are by place or by name.
+ */
+export const OPERATIONS: Record<string, Translate> = {
+  ...Object.fromEntries(Object.entries(ELEMENTWISE).map(([name, translate]) => [name, alsoOfRows(translate)])),
+  Concatenate: (call) => {
+    const axis = axisOf(call, 1, -1);
+    const [list] = operandsOf(call, ['axis'], 1);
+    if (!Array.isArray(list)) throw call.fields.unsupported('takes a list of tensors');
+    const parts = list.map((item) => tensor(call, operand(call, item)));
+    if (parts.some(({ kind }) => kind !== parts[0]!.kind))
+      throw call.fields.unsupported('combines steps with whole sequences');
+    const rank = rankOf(parts[0]!);
+    const place = axis < 0 ? axis + rank : axis;
+    if (rank === 3 && place === 1) return [joinSteps(call, parts)];
+    if (place !== rank - 1)
+      throw call.fields.unsupported(`axis ${axis} is not supported; supported: features and steps`);
+    return merged(call, parts, 'concat');
+  },
+  // What it is already.
+  ConvertToTensor: (call) => {
+    for (const name of ['sparse', 'ragged']) call.fields.expect(name, [null, false], 'tensors are dense');
+    return [tensor(call, operands(call, 1)[0])];
+  },
+  Cast: cast,
+  GetItem: getItem,
+  StridedSlice: stridedSlice,
+  Slice: sliceOf,
+  Flip: flip,
+  ExpandDims: expandDims,
+  Squeeze: squeeze,
+  Stack: stack,
+  Split: split,
+  Transpose: transpose,
+  Swapaxes: transpose,
+  Softmax: softmax,
+  LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
+  ...REDUCTIONS,
+};
+
 /** TFOpLambda and SlicingOpLambda of Keras 2: functions of TensorFlow, and the operation that each is. */
 export const TF_FUNCTIONS: Record<string, string> = {
   '__operators__.add': 'Add',
@@ -175,6 +193,15 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.reduce_max': 'Max',
   'math.reduce_min': 'Min',
   'nn.log_softmax': 'LogSoftmax',
+  strided_slice: 'StridedSlice',
+  slice: 'Slice',
+  reverse: 'Flip',
+  squeeze: 'Squeeze',
+  'compat.v1.squeeze': 'Squeeze',
+  stack: 'Stack',
+  split: 'Split',
+  transpose: 'Transpose',
+  'compat.v1.transpose': 'Transpose',
   cast: 'Cast',
   expand_dims: 'ExpandDims',
   concat: 'Concatenate',
@@ -200,6 +227,7 @@ export const TF_NODES: Record<string, string> = {
   Sub: 'Subtract',
   RealDiv: 'Divide',
   Neg: 'Negative',
+  StridedSlice: 'StridedSlice',
   Square: 'Square',
   Relu: 'Relu',
   Sigmoid: 'Sigmoid',
@@ -209,6 +237,22 @@ export const TF_NODES: Record<string, string> = {
 };
 
 const affine = (alpha: number, beta: number): Activation => ({ name: 'affine', alpha, beta });
+
+/** Over features, or over steps: of one number a step in a row too. */
+function softmax(call: Call): Value[] {
+  const { builder, name } = call;
+  const axis = axisOf(call, 1, -1);
+  const value = asTensor(call, operandsOf(call, ['axis'], 1)[0]);
+  const isRow = value.is === 'transposed' && value.flat;
+  const isSteps = value.is === 'features' && value.kind === 'sequence';
+  if (isRow && (axis === -1 || axis === 1))
+    return [{ ...value, ref: builder.add({ type: 'timeSoftmax', name, inputs: [value.ref] }) }];
+  if (isSteps && (axis === 1 || axis === -2)) {
+    const ref = builder.add({ type: 'timeSoftmax', name, inputs: [builder.exact(value)] });
+    return [{ is: 'features', ref, kind: 'sequence', size: value.size }];
+  }
+  return overFeatures(call, 'softmax');
+}
 
 function overFeatures(call: Call, fn: 'softmax' | 'log_softmax') {
   const axis = axisOf(call, 1, -1);

@@ -1,7 +1,7 @@
 import type { MergeSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { activation, applied, merged, type Operand, operands, pair, tensor } from './operands.ts';
+import { activation, applied, merged, type Operand, operands, pair, tensor, withRef } from './operands.ts';
 
 /** Of a tensor and a number, the same for each feature. */
 function withNumber(call: Call, x: Features, merge: MergeSpec['merge'], value: number): [Features] {
@@ -17,7 +17,7 @@ const divide: Translate = (call) => {
   if (typeof x !== 'number') return merged(call, pair(call, x, y), 'div');
   const divisor = tensor(call, y);
   const one = activation(call, divisor, 'reciprocal', call.builder.name(`${call.name}_reciprocal`));
-  return applied(call, { ...divisor, ref: one }, { name: 'affine', alpha: x, beta: 0 });
+  return applied(call, withRef(divisor, one), { name: 'affine', alpha: x, beta: 0 });
 };
 
 const power: Translate = (call) => {
@@ -42,7 +42,7 @@ const squaredDifference: Translate = (call) => {
     inputs,
     merge: 'sub',
   });
-  return square(call, { ...a, ref, size: Math.max(a.size, b.size) });
+  return square(call, withRef({ ...a, size: Math.max(a.size, b.size) }, ref));
 };
 
 /** Quotients and powers, by the name of their class in keras.ops or of TensorFlow's function. */

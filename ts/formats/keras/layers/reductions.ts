@@ -1,7 +1,8 @@
 import type { ReduceSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Translate } from './call.ts';
-import { axisOf, flag, operand, operandsOf, rankOf, setting, tensor } from './operands.ts';
+import { asRow } from './axes.ts';
+import { asTensor, axisOf, flag, operand, operandsOf, rankOf, setting, tensor } from './operands.ts';
 
 type Reduction = Extract<ReduceSpec['reduce'], 'sum' | 'mean' | 'max' | 'min'>;
 
@@ -19,15 +20,22 @@ function reduction(reduce: Reduction): Translate {
         `initial ${JSON.stringify(initial)} is not supported: the least that there may be is no setting here`,
       );
     }
-    const x = tensor(call, operand(call, operandsOf(call, SETTINGS, 1)[0]));
+    const [argument] = operandsOf(call, SETTINGS, 1);
+    const value = asTensor(call, argument);
+    if (value.is === 'transposed' && value.flat && keeps && (axis === 1 || axis === -1)) {
+      const ref = builder.add({ type: 'reduce', name, inputs: [value.ref], reduce });
+      return [{ is: 'features', ref, kind: 'vector', size: 1 }];
+    }
+    const x = tensor(call, operand(call, argument));
     const rank = rankOf(x);
     const place = axis < 0 ? axis + rank : axis;
     const inputs = [builder.exact(x)];
     if (place === rank - 1) {
-      if (!keeps)
-        throw fields.unsupported('takes the features away; supported: over features with keepdims, or over steps');
+      if (!keeps && x.kind === 'vector')
+        throw fields.unsupported('leaves no axis but the batch; supported: over features with keepdims, or of steps');
       const ref = builder.add({ type: 'reduceFeatures', name, inputs, reduce });
-      return [{ is: 'features', ref, kind: x.kind, size: 1 } satisfies Features];
+      const made = { is: 'features', ref, kind: x.kind, size: 1 } satisfies Features;
+      return [keeps ? made : asRow(made)];
     }
     if (place !== 1)
       throw fields.unsupported(`axis ${JSON.stringify(axis)} is not supported; supported: 1 (steps), -1`);
