@@ -128,6 +128,16 @@ describe.each(BACKENDS)('pools, padding and cropping on $name', ({ api }) => {
     await refused(pad(0, 2), 'puts 2 step(s) behind the last one');
     await refused(pad(2, 0, { mode: 'reflect' }), 'looks 2 step(s) ahead');
     await refused(pad(0, -(2 ** 23)), 'its past takes 16777217 numbers');
+    using late = await api.createModel(model(pool({ window: 4 }), pad(2)));
+    await expectError(
+      () => late.createStream(),
+      'not_streamable',
+      "pad layer 'pad'",
+      'before the first one of its input',
+    );
+    // A row comes with the first step, and with each third one: the steps before it too.
+    using strided3 = await api.createModel(model({ ...pool({ window: 1, stride: 3 }), name: 'third' }, pad(2)));
+    expectSameInBlocks(strided3, numbers(17 * SIZE), SIZE);
     using strided = await api.createModel(model(pool()));
     using stream = strided.createStream();
     await expectError(() => stream.step(new Float32Array(SIZE)), 'not_streamable', "output 'pool'");

@@ -21,6 +21,12 @@ export function stepsGiven(rule: AxisRule, steps: number): number {
   return steps === 0 ? 0 : stepsOf(rule, steps);
 }
 
+/** Steps of an axis when one step has come on the input's that it was made of. */
+export function stepsAtFirst(axis: number, made: (axis: number) => DerivedAxis | undefined): number {
+  const own = made(axis);
+  return own ? stepsOf(own, stepsAtFirst(own.from, made)) : 1;
+}
+
 /** The axis of `steps` steps for each step of the axis `from`. */
 export function each(from: number, steps: number): DerivedAxis {
   return { from, mul: steps, add: 0, div: 1, each: steps };

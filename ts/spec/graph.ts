@@ -2,7 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { layerKind, layerTypes, rules } from '../layers/index.ts';
 import { MAX_SIZE, specError } from '../layers/check.ts';
 import { type Axes, NamedAxes } from './axes.ts';
-import { type DerivedAxis, NO_AXIS, stepsOf } from './derived-axes.ts';
+import { type DerivedAxis, NO_AXIS, stepsAtFirst, stepsOf } from './derived-axes.ts';
 import { checkStructure } from './structure.ts';
 import type { AxisRule, LayerKind, StateSlot, ValueShape } from '../layers/kind.ts';
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
@@ -228,6 +228,8 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
         throw specError(layer, `takes ${steps} steps, where ${other.reader} takes ${other.steps}`);
     }
     let why = per === undefined ? kind.notStreamable?.(layer, given) : undefined;
+    if (rule && per === undefined && stepsOf(rule, 0) > 0 && stepsAtFirst(axis, (a) => axes.made(a)) < 1)
+      why ??= 'it puts rows before the first one of its input, which a stream waits for';
     if (late && isSequence(values[firstOutput])) why ??= `it reads '${late.ref}', which takes all steps`;
     if (why) notStreamable ??= `${reader()} cannot run step by step: ${why}`;
     nodes.push({
