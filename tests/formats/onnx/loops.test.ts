@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createModel } from '../../../ts/api/js.ts';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { onnxModel, tensor, type Graph, type Node } from './build.ts';
 
@@ -177,7 +178,7 @@ test('a cell upon a masked one reads what that gives before its mask, if it has 
 });
 
 test('a cell that is written out for a part of the steps that the file fixes is refused', async () => {
-  const written = (count: number) =>
+  const written = (count: number | string) =>
     onnxModel({
       nodes: [0, 1, 2].flatMap((t) => [
         { ...step('Gather', ['x', `${t}`], `x${t}`), attributes: { axis: 1 } },
@@ -194,4 +195,15 @@ test('a cell that is written out for a part of the steps that the file fixes is 
     });
   expect((await readOnnx(written(3))).spec.layers).toMatchObject([{ type: 'rnn' }]);
   await expect(readOnnx(written(5))).rejects.toThrow(/Scan node 'h3': is written out for 3 of 5 steps/);
+
+  // Of open steps it reads the first three, so those are all that a run may have.
+  using open = await createModel((await readOnnx(written('t'))).spec);
+  using fixed = await createModel((await readOnnx(written(3))).spec);
+  const run = (model: typeof open, steps: number) =>
+    model.run({ x: Float32Array.from({ length: 2 * steps }, (_, i) => i / 8), h0: Float32Array.of(1, -1) });
+  expect(run(open, 3).output.data).toEqual(run(fixed, 3).output.data);
+  for (const steps of [2, 4]) {
+    expect(() => run(open, steps)).toThrow(new RegExp(`takes sequences of 3 steps, got one of ${steps}`));
+  }
+  expect(open.streamable).toBe(false);
 });

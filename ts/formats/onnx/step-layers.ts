@@ -134,6 +134,15 @@ export class StepLayers {
     return this.#onFixed(made, steps);
   }
 
+  /** The same steps: a run with others than so many is refused. */
+  fixed(rows: Rows, steps: number): Rows {
+    const from = this.#spec.ref(rows.columns, 'sequence');
+    const [flat] = this.flatten(rows, steps);
+    const layer: Unnamed = { type: 'unflatten', inputs: [flat!.ref], steps, like: from };
+    const columns = this.#once(`fixed ${steps} ${from}`, from, '_fixed', layer, 'sequence', width(rows));
+    return { ...rows, columns, exclusive: false };
+  }
+
   /** What has so many steps in every run lies on one axis: that of the first of them. */
   #onFixed(made: Segment[], steps: Size): Segment[] {
     const { ref } = made[0]!;

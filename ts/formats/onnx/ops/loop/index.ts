@@ -140,11 +140,14 @@ const scan: Operator = (context) => {
     const k = i - states;
     const axis = axisIndex(context, axesIn[k]!, value.axes.length);
     const roles = value.axes.map((_, a) => (a === axis ? ('time' as const) : undefined));
-    const along = withRoles(context, value, roles);
-    if (!along) throw nodeError(node, `goes along axis ${axis} of input ${i}, which is not time`);
-    const exported = bakedSize(axisSize(along.axes[axis]!), graph.baked);
+    const found = withRoles(context, value, roles);
+    if (!found) throw nodeError(node, `goes along axis ${axis} of input ${i}, which is not time`);
+    const exported = bakedSize(axisSize(found.axes[axis]!), graph.baked);
     if (node.steps !== undefined && exported !== undefined && exported !== node.steps)
       throw nodeError(node, `is written out for ${node.steps} of ${exported} steps; supported: for all`);
+    // Of a file whose steps are open it says nothing of any steps behind these.
+    const isOpen = node.steps !== undefined && exported === undefined;
+    const along = isOpen ? graph.builder.steps.fixed(found, node.steps!) : found;
     const isBackward = directionsIn[k] === 1;
     if (isBackward) graph.fromEnd ??= `${node.op} node '${node.name}'`;
     const rest = along.axes.filter((_, a) => a !== axis);
