@@ -31,11 +31,22 @@ function productOf(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
   if (axesText(lead) !== axesText(others) || lead.flat().some((factor) => factor.role === 'time')) return undefined;
   const heads = lead.reduce((n, axis) => n * featureSize(axis), 1);
   const [overX, overY] = [x.axes[last]!, y.axes[last - 1]!];
-  if (y.scores) return undefined;
+  if (y.scores) {
+    // values^T weights^T = (weights values)^T
+    const made = x.scores || !isTime(overX) ? undefined : productOf(context, transposed(y), transposed(x));
+    return made && transposed(made);
+  }
   if (x.scores) return isTime(overX) && isTime(overY) ? attend(context, x, x.scores, overX, y) : undefined;
   if (isFeature(overX) && isFeature(overY)) return score(x, y, heads);
   if (!isTime(overX) || !isTime(overY) || heads !== 1) return undefined;
   return weigh(context, x, y);
+}
+
+/** The last two axes exchanged, of which one at most is features, so that these stay in their order. */
+function transposed(rows: Rows): Rows {
+  const last = rows.axes.length - 1;
+  const axes = [...rows.axes.slice(0, last - 1), rows.axes[last]!, rows.axes[last - 1]!];
+  return { ...rows, axes, exclusive: false };
 }
 
 const isTime = (axis: readonly Factor[]) => role(axis) === 'time';
