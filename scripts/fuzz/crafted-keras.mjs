@@ -50,7 +50,37 @@ export function kerasConfigs() {
     );
   const wrapped = (/** @type {number} */ n) =>
     '{"class_name":"Bidirectional","config":{"name":"b","layer":'.repeat(n) + '{}' + '}}'.repeat(n);
+  const long = { ...input, config: { name: 'x', batch_shape: [null, 2 ** 40, 2 ** 40] } };
+  /** An operation upon very many steps of very many features. */
+  const operation = (/** @type {string} */ name, config = {}, /** @type {unknown[]} */ ...args) => ({
+    class_name: name,
+    name: 'o',
+    config: { name: 'o', ...config },
+    inbound_nodes: [
+      { args: [{ class_name: '__keras_tensor__', config: { keras_history: ['x', 0, 0] } }, ...args], kwargs: {} },
+    ],
+  });
+  const of = (/** @type {object} */ last) => model([last], 'o').replace(JSON.stringify(input), JSON.stringify(long));
+  const part = (/** @type {number | null} */ start, /** @type {number | null} */ stop, step = 1) => ({
+    class_name: '__slice__',
+    config: { start, stop, step },
+  });
+  const all = part(null, null);
   return {
+    'every second of many steps': of(operation('GetItem', {}, [all, part(3, 2 ** 39, 2)])),
+    'every second of many features': of(operation('GetItem', {}, [all, all, part(null, null, -2)])),
+    'many parts': of(operation('Split', { indices_or_sections: 2 ** 40, axis: -1 })),
+    'parts without an end': of(
+      operation('Split', { indices_or_sections: Array.from({ length: 5000 }, () => 1), axis: -1 }),
+    ),
+    'a key of many places': of(
+      operation(
+        'GetItem',
+        {},
+        Array.from({ length: 50_000 }, () => all),
+      ),
+    ),
+    'steps of features of steps': of(operation('Transpose', { axes: [0, 2, 1] })),
     nesting: nested(100_000),
     'nested layers': `{"class_name":"Sequential","config":{"layers":${nested(1000)}}}`,
     'nested wrappers': `{"class_name":"Sequential","config":{"name":"s","layers":[${wrapped(500)}]}}`,

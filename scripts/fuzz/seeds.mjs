@@ -52,9 +52,9 @@ const folders = (/** @type {string} */ root) =>
     .sort();
 
 /** Paths of files of this name in all cases of this prefix. */
-function cases(/** @type {string} */ prefix, /** @type {string} */ file, root = CASES) {
+function cases(/** @type {string} */ prefix, /** @type {string} */ file, root = CASES, largest = LARGEST) {
   const all = folders(root).filter((folder) => folder.startsWith(join(root, prefix)));
-  return all.map((folder) => join(folder, file)).filter((path) => existsSync(path) && read(path).length <= LARGEST);
+  return all.map((folder) => join(folder, file)).filter((path) => existsSync(path) && read(path).length <= largest);
 }
 
 /** @returns {Seed} */
@@ -70,6 +70,16 @@ const inner = (/** @type {string} */ path, options = {}) => ({
   parts: unzip(read(path)),
   build: (parts) => ({ bytes: zip(parts), options }),
 });
+
+/** @returns {Seed} A Keras file of which the config alone is mutated: weights take most of its bytes. */
+const config = (/** @type {string} */ path) => {
+  const { 'config.json': own, ...rest } = unzip(read(path));
+  return {
+    name: `${path} (config)`,
+    parts: { 'config.json': own },
+    build: (parts) => ({ bytes: zip({ ...rest, ...parts }) }),
+  };
+};
 
 /** A safetensors file of a header and data, the header's length right. */
 function safetensors(/** @type {Uint8Array} */ header, /** @type {Uint8Array} */ data) {
@@ -118,8 +128,15 @@ const WIRINGS = [
   { pytorch: { layers: [{ linear: 'fc' }] } },
 ];
 
+/** How a case says that its file is loaded. @returns {object[]} */
+function loadOf(/** @type {string} */ path) {
+  const file = join(path, '..', 'case.json');
+  const situations = existsSync(file) ? [JSON.parse(decode(read(file)))].flat() : [];
+  return situations.flatMap(({ file: name, load }) => (load && path === join(file, '..', name) ? [load] : []));
+}
+
 async function wiring(/** @type {Api} */ { inspect }, /** @type {string} */ path) {
-  for (const options of WIRINGS) {
+  for (const options of [...loadOf(path), ...WIRINGS]) {
     const isRead = await inspect(read(path), options).then(
       () => true,
       () => false,
@@ -195,12 +212,15 @@ async function ours(/** @type {Api} */ { loadModel }) {
   return seeds;
 }
 
+/** Cases of Keras 2, 3 and TensorFlow's. */
+const KERAS_CASES = ['k2', 'k3', 'kn', 'tfk_'];
+
 /** @type {Record<string, (api: Api) => Seed[] | Promise<Seed[]>>} */
 const FILES = {
   'gru-wasm': ours,
   textbook: () => cases('seed_', 'model.safetensors').flatMap((path) => [plain(path), pieces(path, read(path))]),
   'torch-safetensors': (api) =>
-    wired(api, cases('torch_', 'model.safetensors'), (path, options) => [
+    wired(api, [...cases('torch_', 'model.safetensors'), ...cases('pt_', 'model.safetensors')], (path, options) => [
       plain(path, options),
       pieces(path, read(path), options),
     ]),
@@ -215,6 +235,7 @@ const FILES = {
       ...torchFiles((name) => !name.includes('legacy')),
       ...cases('torch_', 'model.pt'),
       ...cases('torch_', 'checkpoint.pt'),
+      ...cases('pt_', 'model.pt'),
     ];
     const zips = files.filter((path) => read(path)[0] === 0x50);
     return wired(api, zips, (path, options) => [inner(path, options), inner(path, options), plain(path, options)]);
@@ -229,17 +250,21 @@ const FILES = {
   rtneural: () => [...cases('rtneural_', 'model.json'), ...cases('guitarml_', 'model.json')].map((path) => plain(path)),
   onnx: () => [
     ...cases('onnx_', 'model.onnx').map((path) => (path.includes('as_inputs') ? asInputs(path) : plain(path))),
-    ...cases('onnx_torch', 'model.onnx').map((path) => plain(path)),
+    ...['legacy.onnx', 'dynamo.onnx'].flatMap((file) => cases('onnx_', file)).map((path) => plain(path)),
+    ...['onnxop_', 'tf2onnx_'].flatMap((prefix) => cases(prefix, 'model.onnx')).map((path) => plain(path)),
     ...cases('', 'model.onnx', ONNX).flatMap(withFiles),
     ...cases('onnx_i7', 'model.onnx').map((path) => plain(path, { onnx: { node: 'gru' } })),
   ],
-  keras: () =>
-    [...cases('keras_', 'model.keras'), ...cases('seed_', 'model.keras')].flatMap((path) => [
+  keras: () => [
+    ...[...cases('keras_', 'model.keras'), ...cases('seed_', 'model.keras')].flatMap((path) => [
       inner(path),
       inner(path),
       plain(path),
     ]),
-  h5: () => cases('keras_', 'model.h5').map((path) => plain(path)),
+    // Every layer that is read: attention, convolutions, norms, operations, models inside models.
+    ...KERAS_CASES.flatMap((prefix) => cases(prefix, 'model.keras', CASES, Infinity)).map(config),
+  ],
+  h5: () => ['keras_', ...KERAS_CASES].flatMap((prefix) => cases(prefix, 'model.h5')).map((path) => plain(path)),
   'weights-h5': () =>
     cases('keras_', 'model.weights.h5').map((path) => {
       const config = unzip(read(path, '..', 'model.keras'))['config.json'];

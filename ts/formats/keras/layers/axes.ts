@@ -2,7 +2,7 @@ import type { Features, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { describeValue } from '../builder.ts';
 import { asTensor, axisOf, constants, operandsOf, rankOf, setting } from './operands.ts';
-import { takeFeatures } from './parts.ts';
+import { MAX_PARTS, takeFeatures } from './parts.ts';
 
 /** Operations that put axes in, take them away, or exchange them: the batch stays the first. */
 
@@ -110,6 +110,8 @@ export const split: Translate = (call) => {
   if (axis !== -1 && axis !== rankOf(x) - 1)
     throw fields.unsupported(`axis ${axis} is not supported; supported: features`);
   const numbers = constants(fields, name, Array.isArray(given) ? given : [given]);
+  const count = Array.isArray(given) ? numbers.length : numbers[0]!;
+  if (count > MAX_PARTS) throw fields.unsupported(`cuts features into ${count} parts; at most ${MAX_PARTS}`);
   let ends = numbers;
   if (!Array.isArray(given)) {
     const size = x.size / numbers[0]!;

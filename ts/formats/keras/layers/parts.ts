@@ -9,17 +9,23 @@ export interface Range {
   step: number;
 }
 
-/** Most runs of neighbouring entries that are taken one by one. */
-const MAX_RUNS = 1024;
+/** Most parts that tensors are cut into, and most entries that are taken one by one. */
+export const MAX_PARTS = 1024;
+
+/** Entries of an axis, `step` apart. */
+interface Entries {
+  first: number;
+  count: number;
+  step: number;
+}
 
 /** The entries that a range takes of an axis of `size`. */
-function entries({ start, stop, step }: Range, size: number): number[] {
+function entries({ start, stop, step }: Range, size: number): Entries {
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const at = (index: number | null, fallback: number) =>
     index === null ? fallback : Math.max(low, Math.min(index < 0 ? index + size : index, high));
   const [first, end] = step > 0 ? [at(start, low), at(stop, high)] : [at(start, high), at(stop, low)];
-  const count = Math.max(0, Math.ceil((end - first) / step));
-  return Array.from({ length: count }, (_, i) => first + i * step);
+  return { first, count: Math.max(0, Math.ceil((end - first) / step)), step };
 }
 
 /** Whether a range takes an axis of any size (of at most `size`) as it is. */
@@ -31,23 +37,24 @@ export function isAll({ start, stop, step }: Range, size = Infinity): boolean {
 export function takeFeatures(call: Call, x: Features, range: Range): Features {
   if (isAll(range, x.size)) return x;
   const taken = entries(range, x.size);
-  if (taken.length === 0) throw call.fields.invalid('takes no features');
+  if (taken.count === 0) throw call.fields.invalid('takes no features');
   const ref = columns(call, call.builder.exact(x), taken, 1, 'features');
-  return { is: 'features', ref, kind: x.kind, size: taken.length };
+  return { is: 'features', ref, kind: x.kind, size: taken.count };
 }
 
-/** Columns of rows, in blocks of `width`: a slice for each run of neighbours. */
-function columns({ builder, fields, name }: Call, ref: ValueRef, taken: number[], width: number, what: string) {
-  const runs: { start: number; count: number }[] = [];
-  for (const entry of taken) {
-    const last = runs.at(-1);
-    if (last && last.start + last.count === entry) last.count++;
-    else runs.push({ start: entry, count: 1 });
-  }
-  if (runs.length > MAX_RUNS) throw fields.unsupported(`takes ${runs.length} ${what} one by one; at most ${MAX_RUNS}`);
-  const slices = runs.map(({ start, count }) => {
-    const own = { name: builder.name(`${name}_${what}`), start: start * width, size: count * width };
-    return builder.add({ type: 'slice', inputs: [ref], ...own });
+/** Columns of rows, in blocks of `width`: one slice of neighbours, or one each. */
+function columns(
+  { builder, fields, name }: Call,
+  ref: ValueRef,
+  { first, count, step }: Entries,
+  width: number,
+  what: string,
+): ValueRef {
+  const [parts, each] = step === 1 ? [1, count] : [count, 1];
+  if (parts > MAX_PARTS) throw fields.unsupported(`takes ${parts} ${what} one by one; at most ${MAX_PARTS}`);
+  const slices = Array.from({ length: parts }, (_, i) => {
+    const own = { start: (first + i * step) * width, size: each * width };
+    return builder.add({ type: 'slice', name: builder.name(`${name}_${what}`), inputs: [ref], ...own });
   });
   if (slices.length === 1) return slices[0]!;
   return builder.add({ type: 'merge', name: builder.name(`${name}_${what}`), inputs: slices, merge: 'concat' });
@@ -70,7 +77,10 @@ export function takeStep(call: Call, x: Features, index: number): Features {
     );
   }
   const flat = builder.add({ type: 'flatten', name: builder.name(`${name}_flat`), inputs, steps: count });
-  return { ...vector, ref: columns(call, flat, [index < 0 ? index + count : index], x.size, 'step') };
+  return {
+    ...vector,
+    ref: columns(call, flat, { first: index < 0 ? index + count : index, count: 1, step: 1 }, x.size, 'step'),
+  };
 }
 
 /**
@@ -82,7 +92,7 @@ export function takeSteps(call: Call, x: Features, range: Range): Features {
   const count = builder.stepsOf(x.ref);
   if (isAll(range, count)) return x;
   const taken = count === undefined ? undefined : entries(range, count);
-  if (taken?.length === 0) throw fields.invalid('takes no steps');
+  if (taken?.count === 0) throw fields.invalid('takes no steps');
   const sequence = (ref: ValueRef): Features => ({ is: 'features', ref, kind: 'sequence', size: x.size });
   const cut = cropOf(range);
   if (cut) {
@@ -116,7 +126,7 @@ export function takeSteps(call: Call, x: Features, range: Range): Features {
     steps: count,
   });
   const rows = columns(call, flat, taken, x.size, 'steps');
-  const own = { name: builder.name(name), steps: taken.length, ...builder.like(taken.length) };
+  const own = { name: builder.name(name), steps: taken.count, ...builder.like(taken.count) };
   return sequence(builder.add({ type: 'unflatten', inputs: [rows], ...own }));
 }
 
