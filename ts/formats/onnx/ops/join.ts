@@ -10,7 +10,7 @@ import {
   shapeOf,
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { shapeText, type Size } from '../size.ts';
+import { equalSizes, shapeText, type Size } from '../size.ts';
 import {
   axesText,
   feature,
@@ -23,6 +23,7 @@ import {
   type Constant,
   type Rows,
 } from '../value.ts';
+import { padSteps } from './pad.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
 export const split: Operator = (context) => {
@@ -73,9 +74,44 @@ export const concat: Operator = (context) => {
   if (values.length === 1) return [values[0]];
   if (values.every((value) => value.type === 'constant')) return [concatConstants(context, values, axis)];
   const rows = values.filter((value) => value.type === 'rows');
-  if (rows.length < values.length) throw nodeError(node, 'puts a constant beside a computed value');
+  if (rows.length < values.length) {
+    const padded = rows.length === 1 ? asPadding(context, values, rows[0]!, axis) : undefined;
+    if (padded) return [padded];
+    throw nodeError(
+      node,
+      'puts a constant beside a computed value; supported: before and behind the steps of one, a number that is the same in all of it',
+    );
+  }
   return [concatRows(context, rows, axis)];
 };
+
+/** Steps that all hold one number, before and behind those of a value: as an input is shifted by a step. */
+function asPadding(
+  context: NodeContext,
+  values: readonly (Rows | Constant)[],
+  rows: Rows,
+  axis: number,
+): Rows | undefined {
+  const { graph } = context;
+  const fill = new Set<Size>();
+  const fits = values.every((value) => {
+    if (value.type === 'rows') return true;
+    for (const number of Array.from(value.data)) if (fill.add(number).size > 1) return false;
+    return value.shape.every((size, i) =>
+      i === axis ? typeof size === 'number' : equalSizes(size, shapeOf(rows)[i]!, graph.baked) === true,
+    );
+  });
+  const [value] = fill;
+  if (!fits || typeof value !== 'number' || rows.dtype !== 'float32') return undefined;
+  const roles = rows.axes.map((_, i) => (i === axis ? ('time' as const) : undefined));
+  if (!graph.demand(rows, roles) || role(rows.axes[axis]!) !== 'time') return undefined;
+  const at = values.indexOf(rows);
+  const steps = (list: typeof values) => list.reduce((n, one) => n + Number(shapeOf(one)[axis]), 0);
+  return padSteps(context, rows, steps(values.slice(0, at)), steps(values.slice(at + 1)), {
+    mode: 'constant',
+    ...(value === 0 ? {} : { value }),
+  });
+}
 
 function concatConstants(context: NodeContext, values: Constant[], axis: number): Constant {
   // axes that all of them repeat stay repeated: the batch or the steps of a zero state
