@@ -31,6 +31,7 @@ const CHECKS = [
   ['size-limit', ...nodeTool('size-limit/bin.js')],
   ['eslint', ...nodeTool('eslint/bin/eslint.js', '--max-warnings=0', '.')],
   ['paths of build machines', process.execPath, [at('scripts', 'check-paths.mjs')]],
+  ['regular expressions', process.execPath, [at('scripts', 'check-patterns.mjs')]],
   ['prettier', ...nodeTool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')],
 ];
 

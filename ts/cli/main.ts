@@ -78,10 +78,18 @@ export async function main(args: string[], version: string): Promise<number> {
 /** One line on stderr; with `--debug` the stack, and those of its causes. */
 function complain(exit: number, line: string, error: unknown, debug: boolean): number {
   const mark = styled('red', 'gru:', process.stderr);
-  process.stderr.write(`${mark} ${line.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`${mark} ${oneLine(line)}\n`);
   for (let at = error; debug && at instanceof Error; at = at.cause) process.stderr.write(`${at.stack ?? at.message}\n`);
   if (exit === EXIT.defect && !debug) process.stderr.write('This is a defect: --debug shows where.\n');
   return exit;
+}
+
+function oneLine(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
 }
 
 /** Whoever reads stdout may have seen enough (`| head`): that is no error; a full disk is. */

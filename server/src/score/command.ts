@@ -101,7 +101,7 @@ async function scoreThere(parts: Parts, url: string, detach: boolean, traceparen
     if (!detach) await scoreByWorkers(parts, queue);
     else {
       const count = await enqueue(parts, queue);
-      console.error(`${count} shards wait for workers: gru worker --queue ${url.replace(/\/\/.*@/, '//')}`);
+      console.error(`${count} shards wait for workers: gru worker --queue ${url.replace(/^([^/]*\/\/).*@/, '$1')}`);
     }
     return !detach;
   } finally {

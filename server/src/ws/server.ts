@@ -93,7 +93,10 @@ function keepAlive(client: WebSocket, every: number): void {
 }
 
 function keyOfProtocols(protocols: string | undefined): string | undefined {
-  const token = protocols?.split(/ *, */).find((one) => one.startsWith(KEY));
+  const token = protocols
+    ?.split(',')
+    .map((one) => one.trim())
+    .find((one) => one.startsWith(KEY));
   return token?.slice(KEY.length);
 }
 

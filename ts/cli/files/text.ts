@@ -64,8 +64,8 @@ function parseRow(text: string): (number | undefined)[] {
 /** The cells of a line, without their quotes. */
 export function cellsOf(text: string): string[] {
   return text
-    .trim()
-    .split(/\s*[,;\t]\s*|\s+/)
+    .split(/[,;]/)
+    .flatMap((part) => part.trim().split(/\s+/))
     .map((cell) => cell.replace(/^"(.*)"$/, '$1'));
 }
 

@@ -1,5 +1,5 @@
 import { treeRecords } from './btree.ts';
-import { type Cursor, damaged, decodeText, type Hdf5File } from './file.ts';
+import { type Cursor, damaged, type Hdf5File, textUntilZero } from './file.ts';
 import { ATTRIBUTE, ATTRIBUTE_INFO, DATASPACE, DATATYPE, type Message, sharedBody } from './header.ts';
 import { FractalHeap, type GlobalHeap } from './heaps.ts';
 import { readDataspace, readDatatype, readValues } from './types.ts';
@@ -43,7 +43,7 @@ function readAttribute(cursor: Cursor, heap: GlobalHeap): [name: string, read: (
   if (version === 3) cursor.skip(1);
   const name = cursor.part(padded(sizes[0]));
   const [type, space] = [cursor.part(padded(sizes[1])), cursor.part(padded(sizes[2]))];
-  const text = decodeText(name.bytes(sizes[0])).replace(/\0.*$/s, '');
+  const text = textUntilZero(name.bytes(sizes[0]));
   const read = () => {
     const datatype = readDatatype(version > 1 && flags & 1 ? sharedBody(type, DATATYPE) : type);
     const dataspace = readDataspace(version > 1 && flags & 2 ? sharedBody(space, DATASPACE) : space);

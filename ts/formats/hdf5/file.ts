@@ -151,6 +151,19 @@ export function decodeText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** A text of a fixed number of bytes, behind which there is filling. */
+export function textUntilZero(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return decodeText(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** A text without the zeros behind it. */
+export function textBeforeZeros(bytes: Uint8Array): string {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return decodeText(bytes.subarray(0, end));
+}
+
 /** Bytes that a number up to `limit` takes, as HDF5 counts them. */
 export function sizeFor(limit: number): number {
   return Math.floor(Math.log2(Math.max(limit, 1)) / 8) + 1;

@@ -1,5 +1,5 @@
 import { unzlibSync } from 'fflate';
-import { type Cursor, damaged, decodeText, unsupported } from './file.ts';
+import { type Cursor, damaged, textUntilZero, unsupported } from './file.ts';
 
 const DEFLATE = 1;
 const SHUFFLE = 2;
@@ -29,10 +29,10 @@ export function readFilters(message: Cursor): Filter[] {
     const nameSize = named ? message.u16() : 0;
     message.skip(2);
     const values = message.u16();
-    const name = decodeText(message.bytes(version === 1 ? 8 * Math.ceil(nameSize / 8) : nameSize));
+    const name = textUntilZero(message.bytes(version === 1 ? 8 * Math.ceil(nameSize / 8) : nameSize));
     const filter = {
       id,
-      name: name.replace(/\0.*$/s, ''),
+      name,
       values: Array.from({ length: values }, () => message.u32()),
     };
     if (version === 1 && values % 2 === 1) message.skip(4);

@@ -1,4 +1,4 @@
-import { type Cursor, damaged, decodeText, unsupported } from './file.ts';
+import { type Cursor, damaged, textBeforeZeros, textUntilZero, unsupported } from './file.ts';
 import type { GlobalHeap } from './heaps.ts';
 
 const FIXED_POINT = 0;
@@ -96,12 +96,12 @@ function readValue(data: Cursor, { kind, size, littleEndian }: Datatype, heap: G
   const { view, offsetSize } = data.file;
   switch (kind) {
     case 'text':
-      return decodeText(data.bytes(size)).replace(/\0.*$/s, '');
+      return textUntilZero(data.bytes(size));
     case 'long text': {
       const length = data.u32();
       const [address, index] = [data.address(), data.u32()];
       data.skip(size - 8 - offsetSize);
-      return length === 0 ? '' : decodeText(heap.get(address, index).subarray(0, length)).replace(/\0+$/, '');
+      return length === 0 ? '' : textBeforeZeros(heap.get(address, index).subarray(0, length));
     }
     case 'float': {
       const at = data.skip(size).position - size;
