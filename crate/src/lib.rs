@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(any(test, not(target_arch = "wasm32")))]
 extern crate std;
 
+pub mod aligned;
 pub mod buffer;
 pub mod checked;
 pub mod engine;

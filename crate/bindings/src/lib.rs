@@ -7,6 +7,8 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![cfg(target_arch = "wasm32")]
 
+mod memory;
+
 use core::cell::UnsafeCell;
 use gru_wasm::engine::Engine;
 use gru_wasm::error::Result;
@@ -14,7 +16,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 // std would bring its panic messages and allocator: 20 KB.
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static MEMORY: memory::Memory = memory::new();
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
