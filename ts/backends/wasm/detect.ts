@@ -9,12 +9,21 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
 ]);
 
+/** No, where there is no WebAssembly, nor where somebody has put something else in its place. */
+function validates(module: BufferSource): boolean {
+  try {
+    return WebAssembly.validate(module);
+  } catch {
+    return false;
+  }
+}
+
 /** Whether this host runs WebAssembly SIMD (all since 2021 to 2023). */
 export function hasSimd(): boolean {
-  return typeof WebAssembly === 'object' && WebAssembly.validate(SIMD);
+  return validates(SIMD);
 }
 
 /** Whether this host runs relaxed SIMD (Node 22, Chrome 114, Firefox 145, Safari: behind a flag). */
 export function hasRelaxedSimd(): boolean {
-  return hasSimd() && WebAssembly.validate(RELAXED);
+  return hasSimd() && validates(RELAXED);
 }
