@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createModel } from '../../ts/api/js.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { FORMATS } from '../../ts/formats/index.ts';
 import { readRtneural } from '../../ts/formats/rtneural.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { effects } from '../../scripts/fuzz/crafted-rtneural.mjs';
+import { parseJson } from '../../ts/io/json.ts';
 import { mutate, random, stopwatch, survives } from './mutate.ts';
 
 /** Model files of JSON, damaged and made to hurt: a model, or a GruError, soon. */
@@ -58,6 +59,17 @@ describe.each(FILES)('%s', (name, load) => {
       await survives((b) => readTfjs(b, { name: 'model.json', sidecar: damaged }), bytes);
     }
   });
+});
+
+test('more than 2,000,000 items are refused before they are parsed', () => {
+  const list = (items: number) => encode(`{"a":[${'1,'.repeat(items)}1]}`);
+  const parse = vi.spyOn(JSON, 'parse');
+  expect(() => parseJson(list(2_000_001), 'a.json')).toThrow('a.json has more than 2000000 items');
+  expect(() => parseJson(encode(`{"a":[${'"",'.repeat(2_000_001)}1]}`), 'a.json')).toThrow('items');
+  expect(parse).not.toHaveBeenCalled();
+  parse.mockRestore();
+  expect(parseJson(list(2_000_000), 'a.json')['a']).toHaveLength(2_000_001);
+  expect(parseJson(encode(`{"a":"${','.repeat(2_000_001)}"}`), 'a.json')['a']).toHaveLength(2_000_001);
 });
 
 describe('effects made to hurt', () => {

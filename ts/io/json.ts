@@ -12,14 +12,18 @@ const MAX_CONTAINERS = 500_000;
 /** Keys of objects: parsed, each takes up to 100 bytes too. */
 const MAX_KEYS = 1_000_000;
 
+/** What commas are between. Lists of numbers take up to 24 bytes for two of text while they grow; those of weights have ten a number. */
+const MAX_ITEMS = 2_000_000;
+
 /** Codes: a text of a single character is found in a table, at three times the cost. */
-export const [QUOTE, BACKSLASH, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x3a, 0x5b, 0x7b];
+export const [QUOTE, COMMA, BACKSLASH, COLON, BRACKET, BRACE] = [0x22, 0x2c, 0x5c, 0x3a, 0x5b, 0x7b];
 
 /** Why JSON text is not parsed: it nests too deeply or holds too much. Character by character: no stack. */
 function tooMuch(json: string): string | undefined {
   let depth = 0;
   let containers = 0;
   let keys = 0;
+  let items = 0;
   let quoted = false;
   for (let i = 0; i < json.length; i++) {
     const c = json.charCodeAt(i);
@@ -32,6 +36,7 @@ function tooMuch(json: string): string | undefined {
       if (++containers > MAX_CONTAINERS) return `has more than ${MAX_CONTAINERS} objects and lists`;
     } else if (c === BRACKET + 2 || c === BRACE + 2) depth--;
     else if (c === COLON && ++keys > MAX_KEYS) return `has more than ${MAX_KEYS} keys`;
+    else if (c === COMMA && ++items > MAX_ITEMS) return `has more than ${MAX_ITEMS} items`;
   }
   return undefined;
 }
