@@ -38,6 +38,18 @@ const ODD: Record<string, () => unknown> = {
     array.push(array, array, array);
     return array;
   },
+  'an array many times in itself': () => {
+    // 60 ^ 8 copies, if each were one of its own.
+    const array: unknown[] = [];
+    for (let i = 0; i < 60; i++) array.push(array);
+    return array;
+  },
+  'an object many times in itself': () => {
+    const cyclic: Record<string, unknown> = {};
+    for (let i = 0; i < 60; i++) cyclic[`k${i}`] = cyclic;
+    return cyclic;
+  },
+  'a sparse array within bounds': () => new Array<number>(2 ** 29),
   'a tensor in itself': () => {
     const cyclic: Record<string, unknown> = { shape: [1] };
     cyclic['data'] = cyclic;

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { GruModel as Model } from '../../ts/api/model.ts';
 import { createModel, type GruModel, type ModelSpec } from '../../ts/index.ts';
 import { createModel as createJs } from '../../ts/js.ts';
 
@@ -128,6 +129,62 @@ describe.each(BACKENDS)('%s', (_, create) => {
     const model = await create(spec('rnn'));
     const { h } = await model.trace(x.data.subarray(0, 18));
     expect(h!.shape).toEqual([6, SIZE]);
+  });
+});
+
+describe('of what the caller hands in', () => {
+  test('each property is read once: a shape that is another when it is read again, a getter that runs the model', async () => {
+    const model = await createJs(spec('gru'));
+    const want = await model.trace(x, {
+      lengths: [6, 4],
+      initialStates: { cell: { data: numbers(10, 3), shape: [1, 2, 5] } },
+    });
+    const reads: string[] = [];
+    const once = <T>(name: string, value: T, after: T) => ({
+      enumerable: true,
+      get() {
+        model.run(x.data.subarray(0, 3));
+        reads.push(name);
+        return reads.filter((read) => read === name).length > 1 ? after : value;
+      },
+    });
+    const input = Object.defineProperties(
+      {},
+      {
+        data: once('data', x.data, numbers(3, 1)),
+        shape: once('shape', x.shape, [1, 1, 3]),
+      },
+    ) as typeof x;
+    const state = { data: numbers(10, 3), shape: [1, 2, 5] };
+    const options = Object.defineProperties(
+      {},
+      {
+        lengths: once('lengths', [6, 4], [1]),
+        initialStates: once('initialStates', { cell: state }, { cell: { ...state, data: numbers(10, 8) } }),
+      },
+    );
+    expect(await model.trace(input, options)).toEqual(want);
+    expect(reads.sort()).toEqual(['data', 'initialStates', 'lengths', 'shape']);
+  });
+
+  test('many sequences take one stream, and work that grows with them', async () => {
+    const model = await createJs(spec('gru'));
+    const streams = vi.spyOn(Model.prototype, 'createStream');
+    const typed = Object.getPrototypeOf(Int32Array.prototype) as Int32Array;
+    const parts = vi.spyOn(typed, 'subarray');
+    try {
+      const batch = 2 ** 12;
+      const { h } = await model.trace(
+        { data: new Float32Array(batch * 3), shape: [batch, 1, 3] },
+        { lengths: new Int32Array(batch) },
+      );
+      expect(h!.data.every((value) => value === 0)).toBe(true);
+      expect(streams.mock.calls.length).toBeLessThan(3);
+      const values = parts.mock.results.reduce((sum, { value }) => sum + (value as Int32Array).length, 0);
+      expect(values).toBeLessThan(8 * batch);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 });
 

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { ownCopy } from '../base/own-copy.ts';
 import { checkOptions, describe, isRecord, type Tensor, zeros } from '../base/tensor.ts';
 import type { WeightTensor } from '../base/weights.ts';
 import type { Backend } from '../backends/backend.ts';
@@ -27,7 +28,8 @@ type Input = ModelInput | Record<string, ModelInput>;
  * form of the gates, for something that is used to look.)
  */
 export function traceLayer(graph: Graph, backend: Backend, input: Input, given: TraceOptions): Record<string, Tensor> {
-  const options = checkOptions('trace', given, ['layer', 'direction', 'initialStates', 'lengths', 'mask']);
+  // It is read by the run, and again for what the run does not tell.
+  const options = ownCopy(checkOptions('trace', given, ['layer', 'direction', 'initialStates', 'lengths', 'mask']));
   const node = findNode(graph, options.layer);
   const spec = node.layer as RecurrentSpec;
   const [only] = directions(spec);
@@ -37,7 +39,7 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
     const has = directions(spec).join(' and ');
     throw new GruError('invalid_argument', `trace: layer '${spec.name}' runs ${has}, not ${describe(direction)}`);
   }
-  const before = inputsOf(graph, node, backend, input, options);
+  const before = inputsOf(graph, node, backend, ownCopy(input), options);
   const cell = cellModel(spec, direction, backend);
   const gates = gatesOf(spec, direction);
   const slots = cell.states.length;
@@ -46,8 +48,11 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
   const names = [...gates.names, ...(slots > 1 ? ['c'] : []), 'h'];
   const traced = Object.fromEntries(names.map((name) => [name, zeros([...(batched ? [batch] : []), steps, size])]));
   try {
+    const stream = cell.createStream();
     for (let b = 0; b < batch; b++) {
-      const stream = cell.createStream();
+      const order = direction === 'forward' ? kept(b) : kept(b).reverse();
+      if (order.length === 0) continue;
+      stream.reset();
       let state = stream.hiddenState;
       for (let s = 0; s < slots; s++) {
         const initial = before.initial(s, d, directions(spec).length);
@@ -55,7 +60,6 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
       }
       stream.hiddenState = state;
       state = stream.hiddenState;
-      const order = direction === 'forward' ? kept(b) : kept(b).reverse();
       for (const t of order) {
         const row = b * steps + t;
         const put = (name: string, values: Float32Array) => {
@@ -73,7 +77,6 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
         put('h', state.subarray(0, size));
         if (slots > 1) put('c', state.subarray(size));
       }
-      stream.dispose();
     }
   } finally {
     cell.dispose();
@@ -137,7 +140,8 @@ function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input,
   const states = readStates(groups, initialStates, run);
   const { steps, ragged } = run.axes[graph.values[node.inputs[0]!]!.axis]!;
   const own = groups.flatMap(({ layer }, g) => (layer === node.layer.name ? [g] : []));
-  const startOf = (b: number) => ragged!.lengths.subarray(0, b).reduce((sum, length) => sum + length, 0);
+  const starts = [0];
+  ragged?.lengths.forEach((length, b) => starts.push(starts[b]! + length));
   return {
     batch: run.batch,
     steps,
@@ -145,7 +149,7 @@ function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input,
     x: valueOf(0)!,
     mask: valueOf(1),
     kept: (b) =>
-      ragged ? [...ragged.steps.subarray(startOf(b), startOf(b + 1))] : Array.from({ length: steps }, (_, t) => t),
+      ragged ? [...ragged.steps.subarray(starts[b], starts[b + 1])] : Array.from({ length: steps }, (_, t) => t),
     initial(slot, direction, count) {
       const fromGraph = valueOf(2 + slot * count + direction);
       if (fromGraph) return fromGraph;

@@ -25,7 +25,7 @@ const MAX_ITEMS = 2 ** 20;
  * @throws GruError `invalid_spec`, `dtype_mismatch`.
  */
 export function copySpec(given: WithNumbers<ModelSpec>): ModelSpec {
-  return copy(given, 0) as ModelSpec;
+  return copy(given, 0, new Map()) as ModelSpec;
 }
 
 /**
@@ -51,24 +51,33 @@ export function checkStructure(spec: ModelSpec): void {
   }
 }
 
-/** What is no array, record or typed array stays what it is: the checks will say what was expected instead. */
-function copy(value: unknown, depth: number): unknown {
+/**
+ * What is no array, record or typed array stays what it is: the checks will say what was expected instead. What is in the spec many
+ * times, or in itself, is copied once.
+ */
+function copy(value: unknown, depth: number, copies: Map<unknown, unknown>): unknown {
   if (isRevoked(value)) throw new GruError('invalid_spec', 'the spec holds a Proxy that has been revoked');
   if (depth > DEEPEST || kindOf(value) !== undefined) return value;
+  if (copies.has(value)) return copies.get(value);
   if (isRecord(value)) {
     const fields = Object.entries(value);
     const name: unknown = fields.find(([key]) => key === 'name')?.[1];
-    return Object.fromEntries(
-      fields.map(([key, field]) => [
-        key,
-        key === 'weights' && isRecord(field) ? copyWeights(field, name) : copy(field, depth + 1),
-      ]),
-    );
+    const record: Record<string, unknown> = {};
+    copies.set(value, record);
+    for (const [key, field] of fields) {
+      const own = key === 'weights' && isRecord(field) ? copyWeights(field, name) : copy(field, depth + 1, copies);
+      // Not by assignment: a key may be __proto__.
+      Object.defineProperty(record, key, { value: own, enumerable: true, writable: true, configurable: true });
+    }
+    return record;
   }
   if (!isArrayLike(value)) return value;
   const length = lengthOf(value, 'the spec');
   if (length > MAX_ITEMS) throw new GruError('invalid_spec', `the spec has a list of ${length} items`);
-  return Array.from({ length }, (_, i) => copy(value[i], depth + 1));
+  const items: unknown[] = [];
+  copies.set(value, items);
+  for (let i = 0; i < length; i++) items.push(copy(value[i], depth + 1, copies));
+  return items;
 }
 
 /** The tensors of a layer. */
@@ -78,7 +87,7 @@ function copyWeights(weights: Record<string, unknown>, layer: unknown): Record<s
       key,
       isArrayLike(data)
         ? floatsOf(`weights['${key}'] of layer '${describeName(layer, '')}'`, data)
-        : copy(data, DEEPEST),
+        : copy(data, DEEPEST, new Map()),
     ]),
   );
 }

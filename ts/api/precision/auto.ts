@@ -38,7 +38,7 @@ const AS_FAST = 0.02;
  * the model will meet should look like them: the bound is measured on them, and on nothing else. Do it once, and ship the file:
  *
  * @param model A model in the precision that is to be kept to: weights of it that are integers stand for the numbers that they are.
- * @param sequences What `model.run` takes: an array of arrays is sequences of any lengths. Leave them as they are until it resolves.
+ * @param sequences What `model.run` takes: an array of arrays is sequences of any lengths. They are copied at the call.
  * @throws GruError `invalid_argument` without `maxError`, and as {@link sensitivity} does; `unsupported` where the clock of the host
  *   stands still, unless `prefer` is `size`.
  *

@@ -1,5 +1,6 @@
 import type { Backend } from '../../backends/backend.ts';
 import { GruError } from '../../base/errors.ts';
+import { ownCopy } from '../../base/own-copy.ts';
 import { checkCallback, checkOptions, describe, isRevoked, product, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { dtyped, type WeightDtype, type WeightTensor } from '../../base/weights.ts';
@@ -110,8 +111,12 @@ export class Variants {
     if (!origin) {
       throw new GruError('unsupported', `${where}: the model must come from loadModel, createModel or createGru`);
     }
+    // Before the first wait: what is read again and again is ours.
+    const { initialStates, lengths, mask } = options;
+    const own = { ...options, ...ownCopy({ initialStates, lengths, mask }) };
+    const copy = ownCopy(sequences);
     const backend = await backendOfIntegers(origin.find, model.backend);
-    return { variants: new Variants(where, resolveGraph(spec), backend, sequences, options), options };
+    return { variants: new Variants(where, resolveGraph(spec), backend, copy, own), options };
   }
 
   /** A record of all layers that can be integers: the precision of each, f32 of those that are not given. */
