@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { createGru, createModel, loadModel, type ModelSpec } from '../../ts/index.ts';
+import { createGru, createModel, type GruModel, loadModel, type ModelSpec } from '../../ts/index.ts';
 import { createGru as createJsGru } from '../../ts/js.ts';
-import { autoPrecision, calibrate, sensitivity } from '../../ts/precision.ts';
+import * as precision from '../../ts/precision.ts';
+import { BACKENDS } from '../backends.ts';
 import { Random } from '../random.ts';
 import { expectError } from './helpers.ts';
+import { type Call, ODD, refused } from './odd-values.ts';
 
+const { autoPrecision, calibrate, sensitivity } = precision;
 const [I, H] = [4, 6];
 const random = new Random(3);
 const x = random.floats(20 * I);
@@ -74,4 +77,86 @@ describe.each([
     expect(made.run(steps).output).toEqual(model.run(steps).output);
     expect((await autoPrecision(model, steps, { maxError: 1, prefer: 'size' })).precision).toEqual({ gru: 'i8' });
   });
+});
+
+const bad = (value: unknown) => value as never;
+const size = { maxError: 1, prefer: 'size' } as const;
+
+/** By function, a call for each argument and option. */
+const CALLS: Record<Exclude<keyof typeof precision, 'GruError'>, (model: GruModel) => Call[]> = {
+  sensitivity: (model) => [
+    (odd) => sensitivity(bad(odd), x),
+    (odd) => sensitivity(model, bad(odd)),
+    (odd) => sensitivity(model, bad({ x: odd })),
+    (odd) => sensitivity(model, bad([x, odd])),
+    (odd) => sensitivity(model, { data: bad(odd), shape: [20, I] }),
+    (odd) => sensitivity(model, { data: x, shape: bad(odd) }),
+    (odd) => sensitivity(model, x, bad(odd)),
+    ...['initialStates', 'lengths', 'mask', 'signal', 'onProgress', 'odd'].map(
+      (key): Call =>
+        (odd) =>
+          sensitivity(model, { data: x, shape: [1, 20, I] }, bad({ [key]: odd })),
+    ),
+  ],
+  autoPrecision: (model) => [
+    (odd) => autoPrecision(bad(odd), x, size),
+    (odd) => autoPrecision(model, bad(odd), size),
+    (odd) => autoPrecision(model, x, bad(odd)),
+    ...['maxError', 'prefer', 'lengths', 'signal', 'onProgress', 'odd'].map(
+      (key): Call =>
+        (odd) =>
+          autoPrecision(model, { data: x, shape: [1, 20, I] }, bad({ ...size, [key]: odd })),
+    ),
+  ],
+  calibrate: (model) => [
+    (odd) => calibrate(bad(odd), x),
+    (odd) => calibrate(model, bad(odd)),
+    (odd) => calibrate(model, x, bad(odd)),
+    ...['precision', 'initialStates', 'mask', 'signal', 'onProgress', 'odd'].map(
+      (key): Call =>
+        (odd) =>
+          calibrate(model, { data: x, shape: [1, 20, I] }, bad({ [key]: odd })),
+    ),
+  ],
+};
+
+test('every function is in the table', () => {
+  expect(Object.keys(precision).sort()).toEqual(['GruError', ...Object.keys(CALLS)].sort());
+});
+
+describe.each(BACKENDS)('odd values on $name', ({ api }) => {
+  test.each(Object.keys(CALLS) as (keyof typeof CALLS)[])('%s: a GruError or nothing', async (name) => {
+    using model = await api.createModel(spec('gru'));
+    const want = model.run(x).output;
+    for (const [i, call] of CALLS[name](model).entries()) {
+      // One that is called throws what is its own.
+      for (const odd of Object.keys(ODD).filter((key) => key !== 'a class'))
+        await refused(call, odd, `${name}, call ${i}`);
+    }
+    expect(model.run(x).output).toEqual(want);
+  });
+});
+
+test('what is changed while it is measured changes nothing: it has been copied', async () => {
+  using model = await createModel(spec('gru'));
+  const [data, lengths] = [x.slice(), [20]];
+  const state = random.floats(H);
+  const options = { lengths, initialStates: { gru: state } };
+  const sequences = { data, shape: [1, 20, I] };
+  const want = await sensitivity(model, sequences, options);
+  const scales = await calibrate(model, sequences, options);
+  const change = () => {
+    structuredClone(data.buffer, { transfer: [data.buffer] });
+    state.fill(NaN);
+    lengths[0] = -1;
+    sequences.shape = [7];
+  };
+  const onProgress = () => {
+    if (data.length > 0) change();
+  };
+  expect(await sensitivity(model, sequences, { ...options, onProgress })).toEqual(want);
+  const again = { data: x.slice(), shape: [1, 20, I] };
+  const measured = calibrate(model, again, { lengths: [20], initialStates: { gru: random.floats(H).fill(0) } });
+  again.data.fill(NaN);
+  expect((await measured).layers.map(({ name }) => name)).toEqual(scales.layers.map(({ name }) => name));
 });
