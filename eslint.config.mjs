@@ -54,6 +54,14 @@ export default defineConfig(
     plugins: { 'import-x': importX },
     rules: {
       'import-x/no-restricted-paths': ['error', { zones, basePath: import.meta.dirname }],
+      // Arguments lie on the stack, which holds some 120,000: a file can say more of most things.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.property.name=/^(push|unshift|max|min)$/] > SpreadElement',
+          message: 'A long list overflows the stack: use a loop or reduce.',
+        },
+      ],
     },
   },
   {

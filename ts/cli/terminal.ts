@@ -20,7 +20,7 @@ export function styled(style: Style, text: string, stream: NodeJS.WriteStream = 
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
   const right = head.map((_, c) => rows.length > 0 && rows.every((row) => typeof row[c] === 'number'));
-  const widths = head.map((title, c) => Math.max(title.length, ...cells.map((row) => row[c]!.length)));
+  const widths = head.map((title, c) => cells.reduce((most, row) => Math.max(most, row[c]!.length), title.length));
   const line = (row: readonly string[]) =>
     row
       .map((cell, c) => (right[c] ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))

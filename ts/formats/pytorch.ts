@@ -49,7 +49,7 @@ export async function readPytorch(bytes: Uint8Array, context: ImportContext = {}
     prefix === ''
       ? new Map(dict)
       : new Map([...dict].map(([name, entry]) => [counters.includes(name) ? name : name.slice(prefix.length), entry]));
-  conventions.push(...computeNorms(local));
+  for (const convention of computeNorms(local)) conventions.push(convention);
   const optional = new Set([...(tied ?? [])].map((name) => name.slice(prefix.length)));
   const ignored = ignoredNames(local, [...counters, ...(options.ignore ?? [])], prefix);
   const tensors = new Tensors(local, prefix, ignored, optional);

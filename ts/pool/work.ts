@@ -42,7 +42,7 @@ export function shareOut(run: RunInputs, count: number): Span[][] {
   const loads = new Float64Array(parts);
   const longestFirst = Uint32Array.from(lengths, (_, b) => b).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
   for (const b of longestFirst) {
-    const part = loads.indexOf(Math.min(...loads));
+    const part = loads.indexOf(loads.reduce((a, b) => Math.min(a, b)));
     members[part]!.push(b);
     // At least one, so that empty sequences spread too and no part stays empty.
     loads[part]! += Math.max(lengths[b]!, 1);

@@ -64,7 +64,7 @@ export class WasmState implements BackendState {
       return sum;
     });
     const most = Math.min(MAX_ROWS, Math.floor(MAX_FLOATS / this.widest));
-    const steps = Math.max(...rows);
+    const steps = rows.reduce((a, b) => Math.max(a, b), 0);
     if (steps > most) throw new GruError('out_of_memory', `${steps} steps in one run are more than ${most}`);
     try {
       withBlocks(this.engine, (copy) => {

@@ -132,7 +132,7 @@ function measure(model: GruModel, steps: number): Pick<Measured, 'run' | 'step'>
 const WIDTH = 40;
 
 function chart(found: readonly Measured[]): string {
-  const most = Math.max(...found.map(({ run }) => run));
+  const most = found.reduce((a, { run }) => Math.max(a, run), 0);
   const rows = found.map(({ backend, weights, run, step }) => [
     backend,
     weights,
@@ -144,7 +144,7 @@ function chart(found: readonly Measured[]): string {
 }
 
 function picture(title: string, found: readonly Measured[]): string {
-  const most = Math.max(...found.map(({ run }) => run));
+  const most = found.reduce((a, { run }) => Math.max(a, run), 0);
   const bars = found.flatMap(({ backend, weights, run }, i) => {
     const [y, width] = [50 + i * 30, (run / most) * 420];
     return [

@@ -83,12 +83,12 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
     for (const choice of ['wasm', 'baseline'] as const) {
       const { values, backend } = await valuesOf(model, inputs, choice);
       if (found.some(({ of }) => of === backend)) continue;
-      found.push(...differences(backend, model, values, want.values, flags.tolerance));
+      for (const one of differences(backend, model, values, want.values, flags.tolerance)) found.push(one);
     }
   } else {
     const model2 = await openModel(other, second ? flags : {}, 'js');
     const { values } = await valuesOf(model2, renamed(inputs, model, model2), 'js');
-    found.push(...differences(other, model, values, want.values, flags.tolerance));
+    for (const one of differences(other, model, values, want.values, flags.tolerance)) found.push(one);
   }
   const title = `${styled('bold', path)} on JavaScript, against:`;
   await print(flags.json ? JSON.stringify(found, undefined, 2) : `${title}\n${tableOf(found)}`);

@@ -204,7 +204,7 @@ export class NamedWeights implements WeightSource {
       return flatWeight({ name: path, shape, dtype, floats: (shared) => dataset.floats(shared) }, name);
     });
     this.#byLayer.set(layer, weights);
-    this.#all.push(...weights);
+    for (const weight of weights) this.#all.push(weight);
     return weights;
   }
 

@@ -223,7 +223,7 @@ export class SpecBuilder extends SpecIds {
       if (isRecurrent(layer)) {
         if (layer.direction !== 'reverse' || layer.reversedOutput) return false;
       } else if (STEPWISE.includes(layer.type) && !('steps' in layer)) {
-        pending.push(...(layer.inputs ?? []));
+        for (const input of layer.inputs ?? []) pending.push(input);
       } else {
         return false;
       }

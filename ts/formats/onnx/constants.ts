@@ -147,7 +147,7 @@ export function elementwise(
   values: Constant[],
   apply: (...elements: Size[]) => Size | undefined,
 ): Constant {
-  const rank = Math.max(...values.map(({ base }) => base.length));
+  const rank = values.reduce((most, { base }) => Math.max(most, base.length), 0);
   const pad = <T>(list: readonly T[], one: T) => [...Array<T>(rank - list.length).fill(one), ...list];
   const base = Array.from({ length: rank }, (_, axis) => {
     const sizes = values.map((v) => pad(v.base, 1)[axis]!).filter((size) => size !== 1);

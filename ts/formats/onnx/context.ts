@@ -81,7 +81,7 @@ export function newContext(
     conventions: new Set(),
     tensorData: (tensor) => source.data(tensor),
     place: (constant, target) => {
-      tensors.push(...source.placed(constant, target));
+      for (const tensor of source.placed(constant, target)) tensors.push(tensor);
     },
   };
 }

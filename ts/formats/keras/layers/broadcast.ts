@@ -15,7 +15,7 @@ export function broadcast(call: Call, values: readonly Features[]): Broadcast {
   const taken = values.map((value) =>
     repeats && value.kind === 'sequence' && isOne(value) ? asVector(call, value) : value,
   );
-  const widest = Math.max(...values.map(({ size }) => size));
+  const widest = values.reduce((most, { size }) => Math.max(most, size), 0);
   if (values.some(({ size }) => size !== 1 && size !== widest)) {
     throw fields.unsupported(`merges tensors of differing sizes (${values.map(({ size }) => size).join(', ')})`);
   }

@@ -130,7 +130,7 @@ export function pair(call: Call, x: Operand | undefined, y: Operand | undefined)
 export function merged(call: Call, parts: readonly Features[], merge: MergeSpec['merge']): [Features] {
   const { builder, name } = call;
   const kind = parts.some((part) => part.kind === 'sequence') ? 'sequence' : 'vector';
-  const size = Math.max(...parts.map((part) => part.size));
+  const size = parts.reduce((most, part) => Math.max(most, part.size), 0);
   const inputs = parts.map((part) => builder.exact(part));
   if (inputs.length < 2) return [{ is: 'features', ref: inputs[0]!, kind, size }];
   builder.add({ type: 'merge', name, inputs, merge });

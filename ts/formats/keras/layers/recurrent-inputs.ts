@@ -25,7 +25,7 @@ export function readInputs(call: Call, stateSizes: readonly number[]): Inputs {
   for (const more of [call.kwargs.get('initial_state'), call.args[1]]) {
     if (isNothing(more)) continue;
     if (given.length > 0) throw fields.invalid('is given initial states twice');
-    given.push(...(Array.isArray(more) ? more.flat(2) : [more!]));
+    for (const one of Array.isArray(more) ? more.flat(2) : [more!]) given.push(one);
   }
   const value = (argument: Resolved | undefined): Value => {
     if (argument === undefined || Array.isArray(argument) || !('value' in argument)) {

@@ -97,7 +97,7 @@ export function addDirection(
       ...(initialState.length > 0 ? { initialState } : {}),
       weights: recurrentWeights({ [direction]: cell.weights(size, layer, direction) }),
     });
-    finalStates.push(...ports.map((port) => `${layer}:${port}`));
+    for (const port of ports) finalStates.push(`${layer}:${port}`);
     size = cell.spec.hiddenSize;
   });
   if (lastStep) input = builder.add({ type: 'step', name, inputs: [input], index: -1 });

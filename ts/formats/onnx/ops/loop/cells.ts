@@ -131,10 +131,10 @@ function readReset({ recurrent, rest }: Linear, { state, hiddenSize }: CellSourc
     const [only] = factors;
     if (factors.length === 1 && only?.kind === 'product' && only.of.length === 2 && only.of.some(isState)) {
       before = scaledRows(only.matrix, coefficient, hiddenSize);
-      gates.push(...only.of.filter((factor) => !isState(factor)));
+      for (const factor of only.of) if (!isState(factor)) gates.push(factor);
       continue;
     }
-    gates.push(...factors.filter(({ kind }) => kind === 'function'));
+    for (const factor of factors) if (factor.kind === 'function') gates.push(factor);
     const other = factors.find(({ kind }) => kind !== 'function');
     if (factors.length === 1) recurrentBias = filled(coefficient, hiddenSize);
     else if (other?.kind === 'product' && other.of.length === 1 && isState(other.of[0]!))

@@ -43,8 +43,8 @@ export class Evaluator {
       const why = layer ? this.#refused.get(next) : `'${next}'`;
       if (!layer || why !== undefined) throw new NotTerms(why);
       const missing = (layer.inputs ?? []).filter((input) => !this.#known.has(input));
-      if (missing.length > 0) pending.push(...missing);
-      else this.#known.set(next, this.#layer(layer));
+      for (const input of missing) pending.push(input);
+      if (missing.length === 0) this.#known.set(next, this.#layer(layer));
     }
     return this.#known.get(ref)!;
   }

@@ -178,8 +178,8 @@ function reads(terms: readonly Term[], name: string): boolean {
     if (seen.has(factor.id)) continue;
     seen.add(factor.id);
     if (isSource(factor, name)) return true;
-    if (factor.kind === 'function') for (const term of factor.of) pending.push(...term.factors);
-    if (factor.kind === 'product') pending.push(...factor.of);
+    if (factor.kind === 'function') for (const term of factor.of) for (const next of term.factors) pending.push(next);
+    if (factor.kind === 'product') for (const next of factor.of) pending.push(next);
   }
   return false;
 }
