@@ -28,7 +28,7 @@ test('a tensor is copied with its shape', () => {
   expect(copy).toEqual({ x: { data: Float32Array.of(1, 2), shape: [2] } });
 });
 
-test('what is in itself many times over is copied once', () => {
+test('what is in itself many times over is copied once, and stays what it is inside', () => {
   let reads = 0;
   const list: unknown[] = [];
   // 60 ^ 8 copies, if each were one of its own.
@@ -37,12 +37,19 @@ test('what is in itself many times over is copied once', () => {
   }
   const copy = ownCopy(list);
   expect(reads).toBe(60);
-  expect(copy.every((item) => item === copy)).toBe(true);
+  expect(copy).not.toBe(list);
+  expect(copy.every((item) => item === list)).toBe(true);
+
   const record: Record<string, unknown> = {};
   for (let i = 0; i < 60; i++) record[`k${i}`] = record;
   const own = ownCopy(record);
   expect(own).not.toBe(record);
-  expect(Object.values(own).every((field) => field === own)).toBe(true);
+  expect(Object.values(own).every((field) => field === record)).toBe(true);
+  const twice = { a: [1] };
+  const both = ownCopy({ first: twice, second: twice });
+  expect(both.first).toEqual(twice);
+  expect(both.first).not.toBe(twice);
+  expect(both.second).toBe(both.first);
 });
 
 test('a key may be __proto__', () => {

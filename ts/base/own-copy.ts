@@ -9,8 +9,8 @@ const DEEPEST = 8;
 const WHAT = 'an array';
 
 /**
- * A copy of a value of the caller's to its last array, each property read once; what is in it many times, or in itself, is copied once.
- * What is no record, tensor, array or typed array stays what it is, for checks to say what was expected instead.
+ * A copy of a value of the caller's to its last array, each property read once. What is no record, tensor, array or typed array stays
+ * what it is, for checks to say what was expected instead, and so does what lies in itself.
  *
  * @throws GruError `out_of_memory`.
  */
@@ -18,46 +18,39 @@ export function ownCopy<T>(value: T): T {
   return copy(value, 0, new Map()) as T;
 }
 
-function copy(value: unknown, depth: number, copies: Map<object, unknown>): unknown {
+/** What has been made of values already, and of those that are on their way, whose copies would never end, themselves. */
+export type Copies = Map<unknown, unknown>;
+
+/** What is made of a value, once. */
+export function once(copies: Copies, value: unknown, make: () => unknown): unknown {
+  if (!copies.has(value)) {
+    copies.set(value, value);
+    copies.set(value, make());
+  }
+  return copies.get(value);
+}
+
+function copy(value: unknown, depth: number, copies: Copies): unknown {
   if (typeof value !== 'object' || value === null || isRevoked(value) || depth > DEEPEST) return value;
-  if (copies.has(value)) return copies.get(value);
-  const keep = <C>(made: C): C => {
-    copies.set(value, made);
-    return made;
-  };
+  return once(copies, value, () => made(value, depth + 1, copies));
+}
+
+function made(value: object, depth: number, copies: Copies): unknown {
   const kind = kindOf(value);
   if (kind !== undefined) {
     const array = value as Float32Array;
     // Where the engine's own constructor of that kind is another by now, its error is the caller's.
     const type = globalThis[kind as 'Float32Array'];
-    return keep(isGone(array) ? value : allocate(sizeOf(array), WHAT, () => new type(array)));
+    return isGone(array) ? value : allocate(sizeOf(array), WHAT, () => new type(array));
   }
   if (isArrayLike(value)) {
     const length = lengthOf(value, WHAT);
     // A hole where there should be a first item: nothing that is worth room for the rest.
     if (length > 0 && !(0 in value)) return value;
-    const items = keep(allocate<unknown[]>(length, WHAT, () => []));
-    for (let i = 0; i < length; i++) items.push(copy(value[i], depth + 1, copies));
-    return items;
+    return allocate(length, WHAT, () => Array.from({ length }, (_, i) => copy(value[i], depth, copies)));
   }
-  const record: Record<string, unknown> = {};
-  const set = (key: string, field: unknown) =>
-    // Not by assignment: a key may be __proto__.
-    Object.defineProperty(record, key, {
-      value: copy(field, depth + 1, copies),
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
-  if (isTensorLike(value)) {
-    keep(record);
-    const { data, shape } = value;
-    set('data', data);
-    set('shape', shape);
-    return record;
-  }
-  if (!isRecord(value)) return value;
-  keep(record);
-  for (const [key, field] of Object.entries(value)) set(key, field);
-  return record;
+  const entries = isTensorLike(value)
+    ? (['data', 'shape'] as const).map((key) => [key, value[key]] as const)
+    : isRecord(value) && Object.entries(value);
+  return entries ? Object.fromEntries(entries.map(([key, field]) => [key, copy(field, depth, copies)])) : value;
 }

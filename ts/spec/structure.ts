@@ -2,6 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf } from '../base/foreign.ts';
 import { layerKind } from '../layers/index.ts';
 import type { ModelSpec } from './spec.ts';
+import { type Copies, once } from '../base/own-copy.ts';
 import { floatsOf, type WithNumbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord, isRevoked } from '../base/tensor.ts';
 import { kindOf } from '../base/typed-array.ts';
@@ -52,32 +53,30 @@ export function checkStructure(spec: ModelSpec): void {
 }
 
 /**
- * What is no array, record or typed array stays what it is: the checks will say what was expected instead. What is in the spec many
- * times, or in itself, is copied once.
+ * What is no array, record or typed array stays what it is, and so does what lies in itself: the checks will say what was expected
+ * instead.
  */
-function copy(value: unknown, depth: number, copies: Map<unknown, unknown>): unknown {
+function copy(value: unknown, depth: number, copies: Copies): unknown {
   if (isRevoked(value)) throw new GruError('invalid_spec', 'the spec holds a Proxy that has been revoked');
   if (depth > DEEPEST || kindOf(value) !== undefined) return value;
-  if (copies.has(value)) return copies.get(value);
+  return once(copies, value, () => made(value, depth + 1, copies));
+}
+
+function made(value: unknown, depth: number, copies: Copies): unknown {
   if (isRecord(value)) {
     const fields = Object.entries(value);
     const name: unknown = fields.find(([key]) => key === 'name')?.[1];
-    const record: Record<string, unknown> = {};
-    copies.set(value, record);
-    for (const [key, field] of fields) {
-      const own = key === 'weights' && isRecord(field) ? copyWeights(field, name) : copy(field, depth + 1, copies);
-      // Not by assignment: a key may be __proto__.
-      Object.defineProperty(record, key, { value: own, enumerable: true, writable: true, configurable: true });
-    }
-    return record;
+    return Object.fromEntries(
+      fields.map(([key, field]) => [
+        key,
+        key === 'weights' && isRecord(field) ? copyWeights(field, name) : copy(field, depth, copies),
+      ]),
+    );
   }
   if (!isArrayLike(value)) return value;
   const length = lengthOf(value, 'the spec');
   if (length > MAX_ITEMS) throw new GruError('invalid_spec', `the spec has a list of ${length} items`);
-  const items: unknown[] = [];
-  copies.set(value, items);
-  for (let i = 0; i < length; i++) items.push(copy(value[i], depth + 1, copies));
-  return items;
+  return Array.from({ length }, (_, i) => copy(value[i], depth, copies));
 }
 
 /** The tensors of a layer. */

@@ -28,12 +28,11 @@ pub struct Grow {
 // SAFETY: talc is given what the memory has grown by, once.
 unsafe impl Source for Grow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
-        // A unit for talc's tag, and one for what it begins behind.
-        let needed = layout.size().checked_add(PAGE + 63).ok_or(())? / PAGE;
-        let ahead = needed.max(memory_size::<0>() / 16);
-        let mut pages = ahead;
+        // A unit for talc's tag, and one for what it begins behind. No layout has more than 2^31 bytes.
+        let needed = (layout.size() + PAGE + 63) / PAGE;
+        let mut pages = needed.max(memory_size::<0>() / 16);
         let mut first = memory_grow::<0>(pages);
-        if first == usize::MAX && needed < ahead {
+        if first == usize::MAX {
             pages = needed;
             first = memory_grow::<0>(pages);
         }
