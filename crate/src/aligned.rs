@@ -90,9 +90,10 @@ mod tests {
         let mut blocks = Vec::new();
         for i in 0..200_usize {
             let layout = Layout::from_size_align(1 + 37 * i % 500, 1 << (i % 8)).unwrap();
-            // SAFETY: no size is 0; each block is written within its layout.
+            // SAFETY: no size is 0.
             let block = unsafe { memory.alloc(layout) };
             assert_eq!(block.addr() % layout.align(), 0, "{layout:?}");
+            // SAFETY: it has as many bytes.
             unsafe { block.write_bytes(i as u8, layout.size()) };
             blocks.push((block, layout, i as u8));
         }
@@ -112,6 +113,7 @@ mod tests {
             // SAFETY: as above.
             let bytes = unsafe { core::slice::from_raw_parts(block, layout.size()) };
             assert!(bytes.iter().all(|byte| *byte == value));
+            // SAFETY: as above.
             unsafe { memory.dealloc(block, layout) };
         }
         assert_eq!((memory.0.blocks.get(), memory.0.bytes.get()), (0, 0));

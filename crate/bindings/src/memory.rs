@@ -41,9 +41,10 @@ unsafe impl Source for Grow {
         }
         let from = without_provenance_mut::<u8>(first * PAGE);
         let to = from.wrapping_add(pages * PAGE);
-        // SAFETY: nobody else has the new pages. They follow the heap, unless something else has grown the memory.
         talc.source.end = match talc.source.end.take() {
+            // SAFETY: nobody else has the new pages, which follow the heap.
             Some(end) if end.as_ptr() == from => Some(unsafe { talc.extend(end, to) }),
+            // SAFETY: nobody else has the new pages; something else has grown the memory before, or they are the first.
             _ => unsafe { talc.claim(from, pages * PAGE) },
         };
         Ok(())
