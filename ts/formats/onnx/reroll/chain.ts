@@ -63,7 +63,11 @@ export class Chain {
     for (const node of nodes) {
       const levels = node.inputs.flatMap((name) => this.#levels.get(name) ?? []);
       for (const name of node.outputs) {
-        if (levels.length > 0 && !this.#levels.has(name)) this.#levels.set(name, levels.reduce((a, b) => Math.max(a, b)));
+        if (levels.length > 0 && !this.#levels.has(name))
+          this.#levels.set(
+            name,
+            levels.reduce((a, b) => Math.max(a, b)),
+          );
       }
     }
   }
