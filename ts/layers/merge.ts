@@ -1,6 +1,7 @@
 import { describe } from '../base/tensor.ts';
 import { checkChoice, checkFlag, checkSize, specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
+import { DIRECTION_MERGES } from './recurrent.ts';
 import type { LayerBase, ValueRef } from './spec.ts';
 
 /**
@@ -19,9 +20,6 @@ export interface MergeSpec extends LayerBase {
   /** constant: (constantSize). */
   weights?: { constant: Float32Array };
 }
-
-/** Ways to make one value of two: those of the directions of a recurrent layer. */
-export const DIRECTION_MERGES = ['concat', 'sum', 'mul', 'ave'] as const;
 
 /** Ways to make one value of several, numbered as in crate/src/kernels/elementwise.rs. */
 export const MERGES = [...DIRECTION_MERGES, 'sub', 'div', 'min', 'max', 'pow', 'prelu'] as const;

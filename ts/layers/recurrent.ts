@@ -6,8 +6,10 @@ import { checkChoice, checkFlag, checkSize, floatBits, specError } from './check
 import { foldBefore } from './fold.ts';
 import { keptSlot, type LayerKind, type RecurrentSlot, type StateSlot, type TensorSlot } from './kind.ts';
 import { checkMask, onlySteps } from './steps.ts';
-import { DIRECTION_MERGES } from './merge.ts';
 import type { Activation, AnyLayer, LayerBase, ValueRef } from './spec.ts';
+
+/** Ways to make one value of the two of both directions: the first of those of a merge layer, which models of the core flavour do without. */
+export const DIRECTION_MERGES = ['concat', 'sum', 'mul', 'ave'] as const;
 
 /** What all recurrent layers have: directions over one sequence value, and a state from step to step. */
 export interface RecurrentBase extends LayerBase {

@@ -2,6 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { allocate } from '../base/limits.ts';
 import { describe } from '../base/tensor.ts';
 import { kindOf, sizeOf } from '../base/typed-array.ts';
+import { readState, type Slots, stateLength } from './slots.ts';
 
 /**
  * 'GRUs', the version of the layout, the model's fingerprint, the number of values; then the values. From version 2 on the names of the
@@ -37,18 +38,14 @@ function namesSize(length: number): number {
   return 4 + 4 * Math.ceil(length / 2);
 }
 
-/** State values as bytes. `read` fills them in where they stay: thousands of snapshots a second are a buffer each, not two. */
-export function encodeSnapshot(
-  length: number,
-  read: (values: Float32Array) => unknown,
-  print: Uint8Array,
-  slots: string,
-): Uint8Array {
+/** State values as bytes. They are read into where they stay: thousands of snapshots a second are a buffer each, not two. */
+export function encodeSnapshot(state: Slots, print: Uint8Array, slots: string): Uint8Array {
+  const length = stateLength(state);
   const names = HEADER + 4 * length;
   const end = names + namesSize(slots.length);
   const bytes = new Uint8Array(end + CHECKSUM);
   const values = new Float32Array(bytes.buffer, HEADER, length);
-  read(values);
+  readState(state, values);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, VERSION, true);

@@ -152,9 +152,7 @@ export class GruStream {
 
   /** All states as bytes, with the model's fingerprint. @throws GruError `disposed`. */
   snapshot(): Uint8Array {
-    const slots = this.slots();
-    const read = (values: Float32Array) => readState(slots, values);
-    return encodeSnapshot(stateLength(slots), read, this.print(), slotNames(this.graph));
+    return encodeSnapshot(this.slots(), this.print(), slotNames(this.graph));
   }
 
   /**

@@ -137,9 +137,7 @@ export class GruStreams {
 
   /** One sequence's states as bytes, with the model's fingerprint. @throws GruError `invalid_argument`, `disposed`. */
   snapshot(index: number): Uint8Array {
-    const slots = this.slots(index);
-    const read = (values: Float32Array) => readState(slots, values);
-    return encodeSnapshot(stateLength(slots), read, this.print(), slotNames(this.graph));
+    return encodeSnapshot(this.slots(index), this.print(), slotNames(this.graph));
   }
 
   /** Takes a {@link snapshot} back, of this model anywhere. @throws GruError `invalid_file` for a damaged one, and for another model's. */
