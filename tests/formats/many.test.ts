@@ -1,9 +1,11 @@
 import { test } from 'vitest';
-import '../../ts/api/js.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { readOnnx } from '../../ts/formats/onnx.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
+import { useAllKinds } from '../../ts/layers/full.ts';
 import { type Node, onnxModel, tensor } from './onnx/build.ts';
+
+useAllKinds();
 
 /** More than a call has room for arguments: a list of so many, spread into one, overflows the stack. */
 const MANY = 130_000;
