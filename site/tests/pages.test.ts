@@ -33,6 +33,19 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(visitor.page.url()).toBe(`${site.url}try/benchmark.html`);
   });
 
+  test('the search finds a page, and opens it', async () => {
+    await visitor.open('start.html');
+    await visitor.page.waitForSelector('.VPNavBarSearch button');
+    await visitor.page.keyboard.down('Control');
+    await visitor.page.keyboard.press('k');
+    await visitor.page.keyboard.up('Control');
+    const field = await visitor.page.waitForSelector('.VPLocalSearchBox input');
+    await field!.type('audioworklet');
+    await visitor.click('.VPLocalSearchBox .result[href*="/audio.html#"]');
+    await visitor.textWith('h1', /in an AudioWorkletProcessor/);
+    expect(visitor.page.url()).toContain(`${site.url}audio.html#`);
+  });
+
   test('the cell follows its weights', async () => {
     await visitor.open('how-a-gru-works.html');
     const before = await visitor.textWith('.playground output', /h = /);

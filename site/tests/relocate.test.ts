@@ -11,6 +11,18 @@ test('a page finds its files, and the folder of the site, from where it lies', (
 });
 
 test('scripts and styles', () => {
-  expect(relocateScript('return"/__base__/assets/x.js"')).toBe('return __base__+"assets/x.js"');
+  expect(relocateScript('const f = () => {return"/__base__/assets/x.js"}')).toBe(
+    'const f = () => {return(__base__+"assets/x.js")}',
+  );
   expect(relocateStyle('url(/__base__/assets/x.woff2)', 1)).toBe('url(../assets/x.woff2)');
+});
+
+test.each([
+  [`'{"0":"/__base__/changes.html#a","1":"/__base__/start.html"}'`, '{"0":"/in/changes.html#a","1":"/in/start.html"}'],
+  [String.raw`"<a href=\"/__base__/x\">it's</a>"`, `<a href="/in/x">it's</a>`],
+  ['`${1}"/__base__/x${2}`', '1"/in/x2'],
+  [`/["']/.test("'") && '/__base__/'`, '/in/'],
+  [`Object.keys({"/__base__/x":1})[0]`, '/in/x'],
+])('the base stands anywhere in a string: %s', (code, expected) => {
+  expect(new Function('__base__', `return ${relocateScript(code)}`)('/in/')).toBe(expected);
 });
