@@ -4,11 +4,9 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
 /**
- * What is kept only once it has been asked for: weights and sounds of the demos, the peers of the benchmark, alphabets that no page is written in,
- * and pages of the API as whole documents (links lead to them without).
+ * What is kept only once it has been asked for: the peers of the benchmark (16 MB), and alphabets that no page is written in.
  */
-const WHEN_ASKED =
-  /\.(safetensors|wav|wasm)$|(^|\/)(onnxruntime|tensorflow)\.|\/inter-\w+-(?!latin\.)|^api\/.*\.html$|\/api_.*\.lean\.js$/;
+const WHEN_ASKED = /(^|\/)(onnxruntime|tensorflow|ort-|tfjs-)[^/]*\.(js|wasm)$|\/inter-\w+-(?!(latin|greek)\.)/;
 
 /**
  * The service worker itself: what is in `files` is fetched at once, under one name for one state of the site; the rest when it is asked for. All of it is then answered without
