@@ -1,3 +1,4 @@
+import { GruError } from 'gru-wasm';
 import { noise } from './data.ts';
 import type { Engine, Runner, Task } from './engines.ts';
 
@@ -14,8 +15,10 @@ export interface Row {
   size: Size;
   /** Microseconds a step of one sequence, the median of the rounds, by engine; or why it does not run this. */
   micros: Record<string, number | string>;
-  /** The largest difference of an output from the last engine's. */
+  /** The largest difference of an output from the last engine's, of all engines that compute in float32. */
   difference: number;
+  /** The same of each engine. */
+  differences: Record<string, number>;
 }
 
 const TOLERANCE = 1e-4;
@@ -66,20 +69,32 @@ export async function measure(size: Size, resetAfter: boolean, engines: Engine[]
   const micros: Row['micros'] = Object.fromEntries(refusals);
   const runners: [string, Runner][] = [];
   try {
-    for (const { name, prepare } of engines) if (!(name in micros)) runners.push([name, await prepare(task)]);
+    for (const { name, prepare } of engines) {
+      if (name in micros) continue;
+      try {
+        runners.push([name, await prepare(task)]);
+      } catch (error) {
+        // A browser without wasm has the JavaScript backend to measure.
+        if (!(error instanceof GruError && error.code === 'backend_unavailable')) throw error;
+        micros[name] = error.message;
+      }
+    }
     const [, last] = runners.at(-1)!;
     const reference = Float32Array.from(await last.run());
-    let difference = 0;
+    const differences: Row['differences'] = {};
+    const tolerances = new Map(engines.map(({ name, tolerance }) => [name, tolerance]));
     for (const [name, runner] of runners) {
       const output = await runner.run();
       const apart = reference.reduce(
         (most, value, k) => Math.max(most, Math.abs(value - output[place(runner, task, k)]!)),
         output.length === reference.length ? 0 : NaN,
       );
-      if (!(apart <= TOLERANCE))
+      if (!(apart <= (tolerances.get(name) ?? TOLERANCE)))
         throw new Error(`the output of ${name} is ${apart} away from ${runners.at(-1)![0]}'s: nothing was timed`);
-      difference = Math.max(difference, apart);
+      differences[name] = apart;
     }
+    const float32 = Object.entries(differences).filter(([name]) => tolerances.get(name) === undefined);
+    const difference = Math.max(...float32.map(([, apart]) => apart));
     const times = new Map(runners.map(([name]) => [name, [] as number[]]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const [name, { run }] of runners) {
@@ -96,7 +111,7 @@ export async function measure(size: Size, resetAfter: boolean, engines: Engine[]
       }
     }
     for (const [name, list] of times) micros[name] = median(list);
-    return { size, difference, micros };
+    return { size, difference, differences, micros };
   } finally {
     for (const [, { free }] of runners) free();
   }

@@ -1,4 +1,4 @@
-import { createGru, type ModelOptions } from 'gru-wasm';
+import { createGru, loadModel, type ModelOptions } from 'gru-wasm';
 
 /** A GRU to run, and what it reads: weights in Keras's layout, columns z, r, h. */
 export interface Task {
@@ -28,18 +28,28 @@ export interface Runner {
 
 export interface Engine {
   name: string;
+  /** How far its outputs may be from the reference, where its weights are integers. */
+  tolerance?: number;
   /** Why it does not run a task. */
   refuses?: (task: Pick<Task, 'resetAfter'>) => string | undefined;
   prepare: (task: Task) => Promise<Runner>;
 }
 
-function own(name: string, options: ModelOptions): Engine {
+/** @param precision of weights, where these are integers */
+function own(name: string, options: ModelOptions, precision?: 'i16' | 'i8'): Engine {
   return {
     name,
+    // Twice what docs/precision.md measured of an output, which is within -1 .. 1.
+    ...(precision && { tolerance: { i16: 1e-3, i8: 1e-2 }[precision] }),
     async prepare(task) {
       const { inputSize, hiddenSize, resetAfter, steps, batch, kernel, recurrentKernel, bias, data } = task;
       const weights = { kernel, recurrentKernel, bias };
-      const model = await createGru({ inputSize, hiddenSize, resetAfter }, weights, options);
+      let model = await createGru({ inputSize, hiddenSize, resetAfter }, weights, options);
+      if (precision) {
+        const file = model.save({ dtype: precision });
+        model.dispose();
+        model = await loadModel(file, options);
+      }
       const input = { data, shape: [batch, steps, inputSize] };
       const out = model.run(input);
       const run = () => model.run(input, { out }).output.data;
@@ -58,17 +68,41 @@ function own(name: string, options: ModelOptions): Engine {
 export const OWN: Engine[] = [
   own('wasm', { backend: 'wasm' }),
   own('wasm, baseline', { backend: 'wasm', deterministic: true }),
+  own('wasm, i16', { backend: 'wasm' }, 'i16'),
+  own('wasm, i8', { backend: 'wasm' }, 'i8'),
   own('JavaScript', { backend: 'js' }),
 ];
 
-/** Others to measure beside it: loaded when they are asked for, from the folder of the site. */
+/**
+ * Others to measure beside it: loaded when they are asked for, from the folder of the site. They are large: the service worker keeps them once they have
+ * been used, and not before.
+ */
+function peer(title: string, load: () => Promise<Engine>): { title: string; load: () => Promise<Engine> } {
+  const explained = (error: unknown) => {
+    const advice = navigator.onLine ? '' : ' (the browser says that it is offline)';
+    return new Error(`${title} did not load: ${String(error)}. Without a server it needs the network once${advice}.`, {
+      cause: error,
+    });
+  };
+  return {
+    title,
+    load: async () => {
+      try {
+        const engine = await load();
+        // Its wasm comes with its first task.
+        const prepare = (task: Task) =>
+          engine.prepare(task).catch((error: unknown) => {
+            throw explained(error);
+          });
+        return { ...engine, prepare };
+      } catch (error) {
+        throw explained(error);
+      }
+    },
+  };
+}
+
 export const PEERS: Record<string, { title: string; load: () => Promise<Engine> }> = {
-  onnxruntime: {
-    title: 'ONNX Runtime Web (14 MB)',
-    load: async () => (await import('./peers/onnxruntime.ts')).load(),
-  },
-  tensorflow: {
-    title: 'TensorFlow.js (1.2 MB)',
-    load: async () => (await import('./peers/tensorflow.ts')).load(),
-  },
+  onnxruntime: peer('ONNX Runtime Web (14 MB)', async () => (await import('./peers/onnxruntime.ts')).load()),
+  tensorflow: peer('TensorFlow.js (1.2 MB)', async () => (await import('./peers/tensorflow.ts')).load()),
 };
