@@ -59,6 +59,32 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.textWith('.playground output', /cell = /);
   });
 
+  test('two cells stand side by side at a desk, one below the other on a phone', async () => {
+    const boxes = async (width: number) => {
+      await visitor.page.setViewport({ width, height: 900 });
+      await visitor.open('how-a-gru-works.html');
+      await visitor.page.waitForFunction(() => document.querySelectorAll('.playground .plot canvas').length === 2);
+      return visitor.page.$$eval('.playground .plot', (plots) =>
+        plots.map((plot) => plot.getBoundingClientRect()).map(({ x, y, width: wide }) => ({ x, y, right: x + wide })),
+      );
+    };
+    const [left, right] = await boxes(1280);
+    expect(left!.y).toBe(right!.y);
+    expect(left!.right).toBeLessThanOrEqual(right!.x);
+    const titles = await visitor.page.$$eval('.playground figcaption', (all) => all.map((one) => one.textContent));
+    expect(titles).toEqual([expect.stringContaining('textbook'), expect.stringContaining('reset after')]);
+    const values = await visitor.page.$$eval('.playground output', (all) => all.map((one) => one.textContent));
+    expect(values[0]).not.toBe(values[1]);
+    await visitor.page.select('select[name=cell]', 'after');
+    await visitor.page.waitForFunction(() =>
+      document.querySelectorAll('.playground figcaption')[1]!.textContent.includes('textbook'),
+    );
+    const [above, below] = await boxes(400);
+    expect(above!.x).toBe(below!.x);
+    expect(above!.y).toBeLessThan(below!.y);
+    await visitor.page.setViewport({ width: 1280, height: 900 });
+  });
+
   test('a word becomes phonemes', async () => {
     await visitor.open('try/words.html');
     await visitor.textWith('.phonemes', /R IH0 K ER1 AH0 N T/);
@@ -112,6 +138,140 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect((await visitor.page.$$('.graph rect')).length).toBeGreaterThan(2);
   });
 
+  test.each(['float32', 'float16', 'i16', 'i8'])('what is saved in %s opens again', async (dtype) => {
+    await visitor.open('try/model.html');
+    await visitor.click('button[name=example]');
+    await visitor.textWith('.time', /ms on/);
+    await visitor.page.select('select[name=dtype]', dtype);
+    // The file goes back into the page in place of a folder.
+    await visitor.page.evaluate(() => {
+      let saved: Blob | undefined;
+      URL.createObjectURL = (blob: Blob) => {
+        saved = blob;
+        return '';
+      };
+      HTMLAnchorElement.prototype.click = function () {
+        Object.assign(globalThis, { bytes: saved!.size });
+        const data = new DataTransfer();
+        data.items.add(new File([saved!], this.download));
+        const input = document.querySelector<HTMLInputElement>('input[name=model]')!;
+        input.files = data.files;
+        input.dispatchEvent(new Event('change'));
+      };
+    });
+    await visitor.click('button[name=save]');
+    const suffix = dtype === 'float32' ? '' : `.${dtype}`;
+    await visitor.textWith('section h3', new RegExp(`^decoder${suffix}\\.gru\\.safetensors: [\\d,]+ parameters`));
+    await visitor.textWith('.time', /ms on/);
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+    const bytes = await visitor.page.evaluate(() => (globalThis as unknown as { bytes: number }).bytes);
+    const shares: Record<string, number> = { float32: 1, float16: 0.5, i16: 0.5, i8: 0.25 };
+    expect(bytes / 1_590_280).toBeCloseTo(shares[dtype]!, 1);
+  });
+
+  test('a long run leaves the page free, says how far it is, and can be stopped', async () => {
+    await visitor.open('try/model.html');
+    await visitor.click('button[name=example]');
+    await visitor.textWith('.time', /ms on/);
+    await visitor.set('input[name=steps]', '100001');
+    await visitor.click('button[name=run]');
+    expect(await visitor.textWith('.panel [role=alert]', /./)).toMatch(/whole number from 1 to 100,000, got 100001/);
+    await visitor.page.evaluate(() => {
+      const seen = { gap: 0, last: performance.now() };
+      Object.assign(globalThis, { seen });
+      setInterval(() => {
+        const now = performance.now();
+        [seen.gap, seen.last] = [Math.max(seen.gap, now - seen.last), now];
+      }, 10);
+    });
+    await visitor.set('input[name=steps]', '100000');
+    await visitor.click('button[name=run]');
+    await visitor.textWith('.panel [role=status]', /Running: \d+ s of about \d+/);
+    await visitor.click('button[name=stop]');
+    await visitor.textWith('.panel [role=alert]', /stopped/);
+    const { gap } = await visitor.page.evaluate(() => (globalThis as unknown as { seen: { gap: number } }).seen);
+    // It was 5.8 s.
+    expect(gap).toBeLessThan(1000);
+    await visitor.set('input[name=steps]', '50');
+    await visitor.click('button[name=run]');
+    await visitor.textWith('.plot figcaption', /\(50 x/);
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+  });
+
+  test('a model of one length runs at that', async () => {
+    await visitor.open('try/model.html');
+    await visitor.drop('input[name=model]', '../../tests/fixtures/cases/k3_td_model/model.keras');
+    await visitor.textWith('.time', /ms on/);
+    expect(await visitor.page.$eval('input[name=steps]', (input) => (input as HTMLInputElement).value)).toBe('20');
+  });
+
+  test('data are drawn', async () => {
+    await visitor.open('try/model.html');
+    await visitor.drop('input[name=model]', '../../tests/fixtures/cases/k3_lstm_default/model.keras');
+    await visitor.textWith('.time', /ms on/);
+    await visitor.page.select('select[name=signal]', 'drawn');
+    const surface = (await visitor.page.waitForSelector('.surface'))!;
+    await surface.scrollIntoView();
+    const { x, y, width, height } = (await surface.boundingBox())!;
+    await visitor.page.mouse.move(x + 2, y + height / 4);
+    await visitor.page.mouse.down();
+    await visitor.page.mouse.move(x + width - 2, y + height / 4, { steps: 5 });
+    await visitor.page.mouse.up();
+    const points = await visitor.page.$eval('.surface polyline', (line) => line.getAttribute('points')!);
+    const heights = points.split(' ').map((point) => Number(point.split(',')[1]));
+    expect(heights).toHaveLength(100);
+    for (const value of heights) expect(value).toBeCloseTo(25, -1);
+    const wide = (await visitor.page.$$('select[name=feature] option')).length;
+    expect(wide).toBeGreaterThan(1);
+    await visitor.click('button[name=run]');
+    await visitor.textWith('.time', /ms on/);
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+  });
+
+  test('what is dropped and is not one model is told, and takes no one away', async () => {
+    await visitor.open('try/model.html');
+    const cases = '../../tests/fixtures/cases';
+    const both = [`${cases}/k3_lstm_default/model.keras`, `${cases}/onnx_bidirectional_lbr1/model.onnx`];
+    await visitor.drop('input[name=model]', ...both);
+    await visitor.textWith('.note', /2 models at once/);
+    const kept = await visitor.page.evaluate(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(['x'], 'model.keras'));
+      const event = new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+      document.querySelector('h1')!.dispatchEvent(event);
+      return event.defaultPrevented;
+    });
+    expect(kept).toBe(true);
+    await visitor.textWith('.note', /beside the field/);
+    // No script can make a folder: this is what a browser gives of one.
+    await visitor.page.evaluate(() => {
+      const data = {
+        types: ['Files'],
+        files: [],
+        items: [{ webkitGetAsEntry: () => ({ isDirectory: true, name: 'saved' }) }],
+      };
+      const event = new Event('drop', { bubbles: true, cancelable: true });
+      Object.defineProperty(event, 'dataTransfer', { value: data });
+      document.querySelector('.drop')!.dispatchEvent(event);
+    });
+    await visitor.textWith('.panel [role=alert]', /'saved' is a folder/);
+  });
+
+  test('a wiring that cannot run says so before it is asked for; it is chosen from a table', async () => {
+    await visitor.open('try/model.html');
+    await visitor.drop('input[name=model]', '../../tests/fixtures/cases/pt_comp_bn_vector/model.pt');
+    await visitor.textWith('.wiring-error', /inputSize is 5/);
+    // b, f, g to g, b, f; the GRU gives its last state.
+    await visitor.click('button[name="up.2"]');
+    await visitor.click('button[name="up.1"]');
+    await visitor.page.select('select[name="returns.0"]', 'last');
+    await visitor.page.waitForFunction(() => !document.querySelector('.wiring-error'));
+    await visitor.click('button[name=wire]');
+    await visitor.textWith('.time', /ms on/);
+    const json = await visitor.page.$eval('textarea[name=wiring]', (area) => (area as HTMLTextAreaElement).value);
+    expect(JSON.parse(json)).toEqual([{ gru: 'g', returns: 'last' }, { batchnorm: 'b' }, { linear: 'f' }]);
+  });
+
   // Tried in Chromium alone.
   const inChromium = name === 'chromium' ? test : test.skip;
   inChromium('a state dict of PyTorch is wired, by hand and from the keyboard', async () => {
@@ -133,6 +293,13 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.open('try/words.html');
     await visitor.textWith('.phonemes', /R IH0 K ER1 AH0 N T/);
     expect(await visitor.text('.panel')).toContain('gru-wasm (js)');
+    await visitor.open('try/benchmark.html');
+    await visitor.click('button[name=start]');
+    await visitor.page.waitForSelector('tbody tr');
+    await visitor.click('button[name=stop]');
+    expect(await visitor.text('.without')).toMatch(/JavaScript alone.*WebAssembly/);
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+    expect(await visitor.text('tbody tr')).toMatch(/\d\.\d\d/);
     await visitor.page.removeScriptToEvaluateOnNewDocument(identifier);
   });
 
@@ -142,7 +309,8 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.waitForSelector('tbody tr');
     await visitor.click('button[name=stop]');
     await visitor.page.waitForSelector('button[name=copy]');
-    expect(await visitor.text('tbody tr')).toMatch(/e-\d/);
+    expect(await visitor.text('tbody tr')).toMatch(/e-\d; i16:\s\d.*e-\d; i8:\s\d.*e-\d/);
+    expect(await visitor.text('thead')).toMatch(/wasm, i16.*wasm, i8/);
   });
 
   test('other engines are loaded when they are asked for, and their outputs agree', async () => {
@@ -154,7 +322,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(await visitor.textWith('.panel', /e-\d|Error/)).not.toContain('Error');
     await visitor.click('button[name=stop]');
     expect(await visitor.text('thead')).toMatch(/wasm.*ONNX Runtime Web 1\..*TensorFlow\.js 4\..*JavaScript/);
-    expect((await visitor.text('tbody tr')).match(/×\s\d/g)).toHaveLength(4);
+    expect((await visitor.text('tbody tr')).match(/×\s\d/g)).toHaveLength(6);
   });
 
   test('nothing is asked of another origin', async () => {
