@@ -51,6 +51,7 @@ function relocated(text, quote) {
  * A script: the base that the page found is put into its strings, wherever in them it stands. Which quote begins a string, and which is a letter of one
  * (the index of the search is JSON in quotes of the other kind), only a parser knows.
  * @param {string} code
+ * @returns {string}
  */
 export function relocateScript(code) {
   if (!code.includes(BASE)) return code;

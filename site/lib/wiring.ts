@@ -43,7 +43,7 @@ export function withKind(line: Line, kind: string): Line {
 
 /** A field of a line set, or left out where it is ''. */
 export function withField(line: Line, field: string, value: string): Line {
-  const { [field]: _, ...layer } = line.layer;
+  const layer = Object.fromEntries(Object.entries(line.layer).filter(([key]) => key !== field));
   return { ...line, layer: value === '' ? layer : { ...layer, [field]: value } };
 }
 

@@ -37,7 +37,8 @@ test('where wasm does not start, JavaScript is measured', async () => {
     prepare: () => Promise.reject(new GruError('backend_unavailable', 'this host has no WebAssembly SIMD')),
   };
   const { micros } = await measure(SIZE, true, [wasm, OWN.at(-1)!], signal);
-  expect(micros).toEqual({ wasm: 'this host has no WebAssembly SIMD', JavaScript: expect.any(Number) });
+  expect(micros['wasm']).toBe('this host has no WebAssembly SIMD');
+  expect(micros['JavaScript']).toBeGreaterThan(0);
 });
 
 test.each([true, false])('the file for ONNX Runtime is the same GRU; reset after: %s', async (resetAfter) => {

@@ -202,7 +202,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.open('try/model.html');
     await visitor.drop('input[name=model]', '../../tests/fixtures/cases/k3_td_model/model.keras');
     await visitor.textWith('.time', /ms on/);
-    expect(await visitor.page.$eval('input[name=steps]', (input) => (input as HTMLInputElement).value)).toBe('20');
+    expect(await visitor.page.$eval('input[name=steps]', (input) => input.value)).toBe('20');
   });
 
   test('data are drawn', async () => {
@@ -268,7 +268,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.waitForFunction(() => !document.querySelector('.wiring-error'));
     await visitor.click('button[name=wire]');
     await visitor.textWith('.time', /ms on/);
-    const json = await visitor.page.$eval('textarea[name=wiring]', (area) => (area as HTMLTextAreaElement).value);
+    const json = await visitor.page.$eval('textarea[name=wiring]', (area) => area.value);
     expect(JSON.parse(json)).toEqual([{ gru: 'g', returns: 'last' }, { batchnorm: 'b' }, { linear: 'f' }]);
   });
 
