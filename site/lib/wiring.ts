@@ -18,11 +18,11 @@ export const OPERATIONS: Record<string, (before: readonly string[]) => Record<st
   'the largest of the steps': () => ({ max: 'time' }),
   tanh: () => ({ activation: 'tanh' }),
   relu: () => ({ activation: 'relu' }),
-  'attention: the line above weighs the steps of that above it': (before) => ({
+  'attention: one line weighs the steps of another': (before) => ({
     attention: before.slice(-2).toReversed(),
   }),
-  'the sum of the two lines above': (before) => ({ sum: before.slice(-2) }),
-  'the two lines above, side by side': (before) => ({ concat: before.slice(-2) }),
+  'the sum of two lines': (before) => ({ sum: before.slice(-2) }),
+  'two lines side by side': (before) => ({ concat: before.slice(-2) }),
 };
 
 export const kindOf = ({ layer }: Line): string => Object.keys(layer)[0] ?? '';
@@ -34,6 +34,18 @@ export function moduleOf(line: Line): string | undefined {
 
 /** What other lines call it: its `name`, or that of its module. */
 export const nameOf = (line: Line): string | undefined => (line.layer['name'] as string | undefined) ?? moduleOf(line);
+
+/** The names of the lines that an operation of several reads; undefined for all others. */
+export function partsOf(line: Line): string[] | undefined {
+  const value = line.layer[kindOf(line)];
+  return Array.isArray(value) && value.every((part) => typeof part === 'string') ? value : undefined;
+}
+
+/** An operation of several lines with another one of them. */
+export const withPart = (line: Line, index: number, name: string): Line => ({
+  ...line,
+  layer: { ...line.layer, [kindOf(line)]: partsOf(line)!.with(index, name) },
+});
 
 /** The same module, as another kind: its other fields belong to the kind that it was. */
 export function withKind(line: Line, kind: string): Line {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { features, fromDrawing, stroke } from '../lib/drawing.ts';
 import { mainFile, severalModels } from '../lib/files.ts';
 import { stepsThatFit } from '../lib/runner.ts';
-import { fromJson, moved, toJson, withField, withKind, withOperation } from '../lib/wiring.ts';
+import { fromJson, moved, toJson, withField, withKind, withOperation, withPart } from '../lib/wiring.ts';
 
 const named = (...names: string[]) => names.map((name) => new File([], name));
 
@@ -20,12 +20,13 @@ test('what is chosen in the table is what the JSON says', () => {
 
 test('an operation is put in by what it does', () => {
   const lines = fromJson('[{ "gru": "g" }, { "linear": "a" }]')!;
-  const attention = 'attention: the line above weighs the steps of that above it';
+  const attention = 'attention: one line weighs the steps of another';
   const added = withOperation(withOperation(lines, attention), 'the last step');
   expect(added.slice(2).map(({ layer }) => layer)).toEqual([
     { attention: ['a', 'g'], name: 'attention1' },
     { step: -1, name: 'step1' },
   ]);
+  expect(withPart(added[2]!, 0, 'g').layer).toEqual({ attention: ['g', 'g'], name: 'attention1' });
 });
 
 test('a drawn line goes from point to point', () => {

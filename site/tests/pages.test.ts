@@ -270,6 +270,23 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.textWith('.time', /ms on/);
     const json = await visitor.page.$eval('textarea[name=wiring]', (area) => area.value);
     expect(JSON.parse(json)).toEqual([{ gru: 'g', returns: 'last' }, { batchnorm: 'b' }, { linear: 'f' }]);
+    await visitor.open('try/model.html');
+    await visitor.drop('input[name=model]', '../../tests/fixtures/cases/pt_comp_attention_pool/model.pt');
+    await visitor.textWith('.wiring-error', /inputSize is 6/);
+    await visitor.page.setViewport({ width: 390, height: 900 });
+    expect(await visitor.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    await visitor.page.setViewport({ width: 1280, height: 900 });
+    // g, its last step, a, f to g, a, the attention of a over g, f.
+    await visitor.click('input[name="on.1"]');
+    await visitor.page.select('select[name=add]', 'attention: one line weighs the steps of another');
+    await visitor.page.waitForSelector('select[name="part.4.1"]');
+    await visitor.page.select('select[name="part.4.0"]', 'a');
+    await visitor.page.select('select[name="part.4.1"]', 'g');
+    await visitor.click('button[name="up.4"]');
+    await visitor.page.waitForFunction(() => !document.querySelector('.wiring-error'));
+    await visitor.click('button[name=wire]');
+    await visitor.textWith('.time', /ms on/);
+    expect(await visitor.page.$$eval('.graph rect', (boxes) => boxes.length)).toBeGreaterThan(4);
   });
 
   // Tried in Chromium alone.
