@@ -32,31 +32,67 @@ export function generate({ shape, dtype, vocabularySize = 2 }: InputInfo, signal
   return { data: Float32Array.from(values), shape: dims };
 }
 
-/** Rows of numbers, separated by commas, semicolons, tabs or blanks; a first line without numbers is a header. */
+/** A comma, semicolon or tab with blanks around it, or blanks alone: a tab behind a tab is an empty cell. */
+const SEPARATOR = /\s*[,;]\s*| *\t *|\s+/;
+/** Not numbers, but written by programs where numbers stand. */
+const NO_VALUE = /^[+-]?(nan|inf|infinity)$/i;
+
+/**
+ * Rows of numbers, separated by commas, semicolons, tabs or blanks; a first line of words is a header.
+ * @throws Error naming the row and the value that is no finite number; or if there is no row
+ */
 export function parseRows(text: string): number[][] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  const cells = lines.map((line) => line.trim().split(/[\s,;]+/));
-  if (cells[0]?.every((cell) => Number.isNaN(Number(cell)))) cells.shift();
-  const rows = cells.map((row) => row.map(Number));
-  rows.forEach((row, i) => {
-    const bad = row.findIndex(Number.isNaN);
-    if (bad >= 0) throw new Error(`row ${i + 1} of the data: '${cells[i]![bad]}' is not a number`);
-  });
-  return rows;
+  const cells = lines.map((line) => line.trim().split(SEPARATOR));
+  const isWord = (cell: string) => Number.isNaN(Number(cell)) && !NO_VALUE.test(cell);
+  const header = cells[0]?.some(isWord) && cells[0].every((cell) => cell === '' || isWord(cell));
+  if (header) cells.shift();
+  if (cells.length === 0)
+    throw new Error(`the data has no row of numbers${header ? `, only a header: '${lines[0]}'` : ''}`);
+  return cells.map((row, i) =>
+    row.map((cell, k) => {
+      if (cell === '') throw new Error(`row ${i + 1} of the data: value ${k + 1} is empty`);
+      const value = Number(cell);
+      if (Number.isNaN(value) && !NO_VALUE.test(cell))
+        throw new Error(`row ${i + 1} of the data: '${cell}' is not a number`);
+      if (!Number.isFinite(value)) throw new Error(`row ${i + 1} of the data: '${cell}' is not a finite number`);
+      return value;
+    }),
+  );
 }
 
-/** A tensor for an input from rows, one a step. */
-export function fromRows({ name, shape, dtype }: InputInfo, rows: number[][]): TensorLike {
+/** @throws Error naming the first value that does not pass, and its row. */
+function checkValues(rows: number[][], passes: (value: number) => boolean, rule: string): void {
+  rows.forEach((row, i) => {
+    const bad = row.find((value) => !passes(value));
+    if (bad !== undefined) throw new Error(`row ${i + 1} of the data: ${bad} is ${rule}`);
+  });
+}
+
+/**
+ * A tensor for an input from rows, one a step; ids may stand beside each other too.
+ * @throws Error naming the row, and the value, that the input does not take
+ */
+export function fromRows({ name, shape, dtype, vocabularySize }: InputInfo, rows: number[][]): TensorLike {
   const values = rows.flat();
-  if (dtype === 'int32')
-    return { data: Int32Array.from(values), shape: shape.includes('steps') ? [values.length] : [] };
-  const size = shape.at(-1) as number;
+  const steps = shape.includes('steps');
+  if (dtype === 'int32') {
+    const most = (vocabularySize ?? 2 ** 31) - 1;
+    const isId = (value: number) => Number.isInteger(value) && value >= 0 && value <= most;
+    checkValues(rows, isId, `no id: input '${name}' takes whole numbers from 0 to ${most}`);
+    if (!steps && values.length !== 1) throw new Error(`the data has ${values.length} ids; input '${name}' takes one`);
+    return { data: Int32Array.from(values), shape: steps ? [values.length] : [] };
+  }
+  const dims = shape.filter((d) => typeof d === 'number');
+  const size = dims.reduce((n, d) => n * d, 1);
   const wrong = rows.findIndex((row) => row.length !== size);
   if (wrong >= 0)
     throw new Error(
-      `row ${wrong + 1} of the data has ${rows[wrong]!.length} numbers; input '${name}' takes ${size} a step`,
+      `row ${wrong + 1} of the data has ${rows[wrong]!.length} numbers; input '${name}' takes ${size}${steps ? ' a step' : ''}`,
     );
-  return { data: Float32Array.from(values), shape: shape.includes('steps') ? [rows.length, size] : [size] };
+  if (!steps && rows.length !== 1) throw new Error(`the data has ${rows.length} rows; input '${name}' takes one`);
+  checkValues(rows, (value) => Number.isFinite(Math.fround(value)), 'too large for float32');
+  return { data: Float32Array.from(values), shape: steps ? [rows.length, ...dims] : dims };
 }
 
 /** The first columns of an output, for a plot. */
