@@ -3,7 +3,7 @@ import { compileForWorklet } from 'gru-wasm/worklet';
 import modelFile from '../../examples/audio/amp.safetensors?url';
 import { phrase, RATE } from '../../examples/audio/phrase.js';
 import processor from '../../examples/audio/processor.js?worker&url';
-import { bufferSource, play, type Playing, type Source } from './sound.ts';
+import { addProcessor, bufferSource, play, type Playing, type Source } from './sound.ts';
 
 export { RATE };
 /** Samples that an audio thread is asked for at a time. */
@@ -33,7 +33,7 @@ export async function loadAmp(): Promise<Amp> {
   const processorOptions = { core: await compileForWorklet(), spec: model.spec };
 
   async function ampOf(context: BaseAudioContext): Promise<AudioWorkletNode> {
-    await context.audioWorklet.addModule(processor);
+    await addProcessor(context, processor);
     return new AudioWorkletNode(context, 'amp', { processorOptions, channelCount: 1, channelCountMode: 'explicit' });
   }
 

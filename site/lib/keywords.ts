@@ -6,7 +6,7 @@ import processor from '../../examples/keywords/processor.js?worker&url';
 import sampleFile from '../../examples/keywords/sample.wav?url';
 import { LABELS, type Spotted } from '../../examples/keywords/spotter.js';
 import { readWav } from '../../examples/keywords/wav.js';
-import { bufferSource, play, type Playing, type Source } from './sound.ts';
+import { addProcessor, bufferSource, play, type Playing, type Source } from './sound.ts';
 
 export { LABELS, type Spotted };
 /** Seconds from one row of scores to the next: the convolution has a stride of two. */
@@ -32,7 +32,7 @@ export async function loadKeywords(): Promise<Keywords> {
   const processorOptions = { core: await compileForWorklet(), spec: model.spec };
 
   async function connect(source: AudioNode, context: BaseAudioContext, heard: (heard: Heard) => void): Promise<void> {
-    await context.audioWorklet.addModule(processor);
+    await addProcessor(context, processor);
     const options = { processorOptions, channelCount: 1, channelCountMode: 'explicit' } as const;
     const node = new AudioWorkletNode(context, 'spotter', options);
     node.port.onmessage = ({ data }) => {
