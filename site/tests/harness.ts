@@ -25,6 +25,8 @@ const CHROMIUM = [
   '--no-sandbox',
   '--use-fake-ui-for-media-stream',
   '--use-fake-device-for-media-stream',
+  // A host that is neither localhost nor https: an insecure context.
+  '--host-resolver-rules=MAP insecure.test 127.0.0.1',
   `--use-file-for-fake-audio-capture=${at('../../examples/keywords/sample.wav')}`,
 ];
 
