@@ -14,6 +14,22 @@ export interface Reading {
   milliseconds: number;
 }
 
+/** What a heat map can show of the encoder. */
+export const LOOKS = {
+  h: 'hidden state',
+  z: 'update gate z',
+  r: 'reset gate r',
+  candidate: 'candidate',
+} as const;
+export type Look = keyof typeof LOOKS;
+
+export interface G2p {
+  backend: string;
+  read: (word: string) => Reading;
+  /** The encoder's gates at each letter, one row a letter, forward then backward. */
+  look: (word: string) => Promise<Record<Look, Float32Array[]>>;
+}
+
 /** Rows of a result of one sequence. */
 function rowsOf({ data, shape }: { data: Float32Array; shape: readonly number[] }): Float32Array[] {
   const size = shape.at(-1)!;
@@ -26,7 +42,7 @@ async function fetched(url: string): Promise<GruModel> {
 }
 
 /** The demo model of examples/g2p. */
-export async function loadG2p(): Promise<{ read: (word: string) => Reading; backend: string }> {
+export async function loadG2p(): Promise<G2p> {
   const [encoder, decoder] = await Promise.all([fetched(encoderFile), fetched(decoderFile)]);
   // The same encoder, with the hidden values at each letter as a second output.
   const [recurrent] = encoder.spec.layers.filter(({ type }) => type === 'gru');
@@ -40,10 +56,14 @@ export async function loadG2p(): Promise<{ read: (word: string) => Reading; back
   const stream = decoder.createStream();
   const logits = new Float32Array(tables.phonemes.length);
 
+  const spell = (word: string) => {
+    const letters = Array.from(word.toLowerCase()).filter((letter) => tables.graphemes.indexOf(letter, 1) > 0);
+    return { letters, ids: Int32Array.from(letters, (letter) => tables.graphemes.indexOf(letter, 1)) };
+  };
+
   const read = (word: string): Reading => {
     const start = performance.now();
-    const letters = Array.from(word.toLowerCase()).filter((letter) => tables.graphemes.indexOf(letter, 1) > 0);
-    const ids = Int32Array.from(letters, (letter) => tables.graphemes.indexOf(letter, 1));
+    const { letters, ids } = spell(word);
     if (ids.length === 0) return { letters, phonemes: [], encoder: [], decoder: [], milliseconds: 0 };
     stream.hiddenState = encoder.run(ids).output.data;
     const phonemes: string[] = [];
@@ -58,5 +78,18 @@ export async function loadG2p(): Promise<{ read: (word: string) => Reading; back
     const milliseconds = performance.now() - start;
     return { letters, phonemes, encoder: rowsOf(inside.run(ids).output), decoder: states, milliseconds };
   };
-  return { read, backend: encoder.backend };
+
+  const look = async (word: string): Promise<Record<Look, Float32Array[]>> => {
+    const { letters, ids } = spell(word);
+    const directions = ['forward', 'reverse'] as const;
+    const [forward, reverse] = await Promise.all(
+      directions.map((direction) => encoder.trace(ids, { layer: recurrent!.name, direction })),
+    );
+    const rows = (name: Look) => {
+      const [before, after] = [rowsOf(forward![name]!), rowsOf(reverse![name]!)];
+      return letters.map((_, t) => Float32Array.of(...before[t]!, ...after[t]!));
+    };
+    return { h: rows('h'), z: rows('z'), r: rows('r'), candidate: rows('candidate') };
+  };
+  return { read, look, backend: encoder.backend };
 }

@@ -93,6 +93,37 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect((await visitor.page.$$('figure canvas')).length).toBe(2);
   });
 
+  test('the gates of the encoder are drawn over the letters', async () => {
+    await visitor.open('try/words.html');
+    const drawn: string[] = [];
+    for (const [look, title] of [
+      ['h', 'hidden state'],
+      ['z', 'update gate z'],
+      ['r', 'reset gate r'],
+      ['candidate', 'candidate'],
+    ] as const) {
+      await visitor.page.waitForSelector('select[name=look]');
+      await visitor.page.select('select[name=look]', look);
+      await visitor.textWith('figcaption', new RegExp(`The encoder's ${title} at each letter`));
+      const { pixels, blue, size } = await visitor.page.$eval('figure canvas', (element) => {
+        const canvas = element;
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        // Blue is below zero.
+        const blue = data.filter((_, i) => i % 4 === 3 && data[i - 1]! > data[i - 3]!).length;
+        return { pixels: data.join(), blue, size: [canvas.width, canvas.height] };
+      });
+      expect(size).toEqual(['recurrent'.length, 256]);
+      // Gates lie between 0 and 1, states and candidates on both sides of 0.
+      if (look === 'z' || look === 'r') expect(blue).toBe(0);
+      else expect(blue).toBeGreaterThan(0);
+      drawn.push(pixels);
+    }
+    expect(new Set(drawn).size).toBe(4);
+    await visitor.set('input[name=word]', 'cat');
+    await visitor.textWith('.labels', /^cat$/);
+    expect(await visitor.text('figcaption')).toContain("The encoder's candidate");
+  });
+
   test('the effect is drawn and timed in the audio thread, and plays', async () => {
     await visitor.open('try/audio.html');
     await visitor.page.waitForSelector('.plot canvas');
