@@ -320,9 +320,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(await visitor.page.$$eval('.graph rect', (boxes) => boxes.length)).toBeGreaterThan(4);
   });
 
-  // Tried in Chromium alone.
-  const inChromium = name === 'chromium' ? test : test.skip;
-  inChromium('a state dict of PyTorch is wired, by hand and from the keyboard', async () => {
+  test('a state dict of PyTorch is wired, by hand and from the keyboard', async () => {
     await visitor.open('try/model.html');
     await visitor.drop('input[name=model]', '../../tests/fixtures/cases/pt_rnn_tanh_cell/model.pt');
     await visitor.textWith('.panel [role=alert]', /pytorch/);
@@ -334,7 +332,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
   });
 
-  inChromium('without wasm the JavaScript backend computes', async () => {
+  test('without wasm the JavaScript backend computes', async () => {
     const { identifier } = await visitor.page.evaluateOnNewDocument(() => {
       Reflect.deleteProperty(globalThis, 'WebAssembly');
     });
