@@ -357,6 +357,8 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.waitForSelector('button[name=copy]');
     expect(await visitor.text('tbody tr')).toMatch(/e-\d; i16:\s\d.*e-\d; i8:\s\d.*e-\d/);
     expect(await visitor.text('thead')).toMatch(/wasm, i16.*wasm, i8/);
+    expect(await visitor.text('.about')).toMatch(/Mozilla.*, \d+ threads, \d{4}-\d\d-\d\d/);
+    expect(await visitor.text('.stopped')).toMatch(/Stopped after \d of \d sizes/);
   });
 
   test('other engines are loaded when they are asked for, and their outputs agree', async () => {
