@@ -23,9 +23,10 @@ function run(made: GruModel, { source, drawing, rows }: Job, steps: number): Mes
   const start = performance.now();
   const { outputs } = made.run(Object.fromEntries(values));
   const milliseconds = performance.now() - start;
-  const results = made.outputs.map(({ name }) => {
+  const results = made.outputs.map(({ name, shape: sizes }) => {
     const { shape, data } = outputs[name]!;
-    return { name, shape: shape.join(' x '), lines: columns(made, name, data) };
+    const axis = sizes.includes('steps') ? 'step' : 'feature';
+    return { name, shape: shape.join(' x '), axis, lines: columns(made, name, data) };
   });
   return { kind: 'done', results, milliseconds, backend: made.backend, steps };
 }

@@ -18,6 +18,8 @@ export interface Job {
 export interface Output {
   name: string;
   shape: string;
+  /** What its lines run along. */
+  axis: string;
   lines: Record<string, number[]>;
 }
 

@@ -299,6 +299,8 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.waitForFunction(() => !document.querySelector('.wiring-error'));
     await visitor.click('button[name=wire]');
     await visitor.textWith('.time', /ms on/);
+    // One row a sequence: along its features.
+    expect(await visitor.text('.plot .u-legend')).toMatch(/^feature/);
     const json = await visitor.page.$eval('textarea[name=wiring]', (area) => area.value);
     expect(JSON.parse(json)).toEqual([{ gru: 'g', returns: 'last' }, { batchnorm: 'b' }, { linear: 'f' }]);
     await visitor.open('try/model.html');
@@ -330,6 +332,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.keyboard.press('Enter');
     await visitor.page.waitForSelector('.plot canvas');
     expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
+    expect(await visitor.text('.plot .u-legend')).toMatch(/^step/);
   });
 
   test('without wasm the JavaScript backend computes', async () => {
