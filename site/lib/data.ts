@@ -16,20 +16,31 @@ export function* noise(seed = 1): Generator<number, never> {
   }
 }
 
-/** One sequence for an input of a model. */
-export function generate({ shape, dtype, vocabularySize = 2 }: InputInfo, signal: Signal, steps: number): TensorLike {
-  const size = dtype === 'int32' ? 1 : shape.reduce<number>((n, d) => (typeof d === 'number' ? n * d : n), 1);
-  const rows = shape.includes('steps') ? steps : 1;
-  const numbers = noise();
-  const value = (t: number, i: number): number =>
-    signal === 'noise' ? numbers.next().value : signal === 'sine' ? Math.sin((t * (i + 1)) / 8) : t === 0 ? 1 : 0;
+/** Whether an input has a row a step. */
+export const isSequence = ({ shape }: InputInfo): boolean => shape.includes('steps');
+
+/** Numbers, or ids, in a row of an input. */
+export const sizeOf = ({ shape, dtype }: InputInfo): number =>
+  dtype === 'int32' ? 1 : shape.reduce<number>((n, d) => (typeof d === 'number' ? n * d : n), 1);
+
+/** One sequence for an input of a model, of a value from -1 to 1 a step and feature; ids go from the first to the last of the vocabulary. */
+export function fill(input: InputInfo, steps: number, value: (step: number, feature: number) => number): TensorLike {
+  const size = sizeOf(input);
+  const rows = isSequence(input) ? steps : 1;
   const values = Array.from({ length: rows * size }, (_, k) => value(Math.floor(k / size), k % size));
-  const dims = shape.slice(1).map((d) => (d === 'steps' ? rows : (d as number)));
-  if (dtype === 'int32') {
-    const id = (v: number) => Math.min(vocabularySize - 1, Math.floor(((v + 1) / 2) * vocabularySize));
-    return { data: Int32Array.from(values, id), shape: dims };
-  }
-  return { data: Float32Array.from(values), shape: dims };
+  const shape = input.shape.slice(1).map((d) => (d === 'steps' ? rows : (d as number)));
+  if (input.dtype === 'float32') return { data: Float32Array.from(values), shape };
+  const { vocabularySize = 2 } = input;
+  const id = (v: number) => Math.min(vocabularySize - 1, Math.floor(((v + 1) / 2) * vocabularySize));
+  return { data: Int32Array.from(values, id), shape };
+}
+
+/** One sequence for an input of a model. */
+export function generate(input: InputInfo, signal: Signal, steps: number): TensorLike {
+  const numbers = noise();
+  return fill(input, steps, (t, i) =>
+    signal === 'noise' ? numbers.next().value : signal === 'sine' ? Math.sin((t * (i + 1)) / 8) : t === 0 ? 1 : 0,
+  );
 }
 
 /** A comma, semicolon or tab with blanks around it, or blanks alone: a tab behind a tab is an empty cell. */
@@ -73,9 +84,10 @@ function checkValues(rows: number[][], passes: (value: number) => boolean, rule:
  * A tensor for an input from rows, one a step; ids may stand beside each other too.
  * @throws Error naming the row, and the value, that the input does not take
  */
-export function fromRows({ name, shape, dtype, vocabularySize }: InputInfo, rows: number[][]): TensorLike {
+export function fromRows(input: InputInfo, rows: number[][]): TensorLike {
+  const { name, shape, dtype, vocabularySize } = input;
   const values = rows.flat();
-  const steps = shape.includes('steps');
+  const steps = isSequence(input);
   if (dtype === 'int32') {
     const most = (vocabularySize ?? 2 ** 31) - 1;
     const isId = (value: number) => Number.isInteger(value) && value >= 0 && value <= most;
@@ -84,7 +96,7 @@ export function fromRows({ name, shape, dtype, vocabularySize }: InputInfo, rows
     return { data: Int32Array.from(values), shape: steps ? [values.length] : [] };
   }
   const dims = shape.filter((d) => typeof d === 'number');
-  const size = dims.reduce((n, d) => n * d, 1);
+  const size = sizeOf(input);
   const wrong = rows.findIndex((row) => row.length !== size);
   if (wrong >= 0)
     throw new Error(

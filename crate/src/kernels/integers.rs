@@ -7,8 +7,8 @@
 //! |a| <= levels, and levels * (sum over k of |w|) <= 2^31 - 1 for each row of weights ([`levels_of`]). So the sum of any of the
 //! products of a row is at most 2^31 - 1, in whatever order they are added; a pair's two products are such a sum too.
 //!
-//! Where activations are bytes that count from -128 ([`super::dot::Dot::Unsigned`]), sums start at -128 * (sum over k of w): each sum on the way is the
-//! sum of `a w` of what was added and of `-128 w` of what was not, and 128 * (sum over k of |w|) <= 2^31 - 1 too.
+//! Where activations are bytes that count from -128 ([`super::dot::Dot::Unsigned`]), sums start at -128 * (sum over k of w): each sum on
+//! the way is the sum of `a w` of what was added and of `-128 w` of what was not, and 128 * (sum over k of |w|) <= 2^31 - 1 too.
 
 use crate::buffer::Integer;
 use crate::simd::{IntLanes, IntVector, LANES, Vector};
@@ -113,7 +113,7 @@ pub trait Products: 'static {
     /// What sums start from.
     ///
     /// # Safety
-    /// `offsets` is readable for a vector.
+    /// `offsets` is readable for a vector, where they are bytes.
     unsafe fn start<I: IntVector>(offsets: *const f32) -> I;
 
     /// `sum` and in each lane the products of a word of weights and one of activations.
