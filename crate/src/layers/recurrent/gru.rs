@@ -1,7 +1,6 @@
 //! The GRU's cell: reset gate before or after the matmul. Equations: ts/layers/gru.ts.
 
 use super::super::params::{Param, Params, params};
-use super::step::TOGETHER;
 use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, optional_tensor, pack};
 use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
@@ -71,7 +70,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 
 impl Cell for After {
     fn alone_by(&self) -> Option<&PackedMatrix> {
-        (self.functions.standard && self.recurrent.is_small(TOGETHER)).then_some(&self.recurrent)
+        (self.functions.standard && self.recurrent.is_small()).then_some(&self.recurrent)
     }
 
     unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer], _operands: &mut Operands) {
@@ -99,13 +98,13 @@ impl Cell for After {
 
 impl Cell for Before {
     fn alone_by(&self) -> Option<&PackedMatrix> {
-        (self.functions.standard && self.gates.is_small(TOGETHER)).then_some(&self.gates)
+        (self.functions.standard && self.gates.is_small()).then_some(&self.gates)
     }
 
     unsafe fn alone(&self, run: &mut Alone, scratch: &mut [Buffer], operands: &mut Operands) {
         let [_, wide, z] = scratch else { stop() };
         let (wide, z) = (wide.as_mut_ptr(), z.as_mut_ptr());
-        // The candidate's panels are as wide as both gates' together: no more of them.
+        // The candidate's sums are half as many.
         let mut ready = self.candidate.ready(wide, run.sums, operands);
         // SAFETY: `wide` and `z` hold a row each; the rest is the driver's promise.
         unsafe { alone_before::<Lanes>(run, &mut ready, self.gates.columns(), wide, z) }

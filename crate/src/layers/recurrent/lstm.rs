@@ -1,7 +1,6 @@
 //! The LSTM's cell. Equations: ts/layers/lstm.ts.
 
 use super::super::params::{Param, Params, params};
-use super::step::TOGETHER;
 use super::{Built, Cell, Form, Options, Shape, Sizes, Step, build as build_recurrent, matrix, optional_tensor, pack};
 use crate::buffer::{Buffer, product};
 use crate::checked::Checked;
@@ -68,7 +67,7 @@ pub(crate) fn build(params: &mut Params, inputs: &[Option<Shape>], tensors: &[Op
 
 impl Cell for Lstm {
     fn alone_by(&self) -> Option<&PackedMatrix> {
-        (self.functions.standard && self.recurrent.is_small(TOGETHER)).then_some(&self.recurrent)
+        (self.functions.standard && self.recurrent.is_small()).then_some(&self.recurrent)
     }
 
     unsafe fn alone(&self, run: &mut Alone, _scratch: &mut [Buffer], _operands: &mut Operands) {

@@ -319,7 +319,9 @@ impl Layer for Recurrent {
         }
         let rows = batch.min(GROUP);
         let mut scratch = filled_with(2 + self.rows, Buffer::default)?;
-        scratch.at_mut(1).grow(rows.max(TOGETHER) * MAX_VECTORS * LANES)?;
+        let alone = self.directions.iter().filter_map(|way| way.cell.alone_by()).map(PackedMatrix::columns);
+        let together = rows.max(TOGETHER) * MAX_VECTORS * LANES;
+        scratch.at_mut(1).grow(alone.fold(together, usize::max))?;
         scratch.at_mut(2..).iter_mut().try_for_each(|buffer| buffer.grow(product(&[rows, self.stride])?))?;
         let mut operands = Operands::default();
         operands.grow(self.quantized, rows, self.sizes.hidden_size)?;
