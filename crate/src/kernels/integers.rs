@@ -212,36 +212,53 @@ unsafe fn finish<I: IntVector>(sum: I, scale: *const f32, of_row: I::Floats, ini
     }
 }
 
-/// One row by some vectors: each weight is loaded where it is used.
+/// The products of a word of k and the end of its basic block, as in matmul.rs.
+macro_rules! products {
+    ($P:ident, $I:ident, $weights:ident + $width:ident => $last:ident, $word:expr; $($sum:ident $j:literal),+) => {
+        let word = $word;
+        $($sum = $P::add($sum, $I::load_words($weights.add($j * LANES)), word);)+
+        $weights = $weights.wrapping_add($width);
+        if $weights == $last {
+            break;
+        }
+    };
+}
+
+/// One row by some vectors of all panels: each weight is loaded where it is used, four words of activations at once.
 macro_rules! one_row {
     ($name:ident: $($sum:ident $j:literal),+) => {
         /// # Safety
         /// As [`multiply`].
         unsafe fn $name<P: Products, I: IntVector>(args: &IntArgs, first: usize, end: usize, column: usize) {
-            for row in first..end {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let a = args.a.add(row * args.lda);
-                    let mut x = a.add(HEAD);
-                    let width = args.vectors * LANES;
-                    let mut weights = args.panel.add(column * LANES);
-                    let offsets = args.offsets.wrapping_add(column * LANES);
-                    $(let mut $sum: I = P::start(offsets.wrapping_add($j * LANES));)+
-                    let last = weights.wrapping_add(args.depth * width);
-                    loop {
-                        let word = I::splat_word(x);
-                        x = x.add(1);
-                        $($sum = P::add($sum, I::load_words(weights.add($j * LANES)), word);)+
-                        weights = weights.wrapping_add(width);
-                        if weights == last {
-                            break;
+            // SAFETY: the caller's promise.
+            unsafe {
+                let width = args.vectors * LANES;
+                let mut column = column * LANES;
+                let mut panel = args.panel.add(column);
+                for _ in 0..args.panels {
+                    for row in first..end {
+                        let a = args.a.add(row * args.lda);
+                        let mut x = a.add(HEAD);
+                        let mut weights = panel;
+                        let offsets = args.offsets.wrapping_add(column);
+                        $(let mut $sum: I = P::start(offsets.wrapping_add($j * LANES));)+
+                        let last = weights.wrapping_add(args.depth * width);
+                        loop {
+                            let four = I::load_words(x);
+                            x = x.add(LANES);
+                            products!(P, I, weights + width => last, four.splat_lane::<0>(); $($sum $j),+);
+                            products!(P, I, weights + width => last, four.splat_lane::<1>(); $($sum $j),+);
+                            products!(P, I, weights + width => last, four.splat_lane::<2>(); $($sum $j),+);
+                            products!(P, I, weights + width => last, four.splat_lane::<3>(); $($sum $j),+);
                         }
+                        let of_row = I::Floats::load_splat(a);
+                        let scales = args.scales.add(column);
+                        let init = args.init.add(row * args.ld_init + column);
+                        let out = args.out.add(row * args.ld_out + column);
+                        $(finish($sum, scales.add($j * LANES), of_row, init.add($j * LANES), out.add($j * LANES));)+
                     }
-                    let of_row = I::Floats::load_splat(a);
-                    let scales = args.scales.add(column * LANES);
-                    let init = args.init.add(row * args.ld_init + column * LANES);
-                    let out = args.out.add(row * args.ld_out + column * LANES);
-                    $(finish($sum, scales.add($j * LANES), of_row, init.add($j * LANES), out.add($j * LANES));)+
+                    panel = panel.wrapping_add(args.depth * width);
+                    column += width;
                 }
             }
         }
@@ -366,21 +383,12 @@ impl Tiles {
 /// Every pointer is valid for the rows, distances and lengths given. `out` overlaps nothing.
 pub unsafe fn multiply<P: Products>(args: &IntArgs, rows: usize, widest: usize) {
     let (six, odd) = (if P::SIX_ROWS { rows - rows % 6 } else { 0 }, rows - rows % 2);
-    let mut args = *args;
-    let width = args.vectors * LANES;
-    for _ in 0..args.panels {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if P::SIX_ROWS {
-                const { Tiles::six::<P>() }.cover(&args, 0, six, usize::MAX);
-            }
-            const { Tiles::two::<P>() }.cover(&args, six, odd, usize::MAX);
-            const { Tiles::one::<P>() }.cover(&args, odd, rows, widest);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if P::SIX_ROWS {
+            const { Tiles::six::<P>() }.cover(args, 0, six, usize::MAX);
         }
-        args.panel = args.panel.wrapping_add(args.depth * width);
-        args.offsets = args.offsets.wrapping_add(width);
-        args.scales = args.scales.wrapping_add(width);
-        args.init = args.init.wrapping_add(width);
-        args.out = args.out.wrapping_add(width);
+        const { Tiles::two::<P>() }.cover(args, six, odd, usize::MAX);
+        const { Tiles::one::<P>() }.cover(args, odd, rows, widest);
     }
 }

@@ -102,6 +102,8 @@ pub trait IntVector: Copy {
     /// # Safety
     /// `p` is readable for 1 word.
     unsafe fn splat_word(p: *const f32) -> Self;
+    /// Word `I` in all lanes.
+    fn splat_lane<const I: usize>(self) -> Self;
     /// Stores four words.
     /// # Safety
     /// `p` is writable for 4 words.

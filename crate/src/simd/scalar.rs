@@ -179,6 +179,10 @@ impl IntVector for Words4 {
         Words4([unsafe { p.cast::<i32>().read() }; 4])
     }
     #[inline(always)]
+    fn splat_lane<const I: usize>(self) -> Self {
+        Words4([self.0[I]; 4])
+    }
+    #[inline(always)]
     unsafe fn store_words(self, p: *mut f32) {
         // SAFETY: the caller promises 4 writable words.
         unsafe { p.cast::<[i32; 4]>().write(self.0) }

@@ -152,6 +152,10 @@ impl IntVector for V128 {
         V128(unsafe { v128_load32_splat(p.cast()) })
     }
     #[inline(always)]
+    fn splat_lane<const I: usize>(self) -> Self {
+        V128(i32x4_shuffle::<I, I, I, I>(self.0, self.0))
+    }
+    #[inline(always)]
     unsafe fn store_words(self, p: *mut f32) {
         // SAFETY: the caller promises 4 writable words.
         unsafe { v128_store(p.cast(), self.0) }
