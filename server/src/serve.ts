@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Server } from '@grpc/grpc-js';
 import { type Logger, pino } from 'pino';
 import { authenticator } from './auth.ts';
+import { digestOf } from './core/model.ts';
 import { RedisStore } from './core/redis-store.ts';
 import { createGrpcServer, listen } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
@@ -105,10 +106,11 @@ const STORE_TIMEOUT = 5000;
 
 function storeOf({ state, stateKeep }: ServeOptions, tracing: Tracing | undefined): ServiceOptions['store'] {
   if (state === undefined) return undefined;
-  return async (name) => {
+  return async ({ name, model }) => {
     const store = await RedisStore.connect({
       url: state,
-      prefix: `gru:${name}:`,
+      // States are of one model: after a change of it there are none.
+      prefix: `gru:${name}:${digestOf(model).slice(0, 16)}:`,
       keep: stateKeep,
       keepEnded: KEEP_ENDED,
       timeout: STORE_TIMEOUT,

@@ -4,7 +4,7 @@ import { type StepEngine, StreamsEngine } from './core/engine.ts';
 import { LiveSequences } from './core/live.ts';
 import { serveModel, type ServedModel, type Tensors } from './core/model.ts';
 import { RunBatcher } from './core/runs.ts';
-import type { Reply, SequenceCall, StepAnswer } from './core/sequence.ts';
+import { keyOf, type Reply, type SequenceCall, type StepAnswer } from './core/sequence.ts';
 import type { SequenceStore } from './core/store.ts';
 import { ThreadEngine } from './core/thread-engine.ts';
 import { ServeError } from './errors.ts';
@@ -28,8 +28,8 @@ export interface ServiceOptions {
   workers: number;
   /** Threads that hold live sequences, a model; 0: they are stepped in this one. */
   liveWorkers: number;
-  /** Where the sequences of model `name` survive this instance. */
-  store?: ((name: string) => Promise<SequenceStore>) | undefined;
+  /** Where the sequences of a model survive this instance. */
+  store?: ((served: ServedModel) => Promise<SequenceStore>) | undefined;
   /** Steps between two writes of a sequence; 1: each batch is written before its answers go out. */
   storeEvery?: number | undefined;
   observe?: Observer | undefined;
@@ -187,7 +187,10 @@ export class InferenceService {
     const { served } = host;
     const live = liveOf(host);
     const block = Object.fromEntries(served.inputs.map(({ name }) => [name, request.inputs[name]!.data]));
-    const { outputs, step, durableStep } = await live.submit({ ...sequence, owner }, block);
+    const { outputs, step, durableStep } = await live.submit(
+      { ...sequence, owner, key: keyOf(owner, sequence.id) },
+      block,
+    );
     const tensors = served.outputs.map(({ name, hasSteps, shape, size }): [string, InferTensor] => {
       const data = outputs[name]!;
       return [
@@ -256,7 +259,7 @@ async function hostOf(served: ServedModel, options: ServiceOptions): Promise<Hos
     1,
     Math.min(options.maxSequences, Math.floor(options.maxStateBytes / (stateBytes || 1))),
   );
-  const store = model.streamable ? await options.store?.(name) : undefined;
+  const store = model.streamable ? await options.store?.(served) : undefined;
   let live: LiveSequences | undefined;
   let why = '';
   try {

@@ -151,8 +151,8 @@ export class Tracing implements Observer, Spans {
     const spanned = <T>(name: string, size: number, work: () => Promise<T>) =>
       this.timed(name, { 'gru.model': model, 'gru.states': size }, undefined, work, this.use.api.SpanKind.CLIENT);
     return {
-      load: (ids) => spanned('read states', ids.length, () => store.load(ids)),
-      save: (writes) => spanned('write states', writes.length, () => store.save(writes)),
+      load: (keys) => spanned('read states', keys.length, () => store.load(keys)),
+      save: (writes, states) => spanned('write states', writes.length, () => store.save(writes, states)),
       close: () => store.close(),
     };
   }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { BatcherOptions } from '../src/core/batcher.ts';
-import type { SequenceCall } from '../src/core/sequence.ts';
+import { keyOf, type SequenceCall } from '../src/core/sequence.ts';
 
 /** Limits that no test meets by chance. */
 export const LIMITS: Omit<BatcherOptions, 'steps'> = {
@@ -13,9 +13,10 @@ export const LIMITS: Omit<BatcherOptions, 'steps'> = {
   idleTimeout: 1000,
 };
 
-export const call = (id: string, more: Partial<SequenceCall> = {}): SequenceCall => ({
-  owner: 'me',
+export const call = (id: string, { owner = 'me', ...more }: Partial<SequenceCall> = {}): SequenceCall => ({
+  owner,
   id,
+  key: keyOf(owner, id),
   start: false,
   end: false,
   step: undefined,

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createGru } from 'gru-wasm';
 import { gruModel, HIDDEN, INPUT, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
@@ -26,15 +27,17 @@ describe.skipIf(!hasRedis)('two instances, one of which is killed under load', (
     await writeFile(join(folder, 'gru.safetensors'), (await gruModel()).save());
     redis = await startRedis();
   });
-  afterAll(async () => {
+  afterEach(() => {
     for (const { child } of instances) child.kill('SIGKILL');
+  });
+  afterAll(async () => {
     await redis.stop();
     await rm(folder, { recursive: true });
   });
 
-  async function start(...options: string[]): Promise<Instance> {
-    const args = [bin, 'serve', join(folder, 'gru.safetensors'), '--port', '0', '--no-grpc', '--state', redis.url];
-    const child = spawn(process.execPath, [...args, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+  async function start(model: string, ...options: string[]): Promise<Instance> {
+    const args = [bin, 'serve', model, '--port', '0', '--no-grpc', '--state', redis.url, ...options];
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
     const url = await vi.waitUntil(() => /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0], {
@@ -82,7 +85,7 @@ describe.skipIf(!hasRedis)('two instances, one of which is killed under load', (
     ['batch', 'any instance answers any step'],
     ['interval', 'an instance has a sequence until it dies'],
   ])('--durability %s: %s; every sequence goes on, with the bits of an undisturbed run', async (durability) => {
-    const options = ['--durability', durability, '--state-every', '7'];
+    const options = ['gru.safetensors', '--durability', durability, '--state-every', '7'] as const;
     instances = await Promise.all([start(...options), start(...options)]);
     const model = await gruModel();
     let played = 0;
@@ -107,8 +110,21 @@ describe.skipIf(!hasRedis)('two instances, one of which is killed under load', (
     expect(await once(second.child, 'exit')).toEqual([0, null]);
   });
 
+  test('the states of another model of the same name and shape are none', async () => {
+    const x = steps(2);
+    const other = await createGru(
+      { inputSize: INPUT, hiddenSize: HIDDEN, resetAfter: true },
+      { kernel: new Float32Array(INPUT * 3 * HIDDEN), recurrentKernel: new Float32Array(HIDDEN * 3 * HIDDEN) },
+    );
+    await writeFile(join(folder, 'other.safetensors'), other.save());
+    instances = [await start('gru.safetensors'), await start('gru=other.safetensors')];
+    expect((await send(instances[0]!.url, 'changed', x, 0)).status).toBe(200);
+    expect((await send(instances[1]!.url, 'changed', x, 1)).status).toBe(404);
+    expect((await send(instances[0]!.url, 'changed', x, 1)).status).toBe(200);
+  });
+
   test('on SIGTERM all states are written: another instance goes on after the last step', async () => {
-    const options = ['--durability', 'interval', '--state-every', '1000'];
+    const options = ['gru.safetensors', '--durability', 'interval', '--state-every', '1000'] as const;
     instances = [await start(...options)];
     const x = steps(5);
     for (let t = 0; t < 4; t++) expect((await send(instances[0]!.url, 'last', x, t)).status).toBe(200);

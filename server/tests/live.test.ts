@@ -4,9 +4,9 @@ import type { GruModel } from 'gru-wasm';
 // Threads run what has been built.
 import { LiveSequences } from '../dist/core/live.js';
 import { serveModel } from '../dist/core/model.js';
-import type { SequenceStore, StoredSequence, Write } from '../dist/core/store.js';
 import { ThreadEngine } from '../dist/core/thread-engine.js';
 import { call, LIMITS, refusal } from './calls.ts';
+import { MemoryStore } from './memory-store.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
 
 let model: GruModel;
@@ -94,19 +94,7 @@ test('a thread that dies takes its sequences along; new ones begin in its succes
 });
 
 test('with a store they go on where they were', async () => {
-  const entries = new Map<string, { sequence: StoredSequence; version: string }>();
-  const store: SequenceStore = {
-    load: (ids) => Promise.resolve(ids.map((id) => entries.get(id))),
-    save(writes: readonly Write[]) {
-      const versions = writes.map(({ id, sequence }) => {
-        const version = String(Math.random());
-        entries.set(id, { sequence, version });
-        return version;
-      });
-      return Promise.resolve(versions);
-    },
-    close: () => Promise.resolve(),
-  };
+  const store = new MemoryStore();
   const { sequences, killAll } = live(model, 2, { store });
   const x = steps(6);
   const expected = model.run(x).output.data;

@@ -1,3 +1,4 @@
+import { createGru } from 'gru-wasm';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
@@ -5,36 +6,14 @@ import type { SequenceCall } from '../src/core/sequence.ts';
 import { stepsOf, StreamsEngine } from '../src/core/engine.ts';
 import { serveModel } from '../src/core/model.ts';
 import { RedisStore } from '../src/core/redis-store.ts';
-import type { SequenceStore, StoredSequence, Write } from '../src/core/store.ts';
-import { ServeError } from '../src/errors.ts';
+import type { SequenceStore } from '../src/core/store.ts';
+import { call } from './calls.ts';
+import { MemoryStore } from './memory-store.ts';
 import { gruModel, HIDDEN, INPUT, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
-/** A store that several instances share, without a network. */
-class MemoryStore implements SequenceStore {
-  readonly entries = new Map<string, { sequence: StoredSequence; version: string }>();
-  /** Answers that are lost on their way: what was written is there. */
-  lose = 0;
-  private writes = 0;
-
-  load(ids: readonly string[]) {
-    return Promise.resolve(ids.map((id) => this.entries.get(id)));
-  }
-
-  save(writes: readonly Write[]) {
-    const versions = writes.map(({ id, sequence, replaces }) => {
-      if (replaces !== undefined && this.entries.get(id)?.version !== replaces) return undefined;
-      const version = String(++this.writes);
-      this.entries.set(id, { sequence, version });
-      return version;
-    });
-    return this.lose-- > 0 ? Promise.reject(new ServeError('unavailable', 'no answer')) : Promise.resolve(versions);
-  }
-
-  close() {
-    return Promise.resolve();
-  }
-}
+const KEEP_ENDED = 60_000;
+const prefixOf = (store: number) => `test:${store}:`;
 
 const model = await gruModel();
 const x = steps(12);
@@ -57,10 +36,7 @@ function instance(store: SequenceStore, options: Partial<BatcherOptions> = {}, o
   return {
     live,
     step: (t: number, more: Partial<SequenceCall> = {}) =>
-      live.submit(
-        { owner: 'me', id: 'a', start: t === 0, end: false, step: t, ...more },
-        { x: x.subarray(t * INPUT, (t + 1) * INPUT) },
-      ),
+      live.submit(call('a', { start: t === 0, step: t, ...more }), { x: x.subarray(t * INPUT, (t + 1) * INPUT) }),
   };
 }
 
@@ -150,15 +126,11 @@ describe('in memory', () => {
     expect((await instance(store).step(5)).outputs['y']).toEqual(rowOf(5));
   });
 
-  test("another model's state is none", async () => {
+  test('a state of another size is none', async () => {
     const store = new MemoryStore();
     await instance(store).step(0);
-    const { createGru } = await import('gru-wasm');
-    const weights = {
-      kernel: new Float32Array(3 * 3 * HIDDEN),
-      recurrentKernel: new Float32Array(HIDDEN * 3 * HIDDEN),
-    };
-    const other = await createGru({ inputSize: 3, hiddenSize: HIDDEN, resetAfter: true }, weights);
+    const weights = { kernel: new Float32Array(3 * 3 * 4), recurrentKernel: new Float32Array(4 * 3 * 4) };
+    const other = await createGru({ inputSize: 3, hiddenSize: 4, resetAfter: true }, weights);
     await expect(instance(store, {}, other).step(1)).rejects.toEqual(
       expect.objectContaining({ reason: 'not_found' }) as Error,
     );
@@ -178,9 +150,9 @@ describe.skipIf(!hasRedis)('in Redis', () => {
   const newStore = async () => {
     const options = {
       url: redis.url,
-      prefix: `test:${stores.length}:`,
-      keep: 60_000,
-      keepEnded: 60_000,
+      prefix: prefixOf(stores.length),
+      keep: 600_000,
+      keepEnded: KEEP_ENDED,
       timeout: 60_000,
     };
     const store = await RedisStore.connect(options);
@@ -189,60 +161,88 @@ describe.skipIf(!hasRedis)('in Redis', () => {
   };
   suite(newStore);
 
+  const digest = 'd'.repeat(44);
+
   test('thousands of states in one go', async () => {
     const store = await newStore();
-    const state = Uint8Array.from({ length: 300 }, (_, i) => i);
-    const last = { step: 1, digest: 'd', outputs: Uint8Array.of(1, 2, 3) };
+    const last = { step: 2 ** 40, digest, outputs: Uint8Array.of(1, 2, 3) };
     const writes = Array.from({ length: 3000 }, (_, i) => ({
-      id: String(i),
-      sequence: { step: i, state, last: i % 2 ? last : undefined },
-      replaces: undefined,
+      key: `anyone\0s:\u20ac${i}`,
+      version: undefined,
+      step: i,
+      ended: false,
+      last: i % 2 ? last : undefined,
     }));
-    const versions = await store.save(writes);
-    expect(new Set(versions).size).toBe(3000);
-    const found = await store.load(writes.map(({ id }) => id));
-    expect(found[7]).toEqual({
-      version: versions[7],
-      sequence: { step: 7, state: Buffer.from(state), last: { ...last, outputs: Buffer.from(last.outputs) } },
+    const states = Float32Array.from({ length: 3000 * 75 }, (_, i) => i);
+    const { version, refused } = await store.save(writes, states);
+    expect(refused).toEqual([]);
+    const found = await store.load(writes.map(({ key }) => key));
+    found.forEach((one, i) => {
+      const state = states.slice(i * 75, (i + 1) * 75);
+      expect(one).toEqual({
+        version,
+        step: i,
+        ended: false,
+        state,
+        last: i % 2 ? { ...last, outputs: Buffer.from(last.outputs) } : undefined,
+      });
     });
-    expect(found[8]!.sequence.last).toBeUndefined();
     expect(await store.load(['none'])).toEqual([undefined]);
+  });
+
+  test('states have all their bits; a model may have none', async () => {
+    const store = await newStore();
+    const states = new Float32Array(Uint32Array.of(0x7fc12345, 0xffc00001, 0x80000000, 1, 0x7f800000).buffer);
+    const write = (key: string) => ({ key, version: undefined, step: 1, ended: false, last: undefined });
+    await store.save([write('odd')], states);
+    await store.save([write('a'), write('b')], new Float32Array(0));
+    const [odd, a] = await store.load(['odd', 'a']);
+    expect(new Uint32Array(odd!.state.buffer)).toEqual(new Uint32Array(states.buffer));
+    expect(a).toMatchObject({ ended: false, state: new Float32Array(0), last: undefined });
   });
 
   test('a batch of all kinds of writes is few commands, and each has its own answer', async () => {
     const store = await newStore();
-    const writesOf = (step: number, versions: (string | undefined)[]) =>
+    const isStale = (i: number) => i % 10 === 4;
+    const writesOf = (step: number, version: number | undefined) =>
       Array.from({ length: 500 }, (_, i) => ({
-        id: String(i),
-        sequence: {
-          step,
-          state: new Uint8Array(step > 0 && i % 3 === 0 ? 0 : 4 * (i % 7) + 4).fill(i + step),
-          last: i % 2 ? { step, digest: 'd', outputs: new Uint8Array(i % 5).fill(i) } : undefined,
-        },
-        replaces: i % 10 === 4 && step > 0 ? versions[i + 1] : versions[i],
+        key: String(i),
+        version: isStale(i) && version !== undefined ? version - 1 : version,
+        step,
+        ended: step > 0 && i % 3 === 0,
+        last: i % 2 ? { step, digest, outputs: new Uint8Array(i % 5).fill(i) } : undefined,
       }));
-    const first = await store.save(writesOf(0, []));
+    const statesOf = (step: number) => Float32Array.from({ length: 500 * 6 }, (_, i) => step * 1e4 + i);
+    const first = await store.save(writesOf(0, undefined), statesOf(0));
     const admin = new Redis(redis.url);
     await admin.config('RESETSTAT');
     await admin.script('FLUSH');
-    const writes = writesOf(1, first);
-    const second = await store.save(writes);
+    const second = await store.save(writesOf(1, first.version), statesOf(1));
     const commands = await admin.info('commandstats');
     const calls = [...commands.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
       (sum, found) => sum + Number(found[1]),
       0,
     );
-    admin.disconnect();
     expect(calls).toBeLessThan(20);
-    const found = await store.load(writes.map(({ id }) => id));
-    second.forEach((version, i) => {
-      expect(version === undefined, `write ${i}`).toBe(i % 10 === 4);
-      const { sequence } = i % 10 === 4 ? writesOf(0, [])[i]! : writes[i]!;
-      expect(found[i]!.version).toBe(version ?? first[i]);
-      expect(found[i]!.sequence.step).toBe(sequence.step);
-      expect([...found[i]!.sequence.state]).toEqual([...sequence.state]);
-      expect([...(found[i]!.sequence.last?.outputs ?? [])]).toEqual([...(sequence.last?.outputs ?? [])]);
-    });
+    const places = [...writesOf(1, 1).keys()];
+    expect(second.refused).toEqual(places.filter(isStale));
+    const found = await store.load(places.map(String));
+    for (const i of places) {
+      const step = isStale(i) ? 0 : 1;
+      const { ended, last } = writesOf(step, undefined)[i]!;
+      expect(found[i], `write ${i}`).toEqual({
+        version: step === 0 ? first.version : second.version,
+        step,
+        ended,
+        state: ended ? new Float32Array(0) : statesOf(step).slice(i * 6, (i + 1) * 6),
+        last: last && { ...last, outputs: Buffer.from(last.outputs) },
+      });
+    }
+    // What has ended is kept for its own time.
+    const ttl = async (i: number) => await admin.pttl(`${prefixOf(stores.length - 1)}${i}`);
+    expect(await ttl(3)).toBeLessThanOrEqual(KEEP_ENDED);
+    expect(await ttl(1)).toBeGreaterThan(KEEP_ENDED);
+    admin.disconnect();
   });
 
   test('a Redis that is gone, and comes back', async () => {

@@ -119,8 +119,8 @@ test('reads and writes of states, and what failed', async () => {
   };
   const traced = tracing.store('gru', store);
   await traced.load(['a', 'b', 'c']);
-  const write = { id: 'a', sequence: { step: 1, state: new Uint8Array(4), last: undefined }, replaces: undefined };
-  await expect(traced.save([write, write])).rejects.toThrow('away');
+  const write = { key: 'a', version: undefined, step: 1, ended: false, last: undefined };
+  await expect(traced.save([write, write], new Float32Array(8))).rejects.toThrow('away');
   for (const outcome of ['internal', 'bad_request']) tracing.request('gru', outcome, 5);
   await tracing.close();
   expect(of('read states').map((span) => [told(span), span.status.code])).toEqual([

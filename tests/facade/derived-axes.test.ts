@@ -72,7 +72,7 @@ describe('what blocks of a stream give', () => {
     const [clock, other] = [new Clock(graph, 1), new Clock(graph, 1)];
     for (const block of [2 ** 30, 2 ** 30, 2 ** 30, 5]) clock.advance(Int32Array.of(block, 0, 0));
     const kept = new Float32Array(clock.size);
-    clock.write(kept);
+    clock.write(kept, 0);
     expect(other.read(kept)).toBe(true);
     const [a, b] = [Int32Array.of(4, 0, 0), Int32Array.of(4, 0, 0)];
     clock.derive(a);

@@ -203,6 +203,37 @@ describe.each(BACKENDS)('many streams on $name', ({ api }) => {
     expect(streams.stepMany([1, 2, 3], numbers(9))).toEqual(alone.stepMany([1, 2, 3], numbers(9)));
   });
 
+  test('states of several at once, of all slots and of a clock', async () => {
+    const conv = {
+      type: 'conv1d' as const,
+      name: 'conv',
+      inputSize: 3,
+      outputSize: 2,
+      kernelSize: 3,
+      stride: 2,
+      padding: 'causal' as const,
+      weights: { kernel: numbers(2 * 3 * 3, 5) },
+    };
+    using model = await api.createModel({
+      inputs: [{ name: 'x', dtype: 'float32', size: 3 }],
+      layers: [conv, gruLayer('one', 2, 5), gruLayer('two', 5, 4)],
+      outputs: [{ name: 'y', from: 'two' }],
+    });
+    using streams = model.createStreams(6);
+    streams.runMany([5, 1, 2], [numbers(9, 1), numbers(12, 2), numbers(3, 3)]);
+    const which = [2, 5, 5, 0];
+    const states = streams.hiddenStates(which);
+    const rows = which.map((index) => streams.hiddenState(index));
+    expect(rows[1]!.some((value) => value !== 0)).toBe(true);
+    expect([...states]).toEqual(rows.flatMap((row) => [...row]));
+    expect(streams.hiddenStates([])).toHaveLength(0);
+    const of = (indices: unknown) => () => streams.hiddenStates(indices as never);
+    await expectError(of([6]), 'invalid_argument', '0 to 5', 'got 6');
+    await expectError(of(2), 'dtype_mismatch', 'hiddenStates', 'indices');
+    streams.dispose();
+    await expectError(of([2]), 'disposed');
+  });
+
   test('reset, and what is refused', async () => {
     using model = await api.createModel(oneGru(3, 5));
     const streams = model.createStreams(4);

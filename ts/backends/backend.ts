@@ -60,8 +60,8 @@ export interface BackendState {
   output(index: number): Float32Array;
   /** View of a graph output of ids: (rows) int32. Valid until the next call. */
   outputIds(index: number): Int32Array;
-  /** Copies the hidden state `index` (see {@link Graph.states}) out: (batch, hiddenSize) floats, or those of one sequence. */
-  readHidden(index: number, out: Float32Array, sequence?: number): void;
+  /** Copies the hidden state `index` (see {@link Graph.states}) to `at` of `out`: (batch, hiddenSize) floats, or those of one sequence. */
+  readHidden(index: number, out: Float32Array, at?: number, sequence?: number): void;
   /** Copies the hidden state `index` in, of all sequences or of one. Values below the smallest normal become zero, but for a `past`. */
   writeHidden(index: number, data: Float32Array, sequence?: number): void;
   /** Runs all steps of the layout, from the current hidden values; leaves the final ones. Allocates nothing. */

@@ -29,9 +29,9 @@ export function moved(what: string): GruError {
   return new GruError('shape_mismatch', `${what}: its array was resized or transferred meanwhile`);
 }
 
-/** Fills an array. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
-export function fill(target: Values, source: Values): void {
-  if (sizeOf(source) > 0) setFrom(target, source);
+/** Fills an array, from `at` on. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
+export function fill(target: Values, source: Values, at?: number): void {
+  if (sizeOf(source) > 0) setFrom(target, source, at);
 }
 
 /** Whether two arrays have memory in common. (`Math.max` of two starts, `Math.min` of two ends.) */

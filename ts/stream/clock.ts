@@ -80,12 +80,12 @@ export class Clock {
     this.#seen.fill(0);
   }
 
-  /** Puts a stream's counts into values of its state. */
-  write(into: Float32Array, stream = 0): void {
+  /** Puts a stream's counts into values of its state, from `at` on. */
+  write(into: Float32Array, at: number, stream = 0): void {
     for (let a = 0; a < this.#axes; a++) {
       const seen = this.#seen[stream * this.#axes + a]!;
-      into[2 * a] = seen % LOW;
-      into[2 * a + 1] = Math.floor(seen / LOW);
+      into[at + 2 * a] = seen % LOW;
+      into[at + 2 * a + 1] = Math.floor(seen / LOW);
     }
   }
 

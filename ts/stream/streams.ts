@@ -5,6 +5,7 @@ import type { Graph } from '../spec/graph.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
+import { allocate } from '../base/limits.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
 import { outputOf, StepIo, type StepInput, type StepOutput } from './step.ts';
@@ -116,6 +117,20 @@ export class GruStreams {
   /** A copy of one sequence's states in the order of `model.states`: an lstm layer's hidden state, then its cell state. @throws GruError. */
   hiddenState(index: number): Float32Array {
     return readState(this.slots(index));
+  }
+
+  /** Those of several sequences, (which.length, values): row i is that of sequence `which[i]`. @throws GruError. */
+  hiddenStates(which: ArrayLike<number>): Float32Array {
+    const chosen = this.readChoice(which, 'hiddenStates');
+    const slots = { graph: this.graph, state: this.alive(), clock: this.clock, index: 0 };
+    const length = stateLength(slots);
+    const size = chosen.length * length;
+    const all = allocate(size, 'hiddenStates', () => new Float32Array(size));
+    for (let i = 0; i < chosen.length; i++) {
+      slots.index = chosen[i]!;
+      readState(slots, all, i * length);
+    }
+    return all;
   }
 
   /** Sets one sequence's states, as {@link hiddenState} gives them. @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, `disposed`. */

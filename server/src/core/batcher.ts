@@ -15,7 +15,7 @@ import {
 } from './sequence.ts';
 import { type Limits, Quota } from './quota.ts';
 import { SequenceTable } from './sequence-table.ts';
-import type { SequenceStore, StoredSequence } from './store.ts';
+import type { SequenceStore } from './store.ts';
 import { decodeTensors, encodeTensors } from './tensors.ts';
 
 export interface BatcherOptions extends Limits {
@@ -39,8 +39,8 @@ export interface BatcherOptions extends Limits {
   onBatch?(sequences: number, milliseconds: number): void;
 }
 
-/** Of a sequence that has ended. */
-const NO_STATE = new Uint8Array(0);
+/** Of a turn that has not run. */
+const NONE: Tensors = {};
 
 /** How often a request is tried again that another instance came before. */
 const MAX_TRIES = 4;
@@ -95,8 +95,7 @@ export class SequenceBatcher {
   ask(call: SequenceCall, block: Tensors, reply: Reply, place = 0): void {
     const { maxPendingOfSequence, store } = this.options;
     this.quota.checkPending();
-    const key = keyOf(call.owner, call.id);
-    const known = this.table.get(key);
+    const known = this.table.get(call.key);
     if (!known && !call.start && !store) throw unknown(call.id);
     if (call.start && call.step) {
       throw new ServeError(
@@ -113,7 +112,7 @@ export class SequenceBatcher {
         `sequence ${calledBy(call.id)}: ${maxPendingOfSequence} requests of it wait already`,
       );
     }
-    const sequence = known ?? this.table.begin(key, call.owner);
+    const sequence = known ?? this.table.begin(call.key, call.owner);
     const digest = call.step === undefined ? undefined : digestOf(block);
     sequence.waiting.push({ call, block, digest, tries: 0, reply, place });
     this.pending++;
@@ -208,20 +207,13 @@ export class SequenceBatcher {
     const missing = batch.filter(mayBeElsewhere);
     if (missing.length === 0) return;
     const found = await store.load(missing.map(({ key }) => key));
-    const restored: { sequence: Sequence; state: Uint8Array }[] = [];
+    const restored: { sequence: Sequence; state: Float32Array }[] = [];
     missing.forEach((one, i) => {
       const stored = found[i];
       if (!stored || stored.version === one.version) return;
-      const { sequence, version } = stored;
-      Object.assign(one, {
-        version,
-        step: sequence.step,
-        durableStep: sequence.step,
-        last: sequence.last,
-      });
-      one.ended = sequence.state.length === 0;
-      one.fromStore = true;
-      if (!one.ended) restored.push({ sequence: one, state: sequence.state });
+      const { version, step, ended, state, last } = stored;
+      Object.assign(one, { version, step, durableStep: step, ended, last, fromStore: true });
+      if (!ended) restored.push({ sequence: one, state });
     });
     if (restored.length === 0) return;
     const whole = await this.engine.load(
@@ -262,7 +254,7 @@ export class SequenceBatcher {
       } else if (sequence.slot === undefined) throw unknown(call.id);
       else this.checkStep(sequence, call);
       sequence.fromStore = false;
-      return { sequence, waiting, outputs: {}, before: sequence.step };
+      return { sequence, waiting, outputs: NONE, before: sequence.step };
     } catch (error) {
       this.settle(sequence, undefined, error);
       return undefined;
@@ -316,38 +308,24 @@ export class SequenceBatcher {
     sequence.ended = call.end;
   }
 
-  /** Writes sequences and gives those that another instance has gone on with. */
+  /**
+   * Writes sequences and gives those that another instance has gone on with.
+   *
+   * @throws (as a rejection) ServeError `unavailable` where a state has been lost.
+   */
   private async write(sequences: readonly Sequence[]): Promise<Set<Sequence>> {
-    const stored = await this.stored(sequences);
-    const versions = await this.options.store!.save(
-      sequences.map((one, i) => ({ id: one.key, sequence: stored[i]!, replaces: one.version })),
-    );
-    const lost = new Set<Sequence>();
-    sequences.forEach((one, i) => {
-      const version = versions[i];
-      if (version === undefined) {
-        lost.add(one);
-        this.table.forget(one);
-      } else {
-        one.version = version;
-        one.durableStep = one.step;
-      }
-    });
-    return lost;
-  }
-
-  /** @throws ServeError `unavailable` where a state has been lost. */
-  private async stored(sequences: readonly Sequence[]): Promise<StoredSequence[]> {
-    // Before the states are asked for: a thread that is lost meanwhile changes it.
-    const isGoing = sequences.map(({ ended }) => !ended);
-    const going = sequences.filter((_, i) => isGoing[i]);
-    const slots = going.map(({ slot }) => {
+    const slots = sequences.map(({ slot }) => {
       if (slot === undefined) throw new ServeError('unavailable', 'the state of a sequence has been lost: try again');
       return slot;
     });
-    const states = slots.length > 0 ? await this.engine.save(slots) : [];
-    let next = 0;
-    return sequences.map(({ step, last }, i) => ({ step, last, state: isGoing[i] ? states[next++]! : NO_STATE }));
+    const { version, refused } = await this.options.store!.save(sequences, await this.engine.save(slots));
+    const lost = new Set(refused.map((place) => sequences[place]!));
+    for (const one of sequences) {
+      one.version = version;
+      one.durableStep = one.step;
+    }
+    for (const one of lost) this.table.forget(one);
+    return lost;
   }
 
   private async flush(sequences: readonly Sequence[]): Promise<void> {

@@ -13,7 +13,7 @@ export interface ThreadData {
 export type Task =
   | { kind: 'run'; slots: readonly number[]; blocks: PackedBlocks }
   | { kind: 'save'; slots: readonly number[] }
-  | { kind: 'load'; slots: readonly number[]; snapshots: readonly Uint8Array[] };
+  | { kind: 'load'; slots: readonly number[]; states: readonly Float32Array[] };
 
 export interface Ask {
   /** Slots whose sequences begin anew before it. */
@@ -23,7 +23,7 @@ export interface Ask {
 
 /** Classes of errors do not come out of a thread. */
 export type Answer =
-  { ok: PackedBlocks | Uint8Array[] | boolean[] } | { code: GruErrorCode; message: string } | { fault: unknown };
+  { ok: PackedBlocks | Float32Array | boolean[] } | { code: GruErrorCode; message: string } | { fault: unknown };
 
 const { spec, maxSlots } = workerData as ThreadData;
 const served = serveModel('', await createModel(spec));
@@ -40,7 +40,7 @@ function answerOf({ fresh, task }: Ask): Answer {
       case 'save':
         return { ok: engine.save(task.slots) };
       case 'load':
-        return { ok: engine.load(task.slots, task.snapshots) };
+        return { ok: engine.load(task.slots, task.states) };
     }
   } catch (error) {
     return error instanceof GruError ? { code: error.code, message: error.message } : { fault: error };

@@ -13,9 +13,10 @@ export interface StepEngine {
   run(slots: readonly number[], blocks: readonly Tensors[]): Awaitable<Tensors[]>;
   /** Begins a slot's sequence anew. */
   reset(slot: number): void;
-  save(slots: readonly number[]): Awaitable<Uint8Array[]>;
-  /** Tells of each whether it was a snapshot of this model, whole. */
-  load(slots: readonly number[], snapshots: readonly Uint8Array[]): Awaitable<boolean[]>;
+  /** The values of their states, a row each. */
+  save(slots: readonly number[]): Awaitable<Float32Array>;
+  /** Sets states, as {@link save} gives them. Tells of each whether it can be one of this model. */
+  load(slots: readonly number[], states: readonly Float32Array[]): Awaitable<boolean[]>;
   close(): Awaitable<void>;
 }
 
@@ -47,15 +48,15 @@ export class StreamsEngine implements StepEngine {
     this.streams.reset(slot);
   }
 
-  save(slots: readonly number[]): Uint8Array[] {
-    return slots.map((slot) => this.streams.snapshot(slot));
+  save(slots: readonly number[]): Float32Array {
+    return this.streams.hiddenStates(slots);
   }
 
-  load(slots: readonly number[], snapshots: readonly Uint8Array[]): boolean[] {
+  load(slots: readonly number[], states: readonly Float32Array[]): boolean[] {
     this.grow(Math.max(...slots) + 1);
     return slots.map((slot, i) => {
       try {
-        this.streams.restore(slot, snapshots[i]!);
+        this.streams.setHiddenState(slot, states[i]!);
         return true;
       } catch (error) {
         if (error instanceof GruError) return false;

@@ -25,15 +25,15 @@ export class LiveSequences {
   }
 
   submit(call: SequenceCall, block: Tensors): Promise<StepAnswer> {
-    return this.batcherOf(call.owner, call.id).submit(call, block);
+    return this.batcherOf(call.key).submit(call, block);
   }
 
   ask(call: SequenceCall, block: Tensors, reply: Reply, place: number): void {
-    this.batcherOf(call.owner, call.id).ask(call, block, reply, place);
+    this.batcherOf(call.key).ask(call, block, reply, place);
   }
 
   release(owner: string, id: string): void {
-    this.batcherOf(owner, id).release(owner, id);
+    this.batcherOf(keyOf(owner, id)).release(owner, id);
   }
 
   releaseAll(owner: string, prefix: string): void {
@@ -53,9 +53,9 @@ export class LiveSequences {
     for (const engine of this.engines) await engine.close();
   }
 
-  private batcherOf(owner: string, id: string): SequenceBatcher {
+  private batcherOf(key: string): SequenceBatcher {
     const { batchers } = this;
-    return batchers.length === 1 ? batchers[0]! : batchers[hash(keyOf(owner, id)) % batchers.length]!;
+    return batchers.length === 1 ? batchers[0]! : batchers[hash(key) % batchers.length]!;
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { GruModel, InputInfo, OutputInfo } from 'gru-wasm';
 
 /** Values of one tensor: features, or ids. */
@@ -39,6 +40,9 @@ export function serveModel(name: string, model: GruModel, version = '1'): Served
     stateBytes: 4 * model.states.reduce((sum, { shape: [count, , size] }) => sum + Number(count) * Number(size), 0),
   };
 }
+
+/** Tells models apart, whichever files they come from. */
+export const digestOf = (model: GruModel) => createHash('sha256').update(model.save()).digest('hex');
 
 function portOf(info: InputInfo | OutputInfo): Port {
   const { name, dtype, shape } = info;

@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { ServeError } from '../errors.ts';
-import type { LastAnswer, SequenceStore, StoredSequence, Version, Write } from './store.ts';
+import type { SequenceStore, StoredSequence, Version, Write } from './store.ts';
+import { bytesOf, valuesFrom } from './tensors.ts';
 
 export interface RedisStoreOptions {
   /** redis:// or rediss://, Redis or Valkey. */
@@ -15,9 +16,10 @@ export interface RedisStoreOptions {
   timeout: number;
 }
 
-const VERSION_BYTES = 12;
+const VERSION_BYTES = 6;
+const MOST_VERSION = 2 ** (8 * VERSION_BYTES) - 1;
 /** In place of a version: written in any case. */
-const ANY = '\0'.repeat(VERSION_BYTES);
+const ANY = 0;
 
 /** Buffers of scripts that are kept for the next: as many as are on their way at a time. */
 const MAX_SPARE = 16;
@@ -26,38 +28,40 @@ const MAX_SPARE = 16;
 const MAX_OF_SCRIPT = 128;
 
 /**
- * Each of KEYS is set to its value, for ARGV[1] milliseconds, where it begins with the version that the value says before itself, or that is ANY. One at a
- * time, as Redis runs scripts: of two instances that write the same sequence one is told that it came second. ARGV[2] is all values, each behind its
- * length: a command each, of four parts, took three times as long.
+ * ARGV[3] is entries: the length of a key, the key, the version that is replaced, 0 (kept for ARGV[1] milliseconds) or 1 (ARGV[2]), the length of the value,
+ * the value. A key is set where its value begins with that version, or the version is ANY; the places of the others are returned. One at a time, as Redis
+ * runs scripts: of two instances that write the same sequence one is told that it came second. Keys of their own, which only a cluster needs, and a command
+ * each took three times as long.
  */
 const SET_IF = `
-local written = {}
-local at = 1
-for i, key in ipairs(KEYS) do
-  local length, start = struct.unpack('<I4', ARGV[2], at)
-  at = start + length
-  local replaces = string.sub(ARGV[2], start, start + ${VERSION_BYTES - 1})
-  if replaces == string.rep('\\0', ${VERSION_BYTES}) or redis.call('GETRANGE', key, 0, ${VERSION_BYTES - 1}) == replaces then
-    redis.call('SET', key, string.sub(ARGV[2], start + ${VERSION_BYTES}, at - 1), 'PX', ARGV[1])
-    written[i] = 1
+local refused = {}
+local at, place = 1, 0
+while at <= #ARGV[3] do
+  local key, replaces, ended, value
+  key, replaces, ended, value, at = struct.unpack('<I2c0c${VERSION_BYTES}BI4c0', ARGV[3], at)
+  if replaces == '${'\\0'.repeat(VERSION_BYTES)}' or redis.call('GETRANGE', key, 0, ${VERSION_BYTES - 1}) == replaces then
+    redis.call('SET', key, value, 'PX', ARGV[1 + ended])
   else
-    written[i] = 0
+    refused[#refused + 1] = place
   end
+  place = place + 1
 end
-return written`;
+return refused`;
 
-type SetIf = (keys: number, ...words: (string | number | Buffer)[]) => Promise<number[]>;
+type SetIf = (keys: 0, keep: number, keepEnded: number, entries: Buffer) => Promise<number[]>;
 
-/** Sequences in Redis, a string each: its version, the length of a JSON header, the header, the state, the last answer. */
+/** Sequences in Redis, a string each: {@link encodeValue}. */
 export class RedisStore implements SequenceStore {
   private readonly redis: Redis & { setIf: SetIf };
   private readonly options: RedisStoreOptions;
+  private readonly prefix: Buffer;
   private readonly spare: Buffer[] = [];
 
   private constructor(redis: Redis, options: RedisStoreOptions) {
     redis.defineCommand('setIf', { lua: SET_IF });
     this.redis = redis as Redis & { setIf: SetIf };
     this.options = options;
+    this.prefix = Buffer.from(options.prefix);
   }
 
   /** @throws (as a rejection) Error where there is no Redis at the URL. */
@@ -82,37 +86,23 @@ export class RedisStore implements SequenceStore {
     return new RedisStore(redis, options);
   }
 
-  async load(ids: readonly string[]): ReturnType<SequenceStore['load']> {
-    const values = await this.ask(() => this.redis.mgetBuffer(ids.map((id) => this.key(id))));
-    return values.map((value) => (value ? decode(value) : undefined));
+  async load(keys: readonly string[]): ReturnType<SequenceStore['load']> {
+    const values = await this.ask(() => this.redis.mgetBuffer(keys.map((key) => this.options.prefix + key)));
+    return values.map((value) => (value ? decodeValue(value) : undefined));
   }
 
-  async save(writes: readonly Write[]): Promise<(Version | undefined)[]> {
-    const random = randomBytes(VERSION_BYTES * writes.length).toString('latin1');
-    const { keep, keepEnded } = this.options;
-    const versions: (Version | undefined)[] = [];
-    const put = async (places: readonly number[], milliseconds: number) => {
-      const some = places.map((i) => random.slice(i * VERSION_BYTES, (i + 1) * VERSION_BYTES));
-      const values = encode(
-        places.map((i) => writes[i]!),
-        some,
-        this.spare.pop(),
-      );
-      const keys = places.map((i) => this.key(writes[i]!.id));
-      const written = await this.redis.setIf(places.length, ...keys, milliseconds, values.bytes);
-      // What has been answered has been sent: 50 KB less to allocate for a script.
-      if (this.spare.length < MAX_SPARE) this.spare.push(values.buffer);
-      places.forEach((i, k) => (versions[i] = written[k] === 1 ? some[k] : undefined));
+  async save(writes: readonly Write[], states: Float32Array): ReturnType<SequenceStore['save']> {
+    const version = randomInt(ANY + 1, MOST_VERSION);
+    const rows = bytesOf(states);
+    const size = rows.length / writes.length;
+    const put = async (start: number) => {
+      const some = writes.slice(start, start + MAX_OF_SCRIPT);
+      const refused = await this.put(some, version, rows.subarray(start * size, (start + some.length) * size));
+      return refused.map((place) => start + place);
     };
-    const places = [...writes.keys()];
-    const hasEnded = (i: number) => writes[i]!.sequence.state.length === 0;
-    await this.ask(() =>
-      Promise.all([
-        ...chunks(places.filter((i) => !hasEnded(i))).map((some) => put(some, keep)),
-        ...chunks(places.filter(hasEnded)).map((some) => put(some, keepEnded)),
-      ]),
-    );
-    return versions;
+    const starts = Array.from({ length: Math.ceil(writes.length / MAX_OF_SCRIPT) }, (_, i) => i * MAX_OF_SCRIPT);
+    const refused = await this.ask(() => Promise.all(starts.map(put)));
+    return { version, refused: refused.flat() };
   }
 
   async close(): Promise<void> {
@@ -121,8 +111,21 @@ export class RedisStore implements SequenceStore {
     });
   }
 
-  private key(id: string): string {
-    return this.options.prefix + id;
+  private async put(writes: readonly Write[], version: Version, rows: Uint8Array): Promise<number[]> {
+    const { prefix } = this;
+    const { keep, keepEnded } = this.options;
+    const most = writes.reduce((sum, write) => sum + mostOf(write, prefix), rows.length);
+    const spare = this.spare.pop();
+    const buffer = spare && spare.length >= most ? spare : Buffer.allocUnsafeSlow(most);
+    const size = rows.length / writes.length;
+    let end = 0;
+    writes.forEach((write, i) => {
+      end = encodeEntry(buffer, end, prefix, write, version, rows.subarray(i * size, (i + 1) * size));
+    });
+    const refused = await this.redis.setIf(0, keep, keepEnded, buffer.subarray(0, end));
+    // What has been answered has been sent: 50 KB less to allocate for a script.
+    if (this.spare.length < MAX_SPARE) this.spare.push(buffer);
+    return refused;
   }
 
   private async ask<T>(question: () => Promise<T>): Promise<T> {
@@ -134,63 +137,77 @@ export class RedisStore implements SequenceStore {
   }
 }
 
-interface Header {
-  step: number;
-  state: number;
-  last?: Omit<LastAnswer, 'outputs'> | undefined;
+/** Bytes of a SHA-256 in base64, as the digest of a request is. */
+const DIGEST = 44;
+/** Version, steps, bytes of the state: before the state in a value. Steps and digest: before the outputs of the last answer. */
+const HEADER = VERSION_BYTES + 8 + 4;
+const LAST = 8 + DIGEST;
+/** In place of the bytes of a state: the sequence has ended. */
+const ENDED = 0xffffffff;
+
+/** Bytes of an entry at most, without its state: UTF-8 has up to three for a unit of UTF-16. */
+function mostOf({ key, last }: Write, prefix: Buffer): number {
+  return 2 + prefix.length + 3 * key.length + VERSION_BYTES + 1 + 4 + HEADER + (last ? LAST + last.outputs.length : 0);
 }
 
-function chunks<T>(all: readonly T[]): T[][] {
-  const count = Math.ceil(all.length / MAX_OF_SCRIPT);
-  return Array.from({ length: count }, (_, i) => all.slice(i * MAX_OF_SCRIPT, (i + 1) * MAX_OF_SCRIPT));
+/** An entry of {@link SET_IF}, from `at`; gives where it ends. */
+function encodeEntry(
+  into: Buffer,
+  at: number,
+  prefix: Buffer,
+  write: Write,
+  version: Version,
+  state: Uint8Array,
+): number {
+  into.set(prefix, at + 2);
+  const length = prefix.length + into.write(write.key, at + 2 + prefix.length, 'utf8');
+  at = into.writeUInt16LE(length, at) + length;
+  at = into.writeUIntLE(write.version ?? ANY, at, VERSION_BYTES);
+  at = into.writeUInt8(Number(write.ended), at);
+  const end = encodeValue(into, at + 4, write, version, state);
+  into.writeUInt32LE(end - at - 4, at);
+  return end;
 }
 
-/** Of each the length of what follows, the version that is replaced, and what {@link decode} reads. */
-function encode(
-  writes: readonly Write[],
-  versions: readonly Version[],
-  spare: Buffer | undefined,
-): { bytes: Buffer; buffer: Buffer } {
-  const headers = writes.map(({ sequence: { step, state, last } }) =>
-    JSON.stringify({
-      step,
-      state: state.length,
-      last: last && { step: last.step, digest: last.digest },
-    } satisfies Header),
-  );
-  const lengths = writes.map(
-    ({ sequence: { state, last } }, i) =>
-      2 * VERSION_BYTES + 4 + headers[i]!.length + state.length + (last?.outputs.length ?? 0),
-  );
-  const total = lengths.reduce((sum, length) => sum + 4 + length, 0);
-  const buffer = spare && spare.length >= total ? spare : Buffer.allocUnsafeSlow(total);
-  const bytes = buffer.subarray(0, total);
-  let at = 0;
-  writes.forEach(({ sequence: { state, last }, replaces = ANY }, i) => {
-    const header = headers[i]!;
-    at = bytes.writeUInt32LE(lengths[i]!, at);
-    at += bytes.write(replaces + versions[i]!, at, 'latin1');
-    at = bytes.writeUInt32LE(header.length, at);
-    at += bytes.write(header, at, 'latin1');
-    for (const part of [state, last?.outputs ?? []]) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-  });
-  return { bytes, buffer };
+/** Version, steps, the state behind its length, and the last answer, where there is one: its step, digest and outputs. */
+function encodeValue(
+  into: Buffer,
+  at: number,
+  { step, ended, last }: Write,
+  version: Version,
+  state: Uint8Array,
+): number {
+  at = into.writeUIntLE(version, at, VERSION_BYTES);
+  at = into.writeDoubleLE(step, at);
+  at = into.writeUInt32LE(ended ? ENDED : state.length, at);
+  if (!ended) {
+    into.set(state, at);
+    at += state.length;
+  }
+  if (!last) return at;
+  at = into.writeDoubleLE(last.step, at);
+  at += into.write(last.digest, at, DIGEST, 'latin1');
+  into.set(last.outputs, at);
+  return at + last.outputs.length;
 }
 
-function decode(value: Buffer): { sequence: StoredSequence; version: Version } {
-  const start = VERSION_BYTES + 4;
-  const end = start + value.readUInt32LE(VERSION_BYTES);
-  const { step, state, last } = JSON.parse(value.toString('utf8', start, end)) as Header;
-  const outputs = value.subarray(end + state);
+function decodeValue(value: Buffer): StoredSequence {
+  const bytes = value.readUInt32LE(HEADER - 4);
+  const ended = bytes === ENDED;
+  const end = HEADER + (ended ? 0 : bytes);
+  const digestAt = end + 8;
   return {
-    version: value.toString('latin1', 0, VERSION_BYTES),
-    sequence: {
-      step,
-      state: value.subarray(end, end + state),
-      last: last && { ...last, outputs },
-    },
+    version: value.readUIntLE(0, VERSION_BYTES),
+    step: value.readDoubleLE(VERSION_BYTES),
+    ended,
+    state: valuesFrom('FP32', value.subarray(HEADER, end)) as Float32Array,
+    last:
+      end === value.length
+        ? undefined
+        : {
+            step: value.readDoubleLE(end),
+            digest: value.toString('latin1', digestAt, digestAt + DIGEST),
+            outputs: value.subarray(digestAt + DIGEST),
+          },
   };
 }

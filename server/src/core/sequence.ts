@@ -8,6 +8,8 @@ export interface SequenceCall {
   /** Whose it is: sequences of another owner are others, whatever their id. */
   owner: string;
   id: string;
+  /** Of both: {@link keyOf}. */
+  key: string;
   start: boolean;
   end: boolean;
   /** Steps that the client has had answers for. With it a request that comes twice is applied once. */

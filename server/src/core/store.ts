@@ -8,30 +8,34 @@ export interface LastAnswer {
   outputs: Uint8Array;
 }
 
+/** Tells one write of a sequence from another. */
+export type Version = number;
+
 /** What another instance needs to go on with a sequence. */
 export interface StoredSequence {
+  version: Version;
   /** Steps taken. */
   step: number;
-  /** Empty for a sequence that has ended, of which only the last answer is left. */
-  state: Uint8Array;
+  /** Only its last answer is left. */
+  ended: boolean;
+  /** Values of its states. */
+  state: Float32Array;
   last: LastAnswer | undefined;
 }
 
-/** Tells one write of a sequence from another. */
-export type Version = string;
-
-export interface Write {
-  id: string;
-  sequence: StoredSequence;
-  /** Written only where this is what the store has; undefined: in any case, for a sequence that begins. */
-  replaces: Version | undefined;
-}
+/** A sequence that is to be written: only where the store has the version that it says; undefined: in any case, for one that begins. */
+export type Write = { key: string; version: Version | undefined } & Omit<StoredSequence, 'version' | 'state'>;
 
 /** Where the states of live sequences survive an instance. */
 export interface SequenceStore {
-  /** One entry an id; undefined for what is not there. @throws where the store does not answer. */
-  load(ids: readonly string[]): Promise<({ sequence: StoredSequence; version: Version } | undefined)[]>;
-  /** All at once; each gives its new version, or undefined where another instance has written meanwhile. */
-  save(writes: readonly Write[]): Promise<(Version | undefined)[]>;
+  /** One entry a key; undefined for what is not there. @throws where the store does not answer. */
+  load(keys: readonly string[]): Promise<(StoredSequence | undefined)[]>;
+  /**
+   * All at once.
+   *
+   * @param states A row of values each, in the order of `writes`.
+   * @returns Their new version, and the places of those that do not have it: another instance has written them meanwhile.
+   */
+  save(writes: readonly Write[], states: Float32Array): Promise<{ version: Version; refused: readonly number[] }>;
   close(): Promise<void>;
 }

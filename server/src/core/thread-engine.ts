@@ -37,12 +37,12 @@ export class ThreadEngine implements StepEngine {
     this.fresh.push(slot);
   }
 
-  save(slots: readonly number[]): Promise<Uint8Array[]> {
+  save(slots: readonly number[]): Promise<Float32Array> {
     return this.ask({ kind: 'save', slots });
   }
 
-  load(slots: readonly number[], snapshots: readonly Uint8Array[]): Promise<boolean[]> {
-    return this.ask({ kind: 'load', slots, snapshots });
+  load(slots: readonly number[], states: readonly Float32Array[]): Promise<boolean[]> {
+    return this.ask({ kind: 'load', slots, states });
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ export interface InferTensor {
   shape: number[];
 }
 
-export type Sequence = Omit<SequenceCall, 'owner'>;
+export type Sequence = Omit<SequenceCall, 'owner' | 'key'>;
 
 /** A request for inference, checked against the model. */
 export interface InferRequest {

@@ -3,8 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type GruModel, loadModel } from 'gru-wasm';
 import { CommandError, EXIT } from 'gru-wasm/command';
-import type { Port } from '../core/model.ts';
-import { serveModel } from '../core/model.ts';
+import { digestOf, type Port, serveModel } from '../core/model.ts';
 import { UsageError } from '../words.ts';
 import type { OutputColumns, Shard } from './formats/format.ts';
 import { FORMATS, type FormatName, formatOf } from './formats/index.ts';
@@ -95,8 +94,6 @@ export async function modelOf({ model }: Pick<Plan, 'model'>): Promise<GruModel>
 function openModel({ path, relaxed }: Pick<Plan['model'], 'path' | 'relaxed'>): Promise<GruModel> {
   return loadModel(path, { deterministic: !relaxed });
 }
-
-const digestOf = (model: GruModel) => createHash('sha256').update(model.save()).digest('hex');
 
 /** @throws CommandError where rows may have moved. */
 export async function checkInput({ input }: Pick<Plan, 'input'>): Promise<void> {

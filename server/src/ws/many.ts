@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Port, ServedModel } from '../core/model.ts';
-import type { StepAnswer } from '../core/sequence.ts';
+import { keyOf, type SequenceCall, type StepAnswer } from '../core/sequence.ts';
 import { bytesOf, valuesFrom } from '../core/tensors.ts';
 import { ServeError } from '../errors.ts';
 import { checkId, checkIds } from '../oip/messages.ts';
@@ -34,10 +34,11 @@ export function manyOf(service: InferenceService, owner: string, model: ServedMo
   }
   const given = words.get('sequence_prefix');
   const prefix = given === null ? `c:${randomUUID()}/` : `s:${checkId('sequence_prefix', given)}/`;
+  const calls = new Calls(owner, prefix);
   const answer = async (bytes: Buffer, isBinary: boolean): Promise<Frame[]> => {
     try {
       if (!isBinary) throw new ServeError('bad_request', 'steps of many sequences are sent as binary frames');
-      const { numbers, asked } = stepsOf(input, bytes, { owner, prefix });
+      const { numbers, asked } = stepsOf(input, bytes, calls);
       return answerOf(output, numbers, await service.steps(model.name, asked));
     } catch (error) {
       const { message, reason } = asServeError(error);
@@ -51,11 +52,38 @@ export function manyOf(service: InferenceService, owner: string, model: ServedMo
   };
 }
 
-function stepsOf(
-  input: Port,
-  bytes: Buffer,
-  { owner, prefix }: { owner: string; prefix: string },
-): { numbers: Uint32Array; asked: StepRequest[] } {
+/** Sequences of which a connection remembers the call: some 300 bytes each. */
+const MAX_CALLS = 2 ** 14;
+
+/** What asks for a step of a sequence of a connection: made once, for the key of a sequence and its hash took a tenth of a step. */
+class Calls {
+  private readonly owner: string;
+  private readonly prefix: string;
+  private readonly made = new Map<number, SequenceCall>();
+
+  constructor(owner: string, prefix: string) {
+    this.owner = owner;
+    this.prefix = prefix;
+  }
+
+  of(word: number): SequenceCall {
+    const number = word % START;
+    const call = this.made.get(number) ?? this.make(number);
+    if (word < START) return call;
+    return { ...call, start: (word & START) !== 0, end: word >= END };
+  }
+
+  private make(number: number): SequenceCall {
+    const { owner, made } = this;
+    if (made.size >= MAX_CALLS) made.clear();
+    const id = `${this.prefix}${number}`;
+    const call = { owner, id, key: keyOf(owner, id), start: false, end: false, step: undefined };
+    made.set(number, call);
+    return call;
+  }
+}
+
+function stepsOf(input: Port, bytes: Buffer, calls: Calls): { numbers: Uint32Array; asked: StepRequest[] } {
   const { name, datatype, size } = input;
   const count = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
   const length = 4 * (1 + count * (1 + size));
@@ -67,7 +95,7 @@ function stepsOf(
   const data = valuesFrom(datatype, bytes.subarray(4 + 4 * count));
   checkIds(input, data);
   const asked = Array.from(numbers, (word, i) => ({
-    call: { owner, id: `${prefix}${word % START}`, start: (word & START) !== 0, end: word >= END, step: undefined },
+    call: calls.of(word),
     block: { [name]: data.subarray(i * size, (i + 1) * size) },
   }));
   return { numbers, asked };

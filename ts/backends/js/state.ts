@@ -2,7 +2,6 @@ import type { AxisLengths, BackendState } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { fill } from '../../base/foreign.ts';
 import type { Graph } from '../../spec/graph.ts';
-import { sizeOf } from '../../base/typed-array.ts';
 import { flush } from './exp.ts';
 import { allocating, floats } from './buffer.ts';
 import type { Io, Layer, Workspace } from './layers/layer.ts';
@@ -111,26 +110,25 @@ export class JsState implements BackendState {
     return present(ids[this.#graph.outputs[index]?.value ?? -1], 'output of ids', index);
   }
 
-  readHidden(index: number, out: Float32Array, sequence?: number): void {
-    fill(out, this.#rows(index, sizeOf(out), sequence));
+  readHidden(index: number, out: Float32Array, at?: number, sequence?: number): void {
+    fill(out, this.#rows(index, sequence), at);
   }
 
   writeHidden(index: number, data: Float32Array, sequence?: number): void {
-    const rows = this.#rows(index, data.length, sequence);
+    const rows = this.#rows(index, sequence);
+    if (rows.length !== data.length) {
+      throw new GruError('shape_mismatch', `state ${index} has ${rows.length} values, got ${data.length}`);
+    }
     const { keepsTiny } = this.#layers[this.#graph.states[index]!.node]!;
     for (let i = 0; i < rows.length; i++) rows[i] = keepsTiny ? data[i]! : flush(data[i]!);
   }
 
   /** The values of state slot `index`, of one sequence or of all. */
-  #rows(index: number, length: number, sequence?: number): Float32Array {
+  #rows(index: number, sequence?: number): Float32Array {
     this.#alive();
     const slot = present(this.#states[index], 'state', index);
     const size = this.#graph.states[index]!.size;
-    const rows = sequence === undefined ? slot : slot.subarray(sequence * size, (sequence + 1) * size);
-    if (rows.length !== length) {
-      throw new GruError('shape_mismatch', `state ${index} has ${rows.length} values, got room for ${length}`);
-    }
-    return rows;
+    return sequence === undefined ? slot : slot.subarray(sequence * size, (sequence + 1) * size);
   }
 
   run(): void {

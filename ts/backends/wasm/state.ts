@@ -1,6 +1,6 @@
 import type { AxisLengths, BackendState } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
-import { fill, partOf } from '../../base/foreign.ts';
+import { fill } from '../../base/foreign.ts';
 import type { Graph, GraphInput, GraphOutput } from '../../spec/graph.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
@@ -100,18 +100,18 @@ export class WasmState implements BackendState {
     return (this.outputs[index] as View<Int32Array>).get();
   }
 
-  readHidden(index: number, out: Float32Array, sequence?: number): void {
+  readHidden(index: number, out: Float32Array, at = 0, sequence?: number): void {
     const { view, size, stride } = this.hidden(index);
     const all = view.get();
     if (sequence === undefined && size === stride) {
-      fill(out, all);
+      fill(out, all, at);
       return;
     }
     const first = sequence ?? 0;
     const count = sequence === undefined ? this.batch : 1;
     for (let i = 0; i < count; i++) {
-      const at = (first + i) * stride;
-      fill(partOf(out, i * size, (i + 1) * size), all.subarray(at, at + size));
+      const from = (first + i) * stride;
+      fill(out, all.subarray(from, from + size), at + i * size);
     }
   }
 
