@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { BIN } from './record.mjs';
@@ -44,9 +44,13 @@ export function processorOf({ pid }) {
   return (Number(fields[11]) + Number(fields[12])) * 1e4;
 }
 
-/** Microseconds that the main thread of a process could have run, and other work had its processor (Linux). */
+/** Microseconds that the thread of a process which runs most could have run, and other work had its processor (Linux). */
 export function waitedOf({ pid }) {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e3;
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ').map(Number),
+  );
+  const [[, waited]] = threads.sort(([a], [b]) => b - a);
+  return waited / 1e3;
 }
 
 /** What a server says of itself: the value of each line of its /metrics. What it says of its event loop is since it was asked last. */

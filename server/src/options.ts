@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { quote } from './oip/messages.ts';
+import { checkRedisUrl } from './redis.ts';
 import type { ServiceOptions } from './service.ts';
 import { OTEL } from './tracing.ts';
-import { helpOf, MOST_MILLISECONDS, MOST_PORT, MOST_THREADS, readWords, UsageError } from './words.ts';
+import { helpOf, MOST_MILLISECONDS, MOST_PORT, MOST_THREADS, readTextOf, readWords, UsageError } from './words.ts';
 
 export interface ServeOptions extends ServiceOptions {
   models: string[];
@@ -28,9 +28,9 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 const WORDS = {
   numbers: {
-    port: [8000, 'HTTP and WebSocket', MOST_PORT],
-    'grpc-port': [8001, 'gRPC', MOST_PORT],
-    window: [1, 'milliseconds that a request waits for others to run with', MOST_MILLISECONDS],
+    port: [8000, 'HTTP and WebSocket', MOST_PORT, 0],
+    'grpc-port': [8001, 'gRPC', MOST_PORT, 0],
+    window: [1, 'milliseconds that a request waits for others to run with', MOST_MILLISECONDS, 0],
     'max-batch': [1024, 'sequences of one batch'],
     'max-sequences': [10_000, 'live sequences of a model'],
     'max-sequences-of-key': [10_000, 'live sequences of one API key'],
@@ -48,6 +48,7 @@ const WORDS = {
       0,
       'threads that hold the states of live sequences; 0: they are stepped where requests are read',
       MOST_THREADS,
+      0,
     ],
   },
   texts: {
@@ -82,9 +83,11 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     throw new UsageError('--tls-key and --tls-cert are given together');
   }
   if (text('tls-ca') !== undefined && text('tls-key') === undefined) throw new UsageError('--tls-ca needs --tls-key');
+  const state = text('state');
+  if (state !== undefined) checkRedisUrl('state', state);
   return {
     models: positionals,
-    state: text('state'),
+    state,
     stateKeep: number('state-keep'),
     storeEvery: durabilityOf(text('durability'), number('state-every')),
     host: text('host'),
@@ -127,7 +130,7 @@ function durabilityOf(word: string, every: number): number {
 
 /** No keys from a file that has none would let everybody in. @throws UsageError. */
 function readKeys(path: string | undefined, variable: string | undefined): string[] {
-  const given = path === undefined ? variable : readFileSync(path, 'utf8');
+  const given = path === undefined ? variable : readTextOf('api-keys', path);
   if (given === undefined) return [];
   const keys = given.split(/\s+/).filter((key) => key !== '');
   if (keys.length === 0) throw new UsageError('there is no API key in what was given');

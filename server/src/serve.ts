@@ -1,18 +1,23 @@
-import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import type { Server } from '@grpc/grpc-js';
+import { CommandError, EXIT } from 'gru-wasm/command';
 import { type Logger, pino } from 'pino';
 import { authenticator } from './auth.ts';
 import { digestOf } from './core/model.ts';
 import { RedisStore } from './core/redis-store.ts';
 import { createGrpcServer, listen } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
+import { checkHost, listening } from './listening.ts';
 import { Metrics } from './metrics.ts';
 import { loadModels } from './models.ts';
 import type { ServeOptions } from './options.ts';
+import { checkRedis } from './redis.ts';
 import { InferenceService, type ServiceOptions } from './service.ts';
 import type { Tls } from './tls.ts';
 import { observers, Tracing } from './tracing.ts';
+import { readTextOf } from './words.ts';
 import { attachWebSockets } from './ws/server.ts';
 
 /** A server that listens. */
@@ -27,10 +32,13 @@ export interface RunningServer {
 const PING_EVERY = 30_000;
 const GRACE = 1000;
 
-/** Loads the models and listens. @throws GruError of a model, Error of a port that is taken; nothing is left open then. */
+/** Loads the models and listens. @throws GruError of a model; CommandError of files, a Redis or a port that is taken. Nothing is left open then. */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const logger = pino({ level: options.logLevel, base: null });
   const metrics = new Metrics();
+  const tls = readTls(options);
+  await checkHost(options.host);
+  if (options.state !== undefined) await checkRedis('state', options.state);
   const models = await loadModels(options.models);
   const warn = (text: string) => {
     logger.warn(text);
@@ -42,7 +50,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     observe: tracing ? observers(metrics, tracing) : metrics,
   });
   metrics.watch(service);
-  const doors = new Doors(service, options, metrics, logger);
+  const doors = new Doors(service, { ...options, tls }, metrics, logger);
   const closeAll = async () => {
     logger.info('draining');
     await service.close();
@@ -60,20 +68,20 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
 }
 
+type DoorOptions = ServeOptions & { tls: Tls | undefined };
+
 /** Where requests come in: HTTP with WebSockets, and gRPC. */
 class Doors {
-  private readonly options: ServeOptions;
+  private readonly options: DoorOptions;
   private readonly logger: Logger;
-  private readonly tls: Tls | undefined;
   private readonly app: ReturnType<typeof createHttpServer>;
   private readonly sockets: ReturnType<typeof attachWebSockets>;
   private readonly grpc: Server | undefined;
 
-  constructor(service: InferenceService, options: ServeOptions, metrics: Metrics, logger: Logger) {
-    const { grpcPort, maxBody, maxConnections, requestTimeout } = options;
+  constructor(service: InferenceService, options: DoorOptions, metrics: Metrics, logger: Logger) {
+    const { grpcPort, maxBody, maxConnections, requestTimeout, tls } = options;
     const authenticate = authenticator(options.apiKeys);
-    const tls = readTls(options);
-    [this.options, this.logger, this.tls] = [options, logger, tls];
+    [this.options, this.logger] = [options, logger];
     this.app = createHttpServer(service, { authenticate, metrics, logger, maxBody, requestTimeout, tls });
     this.app.server.maxConnections = maxConnections;
     this.sockets = attachWebSockets(this.app.server, service, {
@@ -86,11 +94,16 @@ class Doors {
   }
 
   async open(): Promise<{ http: string; grpcPort: number | undefined }> {
-    const { host, port, grpcPort } = this.options;
+    const { host, port, grpcPort, tls } = this.options;
     // gRPC first: who finds HTTP there finds all there.
-    const bound = this.grpc && (await listen(this.grpc, `${host}:${String(grpcPort)}`, this.tls));
-    if (bound !== undefined) this.logger.info(`gRPC listening at ${host}:${bound}`);
-    return { http: await this.app.listen({ host, port }), grpcPort: bound };
+    let bound: number | undefined;
+    if (this.grpc) {
+      const address = `${host}:${String(grpcPort)}`;
+      bound = await listening('grpc-port', address, listen(this.grpc, address, tls));
+      this.logger.info(`gRPC listening at ${host}:${bound}`);
+    }
+    const http = await listening('port', `${host}:${port}`, this.app.listen({ host, port }));
+    return { http, grpcPort: bound };
   }
 
   async close(): Promise<void> {
@@ -131,12 +144,21 @@ async function grpcClosed(grpc: Server | undefined): Promise<void> {
   grpc.forceShutdown();
 }
 
+/** @throws CommandError for files that are no PEM of their kind. */
 function readTls({ tlsKey, tlsCert, tlsCa }: ServeOptions): Tls | undefined {
   if (tlsKey === undefined || tlsCert === undefined) return undefined;
-  const text = (path: string) => readFileSync(path, 'utf8');
-  return {
-    key: text(tlsKey),
-    cert: text(tlsCert),
-    ca: tlsCa === undefined ? undefined : text(tlsCa),
-  };
+  const [key, cert] = [readTextOf('tls-key', tlsKey), readTextOf('tls-cert', tlsCert)];
+  const ca = tlsCa === undefined ? undefined : readTextOf('tls-ca', tlsCa);
+  try {
+    if (ca !== undefined) new X509Certificate(ca);
+    createSecureContext({ key, cert, ca });
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new CommandError(
+      EXIT.file,
+      `--tls-key, --tls-cert, --tls-ca: not a key and its certificates (PEM): ${message}`,
+      { cause },
+    );
+  }
+  return { key, cert, ca };
 }

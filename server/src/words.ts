@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { CommandError, EXIT } from 'gru-wasm/command';
+import { CommandError, EXIT, failure } from 'gru-wasm/command';
 import { quote } from './oip/messages.ts';
 
 /** Wrong words on the command line: the message is all that a user needs. */
@@ -18,9 +19,9 @@ export const MOST_THREADS = Math.max(64, 4 * availableParallelism());
 
 export const MOST_PORT = 65_535;
 
-/** What a command takes: each option with its default and its meaning; a number with the most that it may be. */
+/** What a command takes: each option with its default and its meaning; a number with the most and the least (1) that it may be. */
 export interface Words {
-  numbers: Record<string, readonly [number, string, number?]>;
+  numbers: Record<string, readonly [number, string, number?, number?]>;
   texts: Record<string, readonly [string | undefined, string]>;
   flags: Record<string, string>;
 }
@@ -41,17 +42,31 @@ export function readWords<const W extends Words>(args: string[], words: W): Give
     positionals,
     number(name) {
       const given = values[name];
-      const [usual, , most = Number.MAX_SAFE_INTEGER] = words.numbers[name]!;
+      const [usual, , most = Number.MAX_SAFE_INTEGER, least = 1] = words.numbers[name]!;
       if (given === undefined) return usual;
       const value = Number(given);
-      const isWhole = typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= 0;
+      const isWhole = typeof given === 'string' && given !== '' && Number.isSafeInteger(value) && value >= least;
       if (isWhole && value <= most) return value;
-      const range = isWhole ? ` up to ${most}` : '';
+      const range = isWhole ? ` up to ${most}` : ` from ${least} on`;
       throw new UsageError(`--${name} must be a whole number${range}, got ${quote(given)}`);
     },
-    text: (name) => ((values[name] as string | undefined) ?? words.texts[name]![0])!,
+    text(name) {
+      if (values[name] === '') throw new UsageError(`--${name} is empty: ${words.texts[name]![1]}`);
+      return ((values[name] as string | undefined) ?? words.texts[name]![0])!;
+    },
     flag: (name) => values[name] === true,
   };
+}
+
+/** The text of a file that an option names. @throws CommandError. */
+export function readTextOf(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    // Of a folder the system does not say the path.
+    const { line } = failure(Object.assign(cause as Error, { path }));
+    throw new CommandError(EXIT.file, `--${option}: ${line}`, { cause });
+  }
 }
 
 /** A line an option. */

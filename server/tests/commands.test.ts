@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { run } from '../src/commands.ts';
+import { run } from '../dist/commands.js';
 import { readServeOptions } from '../src/options.ts';
 import { UsageError } from '../src/words.ts';
 import { gruModel, steps } from './models.ts';
@@ -44,6 +44,10 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--port', '65536'],
     ['a', '--timeout', String(2 ** 31)],
     ['a', '--log-level', 'loud'],
+    ['a', '--max-body', '0'],
+    ['a', '--state-keep', '0'],
+    ['a', '--host', ''],
+    ['a', '--state', 'http://host'],
     ['a', '--tls-key', 'k'],
     ['a', '--api-keys', path],
   ];
@@ -65,6 +69,28 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
   expect(await run('score', ['m', '--input', 'a.csv', '--output', 'b.csv', '--threads', '100000'])).toBe(2);
   expect(error.mock.lastCall![0]).toMatch(/--threads must be a whole number up to \d+, got "100000"/);
   expect(await run('worker', ['--queue', 'redis://x', '--stalled', '9999999999'])).toBe(2);
+  vi.restoreAllMocks();
+});
+
+/** FILE stands for the path of one that is none of these. */
+test.each([
+  [2, '--host "nowhere.invalid": there is no such host', ['--host', 'nowhere.invalid']],
+  [6, '--port: 192.0.2.1:0 cannot be listened at: this machine does not have that address', ['--host', '192.0.2.1']],
+  [6, 'no Redis answers at 127.0.0.1:1: connect ECONNREFUSED', ['--state', 'redis://127.0.0.1:1']],
+  [2, '--state must be an address like redis://host:6379, got "localhost:6379"', ['--state', 'localhost:6379']],
+  [3, '--api-keys: none.txt: no such file or folder (ENOENT)', ['--api-keys', 'none.txt']],
+  [3, '--tls-key: .: is a folder (EISDIR)', ['--tls-key', '.', '--tls-cert', 'none.pem']],
+  [3, '--tls-cert: none.pem: no such file', ['--tls-key', 'FILE', '--tls-cert', 'none.pem']],
+  [3, 'not a key and its certificates (PEM)', ['--tls-key', 'FILE', '--tls-cert', 'FILE']],
+])('exit code %i: %s', async (code, said, words) => {
+  const path = join(folder, 'text.pem');
+  await writeFile(path, 'text\n');
+  const error = vi.spyOn(console, 'error').mockReturnValue();
+  const args = words.map((word) => word.replace('FILE', path));
+  const options = ['--port', '0', '--no-grpc', '--log-level', 'silent'];
+  expect(await run('serve', [join(folder, 'gru.safetensors'), ...options, ...args])).toBe(code);
+  expect(error.mock.calls).toEqual([[expect.stringContaining(said)]]);
+  expect(error.mock.lastCall![0]).not.toContain('\n');
   vi.restoreAllMocks();
 });
 
@@ -102,7 +128,8 @@ test.each([
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const [code] = (await once(child, 'exit')) as [number];
-  expect(code).toBe(1);
-  expect(said).toContain(taken);
+  expect(code).toBe(6);
+  const what = new RegExp(`^gru serve: ${option}: 127.0.0.1:${taken} cannot be listened at: another program .*\n$`);
+  expect(said).toMatch(what);
   other.close();
 });

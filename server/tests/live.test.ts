@@ -17,7 +17,7 @@ beforeAll(async () => {
 let close = () => Promise.resolve();
 afterEach(() => close());
 
-function live(of: GruModel, threads: number, more: { maxSequences?: number; store?: SequenceStore } = {}) {
+function live(of: GruModel, threads: number, more: { maxSequences?: number; store?: MemoryStore } = {}) {
   const served = serveModel('m', of);
   const engines = Array.from({ length: threads }, () => new ThreadEngine(served, 1000));
   const sequences = new LiveSequences(served, engines, {

@@ -2,11 +2,13 @@ import { fileURLToPath } from 'node:url';
 import {
   type handleUnaryCall,
   loadPackageDefinition,
+  logVerbosity,
   Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -83,6 +85,9 @@ export function createGrpcServer(service: InferenceService, { authenticate, maxB
   server.addService(inferenceService(), handlers);
   return server;
 }
+
+// What it would say of a port that is taken is in the error.
+if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /** Binds, and gives the port. @throws (as a rejection) Error for a port that is taken. */
 export function listen(server: Server, address: string, tls: Tls | undefined): Promise<number> {

@@ -1,8 +1,8 @@
-import { type ConnectionOptions, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
-import { CommandError, EXIT } from 'gru-wasm/command';
-import { Redis } from 'ioredis';
-import { Parts } from './parts.ts';
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { EXIT } from 'gru-wasm/command';
+import { checkRedis, checkRedisUrl } from '../redis.ts';
 import type { Spans } from '../tracing.ts';
+import { Parts } from './parts.ts';
 import type { ShardTask } from './thread.ts';
 import { Threads } from './threads.ts';
 
@@ -45,8 +45,8 @@ export class ShardQueue {
 
   /** @throws CommandError where no Redis answers. */
   static async connect(url: string): Promise<ShardQueue> {
-    await checkRedis(url);
-    const queue = new Queue<ShardTask>(QUEUE, { connection: connectionOf(url) });
+    await checkRedis('queue', url);
+    const queue = new Queue<ShardTask>(QUEUE, { connection: { url } });
     const made = new ShardQueue(queue);
     // It connects again by itself.
     queue.on('error', (error) => made.onError?.(error));
@@ -118,12 +118,13 @@ export interface WorkerOptions {
   onError(error: Error): void;
 }
 
-/** Takes shards, until it is closed: then it ends those that it is at. */
+/** Takes shards, until it is closed: then it ends those that it is at. @throws UsageError. */
 export function startWorker(url: string, options: WorkerOptions): { close(): Promise<void> } {
+  checkRedisUrl('queue', url);
   const { threads, stalled, spans } = options;
   const pool = new Threads(threads);
   const worker = new Worker<ShardTask>(QUEUE, ({ data }) => scoreOnce(pool, data, spans), {
-    connection: connectionOf(url),
+    connection: { url },
     concurrency: threads,
     lockDuration: stalled,
     stalledInterval: stalled,
@@ -148,25 +149,4 @@ function scoreOnce(pool: Threads, task: ShardTask, spans: Spans): Promise<void> 
     if (!failed || (await Parts.areJoined(folder))) return;
     throw LASTING.includes(failed.exit) ? new UnrecoverableError(failed.line) : new Error(failed.line);
   });
-}
-
-/** A queue waits for its Redis for ever: one that is not there at all is to be said. @throws CommandError. */
-async function checkRedis(url: string): Promise<void> {
-  connectionOf(url);
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
-  redis.on('error', () => undefined);
-  try {
-    await redis.connect();
-  } catch (cause) {
-    const { host } = new URL(url);
-    throw new CommandError(EXIT.host, `no Redis answers at ${host}: ${(cause as Error).message}`, { cause });
-  } finally {
-    redis.disconnect();
-  }
-}
-
-/** @throws CommandError for what is no address of a Redis. */
-function connectionOf(url: string): ConnectionOptions {
-  if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return { url };
-  throw new CommandError(EXIT.usage, '--queue must be an address like redis://host:6379');
 }
