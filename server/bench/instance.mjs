@@ -11,7 +11,7 @@ export function pinClient() {
   if (PINNED) spawnSync('taskset', ['-acp', `1-${availableParallelism() - 1}`, String(process.pid)]);
 }
 
-/** A `gru serve` of these words, once it listens; its node has the options that this one has (`node --max-semi-space-size=64 server/bench/load.mjs`). */
+/** A `gru serve` of these words, once it listens; its node has the options that this one has (`node --cpu-prof server/bench/load.mjs`). */
 export async function serve(...args) {
   const options = ['--port', '0', '--no-grpc', '--workers', '1'];
   const words = [process.execPath, ...process.execArgv, BIN, 'serve', ...args, ...options];

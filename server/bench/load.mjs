@@ -16,9 +16,11 @@ import { startRedis } from './redis.mjs';
  * others. Where other work shares the machine, `waited` says how much of the time it had their processors.
  */
 
+const ALL = 'live,durable,soak,failover,peer';
+
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'live,durable,soak,failover,peer' },
+    only: { type: 'string', default: ALL },
     sequences: { type: 'string', default: '10000' },
     gateways: { type: 'string', default: '4' },
     period: { type: 'string', default: '100' },
@@ -162,7 +164,8 @@ A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleSt
 are from when a step was due; sent late: by the client, by over 5 ms.
 
 ${rows.length > 0 ? `${table(head, rows)}\n\n${OWN}\n\n${table(reportHead, reports)}\n\n` : ''}${lines.join('\n\n')}`;
-  record('load', text.trim(), values.record);
+  // A part that is measured by itself has a record of its own.
+  record(values.only === ALL ? 'load' : `load-${parts.join('-')}`, text.trim(), values.record);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -9,19 +9,24 @@ export function checkRedisUrl(option: string, url: string): void {
   throw new UsageError(`--${option} must be an address like redis://host:6379, got ${quote(url)}`);
 }
 
-/** Clients wait for their Redis for ever: one that is not there at all, or lets nobody in, is to be said. @throws (as a rejection) CommandError. */
+/** Clients wait for their Redis for ever: one that is not there at all, lets nobody in or is a cluster is to be said. @throws (as a rejection) CommandError. */
 export async function checkRedis(option: string, url: string): Promise<void> {
   checkRedisUrl(option, url);
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 5000 });
+  const { host } = new URL(url);
   let reason: Error | undefined;
+  let isCluster: boolean;
   redis.on('error', (error: Error) => (reason = error));
   try {
     await redis.connect();
-    await redis.ping();
+    isCluster = (await redis.info('cluster')).includes('cluster_enabled:1');
   } catch (cause) {
     const { message } = reason ?? (cause as Error);
-    throw new CommandError(EXIT.host, `no Redis answers at ${new URL(url).host}: ${message}`, { cause });
+    throw new CommandError(EXIT.host, `no Redis answers at ${host}: ${message}`, { cause });
   } finally {
     redis.disconnect();
+  }
+  if (isCluster) {
+    throw new CommandError(EXIT.host, `the Redis at ${host} is a cluster: scripts here write keys of all its parts`);
   }
 }

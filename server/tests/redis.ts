@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
@@ -22,13 +23,15 @@ export async function freePort(): Promise<number> {
 }
 
 /** A Redis of this test's own; with `folder` its data survive a restart. */
-export async function startRedis(port?: number, folder?: string): Promise<TestRedis> {
+export async function startRedis(port?: number, folder?: string, more: readonly string[] = []): Promise<TestRedis> {
   const at = port ?? (await freePort());
   const args = ['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--appendonly', folder ? 'yes' : 'no'];
-  const child = spawn('redis-server', [...args, '--dir', folder ?? '/tmp'], { stdio: 'ignore' });
+  const child = spawn('redis-server', [...args, '--dir', folder ?? tmpdir(), ...more], { stdio: 'ignore' });
   const redis = new Redis(at, '127.0.0.1', { retryStrategy: () => 50 });
   redis.on('error', () => undefined);
-  await vi.waitUntil(() => redis.ping().catch(() => undefined), { timeout: 60_000, interval: 20 });
+  // An error of its own is an answer too.
+  const answers = () => redis.ping().catch((error: unknown) => (error as Error).name === 'ReplyError');
+  await vi.waitUntil(answers, { timeout: 60_000, interval: 20 });
   redis.disconnect();
   return {
     url: `redis://127.0.0.1:${at}`,

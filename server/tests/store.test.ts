@@ -6,6 +6,7 @@ import type { SequenceCall } from '../src/core/sequence.ts';
 import { stepsOf, StreamsEngine } from '../src/core/engine.ts';
 import { serveModel } from '../src/core/model.ts';
 import { RedisStore } from '../src/core/redis-store.ts';
+import { checkRedis } from '../src/redis.ts';
 import type { SequenceStore } from '../src/core/store.ts';
 import { call } from './calls.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -173,12 +174,12 @@ describe.skipIf(!hasRedis)('in Redis', () => {
       ended: false,
       last: i % 2 ? last : undefined,
     }));
-    const states = Float32Array.from({ length: 3000 * 75 }, (_, i) => i);
+    const states = Float32Array.from({ length: 3000 * 5 }, (_, i) => i);
     const { version, refused } = await store.save(writes, states);
     expect(refused).toEqual([]);
     const found = await store.load(writes.map(({ key }) => key));
     found.forEach((one, i) => {
-      const state = states.slice(i * 75, (i + 1) * 75);
+      const state = states.slice(i * 5, (i + 1) * 5);
       expect(one).toEqual({
         version,
         step: i,
@@ -199,6 +200,40 @@ describe.skipIf(!hasRedis)('in Redis', () => {
     const [odd, a] = await store.load(['odd', 'a']);
     expect(new Uint32Array(odd!.state.buffer)).toEqual(new Uint32Array(states.buffer));
     expect(a).toMatchObject({ ended: false, state: new Float32Array(0), last: undefined });
+  });
+
+  test('one that is a cluster, or does not let us in, is refused', async () => {
+    const check = async (word: string, value: string, said: RegExp) => {
+      const own = await startRedis(undefined, undefined, [word, value]);
+      await expect(checkRedis('state', own.url)).rejects.toThrow(said);
+      await own.stop();
+    };
+    await check('--cluster-enabled', 'yes', /is a cluster/);
+    await check('--requirepass', 'x', /no Redis answers at 127\.0\.0\.1:\d+: NOAUTH/);
+    await checkRedis('state', redis.url);
+  });
+
+  test('what another program has put there is none', async () => {
+    const store = await newStore();
+    const last = { step: 0, digest, outputs: new Uint8Array(0) };
+    const write = { key: 'a', version: undefined, step: 1, ended: false, last };
+    await store.save([write, { ...write, key: 'ended', ended: true }], new Float32Array(6));
+    const admin = new Redis(redis.url);
+    const at = (key: string) => prefixOf(stores.length - 1) + key;
+    const known: number[] = [];
+    for (const key of ['a', 'ended']) {
+      const whole = (await admin.getBuffer(at(key)))!;
+      for (let length = 0; length <= whole.length; length++) {
+        await admin.set(at('b'), whole.subarray(0, length));
+        if ((await store.load(['b']))[0]) known.push(length - whole.length);
+      }
+    }
+    // Whole, or without the last answer.
+    expect(known).toEqual([-52, 0, -52, 0]);
+    await admin.set(at('b'), 'x'.repeat(100));
+    await admin.lpush(at('c'), 'a list');
+    expect(await store.load(['b', 'c'])).toEqual([undefined, undefined]);
+    admin.disconnect();
   });
 
   test('a batch of all kinds of writes is few commands, and each has its own answer', async () => {

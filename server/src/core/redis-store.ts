@@ -191,10 +191,14 @@ function encodeValue(
   return at + last.outputs.length;
 }
 
-function decodeValue(value: Buffer): StoredSequence {
+/** Undefined for what is none: its lengths are not those that it says. */
+function decodeValue(value: Buffer): StoredSequence | undefined {
+  if (value.length < HEADER) return undefined;
   const bytes = value.readUInt32LE(HEADER - 4);
   const ended = bytes === ENDED;
   const end = HEADER + (ended ? 0 : bytes);
+  const isWhole = value.length === end || value.length >= end + LAST;
+  if (!isWhole || (end - HEADER) % 4 !== 0) return undefined;
   const digestAt = end + 8;
   return {
     version: value.readUIntLE(0, VERSION_BYTES),
