@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { quote } from './oip/messages.ts';
-import { checkRedisUrl } from './redis.ts';
 import type { ServiceOptions } from './service.ts';
 import { OTEL } from './tracing.ts';
 import { helpOf, MOST_MILLISECONDS, MOST_PORT, MOST_THREADS, readTextOf, readWords, UsageError } from './words.ts';
@@ -83,11 +82,9 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     throw new UsageError('--tls-key and --tls-cert are given together');
   }
   if (text('tls-ca') !== undefined && text('tls-key') === undefined) throw new UsageError('--tls-ca needs --tls-key');
-  const state = text('state');
-  if (state !== undefined) checkRedisUrl('state', state);
   return {
     models: positionals,
-    state,
+    state: text('state'),
     stateKeep: number('state-keep'),
     storeEvery: durabilityOf(text('durability'), number('state-every')),
     host: text('host'),

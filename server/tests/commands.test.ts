@@ -47,7 +47,6 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--max-body', '0'],
     ['a', '--state-keep', '0'],
     ['a', '--host', ''],
-    ['a', '--state', 'http://host'],
     ['a', '--tls-key', 'k'],
     ['a', '--api-keys', path],
   ];

@@ -157,4 +157,13 @@ test('what a flood of sequences may take is bounded', async () => {
   expect(rowsOf(rows!)).toHaveLength(100);
   expect(refusals(refused!)).toHaveLength(50);
   expect(refusals(refused!)[0]).toMatchObject({ sequence: 100, reason: 'too_many' });
+  // More numbers than a connection remembers calls of, none of them begun: those that were go on.
+  const x = steps(2);
+  for (let k = 1; k <= 5; k++)
+    socket.send(frame(Array.from({ length: 4000 }, (_, i): Step => [4000 * k + i, row(x, 0)])));
+  socket.send(frame([[7, row(x, 1)]]));
+  const [again, ...unknown] = (await next(8)).slice(2).reverse();
+  expect(new Set(unknown.flatMap(refusals).map(({ reason }) => reason))).toEqual(new Set(['not_found']));
+  const outputs = gru.run(Float32Array.of(...steps(1), ...row(x, 1))).output.data;
+  expect(rowsOf(again!)).toEqual([[7, outputs.slice(HIDDEN)]]);
 });
