@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { crc32, portableCrc32 } from '../../ts/io/crc32.ts';
 import { isZip, openZip } from '../../ts/io/zip.ts';
 import { mutate, random, survives } from './mutate.ts';
@@ -48,6 +48,46 @@ describe.each([false, true, 'spare'] as const)('a zip file (zip64: %s)', (zip64)
 test('a file that unpacks to more than it says is refused', async () => {
   const bomb = writeZip([{ name: 'z', data: new Uint8Array(4_000_000), method: 8, lie: { size: 100 } }]);
   await expect((await openZip(bomb, 'x.zip')).read('z')).rejects.toThrow(/more than the 100 bytes/);
+});
+
+test.each([12, 5_000, 100_000])('sizes that lie are refused, of a file of %d bytes', async (size) => {
+  const data = Uint8Array.from({ length: size }, (_, i) => i % 7);
+  for (const [said, message] of [
+    [size - 1, /more than the \d+ bytes/],
+    [size + 1, new RegExp(`unpacks to ${size} bytes, the directory says`)],
+  ] as const) {
+    const zip = await openZip(writeZip([{ name: 'z', data, method: 8, lie: { size: said } }]), 'x.zip');
+    await expect(zip.read('z')).rejects.toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringMatching(message) as string,
+    });
+  }
+});
+
+describe('a stream of the host', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
+  test('unpacks large files alone: small ones are many, and it takes longer to set up than they to unpack', async () => {
+    let streams = 0;
+    class Counted extends DecompressionStream {
+      constructor(format: CompressionFormat) {
+        streams++;
+        super(format);
+      }
+    }
+    vi.stubGlobal('DecompressionStream', Counted);
+    const files = Array.from({ length: 1000 }, (_, i) => ({
+      name: `f${i}`,
+      data: text(`${i} `.repeat(9)),
+      method: 8 as const,
+    }));
+    const large = { name: 'large', data: new Uint8Array(100_000), method: 8 as const };
+    const zip = await openZip(writeZip([...files, large]), 'x.zip');
+    for (const { name, data } of files) expect(await zip.read(name)).toEqual(data);
+    expect(streams).toBe(0);
+    expect(await zip.read('large')).toEqual(large.data);
+    expect(streams).toBe(1);
+  });
 });
 
 test('what unpacks to far more than the file is refused before it is unpacked', async () => {

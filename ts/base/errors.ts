@@ -49,3 +49,10 @@ export class GruError extends Error {
     this.code = code;
   }
 }
+
+/** What an error names; by a function where the text costs as much as what is checked, which most often holds. */
+export type Name = string | (() => string);
+
+export function nameText(name: Name): string {
+  return typeof name === 'string' ? name : name();
+}

@@ -3,7 +3,7 @@
  * library again: so all is read once, into what is ours, before a state is touched.
  */
 
-import { GruError } from './errors.ts';
+import { GruError, type Name, nameText } from './errors.ts';
 import { checkBatch } from './limits.ts';
 import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
 import { bufferOf, isFloats, isGone, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
@@ -20,13 +20,13 @@ export function viewOf(array: Float32Array): Float32Array {
 }
 
 /** Copies `length` values. @throws GruError `shape_mismatch` where the array has been shrunk or transferred meanwhile. */
-export function copyInto(target: Values, at: number, source: Values, length: number, what: string): void {
+export function copyInto(target: Values, at: number, source: Values, length: number, what: Name): void {
   if (sizeOf(source) !== length) throw moved(what);
   if (length > 0) setFrom(target, source, at);
 }
 
-export function moved(what: string): GruError {
-  return new GruError('shape_mismatch', `${what}: its array was resized or transferred meanwhile`);
+export function moved(what: Name): GruError {
+  return new GruError('shape_mismatch', `${nameText(what)}: its array was resized or transferred meanwhile`);
 }
 
 /** Fills an array, from `at` on. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */
@@ -46,16 +46,16 @@ export function overlap(a: Values, b: Values): boolean {
  *
  * @throws GruError `dtype_mismatch` for a typed array whose buffer is gone, `shape_mismatch` for a Proxy's length that is none.
  */
-export function lengthOf(array: ArrayLike<unknown>, what: string): number {
+export function lengthOf(array: ArrayLike<unknown>, what: Name): number {
   if (ArrayBuffer.isView(array)) {
     if (isGone(array)) {
-      throw new GruError('dtype_mismatch', `${what}: its buffer has been transferred or has shrunk`);
+      throw new GruError('dtype_mismatch', `${nameText(what)}: its buffer has been transferred or has shrunk`);
     }
     return sizeOf(array);
   }
   const { length } = array;
   if (Number.isSafeInteger(length) && length >= 0) return length;
-  throw new GruError('shape_mismatch', `${what}: the length of its array is no whole number`);
+  throw new GruError('shape_mismatch', `${nameText(what)}: the length of its array is no whole number`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { GruError } from './errors.ts';
+import { GruError, type Name, nameText } from './errors.ts';
 
 /** Most sequences in a batch or a group of streams: as many take about a second to lay out. */
 export const MAX_BATCH = 2 ** 20;
@@ -7,19 +7,18 @@ export const MAX_BATCH = 2 ** 20;
 export const MAX_VALUES = 2 ** 30;
 
 /** Room for whole numbers. @throws GruError `out_of_memory`. */
-export function ints(length: number, what: string): Int32Array {
+export function ints(length: number, what: Name): Int32Array {
   return allocate(length, what, () => new Int32Array(length));
 }
 
 /**
- * Makes room for `length` values. `what` needs them: given by a function where its text costs as much as a small array does.
+ * Makes room for `length` values, which `what` needs.
  *
  * @throws GruError `out_of_memory` for more values than {@link MAX_VALUES}, or than the engine grants.
  */
-export function allocate<T>(length: number, what: string | (() => string), make: () => T): T {
+export function allocate<T>(length: number, what: Name, make: () => T): T {
   const refused = (cause?: unknown) => {
-    const name = typeof what === 'string' ? what : what();
-    return new GruError('out_of_memory', `${name}: ${length} values do not fit into memory`, { cause });
+    return new GruError('out_of_memory', `${nameText(what)}: ${length} values do not fit into memory`, { cause });
   };
   if (length > MAX_VALUES) throw refused();
   try {

@@ -1,4 +1,4 @@
-import { GruError } from './errors.ts';
+import { GruError, type Name, nameText } from './errors.ts';
 import { lengthOf } from './foreign.ts';
 import { allocate } from './limits.ts';
 import { describe, isArrayLike } from './tensor.ts';
@@ -23,10 +23,13 @@ export type WithNumbers<T> = T extends Float32Array
  * @param first One that has been read already.
  * @throws GruError `dtype_mismatch` for what is no number, and for one beyond float32; `out_of_memory`.
  */
-export function floatsOf(what: string, data: unknown, first?: unknown): Float32Array {
+export function floatsOf(what: Name, data: unknown, first?: unknown): Float32Array {
   if (isFloats(data)) return data;
   if (!isArrayLike(data)) {
-    throw new GruError('dtype_mismatch', `${what}: expected a Float32Array or other numbers, got ${describe(data)}`);
+    throw new GruError(
+      'dtype_mismatch',
+      `${nameText(what)}: expected a Float32Array or other numbers, got ${describe(data)}`,
+    );
   }
   const from: ArrayLike<unknown> = data;
   const length = lengthOf(from, what);
@@ -37,14 +40,17 @@ export function floatsOf(what: string, data: unknown, first?: unknown): Float32A
     if (i > 0) value = toNumber(what, from[i], i);
     floats[i] = value;
     if (Math.abs(floats[i]!) === Infinity && Math.abs(value) !== Infinity) {
-      throw new GruError('dtype_mismatch', `${what}: ${value} at ${i} is beyond float32, whose largest is 3.4e38`);
+      throw new GruError(
+        'dtype_mismatch',
+        `${nameText(what)}: ${value} at ${i} is beyond float32, whose largest is 3.4e38`,
+      );
     }
   }
   return floats;
 }
 
-function toNumber(what: string, given: unknown, i: number): number {
+function toNumber(what: Name, given: unknown, i: number): number {
   if (typeof given === 'number') return given;
   if (typeof given === 'bigint') return Number(given);
-  throw new GruError('dtype_mismatch', `${what}: expected numbers, got ${describe(given)} at ${i}`);
+  throw new GruError('dtype_mismatch', `${nameText(what)}: expected numbers, got ${describe(given)} at ${i}`);
 }

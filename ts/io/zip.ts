@@ -1,3 +1,4 @@
+import { inflateSync } from 'fflate';
 import { ZipReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
 import type { ReadBudget } from './budget.ts';
 import { GruError } from '../base/errors.ts';
@@ -34,6 +35,9 @@ const MAX_ENTRIES = 10_000;
  * make up to five times as many bytes of it (float16 to float32, then another layout).
  */
 const MAX_UNPACKED_EXTRA = 12 * 2 ** 20;
+
+/** Bytes up to which a file is unpacked by fflate (10 us): the host's stream, faster a byte, takes 75 us to set up. */
+const SMALL = 2 ** 14;
 
 const STORED = 0;
 const DEFLATE = 8;
@@ -104,7 +108,8 @@ export async function openZip(
           );
         }
         budget?.spend(size, `${what}: '${name}' in the zip file`);
-        data = await inflate(raw, size, `${what}: '${name}' in the zip file`);
+        const file = `${what}: '${name}' in the zip file`;
+        data = Math.max(size, packedSize) > SMALL ? await inflate(raw, size, file) : inflateSmall(raw, size, file);
       } else if (method !== STORED) {
         throw new GruError(
           'unsupported',
@@ -168,10 +173,27 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
   return entries;
 }
 
+function damagedFile(what: string, why: string, cause?: unknown): GruError {
+  return new GruError('invalid_file', `${what} is damaged: ${why}`, cause === undefined ? {} : { cause });
+}
+
+/** {@link inflate} at once. */
+function inflateSmall(packed: Uint8Array, size: number, what: string): Uint8Array {
+  let data: Uint8Array;
+  try {
+    // One byte more than there should be tells whether there are too many.
+    data = inflateSync(packed, { out: new Uint8Array(size + 1) });
+  } catch (cause) {
+    throw damagedFile(what, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (data.length > size) throw damagedFile(what, `it unpacks to more than the ${size} bytes that the directory says`);
+  if (data.length < size) throw damagedFile(what, `it unpacks to ${data.length} bytes, the directory says ${size}`);
+  return data;
+}
+
 /** Unpacks to exactly `size` bytes; stops as soon as there are more. */
 async function inflate(packed: Uint8Array, size: number, what: string): Promise<Uint8Array> {
-  const damaged = (why: string, cause?: unknown) =>
-    new GruError('invalid_file', `${what} is damaged: ${why}`, cause === undefined ? {} : { cause });
+  const damaged = (why: string, cause?: unknown) => damagedFile(what, why, cause);
   const stream = new Blob([packed as Uint8Array<ArrayBuffer>])
     .stream()
     .pipeThrough(new DecompressionStream('deflate-raw'))
