@@ -59,7 +59,7 @@ function inWords(value: unknown, inside = false): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `the BigInt ${value.toString().slice(0, 40)}`;
   if (typeof value !== 'object' || value === null) return String(value);
-  if (isArrayLike(value)) return `${Object.prototype.toString.call(value).slice(8, -1)} of length ${value.length}`;
+  if (isArrayLike(value)) return `${kindOf(value) ?? 'Array'} of length ${value.length}`;
   if (isTensorLike(value)) return inside ? 'a tensor' : `a tensor of ${inWords(value.data, true)}`;
   if (Object.prototype.toString.call(value) === '[object Promise]') return 'a Promise (await it first)';
   const keys = Object.keys(value);

@@ -1,6 +1,6 @@
 import type { Values } from '../base/typed-array.ts';
 import { GruError } from '../base/errors.ts';
-import { lengthOf, readTensor } from '../base/foreign.ts';
+import { checkFilled, lengthOf, readTensor } from '../base/foreign.ts';
 import { ints, MAX_VALUES } from '../base/limits.ts';
 import { describe, isArrayLike, sameShape, shapeText } from '../base/tensor.ts';
 import type { AxisRule } from '../layers/kind.ts';
@@ -92,6 +92,7 @@ export function readMask(mask: unknown, batch: number, steps: number, timeMajor:
     throw new GruError('dtype_mismatch', `mask: expected a tensor or an array, got ${describe(mask)}`);
   }
   const count = lengthOf(data, 'mask');
+  if (shape !== expected) checkFilled('mask', shape, count);
   const fits = sameShape(shape, expected) && count === batch * steps;
   if (!fits && !(batch === 1 && count === steps)) {
     const got = shape === expected ? `${count} values` : shapeText(shape);

@@ -136,8 +136,7 @@ function readAxis(parts: ReadInput[], axis: number, layout: Layout, lengths: unk
     if (part.steps !== one.steps) {
       throw new GruError('shape_mismatch', `${pair(one, part)} ${one.steps ?? 0} and ${part.steps} steps`);
     }
-    if (sameLengths(part.lengths, one.lengths)) continue;
-    throw new GruError('shape_mismatch', `${pair(one, part)} the lengths of their sequences differ`);
+    checkLengths(one, part);
   }
   const steps = one?.steps ?? 1;
   const packed = one?.lengths;
@@ -210,8 +209,17 @@ function readRagged(
   return mask === undefined ? undefined : readMask(mask, batch, steps, timeMajor, padding);
 }
 
-function sameLengths(a: Int32Array | undefined, b: Int32Array | undefined): boolean {
-  return a === b || (a?.length === b?.length && a!.every((length, i) => length === b![i]));
+/** Whether two inputs on an axis give each sequence the same steps. (Their longest are as long.) */
+function checkLengths(one: ReadInput, part: ReadInput): void {
+  const [a, b] = [one.lengths, part.lengths];
+  if (a === b) return;
+  let how = 'one is an array of sequences, the other is none';
+  if (a && b) {
+    const at = a.findIndex((length, i) => length !== b[i]);
+    if (at < 0) return;
+    how = `sequence ${at} has ${a[at]!} and ${b[at]!} steps`;
+  }
+  throw new GruError('shape_mismatch', `${pair(one, part)} ${how}`);
 }
 
 /** What is wrong with what is given for several inputs. */
@@ -283,30 +291,34 @@ function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadIn
 /** The items of an array of arrays, each read once. */
 function readItems(first: unknown, array: ArrayLike<unknown>, length: number): unknown[] {
   checkBatch('run', length);
-  return Array.from({ length }, (_, i) => (i === 0 ? first : array[i]));
+  const items = [first];
+  for (let i = 1; i < length; i++) items.push(array[i]);
+  return items;
 }
 
 /** Sequences of any lengths, joined without padding. */
 function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput {
   const { name, kind, size, dtype } = input;
-  const sequences =
-    dtype === 'int32' ? given : given.map((sequence, b) => floatsOf(`input '${name}', sequence ${b}`, sequence));
+  let b = 0;
+  const what = () => `input '${name}', sequence ${b}`;
+  const sequences: ArrayLike<number>[] = [];
+  for (; b < given.length; b++) sequences.push(dtype === 'int32' ? given[b]! : floatsOf(what, given[b]!));
   const batch = sequences.length;
   const sizes = new Float64Array(batch);
   const lengths = new Int32Array(batch);
   let length = 0;
   let longest = 0;
-  sequences.forEach((sequence, b) => {
-    const count = lengthOf(sequence, `input '${name}', sequence ${b}`);
+  for (b = 0; b < batch; b++) {
+    const count = lengthOf(sequences[b]!, what);
     const steps = count / size;
     if (kind === 'sequence' ? !Number.isInteger(steps) : steps !== 1) {
       const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
-      throw new GruError('shape_mismatch', `input '${name}', sequence ${b}: expected ${expected}, got ${count}`);
+      throw new GruError('shape_mismatch', `${what()}: expected ${expected}, got ${count}`);
     }
     length += sizes[b] = count;
     lengths[b] = steps;
     longest = Math.max(longest, steps);
-  });
+  }
   const shared = { name: `input '${name}'`, axis: input.axis, length, width: size, batched: true, batch };
   const shape = kind === 'vector' ? { steps: undefined } : { steps: longest, lengths };
   if (dtype === 'float32') {
