@@ -217,7 +217,7 @@ function checkLengths(one: ReadInput, part: ReadInput): void {
   if (a && b) {
     const at = a.findIndex((length, i) => length !== b[i]);
     if (at < 0) return;
-    how = `sequence ${at} has ${a[at]!} and ${b[at]!} steps`;
+    how = `the lengths of their sequences differ: sequence ${at} has ${a[at]!} and ${b[at]!} steps`;
   }
   throw new GruError('shape_mismatch', `${pair(one, part)} ${how}`);
 }
