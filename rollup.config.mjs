@@ -106,6 +106,7 @@ const core = [
   'ts/backends/wasm/index.ts',
   'ts/backends/wasm/binaries.ts',
   'ts/api/origin.ts',
+  'ts/api/fallback.ts',
   '\0wasmHelpers.js',
 ];
 

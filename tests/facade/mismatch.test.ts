@@ -8,7 +8,6 @@ const SIDES = [
   /takes (?<want>.*?), got (?<got>.*)$/,
   /must (?:be|have) (?<want>.*?), got (?<got>.*)$/,
   /it holds (?<got>.*), this one has (?<want>.*)$/,
-  /fingerprint (?<got>\w+), this one's is (?<want>\w+)/,
   /shape \S+ .*?takes (?<want>\d+) values, data has (?<got>\d+)/,
   /: (?:sequence \d+ has )?(?<want>\d+) and (?<got>\d+) (?:steps|sequences)$/,
 ];

@@ -97,35 +97,25 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, slots: string,
   const count = view.getUint32(HEADER - 4, true);
   const at = HEADER + 4 * count;
   const names = version === 1 ? undefined : readNames(view, at, end);
+  const sameNames = names === slots.slice(0, MOST_NAMES);
   if (print.some((byte, i) => byte !== bytes[8 + i])) {
-    throw fail(`it was taken from another model: ${difference(names, count, bytes.subarray(8), slots, length, print)}`);
+    // What is alike would say nothing.
+    let pair = [names ?? `${count} values`, slots];
+    if (sameNames) pair = [`${count} values`, `${length}`];
+    if (sameNames && count === length) {
+      pair = [bytes.subarray(8, 8 + FINGERPRINT), print].map((of) => `the fingerprint ${of.join('.')}`);
+    }
+    const [its, own] = pair.map((side) => side || 'no states');
+    throw fail(`it was taken from another model: it holds ${its!}, this one has ${own!}`);
   }
   const known = HEADER + 4 * length + (version === 1 ? 0 : namesSize(slots.length));
   if (count !== length || end !== known) {
-    const older = names === slots.slice(0, MOST_NAMES) ? '' : '; an older version kept no past';
-    const bytes = `${size} bytes, not ${known + size - end}`;
-    throw fail(`expected ${length} values of ${slots || 'no states'}, got ${count} in ${bytes}${older}`);
+    const older = sameNames ? '' : '; an older version kept no past';
+    throw fail(
+      `expected ${length} values of ${slots || 'no states'}, got ${count} in ${size} bytes, not ${known + size - end}${older}`,
+    );
   }
   return Float32Array.from({ length }, (_, i) => view.getFloat32(HEADER + 4 * i, true));
-}
-
-/** What of two models differs: the states' names, how many values they are, or (with like states) only the weights. */
-function difference(
-  names: string | undefined,
-  count: number,
-  theirs: Uint8Array,
-  slots: string,
-  length: number,
-  ours: Uint8Array,
-): string {
-  const all = slots || 'no states';
-  if (names !== undefined && names !== slots.slice(0, MOST_NAMES)) {
-    return `it holds ${names || 'no states'}, this one has ${all}`;
-  }
-  if (count !== length) return `it holds ${count} values, this one has ${length} of ${all}`;
-  const hex = (print: Uint8Array) =>
-    Array.from(print.subarray(0, FINGERPRINT), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `both have ${length} values of ${all}, but other weights or layers (fingerprint ${hex(theirs)}, this one's is ${hex(ours)})`;
 }
 
 /** Units of the names of slots, a line of them. */

@@ -48,7 +48,8 @@ export class KernelChoice implements Kernels {
   current = 0;
   take: (() => void) | undefined;
   private readonly slices: Generator<boolean, void>;
-  private lastSlice = 0;
+  /** Undefined until the first run, which takes none: its result is what a program waits for when it starts. */
+  private lastSlice: number | undefined;
   /** The engine needs time now, to make optimised code. */
   private waits = false;
   private settle!: () => void;
@@ -66,9 +67,10 @@ export class KernelChoice implements Kernels {
       this.settle();
       return;
     }
-    this.lastSlice = performance.now();
     this.take = () => {
-      if (performance.now() - this.lastSlice >= PAUSE) this.takeSlice();
+      const now = performance.now();
+      this.lastSlice ??= now;
+      if (now - this.lastSlice >= PAUSE) this.takeSlice();
     };
     this.wait();
   }
