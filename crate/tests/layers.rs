@@ -316,6 +316,22 @@ fn activation_is_a_function_of_each_value() {
 }
 
 #[test]
+fn softmax_and_its_logarithm_are_of_a_row() {
+    let x = [-1.0f32, 2.0, 0.0, -3.0, 4.0, 5.0];
+    let want = |log: bool| -> Vec<f64> {
+        let of = |row: &[f32]| {
+            let sum: f64 = row.iter().map(|&v| f64::from(v).exp()).sum();
+            row.iter().map(|&v| f64::from(v).exp() / sum).map(|p| if log { p.ln() } else { p }).collect::<Vec<_>>()
+        };
+        x.chunks(2).flat_map(of).collect()
+    };
+    for (code, log) in [(12, false), (13, true)] {
+        let got = one("activation", &[Shape::sequence(2)], &[code, 0, 0], &[], &[&x]);
+        assert!(got.iter().zip(want(log)).all(|(got, want)| (f64::from(*got) - want).abs() < 1e-6), "{code}: {got:?}");
+    }
+}
+
+#[test]
 fn dense_multiplies_any_number_of_rows() {
     let mut random = Random(5);
     for (rows, inputs, outputs) in [(1, 1, 1), (3, 7, 5), (192, 3, 2), (193, 2, 9), (400, 5, 4)] {
@@ -478,6 +494,8 @@ fn bytes_are_those_of_the_packed_weights() {
     };
     assert_eq!([conv(1), conv(n)], [dense, 4 * 2 * 80]);
     assert_eq!(of("masking", &[0], &[], n), 0);
+    assert_eq!(of("merge", &[1, n as u32, 0], &[Some(&zeros[..n])], n), 4 * 80);
+    assert_eq!(of("norm", &[n as u32, 0, 0, 1, 0], &[None, None], n), 4 * 2 * 80);
 }
 
 #[test]
@@ -503,6 +521,103 @@ fn weighted_sums_are_one_a_weight() {
     refused("weightedSum", &[Shape::sequence(2), Shape::vector(3)], &[], &[]);
     refused("weightedSum", &[Shape::sequence(2)], &[], &[]);
     refused("weightedSum", &[Shape::sequence(MAX_SIZE), Shape::sequence(2)], &[], &[]);
+}
+
+/// Attention in f64, naively: rows of values for each query of a sequence.
+fn attention(
+    options: &AttentionParams,
+    factors: Option<&[f32]>,
+    [query, key, value]: [&[f32]; 3],
+    width: usize,
+    [key_mask, query_mask]: [&[f32]; 2],
+) -> Vec<f64> {
+    let (depth, part) = (options.input_size / options.heads, width / options.heads);
+    let (queries, keys) = (query.len() / options.input_size, key.len() / options.input_size);
+    let mut result = vec![0.0; queries * width];
+    for i in 0..queries {
+        for head in 0..options.heads {
+            let at = head * depth;
+            let (q, k) = (&query[i * options.input_size + at..], |j: usize| &key[j * options.input_size + at..]);
+            let score = |j: usize| -> f64 {
+                let term = |n: usize| match factors {
+                    Some(factors) => f64::from(factors[at + n]) * f64::from(q[n] + k(j)[n]).tanh(),
+                    None if options.additive => f64::from(q[n] + k(j)[n]).tanh(),
+                    None => f64::from(q[n]) * f64::from(k(j)[n]),
+                };
+                f64::from(options.scale) * (0..depth).map(term).sum::<f64>()
+            };
+            let takes = |j: usize| query_mask[i] != 0.0 && key_mask[j] != 0.0 && !(options.causal && j > i);
+            let total: f64 = (0..keys).filter(|&j| takes(j)).map(|j| score(j).exp()).sum();
+            let none = (0..keys).all(|j| !takes(j));
+            for j in 0..keys {
+                let weight = match (none, takes(j)) {
+                    (true, _) => {
+                        if options.average {
+                            1.0 / keys as f64
+                        } else {
+                            0.0
+                        }
+                    }
+                    (false, true) => score(j).exp() / total,
+                    (false, false) => 0.0,
+                };
+                for n in head * part..(head + 1) * part {
+                    result[i * width + n] += weight * f64::from(value[j * width + n]);
+                }
+            }
+        }
+    }
+    result
+}
+
+#[test]
+fn attention_weighs_values_by_the_keys_that_fit_their_query() {
+    let mut random = Random(11);
+    // Heads and sizes below, at and above a vector; more queries than a block holds.
+    for (size, heads, width, lengths) in
+        [(4, 2, 6, [3, 1]), (6, 1, 5, [2, 5]), (12, 3, 3, [1, 4]), (2, 1, 2, [50, 97]), (8, 2, 8, [4, 0])]
+    {
+        if cfg!(miri) && lengths[1] > 5 {
+            continue;
+        }
+        let rows = lengths.iter().sum::<u32>() as usize;
+        let [query, key, value, factors] = [rows * size, rows * size, rows * width, size].map(|n| random.take(n, 1.0));
+        let [mut key_mask, mut query_mask] = [rows, rows].map(|n| vec![1.0f32; n]);
+        key_mask.iter_mut().step_by(3).for_each(|keep| *keep = 0.0);
+        query_mask.iter_mut().skip(1).step_by(4).for_each(|keep| *keep = 0.0);
+        let ones = vec![1.0; rows];
+        for bits in 0..32 {
+            let set = |bit: u32| bits >> bit & 1 == 1;
+            let (additive, causal, average, masked, given) = (set(0), set(1), set(2), set(3), set(4));
+            if given && !additive {
+                continue;
+            }
+            let options = AttentionParams { input_size: size, heads, additive, scale: 0.75, causal, average };
+            let [keys, asks] = if masked { [&key_mask[..], &query_mask] } else { [&ones[..]; 2] };
+            let tensor = given.then_some(&factors[..]);
+            let shapes = [
+                Shape::sequence(size),
+                Shape::sequence(size),
+                Shape::sequence(width),
+                Shape::sequence(1),
+                Shape::sequence(1),
+            ];
+            let layer = build("attention", &shapes, &words(&options), &[tensor]).unwrap();
+            let got = run(layer, 1, &lengths, &[&query, &key, &value, keys, asks]).unwrap().remove(0);
+            let mut first = 0;
+            let mut want = vec![];
+            for steps in lengths.map(|steps| steps as usize) {
+                let of = |values: &'_ [f32], n: usize| values[first * n..(first + steps) * n].to_vec();
+                let (q, k, v) = (of(&query, size), of(&key, size), of(&value, width));
+                want.extend(attention(&options, tensor, [&q, &k, &v], width, [&of(keys, 1), &of(asks, 1)]));
+                first += steps;
+            }
+            assert_eq!(got.len(), want.len());
+            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                assert!((f64::from(*got) - want).abs() < 2e-5, "{options:?} {masked} {given}: {i}: {got} {want}");
+            }
+        }
+    }
 }
 
 #[test]
