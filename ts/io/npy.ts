@@ -49,7 +49,7 @@ export function readNpyHeader(bytes: Uint8Array, what: string): NpyHeader {
   // A dict of three entries, as Python writes it; records have a list as their descr.
   const descr = /'descr':\s*'([<>|=])([a-zA-Z])(\d{1,3})'/.exec(header);
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
-  const axes = /'shape':\s*\(([\d, ]*)\)/.exec(header)?.[1];
+  const axes = /'shape':\s*\(((?:\d+,\s*)*(?:\d+\s*)?)\)/.exec(header)?.[1];
   if (!descr) throw new GruError('unsupported', `${what} is no array of numbers: ${header.trim().slice(0, 100)}`);
   if (order === undefined || axes === undefined) throw new GruError('invalid_file', `${what} has a damaged header`);
   const [, endian, kind = '', width = ''] = descr;

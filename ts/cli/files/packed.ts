@@ -67,6 +67,8 @@ export async function* packedFloats(source: ByteSource, packed: Packed): AsyncGe
     if (whole > 0) yield packed.floats(all.slice(0, whole));
   }
   if (rest.length === 0 && (left === 0 || packed.bytes === undefined)) return;
-  const missing = packed.bytes === undefined ? '' : ` for a shape of ${shapeText(packed.shape ?? [])}`;
+  const { bytes, shape } = packed;
+  const all = shape ? ` for a shape of ${shapeText(shape)}` : ` for the ${bytes ?? 0} bytes that it says`;
+  const missing = bytes === undefined ? ', within a number' : all;
   throw new CommandError(EXIT.data, `${source.name} ends too early${missing}: it is damaged`);
 }

@@ -19,7 +19,7 @@ export interface RowSource {
  * @throws CommandError, GruError for a file that is not of this format.
  */
 export async function openRows(source: ByteSource, format: DataFormat, size: number): Promise<RowSource | undefined> {
-  if (format === 'csv' || format === 'ndjson') return { blocks: textRows(source, size) };
+  if (format === 'csv' || format === 'ndjson') return { blocks: textRows(source, size, format === 'ndjson') };
   const packed = await findPacked(source, format);
   if (!packed) return undefined;
   const { shape, sound } = packed;

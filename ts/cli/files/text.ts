@@ -6,23 +6,26 @@ const MAX_LINE = 2 ** 26;
 
 /**
  * The rows of lines of text, as they come, those of a piece together: `1, 2.5, -3` with commas, semicolons, tabs or spaces, or JSON's
- * `[1, 2.5, -3]`. A first line of names is passed over, and so are empty ones.
+ * `[1, 2.5, -3]`. Empty lines are passed over, and so is a first line of names.
  *
  * @param size Values a row.
+ * @param json JSON alone, which has no names.
  */
-export async function* textRows(source: ByteSource, size: number): AsyncGenerator<Float32Array> {
+export async function* textRows(source: ByteSource, size: number, json = false): AsyncGenerator<Float32Array> {
   let line = 0;
   for await (const lines of textLines(source)) {
     const rows: number[] = [];
     for (const text of lines) {
       line++;
       if (text.trim() === '') continue;
-      const values = parseRow(text);
+      const values = json ? parseJson(text) : parseRow(text);
       const wrong = values.findIndex((value) => value === undefined);
-      if (line === 1 && wrong >= 0 && isNames(text)) continue;
+      if (line === 1 && wrong >= 0 && !json && isNames(text)) continue;
       const where = `${source.name}, line ${line}`;
-      if (wrong >= 0)
-        throw new CommandError(EXIT.data, `${where}: value ${wrong + 1} is no number: ${text.slice(0, 60)}`);
+      if (wrong >= 0) {
+        const what = values === NO_ROW ? 'is no JSON array' : `value ${wrong + 1} is no number of float32`;
+        throw new CommandError(EXIT.data, `${where}: ${what}: ${text.slice(0, 60)}`);
+      }
       if (values.length !== size) {
         throw new CommandError(
           EXIT.data,
@@ -49,16 +52,25 @@ async function* textLines(source: ByteSource): AsyncGenerator<string[]> {
   if (rest !== '') yield [rest];
 }
 
+const NO_ROW: (number | undefined)[] = [undefined];
+
 function parseRow(text: string): (number | undefined)[] {
-  if (/^\s*\[/.test(text)) {
-    try {
-      const values = JSON.parse(text) as unknown[];
-      return values.map((value) => (value === null ? NaN : typeof value === 'number' ? value : undefined));
-    } catch {
-      return [undefined];
-    }
+  return /^\s*\[/.test(text) ? parseJson(text) : cellsOf(text).map(numberOf);
+}
+
+function parseJson(text: string): (number | undefined)[] {
+  try {
+    const values = JSON.parse(text) as unknown;
+    if (!Array.isArray(values)) return NO_ROW;
+    return values.map((value) => (value === null ? NaN : typeof value === 'number' ? held(value) : undefined));
+  } catch {
+    return NO_ROW;
   }
-  return cellsOf(text).map(numberOf);
+}
+
+/** A number that float32 holds; undefined: it is beyond. */
+function held(value: number): number | undefined {
+  return Number.isFinite(Math.fround(value)) ? value : undefined;
 }
 
 /** The cells of a line, without their quotes. */
@@ -75,7 +87,7 @@ export function numberOf(cell: string): number | undefined {
   const infinite = /^([+-]?)inf(inity)?$/i.exec(cell);
   if (infinite) return infinite[1] === '-' ? -Infinity : Infinity;
   const value = cell === '' ? NaN : Number(cell);
-  return Number.isNaN(value) ? undefined : value;
+  return held(value);
 }
 
 /** A header: no cell of it is a number. */

@@ -25,6 +25,11 @@ export function readWavHeader(head: Uint8Array, what: string): Packed {
         ...samples(code === EXTENSIBLE && size >= 26 ? view.getUint16(at + 24, true) : code, bits, what),
         sound,
       };
+      const frame = view.getUint16(at + 12, true);
+      if (frame !== form.width * sound.channels || sound.rate === 0) {
+        const text = `${sound.channels} channels of ${bits} bits in ${frame} bytes, ${sound.rate} times a second`;
+        throw new CommandError(EXIT.data, `${what}: a damaged WAV file: it says ${text}`);
+      }
     }
     // A stream says that its length is not known by 0 or by the largest there is.
     if (name === 'data') {

@@ -26,7 +26,8 @@ export async function readNpz(
   for (const entry of zip.names) {
     if (!entry.endsWith('.npy')) throw new GruError('unsupported', `${what}: '${entry}' is beside the arrays of NumPy`);
     const name = entry.slice(0, -'.npy'.length);
-    dict.set(name, readNpy(await zip.read(entry), `${what}: array '${name}'`, budget));
+    // A file of one array, as `gru` reads it, has no name for it.
+    dict.set(name, readNpy(await zip.read(entry), name === '' ? what : `${what}: array '${name}'`, budget));
   }
   return dict;
 }

@@ -1,0 +1,108 @@
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { ByteSource } from '../../ts/cli/files/bytes.ts';
+import type { DataFormat } from '../../ts/cli/files/format.ts';
+import { openRows } from '../../ts/cli/files/rows.ts';
+import { writeWavHeader } from '../../ts/cli/files/wav.ts';
+import { readNpyHeader } from '../../ts/io/npy.ts';
+import { folder } from './gru.ts';
+
+const at = folder();
+
+/** The rows of a file of `size` values a row. */
+async function rows(name: string, content: Uint8Array | string, size = 1): Promise<number[]> {
+  writeFileSync(at(name), content);
+  const format = name.split('.').at(-1)! as DataFormat;
+  const source = await openRows(await ByteSource.open(at(name)), format, size);
+  const all: number[] = [];
+  for await (const block of source!.blocks) all.push(...block);
+  return all;
+}
+
+describe('lines of JSON', () => {
+  test('are arrays of numbers; null is NaN', async () => {
+    expect(await rows('a.ndjson', '[1,2]\n\n [3, null]\n', 2)).toEqual([1, 2, 3, NaN]);
+  });
+
+  test.each(['null', '"x"', '{"x":[[1,2]]}', '{]', '5', 'x,y', '1,2', '[1,2', '['.repeat(100_000)])(
+    '%.20s is refused, on the first line too',
+    async (line) => {
+      for (const [text, number] of [[`${line}\n[1,2]\n`, 1], [`[1,2]\n${line}\n`, 2]] as const) {
+        await expect(rows('b.ndjson', text, 2)).rejects.toThrow(`line ${number}: is no JSON array`);
+      }
+    },
+  ); // prettier-ignore
+
+  test.each(['[1,"2"]', '[1,true]', '[1,[2]]', '[1,1e39]', '[1,-1e400]'])('%s has a value that is none', async (line) => {
+    await expect(rows('c.ndjson', line, 2)).rejects.toThrow(/line 1: value 2 is no number of float32/);
+  }); // prettier-ignore
+});
+
+describe('numbers of CSV', () => {
+  test('a first line of names is passed over, infinities and NaN are written as such', async () => {
+    expect(await rows('a.csv', 'x,y\n1,inf\n-Infinity,nan\n', 2)).toEqual([1, Infinity, -Infinity, NaN]);
+    expect(await rows('a.csv', '3.4028234e38\n')).toEqual([Math.fround(3.4028234e38)]);
+  });
+
+  test.each(['1e39', '-1e400', '9'.repeat(400)])('%.10s is beyond float32', async (cell) => {
+    await expect(rows('b.csv', `1\n${cell}\n`)).rejects.toThrow(/line 2: value 1 is no number of float32/);
+  });
+});
+
+describe('a WAV file', () => {
+  /** Two samples of float32 with one field of the header changed. */
+  const wav = (change: (view: DataView) => void) => {
+    const bytes = new Uint8Array(52);
+    bytes.set(writeWavHeader(2, 1, 8000));
+    new DataView(bytes.buffer).setFloat32(44, 0.5, true);
+    change(new DataView(bytes.buffer));
+    return bytes;
+  };
+
+  test('is read, of an unknown length too', async () => {
+    expect(
+      await rows(
+        'a.wav',
+        wav(() => undefined),
+      ),
+    ).toEqual([0.5, 0]);
+    for (const length of [0, 0xffff_ffff]) {
+      expect(await rows('a.wav', wav((view) => { view.setUint32(40, length, true); }))).toEqual([0.5, 0]); // prettier-ignore
+    }
+  });
+
+  test.each<[string, (view: DataView) => void, RegExp]>([
+    ['more bytes than it has', (view) => { view.setUint32(40, 1000, true); }, /ends too early for the 1000 bytes that it says/],
+    ['bytes that end within a sample', (view) => { view.setUint32(40, 7, true); }, /ends too early for the 7 bytes/],
+    ['a frame of other bytes', (view) => { view.setUint16(32, 3, true); }, /1 channels of 32 bits in 3 bytes, 8000 times a second/],
+    ['no channels', (view) => { view.setUint16(22, 0, true); }, /0 channels of 32 bits in 4 bytes/],
+    ['no samples a second', (view) => { view.setUint32(24, 0, true); }, /0 times a second/],
+    ['samples of 12 bits', (view) => { view.setUint16(34, 12, true); }, /12 bits/],
+    ['a head that goes on for ever', (view) => { view.setUint32(16, 0xffff_fff0, true); }, /no WAV file, or a damaged one/],
+  ])('that says %s is refused', async (_, change, message) => {
+    await expect(rows('b.wav', wav(change))).rejects.toThrow(message);
+  }); // prettier-ignore
+});
+
+describe('the shape in the header of a .npy file', () => {
+  const header = (shape: string) => {
+    const text = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`.padEnd(117) + '\n';
+    return Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0, ...Buffer.from(text)]);
+  };
+  test.each<[string, number[]]>([['()', []], ['(3,)', [3]], ['(3, )', [3]], ['(2, 4)', [2, 4]], ['(2,4,)', [2, 4]], ['(0, 7)', [0, 7]]])(
+    '%s', (text, shape) => {
+      expect(readNpyHeader(header(text), 'x').shape).toEqual(shape);
+    },
+  ); // prettier-ignore
+
+  test.each(['(2, , 2)', '(,)', '(, 2)', '(-1, 2)', '(2.5,)', '(2 2)', '[2]'])('%s is refused', (text) => {
+    expect(() => readNpyHeader(header(text), 'x')).toThrow(/damaged header/);
+  });
+});
+
+test('a .npy file that ends early says its shape', async () => {
+  const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 1), }".padEnd(117) + '\n';
+  const bytes = Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0, ...Buffer.from(text), 0, 0, 0, 0]);
+  await expect(rows('a.npy', bytes)).rejects.toThrow(/ends too early for a shape of \[4294967296, 1\]/);
+  await expect(rows('a.f32', Uint8Array.of(0, 0, 0, 0, 1))).rejects.toThrow(/ends too early, within a number/);
+}); // prettier-ignore
