@@ -119,6 +119,31 @@ fn reduce_makes_one_row_of_all_steps() {
 }
 
 #[test]
+fn features_of_a_row_become_one_number() {
+    let x = [1.0, -2.0, 2.0, 3.0, 0.5, -4.0, -1.0, -1.0, -7.0];
+    let want = [
+        [1.0, -0.5, -9.0],
+        [1.0 / 3.0, -0.5 / 3.0, -3.0],
+        [-4.0, -6.0, -7.0],
+        [2.0, 3.0, -1.0],
+        [-2.0, -4.0, -7.0],
+        [3.0, 25.25f32.sqrt(), 51f32.sqrt()],
+    ];
+    for (reduction, want) in want.iter().enumerate() {
+        let got = one("reduceFeatures", &[Shape::sequence(3)], &[reduction as u32], &[], &[&x]);
+        assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{reduction}: {got:?}");
+        let holes = [1.0, f32::NAN, 2.0, f32::NAN, 1.0, 2.0, 1.0, 2.0, f32::NAN];
+        assert!(
+            one("reduceFeatures", &[Shape::sequence(3)], &[reduction as u32], &[], &[&holes])
+                .iter()
+                .all(|y| y.is_nan())
+        );
+    }
+    refused("reduceFeatures", &[Shape::sequence(3)], &[6], &[]);
+    refused("reduceFeatures", &[], &[0], &[]);
+}
+
+#[test]
 fn flatten_puts_steps_side_by_side_and_unflatten_cuts_them_again() {
     let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
     let flat = build("flatten", &[Shape::sequence(2)], &[2], &[]).unwrap();
@@ -494,6 +519,7 @@ fn bytes_are_those_of_the_packed_weights() {
     };
     assert_eq!([conv(1), conv(n)], [dense, 4 * 2 * 80]);
     assert_eq!(of("masking", &[0], &[], n), 0);
+    assert_eq!(of("scale", &[n as u32, 0], &[Some(&zeros[..n]), None], n), 4 * 2 * 80);
     assert_eq!(of("merge", &[1, n as u32, 0], &[Some(&zeros[..n])], n), 4 * 80);
     assert_eq!(of("norm", &[n as u32, 0, 0, 1, 0], &[None, None], n), 4 * 2 * 80);
 }
