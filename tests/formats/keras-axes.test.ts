@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { createModel } from '../../ts/index.ts';
+import { read, refusal } from './keras-made.ts';
+
+/** What Keras's operations on axes give, worked out by hand, and what they cannot give. */
+
+const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
+const input = (name: string, ...shape: (number | null)[]) => ({
+  class_name: 'InputLayer',
+  name,
+  config: { name, batch_shape: [null, ...shape] },
+  inbound_nodes: [],
+});
+const op = (name: string, className: string, args: unknown[], config = {}) => ({
+  module: 'keras.src.ops.numpy',
+  class_name: className,
+  name,
+  config: { name, ...config },
+  inbound_nodes: [{ args, kwargs: {} }],
+});
+/** The output, `g`: what makes a layer of any value. */
+const end = (of: string) => op('g', 'Multiply', [tensor(of), 2]);
+
+const [x, v, w, one] = [input('x', null, 4), input('v', 4), input('w', 3), input('one', null, 1)];
+const from = (n: number) => Float32Array.from({ length: n }, (_, i) => i + 1);
+
+async function run(layers: object[], inputs: Record<string, { data: Float32Array; shape: number[] }>) {
+  const { spec } = read(layers);
+  using model = await createModel(spec, { backend: 'js' });
+  const { data, shape } = model.run(inputs).output;
+  return { data: Array.from(data, (value) => value / 2), shape };
+}
+const steps = { data: from(12), shape: [1, 3, 4] };
+
+describe('Transpose and Swapaxes', () => {
+  test.each<[string, object[]]>([
+    ['(0, 2, 1) twice', [op('a', 'Transpose', [tensor('x')], { axes: [0, 2, 1] }), op('b', 'Transpose', [tensor('a')], { axes: [0, 2, 1] })]],
+    ['axes 1 and 2, and back by -1 and -2', [op('a', 'Swapaxes', [tensor('x')], { axis1: 1, axis2: 2 }), op('b', 'Swapaxes', [tensor('a')], { axis1: -1, axis2: -2 })]],
+    ['as they are', [op('b', 'Transpose', [tensor('x')], { axes: [0, 1, 2] })]],
+    ['an axis with itself', [op('b', 'Swapaxes', [tensor('x')], { axis1: 1, axis2: 1 })]],
+  ])('%s: nothing has changed', async (_, layers) => {
+    expect(await run([x, ...layers, end('b')], { x: steps })).toEqual({ data: [...from(12)], shape: [1, 3, 4] });
+  }); // prettier-ignore
+
+  test.each<[string, object[], RegExp]>([
+    ['the batch', [op('b', 'Transpose', [tensor('x')], { axes: [1, 0, 2] })], /orders the axes of steps of 4 features as \[1,0,2\]/],
+    ['no order', [op('b', 'Transpose', [tensor('x')], { axes: null })], /as null/],
+    ['a vector', [op('b', 'Swapaxes', [tensor('v')], { axis1: 0, axis2: 1 })], /orders the axes of vectors of 4/],
+    ['features in the place of steps, as an output', [op('b', 'Transpose', [tensor('x')], { axes: [0, 2, 1] })], /./],
+  ])('%s is refused', (_, layers, message) => {
+    expect(refusal([x, v, ...layers, end('b')])).toMatch(message);
+  }); // prettier-ignore
+});
+
+describe('Split', () => {
+  const parts = (given: unknown, part: number, axis = -1) => [
+    x,
+    op('s', 'Split', [tensor('x')], { indices_or_sections: given, axis }),
+    op('g', 'Multiply', [{ class_name: '__keras_tensor__', config: { keras_history: ['s', 0, part] } }, 2]),
+  ]; // prettier-ignore
+  const columns = (...at: number[]) => [0, 4, 8].flatMap((row) => at.map((column) => row + column + 1));
+  test.each<[unknown, number, number[]]>([
+    [2, 0, [0, 1]],
+    [2, 1, [2, 3]],
+    [4, 3, [3]],
+    [1, 0, [0, 1, 2, 3]],
+    [[1, 3], 0, [0]],
+    [[1, 3], 1, [1, 2]],
+    [[1, 3], 2, [3]],
+  ])('into %j, part %d', async (given, part, at) => {
+    for (const axis of [-1, 2]) {
+      expect((await run(parts(given, part, axis), { x: steps })).data, `${axis}`).toEqual(columns(...at));
+    }
+  });
+
+  test.each<[string, unknown, number, RegExp]>([
+    ['3 parts of 4', 3, -1, /does not cut 4 features into 3 parts/],
+    ['8 parts of 4', 8, -1, /does not cut 4 features into 8 parts/],
+    ['more parts than a model has', 1e6, -1, /cuts features into 1000000 parts/],
+    ['steps', 1, 1, /axis 1 is not supported/],
+    ['the batch', 1, 0, /axis 0 is not supported/],
+    ['sections that are none', 'a', -1, /./],
+  ])('%s is refused', (_, given, axis, message) => {
+    expect(refusal(parts(given, 0, axis))).toMatch(message);
+  });
+});
+
+describe('Squeeze and ExpandDims', () => {
+  test('a step of one number becomes that number, and a vector a step', async () => {
+    const single = { data: from(3), shape: [1, 3, 1] };
+    for (const axis of [-1, 2]) {
+      const row = op('a', 'Squeeze', [tensor('one')], { axis });
+      const back = op('b', 'ExpandDims', [tensor('a')], { axis: -1 });
+      expect(await run([one, row, back, end('b')], { one: single })).toEqual({ data: [1, 2, 3], shape: [1, 3, 1] });
+    }
+    const rows = [op('a', 'ExpandDims', [tensor('v')], { axis: 1 }), end('a')];
+    expect(await run([v, ...rows], { v: { data: from(4), shape: [1, 4] } })).toEqual({ data: [1, 2, 3, 4], shape: [1, 1, 4] });
+  }); // prettier-ignore
+
+  test.each<[string, object, RegExp]>([
+    ['4 features', op('a', 'Squeeze', [tensor('x')], { axis: 2 }), /takes axis 2 of steps of 4 features away/],
+    ['steps whose number is free', op('a', 'Squeeze', [tensor('one')], { axis: 1 }), /takes axis 1 of steps/],
+    ['two axes', op('a', 'Squeeze', [tensor('one')], { axis: [1, 2] }), /takes axis \[1,2\]/],
+    ['a vector', op('a', 'Squeeze', [tensor('v')], { axis: 1 }), /takes axis 1 of vectors of 4/],
+    ['the batch', op('a', 'Squeeze', [tensor('one')], { axis: 0 }), /takes axis 0/],
+    ['an axis before the batch', op('a', 'ExpandDims', [tensor('v')], { axis: 0 }), /puts axis 0 into/],
+    ['an axis behind three', op('a', 'ExpandDims', [tensor('x')], { axis: -1 }), /puts axis/],
+  ])('%s is refused', (_, layer, message) => {
+    expect(refusal([x, v, one, layer, end('a')])).toMatch(message);
+  });
+});
+
+describe('Stack', () => {
+  const vectors = { v: { data: from(4), shape: [1, 4] } };
+  const stacked = (axis: number, ...names: string[]) => [op('s', 'Stack', [names.map(tensor)], { axis }), end('s')];
+  test.each<[number, number[], number[]]>([
+    [1, [1, 2, 3, 4, 1, 2, 3, 4], [1, 2, 4]],
+    [-2, [1, 2, 3, 4, 1, 2, 3, 4], [1, 2, 4]],
+    [2, [1, 1, 2, 2, 3, 3, 4, 4], [1, 4, 2]],
+    [-1, [1, 1, 2, 2, 3, 3, 4, 4], [1, 4, 2]],
+  ])('vectors on axis %d', async (axis, data, shape) => {
+    expect(await run([v, ...stacked(axis, 'v', 'v')], vectors)).toEqual({ data, shape });
+  });
+
+  test.each<[string, object[], RegExp]>([
+    ['vectors of two sizes', stacked(1, 'v', 'w'), /stacks vectors of 4, vectors of 3 on axis 1/],
+    ['a vector and steps', stacked(1, 'v', 'x'), /stacks vectors of 4, steps of 4 features/],
+    ['steps and a vector', stacked(1, 'x', 'v'), /stacks steps of 4 features, vectors of 4/],
+    ['the batch', stacked(0, 'v', 'v'), /on axis 0/],
+    ['an axis beyond', stacked(3, 'v', 'v'), /on axis 3/],
+    ['no list', [op('s', 'Stack', [tensor('v')], { axis: 1 }), end('s')], /takes a list of tensors/],
+  ])('%s is refused', (_, layers, message) => {
+    expect(refusal([x, v, w, ...layers])).toMatch(message);
+  });
+});
