@@ -133,3 +133,43 @@ describe('Stack', () => {
     expect(refusal([x, v, w, ...layers])).toMatch(message);
   });
 });
+
+describe('one number a step, as a row', () => {
+  const single = { one: { data: from(3), shape: [1, 3, 1] } };
+  const turned = op('t', 'Transpose', [tensor('one')], { axes: [0, 2, 1] });
+  const flat = [one, turned, op('f', 'Squeeze', [tensor('t')], { axis: 1 })];
+  const negative = [one, turned, op('f', 'Squeeze', [tensor('t')], { axis: -2 })];
+
+  test.each([[flat], [negative]])('becomes a step again, at axis 2 or -1', async (layers) => {
+    for (const axis of [2, -1]) {
+      const back = op('b', 'ExpandDims', [tensor('f')], { axis });
+      expect(await run([...layers, back, end('b')], single)).toEqual({ data: [1, 2, 3], shape: [1, 3, 1] });
+    }
+    const before = op('b', 'ExpandDims', [tensor('f')], { axis: 1 });
+    const back = op('c', 'Transpose', [tensor('b')], { axes: [0, 2, 1] });
+    expect((await run([...layers, before, back, end('c')], single)).data).toEqual([1, 2, 3]);
+  });
+
+  test('two of them stack as two features, or as two rows of steps', async () => {
+    const both = [tensor('f'), tensor('f')];
+    for (const axis of [2, -1]) {
+      const columns = op('s', 'Stack', [both], { axis });
+      expect(await run([...flat, columns, end('s')], single)).toEqual({ data: [1, 1, 2, 2, 3, 3], shape: [1, 3, 2] });
+    }
+    const rows = op('s', 'Stack', [both], { axis: 1 });
+    const back = op('c', 'Transpose', [tensor('s')], { axes: [0, 2, 1] });
+    expect((await run([...flat, rows, back, end('c')], single)).data).toEqual([1, 1, 2, 2, 3, 3]);
+    const alone = op('s', 'Stack', [[tensor('f')]], { axis: 2 });
+    expect((await run([...flat, alone, end('s')], single)).data).toEqual([1, 2, 3]);
+  });
+
+  test.each<[string, object[], RegExp]>([
+    ['stacked with steps', [op('a', 'Stack', [[tensor('f'), tensor('one')]], { axis: 2 })], /stacks one number a step as a row, steps of 1 features/],
+    ['with its features turned back', [op('a', 'Transpose', [tensor('f')], { axes: [1, 0] })], /orders the axes of one number a step as a row as \[1,0\]/],
+    ['squeezed once more', [op('a', 'Squeeze', [tensor('f')], { axis: 1 })], /takes axis 1 of one number a step as a row/],
+    ['squeezed at its steps', [op('q', 'Squeeze', [tensor('t')], { axis: 2 })], /takes axis 2 of features of steps, transposed/],
+    ['split', [op('a', 'Split', [tensor('f')], { indices_or_sections: 1, axis: -1 })], /cannot cut one number a step as a row/],
+  ])('%s is refused', (_, layers, message) => {
+    expect(refusal([...flat, ...layers, end((layers.at(-1) as { name: string }).name)])).toMatch(message);
+  }); // prettier-ignore
+});
