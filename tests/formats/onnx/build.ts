@@ -10,6 +10,8 @@ export type Attribute =
   | { float: number }
   | { floats: number[] }
   | { tensor: Uint8Array }
+  /** In a function: the attribute of this name of the node that calls it, of a type. */
+  | { ref: string; type: number }
   | { graph: Graph };
 
 export interface Node {
@@ -18,6 +20,7 @@ export interface Node {
   outputs: string[];
   name?: string;
   domain?: string;
+  overload?: string;
   attributes?: Record<string, Attribute>;
 }
 
@@ -36,8 +39,22 @@ export interface Graph {
   initializers?: Uint8Array[];
 }
 
+export interface OnnxFunction {
+  name: string;
+  domain?: string;
+  overload?: string;
+  inputs: string[];
+  outputs: string[];
+  attributes?: string[];
+  /** Attributes that a call may leave out. */
+  defaults?: Record<string, Attribute>;
+  nodes: Node[];
+  opset?: number;
+}
+
 export interface Model extends Graph {
   opset?: number;
+  functions?: OnnxFunction[];
 }
 
 const LENGTH = WireType.LengthDelimited;
@@ -84,6 +101,9 @@ function attribute(name: string, value: Attribute): Uint8Array {
     } else if ('floats' in value) {
       for (const item of value.floats) w.tag(7, WireType.Bit32).float(item);
       type(6);
+    } else if ('ref' in value) {
+      w.tag(21, LENGTH).string(value.ref);
+      type(value.type);
     } else if ('graph' in value) {
       put(w, 6, graph(value.graph));
       type(5);
@@ -94,13 +114,14 @@ function attribute(name: string, value: Attribute): Uint8Array {
   });
 }
 
-function node({ op, inputs, outputs, name = '', domain, attributes = {} }: Node): Uint8Array {
+function node({ op, inputs, outputs, name = '', domain, overload, attributes = {} }: Node): Uint8Array {
   return message((w) => {
     for (const input of inputs) w.tag(1, LENGTH).string(input);
     for (const output of outputs) w.tag(2, LENGTH).string(output);
     w.tag(3, LENGTH).string(name).tag(4, LENGTH).string(op);
     for (const [key, value] of Object.entries(attributes)) put(w, 5, attribute(key, value));
     if (domain !== undefined) w.tag(7, LENGTH).string(domain);
+    if (overload !== undefined) w.tag(8, LENGTH).string(overload);
   });
 }
 
@@ -139,14 +160,29 @@ function graph({ nodes, inputs, outputs, initializers = [] }: Graph): Uint8Array
   });
 }
 
-export function onnxModel({ opset = 17, ...whole }: Model): Uint8Array {
+function version(opset: number): Uint8Array {
+  return message((o) => o.tag(1, LENGTH).string('').tag(2, WireType.Varint).int64(opset));
+}
+
+function functionOf({ opset = 17, ...made }: OnnxFunction): Uint8Array {
+  return message((w) => {
+    w.tag(1, LENGTH).string(made.name);
+    for (const name of made.inputs) w.tag(4, LENGTH).string(name);
+    for (const name of made.outputs) w.tag(5, LENGTH).string(name);
+    for (const name of made.attributes ?? []) w.tag(6, LENGTH).string(name);
+    for (const item of made.nodes) put(w, 7, node(item));
+    put(w, 9, version(opset));
+    w.tag(10, LENGTH).string(made.domain ?? 'own');
+    for (const [key, value] of Object.entries(made.defaults ?? {})) put(w, 11, attribute(key, value));
+    if (made.overload !== undefined) w.tag(13, LENGTH).string(made.overload);
+  });
+}
+
+export function onnxModel({ opset = 17, functions = [], ...whole }: Model): Uint8Array {
   return message((w) => {
     w.tag(1, WireType.Varint).int64(8).tag(2, LENGTH).string('test');
     put(w, 7, graph(whole));
-    put(
-      w,
-      8,
-      message((o) => o.tag(1, LENGTH).string('').tag(2, WireType.Varint).int64(opset)),
-    );
+    put(w, 8, version(opset));
+    for (const made of functions) put(w, 25, functionOf(made));
   });
 }

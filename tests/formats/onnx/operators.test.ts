@@ -82,6 +82,8 @@ function evaluate(
     preferFeature: () => undefined,
     demandSequence: () => true,
     demandVector: () => undefined,
+    isNumbers: () => false,
+    demandIds: () => undefined,
     isInput: () => false,
     lengths: new Map(),
     fromEnd: undefined,

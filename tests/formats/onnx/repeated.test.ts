@@ -165,12 +165,22 @@ describe('masks by comparison', () => {
       [...added, ...compared],
     ])
       expect(await run([...nodes, node('Add', ['c', 's'], 'y')], constants, x, IDS)).toEqual(wanted);
-    const alone = bytesOf([...compared, node('Relu', ['c'], 'y')], constants, IDS);
-    expect(await refusalOf(readOnnx(alone))).toMatch(/no embedding says how many/);
+    expect(await run([...compared, node('Relu', ['c'], 'y')], constants, x, IDS)).toEqual({
+      data: [1, 0, 1, 0],
+      shape: [1, 4],
+    });
   });
 
-  test('two computed values are not compared', async () => {
-    const nodes = [node('Relu', ['x'], 'r'), ...bits('Equal', ['x', 'r'])];
-    expect(await refusalOf(readOnnx(bytesOf(nodes, [])))).toMatch(/supported: with one number/);
+  test('two computed values', async () => {
+    const nodes = (op: string) => [node('Neg', ['x'], 'n'), node('Relu', ['x'], 'r'), ...bits(op, ['r', 'x'])];
+    const x = { data: Float32Array.of(1, -2, 4, 0, 16, -32), shape: [1, 6] };
+    for (const [op, data] of [
+      ['Equal', [1, 0, 1, 1, 1, 0]],
+      ['Greater', [0, 1, 0, 0, 0, 1]],
+      ['Less', [0, 0, 0, 0, 0, 0]],
+      ['GreaterOrEqual', [1, 1, 1, 1, 1, 1]],
+      ['LessOrEqual', [1, 0, 1, 1, 1, 0]],
+    ] as const)
+      expect(await run(nodes(op), [], x), op).toEqual({ data, shape: [1, 6] });
   });
 });

@@ -90,12 +90,16 @@ describe('masks of lengths', () => {
     expect(await of(where(['m', 'h', 'nine']), LENGTHS)).toEqual([13, 15, 3, 6]);
     expect(await of(where(['m', 'nine', 'h']), LENGTHS)).toEqual([23, 24, 27, 27]);
     expect(await of(where(['not', 'nine', 'h'], [node('Not', ['m'], 'not')]), LENGTHS)).toEqual([13, 15, 3, 6]);
-    expect(await refusal(where(['m', 'h', 'h']), LENGTHS)).toContain('a value and a number');
+    expect(await of(where(['m', 'h', 'more'], [node('Add', ['h', 'ones'], 'more')]), LENGTHS)).toEqual([10, 13, 3, 6]);
+    expect(await of(where(['m', 'one', 'nine'], [node('Cast', ['1'], 'one', { to: 1 })]).slice(0, -1).concat(node('Mul', ['h', 'y'], 'z'), sumOf('z')), LENGTHS)).toEqual([49, 60, 3, 6]); // prettier-ignore
+    const floats = [...STEPS, node('Greater', ['h', 'zero'], 'm'), node('Where', ['m', 'h', 'zero'], 'p')];
+    expect(await refusal(floats, LENGTHS)).toContain('a comparison of floats');
   });
 
   test('refused', async () => {
-    expect(await refusal([node('Less', ['h', 'x'], 'p')])).toContain('compares computed values');
+    expect(await refusal([node('Less', ['h', 'v'], 'p')])).toContain('with one number');
     expect(await refusal([node('Not', ['h'], 'p')])).toContain('constants and masks');
+    expect(await refusal([node('And', ['h', 'h'], 'p')])).toContain('constants and masks');
     const ids = [...masked('Less', ['row', 'column']), node('Mul', ['h', 'mask'], 'y'), sumOf('y')];
     const both = ids.map((one) => (one.op === 'ReduceSum' ? { ...one, outputs: ['q'] } : one));
     const embedded = [...both, node('Gather', ['W', 'n'], 'e'), node('Add', ['q', 'e'], 'p')];

@@ -47,6 +47,10 @@ export class Attempt {
       demandVector: (rows) => {
         roles.demandVector(rows);
       },
+      isNumbers: (input) => roles.inputs[input]!.isNumbers,
+      demandIds: (rows) => {
+        roles.demandIds(rows);
+      },
     });
     this.#scope = new Scope({ source, graph: this.#context, readers });
   }
@@ -88,6 +92,7 @@ export class Attempt {
     const used = new Set(spec.inputs.map(({ name }) => name));
     const floats = new Set(spec.inputs.flatMap(({ name, dtype }) => (dtype === 'float32' ? [name] : [])));
     const isUsed = (name: string) => used.has(name);
+    if (lengths !== undefined && this.#bound[lengths]!.values.some(isUsed)) this.#roles.readAsNumbers(lengths);
     const names = new Set(this.#bound.map(({ name }) => name));
     const unused = this.#source.freeInputs().filter(({ name }) => !names.has(name));
     const inputs = this.#bound.map((bound, i) => ({
@@ -148,6 +153,7 @@ export class Attempt {
       reversed: false,
       exclusive: false,
     });
+    if (dtypeClass(info.dtype) === 'bool') this.#builder.whole.set(names[0]!, 'mask');
     this.#bound.push({ name: info.name, use: 'values', dtype, axes: boundAxes(axes), values: names, kind });
   }
 

@@ -40,6 +40,10 @@ export interface GraphContext {
   demandSequence(rows: Rows): boolean;
   /** Demands that a value is one a sequence: steps of which the file says that there is one are none. */
   demandVector(rows: Rows): void;
+  /** Whether a graph input is read as numbers, beside what it says of lengths. */
+  isNumbers(input: number): boolean;
+  /** Demands that floats of a graph input, where these rows are such, are whole numbers: ids. Starts the reading anew. */
+  demandIds(rows: Rows): void;
   /** Whether columns are just those of a graph input. */
   isInput(columns: readonly Segment[], input: number): boolean;
   /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */
@@ -56,7 +60,10 @@ export interface GraphContext {
 }
 
 /** What the inputs of a graph say of axes, for those that read it. */
-type OfInputs = Pick<GraphContext, 'baked' | 'demand' | 'preferFeature' | 'demandSequence' | 'demandVector'>;
+type OfInputs = Pick<
+  GraphContext,
+  'baked' | 'demand' | 'preferFeature' | 'demandSequence' | 'demandVector' | 'isNumbers' | 'demandIds'
+>;
 
 /**
  * Of a graph of which nothing has been read.

@@ -54,6 +54,8 @@ export function extractNode(source: Source, name: string): ImportedModel {
       preferFeature: () => undefined,
       demandSequence: () => true,
       demandVector: () => undefined,
+      isNumbers: () => false,
+      demandIds: () => undefined,
     },
   );
   const values = new Constants(source, context, node);

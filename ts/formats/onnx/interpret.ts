@@ -56,7 +56,7 @@ function readRolled(source: Source): ImportedModel {
 function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
   const outputs = source.outputNames();
   const nodes = neededNodes(all, outputs);
-  checkOperators(nodes, source.functions);
+  checkOperators(nodes);
   const readers = countReaders(nodes, outputs);
   const inputs = source.freeInputs().filter(({ name }) => readers.has(name));
   let refusal: { cause: GruError; progress: number } | undefined;
@@ -95,12 +95,11 @@ function untilSettled(read: () => ImportedModel): ImportedModel {
 }
 
 /** @throws GruError `unsupported` listing the operators of these nodes that are not read. */
-function checkOperators(nodes: readonly OnnxNode[], functions: ReadonlySet<string>): void {
+function checkOperators(nodes: readonly OnnxNode[]): void {
   const unknown = new Map<string, OnnxNode>();
   const check = (node: OnnxNode) => {
     const name = operatorName(node);
-    if (!Object.hasOwn(OPERATORS, name) || functions.has(`ai.onnx.${name}`))
-      unknown.set(name, unknown.get(name) ?? node);
+    if (!Object.hasOwn(OPERATORS, name)) unknown.set(name, unknown.get(name) ?? node);
     for (const graph of subgraphs(node)) for (const inner of graph.nodes) check(inner);
   };
   for (const node of nodes) check(node);

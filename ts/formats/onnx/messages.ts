@@ -5,8 +5,6 @@ export interface OnnxModel {
   /** Version of the standard operators. */
   opset: number;
   graph: OnnxGraph;
-  /** Names of the model's own functions, `domain.name`. */
-  functions: string[];
 }
 
 export interface OnnxGraph {
@@ -23,6 +21,8 @@ export interface OnnxNode {
   op: string;
   domain: string;
   attributes: OnnxAttribute[];
+  /** Which of the functions of one name it calls. */
+  overload?: string;
   /** Of a node that was put together of what the file has written out for so many steps. */
   steps?: number;
 }
@@ -39,6 +39,8 @@ export interface OnnxAttribute {
   strings?: string[];
   /** The body of a loop, a branch. */
   g?: OnnxGraph;
+  /** In a function: takes the attribute of this name of the node that calls it. */
+  ref?: string;
   /** Holds something that no supported operator takes: a list of graphs, a sparse tensor, a type, a reference. */
   other?: string;
 }

@@ -57,7 +57,7 @@ export class SpecOutputs {
   spec(): ModelSpec {
     const { layers, inputs } = this.#builder;
     if (layers.length === 0) throw new GruError('unsupported', 'the ONNX graph has no layers');
-    this.#builder.makeComparisons();
+    this.#builder.makeFunctions();
     const read = new Set(this.#outputs.map(({ from }) => from));
     for (const layer of layers) {
       for (const ref of layer.inputs ?? []) read.add(ref);

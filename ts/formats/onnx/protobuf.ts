@@ -14,6 +14,7 @@ import {
   textOrBytes,
   type Field,
 } from './decoder.ts';
+import { inlineFunctions, type OnnxFunction } from './functions.ts';
 import {
   isStandard,
   type OnnxAttribute,
@@ -122,7 +123,10 @@ function readAttribute(decoder: Decoder, data: Uint8Array): OnnxAttribute {
       14: other('a type'),
       15: other('types'),
       20: (r, w) => (attribute.type = integer(r, w)),
-      21: other('a reference to an attribute of a function'),
+      21: (r, w) => {
+        attribute.ref = text(r, w);
+        attribute.other = 'a reference to an attribute of a function';
+      },
       22: other('a sparse tensor'),
       23: other('sparse tensors'),
     },
@@ -134,27 +138,29 @@ function readAttribute(decoder: Decoder, data: Uint8Array): OnnxAttribute {
   return attribute;
 }
 
+function names(into: string[], decoder: Decoder): Field {
+  return (r, w) => {
+    decoder.count();
+    into.push(text(r, w));
+  };
+}
+
 function readNode(decoder: Decoder, data: Uint8Array): OnnxNode {
   const node: OnnxNode = { inputs: [], outputs: [], name: '', op: '', domain: '', attributes: [] };
-  const names = (into: string[]): Field => {
-    return (r, w) => {
-      decoder.count();
-      into.push(text(r, w));
-    };
-  };
   decoder.message(
     data,
     'NodeProto',
     {
-      1: names(node.inputs),
-      2: names(node.outputs),
+      1: names(node.inputs, decoder),
+      2: names(node.outputs, decoder),
       3: (r, w) => (node.name = text(r, w)),
       4: (r, w) => (node.op = text(r, w)),
       5: (r, w) => node.attributes.push(readAttribute(decoder, bytes(r, w))),
       7: (r, w) => (node.domain = text(r, w)),
+      8: (r, w) => (node.overload = text(r, w)),
     },
-    // doc_string, overload (of functions), metadata_props, device_configurations
-    [6, 8, 9, 10],
+    // doc_string, metadata_props, device_configurations
+    [6, 9, 10],
   );
   return node;
 }
@@ -215,6 +221,39 @@ function readGraph(decoder: Decoder, data: Uint8Array): OnnxGraph {
   return graph;
 }
 
+/** The version of the standard operators that an OperatorSetIdProto says. */
+function readOpset(decoder: Decoder, data: Uint8Array): number | undefined {
+  let domain = '';
+  let version = 0;
+  decoder.message(data, 'OperatorSetIdProto', {
+    1: (r, w) => (domain = text(r, w)),
+    2: (r, w) => (version = integer(r, w)),
+  });
+  return isStandard(domain) ? version : undefined;
+}
+
+function readFunction(decoder: Decoder, data: Uint8Array): OnnxFunction {
+  const made: OnnxFunction = { name: '', domain: '', overload: '', inputs: [], outputs: [], attributes: [], defaults: [], nodes: [], opset: undefined }; // prettier-ignore
+  decoder.message(
+    data,
+    'FunctionProto',
+    {
+      1: (r, w) => (made.name = text(r, w)),
+      4: names(made.inputs, decoder),
+      5: names(made.outputs, decoder),
+      6: names(made.attributes, decoder),
+      7: (r, w) => made.nodes.push(readNode(decoder, bytes(r, w))),
+      9: (r, w) => (made.opset = readOpset(decoder, bytes(r, w)) ?? made.opset),
+      10: (r, w) => (made.domain = text(r, w)),
+      11: (r, w) => made.defaults.push(readAttribute(decoder, bytes(r, w))),
+      13: (r, w) => (made.overload = text(r, w)),
+    },
+    // doc_string, value_info, metadata_props
+    [8, 12, 14],
+  );
+  return made;
+}
+
 /** @throws GruError `invalid_file` for bytes that are no ONNX model, `unsupported` for what it has beyond the standard. */
 export function parseModel(data: Uint8Array): OnnxModel {
   try {
@@ -226,8 +265,9 @@ export function parseModel(data: Uint8Array): OnnxModel {
 }
 
 function readModel(decoder: Decoder, data: Uint8Array): OnnxModel {
-  const model = { producer: ['', ''], irVersion: 0, opset: 0, functions: [] as string[] };
+  const model = { producer: ['', ''], irVersion: 0, opset: 0 };
   const graphs: Uint8Array[] = [];
+  const functions: Uint8Array[] = [];
   decoder.message(
     data,
     'ModelProto',
@@ -237,29 +277,23 @@ function readModel(decoder: Decoder, data: Uint8Array): OnnxModel {
       3: (r, w) => (model.producer[1] = text(r, w)),
       7: (r, w) => graphs.push(bytes(r, w)),
       8: (r, w) => {
-        let domain = '';
-        let version = 0;
-        decoder.message(bytes(r, w), 'OperatorSetIdProto', {
-          1: (or, ow) => (domain = text(or, ow)),
-          2: (or, ow) => (version = integer(or, ow)),
-        });
-        if (isStandard(domain)) model.opset = version;
+        model.opset = readOpset(decoder, bytes(r, w)) ?? model.opset;
       },
       25: (r, w) => {
-        let [domain, name] = ['', ''];
-        decoder.message(
-          bytes(r, w),
-          'FunctionProto',
-          { 1: (fr, fw) => (name = text(fr, fw)), 10: (fr, fw) => (domain = text(fr, fw)) },
-          [4, 5, 6, 7, 8, 9, 11, 12, 13, 14],
-        );
-        model.functions.push(`${isStandard(domain) ? 'ai.onnx' : domain}.${name}`);
+        functions.push(bytes(r, w));
       },
     },
     // domain, model_version, doc_string, metadata_props, training_info, configuration (of devices)
     [4, 5, 6, 14, 20, 26],
   );
   if (graphs.length !== 1) throw new RangeError(graphs.length === 0 ? 'it has no graph' : 'it has several graphs');
-  const graph = readGraph(decoder, graphs[0]!);
+  const graph = inlineFunctions(
+    readGraph(decoder, graphs[0]!),
+    functions.map((data) => readFunction(decoder, data)),
+    model.opset,
+    (objects) => {
+      for (let i = 0; i < objects; i++) decoder.count();
+    },
+  );
   return { ...model, producer: model.producer.filter((part) => part !== '').join(' '), graph };
 }

@@ -15,6 +15,8 @@ export interface GraphInput {
   /** Axes that are features unless the graph demands another role: parts of them are taken. */
   parted: Set<number>;
   first: Assumed['first'];
+  /** What gives lengths is read as numbers too: then it is a value as any other, and the lengths are computed of it. */
+  isNumbers: boolean;
   /** It has no time axis, but is a sequence: of one step. */
   isStep: boolean;
   roles: Role[];
@@ -45,10 +47,10 @@ export class InputRoles {
     this.inputs = infos.map((info) => {
       const dtype = dtypeClass(info.dtype);
       const what = `input '${info.name}' of the graph`;
-      if (dtype === undefined || dtype === 'bool')
+      if (dtype === undefined)
         throw new GruError(
           'unsupported',
-          `${what} has the type ${dtypeName(info.dtype)}; supported: floats and whole numbers`,
+          `${what} has the type ${dtypeName(info.dtype)}; supported: floats, whole numbers and booleans`,
         );
       if (!info.shape) throw new GruError('unsupported', `${what} has no shape`);
       if (
@@ -70,6 +72,7 @@ export class InputRoles {
         fixed: new Map(),
         parted: new Set(),
         first,
+        isNumbers: false,
         isStep: false,
         roles: [],
       };
@@ -167,6 +170,21 @@ export class InputRoles {
       }
       assignRoles(input);
     }
+    throw new RolesChanged();
+  }
+
+  /** @see GraphContext.demandIds */
+  demandIds(rows: Rows): void {
+    const [input, ...others] = rows.inputs.map((i) => this.inputs[i]!);
+    if (!input || others.length > 0 || input.dtype === 'int32') return;
+    input.dtype = 'int32';
+    assignRoles(input);
+    throw new RolesChanged();
+  }
+
+  /** @see GraphContext.isNumbers */
+  readAsNumbers(index: number): void {
+    this.inputs[index]!.isNumbers = true;
     throw new RolesChanged();
   }
 

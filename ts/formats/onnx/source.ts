@@ -24,7 +24,6 @@ export class Source {
   readonly graph: OnnxGraph;
   readonly opset: number;
   readonly producer: string;
-  readonly functions: ReadonlySet<string>;
   readonly options: OnnxOptions;
   /** Bytes of the file and what it refers to. */
   readonly size: number;
@@ -46,7 +45,6 @@ export class Source {
     this.graph = model.graph;
     this.opset = model.opset;
     this.producer = model.producer;
-    this.functions = new Set(model.functions);
     this.options = options;
     this.size = size;
     this.#sidecars = sidecars;

@@ -1,7 +1,16 @@
 import { GruError } from '../../base/errors.ts';
-import type { EmbeddingSpec, LayerSpec, ValueRef } from '../../spec/spec.ts';
+import type { EmbeddingSpec, LayerSpec, RowActivation, ValueRef } from '../../spec/spec.ts';
 import { SpecValues } from './spec-values.ts';
 import { width, type Rows, type Segment } from './value.ts';
+
+/** A function of whole numbers: of each, and as functions of floats, one after the other. */
+export interface IdFunction {
+  each: (id: number) => number;
+  steps: RowActivation[];
+}
+
+/** The numbers themselves. */
+export const NUMBERS: IdFunction = { each: (id) => id, steps: ['linear'] };
 
 /** Layers that read ids, or give them. */
 export class SpecIds extends SpecValues {
@@ -9,8 +18,21 @@ export class SpecIds extends SpecValues {
   readonly #ids = new Map<ValueRef, number>();
   /** How many ids an embedding knows, by the ids that it reads. */
   readonly #vocabularies = new Map<ValueRef, number>();
-  /** Ids that are compared with one. */
-  readonly #comparisons: { layer: EmbeddingSpec; id: number }[] = [];
+  /** Functions of ids. */
+  readonly #functions: { layer: EmbeddingSpec; of: IdFunction }[] = [];
+
+  /** Whole numbers that are those of an input of the graph, which it gives as floats. */
+  readonly #cast = new Set<ValueRef>();
+
+  castInputs(from: Rows, to: Rows): void {
+    const [only, ...others] = from.columns;
+    if (others.length === 0 && this.inputs.some(({ name }) => name === only?.ref)) this.#cast.add(to.columns[0]!.ref);
+  }
+
+  /** Whether rows are the whole numbers of an input of floats, and nothing computed. */
+  areCast({ columns: [only, ...others] }: Rows): boolean {
+    return others.length === 0 && only !== undefined && this.#cast.has(only.ref);
+  }
 
   argmax(rows: Rows, name: string, last: boolean): Rows {
     const inputs = this.inputOf(rows);
@@ -58,29 +80,56 @@ export class SpecIds extends SpecValues {
     return [ref];
   }
 
-  /** Where ids are this one, as 0 or 1: a table of one column, made when all embeddings of these ids are known. */
-  isId(ids: Rows, name: string, id: number): Rows {
-    const layer: EmbeddingSpec = {
-      ...{ type: 'embedding', name: this.name(name), inputs: this.#idsOf(ids), vocabularySize: 0, outputSize: 1 },
-      weights: { embeddings: new Float32Array(0) },
-    };
-    this.#comparisons.push({ layer, id });
-    return this.single({ ...ids, dtype: 'float32' }, layer);
+  /**
+   * A number of each whole number that an input gives: of ids, where an embedding reads them too, by a table of one column, else by
+   * functions of floats. Which of the two is known when all is read.
+   */
+  functionOf(ids: Rows, name: string, of: IdFunction): Rows {
+    return { ...ids, dtype: 'float32', columns: this.#table(ids, name, of), exclusive: false };
   }
 
-  /** @throws GruError `unsupported` for ids that are compared, and that no embedding reads. */
-  makeComparisons(): void {
-    for (const { layer, id } of this.#comparisons) {
+  #table(ids: Pick<Rows, 'columns' | 'kind'>, name: string, of: IdFunction): Segment[] {
+    const ref = this.ref(ids.columns, ids.kind);
+    const layer: EmbeddingSpec = {
+      ...{ type: 'embedding', name: this.name(name), inputs: [ref], vocabularySize: 0, outputSize: 1 },
+      weights: { embeddings: new Float32Array(0) },
+    };
+    this.#functions.push({ layer, of });
+    return this.add(layer, { kind: ids.kind, size: 1 });
+  }
+
+  /** Whole numbers of an input, a step each, as floats. */
+  numbersOfInput(name: string): ValueRef {
+    const columns = [{ ref: name, start: 0, length: 1 }];
+    return this.#table({ columns, kind: 'sequence' }, `${name}_numbers`, NUMBERS)[0]!.ref;
+  }
+
+  /** Makes what {@link functionOf} has left open. */
+  makeFunctions(): void {
+    for (const { layer, of } of this.#functions) {
       const ids = layer.inputs![0]!;
       const size = this.#vocabularies.get(ids);
       if (size === undefined) {
-        const text = `'${layer.name}' compares ids ('${ids}'), and no embedding says how many there are`;
-        throw new GruError('unsupported', text);
+        this.#asFloats(layer, of);
+        continue;
       }
       this.budget.spend(4 * size);
       layer.vocabularySize = size;
-      layer.weights = { embeddings: Float32Array.from({ length: size }, (_, i) => Number(i === id)) };
+      layer.weights = { embeddings: Float32Array.from({ length: size }, (_, i) => of.each(i)) };
     }
+  }
+
+  #asFloats({ name, inputs }: EmbeddingSpec, { steps }: IdFunction): void {
+    const input = this.inputs.find((one) => one.name === inputs![0])!;
+    input.dtype = 'float32';
+    const chain: LayerSpec[] = [];
+    for (const [i, activation] of steps.entries()) {
+      const from = chain.at(-1)?.name ?? input.name;
+      const own = i === steps.length - 1 ? name : this.name(`${name}_${i}`);
+      chain.push({ type: 'activation', name: own, inputs: [from], activation });
+    }
+    const at = this.layers.findIndex((layer) => layer.name === name);
+    this.layers.splice(at, 1, ...chain);
   }
 
   embedding(rows: Rows, name: string, table: Float32Array, vocabularySize: number, outputSize: number): Segment[] {

@@ -9,6 +9,12 @@ interface Known {
   size: number;
 }
 
+/**
+ * Numbers of the steps; zeros and ones; how many of those are ones. A `choice` is a mask that comes of floats: what it leaves out may be no
+ * number (the logarithm of what is not above 0), so that no product with 0 takes it away.
+ */
+export type Whole = 'steps' | 'mask' | 'choice' | 'count';
+
 /** The values of the spec, under names of their own, and the layers that give them. */
 export class SpecValues {
   readonly inputs: InputSpec[] = [];
@@ -18,8 +24,8 @@ export class SpecValues {
   readonly #next = new Map<string, number>();
   readonly #values = new Map<ValueRef, Known>();
   readonly #made = new Map<string, ValueRef>();
-  /** Values that hold whole numbers, though as floats: of the steps, zeros and ones, or how many of those are ones. */
-  readonly whole = new Map<ValueRef, 'steps' | 'mask' | 'count'>();
+  /** Values that hold whole numbers, though as floats. */
+  readonly whole = new Map<ValueRef, Whole>();
   readonly budget: Budget;
 
   constructor(budget: Budget) {

@@ -2,18 +2,18 @@ import { layerKind } from '../../layers/index.ts';
 import type { AxisRule } from '../../layers/kind.ts';
 import type { LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
 import { sizeText, stepsBy, TIME, type Size } from './size.ts';
-import type { SpecValues } from './spec-values.ts';
+import type { SpecIds } from './spec-ids.ts';
 import { factorSize, width, type Factor, type Rows, type Segment } from './value.ts';
 
 /** Layers that read several steps, or make other ones. */
 export class StepLayers {
-  readonly #spec: SpecValues;
+  readonly #spec: SpecIds;
   /** By what its steps are: a value on an axis that a layer made. */
   readonly #onSteps = new Map<string, ValueRef>();
   /** By such a value: what its steps are. */
   readonly #stepsOf = new Map<ValueRef, string>();
 
-  constructor(spec: SpecValues) {
+  constructor(spec: SpecIds) {
     this.#spec = spec;
   }
 
@@ -102,8 +102,17 @@ export class StepLayers {
     const like = this.#like(steps);
     const { layers, inputs } = this.#spec;
     const ids = inputs.find(({ name, dtype }) => name === like && dtype === 'int32');
-    const from = ids ? layers.find(({ type, inputs: read }) => type === 'embedding' && read?.[0] === like)?.name : like;
-    if (from === undefined) return undefined;
+    const reader = ids && layers.find(({ type, inputs: read }) => type === 'embedding' && read?.[0] === like)?.name;
+    const from = ids ? (reader ?? this.#spec.numbersOfInput(ids.name)) : like;
+    return from === undefined ? undefined : this.#counted(from);
+  }
+
+  /** The same of the steps that these rows have. */
+  numbersOf(rows: Rows): Segment[] {
+    return this.#counted(this.#spec.ref(rows.columns, 'sequence'));
+  }
+
+  #counted(from: ValueRef): Segment[] {
     const inputSize = this.#spec.size(from);
     const weights = {
       'forward.input': new Float32Array(inputSize),

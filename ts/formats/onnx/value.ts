@@ -40,6 +40,8 @@ export interface Rows {
   reversed: boolean;
   /** A dense layer's result that nobody else reads: what follows may be folded into the layer. */
   exclusive: boolean;
+  /** Floats that are whole numbers in the graph: their quotients are rounded towards zero. */
+  whole?: boolean;
   /** Its sequences are sorted by this input of the graph. */
   sortedBy?: string;
   /** It is no value of the spec, for it has steps by steps: what a layer will be made of when it weighs something. It has no columns. */

@@ -3,6 +3,7 @@ import { broadcastIndex, numbersOf, requireInput } from '../constants.ts';
 import type { NodeContext } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { axesText, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
+import { asFloats } from './whole.ts';
 
 /** What operators that compute read. */
 
@@ -17,9 +18,8 @@ export function floatRows(context: NodeContext, index: number): Rows {
       context.node,
       `reads scores of steps by steps ${axesText(value.axes)}; supported: Softmax, MatMul, a factor`,
     );
-  if (value.type === 'rows' && value.dtype === 'float32') return value;
-  const what = value.type === 'rows' ? 'whole numbers' : 'a constant';
-  throw nodeError(context.node, `input ${index} is ${what}; supported: floats computed from the model's inputs`);
+  if (value.type === 'rows') return asFloats(context, value);
+  throw nodeError(context.node, `input ${index} is a constant; supported: floats computed from the model's inputs`);
 }
 
 /** One value a column of a constant that is broadcast over rows. */

@@ -193,7 +193,7 @@ function bound(a: Size, b: Size, isMax: boolean, baked: Baked): Size | undefined
 }
 
 /** Remainders of whole numbers from 0: torch's MultiheadAttention computes with such where it changes a shape. */
-const modulo: Operator = (context) => {
+export const modulo: Operator = (context) => {
   const { attributes, node } = context;
   const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
   attributes.int('fmod');
@@ -217,6 +217,9 @@ function comparison(decide: (a: Size, b: Size, context: NodeContext) => boolean 
 export const equalConstant = comparison((a, b, { graph }) => equalSizes(a, b, graph.baked));
 export const lessConstant = comparison((a, b, context) => less(a, b, context));
 export const greaterConstant = comparison((a, b, context) => less(b, a, context));
+export const andConstant = comparison((a, b) => a !== 0 && b !== 0);
+export const orConstant = comparison((a, b) => a !== 0 || b !== 0);
+export const xorConstant = comparison((a, b) => (a !== 0) !== (b !== 0));
 export const notConstant = unary((x) => Number(x === 0));
 
 /** Less and Greater: with sizes that are free taken to be at least 1. */
@@ -265,9 +268,6 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   Size: size,
   Range: range,
   DequantizeLinear: dequantizeLinear,
-  And: comparison((a, b) => a !== 0 && b !== 0),
-  Or: comparison((a, b) => a !== 0 || b !== 0),
-  Mod: modulo,
 };
 
 /** Reductions that constants go through too. */

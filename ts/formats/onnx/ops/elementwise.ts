@@ -6,8 +6,9 @@ import { feature, isFeature, width, type Constant, type Rows } from '../value.ts
 import { scaleScores } from './attention.ts';
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
 import { combine, type BinaryOp } from './combine.ts';
-import { foldBinary } from './constant.ts';
+import { foldBinary, modulo } from './constant.ts';
 import { countedSteps } from './step-numbers.ts';
+import { asFloats, inTurn, truncated } from './whole.ts';
 
 /** Operators on two values or more, element by element, with broadcasting. */
 
@@ -24,8 +25,13 @@ const OPS: Record<string, BinaryOp> = {
   Pow: 'pow',
 };
 
-/** Of two values, of which one or both may be constants. */
+/** Of two values, of which one or both may be constants; quotients of whole numbers are such. */
 function binary(context: NodeContext, x: Rows | Constant, y: Rows | Constant): Rows | Constant {
+  const result = quotientOrOther(context, x, y);
+  return result.type === 'rows' && result.whole && context.node.op === 'Div' ? truncated(context, result) : result;
+}
+
+function quotientOrOther(context: NodeContext, x: Rows | Constant, y: Rows | Constant): Rows | Constant {
   if (x.type === 'constant' && y.type === 'constant') return foldBinary(context, x, y);
   if (x.type === 'rows' && y.type === 'rows')
     return combine(context, floats(context, x), floats(context, y), OPS[context.node.op]!);
@@ -53,10 +59,10 @@ function factorOf(context: NodeContext, constant: Constant, isFirst: boolean): n
   throw nodeError(node, 'changes scores of steps by steps; supported: times a number, Softmax, then MatMul by values');
 }
 
-function floats({ node }: NodeContext, rows: Rows): Rows {
-  if (rows.scores) throw nodeError(node, 'reads scores of steps by steps; supported: Softmax, MatMul, a factor');
-  if (rows.dtype === 'float32') return rows;
-  throw nodeError(node, "reads whole numbers; supported: floats computed from the model's inputs");
+function floats(context: NodeContext, rows: Rows): Rows {
+  if (rows.scores)
+    throw nodeError(context.node, 'reads scores of steps by steps; supported: Softmax, MatMul, a factor');
+  return asFloats(context, rows);
 }
 
 function withConstant(context: NodeContext, given: Rows, constant: Constant, isFirst: boolean): Rows {
@@ -92,7 +98,7 @@ function withConstant(context: NodeContext, given: Rows, constant: Constant, isF
           values,
         )
       : affine(undefined, minus(values));
-  if (op === 'div' && !isFirst)
+  if (op === 'div' && !isFirst && !rows.whole)
     return affine(
       values.map((v) => 1 / v),
       undefined,
@@ -145,12 +151,28 @@ const prelu: Operator = (context) => {
   return [result];
 };
 
+/** Of whole numbers by one: x - d floor(x / d), which has the sign of d. */
+const mod: Operator = (context) => {
+  const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
+  if (x.type === 'constant' && y.type === 'constant') return [modulo(context)[0]];
+  const divisor = y.type === 'constant' && y.data.length === 1 ? y.data[0] : undefined;
+  const numbers = x.type === 'rows' ? floats(context, x) : undefined;
+  if (!numbers?.whole || typeof divisor !== 'number' || divisor === 0 || context.attributes.int('fmod'))
+    throw nodeError(context.node, 'is supported for whole numbers and one number that is not 0');
+  const name = layerName(context);
+  const by = new Float32Array(width(numbers)).fill(divisor);
+  const quotient = context.graph.builder.mergeConstant(numbers, `${name}_quotient`, 'div', by, false);
+  const taken = inTurn(context, quotient, `${name}_whole`, ['floor', { name: 'affine', alpha: divisor, beta: 0 }]);
+  return [context.graph.builder.merge([numbers, taken], name, 'sub')];
+};
+
 export const ELEMENTWISE_OPERATORS: Record<string, Operator> = {
   Add: pair,
   Sub: pair,
   Mul: pair,
   Div: pair,
   Pow: pair,
+  Mod: mod,
   Min: any,
   Max: any,
   Sum: any,

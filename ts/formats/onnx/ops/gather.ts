@@ -19,6 +19,7 @@ export const gather: Operator = (context) => {
         node,
         `picks from a table ${shapeText(shape)} along axis ${axis}; supported: rows of a table (ids, features)`,
       );
+    if (graph.builder.areCast(indices)) graph.demandIds(indices);
     if (indices.dtype !== 'int32' || width(indices) !== 1)
       throw nodeError(node, `takes ids ${axesText(indices.axes)}; supported: one id a step or a sequence`);
     const { shape: table, data: floats } = numbersOf(context, data, 'the table');

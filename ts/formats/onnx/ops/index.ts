@@ -100,6 +100,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Greater: 2,
   And: 2,
   Or: 2,
+  Xor: 2,
   Concat: Infinity,
   Loop: Infinity,
   LessOrEqual: 2,

@@ -11,7 +11,8 @@ import {
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
-import { wholeOf } from './step-numbers.ts';
+import { isNotZero } from './masks.ts';
+import { asFloats, truncated, wholeOf } from './whole.ts';
 import { flattenSteps, repeatSteps } from './over-time.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
@@ -178,15 +179,19 @@ const cast: Operator = (context) => {
   const dtype = dtypeClass(to);
   if (!dtype) throw nodeError(context.node, `attribute 'to': ${dtypeName(to)} is not supported`);
   if (input.type === 'rows') {
-    if (wholeOf(context, input)) return [input];
-    const name = context.node.name || (context.node.outputs[0] ?? '');
-    const numbers = input.dtype === 'int32' && dtype === 'float' && context.graph.builder.numbersOf(input, name);
-    if (numbers) return [numbers];
-    if ((input.dtype === 'float32') !== (dtype === 'float') || dtype === 'bool') {
-      throw nodeError(
-        context.node,
-        `casts ${input.dtype} to ${dtypeName(to)}; supported: between floats, or between whole numbers`,
-      );
+    if (input.scores) throw nodeError(context.node, 'casts scores of steps by steps');
+    if (dtype === 'bool') return [isNotZero(context, input)];
+    if (dtype === 'int') {
+      if (input.dtype === 'int32') return [input];
+      if (input.whole || wholeOf(context, input)) return [{ ...input, whole: true }];
+      const result = truncated(context, input);
+      context.graph.builder.castInputs(input, result);
+      return [result];
+    }
+    if (input.dtype === 'int32' || input.whole || wholeOf(context, input)) {
+      const floats = { ...asFloats(context, input) };
+      delete floats.whole;
+      return [floats];
     }
     if (to === 10 || to === 16) context.graph.conventions.add(`${dtypeName(to)} values are computed in float32`);
     return [input];

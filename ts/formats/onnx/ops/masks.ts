@@ -1,127 +1,217 @@
-import { nodeError } from '../attributes.ts';
+import type { RowActivation } from '../../../spec/spec.ts';
+import { nodeError, nodeName } from '../attributes.ts';
 import { requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
+import type { IdFunction } from '../spec-ids.ts';
 import type { Constant, Factor, Rows } from '../value.ts';
 import { layerName } from './columns.ts';
 import { combine } from './combine.ts';
-import { equalConstant, greaterConstant, lessConstant, notConstant, whereConstant } from './constant.ts';
-import { wholeOf } from './step-numbers.ts';
+import {
+  andConstant,
+  equalConstant,
+  greaterConstant,
+  lessConstant,
+  notConstant,
+  orConstant,
+  whereConstant,
+  xorConstant,
+} from './constant.ts';
+import { asFloats, asMask, inTurn, maskOf, wholeOf } from './whole.ts';
 
-/** Masks that a graph computes of lengths: the number of each step below that of the sequence; and what they choose. */
+/** Masks, values of zeros and ones: comparisons, what they make together, and what they choose. */
 
-/** Rows of zeros and ones, and known to be. */
-function asMask({ graph }: NodeContext, rows: Rows): Rows {
-  graph.builder.whole.set(rows.columns[0]!.ref, 'mask');
-  return rows;
-}
+/** min(max(x, 0), 1). */
+const UNIT: RowActivation = { name: 'clip', alpha: 0, beta: 1 };
+const affine = (alpha: number, beta: number): RowActivation => ({ name: 'affine', alpha, beta });
+const OTHER = affine(-1, 1);
 
 /** Whether the number of each step is below those of the sequences, as 0 or 1: min(max(n - t, 0), 1) of whole numbers. */
 export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orEqual: boolean): Rows {
   const { builder } = context.graph;
-  const numbers = lengths.dtype === 'int32' ? builder.floatsOf(lengths) : undefined;
-  if (!numbers || lengths.kind !== 'vector')
-    throw nodeError(context.node, 'compares the numbers of steps with something else than whole numbers of an input');
+  if (lengths.kind !== 'vector')
+    throw nodeError(context.node, 'compares the numbers of steps with something else than one number a sequence');
+  const numbers = asFloats(context, lengths);
   const name = layerName(context);
   const rank = Math.max(steps.axes.length, numbers.axes.length);
   const padded = [steps, numbers].map(({ axes }) => [...Array<Factor[]>(rank - axes.length).fill([]), ...axes]);
   const axes = padded[0]!.map((axis, i) => [...axis, ...padded[1]![i]!]);
   if (axes.some((axis) => axis.length > 1)) throw nodeError(context.node, 'compares numbers along one axis');
-  const left = builder.merge([numbers, steps], `${name}_left`, 'sub');
-  const from = orEqual ? builder.affine(left, `${name}_next`, undefined, 1) : left;
-  const result = builder.activation({ ...from, axes }, name, { name: 'clip', alpha: 0, beta: 1 });
+  // t < n is 0 < n - t; t <= n is not n < t
+  const left = builder.merge(orEqual ? [steps, numbers] : [numbers, steps], `${name}_left`, 'sub');
+  const whole = numbers.whole || wholeOf(context, numbers) !== undefined;
+  const result = inTurn(context, { ...left, axes }, name, [...(whole ? [] : ['sign' as const]), UNIT, ...(orEqual ? [OTHER] : [])]); // prettier-ignore
   return asMask(context, { ...result, inputs: lengths.inputs });
 }
 
 const MOST = 3.4028234663852886e38;
 
-/** mask x + (1 - mask) y, where one of the two is a number. */
+/** mask x + (1 - mask) y. */
 export function whereMask(context: NodeContext, mask: Rows, x: Rows | Constant, y: Rows | Constant): Rows {
   const { builder } = context.graph;
-  const [value, other] = x.type === 'rows' ? [x, y] : [y, x];
-  const number = other.type === 'constant' && other.data.length === 1 ? other.data[0] : undefined;
-  if (value.type !== 'rows' || typeof number !== 'number')
-    throw nodeError(context.node, 'chooses by a mask between two values; supported: a value and a number');
   const name = layerName(context);
   const one = (rows: Rows, scale: number, shift: number, what: string) =>
     builder.affine({ ...rows, exclusive: false }, `${name}_${what}`, scale, shift);
+  const other = () => one(mask, -1, 1, 'other');
+  if (x.type === 'rows' && y.type === 'rows') {
+    const [first, second] = [asFloats(context, x), asFloats(context, y)];
+    return combine(context, combine(context, first, mask, 'mul'), combine(context, second, other(), 'mul'), 'sum');
+  }
+  const numberOf = (value: Rows | Constant) => {
+    const number = value.type === 'constant' && value.data.length === 1 ? value.data[0] : undefined;
+    if (typeof number !== 'number')
+      throw nodeError(context.node, 'chooses by a mask between values; supported: computed values and numbers');
+    return Math.max(Math.min(number, MOST), -MOST);
+  };
+  if (x.type === 'constant' && y.type === 'constant') {
+    const [a, b] = [numberOf(x), numberOf(y)];
+    return { ...one(mask, a - b, b, 'chosen'), ...(x.dtype === 'int' ? { whole: true } : {}) };
+  }
   const isFirst = x.type === 'rows';
-  const kept = combine(context, value, isFirst ? mask : one(mask, -1, 1, 'kept'), 'mul');
+  const [value, number] = isFirst ? [x, numberOf(y)] : [y as Rows, numberOf(x)];
+  const kept = combine(context, asFloats(context, value), isFirst ? mask : one(mask, -1, 1, 'kept'), 'mul');
   if (number === 0) return kept;
-  const least = Math.max(Math.min(number, MOST), -MOST);
-  const filled = isFirst ? one(mask, -least, least, 'filled') : one(mask, least, 0, 'filled');
+  const filled = isFirst ? one(mask, -number, number, 'filled') : one(mask, number, 0, 'filled');
   return combine(context, kept, filled, 'sum');
 }
 
-/** Where x is a number, as 0 or 1: 1 - sign(|x - c|). */
-const equal: Operator = (context) => {
-  const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
-  if (x.type === 'constant' && y.type === 'constant') return equalConstant(context);
-  const [rows, other] = x.type === 'rows' ? [x, y] : [y, x];
-  const value = other.type === 'constant' && other.data.length === 1 ? other.data[0] : undefined;
-  if (rows.type !== 'rows' || typeof value !== 'number')
-    throw nodeError(context.node, 'compares computed values; supported: with one number');
-  const { builder } = context.graph;
-  const name = layerName(context);
-  let result: Rows;
-  if (rows.dtype === 'int32') result = builder.isId(rows, name, value);
-  else {
-    const away = builder.affine({ ...rows, exclusive: false }, `${name}_from`, undefined, -value);
-    const distance = builder.activation({ ...away, exclusive: false }, `${name}_distance`, 'abs');
-    const differs = builder.activation(distance, `${name}_differs`, 'sign');
-    result = builder.affine(differs, name, -1, 1);
-  }
-  return [asMask(context, result)];
-};
+type Comparison = 'Equal' | 'Less' | 'Greater' | 'LessOrEqual' | 'GreaterOrEqual';
 
-/** Whether some are counted. */
-function isAny(context: NodeContext, count: Rows): Rows {
-  const { builder } = context.graph;
-  const result = builder.activation({ ...count, exclusive: false }, layerName(context), 'sign');
-  return asMask(context, result);
+/** What a comparison with c is, of any floats; of whole numbers no sign is needed. */
+function withNumber(op: Comparison, c: number, whole: boolean): IdFunction {
+  const [less, greater] = [affine(-1, c), affine(1, -c)];
+  const sign: RowActivation[] = whole ? [] : ['sign'];
+  switch (op) {
+    case 'Equal':
+      return { each: (id) => Number(id === c), steps: [greater, 'abs', ...sign, UNIT, OTHER] };
+    case 'Less':
+      return { each: (id) => Number(id < c), steps: [less, ...sign, UNIT] };
+    case 'Greater':
+      return { each: (id) => Number(id > c), steps: [greater, ...sign, UNIT] };
+    case 'LessOrEqual':
+      return { each: (id) => Number(id <= c), steps: [greater, ...sign, UNIT, OTHER] };
+    case 'GreaterOrEqual':
+      return { each: (id) => Number(id >= c), steps: [less, ...sign, UNIT, OTHER] };
+  }
 }
 
-/** Less, Greater and the others of the numbers of steps with lengths; of constants as `constants` has it. */
-function compared(constants: Operator | undefined, isLess: boolean, orEqual: boolean): Operator {
+const SWAPPED: Record<Comparison, Comparison> = {
+  Equal: 'Equal',
+  Less: 'Greater',
+  Greater: 'Less',
+  LessOrEqual: 'GreaterOrEqual',
+  GreaterOrEqual: 'LessOrEqual',
+};
+
+function compareWith(context: NodeContext, rows: Rows, op: Comparison, c: number): Rows {
+  const { builder } = context.graph;
+  const name = layerName(context);
+  const whole = rows.dtype === 'int32' || rows.whole || wholeOf(context, rows) !== undefined;
+  const compared = withNumber(op, c, whole && Number.isInteger(c));
+  const isGiven = rows.dtype === 'int32' && builder.inputs.some((input) => input.name === rows.columns[0]?.ref);
+  if (isGiven) return asMask(context, builder.functionOf(rows, name, compared));
+  return asMask(context, inTurn(context, asFloats(context, rows), name, compared.steps), whole ? 'mask' : 'choice');
+}
+
+function compareRows(context: NodeContext, x: Rows, y: Rows, op: Comparison): Rows {
+  const isNot = op === 'LessOrEqual' || op === 'GreaterOrEqual';
+  const isLess = op === 'Less' || op === 'GreaterOrEqual';
+  const [a, b] = isLess ? [y, x] : [x, y];
+  const away = combine(context, asFloats(context, a), asFloats(context, b), 'sub');
+  const steps: RowActivation[] = op === 'Equal' ? ['abs', 'sign', OTHER] : ['sign', UNIT, ...(isNot ? [OTHER] : [])];
+  const isWhole = [x, y].every((rows) => rows.dtype === 'int32' || rows.whole || wholeOf(context, rows) !== undefined);
+  return asMask(context, inTurn(context, away, layerName(context), steps), isWhole ? 'mask' : 'choice');
+}
+
+/** Comparisons of values with numbers and with each other; of constants as `constants` has it. */
+function compared(op: Comparison, constants?: Operator): Operator {
   return (context) => {
     const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
     if (constants && x.type === 'constant' && y.type === 'constant') return constants(context);
-    const [small, large] = isLess ? [x, y] : [y, x];
-    const isZero = small.type === 'constant' && small.data.length === 1 && small.data[0] === 0;
-    if (isZero && !orEqual && large.type === 'rows' && wholeOf(context, large) === 'count')
-      return [isAny(context, large)];
-    if (small.type === 'rows' && large.type === 'rows') {
-      if (wholeOf(context, small) === 'steps') return [stepsBelow(context, small, large, orEqual)];
+    if (x.type === 'rows' && y.type === 'rows') {
+      const orEqual = op.endsWith('OrEqual');
+      const [small, large] = op.startsWith('Less') ? [x, y] : [y, x];
+      if (op !== 'Equal' && wholeOf(context, small) === 'steps') return [stepsBelow(context, small, large, orEqual)];
       // t >= n is not t < n
-      if (wholeOf(context, large) === 'steps') return [notMask(context, stepsBelow(context, large, small, !orEqual))];
+      if (op !== 'Equal' && wholeOf(context, large) === 'steps')
+        return [not(context, stepsBelow(context, large, small, !orEqual))];
+      return [compareRows(context, x, y, op)];
     }
-    throw nodeError(context.node, 'compares computed values; supported: the numbers of steps (Range) with lengths');
+    const [rows, constant] = x.type === 'rows' ? [x, y as Constant] : [y, x as Constant];
+    const value = constant.data.length === 1 ? constant.data[0] : undefined;
+    if (rows.type !== 'rows' || typeof value !== 'number')
+      throw nodeError(context.node, 'compares a computed value with a constant; supported: with one number');
+    return [compareWith(context, rows, x.type === 'rows' ? op : SWAPPED[op], value)];
   };
 }
 
-function notMask(context: NodeContext, mask: Rows): Rows {
-  const { builder } = context.graph;
-  const result = builder.affine(mask, `${layerName(context)}_not`, -1, 1);
-  return asMask(context, result);
+/** Whether numbers are not zero: the mask that they are as booleans. */
+export function isNotZero(context: NodeContext, rows: Rows): Rows {
+  if (maskOf(context, rows)) return rows;
+  return not(context, compareWith(context, rows, 'Equal', 0));
 }
 
-const not: Operator = (context) => {
+function not(context: NodeContext, mask: Rows): Rows {
+  const floats = asFloats(context, mask);
+  const result = context.graph.builder.affine({ ...floats, exclusive: false }, `${nodeName(context.node)}_not`, -1, 1);
+  return asMask(context, result, maskOf(context, mask));
+}
+
+const notMask: Operator = (context) => {
   const x = requireInput(context, 0);
   if (x.type === 'constant') return notConstant(context);
-  if (wholeOf(context, x) === 'mask') return [notMask(context, x)];
-  throw nodeError(context.node, 'is supported for constants and masks of steps');
+  if (maskOf(context, x)) return [not(context, x)];
+  throw nodeError(context.node, 'is supported for constants and masks');
 };
+
+/** Two masks, or one and a boolean: x y, max(x, y), |x - y|. */
+function joined(op: 'mul' | 'max' | 'sub', constants: Operator): Operator {
+  return (context) => {
+    const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
+    if (x.type === 'constant' && y.type === 'constant') return constants(context);
+    const mask = (value: Rows | Constant): Rows | undefined => {
+      if (value.type === 'constant') return undefined;
+      if (!maskOf(context, value)) throw nodeError(context.node, 'is supported for constants and masks');
+      return asFloats(context, value);
+    };
+    const [a, b] = [mask(x), mask(y)];
+    if (a && b) {
+      const both = combine(context, a, b, op);
+      const is = [a, b].every((value) => maskOf(context, value) === 'mask') ? 'mask' : 'choice';
+      return [asMask(context, op === 'sub' ? inTurn(context, both, `${layerName(context)}_size`, ['abs']) : both, is)];
+    }
+    const constant = (a ? y : x) as Constant;
+    const value = constant.data.length === 1 ? constant.data[0] : undefined;
+    if (value !== 0 && value !== 1)
+      throw nodeError(context.node, 'joins a mask and a constant; supported: of one boolean');
+    const own = (a ?? b)!;
+    if (op === 'sub') return [value === 1 ? not(context, own) : own];
+    if (value === (op === 'mul' ? 1 : 0)) return [own];
+    const all = context.graph.builder.affine({ ...own, exclusive: false }, layerName(context), 0, value);
+    return [asMask(context, all, maskOf(context, own))];
+  };
+}
 
 const where: Operator = (context) => {
   const [condition, x, y] = [0, 1, 2].map((i) => requireInput(context, i)) as [Rows, Rows | Constant, Rows | Constant];
-  return [wholeOf(context, condition) === 'mask' ? whereMask(context, condition, x, y) : whereConstant(context)];
+  const is = maskOf(context, condition);
+  if (is === undefined) return [whereConstant(context)];
+  if (is === 'choice')
+    throw nodeError(
+      context.node,
+      'chooses by a comparison of floats; supported: by masks of lengths, ids and whole numbers',
+    );
+  return [whereMask(context, asFloats(context, condition), x, y)];
 };
 
 export const MASK_OPERATORS: Record<string, Operator> = {
-  Equal: equal,
-  Less: compared(lessConstant, true, false),
-  Greater: compared(greaterConstant, false, false),
-  LessOrEqual: compared(undefined, true, true),
-  GreaterOrEqual: compared(undefined, false, true),
-  Not: not,
+  Equal: compared('Equal', equalConstant),
+  Less: compared('Less', lessConstant),
+  Greater: compared('Greater', greaterConstant),
+  LessOrEqual: compared('LessOrEqual'),
+  GreaterOrEqual: compared('GreaterOrEqual'),
+  Not: notMask,
+  And: joined('mul', andConstant),
+  Or: joined('max', orConstant),
+  Xor: joined('sub', xorConstant),
   Where: where,
 };

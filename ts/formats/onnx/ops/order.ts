@@ -3,6 +3,7 @@ import { axisIndex, makeConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { BATCH, equalSizes } from '../size.ts';
 import { role, type Order, type Rows, type Value } from '../value.ts';
+import { wholeOf } from './whole.ts';
 
 /**
  * Sequences sorted by their lengths, as pack_padded_sequence does it, and put back: results do not depend on the order, so it is only kept
@@ -17,9 +18,12 @@ export const topK: Operator = (context) => {
   const axis = attributes.int('axis') ?? -1;
   const isLargest = (attributes.int('largest') ?? 1) === 1;
   const isSorted = (attributes.int('sorted') ?? 1) === 1;
+  if (lengths.type === 'rows' && lengths.kind === 'sequence') graph.demandVector(lengths);
   const [only] = lengths.type === 'rows' && lengths.axes.length === 1 ? lengths.columns : [];
   const isInput =
-    only !== undefined && graph.builder.inputs.some(({ name, dtype }) => name === only.ref && dtype === 'int32');
+    only !== undefined &&
+    (graph.builder.inputs.some(({ name, dtype }) => name === only.ref && dtype === 'int32') ||
+      (lengths.type === 'rows' && (lengths.whole ?? wholeOf(context, lengths) !== undefined)));
   const isAll = count.type === 'constant' && count.data.length === 1 && equalSizes(count.data[0]!, BATCH, graph.baked);
   const fits = isAll && isLargest && isSorted && (axis === -1 || axis === 0);
   if (!isInput || lengths.type !== 'rows' || !fits || !graph.demand(lengths, ['batch']))

@@ -7,7 +7,7 @@ import { softmaxOfScores } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
 import { OVER_TIME, reduceSteps } from './over-time.ts';
-import { wholeOf } from './step-numbers.ts';
+import { maskOf } from './whole.ts';
 
 /** Operators over the features of each row: functions of rows, reductions, ids. */
 
@@ -77,9 +77,16 @@ function reduction(constants: Operator | undefined): Operator {
     if (attributes.int('noop_with_empty_axes') && axes.length === 0) return [rows];
     const indices = axes.map((axis) => axisIndex(context, axis, rows.axes.length));
     const [axis] = indices;
+    if (rows.whole && !['ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd'].includes(node.op))
+      throw nodeError(node, 'is supported for floats only, it reads whole numbers');
+    const isCount = ['ReduceSum', 'ReduceMax'].includes(node.op) && maskOf(context, rows) !== undefined;
+    const counted = (result: Rows) => {
+      if (isCount) graph.builder.whole.set(result.columns[0]!.ref, 'count');
+      return result;
+    };
     const overSteps = OVER_TIME[node.op];
     if (overSteps && indices.length === 1 && role(rows.axes[axis!]!) === 'time') {
-      return [reduceSteps(context, rows, axis!, overSteps, keep)];
+      return [counted(reduceSteps(context, rows, axis!, overSteps, keep))];
     }
     const taken = rows.axes.map((_, i) => axes.length === 0 || indices.includes(i));
     const other = rows.axes.find((axis, i) => taken[i] && ['time', 'batch', 'mixed'].includes(role(axis)));
@@ -89,9 +96,7 @@ function reduction(constants: Operator | undefined): Operator {
     const { reduce, before, after } = REDUCTIONS[node.op]!;
     const name = layerName(context);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
-    const result = graph.builder.reduceFeatures(prepared, name, reduce);
-    const isCount = ['ReduceSum', 'ReduceMax'].includes(node.op) && wholeOf(context, rows) === 'mask';
-    if (isCount) graph.builder.whole.set(result.columns[0]!.ref, 'count');
+    const result = counted(graph.builder.reduceFeatures(prepared, name, reduce));
     const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;
     return [{ ...done, axes: reducedAxes(rows, taken, keep) }];
   };
@@ -116,6 +121,7 @@ const argMax: Operator = (context) => {
 const oneHot: Operator = (context) => {
   const { attributes, graph, node } = context;
   const ids = requireInput(context, 0);
+  if (ids.type === 'rows' && graph.builder.areCast(ids)) graph.demandIds(ids);
   if (ids.type !== 'rows' || ids.dtype !== 'int32' || width(ids) !== 1) {
     throw nodeError(node, 'reads something else than one id a row');
   }

@@ -1,7 +1,7 @@
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 import { sizeText, TIME, type Size } from '../size.ts';
-import type { Constant, Factor, Rows, Value } from '../value.ts';
+import type { Constant, Factor, Rows } from '../value.ts';
 import { layerName } from './columns.ts';
 
 /** Numbers of steps as values: what a mask is computed of that a graph writes out. */
@@ -28,12 +28,6 @@ export function stepNumbers(context: NodeContext, steps: Size): Rows {
   const numbers = graph.builder.affine(rows, layerName(context), undefined, -1);
   graph.builder.whole.set(numbers.columns[0]!.ref, 'steps');
   return numbers;
-}
-
-/** Which whole numbers these rows hold, if they do. */
-export function wholeOf({ graph }: NodeContext, value: Value | undefined): 'steps' | 'mask' | 'count' | undefined {
-  if (value?.type !== 'rows' || value.columns.length !== 1) return undefined;
-  return graph.builder.whole.get(value.columns[0]!.ref);
 }
 
 /** One number that depends on the steps, beside rows with this batch: a value of the spec for each sequence; undefined for others. */

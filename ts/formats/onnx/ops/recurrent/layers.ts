@@ -26,7 +26,7 @@ export function addLayers(
   context: NodeContext,
   x: Rows,
   form: CellForm,
-  common: Pick<RecurrentBase, 'inputSize' | 'hiddenSize' | 'clip'>,
+  common: Pick<RecurrentBase, 'inputSize' | 'hiddenSize' | 'clip' | 'mask' | 'paddedOutput'>,
   directions: Direction[],
 ): NodeColumns {
   const { builder } = context.graph;

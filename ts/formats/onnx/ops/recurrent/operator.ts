@@ -1,8 +1,10 @@
 import { nodeError, nodeName } from '../../attributes.ts';
 import { requireInput } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
+import type { ValueRef } from '../../../../spec/spec.ts';
 import { bakedSize, equalSizes, shapeText, sizeText } from '../../size.ts';
 import { axesText, axisSize, feature, isFeature, width, type Rows } from '../../value.ts';
+import { stepsBelow } from '../masks.ts';
 import { withRoles } from '../over-time.ts';
 import { readActivations } from './activations.ts';
 import type { RecurrentOperator } from './cell.ts';
@@ -36,7 +38,7 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
     const { inputSize, hiddenSize, weights } = readWeights(context, operator, form, times.length);
 
     const x = readX(context, layout, inputSize);
-    readLengths(context, x, layout);
+    const mask = readLengths(context, x, layout);
     const initial = readInitial(context, operator, x, { layout, directions: times.length, hiddenSize });
     const directions = times.map<Direction>((time, d) => ({
       functions: functions[d]!,
@@ -45,7 +47,11 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
       initial: initial?.map((state) => state[d]!),
     }));
 
-    const common = { inputSize, hiddenSize, ...(clip !== undefined && { clip }) };
+    const common = {
+      ...{ inputSize, hiddenSize },
+      ...(clip !== undefined && { clip }),
+      ...(mask !== undefined && { mask, paddedOutput: 'zero' as const }),
+    };
     const { sequence, states } = addLayers(context, x, form, common, directions);
     const convention = form.convention === undefined ? '' : `${form.convention}, `;
     graph.conventions.add(`${node.op} '${nodeName(node)}': direction ${direction}, ${convention}layout ${layout}`);
@@ -93,32 +99,41 @@ function readX(context: NodeContext, layout: number, inputSize: number): Rows {
   return x;
 }
 
-/** sequence_lens: a graph input, or the number of steps for all sequences. */
-function readLengths(context: NodeContext, x: Rows, layout: number): void {
+/**
+ * sequence_lens: the number of steps for all sequences; a graph input, which a run takes as its lengths; or what the graph computes, of
+ * which a mask is made: the value that is returned.
+ */
+function readLengths(context: NodeContext, x: Rows, layout: number): ValueRef | undefined {
   const { graph, node } = context;
   const name = `${node.op} node '${nodeName(node)}'`;
   graph.lengths.set(name, undefined);
   const lengths = context.inputs[4];
-  if (lengths === undefined) return;
+  if (lengths === undefined) return undefined;
   if (lengths.type === 'constant') {
     const time = axisSize(x.axes[layout === 0 ? 0 : 1]!);
     const values = Array.from(lengths.data);
     const different = values.find((n) => equalSizes(n, time, graph.baked) !== true);
-    if (different === undefined) return;
+    if (different === undefined) return undefined;
     const steps = bakedSize(time, graph.baked) ?? sizeText(time);
     throw nodeError(
       node,
       `input 'sequence_lens' is a constant ${shapeText(values.slice(0, 20))} that differs from the number of steps (${steps})`,
     );
   }
-  const isInput =
-    lengths.type === 'rows' && lengths.dtype === 'int32' && lengths.axes.length === 1 && lengths.inputs.length === 1;
-  const [input] = isInput ? lengths.inputs : [];
-  if (!isInput || input === undefined || !graph.demand(lengths, ['batch']) || !graph.isInput(lengths.columns, input)) {
-    throw nodeError(
-      node,
-      "input 'sequence_lens' is computed by the graph; supported: an input of the graph, or the number of steps",
-    );
+  if (lengths.type === 'rows' && lengths.kind === 'sequence') graph.demandVector(lengths);
+  if (lengths.type !== 'rows' || lengths.axes.length !== 1 || !graph.demand(lengths, ['batch']) || width(lengths) !== 1)
+    throw nodeError(node, "input 'sequence_lens' is not one number a sequence");
+  const [input] = lengths.dtype === 'int32' && lengths.inputs.length === 1 ? lengths.inputs : [];
+  if (input !== undefined && graph.isInput(lengths.columns, input) && !graph.isNumbers(input)) {
+    graph.lengths.set(name, input);
+    return undefined;
   }
-  graph.lengths.set(name, input);
+  if (lengths.kind !== 'vector' || x.reversed)
+    throw nodeError(node, "input 'sequence_lens' is computed of what is no number a sequence, or for reversed steps");
+  const numbers = graph.builder.steps.numbersOf(x);
+  const steps: Rows = { ...x, axes: [x.axes[layout === 0 ? 0 : 1]!], columns: numbers, inputs: [], exclusive: false };
+  const along = { ...lengths, axes: [[], ...lengths.axes] };
+  const mask = stepsBelow(context, { ...steps, axes: [...steps.axes, []] }, along, true);
+  graph.conventions.add(`${name} takes sequence_lens that the graph computes: steps past them are masked`);
+  return graph.builder.ref(mask.columns, 'sequence');
 }
