@@ -105,11 +105,24 @@ export class SpecBuilder extends SpecIds {
     if (uniform(scale) && uniform(shift)) {
       const [alpha, beta] = [scale?.[0] ?? 1, shift?.[0] ?? 0];
       if (alpha === 1 && beta === 0) return rows;
-      return this.activation(rows, name, { name: 'affine', alpha, beta });
+      const result = this.activation(rows, name, { name: 'affine', alpha, beta });
+      const pair = this.pairOf(rows);
+      if (pair) this.#pairs.set(result.columns[0]!.ref, { ...pair, zero: alpha * pair.zero + beta, one: alpha * pair.one + beta }); // prettier-ignore
+      return result;
     }
     const weights = { ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
     const inputs = this.inputOf(rows);
     return this.#result(rows, { type: 'scale', name: this.name(name), inputs, inputSize: size, weights });
+  }
+
+  /** Values that are one of two numbers, by a mask: what they are where it is 0, and where it is 1. */
+  readonly #pairs = new Map<ValueRef, Pair>();
+
+  pairOf({ columns }: Rows): Pair | undefined {
+    const [only, ...others] = columns;
+    if (!only || others.length > 0) return undefined;
+    const is = this.whole.get(only.ref);
+    return this.#pairs.get(only.ref) ?? (is === 'mask' || is === 'choice' ? { columns, zero: 0, one: 1 } : undefined);
   }
 
   /** Rows, their groups or all steps of them normalized; then scale x + shift. */
@@ -207,6 +220,26 @@ export class SpecBuilder extends SpecIds {
     return { sequence, states: [...states.values()] };
   }
 
+  /** Whether values are numbers for all numbers of the inputs, and no infinite ones: sums, products and bounded functions of them. */
+  areFinite(values: readonly Rows[]): boolean {
+    const layers = new Map(this.layers.map((layer) => [layer.name, layer]));
+    const seen = new Set<string>();
+    const pending = values.flatMap(({ columns }) => columns.map(({ ref }) => ref));
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const name = next.split(':')[0]!;
+      const layer = layers.get(name);
+      if (!layer || isRecurrent(layer) || seen.has(name)) continue;
+      seen.add(name);
+      const activation = 'activation' in layer ? layer.activation : undefined;
+      const f = typeof activation === 'object' ? activation.name : activation;
+      const isFinite =
+        layer.type === 'merge' ? !['div', 'pow', 'prelu'].includes(layer.merge) : ALL_FINITE.includes(layer.type);
+      if (!isFinite || (f !== undefined && !FINITE.includes(f))) return false;
+      pending.push(...(layer.inputs ?? []));
+    }
+    return true;
+  }
+
   /**
    * Leaves steps in the order of processing: those of reverse recurrent layers, from which this value is computed step by step.
    * False if it is computed from something else too, or others read a part of it.
@@ -236,8 +269,32 @@ export class SpecBuilder extends SpecIds {
   }
 }
 
+/** Kinds of layers that do so, with such a function behind them. */
+const ALL_FINITE: readonly string[] = [
+  'dense',
+  'scale',
+  'activation',
+  'slice',
+  'embedding',
+  'conv1d',
+  'pool',
+  'pad',
+  'step',
+  'repeat',
+  'reverse',
+];
+
+/** Functions that make numbers of all numbers: those that are left out neither grow without bound nor end anywhere. */
+const FINITE: readonly string[] = ['linear', 'sigmoid', 'tanh', 'relu', 'hard_sigmoid', 'softsign', 'affine', 'clip', 'abs', 'sign', 'leaky_relu', 'erf', 'round', 'floor', 'ceil']; // prettier-ignore
+
 /** Layers of which a step depends on the same step alone. */
 const STEPWISE: readonly string[] = ['dense', 'scale', 'activation', 'merge', 'slice'];
+
+interface Pair {
+  columns: Segment[];
+  zero: number;
+  one: number;
+}
 
 /** A layer with states. */
 export type RecurrentSpec = GruSpec | LstmSpec | RnnSpec;

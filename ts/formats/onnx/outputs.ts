@@ -1,7 +1,8 @@
 import { GruError } from '../../base/errors.ts';
 import type { ModelSpec, OutputSpec } from '../../spec/spec.ts';
 import type { BoundTensor } from './binding.ts';
-import { isRecurrent, type SpecBuilder } from './builder.ts';
+import { layerKind } from '../../layers/index.ts';
+import type { SpecBuilder } from './builder.ts';
 import { columnTaker, width, type Rows, boundAxes } from './value.ts';
 
 /** The outputs of the spec, and how they make up those of the graph. */
@@ -53,16 +54,19 @@ export class SpecOutputs {
     );
   }
 
-  /** The whole spec; inputs that nothing reads are left out. */
+  /** The whole spec; layers and inputs that nothing reads are left out. */
   spec(): ModelSpec {
     const { layers, inputs } = this.#builder;
     if (layers.length === 0) throw new GruError('unsupported', 'the ONNX graph has no layers');
     this.#builder.makeFunctions();
-    const read = new Set(this.#outputs.map(({ from }) => from));
-    for (const layer of layers) {
-      for (const ref of layer.inputs ?? []) read.add(ref);
-      if (isRecurrent(layer)) for (const ref of layer.initialState ?? []) read.add(ref);
-    }
-    return { inputs: inputs.filter(({ name }) => read.has(name)), layers, outputs: this.#outputs };
+    // by what they are of: `gru:forwardState` is of the layer gru
+    const read = new Set(this.#outputs.map(({ from }) => from.split(':')[0]!));
+    const kept = [...layers].reverse().filter((layer) => {
+      if (!read.has(layer.name)) return false;
+      const all = [...(layer.inputs ?? []), ...(layerKind(layer.type)?.extraInputs?.(layer) ?? [])];
+      for (const ref of all) if (ref !== undefined) read.add(ref.split(':')[0]!);
+      return true;
+    });
+    return { inputs: inputs.filter(({ name }) => read.has(name)), layers: kept.reverse(), outputs: this.#outputs };
   }
 }

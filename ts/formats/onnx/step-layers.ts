@@ -1,6 +1,6 @@
 import { layerKind } from '../../layers/index.ts';
 import type { AxisRule } from '../../layers/kind.ts';
-import type { LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
+import type { AttentionSpec, LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
 import { sizeText, stepsBy, TIME, type Size } from './size.ts';
 import type { SpecIds } from './spec-ids.ts';
 import { factorSize, width, type Factor, type Rows, type Segment } from './value.ts';
@@ -48,7 +48,34 @@ export class StepLayers {
   }
 
   pad(rows: Rows, name: string, spec: Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>): Rows {
-    return this.#made(rows, { type: 'pad', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), ...spec });
+    const shifted = this.#shifted(rows, name, spec);
+    if (shifted) return shifted;
+    const layer: PadSpec = { type: 'pad', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), ...spec };
+    this.#cropped.set(layer.name, { rows, layer });
+    return this.#made(rows, layer);
+  }
+
+  /** Layers that pad, and what they read. */
+  readonly #cropped = new Map<ValueRef, { rows: Rows; layer: PadSpec }>();
+
+  /**
+   * As many steps put on one side as were taken from the other are one layer, and the steps are those from before: what a value
+   * is beside itself a step earlier.
+   */
+  #shifted(rows: Rows, name: string, spec: Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>): Rows | undefined {
+    const [only, ...others] = rows.columns;
+    const made = others.length === 0 && only ? this.#cropped.get(only.ref) : undefined;
+    if (!made || width(made.rows) !== width(rows) || spec.mode === 'reflect') return undefined;
+    const { before = 0, after = 0 } = made.layer;
+    const [first, last] = [spec.before ?? 0, spec.after ?? 0];
+    const isShift = before + last === 0 && after + first === 0 && before + after < 0 && (before === 0 || after === 0);
+    if (!isShift) return undefined;
+    const both = { ...spec, before: before + first, after: after + last };
+    const time = made.rows.axes.flat().find(({ role: r }) => r === 'time');
+    if (!time) return undefined;
+    const axes = rows.axes.map((axis) => axis.map((factor) => (factor.role === 'time' ? time : factor)));
+    const inputs = this.#spec.inputOf(made.rows);
+    return this.#made({ ...rows, axes }, { type: 'pad', name: this.#spec.name(name), inputs, ...both });
   }
 
   upsample(rows: Rows, name: string, factor: number): Rows {
@@ -70,7 +97,7 @@ export class StepLayers {
   }
 
   /** Attention of queries (steps, or one a sequence) to keys and values. */
-  attention(query: Rows, key: Rows, value: Rows, name: string, options: { heads: number; scale: number }): Segment[] {
+  attention(query: Rows, key: Rows, value: Rows, name: string, options: AttentionOptions): Segment[] {
     const inputs = [query, key, value].flatMap((rows) => this.#spec.inputOf(rows));
     const known = { kind: query.kind, size: width(value) };
     const inputSize = width(query);
@@ -176,6 +203,8 @@ export class StepLayers {
     return [{ ref: this.#spec.once(key, make), start: 0, length: size }];
   }
 }
+
+type AttentionOptions = Omit<AttentionSpec, 'type' | 'name' | 'inputs' | 'inputSize'>;
 
 /** A layer without its name. */
 type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'rnn' | 'step' | 'unflatten'];

@@ -54,6 +54,10 @@ export interface Scores {
   y: Rows;
   heads: number;
   scale: number;
+  /** Sums over k of factors[k] tanh(x[k] + y[k]) instead of products; before the sum there are its features, and before tanh their sums. */
+  additive?: { form: 'sum' | 'tanh' | 'score'; factors?: Float32Array };
+  /** One number a step of one of the two: where it is 0 the step has no part. */
+  mask?: { rows: Rows; of: 'x' | 'y' };
   /** Softmax was taken over the steps of this one: the keys. */
   keys?: 'x' | 'y';
 }

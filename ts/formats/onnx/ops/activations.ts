@@ -3,6 +3,7 @@ import { nodeError } from '../attributes.ts';
 import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import type { Constant } from '../value.ts';
+import { tanhOfGrid } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 import { foldBinary, unary } from './constant.ts';
 
@@ -75,9 +76,15 @@ function roundEven(x: number): number {
   return Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x);
 }
 
+const tanh: Operator = (context) => {
+  const x = requireInput(context, 0);
+  const grid = x.type === 'rows' ? tanhOfGrid(x) : undefined;
+  return grid ? [grid] : activation('tanh')(context);
+};
+
 export const ACTIVATION_OPERATORS: Record<string, Operator> = {
   Sigmoid: activation('sigmoid'),
-  Tanh: activation('tanh'),
+  Tanh: tanh,
   Relu: activation('relu'),
   Softplus: activation('softplus'),
   Softsign: activation('softsign'),

@@ -76,10 +76,110 @@ function mark(axis: readonly Factor[], of: 'x' | 'y'): Factor[] {
 
 const whose = (axis: readonly Factor[]) => axis.find(({ role: r }) => r === 'time')?.of;
 
+/**
+ * x + y of each step of one with each step of the other, as additive scores begin; undefined for values that lie along each other.
+ *
+ * @throws GruError `unsupported` for any other operation on steps by steps
+ */
+export function gridOf({ node }: NodeContext, x: Rows, y: Rows, isSum: boolean): Rows | undefined {
+  const timeOf = ({ axes }: Rows) => axes.findIndex((axis) => axis.some(({ role: r }) => r === 'time'));
+  const [atX, atY] = [timeOf(x), timeOf(y)];
+  if (atX < 0 || atY < 0 || atX === atY) return undefined;
+  if (atX > atY) return gridOf({ node } as NodeContext, y, x, isSum);
+  const last = x.axes.length - 1;
+  const isOne = (axis: readonly Factor[]) => role(axis) === 'one';
+  const lead = (rows: Rows) => axesText(rows.axes.slice(0, atX));
+  const fits =
+    atY === atX + 1 &&
+    last === atY + 1 &&
+    isTime(x.axes[atX]!) &&
+    isTime(y.axes[atY]!) &&
+    isOne(x.axes[atY]!) &&
+    isOne(y.axes[atX]!) &&
+    featureSize(x.axes[last]!) === width(x) &&
+    featureSize(y.axes[last]!) === width(y) &&
+    lead(x) === lead(y);
+  if (!isSum || !fits || width(x) !== width(y) || x.reversed !== y.reversed)
+    throw nodeError(
+      node,
+      `combines ${axesText(x.axes)} with ${axesText(y.axes)}, steps by steps; supported: scores of attention, sums over k of tanh(x[k] + y[k]) and products`,
+    );
+  return {
+    ...x,
+    axes: [...x.axes.slice(0, atX), mark(x.axes[atX]!, 'x'), mark(y.axes[atY]!, 'y'), x.axes[last]!],
+    columns: [],
+    inputs: [...new Set([...x.inputs, ...y.inputs])],
+    exclusive: false,
+    scores: { x, y, heads: 1, scale: 1, additive: { form: 'sum' } },
+  };
+}
+
+/** tanh of a grid; undefined for what is none. */
+export function tanhOfGrid({ scores, ...rows }: Rows): Rows | undefined {
+  return scores?.additive?.form === 'sum' ? { ...rows, scores: { ...scores, additive: { form: 'tanh' } } } : undefined;
+}
+
+/** The features of a grid times a factor each; undefined for what is none, or has factors. */
+export function weighGrid({ scores, ...rows }: Rows, factors: Float32Array): Rows | undefined {
+  const { form, factors: known } = scores?.additive ?? {};
+  if (!scores || form !== 'tanh' || known || factors.length !== width(scores.x)) return undefined;
+  return { ...rows, scores: { ...scores, additive: { form, factors } } };
+}
+
+/** The sums over the features of a grid, which are scores; undefined for what is none. */
+export function sumOfGrid({ scores, ...rows }: Rows, keep: boolean): Rows | undefined {
+  if (scores?.additive?.form !== 'tanh') return undefined;
+  const axes = keep ? [...rows.axes.slice(0, -1), []] : rows.axes.slice(0, -1);
+  return { ...rows, axes, scores: { ...scores, additive: { ...scores.additive, form: 'score' } } };
+}
+
+/** Below this a step has no part beside others: e to its power is 0. */
+const NONE = -1e8;
+
+/**
+ * Scores where a mask chooses them, and else so low that the step has no part; where none has one it is the mean, as these numbers
+ * swallow the scores.
+ */
+export function maskScores(context: NodeContext, rows: Rows, mask: Rows, isKept: boolean): Rows {
+  const { graph, node } = context;
+  const { scores } = rows;
+  const axes = [...Array<Factor[]>(Math.max(rows.axes.length - mask.axes.length, 0)).fill([]), ...mask.axes];
+  const at = axes.findIndex((axis) => axis.some(({ role: r }) => r === 'time'));
+  const of = at < 0 ? undefined : whose(rows.axes[at] ?? []);
+  if (
+    !scores ||
+    scores.keys ||
+    scores.mask ||
+    width(mask) !== 1 ||
+    mask.kind !== 'sequence' ||
+    of === undefined ||
+    mask.reversed !== scores[of].reversed
+  )
+    throw nodeError(
+      node,
+      'masks scores of steps by steps; supported: by one mask of the steps of keys, before their softmax',
+    );
+  const kept = isKept ? mask : graph.builder.affine({ ...mask, exclusive: false }, `${node.name}_kept`, -1, 1);
+  const inputs = [...new Set([...rows.inputs, ...mask.inputs])];
+  return { ...rows, inputs, scores: { ...scores, mask: { rows: kept, of } } };
+}
+
+/** Scores plus what is 0 at some steps of the keys and very low at others. */
+export function penalize(context: NodeContext, rows: Rows, other: Rows, isMinus: boolean): Rows {
+  const pair = context.graph.builder.pairOf(other);
+  const [zero, one] = pair && isMinus ? [-pair.zero, -pair.one] : [pair?.zero ?? NaN, pair?.one ?? NaN];
+  if (pair && one === 0 && zero <= NONE) return maskScores(context, rows, { ...other, columns: pair.columns }, true);
+  if (pair && Math.abs(zero) === 0 && one <= NONE)
+    return maskScores(context, rows, { ...other, columns: pair.columns }, false);
+  throw nodeError(context.node, `adds to scores of steps by steps; supported: 0 and numbers below ${NONE}, by a mask`);
+}
+
+const DONE = { form: 'score' };
+
 /** Softmax of scores over the steps of one of the two, which so are the keys. */
 export function softmaxOfScores({ node }: NodeContext, rows: Rows, scores: Scores, axis: number): Rows {
   const keys = whose(rows.axes[axis]!);
-  if (keys === undefined || !isTime(rows.axes[axis]!) || scores.keys) {
+  if (keys === undefined || !isTime(rows.axes[axis]!) || scores.keys || (scores.additive ?? DONE).form !== 'score') {
     throw nodeError(
       node,
       `attribute 'axis' ${axis} of scores ${axesText(rows.axes)}; supported: one softmax over keys`,
@@ -102,8 +202,8 @@ function attend(
   over: readonly Factor[],
   values: Rows,
 ): Rows | undefined {
-  const { x, y, heads, scale, keys } = scores;
-  if (!keys || whose(over) !== keys) return undefined;
+  const { x, y, heads, scale, keys, additive, mask } = scores;
+  if (!keys || whose(over) !== keys || (mask && mask.of !== keys)) return undefined;
   const [query, key] = keys === 'y' ? [x, y] : [y, x];
   const last = rows.axes.length - 1;
   if (key.reversed !== values.reversed || width(values) % heads !== 0) return undefined;
@@ -115,6 +215,8 @@ function attend(
   const columns = graph.builder.steps.attention(query, key, values, node.name || (node.outputs[0] ?? ''), {
     heads,
     scale,
+    ...(additive && { score: 'additive' as const, weights: additive.factors ? { factors: additive.factors } : {} }),
+    ...(mask && { mask: graph.builder.ref(mask.rows.columns, 'sequence'), withoutKeys: 'average' as const }),
   });
   return {
     ...query,

@@ -2,6 +2,7 @@ import type { MergeSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 import { axesText, featureSize, isFeature, selectColumns, width, type Factor, type Rows } from '../value.ts';
+import { gridOf } from './attention.ts';
 import { layerName, padAxes } from './columns.ts';
 import { sameKind } from './join.ts';
 
@@ -19,6 +20,8 @@ export function combine(context: NodeContext, first: Rows, second: Rows, op: Bin
     if (alike(a, b) || isOne(b)) return a;
     return isOne(a) ? b : undefined;
   });
+  const grid = gridOf(context, x, y, op === 'sum');
+  if (grid) return grid;
   const turned = x.kind === y.kind && x.reversed !== y.reversed;
   const isWhole = (rows: Rows) => rows.axes.flat().some(({ role }) => role === 'batch');
   if (turned || axes.includes(undefined) || isWhole(x) !== isWhole(y)) {

@@ -1,10 +1,10 @@
 import { nodeError } from '../attributes.ts';
-import { floatsOf, requireConstant, requireInput } from '../constants.ts';
+import { floatsOf, numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { batchNorm } from '../../batch-norm.ts';
 import { axesText, feature, width, type Constant, type Factor, type Rows, type Value } from '../value.ts';
-import { multiplyRows } from './attention.ts';
+import { multiplyRows, sumOfGrid, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
 import { combine } from './combine.ts';
 
@@ -59,10 +59,21 @@ function productOfConstants(context: NodeContext, x: Constant, matrix: Constant)
   return { ...x, base: [...x.base.slice(0, -1), n], shape: [...x.shape.slice(0, -1), n], data: row };
 }
 
+/** Additive scores as a product with a matrix of one column. */
+function gridProduct(context: NodeContext, rows: Rows, matrix: Constant): Rows | undefined {
+  if (matrix.base.length !== 2 || matrix.base[1] !== 1) return undefined;
+  const { data } = numbersOf(context, matrix, 'the matrix');
+  const weighed = weighGrid(rows, Float32Array.from(data));
+  return weighed && sumOfGrid(weighed, true);
+}
+
 const matMul: Operator = (context) => {
   const [left, right] = [requireInput(context, 0), requireInput(context, 1)];
   if (isFloat(left) && isFloat(right)) return [multiplyRows(context, left, right)];
   if (left.type === 'constant' && right.type === 'constant') return [productOfConstants(context, left, right)];
+  const grid =
+    left.type === 'rows' && left.scores && right.type === 'constant' ? gridProduct(context, left, right) : undefined;
+  if (grid) return [grid];
   const [x, matrix] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
   const lead = matrix.shape.length - 2;
   if (lead < 0 || matrix.shape.slice(0, lead).some((size) => size !== 1)) {

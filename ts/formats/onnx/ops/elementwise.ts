@@ -3,7 +3,7 @@ import { nodeError } from '../attributes.ts';
 import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { feature, isFeature, width, type Constant, type Rows } from '../value.ts';
-import { scaleScores } from './attention.ts';
+import { penalize, scaleScores, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
 import { combine, type BinaryOp } from './combine.ts';
 import { foldBinary, modulo } from './constant.ts';
@@ -33,6 +33,10 @@ function binary(context: NodeContext, x: Rows | Constant, y: Rows | Constant): R
 
 function quotientOrOther(context: NodeContext, x: Rows | Constant, y: Rows | Constant): Rows | Constant {
   if (x.type === 'constant' && y.type === 'constant') return foldBinary(context, x, y);
+  if (x.type === 'rows' && y.type === 'rows' && (x.scores !== undefined) !== (y.scores !== undefined)) {
+    const [op, [scores, other]] = [OPS[context.node.op], x.scores ? [x, y] : [y, x]];
+    if (op === 'sum' || (op === 'sub' && scores === x)) return penalize(context, scores, other, op === 'sub');
+  }
   if (x.type === 'rows' && y.type === 'rows')
     return combine(context, floats(context, x), floats(context, y), OPS[context.node.op]!);
   const isFirst = x.type === 'constant';
@@ -43,8 +47,21 @@ function quotientOrOther(context: NodeContext, x: Rows | Constant, y: Rows | Con
     const both: [Rows, Rows] = isFirst ? [counted, floats(context, value)] : [floats(context, value), counted];
     return combine(context, ...both, OPS[context.node.op]!);
   }
+  if (value.scores?.additive && value.scores.additive.form !== 'score') return withFactors(context, value, constant);
   if (value.scores) return scaleScores(context, value, value.scores, factorOf(context, constant, isFirst));
   return withConstant(context, floats(context, (isFirst ? y : x) as Rows), constant, isFirst);
+}
+
+/** Features of additive scores times a constant: one number for all, or one each. */
+function withFactors(context: NodeContext, rows: Rows, constant: Constant): Rows {
+  const { scores } = rows;
+  const size = width(scores!.x);
+  const { data } = numbersOf(context, { ...constant, shape: constant.base }, 'the factors');
+  const factors = Float32Array.from({ length: size }, (_, i) => data[data.length === 1 ? 0 : i]!);
+  const fits = data.length === 1 || (data.length === size && constant.base.at(-1) === size);
+  const result = OPS[context.node.op] === 'mul' && fits ? weighGrid(rows, factors) : undefined;
+  if (result) return result;
+  throw nodeError(context.node, 'changes sums of steps by steps; supported: Tanh, a factor each feature, their sum');
 }
 
 /** The number that scores are multiplied by. */

@@ -4,6 +4,7 @@ import { requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import type { IdFunction } from '../spec-ids.ts';
 import type { Constant, Factor, Rows } from '../value.ts';
+import { maskScores } from './attention.ts';
 import { layerName } from './columns.ts';
 import { combine } from './combine.ts';
 import {
@@ -192,13 +193,20 @@ function joined(op: 'mul' | 'max' | 'sub', constants: Operator): Operator {
 }
 
 const where: Operator = (context) => {
+  const { graph } = context;
   const [condition, x, y] = [0, 1, 2].map((i) => requireInput(context, i)) as [Rows, Rows | Constant, Rows | Constant];
   const is = maskOf(context, condition);
+  const [scores, other] = x.type === 'rows' && x.scores ? [x, y] : [y, x];
+  if (is === 'mask' && scores.type === 'rows' && scores.scores && other.type === 'constant') {
+    const [low, ...more] = Array.from(other.data);
+    if (more.length === 0 && typeof low === 'number' && low <= -1e4)
+      return [maskScores(context, scores, asFloats(context, condition), scores === x)];
+  }
   if (is === undefined) return [whereConstant(context)];
-  if (is === 'choice')
+  if (is === 'choice' && !graph.builder.areFinite([x, y].flatMap((value) => (value.type === 'rows' ? [value] : []))))
     throw nodeError(
       context.node,
-      'chooses by a comparison of floats; supported: by masks of lengths, ids and whole numbers',
+      'chooses by a comparison of floats between values that may be no numbers (of Exp, Log, Div, Sqrt, Pow); supported: by masks of lengths, ids and whole numbers',
     );
   return [whereMask(context, asFloats(context, condition), x, y)];
 };

@@ -3,10 +3,12 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, numbersOf, plainIntegers, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { axesText, feature, featureSize, role, width, type Rows } from '../value.ts';
-import { softmaxOfScores } from './attention.ts';
+import { softmaxOfScores, sumOfGrid } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
+import type { BinaryOp } from './combine.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
 import { OVER_TIME, reduceSteps } from './over-time.ts';
+import { pickRows } from './parts.ts';
 import { maskOf } from './whole.ts';
 
 /** Operators over the features of each row: functions of rows, reductions, ids. */
@@ -70,13 +72,19 @@ function reduction(constants: Operator | undefined): Operator {
       if (constants) return constants(context);
       throw nodeError(node, `${node.op} is supported for computed values only`);
     }
-    const rows = floatRows(context, 0);
+    const rows = input.scores?.additive ? input : floatRows(context, 0);
     const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? inputs[1] : undefined;
     const axes = (given ? plainIntegers(context, given, 'axes') : attributes.ints('axes')) ?? [];
     const keep = (attributes.int('keepdims') ?? 1) !== 0;
     if (attributes.int('noop_with_empty_axes') && axes.length === 0) return [rows];
     const indices = axes.map((axis) => axisIndex(context, axis, rows.axes.length));
     const [axis] = indices;
+    if (rows.scores) {
+      const isLast = node.op === 'ReduceSum' && indices.length === 1 && axis === rows.axes.length - 1;
+      const sum = isLast ? sumOfGrid(rows, keep) : undefined;
+      if (sum) return [sum];
+      throw nodeError(node, 'reduces scores of steps by steps; supported: the sum over features of tanh');
+    }
     if (rows.whole && !['ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd'].includes(node.op))
       throw nodeError(node, 'is supported for floats only, it reads whole numbers');
     const isCount = ['ReduceSum', 'ReduceMax'].includes(node.op) && maskOf(context, rows) !== undefined;
@@ -92,6 +100,8 @@ function reduction(constants: Operator | undefined): Operator {
     const other = rows.axes.find((axis, i) => taken[i] && ['time', 'batch', 'mixed'].includes(role(axis)));
     if (other && rows.axes.flat().every(({ origin }) => !origin))
       throw nodeError(node, `reduces the ${role(other)} axis of ${axesText(rows.axes)}; supported: features`);
+    const part = partOfRow(context, rows, indices);
+    if (part) return [{ ...part, axes: reducedAxes(rows, taken, keep) }];
     wholeRow(context, rows, taken);
     const { reduce, before, after } = REDUCTIONS[node.op]!;
     const name = layerName(context);
@@ -100,6 +110,25 @@ function reduction(constants: Operator | undefined): Operator {
     const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;
     return [{ ...done, axes: reducedAxes(rows, taken, keep) }];
   };
+}
+
+const PARTS: Record<string, BinaryOp> = { ReduceSum: 'sum', ReduceMean: 'sum', ReduceMax: 'max', ReduceMin: 'min' };
+
+/** More entries of an axis are not taken one by one. */
+const MOST_PARTS = 256;
+
+/** One axis of several that are features: its entries, one after the other. undefined for a whole row, or what has no such form. */
+function partOfRow(context: NodeContext, rows: Rows, indices: readonly number[]): Rows | undefined {
+  const { builder } = context.graph;
+  const [axis, ...others] = indices;
+  const op = PARTS[context.node.op];
+  if (axis === undefined || others.length > 0 || !op || role(rows.axes[axis]!) !== 'feature') return undefined;
+  const count = featureSize(rows.axes[axis]!);
+  if (count === width(rows) || count > MOST_PARTS) return undefined;
+  const name = layerName(context);
+  const entries = Array.from({ length: count }, (_, i) => pickRows(context, rows, axis, [i]));
+  const all = entries.reduce((x, y) => builder.merge([x, y], name, op));
+  return context.node.op === 'ReduceMean' ? builder.affine(all, `${name}_mean`, 1 / count) : all;
 }
 
 function reducedAxes({ axes }: Rows, taken: readonly boolean[], keep: boolean): Rows['axes'] {
