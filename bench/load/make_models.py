@@ -20,6 +20,7 @@ def note(name, version):
 
 
 def torch_models():
+    import numpy
     import torch
 
     note("torch", torch.__version__)
@@ -28,6 +29,10 @@ def torch_models():
     torch.save(state, folder / "torch.pt")
     torch.save(state, folder / "torch-legacy.pt", _use_new_zipfile_serialization=False)
     torch.save({k: v.half() for k, v in state.items()}, folder / "torch-f16.pt")
+    torch.jit.script(gru).save(folder / "torchscript.pt")
+    arrays = {k: v.numpy() for k, v in state.items()}
+    numpy.savez(folder / "numpy.npz", **arrays)
+    numpy.savez_compressed(folder / "numpy-compressed.npz", **arrays)
 
 
 def keras_models():

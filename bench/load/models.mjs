@@ -132,3 +132,14 @@ export function writeOnnx(/** @type {string} */ file, dataField = 9) {
   const graph = put(7, [node, put(2, 'g'), ...weights, ...ends]);
   writeFileSync(file, Buffer.concat([int(1, 8), put(2, 'bench'), graph, put(8, [put(1, ''), int(2, 17)])]));
 }
+
+/** The JSON that RTNeural reads: every number is text, of as many digits as a float32 takes. */
+export function writeRtneural(/** @type {string} */ file) {
+  const rows = (/** @type {number[]} */ [n, size]) => {
+    const all = numbers(n * size);
+    return Array.from({ length: n }, (_, i) => Array.from(all.subarray(i * size, (i + 1) * size), Math.fround));
+  };
+  const weights = [rows([SIZE, 3 * SIZE]), rows([SIZE, 3 * SIZE]), rows([2, 3 * SIZE])];
+  const layer = { type: 'gru', activation: 'tanh', shape: [null, null, SIZE], weights };
+  writeFileSync(file, JSON.stringify({ in_shape: [null, null, SIZE], layers: [layer] }));
+}

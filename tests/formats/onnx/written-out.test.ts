@@ -92,8 +92,9 @@ describe('masks of lengths', () => {
     expect(await of(where(['not', 'nine', 'h'], [node('Not', ['m'], 'not')]), LENGTHS)).toEqual([13, 15, 3, 6]);
     expect(await of(where(['m', 'h', 'more'], [node('Add', ['h', 'ones'], 'more')]), LENGTHS)).toEqual([10, 13, 3, 6]);
     expect(await of(where(['m', 'one', 'nine'], [node('Cast', ['1'], 'one', { to: 1 })]).slice(0, -1).concat(node('Mul', ['h', 'y'], 'z'), sumOf('z')), LENGTHS)).toEqual([49, 60, 3, 6]); // prettier-ignore
-    const floats = [...STEPS, node('Greater', ['h', 'zero'], 'm'), node('Where', ['m', 'h', 'zero'], 'p')];
-    expect(await refusal(floats, LENGTHS)).toContain('a comparison of floats');
+    const floats = (x: string) => [node('Greater', ['h', 'zero'], 'm'), node('Log', ['h'], 'log'), node('Where', ['m', x, 'zero'], 'p')]; // prettier-ignore
+    expect(await of(floats('h'))).toEqual(DATA.map((x) => Math.max(x, 0)));
+    expect(await refusal(floats('log'))).toContain('a comparison of floats');
   });
 
   test('refused', async () => {
@@ -104,6 +105,107 @@ describe('masks of lengths', () => {
     const both = ids.map((one) => (one.op === 'ReduceSum' ? { ...one, outputs: ['q'] } : one));
     const embedded = [...both, node('Gather', ['W', 'n'], 'e'), node('Add', ['q', 'e'], 'p')];
     expect(await refusal(embedded, LENGTHS)).toContain('both as numbers and as ids');
+  });
+});
+
+describe('whole numbers that a graph computes with', () => {
+  const INTS = [
+    tensor('3', [], [3], 7),
+    tensor('-2', [], [-2], 7),
+    tensor('five', [], [5], 7),
+    tensor('half', [], [0.5]),
+  ];
+  /** Of lengths -7 and 4, as floats. */
+  const ofInts = async (nodes: Node[], result: string): Promise<number[]> => {
+    const last = [node('Cast', [result], 'r', { to: 1 }), node('Unsqueeze', ['r', '[1]'], 'of n'), node('Gather', ['h', '0'], 'g', { axis: 1 }), node('Mul', ['g', 'zero'], 'z'), node('Add', ['z', 'of n'], 'p')]; // prettier-ignore
+    using model = await api.loadModel(bytes([...nodes, ...last], LENGTHS, INTS));
+    const x = { data: Float32Array.from(DATA), shape: [2, 3, 2] };
+    const { data } = runOnnx(model, { x, n: { data: Int32Array.of(-7, 4), shape: [2] } })['p']!;
+    return [data[0]!, data[2]!];
+  };
+
+  test.each<[string, string[], number[]]>([
+    ['Add', ['n', '3'], [-4, 7]],
+    ['Sub', ['3', 'n'], [10, -1]],
+    ['Mul', ['n', '-2'], [14, -8]],
+    ['Div', ['n', '-2'], [3, -2]],
+    ['Div', ['n', '3'], [-2, 1]],
+    ['Mod', ['n', '3'], [2, 1]],
+    ['Mod', ['n', '-2'], [-1, 0]],
+    ['Max', ['n', '3'], [3, 4]],
+    ['Min', ['n', '3'], [-7, 3]],
+    ['Clip', ['n', '0', '3'], [0, 3]],
+    ['Neg', ['n'], [7, -4]],
+    ['Abs', ['n'], [7, 4]],
+    ['Equal', ['n', 'five'], [0, 0]],
+    ['Less', ['n', '3'], [1, 0]],
+    ['LessOrEqual', ['3', 'n'], [0, 1]],
+    ['Greater', ['n', '-2'], [0, 1]],
+    ['GreaterOrEqual', ['n', '3'], [0, 1]],
+  ])('%s of %j', async (op, inputs, wanted) => {
+    expect(await ofInts([node(op, inputs, 'q')], 'q')).toEqual(wanted);
+  });
+
+  test.each<[string, number[]]>([
+    ['And', [0, 0]],
+    ['Or', [1, 1]],
+    ['Xor', [1, 1]],
+  ])('%s of n < 3 and n > 3', async (op, wanted) => {
+    const nodes = [node('Less', ['n', '3'], 'a'), node('Greater', ['n', '3'], 'b'), node(op, ['a', 'b'], 'q')];
+    expect(await ofInts(nodes, 'q')).toEqual(wanted);
+  });
+
+  test('a cast rounds towards zero, and to a boolean', async () => {
+    const half = [node('Cast', ['n'], 'f', { to: 1 }), node('Mul', ['f', 'half'], 'm')];
+    expect(await ofInts([...half, node('Cast', ['m'], 'q', { to: 7 })], 'q')).toEqual([-3, 2]);
+    expect(await ofInts([node('Add', ['n', '-2'], 'a'), node('Sub', ['a', '-2'], 'b'), node('Sub', ['b', '3'], 'c'), node('Sub', ['c', '1'], 'd'), node('Cast', ['d'], 'q', { to: 9 })], 'q')).toEqual([1, 0]); // prettier-ignore
+    expect(await ofInts([...half, node('Div', ['m', 'half'], 'q')], 'q')).toEqual([-7, 4]);
+  });
+
+  test('refused', async () => {
+    expect(await refusal([node('Div', ['n', '0'], 'q'), node('Cast', ['q'], 'p', { to: 1 })], LENGTHS)).toContain(
+      'by 0',
+    );
+    expect(await refusal([node('ReduceMean', ['n'], 'p')], LENGTHS)).toContain('floats only');
+    expect(await refusal([node('Mod', ['h', 'nine'], 'p')])).toContain('whole numbers and one number');
+  });
+});
+
+describe('steps by steps', () => {
+  const grid = [
+    node('Unsqueeze', ['h', '[1]'], 'keys'),
+    node('Unsqueeze', ['h', '[2]'], 'queries'),
+    node('Add', ['queries', 'keys'], 'g'),
+  ];
+  const CUT = [tensor('[2]', [1], [2], 7)];
+
+  test('are scores or nothing', async () => {
+    for (const more of [
+      [node('ReduceSum', ['g', '[-1]'], 'p')],
+      [node('Tanh', ['g'], 't'), node('ReduceMax', ['t'], 'p', { axes: [-1] })],
+      [node('Tanh', ['g'], 't'), node('Tanh', ['t'], 'p')],
+      [node('Relu', ['g'], 'p')],
+      [node('Softmax', ['g'], 'p')],
+      [node('Mul', ['g', 'v'], 'p')],
+    ])
+      expect(await refusal([...grid, ...more], X, CUT)).toMatch(/steps by steps|of scores/);
+    expect(await refusal([...grid.slice(0, 2), node('Mul', ['queries', 'keys'], 'p')], X, CUT)).toMatch(
+      /steps by steps/,
+    );
+  });
+
+  test('a mask of keys: where none is left the mean is taken', async () => {
+    const scores = [...STEPS, node('Less', ['row', 'column'], 'l'), node('Unsqueeze', ['l', '[1]'], 'm'), node('Transpose', ['h'], 'k', { perm: [0, 2, 1] }), node('MatMul', ['h', 'k'], 'scores')]; // prettier-ignore
+    const attend = [node('Softmax', ['t'], 'w'), node('MatMul', ['w', 'h'], 'p')];
+    const low = [tensor('low', [], [-1e9]), tensor('small', [], [-5])];
+    const masked = (name: string) => [...scores, node('Where', ['m', 'scores', name], 't'), ...attend];
+    using model = await api.loadModel(bytes(masked('low'), LENGTHS, low));
+    const x = { data: Float32Array.from(DATA), shape: [2, 3, 2] };
+    const { data } = runOnnx(model, { x, n: { data: Int32Array.of(1, 0), shape: [2] } })['p']!;
+    Array.from(data).forEach((value, i) => {
+      expect(value).toBeCloseTo([1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2][i]!, 5);
+    });
+    expect(await refusal(masked('small'), LENGTHS, low)).toMatch(/steps by steps|chooses|combines/);
   });
 });
 

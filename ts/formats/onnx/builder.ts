@@ -235,7 +235,7 @@ export class SpecBuilder extends SpecIds {
       const isFinite =
         layer.type === 'merge' ? !['div', 'pow', 'prelu'].includes(layer.merge) : ALL_FINITE.includes(layer.type);
       if (!isFinite || (f !== undefined && !FINITE.includes(f))) return false;
-      pending.push(...(layer.inputs ?? []));
+      for (const ref of layer.inputs ?? []) pending.push(ref);
     }
     return true;
   }

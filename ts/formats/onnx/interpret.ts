@@ -61,10 +61,10 @@ function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
   const inputs = source.freeInputs().filter(({ name }) => readers.has(name));
   let refusal: { cause: GruError; progress: number } | undefined;
   for (const parts of ['feature', 'any'] as const) {
-    let hasParts = false;
+    let [hasParts, areMixed] = [false, false];
     for (const first of ['time', 'batch', 'batch of all'] as const) {
       const roles = new InputRoles(inputs, { first, parts });
-      if (first === 'batch of all' && !roles.areMixed) continue;
+      if (first === 'batch of all' && !roles.areMixed && !areMixed) continue;
       let attempt: Attempt | undefined;
       try {
         return untilSettled(() => (attempt = new Attempt(source, roles, nodes, readers)).run(outputs));
@@ -74,6 +74,7 @@ function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
         const progress = attempt?.progress ?? 0;
         if (!refusal || progress > refusal.progress) refusal = { cause, progress };
         hasParts ||= roles.hasParts;
+        areMixed ||= roles.areMixed;
       }
     }
     if (!hasParts) break;

@@ -1,6 +1,6 @@
 import { layerKind } from '../../layers/index.ts';
 import type { AxisRule } from '../../layers/kind.ts';
-import type { AttentionSpec, LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
+import type { AttentionSpec, Conv1dSpec, LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
 import { sizeText, stepsBy, TIME, type Size } from './size.ts';
 import type { SpecIds } from './spec-ids.ts';
 import { factorSize, width, type Factor, type Rows, type Segment } from './value.ts';
@@ -81,6 +81,25 @@ export class StepLayers {
   upsample(rows: Rows, name: string, factor: number): Rows {
     const inputs = this.#spec.inputOf(rows);
     return this.#made(rows, { type: 'upsample', name: this.#spec.name(name), inputs, factor });
+  }
+
+  /**
+   * A layer over positions of each step, of rows (channels, positions): each step is a sequence of its own, and what the layer gives is one
+   * row a step again, (positions, channels).
+   */
+  inEach(rows: Rows, name: string, steps: number, layer: Conv1dSpec | PoolSpec): { columns: Segment[]; steps: number } {
+    const cut: LayerSpec = { type: 'unflatten', name: this.#spec.name(`${name}_positions`), inputs: this.#spec.inputOf(rows), steps, transposed: true, each: true }; // prettier-ignore
+    this.#spec.add(cut, { kind: 'sequence', size: width(rows) / steps });
+    this.#spec.add({ ...layer, inputs: [cut.name] }, { kind: 'sequence', size: 1 });
+    const size = layer.type === 'conv1d' ? layer.outputSize : width(rows) / steps;
+    const made = stepsBy(layerKind(layer.type)!.axis!(layer)!, steps) as number;
+    const flat: LayerSpec = {
+      type: 'flatten',
+      name: this.#spec.name(`${name}_rows`),
+      inputs: [layer.name],
+      steps: made,
+    };
+    return { columns: this.#spec.add(flat, { kind: 'sequence', size: made * size }), steps: made };
   }
 
   /** Softmax over the steps. */

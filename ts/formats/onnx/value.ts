@@ -58,6 +58,10 @@ export interface Scores {
   additive?: { form: 'sum' | 'tanh' | 'score'; factors?: Float32Array };
   /** One number a step of one of the two: where it is 0 the step has no part. */
   mask?: { rows: Rows; of: 'x' | 'y' };
+  /** Less a number, so that steps have no part. */
+  low?: boolean;
+  /** Times this mask. */
+  part?: Rows;
   /** Softmax was taken over the steps of this one: the keys. */
   keys?: 'x' | 'y';
 }

@@ -150,6 +150,8 @@ export function maskScores(context: NodeContext, rows: Rows, mask: Rows, isKept:
     !scores ||
     scores.keys ||
     scores.mask ||
+    scores.low ||
+    scores.part ||
     width(mask) !== 1 ||
     mask.kind !== 'sequence' ||
     of === undefined ||
@@ -176,10 +178,51 @@ export function penalize(context: NodeContext, rows: Rows, other: Rows, isMinus:
 
 const DONE = { form: 'score' };
 
+/** Scores less a number, for {@link joinParts}; undefined for any other. */
+export function lowered(rows: Rows, shift: number): Rows | undefined {
+  const { scores } = rows;
+  if (!scores || scores.keys || scores.part || shift > NONE) return undefined;
+  return { ...rows, scores: { ...scores, low: true } };
+}
+
+/** Scores times a mask, for {@link joinParts}; undefined for any other factor. */
+export function partOf({ graph }: NodeContext, rows: Rows, mask: Rows): Rows | undefined {
+  const { scores } = rows;
+  if (!scores || scores.keys || scores.part || !graph.builder.pairOf(mask)) return undefined;
+  return { ...rows, inputs: [...new Set([...rows.inputs, ...mask.inputs])], scores: { ...scores, part: mask } };
+}
+
+/** mask (scores - 1e9) + (1 - mask) scores: how Keras 3 chooses between the two. */
+export function joinParts(context: NodeContext, x: Rows, y: Rows): Rows {
+  const { builder } = context.graph;
+  const [low, high] = x.scores?.low ? [x, y] : [y, x];
+  const [lowered, kept] = [low.scores, high.scores];
+  const [a, b] = [lowered, kept].map((scores) => scores?.part && builder.pairOf(scores.part));
+  const same = (['x', 'y', 'scale', 'additive', 'mask'] as const).every((key) => lowered?.[key] === kept?.[key]);
+  const isBit = (n: number | undefined) => n === 0 || n === 1;
+  const areOpposite = a?.columns[0]!.ref === b?.columns[0]!.ref && a?.zero === b?.one && a?.one === b?.zero;
+  if (!same || !lowered?.low || !kept?.part || kept.low || !a || !areOpposite || !isBit(a.zero) || a.zero + a.one !== 1)
+    throw nodeError(
+      context.node,
+      'adds scores of steps by steps; supported: those of a mask and those of its opposite',
+    );
+  const own = { ...kept };
+  delete own.part;
+  const mask = { ...kept.part, columns: a.columns };
+  return maskScores(context, { ...high, scores: own }, mask, a.one === 0);
+}
+
 /** Softmax of scores over the steps of one of the two, which so are the keys. */
 export function softmaxOfScores({ node }: NodeContext, rows: Rows, scores: Scores, axis: number): Rows {
   const keys = whose(rows.axes[axis]!);
-  if (keys === undefined || !isTime(rows.axes[axis]!) || scores.keys || (scores.additive ?? DONE).form !== 'score') {
+  if (
+    keys === undefined ||
+    !isTime(rows.axes[axis]!) ||
+    scores.keys ||
+    scores.low ||
+    scores.part ||
+    (scores.additive ?? DONE).form !== 'score'
+  ) {
     throw nodeError(
       node,
       `attribute 'axis' ${axis} of scores ${axesText(rows.axes)}; supported: one softmax over keys`,
@@ -190,7 +233,8 @@ export function softmaxOfScores({ node }: NodeContext, rows: Rows, scores: Score
 
 /** Scores times a number. */
 export function scaleScores({ node }: NodeContext, rows: Rows, scores: Scores, factor: number): Rows {
-  if (scores.keys) throw nodeError(node, 'changes weights after their softmax; supported: scores before it');
+  if (scores.keys || scores.low || scores.part)
+    throw nodeError(node, 'changes weights after their softmax; supported: scores before it');
   return { ...rows, scores: { ...scores, scale: scores.scale * factor } };
 }
 

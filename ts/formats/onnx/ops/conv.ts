@@ -3,7 +3,7 @@ import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { feature, width } from '../value.ts';
-import { timeWindow, windows } from './windows.ts';
+import { innerWindow, overPositions, timeWindow, windows } from './windows.ts';
 
 /** (batch, channels, time), or with an axis of size 1 before or behind the time, along which nothing is convolved. */
 export const conv: Operator = (context) => {
@@ -21,8 +21,11 @@ export const conv: Operator = (context) => {
   const all = windows(context, sizes);
   if (given.type !== 'rows' || given.dtype !== 'float32')
     throw nodeError(node, 'convolves a constant or whole numbers');
-  const { rows: x, time } = timeWindow(context, given, all, 'convolves');
-  const inputSize = width(x);
+  const inner = innerWindow(given, all);
+  const { rows: x, time } = inner
+    ? { rows: given, time: inner.axis - 2 }
+    : timeWindow(context, given, all, 'convolves');
+  const inputSize = width(x) / (inner?.steps ?? 1);
   if (groups < 1 || own < 1 || outputSize < 1 || own * groups !== inputSize || outputSize % groups !== 0) {
     throw nodeError(
       node,
@@ -45,15 +48,13 @@ export const conv: Operator = (context) => {
   // A runtime convolves what lies behind a sequence's length too.
   const span = (kernelSize - 1) * dilation;
   const causal = typeof padding !== 'string' && padding[0] === span && padding[1] === 0;
-  if (!(causal && stride === 1)) graph.fromEnd ??= `${node.op} node '${node.name}' (where it looks ahead)`;
+  if (!inner && !(causal && stride === 1)) graph.fromEnd ??= `${node.op} node '${node.name}' (where it looks ahead)`;
   const axes = x.axes.map((axis, i) => (i === 1 ? [feature(outputSize)] : axis));
   const name = node.name || (node.outputs[0] ?? '');
-  const result = graph.builder.conv1d(
-    x,
-    name,
-    { inputSize, outputSize, kernelSize, stride, dilation, groups, padding, weights },
-    axes,
-  );
+  const spec = { inputSize, outputSize, kernelSize, stride, dilation, groups, padding, weights };
+  const result = inner
+    ? overPositions(context, x, inner, { type: 'conv1d', name: graph.builder.name(name), ...spec })
+    : graph.builder.conv1d(x, name, spec, axes);
   const ref = result.columns[0]?.ref ?? '';
   graph.place(matrix, `${ref}/kernel`);
   if (inputs[2]) graph.place(requireConstant(context, 2, 'B'), `${ref}/bias`);

@@ -3,7 +3,7 @@ import { nodeError } from '../attributes.ts';
 import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { feature, isFeature, width, type Constant, type Rows } from '../value.ts';
-import { penalize, scaleScores, weighGrid } from './attention.ts';
+import { joinParts, lowered, partOf, penalize, scaleScores, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
 import { combine, type BinaryOp } from './combine.ts';
 import { foldBinary, modulo } from './constant.ts';
@@ -33,8 +33,12 @@ function binary(context: NodeContext, x: Rows | Constant, y: Rows | Constant): R
 
 function quotientOrOther(context: NodeContext, x: Rows | Constant, y: Rows | Constant): Rows | Constant {
   if (x.type === 'constant' && y.type === 'constant') return foldBinary(context, x, y);
+  if (x.type === 'rows' && y.type === 'rows' && x.scores?.part && y.scores?.part && OPS[context.node.op] === 'sum')
+    return joinParts(context, x, y);
   if (x.type === 'rows' && y.type === 'rows' && (x.scores !== undefined) !== (y.scores !== undefined)) {
     const [op, [scores, other]] = [OPS[context.node.op], x.scores ? [x, y] : [y, x]];
+    const part = op === 'mul' ? partOf(context, scores, other) : undefined;
+    if (part) return part;
     if (op === 'sum' || (op === 'sub' && scores === x)) return penalize(context, scores, other, op === 'sub');
   }
   if (x.type === 'rows' && y.type === 'rows')
@@ -48,6 +52,9 @@ function quotientOrOther(context: NodeContext, x: Rows | Constant, y: Rows | Con
     return combine(context, ...both, OPS[context.node.op]!);
   }
   if (value.scores?.additive && value.scores.additive.form !== 'score') return withFactors(context, value, constant);
+  const shift = value.scores && ['Sub', 'Add'].includes(context.node.op) && !isFirst ? constant.data[0] : undefined;
+  const low = typeof shift === 'number' && constant.data.length === 1 ? lowered(value, context.node.op === 'Sub' ? -shift : shift) : undefined; // prettier-ignore
+  if (low) return low;
   if (value.scores) return scaleScores(context, value, value.scores, factorOf(context, constant, isFirst));
   return withConstant(context, floats(context, (isFirst ? y : x) as Rows), constant, isFirst);
 }
@@ -103,6 +110,8 @@ function withConstant(context: NodeContext, given: Rows, constant: Constant, isF
     return { ...placed(builder.mergeConstant(rows, name, op, wide, isFirst)), axes };
   }
   const values = columnValues(context, rows, constant);
+  if (op === 'div' && !isFirst && rows.whole && values.includes(0))
+    throw nodeError(node, 'divides whole numbers by 0', 'invalid_file');
   const affine = (scale: Float32Array | undefined, shift: Float32Array | undefined) =>
     placed(builder.affine(rows, name, scale, shift), shift ? 'bias' : 'kernel');
   if (op === 'sum') return affine(undefined, values);

@@ -12,7 +12,7 @@ import {
 import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
 import { isNotZero } from './masks.ts';
-import { asFloats, truncated, wholeOf } from './whole.ts';
+import { asFloats, holdWhole, truncated } from './whole.ts';
 import { flattenSteps, repeatSteps } from './over-time.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
@@ -183,12 +183,12 @@ const cast: Operator = (context) => {
     if (dtype === 'bool') return [isNotZero(context, input)];
     if (dtype === 'int') {
       if (input.dtype === 'int32') return [input];
-      if (input.whole || wholeOf(context, input)) return [{ ...input, whole: true }];
+      if (holdWhole(context, input)) return [{ ...input, whole: true }];
       const result = truncated(context, input);
       context.graph.builder.castInputs(input, result);
       return [result];
     }
-    if (input.dtype === 'int32' || input.whole || wholeOf(context, input)) {
+    if (holdWhole(context, input)) {
       const floats = { ...asFloats(context, input) };
       delete floats.whole;
       return [floats];

@@ -17,7 +17,7 @@ import {
   whereConstant,
   xorConstant,
 } from './constant.ts';
-import { asFloats, asMask, inTurn, maskOf, wholeOf } from './whole.ts';
+import { asFloats, asMask, holdWhole, inTurn, maskOf, wholeOf } from './whole.ts';
 
 /** Masks, values of zeros and ones: comparisons, what they make together, and what they choose. */
 
@@ -39,7 +39,7 @@ export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orE
   if (axes.some((axis) => axis.length > 1)) throw nodeError(context.node, 'compares numbers along one axis');
   // t < n is 0 < n - t; t <= n is not n < t
   const left = builder.merge(orEqual ? [steps, numbers] : [numbers, steps], `${name}_left`, 'sub');
-  const whole = numbers.whole || wholeOf(context, numbers) !== undefined;
+  const whole = holdWhole(context, numbers);
   const result = inTurn(context, { ...left, axes }, name, [...(whole ? [] : ['sign' as const]), UNIT, ...(orEqual ? [OTHER] : [])]); // prettier-ignore
   return asMask(context, { ...result, inputs: lengths.inputs });
 }
@@ -106,7 +106,7 @@ const SWAPPED: Record<Comparison, Comparison> = {
 function compareWith(context: NodeContext, rows: Rows, op: Comparison, c: number): Rows {
   const { builder } = context.graph;
   const name = layerName(context);
-  const whole = rows.dtype === 'int32' || rows.whole || wholeOf(context, rows) !== undefined;
+  const whole = holdWhole(context, rows);
   const compared = withNumber(op, c, whole && Number.isInteger(c));
   const isGiven = rows.dtype === 'int32' && builder.inputs.some((input) => input.name === rows.columns[0]?.ref);
   if (isGiven) return asMask(context, builder.functionOf(rows, name, compared));
@@ -119,7 +119,7 @@ function compareRows(context: NodeContext, x: Rows, y: Rows, op: Comparison): Ro
   const [a, b] = isLess ? [y, x] : [x, y];
   const away = combine(context, asFloats(context, a), asFloats(context, b), 'sub');
   const steps: RowActivation[] = op === 'Equal' ? ['abs', 'sign', OTHER] : ['sign', UNIT, ...(isNot ? [OTHER] : [])];
-  const isWhole = [x, y].every((rows) => rows.dtype === 'int32' || rows.whole || wholeOf(context, rows) !== undefined);
+  const isWhole = [x, y].every((rows) => holdWhole(context, rows));
   return asMask(context, inTurn(context, away, layerName(context), steps), isWhole ? 'mask' : 'choice');
 }
 
@@ -137,7 +137,7 @@ function compared(op: Comparison, constants?: Operator): Operator {
         return [not(context, stepsBelow(context, large, small, !orEqual))];
       return [compareRows(context, x, y, op)];
     }
-    const [rows, constant] = x.type === 'rows' ? [x, y as Constant] : [y, x as Constant];
+    const [rows, constant] = x.type === 'rows' ? [x, y as Constant] : [y, x];
     const value = constant.data.length === 1 ? constant.data[0] : undefined;
     if (rows.type !== 'rows' || typeof value !== 'number')
       throw nodeError(context.node, 'compares a computed value with a constant; supported: with one number');

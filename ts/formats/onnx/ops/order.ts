@@ -3,7 +3,7 @@ import { axisIndex, makeConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { BATCH, equalSizes } from '../size.ts';
 import { role, type Order, type Rows, type Value } from '../value.ts';
-import { wholeOf } from './whole.ts';
+import { holdWhole } from './whole.ts';
 
 /**
  * Sequences sorted by their lengths, as pack_padded_sequence does it, and put back: results do not depend on the order, so it is only kept
@@ -23,7 +23,7 @@ export const topK: Operator = (context) => {
   const isInput =
     only !== undefined &&
     (graph.builder.inputs.some(({ name, dtype }) => name === only.ref && dtype === 'int32') ||
-      (lengths.type === 'rows' && (lengths.whole ?? wholeOf(context, lengths) !== undefined)));
+      (lengths.type === 'rows' && lengths.dtype === 'float32' && holdWhole(context, lengths)));
   const isAll = count.type === 'constant' && count.data.length === 1 && equalSizes(count.data[0]!, BATCH, graph.baked);
   const fits = isAll && isLargest && isSorted && (axis === -1 || axis === 0);
   if (!isInput || lengths.type !== 'rows' || !fits || !graph.demand(lengths, ['batch']))

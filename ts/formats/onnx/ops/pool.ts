@@ -4,7 +4,7 @@ import type { Operator } from '../context.ts';
 import { axesText, featureSize, isFeature, role, width } from '../value.ts';
 import { floatRows, layerName } from './columns.ts';
 import { reduceSteps } from './over-time.ts';
-import { timeWindow, windows } from './windows.ts';
+import { innerWindow, overPositions, timeWindow, windows } from './windows.ts';
 
 /** MaxPool, AveragePool: windows over the steps of (batch, features, steps). */
 function pool(kind: PoolSpec['pool']): Operator {
@@ -19,7 +19,8 @@ function pool(kind: PoolSpec['pool']): Operator {
     const countPadding = kind === 'mean' && attributes.int('count_include_pad') === 1;
     // how the indices of maxima are counted, which are not read
     if (kind === 'max') attributes.int('storage_order');
-    const { rows, time } = timeWindow(context, x, all, 'pools');
+    const inner = innerWindow(x, all);
+    const { rows, time } = inner ? { rows: x, time: inner.axis - 2 } : timeWindow(context, x, all, 'pools');
     const { size: window, stride, dilation, padding } = all[time]!;
     const span = (window - 1) * dilation + 1;
     if (typeof padding !== 'string' && padding.some((steps) => steps >= span))
@@ -30,13 +31,15 @@ function pool(kind: PoolSpec['pool']): Operator {
         "attributes 'auto_pad' and 'dilations' together mean differing windows in differing runtimes",
       );
     // A runtime pools what lies behind a sequence's length too.
-    graph.fromEnd ??= `${node.op} node '${node.name}'`;
+    if (!inner) graph.fromEnd ??= `${node.op} node '${node.name}'`;
     const options = {
       ...(ceil && typeof padding !== 'string' ? { ceil } : {}),
       ...(countPadding ? { countPadding } : {}),
     };
     const spec = { pool: kind, window, stride, dilation, padding, ...options };
-    return [graph.builder.steps.pool(rows, layerName(context), spec)];
+    const name = layerName(context);
+    if (inner) return [overPositions(context, rows, inner, { type: 'pool', name: graph.builder.name(name), ...spec })];
+    return [graph.builder.steps.pool(rows, name, spec)];
   };
 }
 

@@ -22,6 +22,11 @@ export function asMask({ graph }: NodeContext, rows: Rows, is: 'mask' | 'choice'
   return rows;
 }
 
+/** Whether rows hold whole numbers. */
+export function holdWhole(context: NodeContext, rows: Rows): boolean {
+  return rows.dtype === 'int32' || rows.whole === true || wholeOf(context, rows) !== undefined;
+}
+
 /** What kind of mask a value is, if it is one. */
 export function maskOf(context: NodeContext, value: Value | undefined): 'mask' | 'choice' | undefined {
   const is = wholeOf(context, value);

@@ -1,7 +1,7 @@
-import type { PoolSpec } from '../../../spec/spec.ts';
+import type { Conv1dSpec, PoolSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
-import { axesText, role, type Rows } from '../value.ts';
+import { axesText, feature, featureSize, isFeature, role, selectColumns, width, type Rows } from '../value.ts';
 import { withRoles } from './over-time.ts';
 
 /** What the attributes of a convolution or a pool say of one axis. */
@@ -42,6 +42,45 @@ export function windows(context: NodeContext, sizes: readonly number[]): Window[
     dilation: dilations[i]!,
     padding: same ?? [pads[i]!, pads[i + count]!],
   }));
+}
+
+/**
+ * A window over features of each step: (steps beside batch, channels, positions), as TimeDistributed convolves. undefined where there
+ * is none.
+ */
+export function innerWindow(
+  x: Rows,
+  all: readonly Window[],
+): { axis: number; window: Window; steps: number } | undefined {
+  const [batch = [], ...features] = x.axes;
+  const isSteps = x.kind === 'sequence' && !x.reversed && batch.some(({ role: r }) => r === 'time');
+  if (!isSteps || x.axes.length !== all.length + 2 || !features.every(isFeature)) return undefined;
+  const wide = all.flatMap((_, i) => (featureSize(x.axes[i + 2]!) > 1 || all[i]!.size > 1 ? [i] : []));
+  const at = wide.length === 1 ? wide[0] : undefined;
+  const isFlat = ({ size, padding }: Window) =>
+    size === 1 && (typeof padding === 'string' || padding.every((n) => n === 0));
+  if (at === undefined || !all.every((window, i) => i === at || isFlat(window))) return undefined;
+  return { axis: at + 2, window: all[at]!, steps: featureSize(x.axes[at + 2]!) };
+}
+
+/** A layer over the positions of each step; the rows stay (channels, positions). */
+export function overPositions(
+  { graph }: NodeContext,
+  rows: Rows,
+  { axis, steps }: { axis: number; steps: number },
+  layer: Conv1dSpec | PoolSpec,
+): Rows {
+  const made = graph.builder.steps.inEach(rows, layer.name, steps, layer);
+  const channels = layer.type === 'conv1d' ? layer.outputSize : width(rows) / steps;
+  const result: Rows = {
+    ...rows,
+    axes: [[feature(made.steps)], [feature(channels)]],
+    columns: made.columns,
+    exclusive: false,
+  };
+  const columns = selectColumns(result, [], [1, 0], graph.budget);
+  const axes = rows.axes.map((a, i) => (i === 1 ? [feature(channels)] : i === axis ? [feature(made.steps)] : a));
+  return { ...result, axes, columns };
 }
 
 /**
