@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   readRaw,
+  RTNEURAL_SIZE,
   SIZE,
   writeOnnx,
   writeRaw,
