@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { createApi } from '../../ts/api/arrays.ts';
+import { jsBackend } from '../../ts/backends/js/index.ts';
 import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
 import { describeModules, moduleKind } from '../../ts/formats/pytorch/modules.ts';
 import { suggestLayers } from '../../ts/formats/pytorch/suggest.ts';
@@ -45,6 +47,29 @@ test('weights are copies: the file may be changed when it has been read', async 
   const before = JSON.stringify(made);
   bytes.fill(0);
   expect(JSON.stringify(made)).toBe(before);
+});
+
+test('a value beside itself a step earlier: cat((zeros, h[:, :-1]), 1) + h, whole and on a stream', async () => {
+  const api = createApi(() => Promise.resolve(jsBackend));
+  const weights = { ...under('g.', gru()) };
+  const scaled = Object.fromEntries(
+    Object.entries(weights).map(([name, shape]) => {
+      const data = Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i));
+      return [name, { dtype: 'F32' as const, shape, data }];
+    }),
+  );
+  const load = (...layers: PytorchLayer[]) => api.loadModel(writeSafetensors(scaled), { pytorch: { layers } });
+  using plain = await load({ gru: 'g' });
+  const shift: PytorchLayer[] = [{ gru: 'g' }, { pad: [1, -1], name: 'before' }, { sum: ['g', 'before'] }];
+  using shifted = await load(...shift);
+  const x = Float32Array.of(1, 2, -1, 0.5, 0.25, -2, 1, 1);
+  const [h, y] = [plain, shifted].map((model) => Array.from(model.run(x).output.data));
+  expect(y).toEqual(h!.map((value, i) => Math.fround(value + (h![i - 3] ?? 0))));
+  expect(Array.from(shifted.run(x.subarray(0, 2)).output.data)).toEqual(h!.slice(0, 3));
+  expect(Array.from(shifted.run(new Float32Array(0)).output.data)).toEqual([]);
+  using stream = shifted.createStream();
+  const live = [x.subarray(0, 2), x.subarray(2, 6), x.subarray(6)].flatMap((block) => Array.from(stream.run(block)));
+  expect(live).toEqual(y);
 });
 
 describe("the model's input", () => {
