@@ -45,11 +45,14 @@ describe.each(BACKENDS)('an encoder and a decoder on $name', ({ api }) => {
   });
 });
 
-test('sequence_lens in such a graph is refused by name', async () => {
+test('sequence_lens in such a graph are a value, of which each axis has its mask', async () => {
   const lengths = { name: 'lens', shape: ['batch'], dtype: 6 };
   const [encoder, decoder] = [gru('source', 'encoder', ['', 'lens']), gru('target', 'decoder', ['', 'lens'])];
   const model = { ...translator, nodes: [encoder, decoder], inputs: [...translator.inputs, lengths] };
-  await expectError(() => readOnnx(onnxModel(model)), 'unsupported', "'lens'", "'source', 'target'");
+  const { spec, report } = await readOnnx(onnxModel(model));
+  expect(report.graph!.inputs.map(({ name, use }) => [name, use])).toContainEqual(['lens', 'values']);
+  const masks = spec.layers.flatMap((layer) => ('mask' in layer && layer.mask !== undefined ? [layer.mask] : []));
+  expect(new Set(masks).size).toBe(2);
 });
 
 describe('ids beside features', () => {

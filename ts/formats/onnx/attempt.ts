@@ -157,20 +157,19 @@ export class Attempt {
     this.#bound.push({ name: info.name, use: 'values', dtype, axes: boundAxes(axes), values: names, kind });
   }
 
-  /** All recurrent layers take the same lengths, and no step is picked from the end of padded sequences. */
+  /**
+   * The input that gives the lengths of a run. Where not all recurrent layers take it, or steps past a length count for something, it is a value as any
+   * other, of which masks are made: what runs leave out would be missing.
+   */
   #checkLengths(): number | undefined {
     const { lengths, fromEnd } = this.#context;
     const [first] = [...lengths.values()].filter((input) => input !== undefined);
     if (first === undefined) return undefined;
+    if (fromEnd !== undefined || [...lengths.values()].some((input) => input !== first))
+      this.#roles.readAsNumbers(first);
     this.#context.conventions.add(
       "sequence_lens are the lengths given to a run; past a sequence's length results are zeros",
     );
-    for (const [name, input] of lengths) {
-      if (input !== first)
-        throw new GruError('unsupported', `${name} does not take the same sequence_lens as the others`);
-    }
-    if (fromEnd !== undefined)
-      throw new GruError('unsupported', `${fromEnd} counts steps from the end, which with sequence_lens is padding`);
     return first;
   }
 
@@ -180,8 +179,7 @@ export class Attempt {
     const several = `in a graph whose inputs ${names.join(', ')} have steps of their own`;
     const { counted } = this.#context;
     if (counted !== undefined) throw new GruError('unsupported', `${counted} counts steps by a Shape, ${several}`);
-    if (lengths !== undefined)
-      throw new GruError('unsupported', `input '${this.#bound[lengths]!.name}' is sequence_lens ${several}`);
+    if (lengths !== undefined) this.#roles.readAsNumbers(lengths);
   }
 
   /** Inputs that are exported for fixed numbers of sequences and steps have the same. */

@@ -183,7 +183,7 @@ export class InputRoles {
   }
 
   /** @see GraphContext.isNumbers */
-  readAsNumbers(index: number): void {
+  readAsNumbers(index: number): never {
     this.inputs[index]!.isNumbers = true;
     throw new RolesChanged();
   }
