@@ -70,4 +70,47 @@ describe.runIf(built)('with wasm', () => {
     await expectError(() => runtime.createModel(oneGru(2, 3), { backend: 'js' }), 'backend_unavailable', 'gru-wasm/js');
     await expectError(() => createRuntime({}), 'invalid_argument', 'baseline');
   });
+
+  test('gru-wasm/slim: its functions by the option wasm, one instance for one object', async () => {
+    const slim = await import('../../ts/slim.ts');
+    expect(Object.keys(slim).sort()).toEqual([...NAMES, 'createRuntime'].sort());
+    const bytes = readFileSync(wasm('baseline'));
+    let calls = 0;
+    const own = { baseline: () => (calls++, new Uint8Array(bytes)) };
+    const weights = { kernel: numbers(18), recurrentKernel: numbers(27, 2), bias: numbers(18, 3) };
+    const config = { inputSize: 2, hiddenSize: 3, resetAfter: true };
+    using gru = await slim.createGru(config, weights, { wasm: own });
+    const sizes = { inputSize: 2, hiddenSize: 3 };
+    using lstm = await slim.createLstm(sizes, { kernel: numbers(24), recurrentKernel: numbers(36) }, { wasm: own });
+    using rnn = await slim.createRnn(sizes, { kernel: numbers(6), recurrentKernel: numbers(9) }, { wasm: own });
+    using loaded = await slim.loadModel(gru.save(), { wasm: own, deterministic: true });
+    using made = await slim.createModel(gru.spec, { wasm: own });
+    expect((await slim.inspect(gru.save())).parameters).toBe(57);
+    expect([gru, lstm, rnn, loaded, made].map(({ backend }) => backend)).toEqual(Array(5).fill('wasm-baseline'));
+    expect(calls).toBe(1);
+    using plain = await js.createGru(config, weights);
+    const x = tensor([4, 5, 2]);
+    for (const model of [gru, loaded, made]) {
+      expectClose(model.run(x).output.data, plain.run(x).output.data, SAME_BITS);
+    }
+    expect(await gru.trace(x)).toEqual(await plain.trace(x));
+    await expectError(
+      () => slim.createGru(config, weights, undefined as never),
+      'invalid_argument',
+      'wasm: { baseline',
+    );
+    await expectError(() => slim.loadModel(gru.save(), { wasm: {} }), 'invalid_argument', 'loadModel: wasm: give');
+    const odd = { wasm: { baselin: bytes } as never };
+    await expectError(
+      () => slim.createModel(gru.spec, odd),
+      'invalid_argument',
+      "createModel: wasm: unknown option 'baselin'",
+    );
+    await expectError(
+      () => slim.createGru(config, weights, { wasm: own, backend: 'js' }),
+      'backend_unavailable',
+      'gru-wasm/js',
+    );
+    await expectError(() => js.createGru(config, weights, { wasm: own } as never), 'invalid_argument', 'wasm');
+  });
 });

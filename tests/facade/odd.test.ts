@@ -5,6 +5,7 @@ import type { ModelOptions } from '../../ts/api/api.ts';
 import { GruModel } from '../../ts/api/model.ts';
 import type { KerasWeights } from '../../ts/formats/layouts/keras.ts';
 import * as slim from '../../ts/slim.ts';
+import * as statically from '../../ts/static.ts';
 import { GruStream } from '../../ts/stream/stream.ts';
 import { GruStreams } from '../../ts/stream/streams.ts';
 import * as worklet from '../../ts/worklet.ts';
@@ -274,7 +275,8 @@ describe('odd values at the functions of each entry', () => {
   const entries: [string, Record<string, unknown>, string[]][] = [
     ['gru-wasm', index, []],
     ['gru-wasm/js', js, []],
-    ['gru-wasm/slim', slim, ['createRuntime']],
+    ['gru-wasm/static', statically, []],
+    ['gru-wasm/slim', slim, [...Object.keys(MAKERS), 'createRuntime']],
     ['gru-wasm/worklet', worklet, ['compileForWorklet', 'createModelSync']],
   ];
 
@@ -286,6 +288,7 @@ describe('odd values at the functions of each entry', () => {
   test.each([
     ['gru-wasm', index],
     ['gru-wasm/js', js],
+    ['gru-wasm/static', statically],
   ] as [string, Api][])('%s', async (name, entry) => {
     for (const [key, calls] of Object.entries(MAKERS)) {
       for (const [i, call] of calls(entry).entries()) {
@@ -294,10 +297,17 @@ describe('odd values at the functions of each entry', () => {
     }
   });
 
-  test('gru-wasm/slim and gru-wasm/worklet', async () => {
+  test('what gru-wasm/static, gru-wasm/slim and gru-wasm/worklet take besides', async () => {
     const core = await worklet.compileForWorklet();
     const calls: Call[] = [
       (odd) => slim.createRuntime(bad(odd)),
+      (odd) => statically.loadModel(new Uint8Array(8), { formats: bad(odd) }),
+      (odd) => statically.loadModel(new Uint8Array(8), { formats: bad([odd]) }),
+      (odd) => slim.createRuntime({ baseline: bad(odd) }).createModel(spec),
+      (odd) => slim.createModel(spec, bad(odd)),
+      (odd) => slim.createModel(spec, { wasm: bad(odd) }),
+      (odd) => slim.createModel(spec, { wasm: { baseline: bad(odd) } }),
+      (odd) => slim.createModel(spec, { wasm: { baseline: new Uint8Array(8) }, backend: bad(odd) }),
       (odd) => worklet.compileForWorklet(bad(odd)),
       (odd) => worklet.compileForWorklet({ deterministic: bad(odd) }),
       (odd) => worklet.createModelSync(bad(odd), spec),

@@ -164,24 +164,30 @@ test('where a chunk cannot be loaded, as in service workers, the error names the
   );
 });
 
-test.each(['gru-wasm', 'gru-wasm/js'])(
+/** The chunks that a bundle of one file has, of what it names of an entry. */
+async function chunksOf(entry: string, name: string): Promise<string[]> {
+  const { metafile } = await build({
+    stdin: { contents: `export { ${name} } from '${entry}';`, resolveDir: project.folder },
+    bundle: true,
+    format: 'esm',
+    metafile: true,
+    outfile: 'bundle.js',
+    write: false,
+  });
+  const [output] = Object.values(metafile.outputs);
+  return Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? (/[^/]+$/.exec(path) ?? []) : [],
+  );
+}
+
+test.each(['gru-wasm', 'gru-wasm/js', 'gru-wasm/slim'])(
   'createGru of %s in one bundle brings no kind of layer but the core has',
   async (entry) => {
-    const { metafile } = await build({
-      stdin: { contents: `export { createGru } from '${entry}';`, resolveDir: project.folder },
-      bundle: true,
-      format: 'esm',
-      metafile: true,
-      outfile: 'bundle.js',
-      write: false,
-    });
-    const [output] = Object.values(metafile.outputs);
-    const chunks = Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
-      bytesInOutput > 0 ? (/[^/]+$/.exec(path) ?? []) : [],
-    );
-    expect(chunks).toContain('js-core.js');
+    const chunks = await chunksOf(entry, 'createGru');
+    expect(chunks).toContain('core.js');
     for (const other of ['js-full.js', 'full-layers.js', 'packed.js', 'read-any.js'])
       expect(chunks).not.toContain(other);
+    expect(await chunksOf(entry, 'loadModel')).toContain('read-any.js');
   },
 );
 

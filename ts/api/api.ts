@@ -117,8 +117,9 @@ export async function modelFromSpec(
   find: FindBackend,
   spec: WithNumbers<ModelSpec>,
   given: ModelOptions = {},
+  more: readonly string[] = [],
 ): Promise<GruModel> {
-  const options = check('createModel', given, MODEL_OPTIONS);
+  const options = check('createModel', given, [...MODEL_OPTIONS, ...more]);
   if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
   return compile(find, { spec: copySpec(spec) }, options);
 }
@@ -134,8 +135,9 @@ export async function modelFromArrays<Config, Weights>(
   config: Config,
   weights: Weights,
   given: ModelOptions = {},
+  more: readonly string[] = [],
 ): Promise<GruModel> {
-  const options = check(name, given, MODEL_OPTIONS);
+  const options = check(name, given, [...MODEL_OPTIONS, ...more]);
   const spec = toSpec(config, weights);
   return compile(find, { spec: copySpec(spec instanceof Promise ? await spec : spec) }, options);
 }

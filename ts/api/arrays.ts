@@ -1,7 +1,8 @@
 /** Models from arrays, for entries that are one file: the default one has the layouts on demand. */
-import { gruSpec } from '../formats/layouts/gru.ts';
-import { lstmSpec } from '../formats/layouts/lstm.ts';
-import { rnnSpec } from '../formats/layouts/rnn.ts';
+import { type GruConfig, type GruLayout, gruSpec } from '../formats/layouts/gru.ts';
+import { type LstmConfig, type LstmLayout, lstmSpec } from '../formats/layouts/lstm.ts';
+import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.ts';
+import type { ModelSpec } from '../spec/spec.ts';
 import {
   anyFile,
   type FindBackend,
@@ -10,29 +11,35 @@ import {
   modelFromArrays,
   modelFromFile,
   modelFromSpec,
+  type ModelOptions,
   traceOnDemand,
 } from './api.ts';
 import { useAllKinds } from '../layers/full.ts';
-import type { GruModel } from './model.ts';
 import { useTracer } from './origin.ts';
+import type { GruModel } from './model.ts';
+
+/** @param more Its options beside those of all entries. */
+type Make<Config, Weights> = (
+  find: FindBackend,
+  config: Config,
+  weights: Weights,
+  options?: ModelOptions,
+  more?: readonly string[],
+) => Promise<GruModel>;
+
+const make =
+  <Config, Weights>(name: string, toSpec: (config: Config, weights: Weights) => ModelSpec): Make<Config, Weights> =>
+  (find, config, weights, options, more) =>
+    modelFromArrays(find, name, toSpec, config, weights, options, more);
 
 /** `createGru`. */
-export const gruFromArrays = async (
-  find: FindBackend,
-  ...[config, weights, options]: Parameters<GruApi['createGru']>
-): Promise<GruModel> => modelFromArrays(find, 'createGru', gruSpec, config, weights, options);
+export const gruFromArrays = /* @__PURE__ */ make<GruConfig, GruLayout>('createGru', gruSpec);
 
 /** `createLstm`. */
-export const lstmFromArrays = async (
-  find: FindBackend,
-  ...[config, weights, options]: Parameters<GruApi['createLstm']>
-): Promise<GruModel> => modelFromArrays(find, 'createLstm', lstmSpec, config, weights, options);
+export const lstmFromArrays = /* @__PURE__ */ make<LstmConfig, LstmLayout>('createLstm', lstmSpec);
 
 /** `createRnn`. */
-export const rnnFromArrays = async (
-  find: FindBackend,
-  ...[config, weights, options]: Parameters<GruApi['createRnn']>
-): Promise<GruModel> => modelFromArrays(find, 'createRnn', rnnSpec, config, weights, options);
+export const rnnFromArrays = /* @__PURE__ */ make<RnnConfig, RnnLayout>('createRnn', rnnSpec);
 
 /** All functions over backends that `find` finds: what a program does not name is in its bundle too. */
 export function createApi(find: FindBackend): GruApi {

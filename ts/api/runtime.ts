@@ -1,15 +1,36 @@
-import type { FindBackend, GruApi } from './api.ts';
-import { createApi } from './arrays.ts';
+import {
+  anyFile,
+  type FindBackend,
+  type GruApi,
+  inspectFile,
+  type LoadOptions,
+  modelFromFile,
+  modelFromSpec,
+  type ModelOptions,
+  traceOnDemand,
+} from './api.ts';
+import { createApi, gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
-import { checkOptions } from '../base/tensor.ts';
+import type { WithNumbers } from '../base/numbers.ts';
+import { checkOptions, describe, isRecord } from '../base/tensor.ts';
+import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
+import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
+import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
+import type { Inspection } from './inspect.ts';
+import type { ModelSource } from '../io/source.ts';
+import { useAllKinds } from '../layers/full.ts';
+import type { GruModel } from './model.ts';
+import { useTracer } from './origin.ts';
+import type { ReadOptions } from './read.ts';
+import type { ModelSpec } from '../spec/spec.ts';
 
 /** A wasm binary: its bytes, a response that brings them, or the compiled module; or a promise or function that gives it. */
 export type WasmSource = WasmValue | Promise<WasmValue> | (() => WasmValue | Promise<WasmValue>);
 
 export type WasmValue = BufferSource | Response | WebAssembly.Module;
 
-/** The binaries of {@link createRuntime}; at least one. */
+/** Wasm binaries of your own hosting; at least one. */
 export interface RuntimeOptions {
   /** `gru-wasm/wasm/baseline.wasm`: runs wherever there is WebAssembly SIMD. */
   baseline?: WasmSource | undefined;
@@ -17,9 +38,105 @@ export interface RuntimeOptions {
   relaxed?: WasmSource | undefined;
 }
 
+/** The option that the functions of `gru-wasm/slim` take beside those of `gru-wasm`. */
+export interface OwnWasm {
+  /** The binaries. Models of the same object share an instance and its memory: keep it in a variable. */
+  wasm: RuntimeOptions;
+}
+
+useTracer(traceOnDemand);
+
+/** The backend over these binaries, by their builds. */
+function findOver(where: string, given: RuntimeOptions): FindBackend {
+  const { baseline, relaxed } = checkOptions(where, given, ['baseline', 'relaxed']);
+  if (baseline === undefined && relaxed === undefined) {
+    throw new GruError('invalid_argument', `${where}: give the baseline or the relaxed wasm binary, or both`);
+  }
+  const binaries: WasmBinaries = {
+    baseline: () => toModule('baseline', baseline),
+    relaxed: () => toModule('relaxed', relaxed),
+  };
+  return async ({ backend, deterministic = false, revectorize = false }) => {
+    if (backend === 'js') {
+      throw new GruError('backend_unavailable', "gru-wasm/slim has no JS backend; import from 'gru-wasm/js'");
+    }
+    return wasmBackend({ deterministic: deterministic || relaxed === undefined, revectorize, binaries });
+  };
+}
+
+const found = new WeakMap<RuntimeOptions, FindBackend>();
+
+/** The same for the same `options.wasm`. */
+function findBy(where: string, options: OwnWasm): FindBackend {
+  const wasm: unknown = isRecord(options) ? options.wasm : undefined;
+  if (!isRecord(wasm)) {
+    const form = 'wasm: { baseline, relaxed }';
+    throw new GruError('invalid_argument', `${where} of gru-wasm/slim needs the option ${form}, got ${describe(wasm)}`);
+  }
+  const find = found.get(wasm) ?? findOver(`${where}: wasm`, wasm);
+  found.set(wasm, find);
+  return find;
+}
+
+const OPTION = ['wasm'];
+
 /**
- * The functions of `gru-wasm` over wasm binaries of your own hosting. Nothing is inlined, and there is no JS backend.
- * A function as source is called when the binary is needed, so that only one of the two is fetched.
+ * `createGru` of `gru-wasm` over wasm binaries of your own hosting; a program's bundle has of `gru-wasm/slim` what it names alone.
+ *
+ * @throws GruError as `createGru` of `gru-wasm`; `backend_unavailable` where the host cannot run the binaries given.
+ *
+ * @example
+ * import { createGru } from 'gru-wasm/slim';
+ * const wasm = { baseline: () => fetch('/baseline.wasm'), relaxed: () => fetch('/relaxed.wasm') };
+ * const gru = await createGru({ inputSize: 4, hiddenSize: 8, resetAfter: false }, { kernel, recurrentKernel }, { wasm });
+ */
+export async function createGru(
+  config: GruConfig,
+  weights: GruLayout,
+  options: ModelOptions & OwnWasm,
+): Promise<GruModel> {
+  return gruFromArrays(findBy('createGru', options), config, weights, options, OPTION);
+}
+
+/** `createLstm` of `gru-wasm`: see {@link createGru}. */
+export async function createLstm(
+  config: LstmConfig,
+  weights: LstmLayout,
+  options: ModelOptions & OwnWasm,
+): Promise<GruModel> {
+  return lstmFromArrays(findBy('createLstm', options), config, weights, options, OPTION);
+}
+
+/** `createRnn` of `gru-wasm`: see {@link createGru}. */
+export async function createRnn(
+  config: RnnConfig,
+  weights: RnnLayout,
+  options: ModelOptions & OwnWasm,
+): Promise<GruModel> {
+  return rnnFromArrays(findBy('createRnn', options), config, weights, options, OPTION);
+}
+
+/** `createModel` of `gru-wasm`: see {@link createGru}. */
+export async function createModel(spec: WithNumbers<ModelSpec>, options: ModelOptions & OwnWasm): Promise<GruModel> {
+  useAllKinds();
+  return modelFromSpec(findBy('createModel', options), spec, options, OPTION);
+}
+
+/** `loadModel` of `gru-wasm`: see {@link createGru}. */
+export async function loadModel(source: ModelSource, options: LoadOptions & OwnWasm): Promise<GruModel> {
+  useAllKinds();
+  return modelFromFile(findBy('loadModel', options), anyFile, source, options, OPTION);
+}
+
+/** `inspect` of `gru-wasm`, which needs no binary. */
+export async function inspect(source: ModelSource, options?: ReadOptions): Promise<Inspection> {
+  useAllKinds();
+  return inspectFile(anyFile, source, options);
+}
+
+/**
+ * The functions of `gru-wasm` over wasm binaries of your own hosting: those of this entry, without their option `wasm`. Nothing is inlined,
+ * and there is no JS backend. A function as source is called when the binary is needed, so that only one of the two is fetched.
  *
  * @throws GruError `invalid_argument` when there is no binary. Models made by the result throw `backend_unavailable` where the
  *   host cannot run the binaries given.
@@ -29,25 +146,11 @@ export interface RuntimeOptions {
  * const { loadModel } = createRuntime({ baseline: () => fetch('/baseline.wasm'), relaxed: () => fetch('/relaxed.wasm') });
  */
 export function createRuntime(options: RuntimeOptions): GruApi {
-  const { baseline, relaxed } = checkOptions('createRuntime', options, ['baseline', 'relaxed']);
-  if (baseline === undefined && relaxed === undefined) {
-    throw new GruError('invalid_argument', 'createRuntime: give the baseline or the relaxed wasm binary, or both');
-  }
-  const binaries: WasmBinaries = {
-    baseline: () => toModule('baseline', baseline),
-    relaxed: () => toModule('relaxed', relaxed),
-  };
-  const find: FindBackend = async ({ backend, deterministic = false, revectorize = false }) => {
-    if (backend === 'js') {
-      throw new GruError('backend_unavailable', "gru-wasm/slim has no JS backend; import from 'gru-wasm/js'");
-    }
-    return wasmBackend({ deterministic: deterministic || relaxed === undefined, revectorize, binaries });
-  };
-  return createApi(find);
+  return createApi(findOver('createRuntime', options));
 }
 
 async function toModule(name: string, source: WasmSource | undefined): Promise<WebAssembly.Module> {
-  if (source === undefined) throw new Error(`createRuntime was given no ${name} binary`);
+  if (source === undefined) throw new Error(`no ${name} binary was given`);
   // WebAssembly.Module has no members, so its type holds for functions too.
   const give = typeof source === 'function' ? (source as () => WasmValue | Promise<WasmValue>) : () => source;
   const value: WasmValue = await give();

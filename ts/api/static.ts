@@ -13,7 +13,8 @@ import type { WasmBinaries } from '../backends/wasm/index.ts';
 import { packed } from '../backends/wasm/packed.ts';
 import { unpack } from '../backends/wasm/unpack.ts';
 import { GruError } from '../base/errors.ts';
-import { describe } from '../base/tensor.ts';
+import { lengthOf } from '../base/foreign.ts';
+import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
 import { type ModelFormat, native } from '../formats/format.ts';
 import type { ModelSource } from '../io/source.ts';
 import { wasmOrJs } from './fallback.ts';
@@ -42,17 +43,19 @@ const binaries: WasmBinaries = {
 
 const find: FindBackend = (options) => wasmOrJs(options, binaries, () => jsBackend);
 
+/** More than there are. A sparse array may be of any length, and `every` passes over its holes. */
+const MANY = 64;
+
 /** The reader of the formats given, which the other options do without. */
 function reader({ formats = [] }: StaticFormats = {}): ReadFiles {
-  if (!Array.isArray(formats) || !formats.every(isFormat)) {
-    throw new GruError('invalid_argument', `formats must be an array of formats, got ${describe(formats)}`);
-  }
-  return readerOf([native, ...formats]);
+  const isList = isArrayLike(formats) && lengthOf(formats, 'formats') <= MANY;
+  const given = isList ? Array.from<unknown>(formats) : [undefined];
+  if (given.every(isFormat)) return readerOf([native, ...given]);
+  throw new GruError('invalid_argument', `formats must be an array of formats, got ${describe(formats)}`);
 }
 
 function isFormat(value: unknown): value is ModelFormat {
-  const { detect, reader } = (value ?? {}) as Partial<ModelFormat>;
-  return typeof detect === 'function' && typeof reader === 'function';
+  return isRecord(value) && typeof value['detect'] === 'function' && typeof value['reader'] === 'function';
 }
 
 /**
