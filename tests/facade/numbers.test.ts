@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createGru, createLstm, createModel, createRnn, type Numbers } from '../../ts/index.ts';
+import { createPool } from '../../ts/pool.ts';
+import { autoPrecision, calibrate, sensitivity } from '../../ts/precision.ts';
 import { compileForWorklet, createModelSync } from '../../ts/worklet.ts';
+import { sourceWorker } from '../pool/source.ts';
 import { expectError, oneGru, textModel } from './helpers.ts';
 
 /** Whole numbers, which every type here holds. */
@@ -41,6 +44,64 @@ describe.each(TYPES)('%s, where numbers are meant', (_, as) => {
     expect(first).toEqual(fresh.step(whole(2)));
     fresh.hiddenState = whole(3);
     expect(second).toEqual(fresh.step(whole(2)));
+    const which = as(Float32Array.of(1, 0));
+    using copy = model.createStreams(2);
+    expect(copy.stepMany(which, as(whole(4)))).toEqual(model.createStreams(2).stepMany([1, 0], whole(4)));
+    const blocks = copy.runMany(which, [as(whole(2)), as(whole(4))]);
+    using plain = model.createStreams(2);
+    plain.stepMany([1, 0], whole(4));
+    expect(blocks).toEqual(plain.runMany([1, 0], [whole(2), whole(4)]));
+  });
+
+  test('what flows, and what is traced', async () => {
+    using model = await createModel(oneGru(2, 3));
+    const frames = [whole(2), whole(2).reverse()];
+    const want: Float32Array[] = [];
+    for await (const y of model.stream(frames)) want.push(y.slice());
+    const got: Float32Array[] = [];
+    for await (const y of model.stream(frames.map(as))) got.push(y.slice());
+    expect(got).toEqual(want);
+    const piped = new ReadableStream<Numbers>({
+      start(controller) {
+        for (const frame of frames) controller.enqueue(as(frame));
+        controller.close();
+      },
+    }).pipeThrough(model.transform());
+    for await (const y of piped as unknown as AsyncIterable<Float32Array>) expect(y).toEqual(want.shift());
+    expect(want).toEqual([]);
+    const batch = (to: typeof as) => ({ data: to(whole(8)), shape: [2, 2, 2] });
+    const same = (values: Float32Array) => values;
+    const traced = await model.trace(batch(as), { lengths: as(Float32Array.of(2, 1)), initialStates: as(whole(6)) });
+    expect(traced).toEqual(await model.trace(batch(same), { lengths: [2, 1], initialStates: whole(6) }));
+  });
+
+  test('what a pool takes', async () => {
+    using model = await createModel(oneGru(2, 3));
+    await using pool = await createPool(model, { workers: 1, createWorker: sourceWorker });
+    const x = { data: whole(8), shape: [2, 2, 2] };
+    const [lengths, mask, states] = [Float32Array.of(2, 1), Float32Array.of(1, 1, 1, 0), whole(6)];
+    const given = { data: as(x.data), shape: x.shape };
+    expect(await pool.run(as(whole(8)))).toEqual(model.run(whole(8)));
+    expect(await pool.run([as(whole(4)), as(whole(2))])).toEqual(model.run([whole(4), whole(2)]));
+    expect(await pool.run(given, { lengths: as(lengths), initialStates: as(states) })).toEqual(
+      model.run(x, { lengths, initialStates: states }),
+    );
+    expect(await pool.run(given, { mask: as(mask) })).toEqual(model.run(x, { mask }));
+    using text = await createModel(textModel());
+    await using ids = await createPool(text, { workers: 1, createWorker: sourceWorker });
+    expect(await ids.run(as(Float32Array.of(1, 2, 3)))).toEqual(text.run([1, 2, 3]));
+  });
+
+  test('sequences that precision is chosen by', async () => {
+    using model = await createModel(oneGru(2, 3));
+    const [sequences, given] = [
+      [whole(8), whole(4)],
+      [as(whole(8)), as(whole(4))],
+    ];
+    expect(await sensitivity(model, given)).toEqual(await sensitivity(model, sequences));
+    const { precision } = await autoPrecision(model, given, { maxError: 1, prefer: 'size' });
+    expect(precision).toEqual((await autoPrecision(model, sequences, { maxError: 1, prefer: 'size' })).precision);
+    expect((await calibrate(model, given)).spec).toEqual((await calibrate(model, sequences)).spec);
   });
 
   test('weights', async () => {

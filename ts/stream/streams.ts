@@ -64,10 +64,10 @@ export class GruStreams {
    * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range`, `invalid_argument` (all states stay as they
    *   were), `out_of_memory`, `disposed`.
    */
-  stepMany<Data extends Values = Float32Array>(which: ArrayLike<number>, x: StepInput, out?: Data): Data;
+  stepMany<Data extends Values = Float32Array>(which: Numbers, x: StepInput, out?: Data): Data;
   /** The same, filling those of the model's outputs that `out` names. */
-  stepMany<R extends Record<string, Values>>(which: ArrayLike<number>, x: StepInput, out: R): R;
-  stepMany(which: ArrayLike<number>, x: StepInput, out?: StepOutput): StepOutput {
+  stepMany<R extends Record<string, Values>>(which: Numbers, x: StepInput, out: R): R;
+  stepMany(which: Numbers, x: StepInput, out?: StepOutput): StepOutput {
     this.alive();
     const chosen = this.readChoice(which);
     const frame = this.io.read(x, out, chosen.length);
@@ -92,7 +92,7 @@ export class GruStreams {
    * @example
    * const [a, b] = streams.runMany([3, 17], [samplesOf3, samplesOf17]);
    */
-  runMany<Data extends Values = Float32Array>(which: ArrayLike<number>, blocks: Blocks, out?: readonly Data[]): Data[] {
+  runMany<Data extends Values = Float32Array>(which: Numbers, blocks: Blocks, out?: readonly Data[]): Data[] {
     this.alive();
     const chosen = this.readChoice(which, 'runMany');
     const read = readBlocks(this.graph, blocks, chosen.length);
@@ -178,7 +178,7 @@ export class GruStreams {
   }
 
   /** The indices, each read once: they may be the caller's getters. */
-  private readChoice(which: ArrayLike<number>, what = 'stepMany'): Int32Array {
+  private readChoice(which: Numbers, what = 'stepMany'): Int32Array {
     if (!isArrayLike(which)) {
       throw new GruError('dtype_mismatch', `${what}: expected an array of indices, got ${describe(which)}`);
     }
@@ -189,7 +189,8 @@ export class GruStreams {
     const indices = this.spare?.length === length ? this.spare : new Int32Array(length);
     this.spare = undefined;
     for (let i = 0; i < length; i++) {
-      const index: unknown = which[i];
+      const given: unknown = which[i];
+      const index = typeof given === 'bigint' ? Number(given) : given;
       this.checkIndex(index);
       indices[i] = index;
     }
