@@ -122,25 +122,95 @@ describe('a closed pipe', () => {
   });
 });
 
+/** What runs `gru` on a terminal, which script(1) makes, and then something more. */
+function onTerminal(args: string[], { columns = 80, env = {}, then = '' } = {}) {
+  const command = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
+  return [
+    ['-qec', `stty cols ${columns} -onlcr; ${command}${then}`, '/dev/null'],
+    { env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...env } },
+  ] as const;
+}
+
+/** What it writes there. */
+function typed(...given: Parameters<typeof onTerminal>): string {
+  const [args, options] = onTerminal(...given);
+  return spawnSync('script', args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 28,
+    ...options,
+  }).stdout;
+}
+
+describe('columns', () => {
+  const HELPS = ['inspect', 'run', 'convert', 'compare', 'bench', 'explain', 'doctor', 'completion'];
+  test.each([80, 120])('of a terminal of %i are enough for all help, but for examples', (columns) => {
+    for (const args of [['--help'], ...HELPS.map((name) => [name, '--help'])]) {
+      const lines = typed(args, { columns }).split('\n');
+      expect(lines.length, args[0]).toBeGreaterThan(5);
+      for (const line of lines) if (!line.startsWith('  gru ')) expect(line.length, line).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  test.each([60, 80, 120])('of a terminal of %i are enough for the chart of bench', (columns) => {
+    const lines = typed(['bench', encoder, '--steps', '4'], { columns, env: { NO_COLOR: '1' } }).split('\n');
+    expect(Math.max(...lines.slice(1).map((line) => line.length))).toBeLessThanOrEqual(columns);
+    expect(lines.join('\n')).toContain(columns === 120 ? '█'.repeat(40) : '█'.repeat(columns - 52));
+  });
+
+  test('are enough for doctor, whatever the names of the processor and of Node', () => {
+    const lines = gru(['doctor']).stdout.split('\n');
+    const ours = lines.filter((line) => !/^(Node|processor):/.test(line));
+    expect(Math.max(...ours.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+});
+
+describe('the bar of long work', () => {
+  const BAR = /[█░]{30} \d+ %, \d+ s left /;
+  const [COUNT, OUTPUT] = [1_000_000, out('y.csv')];
+  const rows = '0.5\n'.repeat(COUNT);
+  const plain = { NO_COLOR: '1' };
+  /** `|` for a line that is taken away. */
+  const seen = (text: string) => text.replaceAll('\r\x1b[K', '|').replaceAll('\x1b[K', '');
+
+  test('is not what an error, a row or the prompt stands behind', () => {
+    writeFileSync(at('long.csv'), `${rows}what\n`);
+    const failed = seen(typed(['run', amp, '-i', at('long.csv'), '-o', OUTPUT], { env: plain, then: '; echo ended' }));
+    expect(failed).toMatch(BAR);
+    expect(failed).toMatch(new RegExp(`\\|gru: [^█|]*line ${COUNT + 1}[^█|]*\\nended\\n$`));
+    const shown = seen(typed(['run', amp, '-i', at('long.csv')], { env: plain }));
+    expect(shown).toMatch(BAR);
+    for (const line of shown.trim().split('\n').slice(0, -1)) {
+      if (!/^-?[\d.e-]+$/.test(line.split('|').at(-1)!)) expect.fail(line);
+    }
+  });
+
+  test('is gone after Ctrl-C', async () => {
+    writeFileSync(at('long.csv'), rows);
+    const then = ` & echo $! > '${at('pid')}'; wait $!; echo "ended $?"`;
+    const [args, options] = onTerminal(['run', amp, '-i', at('long.csv'), '-o', OUTPUT], { env: plain, then });
+    const child = spawn('script', args, { stdio: ['ignore', 'pipe', 'inherit'], ...options });
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (!BAR.test(shown) && BAR.test(shown + text)) process.kill(Number(readFileSync(at('pid'), 'utf8')), 'SIGINT');
+      shown += text;
+    });
+    await once(child, 'close');
+    expect(seen(shown)).toMatch(/\|ended 130\n$/);
+    expect(left()).toEqual([]);
+  });
+});
+
 describe('colours', () => {
-  /** On a terminal, which script(1) makes. */
-  const typed = (args: string[], env: Record<string, string>) => {
-    const command = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
-    return spawnSync('script', ['-qec', command, '/dev/null'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...env },
-    }).stdout;
-  };
   test.each<[string, string[]]>([
     ['inspect', ['inspect', amp]],
     ['explain', ['explain', amp, '-i', at('x.csv')]],
     ['an error', ['inspect', at('absent.onnx')]],
   ])('of %s: on a terminal, unless NO_COLOR or TERM=dumb says otherwise', (_, args) => {
-    expect(typed(args, {})).toContain('\x1b[');
-    expect(typed(args, { NO_COLOR: '' })).toContain('\x1b[');
-    expect(typed(args, { NO_COLOR: '1' })).not.toContain('\x1b');
-    expect(typed(args, { TERM: 'dumb' })).not.toContain('\x1b');
+    expect(typed(args)).toContain('\x1b[');
+    expect(typed(args, { env: { NO_COLOR: '' } })).toContain('\x1b[');
+    expect(typed(args, { env: { NO_COLOR: '1' } })).not.toContain('\x1b');
+    expect(typed(args, { env: { TERM: 'dumb' } })).not.toContain('\x1b');
     const piped = spawnSync(process.execPath, [bin, ...args], {
       encoding: 'utf8',
       env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '' },

@@ -65,6 +65,23 @@ const SYSTEM: Record<string, string> = {
   EIO: 'the disk does not answer',
 };
 
+/** An error of the operating system with the file that it is about: those of reads and writes do not say it. */
+export function named(error: unknown, path: string): unknown {
+  if (error instanceof Error) (error as NodeJS.ErrnoException).path = path;
+  return error;
+}
+
+/** What reads a file of data. What the library's readers say of it names the file, and is no fault of the model. */
+export async function ofData<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof GruError) || failure(error).exit !== EXIT.model) throw error;
+    const { message } = error;
+    throw new CommandError(EXIT.data, message.includes(path) ? message : `${path}: ${message}`, { cause: error });
+  }
+}
+
 /** The exit code and the line that an error ends the command with. */
 export function failure(error: unknown): { exit: ExitCode; line: string } {
   if (error instanceof CommandError) return { exit: error.exit, line: error.message };
@@ -72,6 +89,7 @@ export function failure(error: unknown): { exit: ExitCode; line: string } {
   if (!(error instanceof Error)) return { exit: EXIT.defect, line: String(error) };
   const { code, path } = error as NodeJS.ErrnoException;
   const words = code === undefined ? undefined : (SYSTEM[code] ?? (path === undefined ? undefined : error.message));
-  if (words !== undefined) return { exit: EXIT.file, line: `${path ?? 'output'}: ${words} (${code!})` };
+  if (words !== undefined)
+    return { exit: EXIT.file, line: `${path === '' ? "''" : (path ?? 'output')}: ${words} (${code!})` };
   return { exit: EXIT.defect, line: `${error.name}: ${error.message}` };
 }

@@ -1,8 +1,10 @@
+import { stat } from 'node:fs/promises';
 import type { GruModel } from '../api/model.ts';
 import type { Tensor } from '../base/tensor.ts';
 import type { Values } from '../base/typed-array.ts';
 import type { ModelInput } from '../run/inputs.ts';
 import type { InputInfo, OutputInfo } from '../spec/info.ts';
+import { allocate } from '../base/limits.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { ByteSource } from './files/bytes.ts';
 import { type DataFormat, formatOf } from './files/format.ts';
@@ -31,23 +33,28 @@ export async function readInputs(
   formatGiven: DataFormat | undefined,
 ): Promise<Record<string, ModelInput>> {
   const inputs: Record<string, ModelInput> = {};
+  const give = ({ name }: InputInfo, input: ModelInput) => {
+    if (inputs[name] !== undefined) throw new CommandError(EXIT.usage, `--input: '${name}' is given twice`);
+    inputs[name] = input;
+  };
   for (const text of given) {
     const named = model.inputs.find(({ name }) => text.startsWith(`${name}=`));
     const path = named ? text.slice(named.name.length + 1) : text;
+    if (!named) await checkName(model, path);
     const format = formatOf(path, formatGiven, '--input-format');
     const port = named ?? (model.inputs.length === 1 ? model.inputs[0] : undefined);
     if (format === 'npy' || format === 'npz' || format === 'safetensors') {
       const tensors = await readTensors(path, format);
       const [only] = tensors.values();
-      if (port && only && tensors.size === 1) inputs[port.name] = asInput(port, only);
-      else for (const port of model.inputs) takeNamed(inputs, port, tensors);
+      if (port && only && tensors.size === 1) give(port, asInput(port, only));
+      else takeNamed(path, model.inputs, tensors, give);
       continue;
     }
     if (!port)
       throw new CommandError(EXIT.usage, `--input ${path}: say for which input: ${model.inputs[0]!.name}=${path}`);
     const size = rowSize(port);
     const { blocks } = (await openRows(await ByteSource.open(path), format, size))!;
-    inputs[port.name] = asInput(port, await collect(blocks, size));
+    give(port, asInput(port, await collect(blocks, size)));
   }
   const missing = model.inputs.find(({ name }) => inputs[name] === undefined);
   if (missing)
@@ -55,9 +62,29 @@ export async function readInputs(
   return inputs;
 }
 
-function takeNamed(inputs: Record<string, ModelInput>, port: InputInfo, tensors: Map<string, Tensor>): void {
-  const tensor = tensors.get(port.name);
-  if (tensor) inputs[port.name] = asInput(port, tensor);
+/** @throws CommandError for `name=file` of an input that is not there, unless a file is called so. */
+export async function checkName({ inputs }: GruModel, text: string): Promise<void> {
+  const [, name] = /^([^=]+)=/.exec(text) ?? [];
+  if (name === undefined || (await stat(text).catch(() => undefined))) return;
+  const names = inputs.map((input) => input.name).join(', ');
+  throw new CommandError(EXIT.usage, `--input ${text}: the model has no input '${name}': it has ${names}`);
+}
+
+/** Tensors by the names of inputs; some of a file may be for something else. */
+function takeNamed(
+  path: string,
+  ports: readonly InputInfo[],
+  tensors: Map<string, Tensor>,
+  give: (port: InputInfo, input: ModelInput) => void,
+): void {
+  const named = ports.filter(({ name }) => tensors.has(name));
+  for (const port of named) give(port, asInput(port, tensors.get(port.name)!));
+  if (named.length > 0) return;
+  const names = (of: Iterable<string>) => [...of].slice(0, 8).join(', ');
+  throw new CommandError(
+    EXIT.data,
+    `${path}: its tensors (${names(tensors.keys())}) are none of the inputs ${names(ports.map(({ name }) => name))}`,
+  );
 }
 
 /** A tensor in the shape that the model takes: files of rows have a last axis of 1 for ids, and one row for what has no steps. */
@@ -79,7 +106,8 @@ export function randomInputs(model: GruModel, steps = 20): Record<string, Tensor
       const length = shape.reduce((n, d) => n * d, 1);
       const ids = port.vocabularySize;
       const value = () => (ids === undefined ? 2 * next() - 1 : Math.floor(next() * ids));
-      const data = ids === undefined ? new Float32Array(length) : new Int32Array(length);
+      const type = ids === undefined ? Float32Array : Int32Array;
+      const data = allocate<Values>(length, `${steps} steps`, () => new type(length));
       return [port.name, { data: data.map(value), shape }];
     }),
   );

@@ -10,7 +10,7 @@ import { runCommand } from './commands/run.ts';
 import { runServerCommand, SERVER_COMMANDS } from './commands/server.ts';
 import { EXIT, failure } from './exit.ts';
 import { endOnSignals } from './files/sink.ts';
-import { styled } from './terminal.ts';
+import { Progress, styled, visible, wrapped } from './terminal.ts';
 
 /** All of `gru`, for its help and for completion. */
 export function program(version: string): Command {
@@ -20,7 +20,7 @@ export function program(version: string): Command {
     )
     .version(version)
     .option('--debug', 'show the stack of an error')
-    .helpCommand(false);
+    .helpCommand('help [command]', 'what --help prints, of a command too');
   for (const command of [
     inspectCommand(),
     runCommand(),
@@ -57,7 +57,11 @@ export async function main(args: string[], version: string): Promise<number> {
     endOnSignals();
     const gru = program(version);
     for (const command of [gru, ...gru.commands]) {
-      command.exitOverride().configureOutput({ outputError: () => undefined });
+      command.exitOverride().configureOutput({
+        outputError: () => undefined,
+        // Of help and of the version.
+        writeOut: (text) => process.stdout.write(wrapped(text)),
+      });
     }
     if (args.length === 0) {
       gru.outputHelp();
@@ -77,6 +81,7 @@ export async function main(args: string[], version: string): Promise<number> {
 
 /** One line on stderr; with `--debug` the stack, and those of its causes. */
 function complain(exit: number, line: string, error: unknown, debug: boolean): number {
+  Progress.clear();
   const mark = styled('red', 'gru:', process.stderr);
   process.stderr.write(`${mark} ${oneLine(line)}\n`);
   for (let at = error; debug && at instanceof Error; at = at.cause) process.stderr.write(`${at.stack ?? at.message}\n`);
@@ -87,7 +92,7 @@ function complain(exit: number, line: string, error: unknown, debug: boolean): n
 function oneLine(text: string): string {
   return text
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => visible(line.trim()))
     .filter((line) => line !== '')
     .join(' ');
 }

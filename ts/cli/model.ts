@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { inspect, loadModel } from '../api/default.ts';
 import type { ModelOptions } from '../api/api.ts';
@@ -8,6 +7,7 @@ import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
+import { readBytes } from './files/bytes.ts';
 
 /** Options of how a model is read, as given on the command line. */
 export interface ReadFlags {
@@ -58,7 +58,7 @@ export function backendOptions(choice: Choice): ModelOptions {
 export async function readFlags({ layers }: ReadFlags): Promise<ReadOptions> {
   if (layers === undefined) return {};
   const inline = /^\s*[[{]/.test(layers);
-  const text = inline ? layers : await readFile(layers, 'utf8');
+  const text = inline ? layers : (await readBytes(layers)).toString();
   let wiring: unknown;
   try {
     wiring = JSON.parse(text);

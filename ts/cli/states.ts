@@ -1,12 +1,12 @@
 import type { Tensor } from '../base/tensor.ts';
 import type { LayerState, LstmStateInput, StateRecord } from '../run/states.ts';
-import { formatOf } from './files/format.ts';
+import { tensorFormatOf } from './files/format.ts';
 import { readTensors } from './files/tensors.ts';
 
 /** States of a file: tensors named by layer, those of an lstm `layer.hidden` and `layer.cell`. */
 export async function readStates(path: string): Promise<StateRecord> {
   const states: StateRecord = {};
-  for (const [name, tensor] of await readTensors(path, formatOf(path, undefined, 'an ending of'))) {
+  for (const [name, tensor] of await readTensors(path, tensorFormatOf(path, '--states'))) {
     const [, layer, slot] = /^(.+)\.(hidden|cell)$/.exec(name) ?? [];
     if (layer === undefined) states[name] = tensor;
     else states[layer] = { ...(states[layer] as LstmStateInput | undefined), [slot!]: tensor };

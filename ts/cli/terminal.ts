@@ -16,9 +16,16 @@ export function styled(style: Style, text: string, stream: NodeJS.WriteStream = 
   return hasColours(stream) ? styleText(style, text, { validateStream: false }) : text;
 }
 
+/** Text of others' making, such as a name in a model file, without what a terminal would obey. */
+export function visible(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\ufffd');
+}
+
 /** Rows of cells in columns; numbers to the right. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : visible(cell))),
+  );
   const right = head.map((_, c) => rows.length > 0 && rows.every((row) => typeof row[c] === 'number'));
   const widths = head.map((title, c) => cells.reduce((most, row) => Math.max(most, row[c]!.length), title.length));
   const line = (row: readonly string[]) =>
@@ -34,10 +41,26 @@ export function section(title: string, body: string): string {
   return `${styled('cyan', title)}\n${body.replaceAll(/^(?=.)/gm, '  ')}\n`;
 }
 
+/** Columns of the terminal; of what is no terminal as many as there mostly are. */
+export function columns(): number {
+  // A terminal of unknown size says 0.
+  return (process.stdout.isTTY && process.stdout.columns) || 80;
+}
+
+/** Lines within the terminal's columns, broken between words; those that are indented stay, for they are copied. */
+export function wrapped(text: string): string {
+  const break_ = (line: string) => line.replaceAll(new RegExp(`(.{1,${columns()}})(?: +|$)`, 'g'), '$1\n').trimEnd();
+  return text
+    .split('\n')
+    .map((line) => (line.length > columns() && !line.startsWith(' ') ? break_(line) : line))
+    .join('\n');
+}
+
 const WIDTH = 30;
 
 /** A bar on stderr for work of a known size, drawn on a terminal only, and only when the work lasts. */
 export class Progress {
+  private static shown = false;
   private readonly total: number;
   private readonly start = performance.now();
   private drawn = 0;
@@ -50,7 +73,13 @@ export class Progress {
   update(done: number): void {
     const now = performance.now();
     if (this.total === 0 || now - this.start < 500 || now - this.drawn < 100) return;
+    // However the process ends, the bar is not what the prompt stands behind.
+    if (this.drawn === 0)
+      process.once('exit', () => {
+        Progress.clear();
+      });
     this.drawn = now;
+    Progress.shown = true;
     const share = Math.min(done / this.total, 1);
     const full = Math.round(share * WIDTH);
     const left = share > 0 ? ((now - this.start) / 1000 / share) * (1 - share) : 0;
@@ -58,8 +87,13 @@ export class Progress {
     process.stderr.write(`\r${bar} ${Math.floor(share * 100)} %, ${Math.ceil(left)} s left \x1b[K`);
   }
 
-  /** Takes the bar away. */
   end(): void {
-    if (this.drawn > 0) process.stderr.write('\r\x1b[K');
+    Progress.clear();
+  }
+
+  /** Takes the bar away: the work is done, or something else is written. */
+  static clear(): void {
+    if (Progress.shown) process.stderr.write('\r\x1b[K');
+    Progress.shown = false;
   }
 }

@@ -11,7 +11,7 @@ import { randomInputs } from '../inputs.ts';
 import { backendOptions, type Choice, count, openModel, readOptions, type ReadFlags } from '../model.ts';
 import { print } from '../print.ts';
 import { escaped, svg } from '../svg.ts';
-import { Progress, styled, table } from '../terminal.ts';
+import { columns, Progress, styled, table } from '../terminal.ts';
 
 interface BenchFlags extends ReadFlags {
   steps: number;
@@ -129,16 +129,18 @@ function measure(model: GruModel, steps: number): Pick<Measured, 'run' | 'step'>
   return { run, step: step / steps };
 }
 
-const WIDTH = 40;
+/** Longest bar, and the columns before it. */
+const [WIDTH, BESIDE] = [40, 52];
 
 function chart(found: readonly Measured[]): string {
   const most = found.reduce((a, { run }) => Math.max(a, run), 0);
+  const width = Math.max(1, Math.min(WIDTH, columns() - BESIDE));
   const rows = found.map(({ backend, weights, run, step }) => [
     backend,
     weights,
     run.toFixed(2),
     step?.toFixed(2) ?? 'does not stream',
-    '█'.repeat(Math.max(1, Math.round((run / most) * WIDTH))),
+    '█'.repeat(Math.max(1, Math.round((run / most) * width))),
   ]);
   return table(['backend', 'weights', 'whole run', 'live step', ''], rows);
 }

@@ -151,7 +151,16 @@ function renamed(inputs: Inputs, from: GruModel, to: GruModel): Inputs {
   if (from.inputs.length !== to.inputs.length) {
     throw new CommandError(EXIT.data, `the models take ${from.inputs.length} and ${to.inputs.length} inputs`);
   }
-  return Object.fromEntries(to.inputs.map(({ name }, i) => [name, inputs[from.inputs[i]!.name]!]));
+  return Object.fromEntries(
+    to.inputs.map((port, i) => {
+      const other = from.inputs[i]!;
+      const takes = ({ name, dtype, shape }: typeof port) => `${name}: ${dtype} ${shape.join(' x ')}`;
+      if (port.dtype !== other.dtype || port.shape.join() !== other.shape.join()) {
+        throw new CommandError(EXIT.data, `the models take other inputs (${takes(other)}; ${takes(port)})`);
+      }
+      return [port.name, inputs[other.name]!];
+    }),
+  );
 }
 
 /** The outputs of a model, in their order, and the values of all layers by name. */

@@ -11,8 +11,8 @@ export function completionCommand(gru: () => Command): Command {
       'after',
       `
 Examples:
-  source <(gru completion bash)                                   # in ~/.bashrc
-  source <(gru completion zsh)                                    # in ~/.zshrc, after compinit
+  source <(gru completion bash)    # in ~/.bashrc
+  source <(gru completion zsh)     # in ~/.zshrc, after compinit
   gru completion fish > ~/.config/fish/completions/gru.fish`,
     )
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {

@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
-import { CommandError, EXIT } from '../exit.ts';
-import { type DataFormat, formatOf, FORMATS } from '../files/format.ts';
+import { type DataFormat, FORMATS, tensorFormatOf } from '../files/format.ts';
 import { writeWhole } from '../files/sink.ts';
 import { writeTensors } from '../files/tensors.ts';
 import { heatSvg, heatText } from '../heat.ts';
@@ -45,10 +44,7 @@ Examples:
 
 async function explain(path: string, flags: ExplainFlags): Promise<void> {
   const { output, layer, direction } = flags;
-  const format = output === undefined ? undefined : formatOf(output, undefined, 'an ending of');
-  if (format !== undefined && format !== 'npz' && format !== 'safetensors') {
-    throw new CommandError(EXIT.usage, `--output ${output!}: several tensors go into .npz or .safetensors`);
-  }
+  const format = output === undefined ? undefined : tensorFormatOf(output, '--output');
   const model = await openModel(path, flags, flags.backend, flags.precision);
   const traced = await model.trace(await readInputs(model, flags.input, flags.inputFormat), { layer, direction });
   if (output !== undefined) await writeTensors(output, format!, traced);

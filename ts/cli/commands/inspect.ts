@@ -3,7 +3,7 @@ import { inspect } from '../../api/default.ts';
 import type { Inspection } from '../../api/inspect.ts';
 import { readFlags, readOptions, type ReadFlags } from '../model.ts';
 import { print } from '../print.ts';
-import { section, styled, table } from '../terminal.ts';
+import { section, styled, table, visible } from '../terminal.ts';
 
 const text = (shape: readonly (number | string)[]) => shape.join(' x ');
 
@@ -34,7 +34,7 @@ function describe(path: string, found: Inspection): string {
     ? 'it streams: step by step gives the same as a whole run'
     : 'it runs whole sequences';
   const parts = [
-    `${styled('bold', path)}: ${format}${producer === undefined ? '' : `, by ${producer}`}`,
+    `${styled('bold', visible(path))}: ${format}${producer === undefined ? '' : `, by ${visible(producer)}`}`,
     wired ? `${parameters.toLocaleString('en')} parameters; ${streams}\n` : 'not yet a model: its wiring is needed\n',
   ];
   const add = (title: string, head: string[], rows: (string | number)[][]) => {
@@ -75,6 +75,6 @@ function describe(path: string, found: Inspection): string {
     ['in the file', 'type', 'shape', ...(wired ? ['goes to'] : [])],
     tensors.map(({ source, dtype, shape, target }) => [source, dtype, text(shape), ...(wired ? [target] : [])]),
   );
-  if (conventions.length > 0) parts.push(section('Found in the file', conventions.join('\n')));
+  if (conventions.length > 0) parts.push(section('Found in the file', conventions.map(visible).join('\n')));
   return parts.join('\n');
 }

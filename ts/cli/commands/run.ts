@@ -6,11 +6,11 @@ import type { LayerState } from '../../run/states.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { ByteSource } from '../files/bytes.ts';
-import { type DataFormat, formatOf, FORMATS } from '../files/format.ts';
+import { type DataFormat, formatOf, FORMATS, tensorFormatOf } from '../files/format.ts';
 import { type RowSource, openRows } from '../files/rows.ts';
 import { writeTensors } from '../files/tensors.ts';
 import { RowWriter } from '../files/writer.ts';
-import { append, readInputs, rowSize } from '../inputs.ts';
+import { append, checkName, readInputs, rowSize } from '../inputs.ts';
 import { backendOptions, type ModelFlags, modelOptions, openModel } from '../model.ts';
 import { readStates, stateTensors } from '../states.ts';
 
@@ -53,8 +53,7 @@ export function runCommand(): Command {
     .addHelpText(
       'after',
       `
-A row is a step: a line of text, or as many numbers as the model takes. Files of one sequence are read and written piece by piece, whatever
-their size, where the model streams. Lines that come on stdin give a line each at once.
+A row is a step: a line of text, or as many numbers as the model takes. Files of one sequence are read and written piece by piece, whatever their size, where the model streams. Lines that come on stdin give a line each at once.
 
 Examples:
   gru run amp.safetensors -i guitar.wav -o amped.wav
@@ -70,6 +69,7 @@ async function run(path: string, flags: RunFlags): Promise<void> {
   const first = input[0]!;
   const form = flags.outputFormat ?? (flags.json || output === '-' ? textLike(flags, first) : undefined);
   const format = formatOf(output, form, '--output-format');
+  if (saveStates !== undefined) tensorFormatOf(saveStates, '--save-states');
   const loaded = await openModel(path, flags, flags.backend, flags.precision);
   const names = shown(loaded, select, format);
   const model = await giving(loaded, names, flags);
@@ -84,8 +84,10 @@ async function run(path: string, flags: RunFlags): Promise<void> {
     port!.shape.includes('steps')
   ) {
     const file = first.startsWith(`${port!.name}=`) ? first.slice(port!.name.length + 1) : first;
+    if (file === first) await checkName(model, first);
+    const from = formatOf(file, flags.inputFormat, '--input-format');
     const source = await ByteSource.open(file);
-    const rows = await openRows(source, formatOf(file, flags.inputFormat, '--input-format'), rowSize(port!));
+    const rows = await openRows(source, from, rowSize(port!));
     if (rows && format !== 'npz') return runStream(model, rows, { output, format, live: file === '-' });
     await source.close();
     if (file === '-') throw new CommandError(EXIT.usage, 'stdin is read as one sequence of rows: give this as a file');
@@ -170,8 +172,7 @@ async function runWhole(
   const outputs = Object.fromEntries(names.map((name) => [name, result.outputs[name]!]));
   const write = () => writeTensors(form.output, form.format, outputs);
   if (saveStates === undefined) return write();
-  const save = () =>
-    writeTensors(saveStates, formatOf(saveStates, undefined, 'an ending of'), stateTensors(result.states));
+  const save = () => writeTensors(saveStates, tensorFormatOf(saveStates, '--save-states'), stateTensors(result.states));
   // A reader of stdout may have seen enough, which ends the command. A file comes first: where it fails, the run is not done.
   for (const work of form.output === '-' ? [save, write] : [write, save]) await work();
 }

@@ -1,8 +1,18 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { named } from '../exit.ts';
 import { Progress } from '../terminal.ts';
 
 const CHUNK = 2 ** 20;
+
+/** A file as a whole. @throws Error with its name, which Node's of a folder has not. */
+export async function readBytes(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw named(error, path);
+  }
+}
 
 /** The bytes of a file, or of stdin for `-`, as they come: a file of gigabytes takes a megabyte. */
 export class ByteSource {
@@ -27,11 +37,20 @@ export class ByteSource {
   /** The first `count` bytes of those that are left, or fewer at the end; they stay. */
   async peek(count: number): Promise<Uint8Array> {
     while (this.head.length < count) {
-      const next = await this.chunks.next();
-      if (next.done) break;
-      this.head = this.head.length === 0 ? next.value : Buffer.concat([this.head, next.value]);
+      const next = await this.pull();
+      if (!next) break;
+      this.head = this.head.length === 0 ? next : Buffer.concat([this.head, next]);
     }
     return this.head.subarray(0, count);
+  }
+
+  private async pull(): Promise<Uint8Array | undefined> {
+    try {
+      const { value } = (await this.chunks.next()) as { value?: Uint8Array };
+      return value;
+    } catch (error) {
+      throw named(error, this.name);
+    }
   }
 
   /** Passes over bytes that have been looked at. */
@@ -47,7 +66,7 @@ export class ByteSource {
 
   /** The next bytes, as many as there are at once; undefined at the end. */
   async next(): Promise<Uint8Array | undefined> {
-    const bytes = this.head.length > 0 ? this.head : ((await this.chunks.next()) as { value?: Uint8Array }).value;
+    const bytes = this.head.length > 0 ? this.head : await this.pull();
     this.head = new Uint8Array(0);
     this.done += bytes?.length ?? 0;
     this.progress.update(this.done);

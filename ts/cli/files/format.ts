@@ -20,8 +20,16 @@ export const FORMATS = Object.keys(ENDINGS) as DataFormat[];
 export function formatOf(path: string, given: DataFormat | undefined, option: string): DataFormat {
   if (given !== undefined) return given;
   if (path === '-') return 'csv';
+  if (path === '') throw new CommandError(EXIT.usage, 'the name of a file of data is an empty string');
   const ending = extname(path).toLowerCase();
   const found = FORMATS.find((format) => (ENDINGS[format] as readonly string[]).includes(ending));
   if (found) return found;
   throw new CommandError(EXIT.usage, `${path}: its ending does not say its format; add ${option} ${FORMATS.join('|')}`);
+}
+
+/** The format of a file of several tensors, by its ending. */
+export function tensorFormatOf(path: string, option: string): 'npz' | 'safetensors' {
+  const found = (['npz', 'safetensors'] as const).find((format) => path.toLowerCase().endsWith(`.${format}`));
+  if (found) return found;
+  throw new CommandError(EXIT.usage, `${option} ${path}: several tensors go into .npz or .safetensors`);
 }

@@ -1,5 +1,5 @@
 import { product } from '../../base/tensor.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { CommandError, EXIT, ofData } from '../exit.ts';
 import type { ByteSource } from './bytes.ts';
 import type { DataFormat } from './format.ts';
 import { findPacked, type Packed, packedFloats } from './packed.ts';
@@ -20,7 +20,7 @@ export interface RowSource {
  */
 export async function openRows(source: ByteSource, format: DataFormat, size: number): Promise<RowSource | undefined> {
   if (format === 'csv' || format === 'ndjson') return { blocks: textRows(source, size, format === 'ndjson') };
-  const packed = await findPacked(source, format);
+  const packed = await ofData(source.name, () => findPacked(source, format));
   if (!packed) return undefined;
   const { shape, sound } = packed;
   if (shape && !isOneSequence(shape, size)) return undefined;

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EXIT } from '../exit.ts';
+import { EXIT, named } from '../exit.ts';
+import { Progress } from '../terminal.ts';
 
 /** Where output goes. Nothing of it is under its name before {@link commit}. */
 export interface Sink {
@@ -97,11 +98,6 @@ export class FileSink implements Sink {
   }
 }
 
-function named(error: unknown, path: string): unknown {
-  if (error instanceof Error) (error as NodeJS.ErrnoException).path = path;
-  return error;
-}
-
 /** What has no place to go back to: stdout, a device, a pipe. What is patched is held back until {@link commit}. */
 class StreamSink implements Sink {
   private readonly held: Uint8Array[] | undefined;
@@ -153,6 +149,7 @@ export async function openSink(path: string, patched = false): Promise<Sink> {
 
 /** Resolves when more may be written: a slow reader slows the command down, and fills no memory. Errors end the command. */
 export async function toStdout(bytes: Uint8Array): Promise<void> {
+  if (process.stdout.isTTY) Progress.clear();
   if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
 }
 

@@ -1,33 +1,35 @@
-import { readFile } from 'node:fs/promises';
 import { zipSync } from 'fflate';
 import type { Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { readNpz } from '../../formats/pytorch/npz.ts';
 import { FloatBudget } from '../../formats/pytorch/tensor.ts';
 import { readStateDict } from '../../formats/pytorch.ts';
-import { writeSafetensors } from '../../io/safetensors.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { headerEnd, writeSafetensors } from '../../io/safetensors.ts';
+import { CommandError, EXIT, ofData } from '../exit.ts';
+import { readBytes } from './bytes.ts';
 import type { DataFormat } from './format.ts';
 import { npyBytes, RowWriter } from './writer.ts';
 import { writeWhole } from './sink.ts';
 
 /** The tensors of a file by name, as floats; that of a `.npy` file is named ''. */
 export async function readTensors(path: string, format: DataFormat): Promise<Map<string, Tensor>> {
-  const bytes = path === '-' ? await readStdin() : new Uint8Array(await readFile(path));
+  const bytes = path === '-' ? await readStdin() : new Uint8Array(await readBytes(path));
   const budget = new FloatBudget(bytes.length);
-  // An npz file of the one array is what makes a .npy readable by the same reader.
-  const dict =
-    format === 'npy'
-      ? await readNpz(zipSync({ '.npy': [bytes, { level: 0 }] }), path, budget)
-      : format === 'npz'
-        ? await readNpz(bytes, path, budget)
-        : (await readStateDict(bytes, {}, path)).dict;
-  const tensors = new Map<string, Tensor>();
-  for (const [name, entry] of dict) {
-    if (typeof entry === 'string') continue;
-    tensors.set(name, { data: await entry.floats(), shape: entry.shape });
-  }
-  return tensors;
+  const read = async () => {
+    if (format === 'npz') return readNpz(bytes, path, budget);
+    // An npz file of the one array is what makes a .npy readable by the same reader.
+    if (format === 'npy') return readNpz(zipSync({ '.npy': [bytes, { level: 0 }] }), path, budget);
+    headerEnd(bytes);
+    return (await readStateDict(bytes, {}, path)).dict;
+  };
+  return ofData(path, async () => {
+    const tensors = new Map<string, Tensor>();
+    for (const [name, entry] of await read()) {
+      if (typeof entry === 'string') continue;
+      tensors.set(name, { data: await entry.floats(), shape: entry.shape });
+    }
+    return tensors;
+  });
 }
 
 async function readStdin(): Promise<Uint8Array> {

@@ -9,7 +9,7 @@ const MAX_LINE = 2 ** 26;
  * `[1, 2.5, -3]`. Empty lines are passed over, and so is a first line of names.
  *
  * @param size Values a row.
- * @param json JSON alone, which has no names.
+ * @param json Whether each line is JSON: there are no names before them.
  */
 export async function* textRows(source: ByteSource, size: number, json = false): AsyncGenerator<Float32Array> {
   let line = 0;
@@ -32,6 +32,9 @@ export async function* textRows(source: ByteSource, size: number, json = false):
           `${where}: the model takes ${size} values a step, the line has ${values.length}`,
         );
       }
+      const huge = values.findIndex((value) => Number.isFinite(value) && !Number.isFinite(Math.fround(value!)));
+      if (huge >= 0)
+        throw new CommandError(EXIT.data, `${where}: value ${huge + 1} is beyond float32: ${values[huge]!}`);
       for (const value of values) rows.push(value!);
     }
     if (rows.length > 0) yield Float32Array.from(rows);
@@ -90,9 +93,10 @@ export function numberOf(cell: string): number | undefined {
   return held(value);
 }
 
-/** A header: no cell of it is a number. */
+/** A header: text, and no cell of it is a number, or one that is too large. */
 function isNames(text: string): boolean {
-  return !text.trim().startsWith('[') && parseRow(text).every((value) => value === undefined);
+  if (/[^\P{Cc}\t]|\ufffd/u.test(text) || /^\s*[[{]/.test(text)) return false;
+  return cellsOf(text).every((cell) => numberOf(cell) === undefined && (cell === '' || Number.isNaN(Number(cell))));
 }
 
 /** The fewest digits that give the same float32 back. */
