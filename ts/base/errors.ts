@@ -37,7 +37,12 @@ export type GruErrorCode =
  * The one class of errors that gru-wasm throws.
  *
  * @example
- * try { model.run(x) } catch (e) { if (e instanceof GruError && e.code === 'shape_mismatch') ... }
+ * try {
+ *   model.run(x);
+ * } catch (error) {
+ *   if (!(error instanceof GruError && error.code === 'shape_mismatch')) throw error;
+ *   console.log(error.message);
+ * }
  */
 export class GruError extends Error {
   override readonly name = 'GruError';

@@ -8,7 +8,8 @@ import { formOf, KINDS, kindOf, type PytorchLayer } from './forms/index.ts';
  * What a state dict does not say.
  *
  * @example
- * loadModel('tagger.pt', { pytorch: { layers: [{ embedding: 'embedding' }, { gru: 'rnn' }, { linear: 'fc' }] } });
+ * const pytorch = { layers: [{ embedding: 'embedding' }, { gru: 'gru' }, { linear: 'fc' }] };
+ * const tagger = await loadModel('tagger.pt', { pytorch });
  */
 export interface PytorchOptions {
   /** The model's `forward`, line by line, in order. May be left out for a file with a single recurrent module. */
