@@ -33,6 +33,10 @@ describe('what came instead of a file is said, with its name, whatever the forma
     // A pattern took 1.8 times as long for each of them.
     ['comments and no page behind them', text('<!---->'.repeat(73)), 'text <!---->'],
     ['a comment without an end', text('<!-- <html>'.repeat(60)), 'text <!-- <html>'],
+    ['what gzip made', Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3), 'packed by gzip: unpack it'],
+    ['what xz made', Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4), 'packed by xz'],
+    ['what zstd made', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x24, 0), 'packed by zstd'],
+    ['an archive of tar', text(`model.pt${'\0'.repeat(249)}ustar${'\0'.repeat(250)}`), 'packed by tar'],
     ['an answer in XML', text('<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'), 'XML'],
   ];
   test.each(came)('%s', async (_, bytes, what) => {
@@ -59,6 +63,26 @@ describe('what came instead of a file is said, with its name, whatever the forma
   test("a server's answer in words is shown", async () => {
     await expectError(() => loadModel(text('Repository not found')), 'invalid_file', 'text Repository not found');
   });
+});
+
+test('a folder, and an address that nothing reads, are said', async () => {
+  await expectError(() => loadModel(tmpdir()), 'io', tmpdir(), 'it is a folder', 'model.json');
+  for (const address of ['ftp://a.example/m.pt', 's3://bucket/m.pt', 'gs://bucket/m.onnx']) {
+    await expectError(() => loadModel(address), 'io', address, 'https:');
+  }
+});
+
+test('a safetensors file that begins as what gzip makes is read', async () => {
+  using model = await createModel(oneGru(2, 3));
+  const file = model.save();
+  const length = new DataView(file.buffer).getUint32(0, true);
+  const header = 0x8b1f;
+  const longer = new Uint8Array(file.length - length + header).fill(0x20);
+  longer.set(file.subarray(0, 8 + length));
+  longer.set(file.subarray(8 + length), 8 + header);
+  new DataView(longer.buffer).setUint32(0, header, true);
+  using read = await loadModel(longer);
+  expect(read.run(numbers(2))).toEqual(model.run(numbers(2)));
 });
 
 test('an unreachable host is named with the cause', async () => {

@@ -48,6 +48,23 @@ export function isOnnx(bytes: Uint8Array): boolean {
   return bytes.length > 8 && bytes[0] === 0x08 && bytes[1]! >= 1 && bytes[1]! < 32 && next.includes(bytes[2]!);
 }
 
+/** What a packed file begins with. */
+const PACKED: Record<string, string> = {
+  gzip: '\x1f\x8b',
+  bzip2: 'BZh',
+  xz: '\xfd7zXZ',
+  zstd: '\x28\xb5\x2f\xfd',
+  '7-Zip': '7z\xbc\xaf',
+  RAR: 'Rar!',
+};
+
+/** What to do with a file of no format that is packed. (A safetensors file may begin with the same bytes: they are a length.) */
+export function packedFile(bytes: Uint8Array): string | undefined {
+  const packer = Object.keys(PACKED).find((name) => ascii(bytes, 0, 6).startsWith(PACKED[name]!));
+  const archive = ascii(bytes, 257, 262) === 'ustar' ? 'tar' : packer;
+  return archive && `it is packed by ${archive}: unpack it, and load the model that was in it`;
+}
+
 /** What to do with a file of a format that is known and not read. */
 export function otherFormat(bytes: Uint8Array): string | undefined {
   if (ascii(bytes, 4, 8) === 'TFL3')

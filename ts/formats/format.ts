@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { impostor } from '../io/impostor.ts';
-import { otherFormat } from './detect.ts';
+import { otherFormat, packedFile } from './detect.ts';
 import { fold } from './fold.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
@@ -37,7 +37,7 @@ export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[], n
   const format = formats.find(({ detect }) => detect(bytes));
   if (format) return format;
   const known = formats.map((one) => one.name).join(', ');
-  throw fail('invalid_file', `not a model file of a known format (${known}): ${startOf(bytes)}`);
+  throw fail('invalid_file', packedFile(bytes) ?? `not a model file of a known format (${known}): ${startOf(bytes)}`);
 }
 
 /** How a file begins: its text where it is some, an answer of a server perhaps. */

@@ -74,6 +74,12 @@ export async function readStream(
   return length === bytes.length ? bytes : bytes.slice(0, length);
 }
 
+/** @throws Error for what is no file. */
+function checkKind(found: { isFile(): boolean; isDirectory(): boolean }): void {
+  if (found.isDirectory()) throw new Error('it is a folder; of a model of TensorFlow.js, name its model.json');
+  if (!found.isFile()) throw new Error('it is no regular file');
+}
+
 /** Reads as many bytes of a regular file as it had when it was opened. */
 export async function readFile(
   file: string | URL,
@@ -82,11 +88,11 @@ export async function readFile(
 ): Promise<Uint8Array> {
   const { open, stat } = builtin('node:fs')!.promises;
   // Before it is opened: devices and pipes may never end, and a pipe is not even opened before it has a writer.
-  if (!(await stat(file)).isFile()) throw new Error('it is no regular file');
+  checkKind(await stat(file));
   const handle = await open(file);
   try {
     const found = await handle.stat();
-    if (!found.isFile()) throw new Error('it is no regular file');
+    checkKind(found);
     budget.spend(found.size, what);
     progress?.begin(found.size);
     const bytes = new Uint8Array(found.size);

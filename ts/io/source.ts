@@ -63,6 +63,9 @@ export async function openSource(
         what = `'${shorten(name)}'`;
         // On a server a string without a scheme is a path.
         if (builtin('node:fs') && (!url || url.protocol === 'file:')) {
+          // One letter is a drive.
+          if (!url && /^[a-z][a-z\d+.-]+:\/\//i.test(name))
+            throw new Error('of addresses https:, http:, file: and data: are read');
           return { bytes: await readFile(url ?? name, what, context), place: url ?? name };
         }
         const response = await request(url ?? name, signal, beside);
