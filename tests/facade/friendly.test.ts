@@ -65,6 +65,33 @@ describe('what came instead of a file is said, with its name, whatever the forma
   });
 });
 
+describe('where a browser says no more than that it failed', () => {
+  const onPage = (onLine: boolean) => {
+    vi.stubGlobal('process', undefined);
+    vi.stubGlobal('location', new URL('https://page.example/app/'));
+    vi.stubGlobal('navigator', { onLine });
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')));
+  };
+  test.each<[string, string, boolean, string[]]>([
+    ['another origin', 'https://a.example/m.pt', true, ['https://a.example', 'pages of https://page.example', 'CORS']],
+    ['its own', 'm.pt', true, ['could not be read: Failed to fetch']],
+    ['no network', 'm.pt', false, ['the browser is offline: Failed to fetch']],
+    ['a path', 'file:///m.pt', true, ['a page reads no paths', 'Blob']],
+    ['a path of Windows', 'C:\\models\\m.pt', false, ['a page reads no paths', 'Blob']],
+  ])('%s', async (_, source, onLine, words) => {
+    onPage(onLine);
+    await expectError(() => loadModel(source, { backend: 'js' }), 'io', source, ...words);
+  });
+
+  test('a response that hides its bytes, and files of an input', async () => {
+    const opaque = new Response();
+    Object.defineProperties(opaque, { type: { value: 'opaque' }, ok: { value: false }, status: { value: 0 } });
+    await expectError(() => loadModel(opaque), 'io', 'no-cors');
+    const files = { length: 1, 0: new Blob([]), [Symbol.toStringTag]: 'FileList' };
+    await expectError(() => loadModel(files as never), 'invalid_argument', 'FileList', 'files[0]');
+  });
+});
+
 test('a folder, and an address that nothing reads, are said', async () => {
   await expectError(() => loadModel(tmpdir()), 'io', tmpdir(), 'it is a folder', 'model.json');
   for (const address of ['ftp://a.example/m.pt', 's3://bucket/m.pt', 'gs://bucket/m.onnx']) {

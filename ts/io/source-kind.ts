@@ -74,6 +74,7 @@ export function readKind(source: unknown, what = 'the model source'): KnownSourc
     throw fail(`${taken} an odd ${tag}`, cause);
   }
   if (tag === 'Promise') throw fail('is a Promise: await it first');
+  if (tag === 'FileList') throw fail('is a FileList: give one of its files, files[0]');
   if (tag === 'SharedArrayBuffer') throw fail('is a SharedArrayBuffer: give a Uint8Array of it');
   const kind = typeof source === 'object' && source !== null && tag !== 'Object' ? ` (${tag})` : '';
   throw fail(`${taken} ${describe(source)}${kind}`);

@@ -5,6 +5,7 @@ import { builtin } from '../base/host.ts';
 import { impostor } from './impostor.ts';
 import { describe } from '../base/tensor.ts';
 import { elsewhere, nameSegments, urlBeside } from './paths.ts';
+import { reach } from './reach.ts';
 import { type ModelSource, plainBytes, readKind } from './source-kind.ts';
 
 export { type ModelSource, plainBytes };
@@ -98,10 +99,10 @@ function reason(error: unknown): string {
  */
 async function request(url: string | URL, signal: AbortSignal | undefined, beside: boolean): Promise<Response> {
   const init: RequestInit = signal ? { signal } : {};
-  if (!beside) return fetch(url, init);
+  if (!beside) return reach(url, init);
   let at = new URL(url);
   for (let count = 0; ; count++) {
-    const response = await fetch(at, { ...init, redirect: 'manual' });
+    const response = await reach(at, { ...init, redirect: 'manual' });
     const isRedirect = response.type === 'opaqueredirect' || (response.status > 300 && response.status < 309);
     const location = response.headers.get('location');
     if (!isRedirect || response.status === 304) return response;
@@ -121,6 +122,7 @@ async function readResponse(response: Response, what: string, context: ReadConte
   if (response.bodyUsed) throw new GruError('invalid_argument', `the body of ${what} was read before: give its bytes`);
   const { body, headers } = response;
   try {
+    if (response.type === 'opaque') throw new Error("fetch without mode: 'no-cors' gives one that can");
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     // Of an encoded body it is the length of the code.
     const length = Number(headers.get('content-length') ?? 0);
