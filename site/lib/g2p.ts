@@ -6,6 +6,8 @@ import encoderFile from '../../examples/g2p/encoder.safetensors?url';
 /** A word, read and spoken: the encoder's hidden values at each letter, forward then backward, and the decoder's at each phoneme. */
 export interface Reading {
   letters: string[];
+  /** What the word holds that the model has never seen, each once. */
+  unknown: string[];
   phonemes: string[];
   /** One row a letter. */
   encoder: Float32Array[];
@@ -57,14 +59,17 @@ export async function loadG2p(): Promise<G2p> {
   const logits = new Float32Array(tables.phonemes.length);
 
   const spell = (word: string) => {
-    const letters = Array.from(word.toLowerCase()).filter((letter) => tables.graphemes.indexOf(letter, 1) > 0);
-    return { letters, ids: Int32Array.from(letters, (letter) => tables.graphemes.indexOf(letter, 1)) };
+    const isKnown = (letter: string) => tables.graphemes.indexOf(letter, 1) > 0;
+    const all = Array.from(word.toLowerCase());
+    const letters = all.filter(isKnown);
+    const unknown = [...new Set(all.filter((letter) => !isKnown(letter)))];
+    return { letters, unknown, ids: Int32Array.from(letters, (letter) => tables.graphemes.indexOf(letter, 1)) };
   };
 
   const read = (word: string): Reading => {
     const start = performance.now();
-    const { letters, ids } = spell(word);
-    if (ids.length === 0) return { letters, phonemes: [], encoder: [], decoder: [], milliseconds: 0 };
+    const { letters, unknown, ids } = spell(word);
+    if (ids.length === 0) return { letters, unknown, phonemes: [], encoder: [], decoder: [], milliseconds: 0 };
     stream.hiddenState = encoder.run(ids).output.data;
     const phonemes: string[] = [];
     const states: Float32Array[] = [];
@@ -76,7 +81,7 @@ export async function loadG2p(): Promise<G2p> {
       phonemes.push(tables.phonemes[phoneme]!);
     }
     const milliseconds = performance.now() - start;
-    return { letters, phonemes, encoder: rowsOf(inside.run(ids).output), decoder: states, milliseconds };
+    return { letters, unknown, phonemes, encoder: rowsOf(inside.run(ids).output), decoder: states, milliseconds };
   };
 
   const look = async (word: string): Promise<Record<Look, Float32Array[]>> => {

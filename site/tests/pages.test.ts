@@ -91,6 +91,10 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.set('input[name=word]', 'cat');
     await visitor.textWith('.phonemes', /K AE1 T/);
     expect((await visitor.page.$$('figure canvas')).length).toBe(2);
+    await visitor.set('input[name=word]', 'cät7 7');
+    await visitor.textWith('.unknown', /Left out.*“ä” “7” “ ”/);
+    await visitor.set('input[name=word]', 'cat');
+    await visitor.page.waitForSelector('.unknown', { hidden: true });
   });
 
   test('the gates of the encoder are drawn over the letters', async () => {
