@@ -209,6 +209,29 @@ describe('steps by steps', () => {
   });
 });
 
+describe('one step of each sequence', () => {
+  const index = [
+    node('Sub', ['n', '3'], 'i'),
+    node('Unsqueeze', ['i', 'ends'], 'u'),
+    node('Expand', ['u', 'wide'], 'at'),
+  ];
+  const ENDS = [tensor('ends', [2], [1, 2], 7), tensor('wide', [3], [1, 1, 2], 7), tensor('3', [], [3], 7)];
+  const pick = node('GatherElements', ['h', 'at'], 'q', { axis: 1 });
+  const last = node('Squeeze', ['q', '[1]'], 'p');
+
+  test('by a whole number, from the end where it is below 0', async () => {
+    // of lengths 2 and 3: the last step and the first
+    expect(await of([...index, pick, last], LENGTHS, ENDS)).toEqual([5, 6, -1, -2]);
+  });
+
+  test('refused', async () => {
+    const over = { ...pick, attributes: { axis: 2 } };
+    expect(await refusal([...index, over, last], LENGTHS, ENDS)).toMatch(/a step by one whole number/);
+    expect(await refusal([node('GatherElements', ['h', 'x'], 'p', { axis: 1 })])).toMatch(/a step by one whole number/);
+    expect(await refusal([node('GatherND', ['h', '[1]'], 'p')])).toMatch(/one step of each sequence/);
+  });
+});
+
 describe('numbers of steps', () => {
   test('the unbiased deviation: a factor T / (T - 1)', async () => {
     const floats = [node('Shape', ['x'], 's'), node('Gather', ['s', '1'], 'T'), node('Cast', ['T'], 'F', { to: 1 })];

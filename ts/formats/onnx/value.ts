@@ -111,6 +111,8 @@ export interface Order {
   type: 'order';
   is: 'given' | 'sorted' | 'restored';
   by?: string;
+  /** Beside each number of a sequence, that of one of its steps. */
+  step?: Rows;
 }
 
 export type Value = Rows | Constant | Zeros | Unknown | Index | Continues | Outer | Order;

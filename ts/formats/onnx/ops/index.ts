@@ -13,8 +13,9 @@ import { LAYOUT_OPERATORS } from './layout.ts';
 import { MASK_OPERATORS } from './masks.ts';
 import { NORM_OPERATORS } from './norm.ts';
 import { LOOP_OPERATORS } from './loop/index.ts';
-import { scatterElements, topK } from './order.ts';
+import { gatherNd, scatterElements, topK } from './order.ts';
 import { pad } from './pad.ts';
+import { gatherElements } from './pick.ts';
 import { POOL_OPERATORS } from './pool.ts';
 import { RECURRENT } from './recurrent/index.ts';
 import { readRecurrent } from './recurrent/operator.ts';
@@ -39,6 +40,8 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ScatterElements: scatterElements,
   Slice: slice,
   Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
   Split: split,
   Concat: concat,
   ReverseSequence: reverseSequence,
@@ -90,6 +93,8 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Expand: 2,
   Tile: 2,
   Gather: 2,
+  GatherElements: 2,
+  GatherND: 2,
   ReverseSequence: 2,
   Constant: 0,
   Range: 3,

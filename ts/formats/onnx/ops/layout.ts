@@ -223,7 +223,10 @@ const expand: Operator = (context) => {
   if (input.type === 'constant') return [{ ...input, base: pad(input.base, 1), shape }];
   const padded: Rows = { ...input, axes: pad<Rows['axes'][number]>(input.axes, []) };
   if (shape.some((size, axis) => equalSizes(size, from[axis]!, baked) !== true)) {
-    const repeated = repeatSteps(context, padded, from, shape);
+    const asFeatures = () => repeatFeatures(context, padded, from, shape);
+    // indices are repeated for each feature
+    const first = padded.whole === true ? asFeatures() : undefined;
+    const repeated = first ?? repeatSteps(context, padded, from, shape) ?? asFeatures();
     if (repeated) return [repeated];
     throw nodeError(
       context.node,
@@ -232,6 +235,17 @@ const expand: Operator = (context) => {
   }
   return [padded];
 };
+
+/** One number along axes of features; undefined for what else is repeated. */
+function repeatFeatures(context: NodeContext, rows: Rows, from: Size[], to: Size[]): Rows | undefined {
+  const changed = to.flatMap((size, i) => (size !== from[i] ? [i] : []));
+  const fits = changed.every((i) => from[i] === 1 && typeof to[i] === 'number' && isFeature(rows.axes[i]!));
+  if (!fits || rows.scores) return undefined;
+  return changed.reduce(
+    (x, i) => pickRows(context, x, i, new Array<number>(checkParts(to[i] as number)).fill(0)),
+    rows,
+  );
+}
 
 const tile: Operator = (context) => {
   const input = requireInput(context, 0);

@@ -3,6 +3,7 @@ import { axisIndex, makeConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { BATCH, equalSizes } from '../size.ts';
 import { role, type Order, type Rows, type Value } from '../value.ts';
+import { pickStepAt } from './pick.ts';
 import { holdWhole } from './whole.ts';
 
 /**
@@ -37,13 +38,17 @@ export const topK: Operator = (context) => {
   ];
 };
 
+export const gatherNd: Operator = ({ node }) => {
+  throw nodeError(node, 'is supported for one step of each sequence only');
+};
+
 export const scatterElements: Operator = ({ node }) => {
   throw nodeError(node, 'is supported for the order of sorted sequences only');
 };
 
 /** Reads a node that reads numbers of sequences; undefined for any other. */
 export function readOrder(context: NodeContext): (Value | undefined)[] | undefined {
-  const { attributes, inputs, node } = context;
+  const { attributes, graph, inputs, node } = context;
   const orders = inputs.filter((value) => value?.type === 'order');
   const [order] = orders;
   if (!order) return undefined;
@@ -53,6 +58,25 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
       return [order];
     case 'Identity':
       return [order];
+    case 'Unsqueeze':
+      attributes.ints('axes');
+      if (order.is === 'given' && !order.step) return [order];
+      break;
+    case 'Concat': {
+      const [first, step] = inputs;
+      attributes.int('axis');
+      const isOwn = first === order && order.is === 'given' && !order.step && inputs.length === 2;
+      if (isOwn && step?.type === 'rows') return [{ ...order, step }];
+      break;
+    }
+    case 'GatherND': {
+      const [data] = inputs;
+      const isPick =
+        data?.type === 'rows' && inputs[1] === order && order.step && (attributes.int('batch_dims') ?? 0) === 0;
+      if (!isPick || !graph.demand(data, ['batch'])) break;
+      const picked = pickStepAt(context, data, 1, order.step!);
+      return [{ ...picked, axes: picked.axes.filter((_, i) => i !== 1) }];
+    }
     case 'Shape':
       return [makeConstant(context, 'int', [1], [BATCH], '')];
     case 'ScatterElements': {
