@@ -140,7 +140,8 @@ const NONE = -1e8;
  * Scores where a mask chooses them, and else so low that the step has no part; where none has one it is the mean, as these numbers
  * swallow the scores.
  */
-export function maskScores(context: NodeContext, rows: Rows, mask: Rows, isKept: boolean): Rows {
+export function maskScores(context: NodeContext, rows: Rows, repeated: Rows, isKept: boolean): Rows {
+  const mask = forAllHeads(repeated);
   const { graph, node } = context;
   const { scores } = rows;
   const axes = [...Array<Factor[]>(Math.max(rows.axes.length - mask.axes.length, 0)).fill([]), ...mask.axes];
@@ -166,8 +167,18 @@ export function maskScores(context: NodeContext, rows: Rows, mask: Rows, isKept:
   return { ...rows, inputs, scores: { ...scores, mask: { rows: kept, of } } };
 }
 
+/** One number a step that was repeated for each head, as such. */
+function forAllHeads(rows: Rows): Rows {
+  const [first] = rows.columns;
+  const isOne =
+    first?.length === 1 && rows.columns.every(({ ref, start }) => ref === first.ref && start === first.start);
+  if (!isOne || rows.columns.length === 1) return rows;
+  return { ...rows, columns: [first], axes: rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'feature')) };
+}
+
 /** Scores plus what is 0 at some steps of the keys and very low at others. */
-export function penalize(context: NodeContext, rows: Rows, other: Rows, isMinus: boolean): Rows {
+export function penalize(context: NodeContext, rows: Rows, repeated: Rows, isMinus: boolean): Rows {
+  const other = forAllHeads(repeated);
   const pair = context.graph.builder.pairOf(other);
   const [zero, one] = pair && isMinus ? [-pair.zero, -pair.one] : [pair?.zero ?? NaN, pair?.one ?? NaN];
   if (pair && one === 0 && zero <= NONE) return maskScores(context, rows, { ...other, columns: pair.columns }, true);
