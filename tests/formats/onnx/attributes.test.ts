@@ -10,10 +10,10 @@ useAllKinds();
 
 const [I, H] = [3, 4];
 
-/** A graph of one GRU node with these attributes; its inputs X, sequence_lens, initial_h. */
+/** A graph of one GRU node with these attributes; its inputs X, sequence_lens (unless the graph holds `lens`), initial_h. */
 function gruModel(
   attributes: Record<string, Attribute>,
-  { directions = 1, opset = 22, ...extra }: Partial<Model> & { directions?: number } = {},
+  { directions = 1, opset = 22, lens, ...extra }: Partial<Model> & { directions?: number; lens?: number[] } = {},
 ): Uint8Array {
   const random = new Random(7);
   const weights = (name: string, shape: number[]) =>
@@ -39,7 +39,7 @@ function gruModel(
     ],
     inputs: [
       { name: 'X', shape: isBatchFirst ? ['b', 't', I] : ['t', 'b', I] },
-      { name: 'lens', shape: ['b'], dtype: 6 },
+      ...(lens ? [] : [{ name: 'lens', shape: ['b'], dtype: 6 }]),
       { name: 'h0', shape: isBatchFirst ? ['b', directions, H] : [directions, 'b', H] },
     ],
     outputs: ['Y', 'Y_h'],
@@ -47,6 +47,7 @@ function gruModel(
       weights('W', [directions, 3 * H, I]),
       weights('R', [directions, 3 * H, H]),
       weights('B', [directions, 6 * H]),
+      ...(lens ? [tensor('lens', [lens.length], lens, 7)] : []),
     ],
     ...extra,
   });
@@ -148,6 +149,23 @@ describe('each attribute of GRU changes the result', () => {
     expect(ragged['Y_h']!.data.subarray(H)).toEqual(full['Y']!.data.subarray((1 * 2 + 1) * H, (1 * 2 + 2) * H));
     const other = await run(gruModel({}), { ...io, h0: { data: new Float32Array(2 * H), shape: [1, 2, H] } });
     expect(other['Y']!.data).not.toEqual(full['Y']!.data);
+  });
+});
+
+describe('sequence_lens that the graph holds', () => {
+  test.each(['forward', 'reverse', 'bidirectional'])('the same number for all sequences: %s', async (direction) => {
+    const directions = direction === 'bidirectional' ? 2 : 1;
+    const { lens, ...io } = tensors({ directions, lengths: [3, 3] });
+    const wanted = await run(gruModel({ direction }, { directions }), { ...io, lens: lens! });
+    const got = await run(gruModel({ direction }, { directions, lens: [3, 3] }), io);
+    expect(got['Y']!.data).toEqual(wanted['Y']!.data);
+    expect(got['Y_h']!.data).toEqual(wanted['Y_h']!.data);
+    const whole = await run(gruModel({ direction }, { directions, lens: [5, 5] }), io);
+    expect(whole['Y']!.data).not.toEqual(wanted['Y']!.data);
+  });
+
+  test.each([[[3, 5]], [[0, 0]]])('%j are refused', async (lens) => {
+    await expect(readOnnx(gruModel({}, { lens }))).rejects.toThrow(/'sequence_lens' is a constant/);
   });
 });
 

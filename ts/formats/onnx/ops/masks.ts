@@ -103,7 +103,8 @@ const SWAPPED: Record<Comparison, Comparison> = {
   GreaterOrEqual: 'LessOrEqual',
 };
 
-function compareWith(context: NodeContext, rows: Rows, op: Comparison, c: number): Rows {
+/** Whether numbers are so to c, as 0 or 1. */
+export function compareWith(context: NodeContext, rows: Rows, op: Comparison, c: number): Rows {
   const { builder } = context.graph;
   const name = layerName(context);
   const whole = holdWhole(context, rows);

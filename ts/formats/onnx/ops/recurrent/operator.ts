@@ -2,9 +2,9 @@ import { nodeError, nodeName } from '../../attributes.ts';
 import { requireInput } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
 import type { ValueRef } from '../../../../spec/spec.ts';
-import { bakedSize, equalSizes, shapeText, sizeText } from '../../size.ts';
-import { axesText, axisSize, feature, isFeature, width, type Rows } from '../../value.ts';
-import { stepsBelow } from '../masks.ts';
+import { equalSizes, shapeText, type Size } from '../../size.ts';
+import { axesText, axisSize, type Factor, feature, isFeature, width, type Rows } from '../../value.ts';
+import { compareWith, stepsBelow } from '../masks.ts';
 import { withRoles } from '../over-time.ts';
 import { readActivations } from './activations.ts';
 import type { RecurrentOperator } from './cell.ts';
@@ -100,8 +100,8 @@ function readX(context: NodeContext, layout: number, inputSize: number): Rows {
 }
 
 /**
- * sequence_lens: the number of steps for all sequences; a graph input, which a run takes as its lengths; or what the graph computes, of
- * which a mask is made: the value that is returned.
+ * sequence_lens: the number of steps for all sequences; a graph input, which a run takes as its lengths; or fewer steps for all, or what the
+ * graph computes, of which a mask is made: the value that is returned.
  */
 function readLengths(context: NodeContext, x: Rows, layout: number): ValueRef | undefined {
   const { graph, node } = context;
@@ -109,16 +109,16 @@ function readLengths(context: NodeContext, x: Rows, layout: number): ValueRef | 
   graph.lengths.set(name, undefined);
   const lengths = context.inputs[4];
   if (lengths === undefined) return undefined;
+  const time = x.axes[layout === 0 ? 0 : 1]!;
+  const numbers = (): Rows => {
+    if (x.reversed) throw nodeError(node, "input 'sequence_lens' is no graph input, and steps are reversed before");
+    return { ...x, axes: [time], columns: graph.builder.steps.numbersOf(x), inputs: [], exclusive: false };
+  };
   if (lengths.type === 'constant') {
-    const time = axisSize(x.axes[layout === 0 ? 0 : 1]!);
-    const values = Array.from(lengths.data);
-    const different = values.find((n) => equalSizes(n, time, graph.baked) !== true);
-    if (different === undefined) return undefined;
-    const steps = bakedSize(time, graph.baked) ?? sizeText(time);
-    throw nodeError(
-      node,
-      `input 'sequence_lens' is a constant ${shapeText(values.slice(0, 20))} that differs from the number of steps (${steps})`,
-    );
+    const fewer = fewerSteps(context, Array.from(lengths.data), time);
+    if (fewer === undefined) return undefined;
+    graph.conventions.add(`${name} takes ${fewer} steps of each sequence: those after them are masked`);
+    return graph.builder.ref(compareWith(context, numbers(), 'LessOrEqual', fewer).columns, 'sequence');
   }
   if (lengths.type === 'rows' && lengths.kind === 'sequence') graph.demandVector(lengths);
   if (lengths.type !== 'rows' || lengths.axes.length !== 1 || !graph.demand(lengths, ['batch']) || width(lengths) !== 1)
@@ -128,12 +128,24 @@ function readLengths(context: NodeContext, x: Rows, layout: number): ValueRef | 
     graph.lengths.set(name, input);
     return undefined;
   }
-  if (lengths.kind !== 'vector' || x.reversed)
-    throw nodeError(node, "input 'sequence_lens' is computed of what is no number a sequence, or for reversed steps");
-  const numbers = graph.builder.steps.numbersOf(x);
-  const steps: Rows = { ...x, axes: [x.axes[layout === 0 ? 0 : 1]!], columns: numbers, inputs: [], exclusive: false };
+  if (lengths.kind !== 'vector')
+    throw nodeError(node, "input 'sequence_lens' is computed of what is no number a sequence");
+  const steps = numbers();
   const along = { ...lengths, axes: [[], ...lengths.axes] };
   const mask = stepsBelow(context, { ...steps, axes: [...steps.axes, []] }, along, true);
   graph.conventions.add(`${name} takes sequence_lens that the graph computes: steps past them are masked`);
   return graph.builder.ref(mask.columns, 'sequence');
+}
+
+/** How many steps of each sequence are taken; undefined: all. */
+function fewerSteps({ graph, node }: NodeContext, lengths: readonly Size[], axis: readonly Factor[]): number | undefined {
+  const time = axisSize(axis);
+  if (lengths.every((n) => equalSizes(n, time, graph.baked) === true)) return undefined;
+  const [n, ...others] = new Set(lengths);
+  if (others.length === 0 && typeof n === 'number' && n >= 1) return n;
+  const list = shapeText(lengths.slice(0, 20));
+  throw nodeError(
+    node,
+    `input 'sequence_lens' is a constant ${list}; supported: the same number for all sequences, 1 at least`,
+  );
 }
