@@ -138,7 +138,11 @@ function readLengths(context: NodeContext, x: Rows, layout: number): ValueRef | 
 }
 
 /** How many steps of each sequence are taken; undefined: all. */
-function fewerSteps({ graph, node }: NodeContext, lengths: readonly Size[], axis: readonly Factor[]): number | undefined {
+function fewerSteps(
+  { graph, node }: NodeContext,
+  lengths: readonly Size[],
+  axis: readonly Factor[],
+): number | undefined {
   const time = axisSize(axis);
   if (lengths.every((n) => equalSizes(n, time, graph.baked) === true)) return undefined;
   const [n, ...others] = new Set(lengths);
