@@ -12,12 +12,12 @@ async function freePort() {
   return port;
 }
 
-/** A redis-server with an append-only file, which can be killed and started again. */
-export async function startRedis(folder, port) {
+/** A redis-server; with an append-only file it can be killed and started again. */
+export async function startRedis(folder, { port, appendOnly = false } = {}) {
   const own = port ?? (await freePort());
   const child = spawn(
     'redis-server',
-    ['--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--dir', folder],
+    ['--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', appendOnly ? 'yes' : 'no', '--dir', folder],
     { stdio: 'ignore' },
   );
   const redis = new Redis(own, '127.0.0.1', { retryStrategy: () => 50 });

@@ -87,7 +87,7 @@ const done = (output) =>
 
 /** Workers that wait already, so that what is timed is the work. */
 async function byWorkers(rows, count) {
-  const redis = await startRedis(folder);
+  const redis = await startRedis(folder, { appendOnly: true });
   const workers = Array.from({ length: count }, () => start('worker', '--queue', redis.url, '--threads', '1'));
   await setTimeout(3000);
   const begin = performance.now();
@@ -102,7 +102,7 @@ async function byWorkers(rows, count) {
 
 /** Kills a worker, or Redis every third time, when a share more is done. */
 async function withKills(rows, kills) {
-  let redis = await startRedis(folder);
+  let redis = await startRedis(folder, { appendOnly: true });
   const worker = () => start('worker', '--queue', redis.url, '--threads', '1', '--stalled', '3000');
   let workers = [worker(), worker()];
   const end = ended(start(...score(rows, 'killed.ndjson', '--queue', redis.url)));
@@ -117,7 +117,7 @@ async function withKills(rows, kills) {
     if (killed + restarted === kills || done('killed.ndjson') < share) continue;
     if ((killed + restarted) % 3 === 2) {
       await redis.kill();
-      redis = await startRedis(folder, redis.port);
+      redis = await startRedis(folder, { port: redis.port, appendOnly: true });
       restarted++;
     } else {
       workers[0].kill('SIGKILL');
