@@ -158,7 +158,7 @@ out): ${(ours / theirs).toFixed(1)} times as many.`,
   ];
   const text = `# gru serve under load
 
-${machine()}; ${new Date().toISOString().slice(0, 10)}. \`${['node', ...process.execArgv, 'server/bench/load.mjs', ...process.argv.slice(2)].join(' ')}\`
+${machine()}; ${new Date().toISOString().slice(0, 10)}. \`${['node', ...process.execArgv, 'server/bench/load.mjs', ...process.argv.slice(2).map((word) => (word === values.python ? 'PYTHON' : word))].join(' ')}\`
 
 A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, ${gateways > 0 ? `on ${gateways} connections` : 'a WebSocket each'}, one step each per ${period} ms; server and client on a processor each, Redis (without an append-only file) on the client's. Times
 are from when a step was due; sent late: by the client, by over 5 ms.

@@ -17,7 +17,18 @@ export async function startRedis(folder, { port, appendOnly = false } = {}) {
   const own = port ?? (await freePort());
   const child = spawn(
     'redis-server',
-    ['--port', String(own), '--bind', '127.0.0.1', '--save', '', '--appendonly', appendOnly ? 'yes' : 'no', '--dir', folder],
+    [
+      '--port',
+      String(own),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      appendOnly ? 'yes' : 'no',
+      '--dir',
+      folder,
+    ],
     { stdio: 'ignore' },
   );
   const redis = new Redis(own, '127.0.0.1', { retryStrategy: () => 50 });
