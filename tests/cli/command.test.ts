@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../ts/index.ts';
@@ -216,8 +217,41 @@ test('explain writes the gates, and draws them', async () => {
   expect(readFileSync(at('gates.svg'), 'utf8')).toContain('candidate (16 units down, 3 steps to the right');
 });
 
-test.each(['bash', 'zsh', 'fish'])('completion for %s names commands and values', (shell) => {
-  const { stdout } = gru(['completion', shell]);
-  expect(stdout).toMatch(/inspect/);
-  expect(stdout).toMatch(/auto wasm baseline js/);
+describe('completion', () => {
+  const has = (shell: string) => spawnSync(shell, ['-c', 'exit']).status === 0;
+  /** What a shell offers behind words, the last of them begun. */
+  const OFFERS: Record<string, (script: string, words: string[]) => string[]> = {
+    bash: (script, words) => {
+      const line = words.map((word) => `'${word}'`).join(' ');
+      const set = `COMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}`;
+      return lines('bash', `${script}\n${set}; _gru; printf '%s\\n' "\${COMPREPLY[@]}"`);
+    },
+    fish: (script, words) =>
+      lines('fish', `${script}\ncomplete -C '${words.join(' ')}'`).map((line) => line.split('\t')[0]!),
+  };
+  const lines = (shell: string, script: string) => {
+    const { stdout, stderr } = spawnSync(shell, ['-c', script], { encoding: 'utf8', cwd: at('files') });
+    expect(stderr).toBe('');
+    return stdout.split('\n').filter((line) => line !== '');
+  };
+  mkdirSync(at('files'));
+  writeFileSync(at('files/my model.pt'), '');
+
+  test.each(['bash', 'fish'].filter(has))('%s offers commands, options, their values and files', (shell) => {
+    const script = gru(['completion', shell]).stdout;
+    const offers = (...words: string[]) => OFFERS[shell]!(script, words).sort();
+    expect(offers('gru', 'co')).toEqual(['compare', 'completion', 'convert']);
+    expect(offers('gru', 'run', '--ba')).toEqual(['--backend']);
+    expect(offers('gru', 'run', 'm.pt', '--backend', '')).toEqual(['auto', 'baseline', 'js', 'wasm']);
+    expect(offers('gru', 'run', '--precision', '')).toEqual(['f32', 'i16', 'i8']);
+    expect(offers('gru', 'compare', '--precision', '')).toEqual(['i16', 'i8']);
+    expect(offers('gru', 'completion', 'b')).toEqual(['bash']);
+    expect(offers('gru', 'help', 'ins')).toEqual(['inspect']);
+    expect(offers('gru', 'inspect', 'm').map((word) => word.replace('\\', ''))).toEqual(['my model.pt']);
+  });
+
+  test.runIf(has('zsh'))('zsh reads it', () => {
+    const script = `autoload -U compinit; compinit -u -D\n${gru(['completion', 'zsh']).stdout}\n(( \${+functions[_gru]} )) && echo read`;
+    expect(lines('zsh', script)).toEqual(['read']);
+  });
 });

@@ -21,45 +21,57 @@ Examples:
 }
 
 const optionsOf = (command: Command) => command.createHelp().visibleOptions(command);
-const namesOf = (gru: Command) => [...gru.commands.map((command) => command.name()), ...Object.keys(SERVER_COMMANDS)];
+const namesOf = (gru: Command) => [
+  ...gru.commands.map((command) => command.name()),
+  'help',
+  ...Object.keys(SERVER_COMMANDS),
+];
+/** What may stand for the arguments of a command, where these are words. */
+const wordsOf = (command: Command) => command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
+const takesFiles = (command: Command) => command.registeredArguments.length > wordsOf(command).length;
 
 /** zsh reads bash's functions by bashcompinit. */
 function bash(gru: Command, zsh: boolean): string {
+  const names = namesOf(gru).join(' ');
   const cases = gru.commands.map((command) => {
     const flags = optionsOf(command).flatMap(({ short, long }) => [short, long].filter((flag) => flag !== undefined));
-    const words = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
-    return `    ${command.name()}) words="${[...flags, ...words].join(' ')}" ;;`;
+    return `    ${command.name()}) words="${[...flags, ...wordsOf(command)].join(' ')}" files=${takesFiles(command) ? 1 : ''} ;;`;
   });
-  const choices = new Map<string, string[]>();
-  for (const command of gru.commands) {
-    for (const { long, argChoices } of optionsOf(command)) {
-      if (long && argChoices) choices.set(long, [...new Set([...(choices.get(long) ?? []), ...argChoices])]);
-    }
-  }
-  const values = [...choices].map(
-    ([flag, words]) => `    ${flag}) COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$word")); return ;;`,
+  const values = gru.commands.flatMap((command) =>
+    optionsOf(command).flatMap(({ short, long, argChoices }) => {
+      const flags = [short, long].filter((flag) => flag !== undefined).map((flag) => `"${command.name()} ${flag}"`);
+      return argChoices
+        ? [`    ${flags.join('|')}) COMPREPLY=($(compgen -W "${argChoices.join(' ')}" -- "$word")); return ;;`]
+        : [];
+    }),
   );
   return `${zsh ? 'autoload -U +X bashcompinit && bashcompinit\n' : ''}_gru() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words="" files=1
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${namesOf(gru).join(' ')} --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "${names} --help --version" -- "$word"))
     return
   fi
-  case "$before" in
+  case "\${COMP_WORDS[1]} $before" in
 ${values.join('\n')}
   esac
   case "\${COMP_WORDS[1]}" in
+    help) words="${names}" files= ;;
 ${cases.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word"))
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+  # Names of files may have spaces.
+  local IFS=$'\n'
+  [ -n "$files" ] && COMPREPLY+=($(compgen -f -- "$word"))
+  return 0
 }
-complete -o filenames -F _gru gru`;
+complete -o filenames -F _gru gru gru-wasm`;
 }
 
 function fish(gru: Command): string {
   const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const lines = [
     ...gru.commands.map((command) => [command.name(), command.description()] as const),
+    ['help', 'what --help prints, of a command too'] as const,
     ...Object.entries(SERVER_COMMANDS),
   ].map(([name, text]) => `complete -c gru -n __fish_use_subcommand -f -a ${name} -d ${quoted(text)}`);
   for (const command of gru.commands) {
@@ -69,8 +81,10 @@ function fish(gru: Command): string {
       const values = argChoices ? ` -x -a ${quoted(argChoices.join(' '))}` : required ? ' -r' : '';
       lines.push(`complete -c gru ${when} ${flags}${values} -d ${quoted(description)}`);
     }
-    const words = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
-    if (words.length > 0) lines.push(`complete -c gru ${when} -f -a ${quoted(words.join(' '))}`);
+    const words = wordsOf(command);
+    if (!takesFiles(command)) lines.push(`complete -c gru ${when} -f -a ${quoted(words.join(' '))}`);
   }
+  const names = quoted(namesOf(gru).join(' '));
+  lines.push(`complete -c gru -n '__fish_seen_subcommand_from help' -f -a ${names}`, 'complete -c gru-wasm -w gru');
   return lines.join('\n');
 }
