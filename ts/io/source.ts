@@ -122,7 +122,7 @@ async function readResponse(response: Response, what: string, context: ReadConte
   if (response.bodyUsed) throw new GruError('invalid_argument', `the body of ${what} was read before: give its bytes`);
   const { body, headers } = response;
   try {
-    if (response.type === 'opaque') throw new Error("fetch without mode: 'no-cors' gives one that can");
+    if (response.type === 'opaque') throw new Error("mode: 'no-cors' hides its bytes: fetch it without");
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     // Of an encoded body it is the length of the code.
     const length = Number(headers.get('content-length') ?? 0);
