@@ -12,7 +12,7 @@ test('its help names all commands, and the exit codes', () => {
   const { status, stdout } = gru(['--help']);
   expect(status).toBe(0);
   for (const name of [...COMMANDS, 'serve', 'score', 'worker', 'queue']) expect(stdout).toContain(`  ${name}`);
-  expect(stdout).toMatch(/0 done, 1 defect, 2 usage, 3 file/);
+  expect(stdout).toMatch(/0\s+done,\s+1\s+defect,\s+2\s+usage,\s+3\s+file/);
   expect(gru(['--version']).stdout.trim()).toBe(
     (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version,
   );
