@@ -85,7 +85,12 @@ describe('errors are one line, with an exit code of their kind', () => {
     ],
     ['no model', () => ['inspect', text()], 4, /known format/],
     ['a line of the wrong width', () => ['run', amp, '-i', rows('1\n1,2\n')], 5, /line 2: the model takes 1 values/],
-    ['a word among numbers', () => ['run', amp, '-i', rows('1\nx1\n')], 5, /line 2: value 1 is no number of float32: x1/],
+    [
+      'a word among numbers',
+      () => ['run', amp, '-i', rows('1\nx1\n')],
+      5,
+      /line 2: value 1 is no number of float32: x1/,
+    ],
     ['an id that is not there', () => ['run', encoder, '-i', rows('1\n99\n')], 5, /99/],
     ['what is not installed', () => ['serve', amp], 8, /npm install gru-wasm-server/],
   ])('%s', (_, args, status, message) => {

@@ -46,10 +46,10 @@ describe('a file of data that is none', () => {
   });
 
   test('numbers beyond float32 are refused, infinity is one', () => {
-    refused(['run', amp, '-i', file('huge.csv', '1\n1e39\n')], 5, 'line 2', '1e+39');
+    refused(['run', amp, '-i', file('huge.csv', '1\n1e39\n')], 5, 'line 2', '1e39');
     refused(['run', amp, '-i', file('huger.csv', '1e400\n2\n')], 5, 'line 1', '1e400');
     refused(['run', amp, '-i', file('huge.ndjson', '[1e400]\n')], 5, 'line 1');
-    refused(['run', amp, '-i', file('low.ndjson', '[-3.5e38]\n')], 5, 'line 1', '-3.5e+38');
+    refused(['run', amp, '-i', file('low.ndjson', '[-3.5e38]\n')], 5, 'line 1', '-3.5e38');
     expect(gru(['run', amp, '-i', file('inf.csv', '-inf\n3.4e38\n')]).status).toBe(0);
   });
 });

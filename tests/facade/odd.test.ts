@@ -145,6 +145,7 @@ const STREAMS: Record<string, (of: Given) => Call[]> = {
     (odd) => streams.stepMany([0], x(), bad({ y: odd })),
   ],
   hiddenState: ({ streams }) => [(odd) => streams.hiddenState(bad(odd))],
+  hiddenStates: ({ streams }) => [(odd) => streams.hiddenStates(bad(odd)), (odd) => streams.hiddenStates(bad([odd]))],
   setHiddenState: ({ streams }) => [
     (odd) => {
       streams.setHiddenState(bad(odd), numbers(5));

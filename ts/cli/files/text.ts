@@ -32,9 +32,6 @@ export async function* textRows(source: ByteSource, size: number, json = false):
           `${where}: the model takes ${size} values a step, the line has ${values.length}`,
         );
       }
-      const huge = values.findIndex((value) => Number.isFinite(value) && !Number.isFinite(Math.fround(value!)));
-      if (huge >= 0)
-        throw new CommandError(EXIT.data, `${where}: value ${huge + 1} is beyond float32: ${values[huge]!}`);
       for (const value of values) rows.push(value!);
     }
     if (rows.length > 0) yield Float32Array.from(rows);
