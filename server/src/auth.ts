@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { ServeError } from './errors.ts';
 
 /** Who asks: the owner of sequences. Nobody in particular where no keys are asked for. */
@@ -23,6 +24,12 @@ export function authenticator(keys: readonly string[]): Authenticate {
       `${key === undefined ? 'there' : 'this'} is no API key: send authorization: Bearer KEY`,
     );
   };
+}
+
+/** @throws ServeError for a page of another origin, which could otherwise use what its visitor may reach. */
+export function checkOrigin({ origin, host }: IncomingHttpHeaders): void {
+  if (origin === undefined || origin.endsWith(`://${host ?? ''}`)) return;
+  throw new ServeError('unauthorized', `pages of ${origin.slice(0, 100)} are not let in`);
 }
 
 /** The key of `authorization: Bearer KEY` or `x-api-key: KEY`. */

@@ -46,7 +46,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const tracing = options.otel ? await Tracing.start(warn) : undefined;
   const service = await InferenceService.create(models, {
     ...options,
-    store: storeOf(options, tracing),
+    store: storeOf(options, tracing, warn),
     observe: tracing ? observers(metrics, tracing) : metrics,
   });
   metrics.watch(service);
@@ -117,7 +117,11 @@ class Doors {
 const KEEP_ENDED = 60_000;
 const STORE_TIMEOUT = 5000;
 
-function storeOf({ state, stateKeep }: ServeOptions, tracing: Tracing | undefined): ServiceOptions['store'] {
+function storeOf(
+  { state, stateKeep }: ServeOptions,
+  tracing: Tracing | undefined,
+  warn: (text: string) => void,
+): ServiceOptions['store'] {
   if (state === undefined) return undefined;
   return async ({ name, model }) => {
     const store = await RedisStore.connect({
@@ -127,6 +131,7 @@ function storeOf({ state, stateKeep }: ServeOptions, tracing: Tracing | undefine
       keep: stateKeep,
       keepEnded: KEEP_ENDED,
       timeout: STORE_TIMEOUT,
+      warn,
     });
     return tracing ? tracing.store(name, store) : store;
   };

@@ -20,6 +20,8 @@ export interface ServiceOptions {
   /** Bytes that the states of a model's live sequences may take. */
   maxStateBytes: number;
   maxPending: number;
+  /** Bytes of the numbers of an answer. */
+  maxAnswer: number;
   /** Milliseconds after which a sequence without a request is dropped. */
   idleTimeout: number;
   /** Milliseconds that a request may take. */
@@ -215,9 +217,25 @@ export class InferenceService {
 
   private async run({ served, runs }: Host, { id, inputs }: InferRequest): Promise<InferAnswer> {
     const batch = Object.values(inputs)[0]!.shape[0]!;
+    checkAnswer(served, batch, inputs, this.options.maxAnswer);
     const { outputs } = await runs.submit({ batch, inputs });
     return { id, model: served, outputs, parameters: {} };
   }
+}
+
+/**
+ * Sequences without a step cost no byte of a request, and ids two: what is answered is bounded by itself.
+ *
+ * @throws ServeError
+ */
+function checkAnswer(served: ServedModel, batch: number, inputs: InferRequest['inputs'], maxAnswer: number): void {
+  const steps = Math.max(...served.inputs.map(({ name, hasSteps }) => (hasSteps ? inputs[name]!.shape[1]! : 1)));
+  const numbers = served.outputs.reduce((sum, { hasSteps, size }) => sum + batch * (hasSteps ? steps : 1) * size, 0);
+  if (numbers * Float32Array.BYTES_PER_ELEMENT <= maxAnswer) return;
+  throw new ServeError(
+    'too_large',
+    `the answer would be ${numbers} numbers, and --max-body is ${maxAnswer} bytes: ask for it in parts`,
+  );
 }
 
 /** @throws ServeError for a model that does not stream. */

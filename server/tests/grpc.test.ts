@@ -193,7 +193,7 @@ describe('what is refused', () => {
     ['a wrong datatype', input({ datatype: 'INT8' }), 3, /expected datatype FP32/],
     ['a wrong shape', input({ shape: [1, 1, 4] }), 3, /expected shape/],
     ['a negative shape', input({ shape: [1, -1, INPUT] }), 3, /expected shape/],
-    ['a huge shape', input({ shape: [2 ** 30, 2 ** 30, INPUT] }), 3, /bytes, got 12/],
+    ['a huge shape', input({ shape: [2 ** 20, 2 ** 30, INPUT] }), 3, /bytes, got 12/],
     [
       'raw contents of another number',
       { raw_input_contents: [Buffer.alloc(12), Buffer.alloc(12)] },

@@ -8,7 +8,7 @@ import { authenticator } from '../src/auth.ts';
 import { createHttpServer, type HttpOptions } from '../src/http/server.ts';
 import { Metrics } from '../src/metrics.ts';
 import { InferenceService, type ServiceOptions } from '../src/service.ts';
-import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
+import { gruModel, HIDDEN, INPUT, lastModel, steps, taggerModel } from './models.ts';
 import { OPTIONS } from './options.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -21,6 +21,7 @@ async function serve(options: Partial<ServiceOptions & HttpOptions & { keys: str
   const models = {
     gru: await gruModel(),
     tagger: await taggerModel('reverse'),
+    last: await lastModel(),
   };
   const service = await InferenceService.create(models, {
     ...OPTIONS,
@@ -54,6 +55,41 @@ const tensor = (data: ArrayLike<number>, more = {}) => ({
   ...more,
 });
 const errorOf = (response: { json(): unknown }) => (response.json() as { error: string }).error;
+
+test('an answer is bounded as a request is: sequences without steps cost no byte of one', async () => {
+  const { app } = await serve({ maxAnswer: 400 });
+  const ask = (model: string, batch: number, count: number) => {
+    const data = Array.from({ length: batch * count * INPUT }, () => 0);
+    const input = tensor(data, { shape: [batch, count, INPUT] });
+    return post(app, { inputs: [input] }, {}, `/v2/models/${model}/infer`);
+  };
+  // 100 numbers, 5 a step or a sequence.
+  for (const [model, batch, count] of [['gru', 4, 5], ['last', 20, 0], ['last', 20, 2]] as const) {
+    expect((await ask(model, batch, count)).statusCode, model).toBe(200);
+    const response = await ask(model, batch + 1, count);
+    expect(response.statusCode, model).toBe(413);
+    expect(errorOf(response)).toMatch(/answer would be \d+ numbers/);
+  }
+  const response = await ask('last', 2 ** 20 + 1, 0);
+  expect(response.statusCode).toBe(400);
+  expect(errorOf(response)).toMatch(/at most 1048576 sequences/);
+}); // prettier-ignore
+
+test('what a browser sends without asking is not let in from a page of another origin', async () => {
+  const { app } = await serve();
+  const body = JSON.stringify({ inputs: [tensor(new Float32Array(INPUT))] });
+  const headers = (origin: string, type: string) => ({ host: 'localhost:8080', origin, 'content-type': type });
+  for (const type of ['text/plain', 'TEXT/plain;charset=utf-8', 'multipart/form-data; boundary=a', 'application/x-www-form-urlencoded']) {
+    const response = await post(app, body, headers('http://evil.example', type));
+    expect(response.statusCode, type).toBe(401);
+    expect(errorOf(response)).toMatch(/evil\.example are not let in/);
+    expect((await post(app, body, headers('http://localhost:8080', type))).statusCode, type).toBe(200);
+  }
+  // Of these it asks first, which is not answered: CORS is off.
+  expect((await post(app, body, headers('http://evil.example', 'application/json'))).statusCode).toBe(200);
+  const asked = await app.inject({ method: 'OPTIONS', url: '/v2/models/gru/infer', headers: headers('http://evil.example', 'text/plain') });
+  expect(asked.headers).not.toHaveProperty('access-control-allow-origin');
+}); // prettier-ignore
 
 test('health, metadata, the list of models, metrics', async () => {
   const { app, service } = await serve();
@@ -90,7 +126,7 @@ test('health, metadata, the list of models, metrics', async () => {
   expect((await get('/v2/models/gru/versions/2')).status).toBe(404);
   expect((await get('/v2/models/other')).status).toBe(404);
   const index = await post(app, {}, {}, '/v2/repository/index');
-  expect(index.json()).toEqual(['gru', 'tagger'].map((name) => ({ name, version: '1', state: 'READY' })));
+  expect(index.json()).toEqual(['gru', 'tagger', 'last'].map((name) => ({ name, version: '1', state: 'READY' })));
   await post(app, {
     inputs: [tensor(steps(1))],
     parameters: { sequence_id: 4, sequence_start: true },
@@ -306,7 +342,7 @@ const MALFORMED: [string, object | string | Buffer, RegExp, object?][] = [
   ['a wrong rank', { inputs: [tensor(steps(1), { shape: [INPUT] })] }, /expected shape \[batch, steps, 3\]/],
   ['a wrong size', { inputs: [tensor(steps(1), { shape: [1, 1, 4] })] }, /expected shape/],
   ['a negative shape', { inputs: [tensor(steps(1), { shape: [1, -1, INPUT] })] }, /expected shape/],
-  ['a huge shape', { inputs: [tensor(steps(1), { shape: [2 ** 30, 2 ** 30, INPUT] })] }, /values, but data has 3/],
+  ['a huge shape', { inputs: [tensor(steps(1), { shape: [2 ** 20, 2 ** 30, INPUT] })] }, /values, but data has 3/],
   ['a shape of words', { inputs: [tensor(steps(1), { shape: ['1', 1, INPUT] })] }, /expected shape/],
   ['data of words', { inputs: [tensor(steps(1), { data: [1, '2', 3] })] }, /value 1 is "2"/],
   ['data that is none', { inputs: [tensor(steps(1), { data: 'abc' })] }, /must be a list of numbers/],

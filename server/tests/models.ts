@@ -23,6 +23,12 @@ export function gruModel(): Promise<GruModel> {
   );
 }
 
+/** The same, whose output is a sequence's last hidden values. */
+export async function lastModel(): Promise<GruModel> {
+  const { spec } = await gruModel();
+  return createModel({ ...spec, layers: spec.layers.map((layer) => ({ ...layer, returns: 'last' }) as typeof layer) });
+}
+
 const VOCABULARY = 7;
 const SIZE = 2;
 

@@ -8,6 +8,7 @@ export const OPTIONS: ServiceOptions = {
   maxSequencesOfKey: 100,
   maxStateBytes: 2 ** 20,
   maxPending: 1000,
+  maxAnswer: 2 ** 24,
   idleTimeout: 60_000,
   timeout: 60_000,
   workers: 1,

@@ -155,6 +155,7 @@ describe.skipIf(!hasRedis)('in Redis', () => {
       keep: 600_000,
       keepEnded: KEEP_ENDED,
       timeout: 60_000,
+      warn: () => undefined,
     };
     const store = await RedisStore.connect(options);
     stores = [...stores, store];
@@ -282,12 +283,15 @@ describe.skipIf(!hasRedis)('in Redis', () => {
 
   test('a Redis that is gone, and comes back', async () => {
     const own = await startRedis();
+    const said: string[] = [];
+    const warn = (text: string) => said.push(text);
     const store = await RedisStore.connect({
       url: own.url,
       prefix: 'a:',
       keep: 60_000,
       keepEnded: 60_000,
       timeout: 60_000,
+      warn,
     });
     const one = instance(store);
     await one.step(0);
@@ -306,9 +310,10 @@ describe.skipIf(!hasRedis)('in Redis', () => {
       .toBe('ok');
     expect((await one.step(1)).outputs['y']).toEqual(rowOf(1));
     await store.close();
+    expect(said).toEqual([expect.stringMatching(/store of sequences is away/), 'the store of sequences is back']);
     await again.stop();
     await expect(
-      RedisStore.connect({ url: own.url, prefix: '', keep: 1, keepEnded: 1, timeout: 1000 }),
+      RedisStore.connect({ url: own.url, prefix: '', keep: 1, keepEnded: 1, timeout: 1000, warn }),
     ).rejects.toThrow();
   });
 });

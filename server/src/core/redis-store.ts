@@ -14,6 +14,8 @@ export interface RedisStoreOptions {
   keepEnded: number;
   /** Milliseconds that a command may take. */
   timeout: number;
+  /** Told when it goes away, and when it is there again. */
+  warn: (text: string) => void;
 }
 
 const VERSION_BYTES = 6;
@@ -57,12 +59,22 @@ export class RedisStore implements SequenceStore {
   private readonly options: RedisStoreOptions;
   private readonly prefix: Buffer;
   private readonly spare: Buffer[] = [];
+  private isClosing = false;
 
   private constructor(redis: Redis, options: RedisStoreOptions) {
     redis.defineCommand('setIf', { lua: SET_IF });
     this.redis = redis as Redis & { setIf: SetIf };
     this.options = options;
     this.prefix = Buffer.from(options.prefix);
+    let isAway = false;
+    redis.on('close', () => {
+      if (!isAway && !this.isClosing) options.warn('the store of sequences is away');
+      isAway = true;
+    });
+    redis.on('ready', () => {
+      if (isAway) options.warn('the store of sequences is back');
+      isAway = false;
+    });
   }
 
   /** @throws (as a rejection) Error where there is no Redis at the URL. */
@@ -106,6 +118,7 @@ export class RedisStore implements SequenceStore {
   }
 
   async close(): Promise<void> {
+    this.isClosing = true;
     await this.redis.quit().catch(() => {
       this.redis.disconnect();
     });

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import { fastify, type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
-import type { Authenticate } from '../auth.ts';
+import { type Authenticate, checkOrigin } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { quote } from '../oip/messages.ts';
@@ -41,6 +41,10 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
 
   // Bodies are the protocol's, whatever type they say: clients send application/json, octet-stream, or none.
   app.removeAllContentTypeParsers();
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isSentUnasked(request.headers['content-type'])) checkOrigin(request.headers);
+    done();
+  });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
     if (encoding === 'identity') done(null, body);
@@ -81,6 +85,11 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
     done();
   });
   return app;
+}
+
+/** Whether browsers send a body of this type to another origin without asking it first, as CORS has it. */
+function isSentUnasked(type: string | undefined): boolean {
+  return type === undefined || /^\s*(text\/plain|multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type);
 }
 
 /** With an authority, clients must have a certificate of it. */

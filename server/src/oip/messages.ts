@@ -31,6 +31,9 @@ export interface InferAnswer {
   parameters: Record<string, string | number | boolean>;
 }
 
+/** Most sequences of a request: what a run takes. */
+const MAX_BATCH = 2 ** 20;
+
 /** Most characters of a sequence's or a request's id. */
 const MAX_ID = 256;
 
@@ -52,6 +55,8 @@ export function metadataOf({ name, version, inputs, outputs }: ServedModel) {
 export function checkShape(port: Port, shape: unknown, isLive: boolean): number[] {
   const what = `input ${port.name}`;
   const isShape = Array.isArray(shape) && shape.every((n) => Number.isSafeInteger(n) && n >= 0 && n <= 2 ** 30);
+  if (isShape && shape[0] > MAX_BATCH)
+    throw bad(`${what}: a request has at most ${MAX_BATCH} sequences, got ${shape[0]}`);
   const expected = `[${port.shape.map((n, i) => (n < 0 ? (i === 0 ? 'batch' : 'steps') : n)).join(', ')}]`;
   const dimensions = shape as number[];
   const fits =

@@ -1,4 +1,5 @@
 import { helpOf, MOST_MILLISECONDS, MOST_THREADS, readWords, UsageError } from '../words.ts';
+import { checkRedis } from '../redis.ts';
 import { NO_SPANS, OTEL, Tracing } from '../tracing.ts';
 import { startWorker } from './queue.ts';
 import { THREADS } from './threads.ts';
@@ -37,11 +38,14 @@ export async function worker(args: string[]): Promise<number> {
   const warn = (text: string) => {
     console.error(`gru worker: ${text}`);
   };
+  const threads = Math.max(given.number('threads'), 1);
+  const stalled = Math.max(given.number('stalled'), 100);
+  await checkRedis('queue', url);
   const spans = given.flag('otel') ? await Tracing.start(warn) : NO_SPANS;
   let outage = '';
   const running = startWorker(url, {
-    threads: Math.max(given.number('threads'), 1),
-    stalled: Math.max(given.number('stalled'), 100),
+    threads,
+    stalled,
     spans,
     onError({ message }) {
       // Each try to connect again fails in the same way.

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Authenticate, keyOf } from '../auth.ts';
+import { type Authenticate, checkOrigin, keyOf } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import { asServeError, type InferenceService } from '../service.ts';
 import type { Serve } from './frames.ts';
@@ -58,11 +58,8 @@ function admit(
   options: WebSocketOptions,
 ): Serve {
   const { headers, url = '' } = request;
-  const { origin, host } = headers;
-  // A page of another origin could otherwise use what its visitor may reach: WebSockets know no CORS.
-  if (origin !== undefined && !origin.endsWith(`://${host ?? ''}`)) {
-    throw new ServeError('unauthorized', `pages of ${origin.slice(0, 100)} are not let in`);
-  }
+  // WebSockets know no CORS.
+  checkOrigin(headers);
   const owner = options.authenticate(keyOf(headers) ?? keyOfProtocols(headers['sec-websocket-protocol']));
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   const [, name, kind] = /^\/v2\/models\/([\w.-]+)\/(streams?)$/.exec(pathname) ?? [];
