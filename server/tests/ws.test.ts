@@ -52,6 +52,19 @@ test('a sequence with an id outlives its connection', async () => {
   expect(floats((await two.next(1))[0]!)).toEqual(gru.run(x).output.data.slice(5));
 });
 
+test.each(['sequence_id', 'sequence_end', 'sequence_step'])('a text frame has no %s of its own', async (name) => {
+  const { socket, next } = await open();
+  const inputs = [{ name: 'x', shape: [1, 1, INPUT], datatype: 'FP32', data: Array.from(steps(1)) }];
+  socket.send(JSON.stringify({ inputs, parameters: { [name]: name === 'sequence_end' ? true : 1 } }));
+  socket.send(JSON.stringify({ inputs }));
+  const [refused, answered] = await next(2);
+  expect(JSON.parse(String(refused))).toMatchObject({
+    reason: 'bad_request',
+    error: expect.stringContaining(name) as string,
+  });
+  expect(JSON.parse(String(answered))).toMatchObject({ parameters: { sequence_step: 1 } });
+});
+
 test('frames of wrong lengths are refused; those that are too large end the connection', async () => {
   const { socket, next } = await open();
   socket.send(Buffer.alloc(7));
@@ -67,6 +80,7 @@ test.each([
   ['no model', '/v2/models/none/stream', {}, 404],
   ['another path', '/v2/stream', {}, 404],
   ['a wrong step', '/v2/models/gru/stream?sequence_id=a&sequence_step=-1', {}, 400],
+  ['a start that is neither', '/v2/models/gru/stream?sequence_id=a&sequence_start=maybe', {}, 400],
 ])('%s is not let in', async (_, path, options, status) => {
   await expect(open(path, options)).rejects.toThrow(String(status));
 });

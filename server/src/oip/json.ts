@@ -50,6 +50,9 @@ export function decodeInfer(model: ServedModel, { bytes, jsonLength }: Body, str
   const { id, inputs: given, outputs: wanted } = json;
   if (id !== undefined && typeof id !== 'string') throw bad(`id must be a string, got ${quote(id)}`);
   if (!Array.isArray(given)) throw bad(`inputs must be a list of tensors, got ${quote(given)}`);
+  const stray = stream && Object.keys(parameters).find((name) => name.startsWith('sequence_'));
+  if (stray !== undefined)
+    throw bad(`${stray}: the frames of a stream are steps of the sequence that its address names`);
   const sequence = stream ?? sequenceOf(parameters);
   const inputs: InferRequest['inputs'] = {};
   let at = jsonLength ?? bytes.length;

@@ -3,7 +3,7 @@ import type { ServedModel } from '../core/model.ts';
 import { bytesOf } from '../core/tensors.ts';
 import { ServeError } from '../errors.ts';
 import { decodeInfer, encodeInfer } from '../oip/json.ts';
-import { checkIds, checkShape, type InferRequest, sequenceOf } from '../oip/messages.ts';
+import { checkIds, checkShape, type InferRequest, quote, sequenceOf } from '../oip/messages.ts';
 import { decodeRaw } from '../oip/raw.ts';
 import { asServeError, type InferenceService } from '../service.ts';
 import { answerFrames, type Frame, type Serve } from './frames.ts';
@@ -20,7 +20,7 @@ export function streamOf(service: InferenceService, owner: string, model: Served
   const step = words.get('sequence_step');
   const next = sequenceOf({
     sequence_id: id ?? 'its own',
-    sequence_start: id === null || words.get('sequence_start') === 'true',
+    sequence_start: id === null || startOf(words.get('sequence_start')),
     ...(step === null ? {} : { sequence_step: Number(step) }),
   })!;
   if (id === null) next.id = `c:${randomUUID()}`;
@@ -45,6 +45,11 @@ export function streamOf(service: InferenceService, owner: string, model: Served
       if (id === null) service.release(owner, model.name, next.id);
     });
   };
+}
+
+function startOf(word: string | null): boolean {
+  if (word === null || word === 'true' || word === 'false') return word === 'true';
+  throw new ServeError('bad_request', `sequence_start must be true or false, got ${quote(word)}`);
 }
 
 /** A binary frame as a request. */
