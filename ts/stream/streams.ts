@@ -120,7 +120,7 @@ export class GruStreams {
   }
 
   /** Those of several sequences, (which.length, values): row i is that of sequence `which[i]`. @throws GruError. */
-  hiddenStates(which: ArrayLike<number>): Float32Array {
+  hiddenStates(which: Numbers): Float32Array {
     const chosen = this.readChoice(which, 'hiddenStates');
     const slots = { graph: this.graph, state: this.alive(), clock: this.clock, index: 0 };
     const length = stateLength(slots);
