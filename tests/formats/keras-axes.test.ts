@@ -1,16 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createModel } from '../../ts/index.ts';
-import { read, refusal } from './keras-made.ts';
+import { input3 as input, read, refusal, tensor3 as tensor } from './keras-made.ts';
 
 /** What Keras's operations on axes give, worked out by hand, and what they cannot give. */
 
-const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
-const input = (name: string, ...shape: (number | null)[]) => ({
-  class_name: 'InputLayer',
-  name,
-  config: { name, batch_shape: [null, ...shape] },
-  inbound_nodes: [],
-});
 const op = (name: string, className: string, args: unknown[], config = {}) => ({
   module: 'keras.src.ops.numpy',
   class_name: className,

@@ -25,6 +25,14 @@ export const layer = (className: string, name: string, config: Config = {}, ...i
 export const from = (name: string, kwargs: object = {}, tensor = 0) => [name, 0, tensor, kwargs];
 const input = (name: string, ...shape: (number | null)[]) =>
   layer('InputLayer', name, { batch_input_shape: [null, ...shape] });
+/** Of Keras 3: a layer's output as an argument of another, and an input. */
+export const tensor3 = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
+export const input3 = (name: string, ...shape: (number | null)[]) => ({
+  class_name: 'InputLayer',
+  name,
+  config: { name, batch_shape: [null, ...shape] },
+  inbound_nodes: [],
+});
 /** Steps of 2 features, two vectors of 2, and the steps with those of zeros masked. */
 export const X = input('x', null, 2);
 export const H = input('h', 2);

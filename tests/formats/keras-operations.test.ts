@@ -5,20 +5,13 @@ import { PathWeights } from '../../ts/formats/keras/h5-weights.ts';
 import type { KerasLayer } from '../../ts/formats/keras/config.ts';
 import { openHdf5 } from '../../ts/formats/hdf5.ts';
 import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from '../../ts/formats/keras/layers/operations.ts';
-import { KERAS2, KERAS3, read, refusal } from './keras-made.ts';
+import { input3 as input, KERAS2, KERAS3, read, refusal, tensor3 as tensor } from './keras-made.ts';
 import { writeH5 } from './h5-writer.ts';
 
 interface Node {
   args: unknown[];
   kwargs: Record<string, unknown>;
 }
-const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
-const input = (name: string, ...shape: (number | null)[]) => ({
-  class_name: 'InputLayer',
-  name,
-  config: { name, batch_shape: [null, ...shape] },
-  inbound_nodes: [],
-});
 const x = input('x', null, 4);
 const v = input('v', 4);
 const operation = (className: string, args: unknown[], kwargs: Record<string, unknown> = {}, config = {}) => ({
