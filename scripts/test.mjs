@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { at, main, node24, output, run, seconds, UserError } from './lib.mjs';
 import { npmPackages, setup, siteSteps, wasiTarget } from './setup.mjs';
@@ -71,11 +72,11 @@ const RUNNERS = [
 ];
 
 /** A runner that ends badly without naming a failed test (it did not compile, it crashed) counts as one failure. */
-const tally = (exitCode, { passed, failed, skipped }) => ({
-  passed,
-  failed: exitCode === 0 ? failed : Math.max(failed, 1),
-  skipped,
-});
+function tally(exitCode, { passed, failed, skipped }, failures = []) {
+  if (exitCode === 0) return { passed, failed, skipped, failures };
+  const named = failures.length > 0 ? failures : [`exit code ${exitCode}, and no failed test: see its output`];
+  return { passed, failed: Math.max(failed, 1), skipped, failures: named };
+}
 
 function cargo(args, env = {}) {
   return async (words) => {
@@ -95,7 +96,11 @@ function cargo(args, env = {}) {
       counts.failed += Number(failed);
       counts.skipped += Number(ignored);
     }
-    return tally(code, counts);
+    return tally(
+      code,
+      counts,
+      Array.from(text.matchAll(/^test (.+) \.\.\. FAILED$/gm), ([, test]) => test),
+    );
   };
 }
 
@@ -128,13 +133,24 @@ function vitest(node, options = []) {
       ({ status, assertionResults }) =>
         status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
     );
-    return tally(code, {
+    const counts = {
       passed: json.numPassedTests,
       failed: json.numFailedTests + brokenFiles.length,
       skipped: json.numPendingTests + json.numTodoTests,
-    });
+    };
+    return tally(code, counts, json.testResults.flatMap(failuresOf));
   };
 }
+
+/** The failed tests of a file as vitest's JSON has them, with the first line of what each said. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative(at(), name);
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  if (status === 'failed' && failed.length === 0) return [`${file}: ${firstLine(message)}`];
+  return failed.map(({ fullName, failureMessages: [said] }) => `${file} > ${fullName}: ${firstLine(said)}`);
+}
+
+const firstLine = (text = '') => text.split('\n', 1)[0];
 
 /** Of what is built: some of its tests start processes. */
 async function served(words, name) {
@@ -153,7 +169,11 @@ async function consumers(words) {
     },
   });
   const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(text) ?? [];
-  return tally(code, { passed: Number(passed), failed: Number(failed), skipped: 0 });
+  return tally(
+    code,
+    { passed: Number(passed), failed: Number(failed), skipped: 0 },
+    Array.from(text.matchAll(/^FAILED (.+)$/gm), ([, consumer]) => consumer),
+  );
 }
 
 /** With the lines and branches of ts/ that the tests run; too few of them are a failure of their own. */
@@ -210,6 +230,7 @@ await main(async () => {
     console.log(`${result.title}: ${line(result)} in ${result.took}${none}`);
     if (result.note) console.log(`  ${result.note}`);
   }
+  for (const { title, failures } of results) for (const test of failures) console.log(`FAILED ${title}: ${test}`);
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   console.log(`\n${line({ passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') })}`);
   const isGood = results.length > 0 && results.every(({ passed, failed }) => passed > 0 && failed === 0);
