@@ -3,6 +3,7 @@ import type { Backend, BackendState } from '../../ts/backends/backend.ts';
 import { createApi } from '../../ts/api/arrays.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { BACKENDS } from '../backends.ts';
+import { collected, growth } from '../heap.ts';
 import { expectError, numbers, oneGru, tensor, textModel } from './helpers.ts';
 
 /** A backend that counts what is alive, and fails when told to. */
@@ -51,13 +52,6 @@ function counted(backend: Backend) {
     },
   };
   return { alive, api: createApi(() => Promise.resolve(wrapped)) };
-}
-
-async function collected(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !done(); i++) {
-    globalThis.gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 describe.each(BACKENDS)('$name', ({ backend, api: plain }) => {
@@ -162,22 +156,12 @@ describe.each(BACKENDS)('$name', ({ backend, api: plain }) => {
     const y = new Float32Array(4);
     const outs = { logits: y, summary: new Float32Array(10) };
     const record = { ids };
-    const used = () => {
-      globalThis.gc?.();
-      const before = process.memoryUsage();
-      for (let i = 0; i < 20_000; i++) {
-        stream.step(ids, y);
-        stream.step(record, outs);
-      }
-      const after = process.memoryUsage();
-      return { heap: after.heapUsed - before.heapUsed, arrays: after.arrayBuffers - before.arrayBuffers };
-    };
-    // 40,000 steps: an object in each would be a megabyte. Until the engine has compiled them, which takes its time on a busy
-    // machine, numbers are objects too: the least of as many rounds as it needs.
-    const rounds = [used()];
-    while (rounds.length < 40 && rounds.every(({ heap }) => heap >= 400_000)) rounds.push(used());
-    rounds.push(used());
-    expect(Math.min(...rounds.map(({ arrays }) => arrays))).toBeLessThanOrEqual(0);
-    expect(Math.min(...rounds.map(({ heap }) => heap))).toBeLessThan(400_000);
+    const { heap, arrays } = growth(20_000, 400_000, () => {
+      stream.step(ids, y);
+      stream.step(record, outs);
+    });
+    expect(arrays).toBeLessThanOrEqual(0);
+    // 40,000 steps: an object in each would be a megabyte.
+    expect(heap).toBeLessThan(400_000);
   });
 });

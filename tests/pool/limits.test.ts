@@ -1,6 +1,6 @@
 import type { GruModel } from 'gru-wasm';
 import { createPool, type PoolOptions } from 'gru-wasm/pool';
-import { beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { numbers, plain, SIZE } from './models.ts';
 import { sourceWorker } from './source.ts';
 
@@ -9,23 +9,33 @@ beforeAll(async () => {
   model = await plain({}, 256);
 });
 
-/** About 10 ms of work. */
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Work that is shared out. */
 const big = () => ({ data: numbers(16 * 50 * SIZE), shape: [16, 50, SIZE] });
 const one = () => numbers(50 * SIZE);
 
-/** A pool that counts what its workers are given, and what they have done. */
-async function counting(options: PoolOptions) {
+/**
+ * A pool that counts what its workers are given, and what they have done. The first so many of them wait, at each job that they have taken, until the gate is
+ * opened: how long a job takes depends on nothing else then.
+ */
+async function counting(options: PoolOptions, gated = 0) {
   const counts = { jobs: 0, workers: 0 };
   /** Ids of jobs: 1, 2, ... in the order in which workers were given them. */
   const answered: number[] = [];
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  /** The tickets of jobs, which a worker that starts one takes. */
+  const tickets: Int32Array[] = [];
   const pool = await createPool(model, {
     ...options,
     createWorker: () => {
       counts.workers++;
-      const worker = sourceWorker();
+      const worker = counts.workers > gated ? sourceWorker() : sourceWorker('./gated.mjs', { gate });
       const post = worker.postMessage.bind(worker);
-      worker.postMessage = (message: object, transfer) => {
-        if ('job' in message) counts.jobs++;
+      worker.postMessage = (message: { job?: { ticket: Int32Array } }, transfer) => {
+        if (message.job) tickets[counts.jobs++] = message.job.ticket;
         post(message, transfer);
       };
       worker.on('message', (message: { answer?: { id: number } }) => {
@@ -34,8 +44,20 @@ async function counting(options: PoolOptions) {
       return worker;
     },
   });
-  return { pool, counts, answered };
+  /** A worker has started the job of this id. */
+  const started = (id: number) =>
+    vi.waitUntil(() => Atomics.load(tickets[id - 1]!, 0) !== id, { timeout: 200_000, interval: 1 });
+  const open = () => {
+    Atomics.store(gate, 0, 1);
+    Atomics.notify(gate, 0);
+  };
+  return { pool, counts, answered, started, open };
 }
+
+/** The pool's clocks stand still but for what a test lets pass: it ends no worker for being slow, and no call. */
+const stopClocks = () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+};
 
 test('small work stays on this thread, large work is shared out, several calls are not split', async () => {
   const { pool, counts } = await counting({ workers: 2 });
@@ -70,11 +92,13 @@ test('a full queue rejects, ready waits', async () => {
 });
 
 test('a call that waits for a busy worker is one of the queue', async () => {
-  const { pool, counts, answered } = await counting({ workers: 1, maxQueue: 2 });
+  const { pool, counts, answered, started, open } = await counting({ workers: 1, maxQueue: 2 }, 1);
   const calls = [pool.run(big()), pool.run(big()), pool.run(big())];
   await new Promise(setImmediate);
+  await started(1);
   expect({ jobs: counts.jobs, queued: pool.queued }).toEqual({ jobs: 2, queued: 2 });
   await expect(pool.run(big())).rejects.toMatchObject({ code: 'queue_full' });
+  open();
   await pool.ready;
   calls.push(pool.run(big()));
   await Promise.all(calls);
@@ -83,14 +107,17 @@ test('a call that waits for a busy worker is one of the queue', async () => {
 });
 
 test('what waits for a busy worker goes to one that is idle', async () => {
-  const { pool, counts, answered } = await counting({ workers: 2 });
+  const { pool, counts, answered, open } = await counting({ workers: 2 }, 1);
   const done: string[] = [];
-  const run = async (name: string, sequences: number) => {
-    await pool.run({ data: numbers(sequences * 50 * SIZE), shape: [sequences, 50, SIZE] });
+  const run = async (name: string) => {
+    await pool.run(big());
     done.push(name);
   };
   // One worker has the first and the third of them, the other has the second and the fourth.
-  await Promise.all([run('long', 400), run('second', 8), run('third', 8), run('fourth', 8)]);
+  const long = run('long');
+  await Promise.all(['second', 'third', 'fourth'].map(run));
+  open();
+  await long;
   expect(done).toEqual(['second', 'fourth', 'third', 'long']);
   expect(counts.jobs).toBe(5);
   expect(answered).toEqual([2, 4, 5, 1]);
@@ -115,7 +142,7 @@ test('a thread that is busy with the answers still comes to its timers', async (
 });
 
 test('abort: before, in the queue, and at work; the pool goes on', async () => {
-  const { pool, counts, answered } = await counting({ workers: 1 });
+  const { pool, counts, answered, started, open } = await counting({ workers: 1 }, 1);
   const reason = new Error('enough');
   await expect(pool.run(big(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   expect(counts.jobs).toBe(0);
@@ -125,20 +152,33 @@ test('abort: before, in the queue, and at work; the pool goes on', async () => {
   const second = pool.run(big(), { signal: queued.signal });
   const third = pool.run(big());
   await new Promise(setImmediate);
+  await started(1);
+  stopClocks();
   queued.abort(reason);
   await expect(second).rejects.toBe(reason);
   atWork.abort(reason);
   await expect(first).rejects.toBe(reason);
+  open();
   expect(await third).toEqual(model.run(big()));
-  // All were given to the worker; it did not start the second, nor the first where it had not yet.
+  // All were given to the worker; it did not start the second.
   expect(counts).toEqual({ jobs: 3, workers: 1 });
-  expect(answered).not.toContain(2);
+  expect(answered).toEqual([1, 3]);
   await pool.close();
 });
 
 test('a timeout rejects; the pool goes on', async () => {
-  const { pool, counts } = await counting({ workers: 1 });
-  await expect(pool.run(big(), { timeout: 1 })).rejects.toMatchObject({ name: 'GruError', code: 'timeout' });
+  const { pool, counts, open } = await counting({ workers: 1 }, 1);
+  stopClocks();
+  const late = pool.run(big(), { timeout: 5 });
+  const settled = vi.fn();
+  late.then(settled, settled);
+  await new Promise(setImmediate);
+  vi.advanceTimersByTime(4);
+  await new Promise(setImmediate);
+  expect(settled).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1);
+  await expect(late).rejects.toMatchObject({ name: 'GruError', code: 'timeout' });
+  open();
   expect(await pool.run(big(), { timeout: 1e9 })).toEqual(model.run(big()));
   expect(counts.workers).toBe(1);
   await pool.close();

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,26 +25,14 @@ const args = (output: string) => [
   ...['--batch', '400', '--every', '0', '--workers', '2'],
 ];
 
-/** Scores until the output has grown by so many bytes, then kills. @returns Whether it was killed before its end. */
-async function scoreAndKill(output: string, grow: number): Promise<boolean> {
-  const size = () => (existsSync(output) ? statSync(output).size : 0);
-  const limit = size() + grow;
-  const child = spawn(process.execPath, args(output), { stdio: 'ignore' });
-  const ended = new Promise<boolean>((resolve, reject) => {
-    child.on('exit', (code, signal) => {
-      if (signal === 'SIGKILL' || code === 0) resolve(signal === 'SIGKILL');
-      else reject(new Error(`score.mjs ended with code ${code}`));
-    });
-  });
-  const watch = setInterval(() => {
-    if (size() > limit) child.kill('SIGKILL');
-  }, 1);
-  const killed = await ended;
-  clearInterval(watch);
-  return killed;
-}
+/** Scores, and is killed at the nth call of a function: at a place in the program, not in time. @returns How it ended. */
+const scoreAndDie = (output: string, at: string) =>
+  spawnSync(process.execPath, ['--import', new URL('killed.mjs', import.meta.url).href, ...args(output)], {
+    env: { ...process.env, KILLED_AT: at },
+    stdio: 'ignore',
+  }).signal;
 
-test('killed again and again, it loses and repeats no row', async () => {
+test('killed again and again, it loses and repeats no row', () => {
   const whole = join(folder, 'whole.ndjson');
   printedByNode(args(whole));
   const expected = readFileSync(whole, 'utf8');
@@ -53,9 +41,8 @@ test('killed again and again, it loses and repeats no row', async () => {
   expect(rows).toHaveLength(12_000);
 
   const output = join(folder, 'out.ndjson');
-  let kills = 0;
-  for (const part of [0.02, 0.15, 0.1, 0.25, 0.2]) kills += Number(await scoreAndKill(output, part * expected.length));
-  expect(kills).toBeGreaterThan(2);
+  for (const at of ['writev 1', 'rename 2', 'writev 4', 'datasync 3', 'writeFile 3', 'sync 5', 'writev 6'])
+    expect(scoreAndDie(output, at), at).toBe('SIGKILL');
   expect(readFileSync(output, 'utf8')).not.toBe(expected);
   printedByNode(args(output));
   expect(readFileSync(output, 'utf8')).toBe(expected);

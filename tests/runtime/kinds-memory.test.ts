@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRaw, writeOnnx, writeRaw, writeRtneural, writeTorchSafetensors } from '../../bench/load/models.mjs';
 import { seedsOf, FORMATS } from '../../scripts/fuzz/seeds.mjs';
 import * as whole from '../../ts/index.ts';
 import { LAYERS } from '../../ts/layers/full.ts';
 import { BACKENDS, memoryOf } from '../backends.ts';
+import { inUse } from '../heap.ts';
 import {
   attentionRun,
   convRun,
@@ -28,21 +28,12 @@ import { Random } from '../random.ts';
 
 const MAKERS = [layerRun, graphRun, normRun, convRun, streamRun, attentionRun, crossAttentionRun, encoderDecoderRun, elementwiseRun, nestedRun, integerRun]; // prettier-ignore
 
-/** Bytes of JavaScript's heap and of its array buffers that are in use, when what weak references and finalizers hold for a turn is gone. */
-async function heap(): Promise<number> {
-  for (let turn = 0; turn < 3; turn++) {
-    await setImmediate();
-    (globalThis as { gc?: () => void }).gc?.();
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
 /** Expects that `work` leaves less than `most` bytes behind: 0.2 MB and less was seen. */
 async function expectLeft(most: number, work: () => void | Promise<void>): Promise<void> {
-  const before = await heap();
+  const before = await inUse();
   await work();
-  expect((await heap()) - before).toBeLessThan(most);
+  const after = await inUse();
+  expect(after.heap + after.arrays - before.heap - before.arrays).toBeLessThan(most);
 }
 
 describe.each(BACKENDS)('$name', ({ name, backend, api }) => {

@@ -1,21 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, memoryOf } from '../backends.ts';
 import { expectError, numbers, oneGru, textModel } from '../facade/helpers.ts';
-
-/**
- * Bytes of JS heap that `f` leaves behind over `count` calls when nothing is collected in between: the least of several
- * rounds, for the engine's own compiling leaves something now and then, what `f` allocates is there in each.
- */
-function heapGrowth(count: number, f: (i: number) => void): number {
-  for (let i = 0; i < count; i++) f(i);
-  const rounds = Array.from({ length: 5 }, () => {
-    (globalThis as { gc?: () => void }).gc?.();
-    const before = process.memoryUsage().heapUsed;
-    for (let i = 0; i < count; i++) f(i);
-    return process.memoryUsage().heapUsed - before;
-  });
-  return Math.min(...rounds);
-}
+import { growth } from '../heap.ts';
 
 describe.each(BACKENDS)('$name', ({ api, name }) => {
   test.skipIf(process.env['GRU_COVERAGE'])('step(x, out) allocates nothing', async () => {
@@ -30,7 +16,7 @@ describe.each(BACKENDS)('$name', ({ api, name }) => {
     };
     const bytes = name === 'js' ? 0 : memoryOf(name).buffer.byteLength;
     // One object of the smallest size a step would be 16 bytes x 20,000.
-    expect(heapGrowth(20_000, step)).toBeLessThan(100_000);
+    expect(growth(20_000, 100_000, step).heap).toBeLessThan(100_000);
     if (name !== 'js') expect(memoryOf(name).buffer.byteLength).toBe(bytes);
   });
 
