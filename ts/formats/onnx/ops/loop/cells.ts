@@ -121,34 +121,36 @@ export function readGru(terms: readonly Term[], sources: CellSources): Cell | un
 function readReset({ recurrent, rest }: Linear, { state, hiddenSize }: CellSources) {
   if (recurrent) throw new NotTerms('a candidate whose state no gate resets');
   const isState = (factor: Factor) => isSource(factor, state);
-  let before: Float32Array | undefined;
-  let after: Float32Array | undefined;
-  /** r h row by row, which is both. */
-  let either: Float32Array | undefined;
-  let recurrentBias: Float32Array | undefined;
-  const gates: Factor[] = [];
+  const found: { before?: Float32Array; after?: Float32Array; either?: Float32Array; recurrentBias?: Float32Array } =
+    {};
+  const take = (what: keyof typeof found, values: Float32Array) => {
+    if (found[what]) throw new NotTerms('a state that is reset twice');
+    found[what] = values;
+  };
+  const gates: FunctionFactor[] = [];
   for (const { coefficient, factors } of rest) {
-    const [only] = factors;
-    if (factors.length === 1 && only?.kind === 'product' && only.of.length === 2 && only.of.some(isState)) {
-      before = scaledRows(only.matrix, coefficient, hiddenSize);
-      for (const factor of only.of) if (!isState(factor)) gates.push(factor);
-      continue;
-    }
-    for (const factor of factors) if (factor.kind === 'function') gates.push(factor);
-    const other = factors.find(({ kind }) => kind !== 'function');
-    if (factors.length === 1) recurrentBias = filled(coefficient, hiddenSize);
-    else if (other?.kind === 'product' && other.of.length === 1 && isState(other.of[0]!))
-      after = scaledRows(other.matrix, coefficient, hiddenSize);
-    else if (other && isState(other)) either = diagonal(filled(coefficient, hiddenSize));
+    const [only, second] = factors;
+    // U (r h), or r (U h + b)
+    const isBefore = second === undefined && only?.kind === 'product' && only.of.filter(isState).length === 1;
+    const parts = isBefore ? only.of : factors;
+    const [gate, another] = parts.filter((factor) => factor.kind === 'function');
+    const [other, more] = parts.filter(({ kind }) => kind !== 'function');
+    if (!gate || another || more) throw new NotTerms('a candidate that is more than W x + b and the reset state');
+    gates.push(gate);
+    if (isBefore) take('before', scaledRows(only.matrix, coefficient, hiddenSize));
+    else if (!other) take('recurrentBias', filled(coefficient, hiddenSize));
+    else if (other.kind === 'product' && other.of.length === 1 && isState(other.of[0]!))
+      take('after', scaledRows(other.matrix, coefficient, hiddenSize));
+    // r h row by row is both.
+    else if (isState(other)) take('either', diagonal(filled(coefficient, hiddenSize)));
     else throw new NotTerms('a candidate that is more than W x + b and the reset state');
-    if (factors.length > 2) throw new NotTerms('a candidate with a product of three');
   }
-  const [gate] = gates;
-  if (gate?.kind !== 'function' || gates.some(({ id }) => id !== gate.id))
-    throw new NotTerms('a candidate without one reset gate');
+  const [reset] = gates;
+  if (!reset || gates.some(({ id }) => id !== reset.id)) throw new NotTerms('a candidate without one reset gate');
+  const { before, after, either, recurrentBias } = found;
   const resetAfter = after !== undefined || recurrentBias !== undefined;
-  if (before && (resetAfter || either)) throw new NotTerms('a state that is reset twice');
-  return { reset: gate, resetAfter, recurrent: before ?? after ?? either, recurrentBias };
+  if ((before && (resetAfter || either)) || (after && either)) throw new NotTerms('a state that is reset twice');
+  return { reset, resetAfter, recurrent: before ?? after ?? either, recurrentBias };
 }
 
 function diagonal(values: Float32Array): Float32Array {
@@ -244,8 +246,8 @@ function readGates(terms: readonly Term[], isCell: (factor: Factor) => boolean) 
   const [forget] = partner(terms, 1, isCell) ?? [];
   if (forget && terms.length === 2) {
     const f = requireFunction(forget, 'a forget gate');
-    const rest = terms.find(({ factors }) => !factors.some(isCell))!;
-    if (!isNumber(rest.coefficient, 1) || rest.factors.length !== 2) throw new NotTerms('a cell state');
+    const rest = terms.find(({ factors }) => !factors.some(isCell));
+    if (!rest || !isNumber(rest.coefficient, 1) || rest.factors.length !== 2) throw new NotTerms('a cell state');
     const [x, y] = rest.factors.map((factor) => requireFunction(factor, 'an input gate')) as [
       FunctionFactor,
       FunctionFactor,
