@@ -22,9 +22,10 @@ const HEADER = 4 + 4 + FINGERPRINT + 4;
 export function fingerprint(saved: Uint8Array): Uint8Array {
   const lanes = Int32Array.of(0x243f6a88, -0x7a5cf72e, 0x13198a2e, 0x03707344);
   const words = new DataView(saved.buffer, saved.byteOffset, saved.byteLength);
-  const whole = saved.length - (saved.length % 4);
   for (let at = 0; at < saved.length; at += 4) {
-    const word = at < whole ? words.getInt32(at, true) : saved[at]!;
+    // Weights of 8 bits may end within a word.
+    const word =
+      at + 4 > saved.length ? saved.subarray(at).reduce((all, byte) => (all << 8) | byte) : words.getInt32(at, true);
     const lane = (at >> 2) & 3;
     const mixed = Math.imul(lanes[lane]! ^ word, 0x2c1b3c6d);
     lanes[lane] = ((mixed << 13) | (mixed >>> 19)) + lanes[(lane + 1) & 3]!;
