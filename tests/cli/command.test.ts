@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../ts/index.ts';
-import { amp, encoder, folder, gru, root } from './gru.ts';
+import { runNode } from '../run-node.ts';
+import { amp, bin, encoder, folder, gru, root } from './gru.ts';
 
 const at = folder();
 const COMMANDS = ['inspect', 'run', 'convert', 'compare', 'bench', 'explain', 'doctor', 'completion'];
@@ -173,6 +174,24 @@ describe('compare', () => {
     expect(narrow.layers.map(({ name }) => name).sort()).toEqual(['bridge', 'encoder', 'encoder_embedding']);
     expect(narrow.layers[0]!.i8.worst).toBe(Math.max(...narrow.layers.map(({ i8 }) => i8.worst)));
     expect(asJson('--precision', 'i16').compared[0]!.worst).toBe(narrow.all.i16.worst);
+  });
+
+  test.each([[], ['--precision', 'i8']])('reads the file once %s', (...flags) => {
+    const count = `
+      import fs from 'node:fs';
+      const { open } = fs.promises;
+      let opened = 0;
+      fs.promises.open = (path, ...of) => ((opened += String(path).endsWith('encoder.safetensors')), open(path, ...of));
+      process.on('exit', () => console.error(opened));`;
+    const { stderr } = runNode([
+      '--import',
+      `data:text/javascript,${encodeURIComponent(count)}`,
+      bin,
+      'compare',
+      encoder,
+      ...flags,
+    ]);
+    expect(stderr).toBe('1\n');
   });
 
   test('--precision of two models is refused', () => {

@@ -44,6 +44,23 @@ describe('numbers of CSV', () => {
     expect(await rows('a.csv', '3.4028234e38\n')).toEqual([Math.fround(3.4028234e38)]);
   });
 
+  test.each(['0x10', '0b1', '0o7', '-0x1', '1_000', '1e', '.', '+', '1.2.3', 'Infinit', '\u0661'])(
+    '%s is no decimal number, and no name in the first line but for words',
+    async (cell) => {
+      const wrong = /line 2: value 1 is no number of float32/;
+      await expect(rows('d.csv', `1\n${cell}\n`)).rejects.toThrow(wrong);
+      if (/^-?0/.test(cell)) await expect(rows('d.csv', `${cell}\n1\n`)).rejects.toThrow(/line 1: value 1/);
+    },
+  );
+
+  test.each([['+1', 1], ['.5', 0.5], ['5.', 5], ['-1E-2', Math.fround(-0.01)], ['"3"', 3], ['007', 7]] as const)('%s is %d', async (cell, value) => {
+    expect(await rows('d.csv', `${cell}\n`)).toEqual([value]);
+  }); // prettier-ignore
+
+  test.each(['1,,3', '1,2,', ',1,2', '1;;2'])('an empty cell is none: %s', async (line) => {
+    await expect(rows('e.csv', `1,2,3\n${line}\n`, 3)).rejects.toThrow(/line 2: value \d is no number of float32/);
+  });
+
   test.each(['1e39', '-1e400', '9'.repeat(400)])('%.10s is beyond float32', async (cell) => {
     await expect(rows('b.csv', `1\n${cell}\n`)).rejects.toThrow(/line 2: value 1 is no number of float32/);
   });

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { createModel } from '../../ts/index.ts';
 import { writeSafetensors } from '../../ts/io/safetensors.ts';
 import { amp, encoder, folder, gru, root } from './gru.ts';
 
@@ -98,8 +99,40 @@ test.each(['5000000000', '9007199254740991'])('bench: %s steps, for which there 
   refused(['bench', amp, '--steps', steps], 6, steps);
 });
 
+test.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+  'an input called %s, and a layer',
+  async (name) => {
+    const layer = name === 'constructor' ? 'toString' : 'constructor';
+    const model = await createModel({
+      inputs: [{ name, dtype: 'float32', size: 1 }],
+      layers: [
+        {
+          name: layer,
+          type: 'lstm',
+          inputs: [name],
+          inputSize: 1,
+          hiddenSize: 2,
+          weights: {
+            'forward.input': new Float32Array(8).fill(0.5),
+            'forward.recurrent': new Float32Array(16).fill(0.25),
+          },
+        },
+      ],
+    } as never);
+    const path = file('odd.safetensors', model.save());
+    const steps = file('steps.csv', '0.5\n-0.5\n');
+    refused(['run', path, '-i', 'nothing=x.csv'], 2, `no input 'nothing'`);
+    const whole = gru(['run', path, '-i', file('whole.csv', '0.5\n-0.5\n0.5\n-0.5\n')]);
+    expect([whole.status, whole.stderr]).toEqual([0, '']);
+    const first = gru(['run', path, '-i', `${name}=${steps}`, '--save-states', at('odd-states.npz')]);
+    const second = gru(['run', path, '-i', steps, '--states', at('odd-states.npz')]);
+    expect(first.stdout + second.stdout).toBe(whole.stdout);
+  },
+);
+
 test('what a file says is shown, and obeyed by no terminal', () => {
-  const red = '\x1b[31m\u009b2J\x07';
+  // The last two show what follows from right to left.
+  const red = '\x1b[31m\u009b2J\x07\u2028\u202e\u2067';
   const tensor = { dtype: 'F32' as const, shape: [1], data: new Float32Array(1) };
   const path = file('names.safetensors', writeSafetensors({ [`${red}gru.weight`]: tensor }));
   for (const { stdout, stderr } of [
@@ -108,9 +141,14 @@ test('what a file says is shown, and obeyed by no terminal', () => {
     gru(['run', encoder, '-i', path]),
     gru(['run', amp, '-i', file('red.csv', `${red}\n${red}\n`)]),
     gru(['inspect', at(red)]),
+    gru(['bench', file(`${red}.safetensors`, readFileSync(amp)), '--steps', '4', '--svg', at('red.svg')]),
+    gru(['compare', at(`${red}.safetensors`)]),
+    gru(['compare', amp, at(`${red}.safetensors`)]),
+    gru(['compare', at(`${red}.safetensors`), '--precision', 'i8']),
   ]) {
-    expect(stdout + stderr).toMatch(/^[\P{Cc}\n]+$/u);
+    expect(stdout + stderr).toMatch(/^([^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]|\n)+$/u);
   }
+  expect(readFileSync(at('red.svg'), 'utf8')).toMatch(/^[\P{Cc}\n]+$/u);
   expect(gru(['inspect', path]).stdout).toContain('gru.weight');
 });
 

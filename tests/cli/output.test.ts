@@ -122,9 +122,9 @@ describe('a closed pipe', () => {
   });
 });
 
-/** What runs `gru` on a terminal, which script(1) makes, and then something more. */
-function onTerminal(args: string[], { columns = 80, env = {}, then = '' } = {}) {
-  const command = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
+/** What runs `gru` on a terminal, which script(1) makes, and then something more; `node` are options of Node. */
+function onTerminal(args: string[], { columns = 80, env = {}, then = '', node = [] as string[] } = {}) {
+  const command = [process.execPath, ...node, bin, ...args].map((word) => `'${word}'`).join(' ');
   return [
     ['-qec', `stty cols ${columns} -onlcr; ${command}${then}`, '/dev/null'],
     { env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...env } },
@@ -167,18 +167,27 @@ describe('columns', () => {
 
 describe('the bar of long work', () => {
   const BAR = /[█░]{30} \d+ %, \d+ s left /;
-  const [COUNT, OUTPUT] = [1_000_000, out('y.csv')];
-  const rows = '0.5\n'.repeat(COUNT);
+  const OUTPUT = out('y.csv');
   const plain = { NO_COLOR: '1' };
+  /** It is drawn for work that lasts: by a clock a thousand times as fast, on every machine. */
+  const node = [
+    '--import',
+    'data:text/javascript,const { now } = performance; performance.now = () => 1000 * now.call(performance)',
+  ];
   /** `|` for a line that is taken away. */
   const seen = (text: string) => text.replaceAll('\r\x1b[K', '|').replaceAll('\x1b[K', '');
 
   test('is not what an error, a row or the prompt stands behind', () => {
+    // The file is read, and the bar drawn, by the megabyte.
+    const COUNT = 4096;
+    const rows = `${'0.5'.padEnd(1023)}\n`.repeat(COUNT);
     writeFileSync(at('long.csv'), `${rows}what\n`);
-    const failed = seen(typed(['run', amp, '-i', at('long.csv'), '-o', OUTPUT], { env: plain, then: '; echo ended' }));
+    const failed = seen(
+      typed(['run', amp, '-i', at('long.csv'), '-o', OUTPUT], { env: plain, then: '; echo ended', node }),
+    );
     expect(failed).toMatch(BAR);
     expect(failed).toMatch(new RegExp(`\\|gru: [^█|]*line ${COUNT + 1}[^█|]*\\nended\\n$`));
-    const shown = seen(typed(['run', amp, '-i', at('long.csv')], { env: plain }));
+    const shown = seen(typed(['run', amp, '-i', at('long.csv')], { env: plain, node }));
     expect(shown).toMatch(BAR);
     for (const line of shown.trim().split('\n').slice(0, -1)) {
       if (!/^-?[\d.e-]+$/.test(line.split('|').at(-1)!)) expect.fail(line);
@@ -186,9 +195,10 @@ describe('the bar of long work', () => {
   });
 
   test('is gone after Ctrl-C', async () => {
-    writeFileSync(at('long.csv'), rows);
+    // Three quarters of this are left when the bar is there first: a million steps.
+    writeFileSync(at('long.csv'), '0.5\n'.repeat(2 ** 20 + 2 ** 18));
     const then = ` & echo $! > '${at('pid')}'; wait $!; echo "ended $?"`;
-    const [args, options] = onTerminal(['run', amp, '-i', at('long.csv'), '-o', OUTPUT], { env: plain, then });
+    const [args, options] = onTerminal(['run', amp, '-i', at('long.csv'), '-o', OUTPUT], { env: plain, then, node });
     const child = spawn('script', args, { stdio: ['ignore', 'pipe', 'inherit'], ...options });
     let shown = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -198,6 +208,30 @@ describe('the bar of long work', () => {
     await once(child, 'close');
     expect(seen(shown)).toMatch(/\|ended 130\n$/);
     expect(left()).toEqual([]);
+  });
+});
+
+describe('bytes that are no text', () => {
+  const npy = ['run', amp, '-i', at('x.csv'), '--output-format', 'npy', '-o'];
+  test.each<[string, string[]]>([
+    ['convert', ['convert', encoder, '-o', '-']],
+    ['run to npy', [...npy, '-']],
+    ['the terminal by its name', [...npy, '/dev/tty']],
+    ['a link to it', [...npy, '/dev/stdout']],
+  ])('are not written to a terminal: %s', (_, args) => {
+    const shown = typed(args, { env: { NO_COLOR: '1' }, then: '; echo "ended $?"' });
+    expect(shown).toMatch(/^gru: \S+ is a terminal, and this is no text: write to a file or a pipe\nended 2\n$/);
+  });
+
+  test('but to a pipe, and text to a terminal', () => {
+    const whole = shell('"$0" "$@" | cat', ['convert', encoder, '-o', '-']);
+    gru(['convert', encoder, '-o', out('m.safetensors')]);
+    expect(Buffer.byteLength(whole.stdout)).toBe(Buffer.byteLength(readFileSync(out('m.safetensors'), 'utf8')));
+    spawnSync('rm', [out('m.safetensors')]);
+    const shown = typed(['run', amp, '-i', at('x.csv'), '--output-format', 'csv', '-o', '/dev/tty'], {
+      env: { NO_COLOR: '1' },
+    });
+    expect(shown.trim().split('\n').map(Number).every(Number.isFinite)).toBe(true);
   });
 });
 

@@ -32,10 +32,10 @@ export async function readInputs(
   given: readonly string[],
   formatGiven: DataFormat | undefined,
 ): Promise<Record<string, ModelInput>> {
-  const inputs: Record<string, ModelInput> = {};
+  const inputs = new Map<string, ModelInput>();
   const give = ({ name }: InputInfo, input: ModelInput) => {
-    if (inputs[name] !== undefined) throw new CommandError(EXIT.usage, `--input: '${name}' is given twice`);
-    inputs[name] = input;
+    if (inputs.has(name)) throw new CommandError(EXIT.usage, `--input: '${name}' is given twice`);
+    inputs.set(name, input);
   };
   for (const text of given) {
     const named = model.inputs.find(({ name }) => text.startsWith(`${name}=`));
@@ -56,10 +56,10 @@ export async function readInputs(
     const { blocks } = (await openRows(await ByteSource.open(path), format, size))!;
     give(port, asInput(port, await collect(blocks, size)));
   }
-  const missing = model.inputs.find(({ name }) => inputs[name] === undefined);
+  const missing = model.inputs.find(({ name }) => !inputs.has(name));
   if (missing)
     throw new CommandError(EXIT.usage, `nothing for input '${missing.name}': add --input ${missing.name}=FILE`);
-  return inputs;
+  return Object.fromEntries(inputs);
 }
 
 /** @throws CommandError for `name=file` of an input that is not there, unless a file is called so. */

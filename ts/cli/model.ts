@@ -8,6 +8,7 @@ import type { Precision } from '../formats/precision.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';
+import { decimal } from './files/text.ts';
 
 /** Options of how a model is read, as given on the command line. */
 export interface ReadFlags {
@@ -86,14 +87,14 @@ export async function takesLayers(path: string): Promise<boolean> {
 
 /** A number from 0, of an option. */
 export function fromZero(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('a number from 0 is needed.');
+  const value = decimal(text);
+  if (!(value >= 0)) throw new InvalidArgumentError('a number from 0 is needed.');
   return value;
 }
 
 /** A whole number from 1, of an option. */
 export function count(text: string): number {
-  const value = Number(text);
+  const value = decimal(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 is needed.');
   return value;
 }

@@ -5,13 +5,13 @@ import { readTensors } from './files/tensors.ts';
 
 /** States of a file: tensors named by layer, those of an lstm `layer.hidden` and `layer.cell`. */
 export async function readStates(path: string): Promise<StateRecord> {
-  const states: StateRecord = {};
+  const states = new Map<string, StateRecord[string]>();
   for (const [name, tensor] of await readTensors(path, tensorFormatOf(path, '--states'))) {
     const [, layer, slot] = /^(.+)\.(hidden|cell)$/.exec(name) ?? [];
-    if (layer === undefined) states[name] = tensor;
-    else states[layer] = { ...(states[layer] as LstmStateInput | undefined), [slot!]: tensor };
+    if (layer === undefined) states.set(name, tensor);
+    else states.set(layer, { ...(states.get(layer) as LstmStateInput | undefined), [slot!]: tensor });
   }
-  return states;
+  return Object.fromEntries(states);
 }
 
 /** The same, to be written. */

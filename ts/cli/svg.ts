@@ -1,6 +1,8 @@
-/** Text inside XML. */
+import { visible } from './terminal.ts';
+
+/** Text inside XML, which has no place for control characters. */
 export function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  return visible(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }
 
 /** An SVG picture. */

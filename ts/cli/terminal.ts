@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import stringWidth from 'string-width';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -16,21 +17,29 @@ export function styled(style: Style, text: string, stream: NodeJS.WriteStream = 
   return hasColours(stream) ? styleText(style, text, { validateStream: false }) : text;
 }
 
-/** Text of others' making, such as a name in a model file, without what a terminal would obey. */
+/**
+ * Text of others' making, such as a name in a model file, without what a terminal would obey: control characters, line and paragraph separators, and what
+ * turns the direction of the text that follows, so that it reads as another.
+ */
 export function visible(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\ufffd');
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '\ufffd');
 }
 
-/** Rows of cells in columns; numbers to the right. */
+/** Rows of cells in columns, by the columns that a terminal gives them (two for a Chinese character, or an emoji); numbers to the right. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = rows.map((row) =>
     row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : visible(cell))),
   );
   const right = head.map((_, c) => rows.length > 0 && rows.every((row) => typeof row[c] === 'number'));
-  const widths = head.map((title, c) => cells.reduce((most, row) => Math.max(most, row[c]!.length), title.length));
+  const columnsOf = head.map((title, c) =>
+    cells.reduce((most, row) => Math.max(most, stringWidth(row[c]!)), stringWidth(title)),
+  );
   const line = (row: readonly string[]) =>
     row
-      .map((cell, c) => (right[c] ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))
+      .map((cell, c) => {
+        const blanks = ' '.repeat(columnsOf[c]! - stringWidth(cell));
+        return right[c] ? blanks + cell : cell + blanks;
+      })
       .join('  ')
       .trimEnd();
   return [styled('bold', line(head)), ...cells.map(line)].join('\n');

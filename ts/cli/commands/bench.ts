@@ -11,7 +11,7 @@ import { randomInputs } from '../inputs.ts';
 import { backendOptions, type Choice, count, openModel, readOptions, type ReadFlags } from '../model.ts';
 import { print } from '../print.ts';
 import { escaped, svg } from '../svg.ts';
-import { columns, Progress, styled, table } from '../terminal.ts';
+import { columns, Progress, styled, table, visible } from '../terminal.ts';
 
 interface BenchFlags extends ReadFlags {
   steps: number;
@@ -55,10 +55,10 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
     progress.update(i + 1);
   }
   progress.end();
-  const title = `${path ?? 'GRU, 64 inputs, 128 hidden units'}: microseconds a step, ${flags.steps} steps, one thread of ${cpus()[0]?.model ?? 'this machine'}`;
+  const title = `${visible(path ?? 'GRU, 64 inputs, 128 hidden units')}: microseconds a step, ${flags.steps} steps, one thread of ${cpus()[0]?.model ?? 'this machine'}`;
   try {
     // Before stdout, whose reader may have seen enough.
-    if (flags.svg !== undefined) await writeWhole(flags.svg, Buffer.from(picture(title, found)));
+    if (flags.svg !== undefined) await writeWhole(flags.svg, picture(title, found));
   } finally {
     await print(flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', title)}\n${chart(found)}`);
   }

@@ -5,9 +5,11 @@ import { apart, type Difference } from '../../api/precision/difference.ts';
 import { sensitivity } from '../../api/precision/sensitivity.ts';
 import { shapeText, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
-import type { IntDtype } from '../../base/weights.ts';
+import type { IntDtype, WeightDtype } from '../../base/weights.ts';
+import { specWith } from '../../formats/precision.ts';
 import type { ModelInput } from '../../run/inputs.ts';
 import type { LayerState } from '../../run/states.ts';
+import { resolveGraph } from '../../spec/graph.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { DataFormat } from '../files/format.ts';
 import { FORMATS } from '../files/format.ts';
@@ -22,7 +24,7 @@ import {
   takesLayers,
 } from '../model.ts';
 import { print } from '../print.ts';
-import { styled, table } from '../terminal.ts';
+import { styled, table, visible } from '../terminal.ts';
 
 interface CompareFlags extends ReadFlags {
   input?: string[];
@@ -90,7 +92,7 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
     const { values } = await valuesOf(model2, renamed(inputs, model, model2), 'js');
     for (const one of differences(other, model, values, want.values, flags.tolerance)) found.push(one);
   }
-  const title = `${styled('bold', path)} on JavaScript, against:`;
+  const title = `${styled('bold', visible(path))} on JavaScript, against:`;
   await print(flags.json ? JSON.stringify(found, undefined, 2) : `${title}\n${tableOf(found)}`);
   setExitCode(found, flags);
 }
@@ -117,14 +119,14 @@ async function comparePrecision(
   precision: IntDtype,
 ): Promise<void> {
   if (other !== undefined) throw new CommandError(EXIT.usage, '--precision compares one model with itself');
-  const [model, integers] = [
-    await openModel(path, flags, 'baseline', 'f32'),
-    await openModel(path, flags, 'baseline', precision),
-  ];
+  const model = await openModel(path, flags, 'baseline');
   const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
-  const [want, got] = [await valuesOf(model, inputs, 'baseline'), await valuesOf(integers, inputs, 'baseline')];
+  const graph = resolveGraph(model.spec);
+  const inDtype = (dtype: WeightDtype) =>
+    valuesOf({ spec: specWith(graph, dtype), outputs: model.outputs }, inputs, 'baseline');
+  const [want, got] = [await inDtype('f32'), await inDtype(precision)];
   const compared = differences(precision, model, got.values, want.values, flags.tolerance);
-  const ranking = await sensitivity(await openModel(path, flags, 'baseline'), inputs);
+  const ranking = await sensitivity(model, inputs);
   const rows = ranking.layers.map(({ name, type, parameters, i16, i8 }) => [
     name,
     type,
@@ -134,7 +136,7 @@ async function comparePrecision(
   ]);
   const head = ['layer', 'kind', 'weights', 'i16: worst', 'rms', 'i8: worst', 'rms'];
   const text = [
-    `${styled('bold', path)} in f32, against:`,
+    `${styled('bold', visible(path))} in f32, against:`,
     tableOf(compared),
     '',
     styled('bold', 'The error that each layer brings to the outputs, alone'),
@@ -164,11 +166,10 @@ function renamed(inputs: Inputs, from: GruModel, to: GruModel): Inputs {
 }
 
 /** The outputs of a model, in their order, and the values of all layers by name. */
-async function valuesOf(model: GruModel, inputs: Inputs, choice: Choice) {
-  const { spec } = model;
-  const outputs = model.outputs.map(({ name }, i) => {
-    const given = spec.outputs?.[i];
-    return { name: `output ${i}`, from: typeof given === 'string' ? given : (given?.from ?? name) };
+async function valuesOf({ spec, outputs: given }: Pick<GruModel, 'spec' | 'outputs'>, inputs: Inputs, choice: Choice) {
+  const outputs = given.map(({ name }, i) => {
+    const output = spec.outputs?.[i];
+    return { name: `output ${i}`, from: typeof output === 'string' ? output : (output?.from ?? name) };
   });
   const layers = spec.layers.map(({ name }) => ({ name, from: name }));
   const all = await createModel({ ...spec, outputs: [...outputs, ...layers] }, backendOptions(choice));

@@ -48,6 +48,6 @@ async function explain(path: string, flags: ExplainFlags): Promise<void> {
   const model = await openModel(path, flags, flags.backend, flags.precision);
   const traced = await model.trace(await readInputs(model, flags.input, flags.inputFormat), { layer, direction });
   if (output !== undefined) await writeTensors(output, format!, traced);
-  if (flags.svg !== undefined) await writeWhole(flags.svg, Buffer.from(heatSvg(`${path}: ${layer ?? ''}`, traced)));
+  if (flags.svg !== undefined) await writeWhole(flags.svg, heatSvg(`${path}: ${layer ?? ''}`, traced));
   if (output === undefined && flags.svg === undefined) await print(heatText(traced));
 }

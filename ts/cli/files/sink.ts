@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EXIT, named } from '../exit.ts';
+import { isatty } from 'node:tty';
+import { CommandError, EXIT, named } from '../exit.ts';
 import { Progress } from '../terminal.ts';
 
 /** Where output goes. Nothing of it is under its name before {@link commit}. */
@@ -140,11 +141,37 @@ class StreamSink implements Sink {
   }
 }
 
-/** @param patched Whether bytes at its start are known at the end only. */
-export async function openSink(path: string, patched = false): Promise<Sink> {
+/** What is written. */
+export interface Content {
+  /** Bytes that are no text. */
+  binary: boolean;
+  /** Whether bytes at its start are known at the end only. */
+  patched?: boolean;
+}
+
+/** @throws CommandError for bytes that would be written to a terminal, which obeys some of them. */
+export async function openSink(path: string, { binary, patched = false }: Content): Promise<Sink> {
+  if (binary) refuseTerminal(path);
   if (path === '-') return new StreamSink(patched, toStdout);
   const found = await stat(path).catch(() => undefined);
   return found === undefined || found.isFile() ? FileSink.open(path) : StreamSink.open(path, patched);
+}
+
+function refuseTerminal(path: string): void {
+  if (path === '-' ? !process.stdout.isTTY : !isTerminal(path)) return;
+  const what = path === '-' ? 'stdout' : path;
+  throw new CommandError(EXIT.usage, `${what} is a terminal, and this is no text: write to a file or a pipe`);
+}
+
+function isTerminal(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isCharacterDevice()) return false;
+  const file = openSync(path, 'w');
+  try {
+    return isatty(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Resolves when more may be written: a slow reader slows the command down, and fills no memory. Errors end the command. */
@@ -165,7 +192,8 @@ export async function filled<T>(sink: Sink, work: (sink: Sink) => Promise<T>): P
   }
 }
 
-/** One file of these bytes, or stdout for `-`. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  await filled(await openSink(path), (sink) => sink.write(bytes));
+/** One file of these bytes, or of this text, or stdout for `-`. */
+export async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  const binary = typeof content !== 'string';
+  await filled(await openSink(path, { binary }), (sink) => sink.write(binary ? content : Buffer.from(content)));
 }

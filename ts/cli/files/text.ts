@@ -81,19 +81,27 @@ export function cellsOf(text: string): string[] {
     .map((cell) => cell.replace(/^"(.*)"$/, '$1'));
 }
 
+/** Digits, a point, an exponent: JavaScript takes `0x10`, `0b1` and `0o7` for numbers too, which no program writes as such. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The decimal number that a text is; NaN: it is none. */
+export function decimal(text: string): number {
+  return DECIMAL.test(text) ? Number(text) : NaN;
+}
+
 /** The number that a cell is; undefined: it is none. */
 export function numberOf(cell: string): number | undefined {
   if (/^nan$/i.test(cell)) return NaN;
   const infinite = /^([+-]?)inf(inity)?$/i.exec(cell);
   if (infinite) return infinite[1] === '-' ? -Infinity : Infinity;
-  const value = cell === '' ? NaN : Number(cell);
-  return held(value);
+  return held(decimal(cell));
 }
 
-/** A header: text, and no cell of it is a number, or one that is too large. */
+/** A header: text, and no cell of it is a number, one that is too large, or one that only JavaScript takes for one. */
 function isNames(text: string): boolean {
   if (/[^\P{Cc}\t]|\ufffd/u.test(text) || /^\s*[[{]/.test(text)) return false;
-  return cellsOf(text).every((cell) => numberOf(cell) === undefined && (cell === '' || Number.isNaN(Number(cell))));
+  const isName = (cell: string) => cell === '' || Number.isNaN(Number(cell.replace(/^[+-]/, '')));
+  return cellsOf(text).every((cell) => numberOf(cell) === undefined && isName(cell));
 }
 
 /** The fewest digits that give the same float32 back. */

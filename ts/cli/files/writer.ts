@@ -33,7 +33,11 @@ export class RowWriter {
 
   static async open(path: string, format: DataFormat, form: RowForm): Promise<RowWriter> {
     if (format === 'npz') throw new CommandError(EXIT.usage, `${path}: npz is written of whole runs: use npy`);
-    const writer = new RowWriter(await openSink(path, hasHeader(format)), format, form);
+    const writer = new RowWriter(
+      await openSink(path, { binary: !isText(format), patched: hasHeader(format) }),
+      format,
+      form,
+    );
     if (hasHeader(format)) await writer.sink.write(writer.header());
     return writer;
   }
@@ -41,7 +45,7 @@ export class RowWriter {
   async write(rows: Values): Promise<void> {
     const { size } = this.form;
     this.values += rows.length;
-    if (this.format !== 'csv' && this.format !== 'ndjson') {
+    if (!isText(this.format)) {
       const floats = this.format === 'wav' && rows instanceof Int32Array ? Float32Array.from(rows) : rows;
       await this.sink.write(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
       return;
@@ -74,6 +78,10 @@ export class RowWriter {
     bytes.set(json, 8);
     return bytes;
   }
+}
+
+function isText(format: DataFormat): boolean {
+  return format === 'csv' || format === 'ndjson';
 }
 
 function hasHeader(format: DataFormat): boolean {
