@@ -1,7 +1,7 @@
 import { GruError } from '../../../base/errors.ts';
 import type { AttentionSpec, DenseSpec, ValueRef } from '../../../spec/spec.ts';
 import type { TakenTensor } from '../tensors.ts';
-import { BASE, type Check, isStrings, MODULE, STRING } from './checks.ts';
+import { BASE, type Check, COUNT, isStrings, MODULE, STRING } from './checks.ts';
 import type { Form, Pending, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
 
@@ -44,8 +44,6 @@ export interface PytorchMultiheadAttention extends PytorchLayerBase {
   /** A value of one number a key: keys where it is 0 have no part (`key_padding_mask` says the opposite). */
   mask?: ValueRef | undefined;
 }
-
-const COUNT: Check = { is: (value) => Number.isSafeInteger(value) && Number(value) > 0, text: 'a whole number from 1' };
 
 const FLAG: Check = { is: (value) => typeof value === 'boolean', text: 'true or false' };
 

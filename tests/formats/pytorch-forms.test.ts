@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { inspect, loadModel } from '../../ts/api/js.ts';
+import { writeSafetensors } from '../../ts/formats/safetensors.ts';
+import { expectError } from '../facade/helpers.ts';
+
+/** State dicts of one module, whose lines are nearly right. */
+const dict = (shapes: Record<string, number[]>) =>
+  writeSafetensors(
+    Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => [
+        name,
+        { dtype: 'F32' as const, shape, data: new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(0.5) },
+      ]),
+    ),
+  );
+
+const ATTENTION = {
+  'a.in_proj_weight': [12, 4],
+  'a.in_proj_bias': [12],
+  'a.out_proj.weight': [4, 4],
+  'a.out_proj.bias': [4],
+};
+
+describe('multiheadAttention', () => {
+  const load = (heads: unknown, more = {}) =>
+    loadModel(dict({ ...ATTENTION, ...more }), {
+      pytorch: { layers: [{ multiheadAttention: 'a', heads: heads as number }] },
+    });
+
+  test.each([0, -2, 1.5, NaN, Infinity, '2', 2n, null, [2]])('heads: %s is no count', async (heads) => {
+    await expectError(() => load(heads), 'invalid_argument', 'heads', 'a whole number from 1');
+  });
+
+  test('heads are given, and divide the size', async () => {
+    await expectError(() => load(undefined), 'invalid_argument', 'needs heads');
+    await expectError(() => load(3), 'invalid_argument', '3 heads do not divide 4');
+    expect((await load(2)).spec.layers.map(({ type }) => type)).toContain('attention');
+  });
+
+  test.each(['bias_k', 'bias_v'])('%s, of add_bias_kv, is refused by its name', async (name) => {
+    await expectError(() => load(2, { [`a.${name}`]: [1, 1, 4] }), 'unsupported', `a.${name}`, 'add_bias_kv');
+  });
+});
+
+test.each<[string, Record<string, number[]>, string | undefined]>([
+  ['BatchNorm1d', { 'm.weight': [4], 'm.bias': [4], 'm.running_mean': [4], 'm.running_var': [4] }, 'BatchNorm1d'],
+  ['one without its variance', { 'm.weight': [4], 'm.bias': [4], 'm.running_mean': [4] }, undefined],
+  ['LayerNorm', { 'm.weight': [4], 'm.bias': [4] }, 'LayerNorm or GroupNorm'],
+  ['one of two sizes', { 'm.weight': [4], 'm.bias': [5] }, undefined],
+  ['with a tensor more', { 'm.weight': [4], 'm.bias': [4], 'm.other': [4] }, undefined],
+  ['Conv1d', { 'm.weight': [5, 4, 3], 'm.bias': [5] }, 'Conv1d'],
+  ['Conv1d without a bias', { 'm.weight': [5, 4, 3] }, 'Conv1d'],
+  ['with a bias of another size', { 'm.weight': [5, 4, 3], 'm.bias': [4] }, undefined],
+])('a module of these tensors looks like %s', async (_, shapes, kind) => {
+  const { modules = [] } = await inspect(dict(shapes));
+  const found = modules.find(({ name }) => name === 'm')?.kind;
+  if (kind === undefined) expect(found ?? '').not.toMatch(/^(BatchNorm1d|LayerNorm or GroupNorm|Conv1d)$/);
+  else expect(found).toContain(kind);
+});
