@@ -179,6 +179,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
   pool: { pool: 'max', window: 1 },
   reduce: { reduce: 'mean' },
   reverse: {},
+  ids: {},
   repeat: { inputs: ['v'], like: 'x' },
   rnn: {
     inputSize: 4,

@@ -372,6 +372,9 @@ export function elementwiseRun(random: Choices): Run {
     { type: 'activation', name: 'rows', inputs: ['pow'], activation: random.pick(['softmax', 'log_softmax'] as const) },
     { type: 'argmax', name: 'first', inputs: ['x'] },
     { type: 'argmax', name: 'last', inputs: ['vector'], last: true },
+    { type: 'activation', name: 'tens', inputs: ['mean'], activation: { name: 'affine', alpha: 10, beta: 0 } },
+    { type: 'ids', name: 'ids of steps', inputs: ['tens'] },
+    { type: 'ids', name: 'ids of one', inputs: ['one'] },
     { type: 'oneHot', name: 'one of x', inputs: ['first'], size },
     { type: 'oneHot', name: 'one of more', inputs: ['last'], size: size + 3 },
   ];

@@ -54,6 +54,7 @@ export type {
   ReduceSpec,
   RepeatSpec,
   ReverseSpec,
+  IdsSpec,
   RnnSpec,
   RnnWeights,
   ScaleSpec,

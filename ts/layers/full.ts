@@ -17,6 +17,7 @@ import { reduceFeatures } from './reduce-features.ts';
 import { oneHot } from './one-hot.ts';
 import { argmax } from './argmax.ts';
 import { reverse } from './reverse.ts';
+import { ids } from './ids.ts';
 import { checkIntWeights } from './int-weights.ts';
 import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
 
@@ -39,6 +40,7 @@ const FULL_LAYERS: FullLayers = {
   oneHot,
   argmax,
   reverse,
+  ids,
 };
 
 /** All kinds of layers, by type. */

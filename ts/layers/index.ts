@@ -5,6 +5,7 @@ import type { ArgmaxSpec } from './argmax.ts';
 import { dense, type DenseSpec } from './dense.ts';
 import { embedding, type EmbeddingSpec } from './embedding.ts';
 import type { FlattenSpec } from './flatten.ts';
+import type { IdsSpec } from './ids.ts';
 import { isRecord } from '../base/tensor.ts';
 import { gru, type GruSpec } from './gru.ts';
 import type { checkIntWeights } from './int-weights.ts';
@@ -58,7 +59,8 @@ export type LayerSpec =
   | ReduceFeaturesSpec
   | OneHotSpec
   | ArgmaxSpec
-  | ReverseSpec;
+  | ReverseSpec
+  | IdsSpec;
 
 type Kinds<Type extends LayerSpec['type']> = { [T in Type]: LayerKind<Extract<LayerSpec, { type: T }>> };
 

@@ -23,6 +23,7 @@ export type { PoolSpec } from '../layers/pool.ts';
 export type { ReduceSpec } from '../layers/reduce.ts';
 export type { RepeatSpec } from '../layers/repeat.ts';
 export type { ReduceFeaturesSpec } from '../layers/reduce-features.ts';
+export type { IdsSpec } from '../layers/ids.ts';
 export type { ReverseSpec } from '../layers/reverse.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { ScaleSpec } from '../layers/scale.ts';

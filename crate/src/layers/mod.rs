@@ -7,6 +7,7 @@ pub mod conv1d;
 pub mod dense;
 pub mod embedding;
 pub mod flatten;
+pub mod ids;
 pub mod masking;
 pub mod merge;
 pub mod norm;
@@ -76,7 +77,7 @@ fn left_out(_: &mut Params, _: &[Option<Shape>], _: &[Option<Tensor>]) -> Result
 }
 
 /// Every kind of layer; its index is its number in ts/layers/.
-pub const LAYERS: [Kind; 27] = [
+pub const LAYERS: [Kind; 28] = [
     kind::<embedding::EmbeddingParams>("embedding", embedding::build),
     kind::<dense::DenseParams>("dense", dense::build),
     kind::<activation::ActivationParams>("activation", activation::build),
@@ -104,6 +105,7 @@ pub const LAYERS: [Kind; 27] = [
     full_kind::<one_hot::OneHotParams>("oneHot", one_hot::build),
     full_kind::<argmax::ArgmaxParams>("argmax", argmax::build),
     full_kind::<()>("reverse", reverse::build),
+    full_kind::<()>("ids", ids::build),
 ];
 
 /// Makes a layer of its parameters, the shapes of its inputs (None: left out) and its tensors (None: left out).

@@ -138,7 +138,7 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
                 AttentionParams { input_size: i, heads, additive: flag(0), scale, causal: flag(1), average: flag(2) };
             (words(&params), vec![i])
         }
-        "timeSoftmax" | "weightedSum" | "reverse" => (vec![], vec![]),
+        "timeSoftmax" | "weightedSum" | "reverse" | "ids" => (vec![], vec![]),
         other => unreachable!("layers of kind {other} are not drawn"),
     };
     (params, tensors.into_iter().map(|length| length as u32).collect())

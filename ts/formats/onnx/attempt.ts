@@ -142,10 +142,14 @@ export class Attempt {
     if (parts > 1024) throw new GruError('unsupported', `input '${info.name}' of the graph holds ${parts} states`);
     const base = this.#builder.name(info.name);
     const names = parts === 1 ? [base] : Array.from({ length: parts }, (_, i) => this.#builder.name(`${base}.${i}`));
-    const columns = names.flatMap((name) => this.#builder.addInput({ name, dtype, size: size / parts, kind }));
+    // several whole numbers a row are floats, which layers take apart
+    const isWide = dtype === 'int32' && size > 1;
+    const held = isWide ? 'float32' : dtype;
+    const columns = names.flatMap((name) => this.#builder.addInput({ name, dtype: held, size: size / parts, kind }));
     this.#scope.set(info.name, {
       type: 'rows',
-      dtype,
+      dtype: held,
+      ...(isWide ? { whole: true } : {}),
       kind,
       axes,
       columns,

@@ -202,6 +202,20 @@ export class InputRoles {
 
 /** Takes the likeliest roles of those that the graph's demands leave. */
 function assignRoles(input: GraphInput): void {
+  const { shape, fixed } = input;
+  const best = likeliest(input, false) ?? likeliest(input, true);
+  if (!best) {
+    const known = [...fixed].map(([axis, r]) => `axis ${axis} is ${r}`).join(', ');
+    throw new GruError(
+      'unsupported',
+      `input '${input.info.name}' of shape [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}] cannot be read as rows of features${known && `: ${known}`}`,
+    );
+  }
+  input.roles = best;
+}
+
+/** `isWide`: rows of ids may have several. */
+function likeliest(input: GraphInput, isWide: boolean): Role[] | undefined {
   const { shape, fixed, parted, dtype } = input;
   const rank = shape.length;
   let best: { roles: Role[]; cost: number } | undefined;
@@ -214,21 +228,14 @@ function assignRoles(input: GraphInput): void {
         (r, axis) =>
           (fixed.get(axis) ?? (parted.has(axis) ? 'feature' : r)) === r &&
           (r !== 'feature' ||
-            (typeof shape[axis] === 'number' && (dtype !== 'int32' || fixed.has(axis) || shape[axis] === 1))),
+            (typeof shape[axis] === 'number' && (dtype !== 'int32' || isWide || fixed.has(axis) || shape[axis] === 1))),
       );
       if (!fits) continue;
       const cost = preference(input, time, batch);
       if (!best || cost < best.cost) best = { roles, cost };
     }
   }
-  if (!best) {
-    const known = [...fixed].map(([axis, r]) => `axis ${axis} is ${r}`).join(', ');
-    throw new GruError(
-      'unsupported',
-      `input '${input.info.name}' of shape [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}] cannot be read as rows of features${known && `: ${known}`}`,
-    );
-  }
-  input.roles = best.roles;
+  return best?.roles;
 }
 
 function preference({ shape, dtype, first }: GraphInput, time: number, batch: number): number {

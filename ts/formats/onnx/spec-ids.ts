@@ -26,7 +26,8 @@ export class SpecIds extends SpecValues {
 
   castInputs(from: Rows, to: Rows): void {
     const [only, ...others] = from.columns;
-    if (others.length === 0 && this.inputs.some(({ name }) => name === only?.ref)) this.#cast.add(to.columns[0]!.ref);
+    const isGiven = this.inputs.some(({ name, size }) => name === only?.ref && size === 1);
+    if (others.length === 0 && isGiven) this.#cast.add(to.columns[0]!.ref);
   }
 
   /** Whether rows are the whole numbers of an input of floats, and nothing computed. */
@@ -40,6 +41,11 @@ export class SpecIds extends SpecValues {
     const ids = this.single(rows, layer);
     this.#ids.set(layer.name, width(rows));
     return { ...ids, dtype: 'int32' };
+  }
+
+  /** Whole numbers that are computed as ids: what is none is refused in a run. */
+  asIds(rows: Rows, name: string): Rows {
+    return { ...this.single(rows, { type: 'ids', name: this.name(name), inputs: this.inputOf(rows) }), dtype: 'int32' };
   }
 
   /** How many ids there are that a layer computes. */

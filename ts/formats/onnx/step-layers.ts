@@ -169,6 +169,20 @@ export class StepLayers {
     return this.#once(`numbers ${from}`, from, '_steps', layer, 'sequence', 1);
   }
 
+  /** Sums of the steps up to each: h' = h + x. */
+  sums(rows: Rows, name: string, isBackwards: boolean): Rows {
+    const size = width(rows);
+    this.#spec.budget.spend(16 * size * size);
+    const one = () => Float32Array.from({ length: size * size }, (_, i) => Number(i % (size + 1) === 0));
+    const direction = isBackwards ? 'reverse' : 'forward';
+    const weights = { [`${direction}.input`]: one(), [`${direction}.recurrent`]: one() };
+    const layer: LayerSpec = {
+      ...{ type: 'rnn', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows) },
+      ...{ inputSize: size, hiddenSize: size, activation: 'linear', direction, weights },
+    };
+    return { ...rows, columns: this.#spec.add(layer, { kind: 'sequence', size }), exclusive: false };
+  }
+
   /** A vector at each of so many steps; undefined where no value has as many, and they are no fixed number. */
   repeat(rows: Rows, steps: Size): Segment[] | undefined {
     const like = this.#like(steps);

@@ -113,6 +113,10 @@ export interface Order {
   by?: string;
   /** Beside each number of a sequence, that of one of its steps. */
   step?: Rows;
+  /** The step comes first. */
+  stepFirst?: boolean;
+  /** One number of both, as rows of all steps of all sequences are counted: the sum of each times its size. */
+  flat?: { sequence: Size; step: Size };
 }
 
 export type Value = Rows | Constant | Zeros | Unknown | Index | Continues | Outer | Order;

@@ -11,6 +11,7 @@ import { pool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { reduceFeatures } from './reduce-features.ts';
 import { repeat } from './repeat.ts';
+import { ids } from './ids.ts';
 import { reverse } from './reverse.ts';
 import { scale } from './scale.ts';
 import { timeSoftmax } from './time-softmax.ts';
@@ -41,4 +42,5 @@ export const JS_LAYERS: Builds<LayerSpec['type']> = {
   oneHot,
   argmax,
   reverse,
+  ids,
 };

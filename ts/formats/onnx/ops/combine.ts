@@ -24,7 +24,9 @@ export function combine(context: NodeContext, first: Rows, second: Rows, op: Bin
   if (grid) return grid;
   const turned = x.kind === y.kind && x.reversed !== y.reversed;
   const isWhole = (rows: Rows) => rows.axes.flat().some(({ role }) => role === 'batch');
-  if (turned || axes.includes(undefined) || isWhole(x) !== isWhole(y)) {
+  // what no input says is the same for all sequences
+  const isForAll = x.inputs.length === 0 || y.inputs.length === 0;
+  if (turned || axes.includes(undefined) || (isWhole(x) !== isWhole(y) && !isForAll)) {
     throw nodeError(
       node,
       `combines ${axesText(x.axes)} with ${axesText(y.axes)}${turned ? ' of reversed time' : ''}; supported: values of one shape, ` +

@@ -7,6 +7,7 @@ import { joinParts, lowered, partOf, penalize, scaleScores, weighGrid } from './
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
 import { combine, type BinaryOp } from './combine.ts';
 import { foldBinary, modulo } from './constant.ts';
+import { timesBatch } from './order.ts';
 import { countedSteps } from './step-numbers.ts';
 import { asFloats, inTurn, truncated } from './whole.ts';
 
@@ -150,7 +151,9 @@ function uniform(op: BinaryOp, value: number, isFirst: boolean): Activation | un
 const pair: Operator = (context) => {
   if (context.opset < 7 && context.attributes.has('broadcast'))
     throw nodeError(context.node, "attribute 'broadcast' is not supported");
-  return [binary(context, requireInput(context, 0), requireInput(context, 1))];
+  const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
+  const order = context.node.op === 'Mul' ? timesBatch(context, x, y) : undefined;
+  return [order ?? binary(context, x, y)];
 };
 
 /** From the first input to the last. */

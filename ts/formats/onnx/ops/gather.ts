@@ -2,7 +2,19 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, fullData, numbersOf, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { bakedSize, shapeText, sizeText, type Size } from '../size.ts';
-import { axesText, feature, featureSize, role, width, type Rows } from '../value.ts';
+import {
+  axesText,
+  feature,
+  featureSize,
+  joinColumns,
+  role,
+  takeColumns,
+  width,
+  type Constant,
+  type Rows,
+} from '../value.ts';
+import { layerName } from './columns.ts';
+import { asFloats, holdWhole } from './whole.ts';
 import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
 
 /** Rows of a table by id (an embedding), or entries of an axis by constant indices. */
@@ -20,19 +32,7 @@ export const gather: Operator = (context) => {
         `picks from a table ${shapeText(shape)} along axis ${axis}; supported: rows of a table (ids, features)`,
       );
     if (graph.builder.areCast(indices)) graph.demandIds(indices);
-    if (indices.dtype !== 'int32' || width(indices) !== 1)
-      throw nodeError(node, `takes ids ${axesText(indices.axes)}; supported: one id a step or a sequence`);
-    const { shape: table, data: floats } = numbersOf(context, data, 'the table');
-    const [vocabulary, size] = table as [number, number];
-    const columns = graph.builder.embedding(
-      indices,
-      node.name || (node.outputs[0] ?? ''),
-      Float32Array.from(floats),
-      vocabulary,
-      size,
-    );
-    graph.place(data, `${columns[0]?.ref ?? ''}/embeddings`);
-    return [{ ...indices, dtype: 'float32', axes: [...indices.axes, [feature(size)]], columns, exclusive: false }];
+    return [embedded(context, indices, data)];
   }
   const { shape: indexShape, data: raw } = fullData(context, indices);
   if (data.type === 'constant') {
@@ -66,6 +66,35 @@ export const gather: Operator = (context) => {
   }
   return [indexShape.length === 0 ? { ...picked, axes: picked.axes.filter((_, i) => i !== axis) } : picked];
 };
+
+/** More ids in a row are no embedding's: each has a layer of its own. */
+const MOST_IDS = 64;
+
+/** Rows of a table: one for each whole number of a row, side by side. */
+export function embedded(context: NodeContext, indices: Rows, table: Constant): Rows {
+  const { graph, node } = context;
+  const { builder } = graph;
+  const count = width(indices);
+  const isId = indices.dtype === 'int32' && count === 1;
+  if (!isId && (!holdWhole(context, indices) || count > MOST_IDS))
+    throw nodeError(
+      node,
+      `takes ids ${axesText(indices.axes)}; supported: whole numbers, up to ${MOST_IDS} a step or a sequence`,
+    );
+  const { shape, data } = numbersOf(context, table, 'the table');
+  const [vocabulary, size] = shape as [number, number];
+  const floats = Float32Array.from(data);
+  graph.budget.spend(4 * floats.length * (count - 1));
+  const columns = Array.from({ length: count }, (_, i) => {
+    const one: Rows = { ...indices, axes: indices.axes.map((axis) => axis.filter(({ role: r }) => r !== 'feature')), columns: takeColumns(indices.columns, i, 1), exclusive: false }; // prettier-ignore
+    const ids = isId ? indices : builder.asIds(asFloats(context, one), `${layerName(context)}_ids`);
+    return builder.embedding(ids, layerName(context), floats, vocabulary, size);
+  });
+  graph.place(table, `${columns[0]?.[0]?.ref ?? ''}/embeddings`);
+  const rows: Rows = { ...indices, dtype: 'float32', axes: [...indices.axes, [feature(size)]], columns: joinColumns(columns), exclusive: false }; // prettier-ignore
+  delete rows.whole;
+  return rows;
+}
 
 function entryIndex(context: NodeContext, index: Size, size: number): number {
   const entry = typeof index === 'number' ? index : bakedSize(index, context.graph.baked);

@@ -6,6 +6,7 @@ import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
 import { branch } from './branch.ts';
 import { CONTRIB_OPERATORS } from './contrib.ts';
 import { conv } from './conv.ts';
+import { cumSum } from './cumsum.ts';
 import { einsum } from './einsum.ts';
 import { gather } from './gather.ts';
 import { concat, split } from './join.ts';
@@ -50,6 +51,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...MASK_OPERATORS,
   ...CONTRIB_OPERATORS,
   Einsum: einsum,
+  CumSum: cumSum,
   If: branch,
 };
 
@@ -112,6 +114,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   GreaterOrEqual: 2,
   Scan: Infinity,
   Einsum: 2,
+  CumSum: 2,
   DequantizeLinear: 3,
   'com.microsoft.BiasGelu': 2,
   'com.microsoft.FastGelu': 2,

@@ -24,6 +24,7 @@ import {
   type Rows,
 } from '../value.ts';
 import { padSteps } from './pad.ts';
+import { asFloats } from './whole.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
 export const split: Operator = (context) => {
@@ -102,12 +103,12 @@ function asPadding(
     );
   });
   const [value] = fill;
-  if (!fits || typeof value !== 'number' || rows.dtype !== 'float32') return undefined;
+  if (!fits || typeof value !== 'number') return undefined;
   const roles = rows.axes.map((_, i) => (i === axis ? ('time' as const) : undefined));
   if (!graph.demand(rows, roles) || role(rows.axes[axis]!) !== 'time') return undefined;
   const at = values.indexOf(rows);
   const steps = (list: typeof values) => list.reduce((n, one) => n + Number(shapeOf(one)[axis]), 0);
-  return padSteps(context, rows, steps(values.slice(0, at)), steps(values.slice(at + 1)), {
+  return padSteps(context, asFloats(context, rows), steps(values.slice(0, at)), steps(values.slice(at + 1)), {
     mode: 'constant',
     ...(value === 0 ? {} : { value }),
   });

@@ -260,7 +260,9 @@ const tile: Operator = (context) => {
     if (alone) return [{ ...input, shape: wider() }];
     throw nodeError(context.node, 'repeats a constant; supported: along axes of size 1');
   }
-  const repeated = alone ? repeatSteps(context, input, shape, wider()) : undefined;
+  // indices are repeated for each feature
+  const asSteps = alone && !holdWhole(context, input);
+  const repeated = asSteps ? repeatSteps(context, input, shape, wider()) : undefined;
   return [repeated ?? tileFeatures(context, input, repeats)];
 };
 

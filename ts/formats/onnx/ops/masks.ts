@@ -1,11 +1,11 @@
 import type { RowActivation } from '../../../spec/spec.ts';
 import { nodeError, nodeName } from '../attributes.ts';
-import { requireInput } from '../constants.ts';
+import { numbersOf, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import type { IdFunction } from '../spec-ids.ts';
-import type { Constant, Factor, Rows } from '../value.ts';
+import { feature, role, width, type Constant, type Factor, type Rows } from '../value.ts';
 import { maskScores } from './attention.ts';
-import { layerName } from './columns.ts';
+import { layerName, padAxes } from './columns.ts';
 import { combine } from './combine.ts';
 import {
   andConstant,
@@ -26,17 +26,32 @@ const UNIT: RowActivation = { name: 'clip', alpha: 0, beta: 1 };
 const affine = (alpha: number, beta: number): RowActivation => ({ name: 'affine', alpha, beta });
 const OTHER = affine(-1, 1);
 
-/** Whether the number of each step is below those of the sequences, as 0 or 1: min(max(n - t, 0), 1) of whole numbers. */
-export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orEqual: boolean): Rows {
-  const { builder } = context.graph;
-  if (lengths.kind !== 'vector')
+/** The axes of numbers of the steps beside one number a sequence. */
+function besideSteps(context: NodeContext, steps: Rows, numbers: Rows): Factor[][] {
+  if (numbers.kind !== 'vector')
     throw nodeError(context.node, 'compares the numbers of steps with something else than one number a sequence');
-  const numbers = asFloats(context, lengths);
-  const name = layerName(context);
   const rank = Math.max(steps.axes.length, numbers.axes.length);
   const padded = [steps, numbers].map(({ axes }) => [...Array<Factor[]>(rank - axes.length).fill([]), ...axes]);
   const axes = padded[0]!.map((axis, i) => [...axis, ...padded[1]![i]!]);
   if (axes.some((axis) => axis.length > 1)) throw nodeError(context.node, 'compares numbers along one axis');
+  return axes;
+}
+
+/** Whether the number of each step is that of the sequence, as 0 or 1: 1 - min(|n - t|, 1) of whole numbers. */
+export function stepsEqual(context: NodeContext, steps: Rows, numbers: Rows): Rows {
+  const axes = besideSteps(context, steps, numbers);
+  const away = context.graph.builder.merge([asFloats(context, numbers), steps], `${layerName(context)}_away`, 'sub');
+  const whole: RowActivation[] = holdWhole(context, numbers) ? [] : ['sign'];
+  const result = inTurn(context, { ...away, axes }, layerName(context), ['abs', ...whole, UNIT, OTHER]);
+  return asMask(context, { ...result, inputs: numbers.inputs });
+}
+
+/** Whether the number of each step is below those of the sequences, as 0 or 1: min(max(n - t, 0), 1) of whole numbers. */
+export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orEqual: boolean): Rows {
+  const { builder } = context.graph;
+  const axes = besideSteps(context, steps, lengths);
+  const numbers = asFloats(context, lengths);
+  const name = layerName(context);
   // t < n is 0 < n - t; t <= n is not n < t
   const left = builder.merge(orEqual ? [steps, numbers] : [numbers, steps], `${name}_left`, 'sub');
   const whole = holdWhole(context, numbers);
@@ -124,6 +139,24 @@ function compareRows(context: NodeContext, x: Rows, y: Rows, op: Comparison): Ro
   return asMask(context, inTurn(context, away, layerName(context), steps), isWhole ? 'mask' : 'choice');
 }
 
+/** Which of the numbers of a constant each whole number of a row is: rows with a one in the place of an id. */
+function equalToEach(context: NodeContext, rows: Rows, constant: Constant): Rows {
+  const count = constant.base.at(-1)!;
+  const padded = padAxes(rows, constant.base.length);
+  const { data } = numbersOf(context, { ...constant, shape: constant.base }, 'the constant');
+  const values = Float32Array.from(data);
+  const isRow = width(rows) === 1 && role(padded.axes.at(-1)!) === 'one' && count === values.length;
+  if (!isRow || !holdWhole(context, rows))
+    throw nodeError(
+      context.node,
+      'compares a computed value with a constant; supported: whole numbers along new features',
+    );
+  const { builder } = context.graph;
+  const axes = [...padded.axes.slice(0, -1), [feature(count)]];
+  const away = builder.mergeConstant(asFloats(context, padded), `${layerName(context)}_away`, 'sub', values, false);
+  return asMask(context, inTurn(context, { ...away, axes }, layerName(context), ['abs', UNIT, OTHER]));
+}
+
 /** Comparisons of values with numbers and with each other; of constants as `constants` has it. */
 function compared(op: Comparison, constants?: Operator): Operator {
   return (context) => {
@@ -132,6 +165,8 @@ function compared(op: Comparison, constants?: Operator): Operator {
     if (x.type === 'rows' && y.type === 'rows') {
       const orEqual = op.endsWith('OrEqual');
       const [small, large] = op.startsWith('Less') ? [x, y] : [y, x];
+      if (op === 'Equal' && wholeOf(context, x) === 'steps') return [stepsEqual(context, x, y)];
+      if (op === 'Equal' && wholeOf(context, y) === 'steps') return [stepsEqual(context, y, x)];
       if (op !== 'Equal' && wholeOf(context, small) === 'steps') return [stepsBelow(context, small, large, orEqual)];
       // t >= n is not t < n
       if (op !== 'Equal' && wholeOf(context, large) === 'steps')
@@ -140,6 +175,8 @@ function compared(op: Comparison, constants?: Operator): Operator {
     }
     const [rows, constant] = x.type === 'rows' ? [x, y as Constant] : [y, x];
     const value = constant.data.length === 1 ? constant.data[0] : undefined;
+    if (rows.type === 'rows' && op === 'Equal' && constant.data.length > 1)
+      return [equalToEach(context, rows, constant)];
     if (rows.type !== 'rows' || typeof value !== 'number')
       throw nodeError(context.node, 'compares a computed value with a constant; supported: with one number');
     return [compareWith(context, rows, x.type === 'rows' ? op : SWAPPED[op], value)];

@@ -9,7 +9,9 @@ import type { BinaryOp } from './combine.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
 import { OVER_TIME, reduceSteps } from './over-time.ts';
 import { pickRows } from './parts.ts';
-import { maskOf } from './whole.ts';
+import { stepsEqual } from './masks.ts';
+import { stepNumbers } from './step-numbers.ts';
+import { holdWhole, maskOf } from './whole.ts';
 
 /** Operators over the features of each row: functions of rows, reductions, ids. */
 
@@ -147,9 +149,24 @@ const argMax: Operator = (context) => {
   return [{ ...ids, axes: reducedAxes(rows, taken, keep) }];
 };
 
+/** A one at the step of each sequence that a whole number says: as many places as there are steps. */
+function oneHotOfSteps(context: NodeContext, ids: Rows): Rows | undefined {
+  const { attributes, inputs, node } = context;
+  const [, depth, values] = inputs;
+  const [steps] = depth?.type === 'constant' && depth.data.length === 1 ? Array.from(depth.data) : [];
+  if (steps === undefined || typeof steps === 'number' || steps.t === 0) return undefined;
+  const axis = axisIndex(context, attributes.int('axis') ?? -1, ids.axes.length + 1);
+  const [off, on] = values?.type === 'constant' ? Array.from(values.data) : [];
+  if (off !== 0 || on !== 1 || axis !== ids.axes.length || !holdWhole(context, ids))
+    throw nodeError(node, 'has as many places as there are steps; supported: ones of whole numbers, at the end');
+  return stepsEqual(context, stepNumbers(context, steps), { ...ids, axes: [...ids.axes, []] });
+}
+
 const oneHot: Operator = (context) => {
   const { attributes, graph, node } = context;
   const ids = requireInput(context, 0);
+  const ofSteps = ids.type === 'rows' ? oneHotOfSteps(context, ids) : undefined;
+  if (ofSteps) return [ofSteps];
   if (ids.type === 'rows' && graph.builder.areCast(ids)) graph.demandIds(ids);
   if (ids.type !== 'rows' || ids.dtype !== 'int32' || width(ids) !== 1) {
     throw nodeError(node, 'reads something else than one id a row');

@@ -2,10 +2,12 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { addSizes, bakedSize, equalSizes, multiplySizes, sizeText, type Size } from '../size.ts';
-import { axesText, axisSize, featureSize, role, width, type Factor, type Rows } from '../value.ts';
-import { layerName } from './columns.ts';
+import { axesText, axisSize, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
+import { layerName, padAxes } from './columns.ts';
+import { embedded } from './gather.ts';
 import { padSteps } from './pad.ts';
 import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
+import { stepNumbers } from './step-numbers.ts';
 
 const HUGE = 2 ** 31 - 1;
 
@@ -65,6 +67,11 @@ export const slice: Operator = (context) => {
       start === 0 && ((typeof end === 'number' && end >= HUGE) || equalSizes(end, size, graph.baked) === true);
     if (isWhole && step === 1) continue;
     if (value.type === 'constant') {
+      const positions = rowsUpTo(context, value, range);
+      if (positions) {
+        value = positions;
+        continue;
+      }
       const length = value.base[axis] === 1 ? size : value.base[axis];
       if (typeof length !== 'number') throw nodeError(node, `takes a part of an axis of size ${sizeText(size)}`);
       value = pickConstant(
@@ -96,6 +103,17 @@ export const slice: Operator = (context) => {
   }
   return [value];
 };
+
+/** The first rows of a table, as many as there are steps: what each step has for itself, as embeddings of positions. */
+function rowsUpTo(context: NodeContext, table: Constant, { axis, start, end, step }: Range): Rows | undefined {
+  const rank = table.base.length;
+  const isTable = axis === rank - 2 && table.base.slice(0, axis).every((size) => size === 1);
+  if (!isTable || start !== 0 || step !== 1 || typeof end === 'number' || end.b > 0 || end.t === 0) return undefined;
+  if (table.base[axis] === 1 || table.dtype !== 'float') return undefined;
+  const base = table.base.slice(axis);
+  const numbers = padAxes(stepNumbers(context, end), rank - 1);
+  return embedded(context, numbers, { ...table, base, shape: base });
+}
 
 /** The steps of a range: one, all backwards, or all but the first and the last ones, of those each nth. */
 function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }: Range): Rows | undefined {
