@@ -6,7 +6,14 @@ import { UsageError } from './words.ts';
 /** @throws UsageError for what is no address of a Redis. */
 export function checkRedisUrl(option: string, url: string): void {
   if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return;
-  throw new UsageError(`--${option} must be an address like redis://host:6379, got ${quote(url)}`);
+  throw new UsageError(`--${option} must be an address like redis://host:6379, got ${quote(withoutPassword(url))}`);
+}
+
+/** For messages: what stands before the host may be a password. */
+export function withoutPassword(url: string): string {
+  const [start, host] = [url.indexOf('//'), url.lastIndexOf('@') + 1];
+  if (host === 0) return url;
+  return (start < 0 || start > host ? '' : url.slice(0, start + 2)) + url.slice(host);
 }
 
 /** Clients wait for their Redis for ever: one that is not there at all, lets nobody in or is a cluster is to be said. @throws (as a rejection) CommandError. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,9 @@ const spawned: ChildProcess[] = [];
 let folder: string;
 let redis: TestRedis;
 const at = (name: string) => join(folder, name);
+const rename = (from: string, to: string) => {
+  renameSync(at(from), at(to));
+};
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gru-queue-'));
@@ -158,6 +161,58 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
     const again = await run(...score(from, 'out.ndjson', '--queue', redis.url));
     expect(again.code).toBe(5);
     expect(again.stderr).toMatch(/1 of/);
+  });
+
+  const failedIn = async () => {
+    const runs = JSON.parse((await run('queue', 'status', '--queue', redis.url, '--json')).stdout) as {
+      failed: object[];
+    }[];
+    return runs.flatMap(({ failed }) => failed).length;
+  };
+  const failedJobs = async () => {
+    const queue = new Queue(QUEUE, { connection: { url: redis.url } });
+    const { failed } = await queue.getJobCounts('failed');
+    await queue.close();
+    return failed;
+  };
+
+  test('a shard that failed and was scored later is in the failed list no more', async () => {
+    const from = input('in.ndjson', 200);
+    const { stderr } = await run(...score(from, 'out.ndjson', '--queue', redis.url, '--detach'));
+    const total = Number(/^(\d+) shards wait/m.exec(stderr)![1]);
+    // A machine that has not got the model fails all of them; on this one they are scored, without the queue.
+    rename('model.safetensors', 'away');
+    worker();
+    await vi.waitUntil(async () => (await failedJobs()) === total, { timeout: 100_000, interval: 200 });
+    expect(await failedIn()).toBe(total);
+    rename('away', 'model.safetensors');
+    expect(await run(...score(from, 'out.ndjson'))).toMatchObject({ code: 0 });
+    expect(await failedIn()).toBe(0);
+  });
+
+  test('of a run that is begun anew nothing stays, and nothing of it gets into the next', async () => {
+    const from = input('in.ndjson', 200, 100);
+    const first = worker();
+    expect((await run(...score(from, 'out.ndjson', '--queue', redis.url))).code).toBe(5);
+    expect(await failedIn()).toBe(1);
+    first.kill('SIGTERM');
+    await once(first, 'exit');
+    await rm(at('out.ndjson.parts'), { recursive: true });
+    // Corrected: another file. Its shards wait, and beside them some of the run before.
+    input('in.ndjson', 200);
+    const scored = run(...score(from, 'out.ndjson', '--queue', redis.url));
+    await vi.waitUntil(isWaiting, { timeout: 100_000 });
+    const queue = new Queue(QUEUE, { connection: { url: redis.url } });
+    for (const shard of [0, 5, 100]) {
+      const data = { folder: at('out.ndjson.parts'), id: 'before', shard };
+      await queue.add('shard', data, { removeOnComplete: true, lifo: true });
+    }
+    await queue.close();
+    worker();
+    expect(await scored).toMatchObject({ code: 0 });
+    expect(readFileSync(at('out.ndjson')).equals(expected(from))).toBe(true);
+    await vi.waitUntil(async () => !(await isWaiting()), { timeout: 100_000, interval: 100 });
+    expect(await failedJobs()).toBe(0);
   });
 
   test('--detach leaves it to workers; the same command writes the output', async () => {

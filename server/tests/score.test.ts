@@ -8,6 +8,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serveModel } from '../src/core/model.ts';
+import { inputOf } from '../src/score/files/index.ts';
 import { FORMATS, type FormatName } from '../src/score/formats/index.ts';
 import { Parts } from '../src/score/parts.ts';
 import { planOf, type ScoreOptions } from '../src/score/plan.ts';
@@ -134,7 +135,7 @@ describe('formats', () => {
         rowGroupSize: 25,
       }),
     );
-    expect(await FORMATS.parquet.split(input, 1)).toEqual([
+    expect(await FORMATS.parquet.split(await inputOf(input), 1)).toEqual([
       { from: 0, to: 25 },
       { from: 25, to: 50 },
       { from: 50, to: 60 },
@@ -193,8 +194,9 @@ test.each(['ndjson', 'csv'] as FormatName[])('%s: shards of any size have each l
     name === 'csv' ? texts.join('\n\n') : texts.join('\n').replace('"id":5', '"é":1,"id":5'),
   );
   const read = async (size: number) => {
-    const shards = await FORMATS[name].split(path, size);
-    const found = await Promise.all(shards.map((shard) => FORMATS[name].read(path, shard, { ports, id: 'id' })));
+    const file = await inputOf(path);
+    const shards = await FORMATS[name].split(file, size);
+    const found = await Promise.all(shards.map((shard) => FORMATS[name].read(file, shard, { ports, id: 'id' })));
     return found.flat().map(({ inputs, where }) => ({ inputs, where }));
   };
   const whole = await read(1e9);
@@ -211,11 +213,46 @@ test.each([
   ['{"x":[1,2,3]', /byte 0: no JSON/],
   ['[[1,2,3]]\n7', /byte 10: a row must be an object/],
   ['{"id":{},"x":[1,2,3]}', /id must be a text or a number/],
+  ['{"id":9007199254740993,"x":[1,2,3]}', /byte 0: id is a number beyond 2\^53, which JSON does not keep/],
+  ['{"x":[1,1e39,3]}', /has "1e\+39" as number 2/],
+  ['{"x":[[1,2,-1e999]]}', /input 'x' has a number beyond float32 as number 3/],
 ])('a row that cannot be scored is named: %s', async (text, message) => {
   await saved('gru.safetensors', await gruModel());
   const given = options('gru.safetensors', write('bad.ndjson', text), 'bad.out.ndjson');
   await rm(at('bad.out.ndjson.parts'), { recursive: true, force: true });
   await expect(score(given)).rejects.toThrow(message);
+});
+
+test('a plan that is damaged is said, and what to do', async () => {
+  await saved('gru.safetensors', await gruModel());
+  const given = options('gru.safetensors', write('plan.ndjson', ndjsonRows()), 'plan.out.ndjson');
+  const plan = await planOf(given);
+  await Parts.begin(plan);
+  for (const text of ['', '{"format":2', 'null', '7', '{}']) {
+    write('plan.out.ndjson.parts/plan.json', text);
+    await expect(Parts.begin(plan), text).rejects.toThrow(/plan\.json is damaged, .*: delete .*\.parts to start anew/);
+  }
+});
+
+test('what is scored is a file', async () => {
+  await saved('gru.safetensors', await gruModel());
+  spawnSync('mkfifo', [at('pipe.ndjson')]);
+  for (const [path, said] of [['pipe.ndjson', /pipe\.ndjson is no file/], ['.', /is no file/]] as const) {
+    const given = options('gru.safetensors', at(path), 'pipe.out.ndjson', { inputFormat: 'ndjson' });
+    await expect(planOf(given), path).rejects.toThrow(said);
+  }
+}); // prettier-ignore
+
+test('Parquet: row groups that are small are scored together', async () => {
+  const few = rows.map(({ x }) => x.slice(0, INPUT));
+  const path = write('groups.parquet', parquetWriteBuffer({ columnData: [{ name: 'x', data: few }], rowGroupSize: 2 }));
+  const file = await inputOf(path);
+  expect(await FORMATS.parquet.split(file, 1)).toHaveLength(30);
+  const some = await FORMATS.parquet.split(file, 200);
+  expect(some.length).toBeGreaterThan(1);
+  expect(some.length).toBeLessThan(20);
+  expect(some.map(({ from }) => from)).toEqual([0, ...some.slice(0, -1).map(({ to }) => to)]);
+  expect(await FORMATS.parquet.split(file, 2 ** 20)).toEqual([{ from: 0, to: 60 }]);
 });
 
 test('what the model itself refuses names the row too', async () => {
@@ -254,7 +291,7 @@ test('exit codes', async () => {
   const wrong: [number, RegExp, string[]][] = [
     [2, /say one MODEL/, all],
     [2, /--input and --output are needed/, [model]],
-    [2, /copy the file \(aws s3 cp/, [model, '--input', 's3://bucket/a.ndjson', '--output', at('x.ndjson')]],
+    [2, /gs:\/\/ is not read or written here/, [model, '--input', 'gs://bucket/a.ndjson', '--output', at('x.ndjson')]],
     [2, /add --input-format ndjson\|csv\|parquet/, [model, '--input', at('a.npy'), '--output', at('x.ndjson')]],
     [2, /--select z: the model gives y/, [model, ...all, '--select', 'z']],
     [3, /none\.ndjson: no such file/, [model, '--input', at('none.ndjson'), '--output', at('x.ndjson')]],

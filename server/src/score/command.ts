@@ -1,4 +1,5 @@
 import { endOnSignals } from 'gru-wasm/command';
+import { withoutPassword } from '../redis.ts';
 import { helpOf, MOST_THREADS, readWords, UsageError } from '../words.ts';
 import { NO_SPANS, OTEL, Tracing } from '../tracing.ts';
 import { scoreHere } from './local.ts';
@@ -11,10 +12,10 @@ import { THREADS } from './threads.ts';
 const WORDS = {
   numbers: {
     threads: [THREADS, 'threads, each with a shard in memory', MOST_THREADS],
-    'shard-bytes': [2 ** 20, 'bytes of the input that are one shard; of Parquet a shard is a row group'],
+    'shard-bytes': [2 ** 20, 'bytes of the input that are one shard; of Parquet a row group at least'],
   },
   texts: {
-    input: [undefined, 'what is read: .ndjson, .csv or .parquet, a sequence a row'],
+    input: [undefined, 'what is read: .ndjson, .csv or .parquet, a sequence a row; a file or s3://BUCKET/KEY'],
     output: [undefined, 'what is written, in any of these formats'],
     'input-format': [undefined, 'ndjson, csv or parquet, instead of by the ending'],
     'output-format': [undefined, 'the same'],
@@ -39,6 +40,7 @@ ${helpOf(WORDS)}
 
   gru score churn.onnx --input customers.ndjson --output scores.ndjson
   gru score churn.onnx --input customers.ndjson --output scores.ndjson --queue redis://host
+  gru score churn.onnx --input s3://data/customers.parquet --output s3://data/scores.parquet
   gru score tagger.safetensors --input ids.parquet --output tags.parquet --select tags`;
 
 /** `gru score`. @throws CommandError, GruError. */
@@ -101,7 +103,7 @@ async function scoreThere(parts: Parts, url: string, detach: boolean, traceparen
     if (!detach) await scoreByWorkers(parts, queue);
     else {
       const count = await enqueue(parts, queue);
-      console.error(`${count} shards wait for workers: gru worker --queue ${url.replace(/^([^/]*\/\/).*@/, '$1')}`);
+      console.error(`${count} shards wait for workers: gru worker --queue ${withoutPassword(url)}`);
     }
     return !detach;
   } finally {

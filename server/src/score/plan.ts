@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { type GruModel, loadModel } from 'gru-wasm';
 import { CommandError, EXIT } from 'gru-wasm/command';
 import { digestOf, type Port, serveModel } from '../core/model.ts';
 import { UsageError } from '../words.ts';
+import type { FileVersion } from './files/files.ts';
+import { disk } from './files/disk.ts';
+import { filesOf, inputOf } from './files/index.ts';
 import type { OutputColumns, Shard } from './formats/format.ts';
 import { FORMATS, type FormatName, formatOf } from './formats/index.ts';
 import type { Row } from './rows.ts';
@@ -32,38 +33,39 @@ export interface Plan {
   /** Of this file; a later version may have another. */
   format: number;
   model: { path: string; digest: string; relaxed: boolean };
-  input: { path: string; format: FormatName; bytes: number; modified: number };
+  input: FileVersion & { format: FormatName };
   output: { path: string; format: FormatName; columns: OutputColumns };
   last: boolean;
   id: string;
   shards: Shard[];
 }
 
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** So many parts, and files of them, at most: shards of large files are larger. */
 const MAX_SHARDS = 20_000;
 
 /** Reads the model and the first shard's rows. @throws CommandError, GruError for what cannot be scored. */
 export async function planOf(options: ScoreOptions): Promise<Plan> {
-  const input = resolve(options.input);
   const [format, outputFormat] = [
     formatOf(options.input, options.inputFormat, '--input-format'),
     formatOf(options.output, options.outputFormat, '--output-format'),
   ];
-  const { size, mtimeMs } = await stat(input);
-  const model = { path: resolve(options.model), relaxed: options.relaxed };
+  const pathOf = (path: string) => filesOf(path).resolve(path);
+  const output = pathOf(options.output);
+  const input = await inputOf(pathOf(options.input));
+  const model = { path: pathOf(options.model), relaxed: options.relaxed };
   const loaded = await openModel(model);
   const served = serveModel('', loaded);
   const outputs = selected(served.outputs, options);
-  const shards = await FORMATS[format].split(input, Math.max(options.shardBytes, Math.ceil(size / MAX_SHARDS)));
+  const shards = await FORMATS[format].split(input, Math.max(options.shardBytes, Math.ceil(input.bytes / MAX_SHARDS)));
   const columns = { ports: served.inputs, id: options.id };
   const [first] = shards[0] ? await FORMATS[format].read(input, shards[0], columns) : [];
   return {
     format: FORMAT,
     model: { ...model, digest: digestOf(loaded) },
-    input: { path: input, format, bytes: size, modified: mtimeMs },
-    output: { path: resolve(options.output), format: outputFormat, columns: { id: idOf(first, options.id), outputs } },
+    input: { path: input.path, bytes: input.bytes, version: input.version, format },
+    output: { path: output, format: outputFormat, columns: { id: idOf(first, options.id), outputs } },
     last: options.last,
     id: options.id,
     shards,
@@ -91,15 +93,13 @@ export async function modelOf({ model }: Pick<Plan, 'model'>): Promise<GruModel>
   throw new CommandError(EXIT.file, `${model.path} is another model than when its file was split`);
 }
 
-function openModel({ path, relaxed }: Pick<Plan['model'], 'path' | 'relaxed'>): Promise<GruModel> {
-  return loadModel(path, { deterministic: !relaxed });
-}
-
-/** @throws CommandError where rows may have moved. */
-export async function checkInput({ input }: Pick<Plan, 'input'>): Promise<void> {
-  const { size, mtimeMs } = await stat(input.path);
-  if (size === input.bytes && mtimeMs === input.modified) return;
-  throw new CommandError(EXIT.file, `${input.path} has changed since it was split`);
+/** From a disk with the files beside it that it names; an object is read as a whole. */
+async function openModel({ path, relaxed }: Pick<Plan['model'], 'path' | 'relaxed'>): Promise<GruModel> {
+  const files = filesOf(path);
+  if (files === disk) return loadModel(path, { deterministic: !relaxed });
+  const bytes = await files.readWhole(path);
+  if (bytes) return loadModel(bytes, { deterministic: !relaxed });
+  throw new CommandError(EXIT.file, `${path}: no such object`);
 }
 
 /** Tells runs apart. */

@@ -1,4 +1,4 @@
-import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { type Job, type JobType, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { EXIT } from 'gru-wasm/command';
 import { checkRedis, checkRedisUrl } from '../redis.ts';
 import type { Spans } from '../tracing.ts';
@@ -71,12 +71,17 @@ export class ShardQueue {
 
   /** Shards that no worker could score. */
   async failed(id: string): Promise<FailedShard[]> {
-    return (await this.failedJobs(id)).map(failedOf);
+    return (await this.failedJobs()).map(failedOf).filter((shard) => shard.id === id);
   }
 
-  /** Tries them again. */
-  async retry(id: string): Promise<void> {
-    for (const job of await this.failedJobs(id)) await job.retry('failed');
+  /** Tries those again that are missing, and forgets the others of its folder: they have been scored by other means, or are of a run that was deleted. */
+  async retry({ folder, id }: Parts, missing: readonly number[]): Promise<void> {
+    for (const job of await this.failedJobs()) {
+      const { data } = job;
+      if (data.folder !== folder) continue;
+      if (data.id === id && missing.includes(data.shard)) await job.retry('failed');
+      else await job.remove();
+    }
   }
 
   /** Shards that wait or are being scored, of all runs. */
@@ -87,14 +92,14 @@ export class ShardQueue {
 
   async status(): Promise<RunStatus[]> {
     const runs = new Map<string, RunStatus>();
-    const runOf = ({ data: { folder } }: Job<ShardTask>) => {
+    const runOf = ({ data: { folder } }: Pick<Job<ShardTask>, 'data'>) => {
       const run = runs.get(folder) ?? { folder, waiting: 0, active: 0, failed: [] };
       runs.set(folder, run);
       return run;
     };
-    for (const job of await this.queue.getJobs(['active'])) runOf(job).active++;
-    for (const job of await this.queue.getJobs(['waiting', 'delayed', 'prioritized'])) runOf(job).waiting++;
-    for (const job of await this.queue.getJobs(['failed'])) runOf(job).failed.push(failedOf(job));
+    for (const job of await this.jobs('active')) runOf(job).active++;
+    for (const job of await this.jobs('waiting', 'delayed', 'prioritized')) runOf(job).waiting++;
+    for (const failed of await this.failedNow()) runOf({ data: failed }).failed.push(failed);
     return [...runs.values()];
   }
 
@@ -102,9 +107,26 @@ export class ShardQueue {
     return this.queue.close();
   }
 
-  private async failedJobs(id: string): Promise<Job<ShardTask>[]> {
-    const jobs = (await this.queue.getJobs(['failed'])) as (Job<ShardTask> | undefined)[];
-    return jobs.filter((job) => job?.data.id === id) as Job<ShardTask>[];
+  /** Failed shards that are still missing, as far as can be seen from here: one may have been scored without the queue, or its run begun anew. */
+  private async failedNow(): Promise<FailedShard[]> {
+    const failed = (await this.failedJobs()).map(failedOf);
+    const runs = new Map(
+      [...new Set(failed.map(({ folder }) => folder))].map((folder) => [folder, Parts.missingIn(folder)]),
+    );
+    const isMissing = await Promise.all(
+      failed.map(async ({ folder, id, shard }) => (await runs.get(folder))?.(id, shard) ?? true),
+    );
+    return failed.filter((_, i) => isMissing[i]);
+  }
+
+  private failedJobs(): Promise<Job<ShardTask>[]> {
+    return this.jobs('failed');
+  }
+
+  /** But those that have ended while they were listed. */
+  private async jobs(...states: JobType[]): Promise<Job<ShardTask>[]> {
+    const jobs = (await this.queue.getJobs(states)) as (Job<ShardTask> | undefined)[];
+    return jobs.filter((job) => job !== undefined);
   }
 }
 

@@ -3,9 +3,6 @@ import { CommandError, EXIT, Progress } from 'gru-wasm/command';
 import type { Parts } from './parts.ts';
 import type { FailedShard, ShardQueue } from './queue.ts';
 
-/** Milliseconds between two looks at what is done. */
-const EVERY = 500;
-
 /** Puts what is missing into the queue, what has failed before too. */
 export async function enqueue(parts: Parts, queue: ShardQueue): Promise<number> {
   const missing = await parts.missing();
@@ -14,7 +11,7 @@ export async function enqueue(parts: Parts, queue: ShardQueue): Promise<number> 
 }
 
 async function putIn(parts: Parts, queue: ShardQueue, missing: readonly number[]): Promise<true> {
-  await queue.retry(parts.id);
+  await queue.retry(parts, missing);
   await queue.add(parts, missing);
   return true;
 }
@@ -34,14 +31,18 @@ export async function scoreByWorkers(parts: Parts, queue: ShardQueue): Promise<v
       // In this order: a shard that ends meanwhile is counted where it was, not left out.
       const unfinished = entered && (await link.ask(queue.unfinished()));
       const missing = await parts.missing();
-      if (missing.length === 0) return;
+      if (missing.length === 0) {
+        // Of one that somebody has scored without the queue.
+        await link.ask(queue.retry(parts, missing));
+        return;
+      }
       progress.update(total - missing.length);
       entered ??= await link.ask(putIn(parts, queue, missing));
       if (unfinished !== undefined) {
         const failed = await link.ask(look(parts, queue, missing, unfinished));
         if (failed?.length === missing.length) throw failedError(parts, failed);
       }
-      await setTimeout(EVERY);
+      await setTimeout(parts.lookEvery);
     }
   } finally {
     progress.end();

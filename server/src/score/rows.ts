@@ -60,13 +60,16 @@ export function valuesOf({ name, datatype, size, hasSteps }: Port, given: unknow
   for (let i = 0; i < flat.length; i++) {
     const value = datatype === 'FP32' && flat[i] === null ? NaN : numberFrom(flat[i]);
     // An id that does not fit would become another one.
-    if (value === undefined || (datatype === 'INT32' && value !== Math.trunc(value % 2 ** 31))) {
+    if (value === undefined || (datatype === 'INT32' ? (value | 0) !== value : !isFloat32(value))) {
       throw refuse(`has ${JSON.stringify(String(flat[i]))} as number ${i + 1}`);
     }
     values[i] = value;
   }
   return values;
 }
+
+/** What rounds to an infinity and is none is beyond what was meant. */
+const isFloat32 = (value: number) => Number.isFinite(Math.fround(value)) || !Number.isFinite(value);
 
 const numberFrom = (value: unknown) =>
   typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : undefined;

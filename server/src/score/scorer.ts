@@ -1,9 +1,11 @@
 import type { GruModel } from 'gru-wasm';
 import { keepsSteps } from '../core/keeps-steps.ts';
 import { type Port, type ServedModel, serveModel, type Values } from '../core/model.ts';
+import type { InputFile } from './files/files.ts';
+import { reopened } from './files/index.ts';
 import { FORMATS } from './formats/index.ts';
 import type { Parts } from './parts.ts';
-import { checkInput, modelOf, type Plan } from './plan.ts';
+import { modelOf, type Plan } from './plan.ts';
 import { dataError, type Result, type Row } from './rows.ts';
 
 /** What one run takes: so many sequences, and steps of them with padding. */
@@ -14,12 +16,14 @@ const MAX_STEPS = 2 ** 18;
 export class Scorer {
   private readonly parts: Parts;
   private readonly served: ServedModel;
+  private readonly input: InputFile;
   /** Whether sequences of different lengths may run together: each output's rows are those of its sequence. */
   private readonly ragged: boolean;
 
   private constructor(parts: Parts, model: GruModel) {
     this.parts = parts;
     this.served = serveModel('', model);
+    this.input = reopened(parts.plan.input);
     this.ragged = keepsSteps(this.served);
   }
 
@@ -34,9 +38,8 @@ export class Scorer {
   /** Scores a shard and writes its part. @throws CommandError that names the row at fault. */
   async score(shard: number): Promise<void> {
     const { input, output, id, shards } = this.parts.plan;
-    await checkInput(this.parts.plan);
     const columns = { ports: this.served.inputs, id };
-    const rows = await FORMATS[input.format].read(input.path, shards[shard]!, columns);
+    const rows = await FORMATS[input.format].read(this.input, shards[shard]!, columns);
     const results = this.slices(rows).flatMap((slice) => this.runOrName(slice));
     await this.parts.write(shard, FORMATS[output.format].encode(results, output.columns));
   }

@@ -26,7 +26,10 @@ export default async function scoreShard({ folder, id, shard }: ShardTask): Prom
     if (current?.id !== id) {
       current?.scorer.dispose();
       current = undefined;
-      current = { id, scorer: await Scorer.load(await Parts.open(folder)) };
+      const parts = await Parts.open(folder);
+      // Of a run that was deleted to begin anew: nobody waits for it.
+      if (parts.id !== id) return undefined;
+      current = { id, scorer: await Scorer.load(parts) };
     }
     await current.scorer.score(shard);
     return undefined;

@@ -1,4 +1,5 @@
 import { cellsOf, numberOf, shortest } from 'gru-wasm/command';
+import type { InputFile } from '../files/files.ts';
 import { byteRanges, linesOf } from './lines.ts';
 import { dataError, type RowId, valuesOf } from '../rows.ts';
 import { concatenate, type SequenceFormat } from './format.ts';
@@ -13,16 +14,16 @@ const HEAD = 1;
 export const csv: SequenceFormat = {
   endings: ['.csv', '.tsv'],
   split: byteRanges,
-  async read(path, shard, { ports, id }) {
+  async read(file, shard, { ports, id }) {
     const [port, second] = ports;
     if (second)
-      throw dataError(`${path}: a CSV file holds one input, the model has ${ports.length}: use NDJSON or Parquet`);
-    const names = await namesOf(path);
-    const lines = await linesOf(path, shard);
+      throw dataError(`${file.path}: a CSV file holds one input, the model has ${ports.length}: use NDJSON or Parquet`);
+    const names = await namesOf(file);
+    const lines = await linesOf(file, shard);
     if (names && lines[0]?.at === 0) lines.shift();
     const column = names?.indexOf(id) ?? -1;
     return lines.map(({ at, text }) => {
-      const where = `${path}, byte ${at}`;
+      const where = `${file.path}, byte ${at}`;
       const cells = cellsOf(text);
       const [own] = column < 0 ? [] : cells.splice(column, 1);
       while (cells.at(-1) === '') cells.pop();
@@ -44,12 +45,21 @@ export const csv: SequenceFormat = {
   join: concatenate,
 };
 
+/** Those that have been read: all shards of a file have the same. */
+const read = new WeakMap<InputFile, Promise<string[] | undefined>>();
+
 /** The first line, where no cell of it is a number. */
-async function namesOf(path: string): Promise<string[] | undefined> {
-  const [first] = await linesOf(path, { from: 0, to: HEAD });
-  if (!first) return undefined;
-  const cells = cellsOf(first.text);
-  return cells.every((cell) => numberOf(cell) === undefined) ? cells : undefined;
+function namesOf(file: InputFile): Promise<string[] | undefined> {
+  const known = read.get(file);
+  if (known) return known;
+  const names = linesOf(file, { from: 0, to: HEAD }).then(([first]) => {
+    const cells = first && cellsOf(first.text);
+    return cells?.every((cell) => numberOf(cell) === undefined) ? cells : undefined;
+  });
+  read.set(file, names);
+  // Of what has failed once the next shard is to be told anew.
+  names.catch(() => read.delete(file));
+  return names;
 }
 
 function cellOf(value: number): string {

@@ -1,3 +1,4 @@
+import type { InputFile } from '../files/files.ts';
 import type { Port } from '../../core/model.ts';
 import type { Result, Row } from '../rows.ts';
 
@@ -30,8 +31,8 @@ export interface Sink {
 export interface SequenceFormat {
   endings: readonly string[];
   /** Cuts a file in shards of about so many bytes of it. */
-  split(path: string, bytes: number): Promise<Shard[]>;
-  read(path: string, shard: Shard, columns: Columns): Promise<Row[]>;
+  split(file: InputFile, bytes: number): Promise<Shard[]>;
+  read(file: InputFile, shard: Shard, columns: Columns): Promise<Row[]>;
   /** The results of a shard, as a file of their own. */
   encode(results: readonly Result[], columns: OutputColumns): Uint8Array;
   /** One file of those of all shards, in their order. */

@@ -10,12 +10,6 @@ export type FormatName = keyof typeof FORMATS;
 
 /** The format of a file of sequences, as given or by its ending. @throws UsageError. */
 export function formatOf(path: string, given: string | undefined, option: string): FormatName {
-  const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(path) ?? [];
-  if (scheme !== undefined) {
-    throw new UsageError(
-      `${path}: ${scheme}:// is not read or written here: copy the file (aws s3 cp, rclone copy), or mount it (mount-s3, rclone mount)`,
-    );
-  }
   const names = Object.keys(FORMATS) as FormatName[];
   const ending = extname(path).toLowerCase();
   const found = names.find((name) => (given === undefined ? FORMATS[name].endings.includes(ending) : name === given));

@@ -1,4 +1,4 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { InputFile } from '../files/files.ts';
 import type { Shard } from './format.ts';
 import { dataError } from '../rows.ts';
 
@@ -14,58 +14,49 @@ export interface Line {
 }
 
 /** Byte ranges of about `size`, without a look at the file: {@link linesOf} finds where their lines begin. */
-export async function byteRanges(path: string, size: number): Promise<Shard[]> {
-  const { size: bytes } = await stat(path);
+export function byteRanges({ bytes }: InputFile, size: number): Promise<Shard[]> {
   const count = Math.ceil(bytes / size);
-  return Array.from({ length: count }, (_, i) => ({ from: i * size, to: Math.min((i + 1) * size, bytes) }));
+  return Promise.resolve(
+    Array.from({ length: count }, (_, i) => ({ from: i * size, to: Math.min((i + 1) * size, bytes) })),
+  );
 }
 
 /** The lines whose first byte lies in a range, but empty ones. @throws CommandError for a line of over 64 MiB. */
-export async function linesOf(path: string, { from, to }: Shard): Promise<Line[]> {
-  const file = await open(path);
-  try {
-    // The byte before the range says whether a line begins with it.
-    const start = Math.max(from - 1, 0);
-    const bytes = await untilNewline(file, path, start, await readAt(file, start, to - start));
-    const lines: Line[] = [];
-    let at = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
-    if (from > 0 && at === 0) return lines;
-    while (at < to - start) {
-      const found = bytes.indexOf(NEWLINE, at);
-      const end = found < 0 ? bytes.length : found;
-      const text = bytes.toString('utf8', at, end);
-      if (text.trim() !== '') lines.push({ at: start + at, text });
-      at = end + 1;
+export async function linesOf(file: InputFile, { from, to }: Shard): Promise<Line[]> {
+  // The byte before the range says whether a line begins with it.
+  const start = Math.max(from - 1, 0);
+  const bytes = await withLastLine(file, start, to);
+  const lines: Line[] = [];
+  let at = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+  if (from > 0 && at === 0) return lines;
+  while (at < to - start) {
+    const found = bytes.indexOf(NEWLINE, at);
+    const end = found < 0 ? bytes.length : found;
+    const text = bytes.toString('utf8', at, end);
+    if (text.trim() !== '') lines.push({ at: start + at, text });
+    at = end + 1;
+  }
+  return lines;
+}
+
+/** A range, and what follows of the line that its last byte is in: in one read, where that line is not long. */
+async function withLastLine(file: InputFile, start: number, to: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let [at, end] = [start, Math.min(to + Math.min(CHUNK, to - start), file.bytes)];
+  for (;;) {
+    const bytes = await file.read(at, end);
+    parts.push(bytes);
+    // Its end is not before the last byte of the range, in whichever part that is.
+    if (bytes.includes(NEWLINE, Math.max(to - 1 - at, 0)) || end >= file.bytes) return Buffer.concat(parts);
+    at = end;
+    if (at - to > MAX_LINE) {
+      throw dataError(`${file.path}, byte ${lastLineOf(parts, start)}: a line of over ${MAX_LINE} bytes`);
     }
-    return lines;
-  } finally {
-    await file.close();
+    end = Math.min(at + Math.max(CHUNK, at - start), file.bytes);
   }
 }
 
-async function untilNewline(file: FileHandle, path: string, start: number, bytes: Buffer): Promise<Buffer> {
-  const parts = [bytes];
-  let length = bytes.length;
-  let last = bytes;
-  const end = bytes.lastIndexOf(NEWLINE);
-  while (last.length > 0 && last.at(-1) !== NEWLINE) {
-    last = await readAt(file, start + length, CHUNK);
-    const found = last.indexOf(NEWLINE);
-    if (found >= 0) last = last.subarray(0, found + 1);
-    parts.push(last);
-    length += last.length;
-    if (length - end > MAX_LINE) throw dataError(`${path}, byte ${start + end + 1}: a line of over ${MAX_LINE} bytes`);
-  }
-  return Buffer.concat(parts);
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
+/** Where the last line of what has been read begins. */
+function lastLineOf(parts: readonly Buffer[], start: number): number {
+  return start + Buffer.concat(parts).lastIndexOf(NEWLINE) + 1;
 }

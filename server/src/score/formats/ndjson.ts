@@ -1,20 +1,25 @@
 import { shortest } from 'gru-wasm/command';
 import { byteRanges, linesOf } from './lines.ts';
-import { dataError, type Result, type RowId, rowOf } from '../rows.ts';
+import { dataError, type Result, type Row, type RowId, rowOf } from '../rows.ts';
 import { concatenate, type SequenceFormat } from './format.ts';
 
 /** A JSON object a line, `{"id": 17, "x": [[0.1, 0.2], [0.3, 0.4]]}`; for a model of one input its value alone will do. */
 export const ndjson: SequenceFormat = {
   endings: ['.ndjson', '.jsonl'],
   split: byteRanges,
-  async read(path, shard, { ports, id }) {
-    const lines = await linesOf(path, shard);
+  async read(file, shard, { ports, id }) {
+    const lines = await linesOf(file, shard);
     return lines.map(({ at, text }) => {
-      const where = `${path}, byte ${at}`;
+      const where = `${file.path}, byte ${at}`;
       const value = parse(text, where);
-      if (Array.isArray(value) && ports.length === 1) return rowOf({ [ports[0]!.name]: value }, ports, '', where);
+      if (Array.isArray(value) && ports.length === 1)
+        return finite(rowOf({ [ports[0]!.name]: value }, ports, '', where));
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-        return rowOf(value as Record<string, unknown>, ports, id, where);
+        const own = Object.hasOwn(value, id) ? (value as Record<string, unknown>)[id] : undefined;
+        if (typeof own === 'number' && Math.abs(own) > Number.MAX_SAFE_INTEGER) {
+          throw dataError(`${where}: ${id} is a number beyond 2^53, which JSON does not keep: write it as a text`);
+        }
+        return finite(rowOf(value as Record<string, unknown>, ports, id, where));
       }
       throw dataError(`${where}: a row must be an object with the fields ${ports.map(({ name }) => name).join(', ')}`);
     });
@@ -37,6 +42,15 @@ function parse(text: string, where: string): unknown {
   } catch (cause) {
     throw dataError(`${where}: no JSON: ${(cause as Error).message}`, cause);
   }
+}
+
+/** JSON has no infinities: what has become one is beyond what was meant, as 1e999. @throws CommandError. */
+function finite(row: Row): Row {
+  for (const [name, values] of Object.entries(row.inputs)) {
+    const wrong = values.findIndex((value) => Math.abs(value) === Infinity);
+    if (wrong >= 0) throw dataError(`${row.where}: input '${name}' has a number beyond float32 as number ${wrong + 1}`);
+  }
+  return row;
 }
 
 const idText = (id: RowId) => (id === undefined ? 'null' : typeof id === 'bigint' ? String(id) : JSON.stringify(id));

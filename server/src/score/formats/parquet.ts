@@ -1,31 +1,41 @@
 import {
-  asyncBufferFromFile,
+  type AsyncBuffer,
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
 } from 'hyparquet';
+import { CommandError } from 'gru-wasm/command';
 import { compressors } from 'hyparquet-compressors';
 import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
+import type { InputFile } from '../files/files.ts';
 import { dataError, type Result, type RowId, rowOf } from '../rows.ts';
-import { type OutputColumns, type SequenceFormat, type Sink, stepsOf } from './format.ts';
+import { type OutputColumns, type SequenceFormat, type Shard, type Sink, stepsOf } from './format.ts';
 
 /**
- * A row a sequence, a column an input: lists of numbers, or lists of steps. A row group is read as a whole, and so is a shard.
+ * A row a sequence, a column an input: lists of numbers, or lists of steps. A shard is a row group, or some that are small: there may be millions in a file.
  */
 export const parquet: SequenceFormat = {
   endings: ['.parquet'],
-  async split(path) {
-    const { row_groups } = await openFile(path);
-    let at = 0;
-    return row_groups.map(({ num_rows }) => ({ from: at, to: (at += Number(num_rows)) }));
+  async split(input, bytes) {
+    const { metadata } = await opened(input);
+    const shards: Shard[] = [];
+    let [from, to, held] = [0, 0, 0];
+    for (const { num_rows, total_byte_size } of metadata.row_groups) {
+      to += Number(num_rows);
+      held += Number(total_byte_size);
+      if (held < bytes) continue;
+      shards.push({ from, to });
+      [from, held] = [to, 0];
+    }
+    return to > from ? [...shards, { from, to }] : shards;
   },
-  async read(path, { from, to }, { ports, id }) {
-    const { file, metadata } = await openFile(path);
+  async read(input, { from, to }, { ports, id }) {
+    const { file, metadata } = await opened(input);
     const names = parquetSchema(metadata).children.map(({ element }) => element.name);
     const columns = [id, ...ports.map(({ name }) => name)].filter((name) => names.includes(name));
     const rows = await parquetReadObjects({ file, metadata, columns, rowStart: from, rowEnd: to, compressors });
-    return rows.map((fields, i) => rowOf(fields, ports, id, `${path}, row ${from + i}`));
+    return rows.map((fields, i) => rowOf(fields, ports, id, `${input.path}, row ${from + i}`));
   },
   encode(results, columns) {
     const writer = new ByteWriter();
@@ -49,14 +59,36 @@ export const parquet: SequenceFormat = {
   },
 };
 
-async function openFile(
-  path: string,
-): Promise<FileMetaData & { file: Awaited<ReturnType<typeof asyncBufferFromFile>>; metadata: FileMetaData }> {
-  const file = await asyncBufferFromFile(path);
+interface Opened {
+  file: AsyncBuffer;
+  metadata: FileMetaData;
+}
+
+/** Those whose metadata have been read, which is some requests to an object store. */
+const read = new WeakMap<InputFile, Promise<Opened>>();
+
+function opened(input: InputFile): Promise<Opened> {
+  const known = read.get(input);
+  if (known) return known;
+  const file = open(input);
+  read.set(input, file);
+  file.catch(() => read.delete(input));
+  return file;
+}
+
+async function open(input: InputFile): Promise<Opened> {
+  const { path, bytes } = input;
+  const file: AsyncBuffer = {
+    byteLength: bytes,
+    async slice(start, end = bytes) {
+      const { buffer, byteOffset, byteLength } = await input.read(start, Math.min(end, bytes));
+      return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+    },
+  };
   try {
-    const metadata = await parquetMetadataAsync(file);
-    return { ...metadata, metadata, file };
+    return { file, metadata: await parquetMetadataAsync(file) };
   } catch (cause) {
+    if (cause instanceof CommandError) throw cause;
     throw dataError(`${path}: no Parquet file: ${(cause as Error).message}`, cause);
   }
 }
