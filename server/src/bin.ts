@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { run } from './commands.ts';
+import { main } from './commands.ts';
 
-const [name = '', ...args] = process.argv.slice(2);
-process.exitCode = await run(name, args);
+process.exitCode = await main(process.argv.slice(2));

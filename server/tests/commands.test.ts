@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { run } from '../dist/commands.js';
+import { main, run } from '../dist/commands.js';
 import { readServeOptions } from '../src/options.ts';
 import { UsageError } from '../src/words.ts';
 import { gruModel, steps } from './models.ts';
@@ -71,12 +72,38 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
   vi.restoreAllMocks();
 });
 
+test('gru-wasm-server by its own name: help, version, commands', async () => {
+  const log = vi.spyOn(console, 'log').mockReturnValue();
+  const error = vi.spyOn(console, 'error').mockReturnValue();
+  for (const words of [[], ['--help'], ['-h'], ['help']]) {
+    log.mockClear();
+    expect(await main(words)).toBe(0);
+    for (const name of ['serve', 'score', 'worker', 'queue', '--version'])
+      expect(log.mock.lastCall![0]).toContain(name);
+  }
+  expect(await main(['--version'])).toBe(0);
+  expect(log.mock.lastCall).toEqual([
+    (createRequire(import.meta.url)('../package.json') as { version: string }).version,
+  ]);
+  expect(await main(['help', 'score'])).toBe(0);
+  expect(log.mock.lastCall![0]).toMatch(/--shard-bytes/);
+  expect(await main(['worker', '--help'])).toBe(0);
+  expect(log.mock.lastCall![0]).toMatch(/--stalled/);
+  expect(error).not.toHaveBeenCalled();
+  for (const words of [['sever'], ['--prot'], ['help', 'sever'], ['constructor']]) expect(await main(words)).toBe(2);
+  expect(error.mock.calls[0]).toEqual([expect.stringMatching(/^gru.* sever: .*only serve, score, worker, queue/)]);
+  expect(await main(['serve'])).toBe(2);
+  vi.restoreAllMocks();
+});
+
 /** FILE stands for the path of one that is none of these. */
 test.each([
   [2, '--host "nowhere.invalid": there is no such host', ['--host', 'nowhere.invalid']],
   [6, '--port: 192.0.2.1:0 cannot be listened at: this machine does not have that address', ['--host', '192.0.2.1']],
   [6, 'no Redis answers at 127.0.0.1:1: connect ECONNREFUSED', ['--state', 'redis://127.0.0.1:1']],
   [2, '--state must be an address like redis://host:6379, got "localhost:6379"', ['--state', 'localhost:6379']],
+  [2, 'got "http://host:6379"', ['--state', 'http://user:hidden@host:6379']],
+  [2, 'got "host:6379"', ['--state', 'user:hidden@host:6379']],
   [3, '--api-keys: none.txt: no such file or folder (ENOENT)', ['--api-keys', 'none.txt']],
   [3, '--tls-key: .: is a folder (EISDIR)', ['--tls-key', '.', '--tls-cert', 'none.pem']],
   [3, '--tls-cert: none.pem: no such file', ['--tls-key', 'FILE', '--tls-cert', 'none.pem']],
@@ -89,7 +116,7 @@ test.each([
   const options = ['--port', '0', '--no-grpc', '--log-level', 'silent'];
   expect(await run('serve', [join(folder, 'gru.safetensors'), ...options, ...args])).toBe(code);
   expect(error.mock.calls).toEqual([[expect.stringContaining(said)]]);
-  expect(error.mock.lastCall![0]).not.toContain('\n');
+  expect(error.mock.lastCall![0]).not.toMatch(/\n|hidden/);
   vi.restoreAllMocks();
 });
 
