@@ -12,8 +12,9 @@ import { startRedis } from './redis.mjs';
 
 /**
  * `gru serve` under load, each part by itself or all: `--only live,durable,soak,failover,peer`; live sequences come by
- * `--gateways N` connections, or with 0 by one each; `--live-workers 0,1,2` in turns, in `--rounds N`. The server on the first processor, the client on the
- * others. Where other work shares the machine, `waited` says how much of the time it had their processors.
+ * `--gateways N` connections, or with 0 by one each; `--live-workers 0,1,2` in turns, in `--rounds N`; with `--append-only` Redis writes a file, which it
+ * syncs each second. The server on the first processor, the client on the others. Where other work shares the machine, `waited` says how much of the time it
+ * had their processors.
  */
 
 const ALL = 'live,durable,soak,failover,peer';
@@ -29,11 +30,13 @@ const { values } = parseArgs({
     'failover-sequences': { type: 'string', default: '2000' },
     'live-workers': { type: 'string', default: '0' },
     rounds: { type: 'string', default: '1' },
+    'append-only': { type: 'boolean', default: false },
     python: { type: 'string' },
     record: { type: 'boolean', default: false },
   },
 });
 const parts = values.only.split(',');
+const appendOnly = values['append-only'];
 const [sequences, gateways, period, seconds] = [values.sequences, values.gateways, values.period, values.seconds].map(
   Number,
 );
@@ -95,7 +98,9 @@ async function measured(name, more, ...words) {
 }
 
 try {
-  const redis = parts.some((part) => part === 'durable' || part === 'failover') ? await startRedis(folder) : undefined;
+  const redis = parts.some((part) => part === 'durable' || part === 'failover')
+    ? await startRedis(folder, { appendOnly })
+    : undefined;
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const threads of values['live-workers'].split(',')) {
       const words = ['--live-workers', threads];
@@ -103,7 +108,7 @@ try {
       if (parts.includes('live')) await measured(`states in memory${by}`, {}, ...words);
       if (parts.includes('durable')) {
         const durable = ['--state', redis.url, '--durability', 'batch'];
-        await measured(`--durability batch, Redis${by}`, {}, ...durable, ...words);
+        await measured(`--durability batch, Redis${appendOnly ? ' with AOF' : ''}${by}`, {}, ...durable, ...words);
       }
     }
   }
@@ -160,12 +165,13 @@ out): ${(ours / theirs).toFixed(1)} times as many.`,
 
 ${machine()}; ${new Date().toISOString().slice(0, 10)}. \`${['node', ...process.execArgv, 'server/bench/load.mjs', ...process.argv.slice(2).map((word) => (word === values.python ? 'PYTHON' : word))].join(' ')}\`
 
-A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, ${gateways > 0 ? `on ${gateways} connections` : 'a WebSocket each'}, one step each per ${period} ms; server and client on a processor each, Redis (without an append-only file) on the client's. Times
+A GRU of ${hiddenSize} hidden units, ${inputSize} inputs; ${sequences.toLocaleString('en')} live sequences, ${gateways > 0 ? `on ${gateways} connections` : 'a WebSocket each'}, one step each per ${period} ms; server and client on a processor each, Redis (${appendOnly ? 'with an append-only file, appendfsync everysec' : 'without an append-only file'}) on the client's. Times
 are from when a step was due; sent late: by the client, by over 5 ms.
 
 ${rows.length > 0 ? `${table(head, rows)}\n\n${OWN}\n\n${table(reportHead, reports)}\n\n` : ''}${lines.join('\n\n')}`;
   // A part that is measured by itself has a record of its own.
-  record(values.only === ALL ? 'load' : `load-${parts.join('-')}`, text.trim(), values.record);
+  const name = [...(values.only === ALL ? ['load'] : ['load', ...parts]), ...(appendOnly ? ['append-only'] : [])];
+  record(name.join('-'), text.trim(), values.record);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
