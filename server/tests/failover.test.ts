@@ -136,4 +136,15 @@ describe.skipIf(!hasRedis)('two instances, one of which is killed under load', (
     const expected = (await gruModel()).run(x).output.data;
     expect(Float32Array.from(body.outputs[0].data)).toEqual(expected.subarray(4 * HIDDEN));
   });
+
+  test('on SIGTERM without its Redis it ends all the same, and says so', async () => {
+    const own = await startRedis();
+    const options = ['--durability', 'interval', '--state-every', '1000', '--state', own.url] as const;
+    instances = [await start('gru.safetensors', ...options)];
+    const x = steps(2);
+    for (let t = 0; t < 2; t++) expect((await send(instances[0]!.url, 'lost', x, t)).status).toBe(200);
+    await own.stop();
+    instances[0]!.child.kill('SIGTERM');
+    expect(await once(instances[0]!.child, 'exit')).toEqual([6, null]);
+  });
 });

@@ -22,7 +22,7 @@ type Call = (
   callback: (error: ServiceError | null, answer: never) => void,
 ) => void;
 
-const { inference } = loadPackageDefinition(loadSync(PROTO, LOADING)) as unknown as {
+const { inference } = loadPackageDefinition(loadSync(PROTO, { ...LOADING, longs: Number })) as unknown as {
   inference: {
     GRPCInferenceService: new (address: string, channel: object) => Client & Record<string, Call>;
   };
@@ -88,6 +88,50 @@ test('health, metadata, the list of models', async () => {
   expect(await call('RepositoryIndex', {})).toMatchObject({
     models: [{ name: 'gru' }, { name: 'tagger' }],
   });
+});
+
+test('numbers of 64 bits are whole: sequences beside each other above 2^53, and beside their texts', async () => {
+  const x = steps(1);
+  const ids = ['9007199254740992', '9007199254740993', '18446744073709551615', '18446744073709551614'];
+  const named = [...ids.map((uint64_param) => ({ uint64_param })), { int64_param: '9223372036854775807' }];
+  const calls = [...named, { string_param: ids[0] }];
+  for (const sequence_id of calls) {
+    const answer = await call('ModelInfer', request(x, { sequence_id, sequence_start: { bool_param: true } }));
+    expect(answer.parameters!['sequence_step']!.int64_param).toBe(1);
+  }
+  // Each is one of its own: none has been begun anew by its neighbour.
+  for (const sequence_id of calls) {
+    const answer = await call('ModelInfer', request(x, { sequence_id, sequence_step: { int64_param: 1 } }));
+    expect(answer.parameters!['sequence_step']!.int64_param).toBe(2);
+  }
+  const large = { sequence_id: { int64_param: 7 }, sequence_step: { uint64_param: '9007199254740993' } };
+  await expect(call('ModelInfer', request(x, large))).rejects.toMatchObject({
+    code: 3,
+    details: 'sequence_step must be a whole number, got 9007199254740993',
+  });
+  await expect(
+    call('ModelInfer', request(x, { sequence_id: { int64_param: '-9007199254740993' } })),
+  ).rejects.toMatchObject({
+    code: 3,
+    details: expect.stringMatching(/^sequence_id must be .* got -9007199254740993$/) as string,
+  });
+});
+
+test.each([
+  ['contents and raw_input_contents exclude each other', { fp32_contents: [1, 2, 3] }, true],
+  ['contents and raw_input_contents exclude each other', { bool_contents: [true] }, true],
+  ['FP32 is in fp32_contents, not in int_contents', { fp32_contents: [1, 2, 3], int_contents: [1] }, false],
+  ['FP32 is in fp32_contents, not in bytes_contents', { bytes_contents: [Buffer.from('x')] }, false],
+])('values in two places are refused: %s', async (message, contents, isRaw) => {
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 1, INPUT], contents }];
+  const raw = isRaw ? {} : { raw_input_contents: [] };
+  const asked = call('ModelInfer', request(steps(1), {}, { inputs, ...raw }));
+  await expect(asked).rejects.toMatchObject({ code: 3, details: `input x: ${message}` });
+});
+
+test('empty contents beside raw ones are none', async () => {
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 1, INPUT], contents: {} }];
+  expect((await call('ModelInfer', request(steps(1), {}, { inputs }))).outputs).toHaveLength(1);
 });
 
 test('whole sequences: raw contents, and typed ones', async () => {
@@ -209,12 +253,7 @@ describe('what is refused', () => {
       /classification/,
     ],
     ['an output twice', { outputs: [{ name: 'y' }, { name: 'y' }] }, 3, /twice/],
-    [
-      'a sequence id beyond 2^53',
-      { parameters: { sequence_id: { uint64_param: '18446744073709551615' } } },
-      3,
-      /sequence_id/,
-    ],
+    ['a sequence id below 0', { parameters: { sequence_id: { int64_param: '-18446744073709551' } } }, 3, /sequence_id/],
     ['a message that is too large', { raw_input_contents: [Buffer.alloc(2 ** 16)] }, 8, /larger than max/],
   ])('%s', async (_, more, code, text) => {
     await expect(call('ModelInfer', request(steps(1), {}, more))).rejects.toEqual(refused(code, text));

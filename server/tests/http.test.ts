@@ -91,6 +91,45 @@ test('what a browser sends without asking is not let in from a page of another o
   expect(asked.headers).not.toHaveProperty('access-control-allow-origin');
 }); // prettier-ignore
 
+test.each([
+  ['all of a row in one list', [1, 2, [[1, 2, 3, 4, 5, 6]]]],
+  ['steps and features swapped', [1, 2, [[[1, 2], [3, 4], [5, 6]]]]],
+  ['without the batch', [1, 2, [[1, 2, 3], [4, 5, 6]]]],
+  ['steps of different lengths', [1, 2, [[[1, 2], [3, 4, 5, 6]]]]],
+  ['lists in one step alone', [1, 2, [[[1, 2, 3], [4, 5, [6]]]]]],
+  ['lists among numbers', [1, 2, [1, 2, 3, [4, 5, 6]]]],
+  ['deeper than the shape', [1, 2, [[[[1], [2], [3]], [[4], [5], [6]]]]]],
+  ['more than there is room for', [1, 2, [[[1, 2, 3], [4, 5, 6]], []]]],
+] as const)('data that are nested in another way than their shape are refused: %s', async (_, [batch, count, data]) => {
+  const { app } = await serve();
+  const response = await post(app, { inputs: [{ name: 'x', datatype: 'FP32', shape: [batch, count, INPUT], data }] });
+  expect(response.statusCode).toBe(400);
+  expect(errorOf(response)).toBe('input x: data is nested in another way than shape [1,2,3]: one flat list is taken too');
+}); // prettier-ignore
+
+test('data nested by their shape are as flat ones, and where there are none', async () => {
+  const { app } = await serve();
+  const ask = async (shape: number[], data: unknown[]) => {
+    const response = await post(app, { inputs: [{ name: 'x', datatype: 'FP32', shape, data }] });
+    expect(response.statusCode, response.body).toBe(200);
+    return response.json<{ outputs: unknown }>().outputs;
+  };
+  const [one, two] = [[1, 2, 3], [4, 5, 6]]; // prettier-ignore
+  expect(await ask([1, 2, INPUT], [[one, two]])).toEqual(await ask([1, 2, INPUT], [...one, ...two]));
+  expect(await ask([2, 1, INPUT], [[one], [two]])).toEqual(await ask([2, 1, INPUT], [...one, ...two]));
+  expect(await ask([2, 0, INPUT], [[], []])).toEqual(await ask([2, 0, INPUT], []));
+});
+
+test('a sequence_id that JSON has rounded is refused, with what to do', async () => {
+  const { app } = await serve();
+  const text = JSON.stringify({ parameters: { sequence_id: 0, sequence_start: true }, inputs: [tensor(steps(1))] });
+  for (const [id, status] of [['9007199254740993', 400], ['18446744073709551615', 400], ['9007199254740991', 200], ['"9007199254740993"', 200]] as const) {
+    const response = await post(app, text.replace('"sequence_id":0', `"sequence_id":${id}`));
+    expect(response.statusCode, id).toBe(status);
+    if (status === 400) expect(errorOf(response)).toMatch(/JSON numbers beyond that are not exact, send a string$/);
+  }
+}); // prettier-ignore
+
 test('health, metadata, the list of models, metrics', async () => {
   const { app, service } = await serve();
   const get = async (url: string) => {
@@ -178,7 +217,7 @@ test('a batch, ids of 64 bits, outputs by name, a model that does not stream', a
   const live = await post(
     app,
     {
-      inputs: [{ ...input, shape: [1, 6] }],
+      inputs: [{ ...input, shape: [1, 6], data: ids }],
       parameters: { sequence_id: 1, sequence_start: true },
     },
     {},

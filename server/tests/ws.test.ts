@@ -78,8 +78,13 @@ test.each([
   ['no key', '/v2/models/gru/stream', { headers: {} }, 401],
   ['a page of another origin', '/v2/models/gru/stream', { origin: 'https://evil.example' }, 401],
   ['no model', '/v2/models/none/stream', {}, 404],
+  ['an address that is none', '//', {}, 404],
+  ['an address that is none', '//[', {}, 404],
   ['another path', '/v2/stream', {}, 404],
   ['a wrong step', '/v2/models/gru/stream?sequence_id=a&sequence_step=-1', {}, 400],
+  ['an empty step', '/v2/models/gru/stream?sequence_id=a&sequence_step=', {}, 400],
+  ['a step in hexadecimal', '/v2/models/gru/stream?sequence_id=a&sequence_step=0x1', {}, 400],
+  ['an empty id', '/v2/models/gru/stream?sequence_id=', {}, 400],
   ['a start that is neither', '/v2/models/gru/stream?sequence_id=a&sequence_start=maybe', {}, 400],
 ])('%s is not let in', async (_, path, options, status) => {
   await expect(open(path, options)).rejects.toThrow(String(status));

@@ -24,11 +24,10 @@ export interface GrpcOptions {
   maxBody: number;
 }
 
-/** proto/inference.proto: field names as it has them, whole numbers as numbers, nothing for what is not there. */
+/** proto/inference.proto: field names as it has them, whole numbers of 64 bits whole, nothing for what is not there. */
 export const PROTO = fileURLToPath(new URL('../../proto/inference.proto', import.meta.url));
 export const LOADING = {
   keepCase: true,
-  longs: Number,
   defaults: false,
   oneofs: false,
   arrays: false,

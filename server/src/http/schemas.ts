@@ -20,7 +20,12 @@ const inferRequest = object(
     id: { ...text, maxLength: 256 },
     parameters: object(
       {
-        sequence_id: { anyOf: [{ ...text, maxLength: 256 }, whole] },
+        sequence_id: {
+          anyOf: [
+            { ...text, maxLength: 256 },
+            { ...whole, maximum: Number.MAX_SAFE_INTEGER },
+          ],
+        },
         sequence_start: flag,
         sequence_end: flag,
         sequence_step: { ...whole, description: 'steps taken before: it makes a request safe to send again' },

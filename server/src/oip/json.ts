@@ -148,7 +148,7 @@ function decodeNumbers(port: Port, shape: number[], { data, datatype }: Record_)
   const what = `input ${port.name}`;
   checkDatatype(port, datatype);
   if (!Array.isArray(data)) throw bad(`${what}: data must be a list of numbers, got ${quote(data)}`);
-  const flat = data.some(Array.isArray) ? data.flat(MAX_DEPTH) : data;
+  const flat = data.some(Array.isArray) ? nestedValues(what, data, shape) : data;
   const expected = valuesOf(shape);
   if (flat.length !== expected) {
     throw bad(`${what}: shape ${quote(shape)} is ${expected} values, but data has ${flat.length}`);
@@ -159,11 +159,25 @@ function decodeNumbers(port: Port, shape: number[], { data, datatype }: Record_)
   return port.datatype === 'INT32' ? Int32Array.from(flat as number[]) : Float32Array.from(flat as number[]);
 }
 
+/** The values of lists that are nested as the shape says. @throws ServeError where they are nested in another way. */
+function nestedValues(what: string, data: unknown[], shape: readonly number[]): unknown[] {
+  const all: unknown[] = [];
+  const take = (list: unknown, depth: number): void => {
+    const isList = Array.isArray(list);
+    if (isList !== depth < shape.length || (isList && list.length !== shape[depth])) {
+      throw bad(`${what}: data is nested in another way than shape ${quote(shape)}: one flat list is taken too`);
+    }
+    if (isList) for (const one of list as unknown[]) take(one, depth + 1);
+    else all.push(list);
+  };
+  take(data, 0);
+  return all;
+}
+
 /** JSON has no infinity: what rounds to one is beyond what was meant. */
 const isFloat32 = (value: unknown) => typeof value === 'number' && Number.isFinite(Math.fround(value));
 
-const isInt32 = (value: unknown) =>
-  typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 31 - 1;
+const isInt32 = (value: unknown) => typeof value === 'number' && (value | 0) === value;
 
 function outputsOf(model: ServedModel, wanted: unknown, binary: boolean): InferRequest['outputs'] {
   if (wanted === undefined || (Array.isArray(wanted) && wanted.length === 0)) {

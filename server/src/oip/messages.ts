@@ -144,15 +144,21 @@ export function sequenceOf(parameters: Record<string, unknown>): Sequence | unde
     const words = 'sequence_start, sequence_end, sequence_step and sequence_snapshot';
     throw bad(`${words} are for a sequence: give its sequence_id`);
   }
-  if (typeof id !== 'string' && !(Number.isSafeInteger(id) && Number(id) > 0)) {
-    throw bad(`sequence_id must be a string, or a whole number up to 2^53 - 1, got ${quote(id)}`);
-  }
+  const name = nameOf(id);
   if (step !== undefined && !(Number.isSafeInteger(step) && Number(step) >= 0)) {
     throw bad(`sequence_step must be a whole number, got ${quote(step)}`);
   }
-  // '7' and 7 are two.
-  const name = typeof id === 'string' ? `s:${checkId('sequence_id', id)}` : `n:${Number(id)}`;
   return { id: name, ...flags, step: step as number | undefined };
+}
+
+/** What a sequence is called here: '7' and 7 are two. @throws ServeError. */
+function nameOf(id: unknown): string {
+  if (typeof id === 'string') return `s:${checkId('sequence_id', id)}`;
+  // gRPC has 64 bits, and gives a BigInt for what no number holds.
+  if (typeof id === 'bigint' ? id > 0n : Number.isSafeInteger(id) && Number(id) > 0) return `n:${quote(id)}`;
+  // It has been rounded, to that of another sequence perhaps.
+  const hint = Number(id) > Number.MAX_SAFE_INTEGER ? ': JSON numbers beyond that are not exact, send a string' : '';
+  throw bad(`sequence_id must be a string, or a whole number up to 2^53 - 1, got ${quote(id)}${hint}`);
 }
 
 export function checkId(what: string, id: string): string {
@@ -161,6 +167,7 @@ export function checkId(what: string, id: string): string {
 }
 
 export function quote(value: unknown): string {
+  if (typeof value === 'bigint') return String(value);
   // It gives undefined for undefined, whatever its type says.
   const text = JSON.stringify(value) as string | undefined;
   return text?.slice(0, 100) ?? 'nothing';

@@ -17,24 +17,27 @@ import {
   valuesOf,
 } from './messages.ts';
 
+/** A whole number of 64 bits. */
+export interface Long {
+  toNumber(): number;
+  toString(): string;
+}
+
 /** proto/inference.proto as @grpc/proto-loader gives it. */
 export interface ProtoParameter {
   bool_param?: boolean;
-  int64_param?: number;
+  int64_param?: Long;
   string_param?: string;
   double_param?: number;
-  uint64_param?: number;
+  uint64_param?: Long;
 }
 
 interface ProtoTensor {
   name?: string;
   datatype?: string;
-  shape?: number[];
-  contents?: {
-    int_contents?: number[];
-    int64_contents?: number[];
-    fp32_contents?: number[];
-  } | null;
+  shape?: Long[];
+  /** Lists by the names of {@link CONTENTS}, and those of datatypes that no model here has. */
+  contents?: Record<string, readonly (number | Long)[] | undefined> | null;
 }
 
 export interface ProtoRequest {
@@ -60,7 +63,10 @@ export function decodeProto(model: ServedModel, request: ProtoRequest): InferReq
   given.forEach((tensor, i) => {
     const port = inputPort(model, tensor.name);
     if (Object.hasOwn(inputs, port.name)) throw bad(`input ${port.name} is there twice`);
-    const shape = checkShape(port, tensor.shape ?? [], sequence !== undefined);
+    const shape = checkShape(port, tensor.shape?.map(numberOf) ?? [], sequence !== undefined);
+    if (raw[i] && Object.values(tensor.contents ?? {}).some((list) => list && list.length > 0)) {
+      throw bad(`input ${port.name}: contents and raw_input_contents exclude each other`);
+    }
     const data = raw[i] ? decodeRaw(port, shape, tensor.datatype, raw[i]) : contentsOf(port, shape, tensor);
     checkIds(port, data);
     inputs[port.name] = { data, shape };
@@ -95,34 +101,45 @@ export function encodeProto({ id = '', model, outputs, parameters }: InferAnswer
   };
 }
 
+/** Where the values of a datatype are. */
+const CONTENTS = { FP32: 'fp32_contents', INT32: 'int_contents', INT64: 'int64_contents' } as const;
+
 function contentsOf(port: Port, shape: readonly number[], { datatype, contents }: ProtoTensor): Values {
-  const { int_contents, int64_contents, fp32_contents } = contents ?? {};
-  const lists = {
-    FP32: fp32_contents,
-    INT32: int_contents,
-    INT64: int64_contents,
-  };
   checkDatatype(port, datatype);
-  const list = lists[datatype as keyof typeof lists] ?? [];
+  const name = CONTENTS[datatype as keyof typeof CONTENTS];
+  const { [name]: list = [], ...others } = contents ?? {};
+  const stray = Object.keys(others).find((other) => (others[other]?.length ?? 0) > 0);
+  if (stray !== undefined) throw bad(`input ${port.name}: ${datatype!} is in ${name}, not in ${stray}`);
   const expected = valuesOf(shape);
   if (list.length !== expected) {
     throw bad(`input ${port.name}: shape [${shape.join(', ')}] is ${expected} values, but contents has ${list.length}`);
   }
-  if (port.datatype === 'FP32') return Float32Array.from(list);
-  const wide = list.find((id) => (id | 0) !== id);
-  if (wide !== undefined) throw bad(`input ${port.name}: ${wide} is no INT32`);
-  return Int32Array.from(list);
+  if (port.datatype === 'FP32') return Float32Array.from(list as number[]);
+  return Int32Array.from(list, (value) => {
+    const id = numberOf(value);
+    if ((id | 0) === id) return id;
+    throw bad(`input ${port.name}: ${value.toString()} is no INT32`);
+  });
 }
 
 function plain(parameters: Record<string, ProtoParameter>): Record<string, unknown> {
   const entries = Object.entries(parameters).map(([name, value]): [string, unknown] => {
     const { bool_param, int64_param, string_param, double_param, uint64_param } = value;
-    return [name, bool_param ?? int64_param ?? uint64_param ?? string_param ?? double_param];
+    return [name, bool_param ?? wholeOf(int64_param ?? uint64_param) ?? string_param ?? double_param];
   });
   return Object.fromEntries(entries);
 }
 
-function parameterOf(value: string | number | boolean): ProtoParameter {
+const numberOf = (value: number | Long) => (typeof value === 'number' ? value : value.toNumber());
+
+/** As a number where that is exact. */
+function wholeOf(value: Long | undefined): number | bigint | undefined {
+  if (value === undefined) return undefined;
+  const number = value.toNumber();
+  return Number.isSafeInteger(number) ? number : BigInt(value.toString());
+}
+
+function parameterOf(value: string | number | boolean) {
   if (typeof value === 'boolean') return { bool_param: value };
   return typeof value === 'string' ? { string_param: value } : { int64_param: value };
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Authenticate, checkOrigin, keyOf } from '../auth.ts';
 import { ServeError } from '../errors.ts';
+import { quote } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
 import type { Serve } from './frames.ts';
 import { manyOf } from './many.ts';
@@ -61,7 +62,10 @@ function admit(
   // WebSockets know no CORS.
   checkOrigin(headers);
   const owner = options.authenticate(keyOf(headers) ?? keyOfProtocols(headers['sec-websocket-protocol']));
-  const { pathname, searchParams } = new URL(url, 'http://localhost');
+  const address = `http://localhost${url}`;
+  // As text behind the host: of //x the host would be x.
+  if (!URL.canParse(address)) throw new ServeError('bad_request', `${quote(url)} is no path`);
+  const { pathname, searchParams } = new URL(address);
   const [, name, kind] = /^\/v2\/models\/([\w.-]+)\/(streams?)$/.exec(pathname) ?? [];
   if (name === undefined) {
     throw new ServeError('not_found', 'streams are at /v2/models/NAME/stream, many on one connection at /streams');

@@ -18,10 +18,13 @@ import { answerFrames, type Frame, type Serve } from './frames.ts';
 export function streamOf(service: InferenceService, owner: string, model: ServedModel, words: URLSearchParams): Serve {
   const id = words.get('sequence_id');
   const step = words.get('sequence_step');
+  if (id === '')
+    throw new ServeError('bad_request', 'sequence_id is empty: leave it out for one that ends with its connection');
   const next = sequenceOf({
     sequence_id: id ?? 'its own',
     sequence_start: id === null || startOf(words.get('sequence_start')),
-    ...(step === null ? {} : { sequence_step: Number(step) }),
+    // What is no number is refused as the text that it is.
+    ...(step === null ? {} : { sequence_step: /^\d+$/.test(step) ? Number(step) : step }),
   })!;
   if (id === null) next.id = `c:${randomUUID()}`;
   const answer = async (bytes: Buffer, isBinary: boolean): Promise<Frame[]> => {
