@@ -13,7 +13,11 @@ const port = parentPort!;
 
 try {
   const server = await startServer(workerData as ServeOptions);
-  port.once('message', () => void server.close());
+  port.once('message', () => {
+    server.close().catch((error: unknown) => {
+      port.postMessage(failure(error) satisfies Failure);
+    });
+  });
 } catch (error) {
   port.postMessage(failure(error) satisfies Failure);
 }

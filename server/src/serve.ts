@@ -25,7 +25,7 @@ export interface RunningServer {
   /** Where it listens. */
   http: string;
   grpcPort: number | undefined;
-  /** Answers what has been asked, writes the states, and ends. Idempotent. */
+  /** Answers what has been asked, writes the states, and ends. Idempotent. @throws (as a rejection) CommandError where states are lost. */
   close(): Promise<void>;
 }
 
@@ -53,10 +53,16 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const doors = new Doors(service, { ...options, tls }, metrics, logger);
   const closeAll = async () => {
     logger.info('draining');
-    await service.close();
-    await doors.close();
-    await tracing?.close();
-    logger.info('closed');
+    try {
+      await service.close();
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new CommandError(EXIT.host, `the last steps of live sequences are not in the store: ${message}`, { cause });
+    } finally {
+      await doors.close();
+      await tracing?.close();
+      logger.info('closed');
+    }
   };
   try {
     const { http, grpcPort } = await doors.open();

@@ -140,16 +140,18 @@ export class InferenceService {
     this.hosts.get(name)?.live?.releaseAll(owner, prefix);
   }
 
-  /** Takes no more requests, answers those there are, writes the states to the store, and ends. */
+  /** Takes no more requests, answers those there are, writes the states to the store, and ends. @throws (as a rejection) ServeError where the store does not take them: all has ended then too. */
   async close(): Promise<void> {
     this.draining = true;
     clearInterval(this.sweeper);
+    const lost: unknown[] = [];
     for (const { live, pool, store } of this.hosts.values()) {
-      await live?.close();
+      await live?.close().catch((error: unknown) => lost.push(error));
       await pool.drain();
       await pool.close();
       await store?.close();
     }
+    if (lost.length > 0) throw lost[0] as Error;
   }
 
   /** From now on not ready: load balancers send no more. */

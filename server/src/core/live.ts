@@ -46,11 +46,14 @@ export class LiveSequences {
 
   /** Answers what waits, writes the states to the store, and ends. */
   async close(): Promise<void> {
-    for (const batcher of this.batchers) {
-      await batcher.drained();
-      await batcher.save();
+    try {
+      for (const batcher of this.batchers) {
+        await batcher.drained();
+        await batcher.save();
+      }
+    } finally {
+      for (const engine of this.engines) await engine.close();
     }
-    for (const engine of this.engines) await engine.close();
   }
 
   private batcherOf(key: string): SequenceBatcher {
