@@ -26,9 +26,12 @@ export function authenticator(keys: readonly string[]): Authenticate {
   };
 }
 
-/** @throws ServeError for a page of another origin, which could otherwise use what its visitor may reach. */
-export function checkOrigin({ origin, host }: IncomingHttpHeaders): void {
-  if (origin === undefined || origin.endsWith(`://${host ?? ''}`)) return;
+/**
+ * @param allowed Other origins, whose pages are let in.
+ * @throws ServeError for a page of another origin, which could otherwise use what its visitor may reach.
+ */
+export function checkOrigin({ origin, host }: IncomingHttpHeaders, allowed: readonly string[]): void {
+  if (origin === undefined || origin.endsWith(`://${host ?? ''}`) || allowed.includes(origin)) return;
   throw new ServeError('unauthorized', `pages of ${origin.slice(0, 100)} are not let in`);
 }
 

@@ -14,6 +14,7 @@ export interface ServeOptions extends ServiceOptions {
   stateKeep: number;
   maxConnections: number;
   apiKeys: string[];
+  allowOrigins: string[];
   maxBody: number;
   requestTimeout: number;
   logLevel: string;
@@ -53,6 +54,7 @@ const WORDS = {
   texts: {
     host: ['127.0.0.1', 'address to listen on'],
     'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
+    'allow-origins': [undefined, 'other origins whose pages may ask (CORS), with commas: https://app.example'],
     'log-level': ['info', LEVELS.join(', ')],
     state: [undefined, 'redis://... that keeps the states of live sequences, so that another instance can go on'],
     durability: ['batch', 'batch: states are written before answers go out; interval: every --state-every steps'],
@@ -92,6 +94,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     grpcPort: given.flag('no-grpc') ? undefined : number('grpc-port'),
     maxConnections: number('max-connections'),
     apiKeys: readKeys(text('api-keys'), env['GRU_API_KEYS']),
+    allowOrigins: originsOf(text('allow-origins')),
     maxBody: number('max-body'),
     maxAnswer: number('max-body'),
     requestTimeout: number('request-timeout'),
@@ -117,6 +120,14 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
 function levelOf(word: string): string {
   if (LEVELS.includes(word)) return word;
   throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, got ${quote(word)}`);
+}
+
+/** As browsers write them. `*` would be all pages that somebody who reaches the server looks at. @throws UsageError. */
+function originsOf(words: string | undefined): string[] {
+  const origins = words?.split(',') ?? [];
+  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  if (wrong === undefined) return origins;
+  throw new UsageError(`--allow-origins takes origins like https://app.example, got ${quote(wrong)}`);
 }
 
 /** Steps between two writes. @throws UsageError. */

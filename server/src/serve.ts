@@ -85,13 +85,22 @@ class Doors {
   private readonly grpc: Server | undefined;
 
   constructor(service: InferenceService, options: DoorOptions, metrics: Metrics, logger: Logger) {
-    const { grpcPort, maxBody, maxConnections, requestTimeout, tls } = options;
+    const { allowOrigins, grpcPort, maxBody, maxConnections, requestTimeout, tls } = options;
     const authenticate = authenticator(options.apiKeys);
     [this.options, this.logger] = [options, logger];
-    this.app = createHttpServer(service, { authenticate, metrics, logger, maxBody, requestTimeout, tls });
+    this.app = createHttpServer(service, {
+      authenticate,
+      allowOrigins,
+      metrics,
+      logger,
+      maxBody,
+      requestTimeout,
+      tls,
+    });
     this.app.server.maxConnections = maxConnections;
     this.sockets = attachWebSockets(this.app.server, service, {
       authenticate,
+      allowOrigins,
       maxBody,
       maxConnections,
       pingEvery: PING_EVERY,

@@ -33,6 +33,10 @@ test('options: numbers, keys of a file and of the environment', async () => {
   });
   expect(readServeOptions(['a'], { GRU_API_KEYS: 'three' })).toMatchObject({
     apiKeys: ['three'],
+    allowOrigins: [],
+  });
+  expect(readServeOptions(['a', '--allow-origins', 'https://app.example,http://localhost:5173'], {})).toMatchObject({
+    allowOrigins: ['https://app.example', 'http://localhost:5173'],
   });
   await writeFile(path, '\n');
   const wrong = [
@@ -48,6 +52,9 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--max-body', '0'],
     ['a', '--state-keep', '0'],
     ['a', '--host', ''],
+    ['a', '--allow-origins', '*'],
+    ['a', '--allow-origins', 'https://app.example/'],
+    ['a', '--allow-origins', 'https://app.example,app.example'],
     ['a', '--tls-key', 'k'],
     ['a', '--api-keys', path],
   ];

@@ -31,6 +31,7 @@ async function serve(options: Partial<ServiceOptions & HttpOptions & { keys: str
   metrics.watch(service);
   const app = createHttpServer(service, {
     authenticate: authenticator(options.keys ?? []),
+    allowOrigins: [],
     metrics,
     logger: pino({ level: 'silent' }),
     maxBody: 2 ** 16,
@@ -128,6 +129,36 @@ test('a sequence_id that JSON has rounded is refused, with what to do', async ()
     expect(response.statusCode, id).toBe(status);
     if (status === 400) expect(errorOf(response)).toMatch(/JSON numbers beyond that are not exact, send a string$/);
   }
+}); // prettier-ignore
+
+test('--allow-origins: pages of these are answered with CORS, of others not', async () => {
+  const app_ = 'https://app.example';
+  const { app } = await serve({ allowOrigins: [app_, 'http://localhost:5173'] });
+  const preflight = (origin: string) => {
+    const headers = { host: 'localhost:8000', origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-type' };
+    return app.inject({ method: 'OPTIONS', url: '/v2/models/gru/infer', headers });
+  };
+  const asked = await preflight(app_);
+  expect(asked.statusCode).toBe(204);
+  expect(asked.headers).toMatchObject({
+    'access-control-allow-origin': app_,
+    'access-control-allow-headers': 'authorization,content-type',
+    'access-control-max-age': '600',
+  });
+  expect(asked.headers['access-control-allow-credentials']).toBeUndefined();
+  const body = JSON.stringify({ inputs: [tensor(new Float32Array(INPUT))] });
+  for (const type of ['application/json', 'text/plain']) {
+    const answer = await post(app, body, { host: 'localhost:8000', origin: app_, 'content-type': type });
+    expect(answer.statusCode, type).toBe(200);
+    expect(answer.headers['access-control-allow-origin']).toBe(app_);
+  }
+  for (const origin of ['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null']) {
+    expect((await preflight(origin)).headers, origin).not.toHaveProperty('access-control-allow-origin');
+    expect((await post(app, body, { host: 'localhost:8000', origin, 'content-type': 'text/plain' })).statusCode).toBe(401);
+  }
+  // Refusals too: a page is to see why.
+  const wrong = await post(app, '{}', { host: 'localhost:8000', origin: app_, 'content-type': 'application/json' });
+  expect([wrong.statusCode, wrong.headers['access-control-allow-origin']]).toEqual([400, app_]);
 }); // prettier-ignore
 
 test('health, metadata, the list of models, metrics', async () => {

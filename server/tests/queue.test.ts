@@ -156,7 +156,7 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
     expect(existsSync(at('out.ndjson'))).toBe(false);
 
     const { stdout } = await run('queue', 'status', '--queue', redis.url);
-    expect(stdout).toMatch(/out\.ndjson +0 +0 +1\n/);
+    expect(stdout).toMatch(new RegExp(`out\\.ndjson +${total - 1}/${total} +0 +0 +1\n`));
     expect(stdout).toMatch(/shard \d+: .*byte \d+/);
     const again = await run(...score(from, 'out.ndjson', '--queue', redis.url));
     expect(again.code).toBe(5);

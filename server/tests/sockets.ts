@@ -23,6 +23,7 @@ export function webSockets(models: () => Promise<Record<string, GruModel>>) {
     const server = createServer();
     const sockets = attachWebSockets(server, service, {
       authenticate: authenticator(['one', 'two']),
+      allowOrigins: ['https://app.example'],
       maxBody: 2 ** 16,
       maxConnections: MAX_CONNECTIONS,
       pingEvery: 60_000,

@@ -90,6 +90,11 @@ test.each([
   await expect(open(path, options)).rejects.toThrow(String(status));
 });
 
+test('a page of an origin that is allowed is let in', async () => {
+  const { socket } = await open('/v2/models/gru/stream', { origin: 'https://app.example' });
+  expect(socket.readyState).toBe(socket.OPEN);
+});
+
 test('connections are limited', async () => {
   const all = [await open(), await open(), await open()];
   await expect(open()).rejects.toThrow('503');

@@ -12,7 +12,7 @@ interface ModelParams {
   version?: string;
 }
 
-const HEADER_LENGTH = 'inference-header-content-length';
+export const HEADER_LENGTH = 'inference-header-content-length';
 
 /** The protocol's routes. */
 export function addRoutes(

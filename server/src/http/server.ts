@@ -1,3 +1,4 @@
+import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import { fastify, type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import { type Authenticate, checkOrigin } from '../auth.ts';
@@ -7,10 +8,12 @@ import { quote } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
 import type { Tls } from '../tls.ts';
 import { VERSION } from '../version.ts';
-import { addRoutes } from './routes.ts';
+import { addRoutes, HEADER_LENGTH } from './routes.ts';
 
 export interface HttpOptions {
   authenticate: Authenticate;
+  /** Other origins whose pages are let in (CORS). */
+  allowOrigins: readonly string[];
   metrics: Metrics;
   logger: FastifyBaseLogger;
   /** Bytes of a request. */
@@ -20,9 +23,12 @@ export interface HttpOptions {
   tls?: Tls | undefined;
 }
 
+/** For so long a browser does not ask again whether a page may send. */
+const PREFLIGHT_SECONDS = 600;
+
 /** The Open Inference Protocol over HTTP. */
 export function createHttpServer(service: InferenceService, options: HttpOptions): FastifyInstance {
-  const { logger, maxBody, requestTimeout, tls } = options;
+  const { allowOrigins, logger, maxBody, requestTimeout, tls } = options;
   const timeouts = {
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: requestTimeout / 4,
@@ -42,7 +48,7 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
   // Bodies are the protocol's, whatever type they say: clients send application/json, octet-stream, or none.
   app.removeAllContentTypeParsers();
   app.addHook('onRequest', (request, _reply, done) => {
-    if (isSentUnasked(request.headers['content-type'])) checkOrigin(request.headers);
+    if (isSentUnasked(request.headers['content-type'])) checkOrigin(request.headers, allowOrigins);
     done();
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
@@ -72,6 +78,14 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
       error: `there is no ${request.method} ${request.url.slice(0, 100)}`,
     }),
   );
+  if (allowOrigins.length > 0) {
+    void app.register(cors, {
+      origin: [...allowOrigins],
+      methods: ['GET', 'POST'],
+      exposedHeaders: [HEADER_LENGTH, 'retry-after'],
+      maxAge: PREFLIGHT_SECONDS,
+    });
+  }
   void app.register(swagger, {
     openapi: {
       info: { title: 'gru-wasm-server: Open Inference Protocol 2', version: VERSION },

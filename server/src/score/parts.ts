@@ -70,6 +70,18 @@ export class Parts {
     }
   }
 
+  /** How many shards of a folder are done; nothing where it cannot be seen from here. */
+  static async progressOf(folder: string): Promise<{ done: number; shards: number } | undefined> {
+    try {
+      const parts = await Parts.find(folder);
+      if (!parts) return undefined;
+      const { length: shards } = parts.plan.shards;
+      return { done: shards - (await parts.missing()).length, shards };
+    } catch {
+      return undefined;
+    }
+  }
+
   private static async find(folder: string): Promise<Parts | undefined> {
     const path = pathOf(folder, PLAN);
     const bytes = await filesOf(folder).readWhole(path);

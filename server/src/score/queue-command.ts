@@ -10,7 +10,7 @@ const WORDS = {
 
 export const QUEUE_HELP = `gru queue status [options] --queue redis://HOST
 
-Shows the shards that wait, those that are being scored, and those that no worker could score, with their errors.
+Shows how many shards are done (where their folder can be seen from here), those that wait, those that are being scored, and those that no worker could score, with their errors.
 
 ${helpOf(WORDS)}`;
 
@@ -30,9 +30,10 @@ export async function queue(args: string[]): Promise<number> {
     const runs = await shards.status();
     if (given.flag('json')) console.log(JSON.stringify(runs));
     else {
-      const head = ['output', 'waiting', 'active', 'failed'];
-      const rows = runs.map(({ folder, waiting, active, failed }) => [
+      const head = ['output', 'done', 'waiting', 'active', 'failed'];
+      const rows = runs.map(({ folder, done, shards, waiting, active, failed }) => [
         folder.replace(/\.parts$/, ''),
+        done === undefined ? '?' : `${done}/${shards!}`,
         waiting,
         active,
         failed.length,

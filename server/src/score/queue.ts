@@ -26,6 +26,9 @@ export interface FailedShard extends ShardTask {
 /** How far the shards of one output are. */
 export interface RunStatus {
   folder: string;
+  /** Those that are done, and all; undefined where the folder cannot be seen from here. */
+  done: number | undefined;
+  shards: number | undefined;
   waiting: number;
   active: number;
   failed: FailedShard[];
@@ -93,14 +96,15 @@ export class ShardQueue {
   async status(): Promise<RunStatus[]> {
     const runs = new Map<string, RunStatus>();
     const runOf = ({ data: { folder } }: Pick<Job<ShardTask>, 'data'>) => {
-      const run = runs.get(folder) ?? { folder, waiting: 0, active: 0, failed: [] };
+      const none = { done: undefined, shards: undefined, waiting: 0, active: 0, failed: [] };
+      const run = runs.get(folder) ?? { folder, ...none };
       runs.set(folder, run);
       return run;
     };
     for (const job of await this.jobs('active')) runOf(job).active++;
     for (const job of await this.jobs('waiting', 'delayed', 'prioritized')) runOf(job).waiting++;
     for (const failed of await this.failedNow()) runOf({ data: failed }).failed.push(failed);
-    return [...runs.values()];
+    return Promise.all([...runs.values()].map(async (run) => ({ ...run, ...(await Parts.progressOf(run.folder)) })));
   }
 
   close(): Promise<void> {

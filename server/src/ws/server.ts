@@ -11,6 +11,8 @@ import { streamOf } from './stream.ts';
 
 export interface WebSocketOptions {
   authenticate: Authenticate;
+  /** Other origins whose pages are let in. */
+  allowOrigins: readonly string[];
   /** Bytes of a frame. */
   maxBody: number;
   maxConnections: number;
@@ -60,7 +62,7 @@ function admit(
 ): Serve {
   const { headers, url = '' } = request;
   // WebSockets know no CORS.
-  checkOrigin(headers);
+  checkOrigin(headers, options.allowOrigins);
   const owner = options.authenticate(keyOf(headers) ?? keyOfProtocols(headers['sec-websocket-protocol']));
   const address = `http://localhost${url}`;
   // As text behind the host: of //x the host would be x.
