@@ -231,7 +231,8 @@ export class InferenceService {
  * @throws ServeError
  */
 function checkAnswer(served: ServedModel, batch: number, inputs: InferRequest['inputs'], maxAnswer: number): void {
-  const steps = Math.max(...served.inputs.map(({ name, hasSteps }) => (hasSteps ? inputs[name]!.shape[1]! : 1)));
+  // One without a step is something to do, and has a row of its own in memory.
+  const steps = Math.max(...served.inputs.map(({ name, hasSteps }) => (hasSteps ? inputs[name]!.shape[1]! : 1)), 1);
   const numbers = served.outputs.reduce((sum, { hasSteps, size }) => sum + batch * (hasSteps ? steps : 1) * size, 0);
   if (numbers * Float32Array.BYTES_PER_ELEMENT <= maxAnswer) return;
   throw new ServeError(

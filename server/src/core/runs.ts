@@ -24,6 +24,9 @@ export interface RunsOptions {
   onBatch?(sequences: number, milliseconds: number): void;
 }
 
+/** Steps of a run, with padding; a request by itself may have more. */
+const MAX_STEPS = 2 ** 18;
+
 interface Waiting {
   call: WholeSequences;
   resolve: (answer: RunAnswer) => void;
@@ -80,13 +83,40 @@ export class RunBatcher {
       if (others) others.push(one);
       else groups.set(group, [one]);
     }
-    for (const group of groups.values()) void this.run(group);
+    for (const group of groups.values()) for (const slice of this.slicesOf(group)) void this.run(slice);
   }
 
   /** What may run together. */
   private groupOf({ inputs }: WholeSequences): string {
     if (this.ragged) return '';
     return this.served.inputs.map(({ name }) => inputs[name]!.shape.slice(1).join('x')).join(',');
+  }
+
+  /**
+   * Sequences of a run are padded to the longest: a long one beside thousands of short ones would be an answer of padding, too large for any memory, and
+   * all of them would fail by what one client sent. Like lengths go together.
+   */
+  private slicesOf(group: readonly Waiting[]): Waiting[][] {
+    const slices: Waiting[][] = [];
+    let batch = 0;
+    for (const one of group.toSorted((a, b) => this.stepsOf(a.call) - this.stepsOf(b.call))) {
+      batch += one.call.batch;
+      const slice = slices.at(-1);
+      if (slice && batch * this.stepsOf(one.call) <= MAX_STEPS) slice.push(one);
+      else {
+        slices.push([one]);
+        ({ batch } = one.call);
+      }
+    }
+    return slices;
+  }
+
+  /** The most of its inputs, and one where there is none: a sequence is something to do. */
+  private stepsOf({ inputs }: WholeSequences): number {
+    return this.served.inputs.reduce(
+      (most, { name, hasSteps }) => (hasSteps ? Math.max(most, inputs[name]!.shape[1]!) : most),
+      1,
+    );
   }
 
   private async run(group: readonly Waiting[]): Promise<void> {
@@ -138,8 +168,10 @@ export class RunBatcher {
         const { data, shape } = outputs[name]!;
         const rows = hasSteps ? shape[1]! : 1;
         const own = hasSteps && this.ragged ? steps[0]! : rows;
-        const parts = Array.from({ length: call.batch }, (_, i) =>
-          data.subarray((at + i) * rows * size, ((at + i) * rows + own) * size),
+        // Of sequences of one length the rows lie one behind another.
+        const [count, length] = own === rows ? [Math.min(call.batch, 1), call.batch * rows] : [call.batch, own];
+        const parts = Array.from({ length: count }, (_, i) =>
+          data.subarray((at + i) * rows * size, ((at + i) * rows + length) * size),
         );
         return [
           name,
