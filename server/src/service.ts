@@ -190,6 +190,7 @@ export class InferenceService {
   private async step(host: Host, owner: string, request: InferRequest, sequence: Sequence): Promise<InferAnswer> {
     const { served } = host;
     const live = liveOf(host);
+    checkAnswer(served, 1, request.inputs, this.options.maxAnswer);
     const block = Object.fromEntries(served.inputs.map(({ name }) => [name, request.inputs[name]!.data]));
     const { outputs, step, durableStep } = await live.submit(
       { ...sequence, owner, key: keyOf(owner, sequence.id) },

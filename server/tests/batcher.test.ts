@@ -204,3 +204,17 @@ test('messages call a sequence what its client calls it', () => {
   const called = ['s:call-17', 's:n:7', 'n:7', 's:P/7', 's:c:x/7', 'c:0b0e/7', 'c:0b0e', 'plain'].map(calledBy);
   expect(called).toEqual(['call-17', 'n:7', '7', 'P/7', 'c:x/7', '7', 'of this connection', 'plain']);
 });
+
+test('a batch of more sequences than a call has arguments', async () => {
+  const model = await gruModel();
+  const engine = new StreamsEngine(serveModel('gru', model), 2 ** 18);
+  const slots = Array.from({ length: 150_000 }, (_, slot) => slot);
+  const x = steps(1);
+  const results = engine.run(
+    slots,
+    slots.map(() => ({ x })),
+  );
+  expect(results).toHaveLength(slots.length);
+  expect(results.at(-1)!['y']).toEqual(model.run(x).output.data);
+  engine.close();
+});

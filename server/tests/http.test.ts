@@ -71,6 +71,12 @@ test('an answer is bounded as a request is: sequences without steps cost no byte
     expect(response.statusCode, model).toBe(413);
     expect(errorOf(response)).toMatch(/answer would be \d+ numbers/);
   }
+  // A block of a live one too: of ids four bytes a step are asked, and any number answered.
+  for (const [count, status] of [[20, 200], [21, 413]] as const) {
+    const inputs = [tensor(steps(count))];
+    const live = await post(app, { parameters: { sequence_id: 'a', sequence_start: true }, inputs });
+    expect(live.statusCode, String(count)).toBe(status);
+  }
   const response = await ask('last', 2 ** 20 + 1, 0);
   expect(response.statusCode).toBe(400);
   expect(errorOf(response)).toMatch(/at most 1048576 sequences/);

@@ -36,7 +36,7 @@ export class StreamsEngine implements StepEngine {
   }
 
   run(slots: readonly number[], blocks: readonly Tensors[]): Tensors[] {
-    this.grow(Math.max(...slots) + 1);
+    this.grow(most(slots) + 1);
     if (this.served.outputs.length > 1) return this.runSteps(slots, blocks);
     const { inputs } = this.served;
     const areRows = blocks.every((block) => inputs.every(({ name, size }) => block[name]!.length === size));
@@ -53,7 +53,7 @@ export class StreamsEngine implements StepEngine {
   }
 
   load(slots: readonly number[], states: readonly Float32Array[]): boolean[] {
-    this.grow(Math.max(...slots) + 1);
+    this.grow(most(slots) + 1);
     return slots.map((slot, i) => {
       try {
         this.streams.setHiddenState(slot, states[i]!);
@@ -97,8 +97,9 @@ export class StreamsEngine implements StepEngine {
     const steps = blocks.map((block) => stepsOf(this.served, block));
     const before = slots.map((slot) => this.streams.hiddenState(slot));
     const results = steps.map((count) => this.rowsOf(count));
+    const longest = most(steps);
     try {
-      for (let t = 0; t < Math.max(...steps); t++) this.runStep(t, slots, blocks, steps, results);
+      for (let t = 0; t < longest; t++) this.runStep(t, slots, blocks, steps, results);
     } catch (error) {
       slots.forEach((slot, i) => {
         this.streams.setHiddenState(slot, before[i]!);
@@ -150,6 +151,9 @@ export class StreamsEngine implements StepEngine {
     streams.dispose();
   }
 }
+
+/** As arguments of Math.max 120,000 of them are too many for the stack. */
+const most = (numbers: readonly number[]) => numbers.reduce((most, n) => Math.max(most, n), 0);
 
 /** Steps of a block: those of the first input that has any. */
 export function stepsOf({ inputs }: ServedModel, block: Tensors): number {
