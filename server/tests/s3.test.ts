@@ -235,6 +235,12 @@ describe('what goes wrong is said in a line, with its exit code', () => {
   };
 });
 
+test('an object without a row', async () => {
+  server.objects.set('data/empty.ndjson', Buffer.alloc(0));
+  expect(await run(score('s3://data/empty.ndjson', 's3://data/none.ndjson'))).toMatchObject({ code: 0 });
+  expect(server.objects.get('data/none.ndjson')).toHaveLength(0);
+});
+
 test('a body that breaks off is asked for again', async () => {
   const input = rowsOf(60);
   const alone = await expected();

@@ -293,6 +293,7 @@ test('exit codes', async () => {
     [2, /--input and --output are needed/, [model]],
     [2, /gs:\/\/ is not read or written here/, [model, '--input', 'gs://bucket/a.ndjson', '--output', at('x.ndjson')]],
     [2, /add --input-format ndjson\|csv\|parquet/, [model, '--input', at('a.npy'), '--output', at('x.ndjson')]],
+    [2, /good\.ndjson is the input: it would be gone/, [model, '--input', good, '--output', good]],
     [2, /--select z: the model gives y/, [model, ...all, '--select', 'z']],
     [3, /none\.ndjson: no such file/, [model, '--input', at('none.ndjson'), '--output', at('x.ndjson')]],
     [5, /byte 0: no JSON/, [model, '--input', write('broken.ndjson', '{'), '--output', at('x.ndjson')]],

@@ -53,6 +53,7 @@ export async function planOf(options: ScoreOptions): Promise<Plan> {
   ];
   const pathOf = (path: string) => filesOf(path).resolve(path);
   const output = pathOf(options.output);
+  if (pathOf(options.input) === output) throw new UsageError(`--output ${output} is the input: it would be gone`);
   const input = await inputOf(pathOf(options.input));
   const model = { path: pathOf(options.model), relaxed: options.relaxed };
   const loaded = await openModel(model);
