@@ -16,6 +16,9 @@ async function putIn(parts: Parts, queue: ShardQueue, missing: readonly number[]
   return true;
 }
 
+/** Milliseconds that forgetting what has failed may take when all is done. */
+const TIDY_LIMIT = 2000;
+
 /**
  * Puts what is missing into the queue and waits until workers have scored it.
  *
@@ -32,8 +35,8 @@ export async function scoreByWorkers(parts: Parts, queue: ShardQueue): Promise<v
       const unfinished = entered && (await link.ask(queue.unfinished()));
       const missing = await parts.missing();
       if (missing.length === 0) {
-        // Of one that somebody has scored without the queue.
-        await link.ask(queue.retry(parts, missing));
+        // Of one that somebody has scored without the queue; a Redis that is away keeps nobody from the output.
+        await Promise.race([link.ask(queue.retry(parts, missing)), setTimeout(TIDY_LIMIT, undefined, { ref: false })]);
         return;
       }
       progress.update(total - missing.length);
