@@ -123,6 +123,25 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     expect(streams.runMany([0, 1], [x, x.subarray(0, 3)])).toEqual([ids(2, 1), ids(2)]);
   });
 
+  test('ids of numbers: towards zero; what is none is refused', async () => {
+    using model = await api.createModel({
+      inputs: [{ name: 'x', dtype: 'float32', size: 1 }],
+      layers: [
+        { type: 'ids', name: 'whole' },
+        { type: 'embedding', name: 'rows', vocabularySize: 3, outputSize: 1, weights: { embeddings: new Float32Array([7, 8, 9]) } }, // prettier-ignore
+      ],
+      outputs: ['whole', 'rows'],
+    });
+    const run = (...values: number[]) => model.run(new Float32Array(values)).outputs;
+    expect(run(2, 0, 1.9, -0.5)).toMatchObject({
+      whole: { data: new Int32Array([2, 0, 1, 0]) },
+      rows: { data: new Float32Array([9, 7, 8, 7]) },
+    });
+    for (const none of [3, -1, NaN, Infinity, 2 ** 31, -(2 ** 40)])
+      expect(() => run(0, none)).toThrow(expect.objectContaining({ code: 'id_out_of_range' }));
+    expect(run(1)['rows']!.data).toEqual(new Float32Array([8]));
+  });
+
   test('the last of equal values, and rows of ids', async () => {
     const layers: LayerSpec[] = [
       { type: 'argmax', name: 'best', last: true },
@@ -152,6 +171,7 @@ test.each<[string, LayerSpec[]]>([
       { type: 'oneHot', name: 'h', size: 2 },
     ],
   ],
+  ['ids of 3 numbers a row', [{ type: 'ids', name: 'i', inputs: ['x'] }]],
   ['ids', [{ type: 'argmax', name: 'a', inputs: ['x'] }, merge('sum', ['a', 'a'])]],
 ])('refused: %s', (_, layers) => {
   expect(() => resolveGraph({ inputs: [inputs[0]!], layers })).toThrow(

@@ -224,9 +224,10 @@ describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) 
   const ids = { name: 'ids', dtype: 'int32' as const, size: 1 };
   const base = { name: 'l', type, ...VALID[type as keyof typeof LAYERS] };
   const usesIds = type === 'embedding' || type === 'oneHot';
+  const size = type === 'ids' ? 1 : 4;
   const before = { name: 'v', type: 'step', inputs: ['x'], index: 0 };
   const layers = 'like' in base ? [before, base] : [base];
-  const valid = { inputs: [usesIds ? ids : input('x', 4)], layers } as unknown as ModelSpec;
+  const valid = { inputs: [usesIds ? ids : input('x', size)], layers } as unknown as ModelSpec;
 
   test('is checked: a model is made, or a GruError is thrown', async () => {
     for (const backend of ['js', 'wasm'] as const) {
@@ -238,7 +239,7 @@ describe.each(Object.entries(LAYERS))('every field of a %s layer', (type, kind) 
         } as unknown as ModelSpec;
         try {
           const model = await createModel(given, { backend });
-          model.run(usesIds ? new Int32Array(1) : new Float32Array(4));
+          model.run(usesIds ? new Int32Array(1) : new Float32Array(size));
           model.dispose();
         } catch (error) {
           expect(error, `${field}: ${describeValue(value)}`).toBeInstanceOf(GruError);

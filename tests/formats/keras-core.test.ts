@@ -72,7 +72,7 @@ describe('layers', () => {
     ['Dense without its biases', [X, dense('g', from('x'))], /invalid_file: .*its weights are not in the file/, { shapes: { kernel: [2, 2] } }],
     ['Dense of another kernel', [X, dense('g', from('x'))], /invalid_file: .*has shape \[3, 2\], the config asks for \[2, 2\]/, { shapes: { kernel: [3, 2], bias: [2] } }],
     ['Dense of a further axis', [X, dense('g', from('x'))], /has shape \[2, 2, 1\], the config asks for \[2, 2\]/, { shapes: { kernel: [2, 2, 1], bias: [2] } }],
-    ['Embedding of features', [X, dense('d', from('x')), layer('Embedding', 'g', { input_dim: 5, output_dim: 2 }, from('d'))], /reads something else than an input of ids/],
+    ['Embedding of features', [X, dense('d', from('x')), layer('Embedding', 'g', { input_dim: 5, output_dim: 2 }, from('d'))], /reads something else than ids/],
     ['Embedding without its table', [IDS, embedding('g')], /its embeddings are not in the file/, { shapes: {} }],
     ['Softmax of masked steps', [X, MASKING, one('Softmax', {}, from('m'))], /takes a mask, which is applied to features/],
     ['Softmax of sequences', [X, one('Softmax', { axis: 0 }, from('x'))], /axis 0 is not supported/],

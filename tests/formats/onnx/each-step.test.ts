@@ -47,14 +47,67 @@ describe('ids that count from the end of a table', () => {
     expect(() => run([2, -1])).toThrow(/-1/);
   });
 
-  test.each<[string, Node[], number?]>([
-    ['another bound', [shifted, node('Less', ['x', '1'], 'below'), where]],
-    ['more rows than the table has', [shifted, less, where], 4],
-    ['the other way round', [shifted, less, node('Where', ['below', 'x', 'shifted'], 'ids')]],
-    ['ids that are cast to truth values', [shifted, node('Cast', ['x'], 'f', { to: 9 }), node('Cast', ['f'], 'g', { to: 6 }), node('Less', ['g', '0'], 'below'), where]], // prettier-ignore
-    ['another product', factors([less]).map((one) => (one.name === 'a' ? node('Mul', ['x', 'q'], 'a') : one))],
-  ])('%s is refused', async (_, nodes, rows) => {
-    expect(await refusalOf(readOnnx(bytes(nodes, rows)))).toMatch(/unsupported: .* node '/);
+  /** Ids, and the rows of the table that they are; undefined: none. */
+  type Rows = [id: number, row: number | undefined][];
+  test.each<[string, Rows, Node[], number?]>([
+    [
+      'another bound',
+      [
+        [2, 2],
+        [1, 1],
+        [0, undefined],
+      ],
+      [shifted, node('Less', ['x', '1'], 'below'), where],
+    ],
+    [
+      'more rows than the table has',
+      [
+        [2, 2],
+        [-2, 2],
+        [-1, undefined],
+      ],
+      [shifted, less, where],
+      4,
+    ],
+    [
+      'the other way round',
+      [
+        [0, undefined],
+        [-1, undefined],
+      ],
+      [shifted, less, node('Where', ['below', 'x', 'shifted'], 'ids')],
+    ],
+    [
+      'ids that are cast to truth values',
+      [
+        [2, 2],
+        [-1, undefined],
+      ],
+      [
+        shifted,
+        node('Cast', ['x'], 'f', { to: 9 }),
+        node('Cast', ['f'], 'g', { to: 6 }),
+        node('Less', ['g', '0'], 'below'),
+        where,
+      ],
+    ],
+    [
+      'another product',
+      [
+        [2, 0],
+        [-1, 1],
+      ],
+      factors([less]).map((one) => (one.name === 'a' ? node('Mul', ['x', 'q'], 'a') : one)),
+    ],
+  ])('%s is computed', async (_, rows, nodes, size) => {
+    // prettier-ignore
+    using model = await api.loadModel(bytes(nodes, size));
+    const run = (id: number) =>
+      Array.from(runOnnx(model, { x: { data: Int32Array.of(id), shape: [1, 1] } })['y']!.data);
+    for (const [id, row] of rows) {
+      if (row === undefined) expect(() => run(id)).toThrow(expect.objectContaining({ code: 'id_out_of_range' }));
+      else expect(run(id)).toEqual([2 * row + 1, 2 * row + 2]);
+    }
   });
 });
 
@@ -267,7 +320,9 @@ test('values that are made of themselves, or of very many nodes, end in an error
   expect(await refusalOf(readOnnx(bytes([shifted, ...circle, ...chosen])))).toMatch(/invalid_file: Identity node 'p'/);
   const far = Array.from({ length: 20_000 }, (_, i) => node('Identity', [i === 0 ? 'ids' : `p${i}`], `p${i + 1}`));
   const long = [shifted, ...far, node('Identity', ['p20000'], 'p'), ...chosen];
-  expect(await refusalOf(readOnnx(bytes(long)))).toMatch(/unsupported: .* node '/);
+  using model = await api.loadModel(bytes(long));
+  const { y } = runOnnx(model, { ids: { data: Int32Array.of(2, -3), shape: [1, 2] } });
+  expect(Array.from(y!.data)).toEqual([5, 6, 1, 2]);
 
   const steps = [0, 1].flatMap((t) => [
     node('Gather', ['x', `${t}`], `h${t} 0`),

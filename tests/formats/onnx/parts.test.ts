@@ -133,9 +133,13 @@ describe('steps turned round', () => {
     expect(await run([turn, again, node('Identity', ['s'], 'p')])).toEqual({ data: [...FIRST, ...LAST], shape: [2, 1, 3] }); // prettier-ignore
   });
 
-  test('are not put beside steps that are not', async () => {
+  test('are put beside steps that are not', async () => {
     const turn = slice('-1', '-2147483647', 0, -1, 'x', 'r');
-    await refused([turn, node('Concat', ['x', 'r'], 'p', { axis: 2 })], /side by side/);
+    const beside = [turn, node('Concat', ['x', 'r'], 'q', { axis: 2 })];
+    expect((await run([...beside, gather('0', 0, 'q')])).data).toEqual([...FIRST, ...LAST]);
+    expect((await run([...beside, gather('-1', 0, 'q')])).data).toEqual([...LAST, ...FIRST]);
+    const sum = [turn, node('Add', ['x', 'r'], 'q'), gather('0', 0, 'q')];
+    expect((await run(sum)).data).toEqual(FIRST.map((x, i) => x + LAST[i]!));
     const both = [turn, node('Concat', ['r', 'r'], 'r2', { axis: 2 }), gather('0', 0, 'r2')];
     expect((await run(both)).data).toEqual([...LAST, ...LAST]);
   });

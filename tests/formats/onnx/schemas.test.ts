@@ -81,6 +81,7 @@ const WEIGHTS = [
   constant('slope', [4], 0.1, 0.2, 0.3, 0.4),
   constant('values', [2], 0, 1),
   whole('depth', [], 4),
+  whole('steps', [], 1),
   whole('stored', [4], 1, 2, 3, 4),
   constant('factors', [4], 1, 1, 0.5, 2),
   whole('zeros', [4], 0, 1, 2, 3),
@@ -107,6 +108,7 @@ const SMALL: Record<string, Small> = {
     ['ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceMin'].map((op) => [op, { attributes: { axes: [2] } }]),
   ),
   ArgMax: { attributes: { axis: -1 }, after: [{ op: 'Cast', inputs: ['p'], outputs: ['q'], attributes: { to: 1 } }] },
+  CumSum: { inputs: ['h', 'steps'] },
   DequantizeLinear: {
     inputs: ['stored', 'factors', 'zeros'],
     attributes: { axis: 0 },

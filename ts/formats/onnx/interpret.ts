@@ -33,7 +33,7 @@ export function interpret(source: Source): ImportedModel {
 /** Reads the graph; where that fails, with what is written out in many nodes as what it says. */
 function readRolled(source: Source): ImportedModel {
   try {
-    return readWhole(source, source.graph.nodes);
+    return readWhole(source, unwrapIds(source.graph));
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
     const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapIds(source.graph) }) };

@@ -169,6 +169,14 @@ export class StepLayers {
     return this.#once(`numbers ${from}`, from, '_steps', layer, 'sequence', 1);
   }
 
+  /** Steps that go from last to first in the order that they go in. */
+  straight(rows: Rows): Rows {
+    if (!rows.reversed) return rows;
+    const from = this.#spec.ref(rows.columns, 'sequence');
+    const columns = this.#once(`reverse ${from}`, from, '_reversed', { type: 'reverse', inputs: [from] }, 'sequence', width(rows)); // prettier-ignore
+    return { ...rows, columns, reversed: false, exclusive: false };
+  }
+
   /** Sums of the steps up to each: h' = h + x. */
   sums(rows: Rows, name: string, isBackwards: boolean): Rows {
     const size = width(rows);
@@ -240,4 +248,5 @@ export class StepLayers {
 type AttentionOptions = Omit<AttentionSpec, 'type' | 'name' | 'inputs' | 'inputSize'>;
 
 /** A layer without its name. */
-type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }['flatten' | 'repeat' | 'rnn' | 'step' | 'unflatten'];
+type Unnamed = { [S in LayerSpec as S['type']]: Omit<S, 'name'> }[
+  'flatten' | 'repeat' | 'reverse' | 'rnn' | 'step' | 'unflatten'];

@@ -1,6 +1,6 @@
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
-import type { Features, Value } from '../values.ts';
+import type { Features, Ids, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
@@ -37,7 +37,16 @@ const embedding: Translate = (call) => {
   fields.finish();
   checkArguments(call);
   const ids = onlyValue(call);
-  if (ids.is !== 'ids') throw fields.unsupported('reads something else than an input of ids');
+  const isOne = ids.is === 'transposed' && ids.flat && ids.size === 1;
+  if (ids.is !== 'ids' && !isOne)
+    throw fields.unsupported(
+      'reads something else than ids; supported: an input of ids, one number a step, as x[:, :, 0]',
+    );
+  if (isOne && maskZero) throw fields.unsupported('mask_zero of ids that are computed; supported: of an input of ids');
+  const computed = isOne
+    ? builder.add({ type: 'ids', name: builder.name(`${name}_ids`), inputs: [ids.ref] })
+    : undefined;
+  const kind = ids.is === 'ids' ? ids.kind : 'sequence';
   const embeddings = builder.once(fields.layer, () => {
     const tensor = weights.take(0, 'embeddings');
     if (!tensor) throw fields.invalid('its embeddings are not in the file');
@@ -46,14 +55,14 @@ const embedding: Translate = (call) => {
   builder.add({
     type: 'embedding',
     name,
-    inputs: [ids.input],
+    inputs: [computed ?? (ids as Ids).input],
     vocabularySize,
     outputSize,
     ...(maskZero ? { maskZero } : {}),
     weights: { embeddings },
   });
-  const mask = maskZero && ids.kind === 'sequence' ? builder.maskOfIds(ids.input) : undefined;
-  return [{ is: 'features', ref: name, kind: ids.kind, size: outputSize, mask }];
+  const mask = maskZero && ids.is === 'ids' && kind === 'sequence' ? builder.maskOfIds(ids.input) : undefined;
+  return [{ is: 'features', ref: name, kind, size: outputSize, mask }];
 };
 
 const masking: Translate = (call) => {

@@ -13,7 +13,9 @@ export type BinaryOp = Exclude<MergeSpec['merge'], 'concat' | 'prelu' | 'ave'>;
 export function combine(context: NodeContext, first: Rows, second: Rows, op: BinaryOp): Rows {
   const { graph, node } = context;
   const rank = Math.max(first.axes.length, second.axes.length);
-  const [x, y] = oneKind(context, padAxes(first, rank), padAxes(second, rank));
+  const alone = oneKind(context, padAxes(first, rank), padAxes(second, rank));
+  const isTurned = alone[0].kind === alone[1].kind && alone[0].reversed !== alone[1].reversed;
+  const [x, y] = isTurned ? (alone.map((rows) => graph.builder.steps.straight(rows)) as [Rows, Rows]) : alone;
   const isOne = (axis: Rows['axes'][number]) => isFeature(axis) && featureSize(axis) === 1;
   const axes = x.axes.map((a, i) => {
     const b = y.axes[i]!;
@@ -22,14 +24,13 @@ export function combine(context: NodeContext, first: Rows, second: Rows, op: Bin
   });
   const grid = gridOf(context, x, y, op === 'sum');
   if (grid) return grid;
-  const turned = x.kind === y.kind && x.reversed !== y.reversed;
   const isWhole = (rows: Rows) => rows.axes.flat().some(({ role }) => role === 'batch');
   // what no input says is the same for all sequences
   const isForAll = x.inputs.length === 0 || y.inputs.length === 0;
-  if (turned || axes.includes(undefined) || (isWhole(x) !== isWhole(y) && !isForAll)) {
+  if (axes.includes(undefined) || (isWhole(x) !== isWhole(y) && !isForAll)) {
     throw nodeError(
       node,
-      `combines ${axesText(x.axes)} with ${axesText(y.axes)}${turned ? ' of reversed time' : ''}; supported: values of one shape, ` +
+      `combines ${axesText(x.axes)} with ${axesText(y.axes)}; supported: values of one shape, ` +
         'vectors with steps, and what is repeated along features',
     );
   }

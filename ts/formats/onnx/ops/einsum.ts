@@ -1,7 +1,8 @@
 import { nodeError } from '../attributes.ts';
-import { floatsOf, requireConstant } from '../constants.ts';
+import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { axesText, feature, featureSize, isFeature, width } from '../value.ts';
+import { axesText, feature, featureSize, isFeature, selectColumns, width, type Rows } from '../value.ts';
+import { multiplyRows } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 
 /** Axes by letter: `btgi,gih->btgh`. */
@@ -14,11 +15,47 @@ function letters(context: NodeContext): [x: string, w: string, y: string] {
   return [x, w, y];
 }
 
+/** Two computed values as a MatMul has them: `bqd,bkd->bqk`, `bqk,bkd->bqd`, with or without each of the axes that stays. */
+function productOfRows(context: NodeContext, x: Rows, y: Rows, [a, b, out]: [string, string, string]): Rows {
+  const isIn = (letter: string, ...lists: string[]) => lists.every((list) => list.includes(letter));
+  const lead = Array.from(out).filter((letter) => isIn(letter, a, b));
+  const [sum, ...sums] = Array.from(a).filter((letter) => isIn(letter, b) && !isIn(letter, out));
+  const [own, other] = [a, b].map((list) => Array.from(list).filter((letter) => !isIn(letter, a, b)));
+  const [left, right] = [own!.join(''), other!.join('')];
+  const isPlain = sum !== undefined && sums.length === 0 && left.length <= 1 && right.length <= 1;
+  const fits = isPlain && a.length === x.axes.length && b.length === y.axes.length;
+  if (fits && out === [...lead, right, left].join('') && left !== '' && right !== '')
+    return productOfRows(context, y, x, [b, a, out]);
+  if (!fits || out !== [...lead, left, right].join(''))
+    throw nodeError(
+      context.node,
+      `attribute 'equation' '${a},${b}->${out}' of two computed values is not supported; supported: as a MatMul, bqd,bkd->bqk, bqk,bkd->bqd`,
+    );
+  const made = multiplyRows(
+    context,
+    inOrder(context, x, a, [...lead, left, sum]),
+    inOrder(context, y, b, [...lead, sum, right]),
+  );
+  const isThere = [...lead.map(() => true), left !== '', right !== ''];
+  return { ...made, axes: made.axes.filter((_, i) => isThere[i]) };
+}
+
+/** The axes that these letters name in another order; one of size 1 for no letter. */
+function inOrder({ graph }: NodeContext, rows: Rows, from: string, to: readonly string[]): Rows {
+  const order = to.flatMap((letter) => (letter === '' ? [] : [from.indexOf(letter)]));
+  const columns = rows.scores ? rows.columns : selectColumns(rows, [], order, graph.budget);
+  const axes = to.map((letter) => (letter === '' ? [] : rows.axes[from.indexOf(letter)]!));
+  return { ...rows, axes, columns, exclusive: false };
+}
+
 /** Linear layers of the features of a row, or one of each of their groups: a matrix that is zero between groups. */
 export const einsum: Operator = (context) => {
   const { graph, node } = context;
   const [x, w, y] = letters(context);
-  const rows = floatRows(context, 0);
+  const first = requireInput(context, 0);
+  const rows = first.type === 'rows' && first.scores ? first : floatRows(context, 0);
+  const second = requireInput(context, 1);
+  if (second.type === 'rows') return [productOfRows(context, rows, floatRows(context, 1), [x, w, y])];
   const matrix = requireConstant(context, 1, 'the matrix');
   const { shape, data } = floatsOf(context, matrix, 'the matrix');
   const summed = Array.from(x).filter((letter) => !y.includes(letter));
@@ -44,10 +81,10 @@ export const einsum: Operator = (context) => {
   const size = (letter: string) => shape[w.indexOf(letter)]!;
   const stride = (letter: string) => shape.slice(w.indexOf(letter) + 1).reduce((n, d) => n * d, 1);
   const groups = grouped.length > 0 ? size(grouped[0]!) : 1;
-  const inOrder = grouped.length === 0 || x.indexOf(grouped[0]!) < x.indexOf(sum);
+  const isOrdered = grouped.length === 0 || x.indexOf(grouped[0]!) < x.indexOf(sum);
   const sizes = Array.from(x).every((letter, i) => !w.includes(letter) || featureSize(rows.axes[i]!) === size(letter));
   const [inputs, outputs] = [size(sum), size(out)];
-  if (!known || !inOrder || !sizes || width(rows) !== groups * inputs) throw refuse();
+  if (!known || !isOrdered || !sizes || width(rows) !== groups * inputs) throw refuse();
   const [inputSize, outputSize] = [groups * inputs, groups * outputs];
   graph.budget.spend(4 * inputSize * outputSize);
   const kernel = new Float32Array(inputSize * outputSize);

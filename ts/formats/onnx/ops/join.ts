@@ -24,7 +24,6 @@ import {
   type Rows,
 } from '../value.ts';
 import { padSteps } from './pad.ts';
-import { asFloats } from './whole.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
 export const split: Operator = (context) => {
@@ -108,7 +107,7 @@ function asPadding(
   if (!graph.demand(rows, roles) || role(rows.axes[axis]!) !== 'time') return undefined;
   const at = values.indexOf(rows);
   const steps = (list: typeof values) => list.reduce((n, one) => n + Number(shapeOf(one)[axis]), 0);
-  return padSteps(context, asFloats(context, rows), steps(values.slice(0, at)), steps(values.slice(at + 1)), {
+  return padSteps(context, rows, steps(values.slice(0, at)), steps(values.slice(at + 1)), {
     mode: 'constant',
     ...(value === 0 ? {} : { value }),
   });
@@ -149,8 +148,10 @@ function concatConstants(context: NodeContext, values: Constant[], axis: number)
 }
 
 function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
-  const { node } = context;
-  const rows = sameKind(context, values);
+  const { graph, node } = context;
+  const alike = sameKind(context, values);
+  const isTurned = alike.some(({ reversed }) => reversed !== alike[0]!.reversed);
+  const rows = isTurned ? alike.map((value) => graph.builder.steps.straight(value)) : alike;
   const [first] = rows as [Rows];
   const fits = rows.every(
     (value) =>

@@ -238,7 +238,9 @@ const expand: Operator = (context) => {
 
 /** One number along axes of features; undefined for what else is repeated. */
 function repeatFeatures(context: NodeContext, rows: Rows, from: Size[], to: Size[]): Rows | undefined {
-  const changed = to.flatMap((size, i) => (size !== from[i] ? [i] : []));
+  const { graph } = context;
+  const isSame = (i: number) => equalSizes(to[i]!, from[i]!, graph.baked) === true;
+  const changed = to.flatMap((_, i) => (isSame(i) ? [] : [i]));
   const fits = changed.every((i) => from[i] === 1 && typeof to[i] === 'number' && isFeature(rows.axes[i]!));
   if (!fits || rows.scores) return undefined;
   return changed.reduce(

@@ -62,7 +62,8 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
       return [order];
     case 'Unsqueeze':
       attributes.ints('axes');
-      if (order.is === 'given' && !order.step) return [order];
+      // [sequences, 1] of one number of both is the list that GatherND takes
+      if (order.is === 'given' && (!order.step || order.flat)) return [order];
       break;
     case 'Concat': {
       const step = inputs.find((value) => value !== order);
@@ -74,7 +75,8 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
     case 'GatherND': {
       const [data] = inputs;
       const { step, stepFirst, flat } = order;
-      const isPick = data?.type === 'rows' && inputs[1] === order && !flat && (attributes.int('batch_dims') ?? 0) === 0;
+      const isPick = data?.type === 'rows' && inputs[1] === order && (attributes.int('batch_dims') ?? 0) === 0;
+      if (isPick && flat) return [pickRow(context, data, order)];
       if (!isPick || !step || !graph.demand(data, stepFirst ? [undefined, 'batch'] : ['batch'])) break;
       const axis = stepFirst ? 0 : 1;
       const picked = pickStepAt(context, data, axis, step);
@@ -171,7 +173,7 @@ export function timesBatch(context: NodeContext, x: Rows | Constant, y: Rows | C
 /** One step of each sequence, of rows of all steps of all of them. */
 function pickRow(context: NodeContext, data: Rows, { step, flat }: Order): Rows {
   const { attributes, graph, node } = context;
-  const axis = axisIndex(context, attributes.int('axis') ?? 0, data.axes.length);
+  const axis = node.op === 'GatherND' ? 0 : axisIndex(context, attributes.int('axis') ?? 0, data.axes.length);
   const factors = (data.axes[axis] ?? []).filter(({ role: r, size }) => r !== 'feature' || size !== 1);
   const [outer, inner] = factors;
   const fits =

@@ -4,6 +4,7 @@ import { axisIndex, plainIntegers, numbersOf, requireConstant, requireInput } fr
 import type { NodeContext, Operator } from '../context.ts';
 import { axesText, role, type Rows } from '../value.ts';
 import { floatRows, layerName } from './columns.ts';
+import { asFloats } from './whole.ts';
 
 const MODES = { constant: 'constant', edge: 'edge', reflect: 'reflect' } as const;
 
@@ -54,7 +55,7 @@ export const pad: Operator = (context) => {
 /** Rows with steps before the first and behind the last one; numbers below 0 take so many away. */
 export function padSteps(
   context: NodeContext,
-  rows: Rows,
+  given: Rows,
   before: number,
   after: number,
   fill: Pick<PadSpec, 'mode' | 'value'>,
@@ -63,6 +64,7 @@ export function padSteps(
   const { steps } = graph.builder;
   graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const name = layerName(context);
+  const rows = asFloats(context, given);
   const [first, last] = rows.reversed ? [after, before] : [before, after];
   const away = { before: Math.min(first, 0), after: Math.min(last, 0) };
   const cropped = away.before < 0 || away.after < 0 ? steps.pad(rows, name, away) : rows;
