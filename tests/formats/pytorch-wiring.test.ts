@@ -149,11 +149,31 @@ describe('layers', () => {
     [{ name: 'hard_sigmoid' }, { name: 'hard_sigmoid', alpha: 1 / 6, beta: 0.5 }],
     [{ name: 'hard_sigmoid', alpha: 0.2, beta: 0 }, { name: 'hard_sigmoid', alpha: 0.2, beta: 0 }],
     [{ name: 'elu', alpha: 0.2 }, { name: 'elu', alpha: 0.2 }],
+    ['relu6', { name: 'clip', alpha: 0, beta: 6 }],
+    ['hardtanh', { name: 'clip', alpha: -1, beta: 1 }],
+    [{ name: 'hardtanh', beta: 20, alpha: 0 }, { name: 'clip', alpha: 0, beta: 20 }],
+    ['hardsigmoid', { name: 'hard_sigmoid', alpha: 1 / 6, beta: 0.5 }],
+    ['hardswish', { name: 'hard_swish' }],
+    ['silu', { name: 'swish' }],
+    ['logsigmoid', { name: 'log_sigmoid' }],
+    ['tanhshrink', { name: 'tanh_shrink' }],
   ] as const)('have the activation %j as %j', async (activation, wanted) => {
     const { layers } = await spec('l', [{ linear: 'l', activation }, { activation }]);
     expect(layers.map((layer) => 'activation' in layer && layer.activation)).toEqual([wanted, wanted]);
   }); // prettier-ignore
 });
+
+test('inputs that no line reads together have steps of their own, unless they say theirs', async () => {
+  const tensors = { ...under('g.', gru()), ...under('h.', gru()) };
+  const input = (name: string) => ({ name, dtype: 'float32', size: 2 }) as const;
+  const layers = [{ gru: 'g', from: 'x' }, { gru: 'h', from: 'y', initialState: 'g' }];
+  const own = await read(tensors, { inputs: [input('x'), input('y')], layers });
+  expect(own.spec.inputs.map(({ axis }) => axis)).toEqual(['x', 'y']);
+  const told = await read(tensors, { inputs: [{ ...input('x'), axis: 'both' }, { ...input('y'), axis: 'both' }], layers });
+  expect(told.spec.inputs.map(({ axis }) => axis)).toEqual(['both', 'both']);
+  using model = await createApi(() => Promise.resolve(jsBackend)).loadModel(file(tensors), { pytorch: { inputs: [input('x'), input('y')], layers } });
+  expect(model.run({ x: new Float32Array(10), y: new Float32Array(4) }).output.shape).toEqual([2, 3]);
+}); // prettier-ignore
 
 describe('a GRU', () => {
   const layers = (module: PytorchLayer): PytorchOptions => ({ layers: [module] });

@@ -7,6 +7,7 @@ import type { Pending, Place } from './forms/form.ts';
 import { formOf, kindOf, type PytorchKind, type PytorchLayer } from './forms/index.ts';
 import { describeModules, formsOfModule, looksRecurrent } from './modules.ts';
 import type { ModuleTensors } from './names.ts';
+import { inferAxes } from '../../spec/infer-axes.ts';
 import type { PytorchOptions } from './options.ts';
 import type { StackLayer } from './recurrent.ts';
 import { suggestLayers } from './suggest.ts';
@@ -19,11 +20,12 @@ export async function wire(tensors: Tensors, options: PytorchOptions, convention
   for (const layer of layers) wiring.add(layer);
   tensors.checkAllUsed();
   const outputs = options.outputs ?? [wiring.lastName];
-  return {
+  const spec: ModelSpec = {
     inputs: wiring.inputs,
     layers: await wiring.load(),
     outputs: outputs.map((ref) => ({ name: ref, from: wiring.resolve(ref) })),
   };
+  return spec.inputs.some(({ axis }) => axis !== undefined) ? spec : inferAxes(spec);
 }
 
 /** Whether a state dict is more than a recurrent module, so that `layers` have to say how its modules are connected. */

@@ -1,7 +1,7 @@
 import { GruError } from '../../../base/errors.ts';
-import type { WindowPadding, RowActivation } from '../../../spec/spec.ts';
+import type { WindowPadding } from '../../../spec/spec.ts';
 import { shapeOf } from '../names.ts';
-import { torchActivation } from './activation.ts';
+import { torchActivation, type TorchActivation } from './activation.ts';
 import { ANY, BASE, type Check, MODULE } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
@@ -20,7 +20,7 @@ export interface PytorchConv1d extends PytorchLayerBase {
   /** `zeros` (the default). Others are refused. */
   padding_mode?: string | undefined;
   /** What follows it. Default none. */
-  activation?: RowActivation | undefined;
+  activation?: TorchActivation | undefined;
 }
 
 const SIZE: Check = {

@@ -1,6 +1,5 @@
-import type { RowActivation } from '../../../spec/spec.ts';
 import { shapeOf } from '../names.ts';
-import { torchActivation } from './activation.ts';
+import { torchActivation, type TorchActivation } from './activation.ts';
 import { ANY, BASE, MODULE } from './checks.ts';
 import { MATRIX } from './embedding.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
@@ -10,7 +9,7 @@ import { moduleTensors, type PytorchModule } from './module.ts';
 export interface PytorchLinear extends PytorchLayerBase {
   linear: PytorchModule;
   /** What follows it. Default none. */
-  activation?: RowActivation | undefined;
+  activation?: TorchActivation | undefined;
 }
 
 export const linear: Form<'linear', PytorchLinear> = {
