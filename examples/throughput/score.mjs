@@ -19,11 +19,19 @@ const { values } = parseArgs({
   },
 });
 
+/** A whole number from `least` on, in digits. */
+function whole(name, least) {
+  const text = values[name];
+  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
+  throw new Error(`--${name} must be a whole number from ${least}, got '${text}'`);
+}
+
+const [batch, every] = [whole('batch', 1), whole('every', 0)];
 const { size: inputSize } = await stat(values.input);
 const output = await ResumableOutput.open(values.output, inputSize);
 const model = await loadModel(values.model);
 const pool = await createPool(model, {
-  ...(values.workers && { workers: Number(values.workers) }),
+  ...(values.workers !== undefined && { workers: whole('workers', 1) }),
   maxQueue: 2,
 });
 
@@ -62,12 +70,12 @@ async function writeOldest() {
   const { text, rows, end } = onTheirWay.shift();
   await output.append(await text, rows, end);
   bar.update(end, progress());
-  if (performance.now() - lastCheckpoint < Number(values.every)) return;
+  if (performance.now() - lastCheckpoint < every) return;
   await output.checkpoint(inputSize);
   lastCheckpoint = performance.now();
 }
 
-for await (const { rows, end } of readBatches(values.input, output.inputOffset, Number(values.batch))) {
+for await (const { rows, end } of readBatches(values.input, output.inputOffset, batch)) {
   await pool.ready;
   const text = score(rows);
   // Looked at when its turn comes.

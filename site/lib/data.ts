@@ -45,6 +45,8 @@ export function generate(input: InputInfo, signal: Signal, steps: number): Tenso
 
 /** A comma, semicolon or tab with blanks around it, or blanks alone: a tab behind a tab is an empty cell. */
 const SEPARATOR = /\s*[,;]\s*| *\t *|\s+/;
+/** JavaScript takes `0x10`, `0b1` and `0o7` for numbers too, which no program writes as such. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Not numbers, but written by programs where numbers stand. */
 const NO_VALUE = /^[+-]?(nan|inf|infinity)$/i;
 
@@ -55,7 +57,7 @@ const NO_VALUE = /^[+-]?(nan|inf|infinity)$/i;
 export function parseRows(text: string): number[][] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const cells = lines.map((line) => line.trim().split(SEPARATOR));
-  const isWord = (cell: string) => Number.isNaN(Number(cell)) && !NO_VALUE.test(cell);
+  const isWord = (cell: string) => Number.isNaN(Number(cell.replace(/^[+-]/, ''))) && !NO_VALUE.test(cell);
   const header = cells[0]?.some(isWord) && cells[0].every((cell) => cell === '' || isWord(cell));
   if (header) cells.shift();
   if (cells.length === 0)
@@ -63,7 +65,7 @@ export function parseRows(text: string): number[][] {
   return cells.map((row, i) =>
     row.map((cell, k) => {
       if (cell === '') throw new Error(`row ${i + 1} of the data: value ${k + 1} is empty`);
-      const value = Number(cell);
+      const value = DECIMAL.test(cell) ? Number(cell) : NaN;
       if (Number.isNaN(value) && !NO_VALUE.test(cell))
         throw new Error(`row ${i + 1} of the data: '${cell}' is not a number`);
       if (!Number.isFinite(value)) throw new Error(`row ${i + 1} of the data: '${cell}' is not a finite number`);

@@ -23,6 +23,8 @@ test.each([
   ['1,2\n3,,4', 'row 2 of the data: value 2 is empty'],
   ['1\t\t2', 'row 1 of the data: value 2 is empty'],
   ['1,2,', 'row 1 of the data: value 3 is empty'],
+  ['1,2\n0x10,1', "row 2 of the data: '0x10' is not a number"],
+  ['-0x1,0b1', "row 1 of the data: '-0x1' is not a number"],
   ['x,1', "row 1 of the data: 'x' is not a number"],
 ])('rows that are none: %j', (text, message) => {
   expect(() => parseRows(text)).toThrow(new Error(message));

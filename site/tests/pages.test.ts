@@ -212,21 +212,19 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.click('button[name=run]');
     expect(await visitor.textWith('.panel [role=alert]', /./)).toMatch(/whole number from 1 to 100,000, got 100001/);
     await visitor.page.evaluate(() => {
-      const seen = { gap: 0, last: performance.now() };
+      const seen = { ticks: 0 };
       Object.assign(globalThis, { seen });
       setInterval(() => {
-        const now = performance.now();
-        [seen.gap, seen.last] = [Math.max(seen.gap, now - seen.last), now];
+        if ((document.querySelector('.panel [role=status]')?.textContent ?? '').includes('Running')) seen.ticks++;
       }, 10);
     });
     await visitor.set('input[name=steps]', '100000');
     await visitor.click('button[name=run]');
     await visitor.textWith('.panel [role=status]', /Running: \d+ s of about \d+/);
+    // Where the run holds the page none comes before it ends (5.8 s), and there is nothing to stop then.
+    await visitor.page.waitForFunction('seen.ticks > 10');
     await visitor.click('button[name=stop]');
     await visitor.textWith('.panel [role=alert]', /stopped/);
-    const { gap } = await visitor.page.evaluate(() => (globalThis as unknown as { seen: { gap: number } }).seen);
-    // It was 5.8 s.
-    expect(gap).toBeLessThan(1000);
     await visitor.set('input[name=steps]', '50');
     await visitor.click('button[name=run]');
     await visitor.textWith('.plot figcaption', /\(50 x/);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { printedByNode } from '../run-node.ts';
+import { printedByNode, runNode } from '../run-node.ts';
 
 const script = (name: string) => fileURLToPath(new URL(`../../examples/throughput/${name}`, import.meta.url));
 
@@ -46,4 +46,15 @@ test('killed again and again, it loses and repeats no row', () => {
   expect(readFileSync(output, 'utf8')).not.toBe(expected);
   printedByNode(args(output));
   expect(readFileSync(output, 'utf8')).toBe(expected);
+});
+
+test.each([
+  ['--batch', '0x10'],
+  ['--batch', '0'],
+  ['--every', 'often'],
+  ['--workers', ''],
+])('%s %j is refused', (option, value) => {
+  const { status, stderr } = runNode([...args(join(folder, 'none.ndjson')), option, value]);
+  expect(status).toBe(1);
+  expect(stderr).toContain(`${option} must be a whole number from`);
 });
