@@ -52,7 +52,7 @@ export function createSpotter(model, { threshold = 0.65, onRow = () => {} } = {}
 
   return {
     hear(samples) {
-      const frames = features(samples);
+      const frames = features(clipped(samples));
       // The rows that are ready: one for every second frame.
       const ready = frames.length > 0 ? stream.run(frames) : frames;
       const spotted = [];
@@ -64,4 +64,10 @@ export function createSpotter(model, { threshold = 0.65, onRow = () => {} } = {}
     },
     dispose: () => stream.dispose(),
   };
+}
+
+/** The samples within -1 to 1, silence for what is no number: one NaN would stay in the network's state, and in all scores after it. */
+function clipped(samples) {
+  const isClean = samples.every((x) => Math.abs(x) <= 1);
+  return isClean ? samples : samples.map((x) => (Number.isNaN(x) ? 0 : Math.max(-1, Math.min(1, x))));
 }

@@ -37,6 +37,14 @@ describe('a file of data that is none', () => {
     }
   });
 
+  test('safetensors with a gap before the only tensor', () => {
+    const header = Buffer.from(JSON.stringify({ x: { dtype: 'F32', shape: [1], data_offsets: [8, 12] } }));
+    const length = Buffer.alloc(8);
+    length.writeUInt32LE(header.length);
+    const path = file('gap.safetensors', Buffer.concat([length, header, Buffer.alloc(12)]));
+    refused(['run', amp, '-i', path], 5, path, "'x' begins at 8", 'a gap');
+  });
+
   test('a first line of names is text, and of CSV alone', () => {
     refused(['run', amp, '-i', file('nul.csv', '1\x002\n')], 5, 'line 1');
     refused(['run', amp, '-i', file('noise.csv', Uint8Array.of(0xff, 0xfe, 0x41, 0x0a))], 5, 'line 1');

@@ -54,6 +54,16 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     expectClose(output.data, recorded('scores'), { atol: 1e-5, rtol: 0 });
   });
 
+  test('samples that are no numbers, or too loud, are heard as silence, or at most: no word is told of them, all after them are', async () => {
+    using model = await load();
+    const spotter = createSpotter(model);
+    const bad = Float32Array.from({ length: 4000 }, (_, i) => [NaN, Infinity, -Infinity, 3e38, 0][i % 5]!);
+    expect(spotter.hear(Float32Array.of(NaN, ...new Float32Array(8000)))).toEqual([]);
+    for (const { score } of spotter.hear(bad)) expect(score).toBeGreaterThan(0);
+    spotter.hear(new Float32Array(16_000));
+    expect(spotter.hear(samples).map(({ word }) => word)).toEqual(SAID);
+  });
+
   test('the words of a recording, each soon after its end', async () => {
     using model = await load();
     const heard = createSpotter(model).hear(samples);

@@ -46,7 +46,8 @@ export async function findPacked(source: ByteSource, format: DataFormat): Promis
   const start = headerEnd(await source.peek(8));
   const { entries } = readHeader(await source.peek(start));
   const [only, second] = entries;
-  if (!only || second) return undefined;
+  // A gap before it is for the reader of whole files to refuse, which does not pass over gigabytes.
+  if (!only || second || only.begin !== 0) return undefined;
   const { shape, dtype, begin } = only;
   return { start: start + begin, bytes: only.end - begin, shape, ...ofType(SAFETENSORS_DTYPES[dtype], what) };
 }
