@@ -202,3 +202,14 @@ describe.each(Object.entries(BODIES))('%s', (_, { nodes, states }) => {
     );
   });
 });
+
+test.each<[string, (nodes: Node[]) => Node[]]>([
+  ['gates of tanh, of which 1 - f(x) is not f(-x)', (nodes) => nodes.map((node) => (node.op === 'Sigmoid' ? { ...node, op: 'Tanh' } : node))],
+  ['a state and its bias, reset by two gates', (nodes) => nodes.flatMap((node) => (node.outputs[0] === 'rn' ? parse('ru = Mul(r, un); zb = Mul(z, bo); rn = Add(ru, zb)') : node))],
+  ['a sum without a matrix', () => parse('s = Add(h, v); hnext = Add(s, bn)')],
+])('%s: refused, or right', async (_, change) => {
+  const { nodes, states } = BODIES['a GRU that resets after the product, with the roles of its gate changed']!;
+  const changed = change(nodes);
+  const y = await got(changed, states);
+  for (const [i, value] of expected(changed, states).entries()) if (y) expect(y[i]).toBeCloseTo(value, 4);
+}); // prettier-ignore
