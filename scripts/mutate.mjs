@@ -13,7 +13,9 @@ test sees survives, and is listed. Files are patterns as ts/io/paths.ts or "ts/f
   --tests   patterns of the test files that may see it (${TESTS.join(',')});
             few and quick ones are best, for they all run once before the first change
   --sample  the share of the changes to try, as 0.1: drawn by what each is and where, the same in every run (1: all)
-  --seed    draws another sample (0)`;
+  --seed    draws another sample (0)
+
+The report is target/mutation.json; scripts/mutate/table.mjs makes the table of a record of such reports.`;
 
 await main(async () => {
   const { values, positionals } = parseArgs({
