@@ -25,16 +25,23 @@ export interface Gates {
   at(step: CellStep): Record<string, Float32Array>;
 }
 
+/** Of every type of cell. */
+const GATES: {
+  [T in RecurrentSpec['type']]: (spec: Extract<RecurrentSpec, { type: T }>, weights: Weights) => Gates;
+} = {
+  gru: gruGates,
+  lstm: lstmGates,
+  // The only value of a simple RNN is the hidden state.
+  rnn: () => ({ names: [], at: () => ({}) }),
+};
+
 /**
  * Gates by the operations of the cells (gru.ts, lstm.ts) in their order, written out: the cells compute sigmoid and tanh together with what
  * uses them, by one division, and hold no gate that could be read off.
  */
 export function gatesOf(spec: RecurrentSpec, direction: 'forward' | 'reverse'): Gates {
-  const weights = weightsOf(spec, direction);
-  if (spec.type === 'gru') return gruGates(spec, weights);
-  if (spec.type === 'lstm') return lstmGates(spec, weights);
-  // The only value of a simple RNN is the hidden state.
-  return { names: [], at: () => ({}) };
+  const make: (spec: never, weights: Weights) => Gates = GATES[spec.type];
+  return make(spec as never, weightsOf(spec, direction));
 }
 
 const FIRST = new Int32Array(1);
