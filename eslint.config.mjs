@@ -1,6 +1,6 @@
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import importX from 'eslint-plugin-import-x';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
@@ -15,7 +15,7 @@ const site = existsSync(new URL('site/node_modules/vitepress', import.meta.url))
 
 /**
  * The folders of ts/, each with those that it may import from, types included. (The entries at the root only re-export.) Whatever is
- * not listed for a folder lies above it or beside it.
+ * not listed for a folder lies above it or beside it; a folder that is not listed may import from none.
  */
 const FOLDERS = {
   base: [],
@@ -30,12 +30,34 @@ const FOLDERS = {
   pool: ['api', 'run', 'backends', 'spec', 'layers', 'base'],
   cli: ['api', 'formats', 'io', 'stream', 'run', 'backends', 'spec', 'layers', 'base'],
 };
-const zones = Object.entries(FOLDERS).map(([folder, below]) => ({
-  target: `./ts/${folder}`,
-  from: './ts',
-  except: [folder, ...below].map((name) => `./${name}`),
-  message: `ts/${folder} imports from ${below.join(', ') || 'nothing else'}: see CONTRIBUTING.md`,
-}));
+const here = (path) => new URL(path, import.meta.url);
+const zones = readdirSync(here('ts'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name: folder }) => ({ folder, below: FOLDERS[folder] ?? [] }))
+  .map(({ folder, below }) => ({
+    target: `./ts/${folder}`,
+    from: './ts',
+    except: [folder, ...below].map((name) => `./${name}`),
+    message: `ts/${folder} imports from ${below.join(', ') || 'nothing else'}: see CONTRIBUTING.md`,
+  }));
+
+const SYNTAX = [
+  // Arguments lie on the stack, which holds some 120,000: a file can say more of most things.
+  {
+    selector: 'CallExpression[callee.property.name=/^(push|unshift|max|min)$/] > SpreadElement',
+    message: 'A long list overflows the stack: use a loop or reduce.',
+  },
+  // import-x/no-restricted-paths sees no type that is imported where it is used.
+  { selector: 'TSImportType:has(Literal[value=/^[.][.]/])', message: 'Import the type at the top of the file.' },
+];
+
+/** Where a kind of layer is asked by its LayerKind what it is, never by its name. */
+const ABOVE_LAYERS = Object.keys(FOLDERS).filter((folder) => folder !== 'layers' && folder !== 'formats');
+const kinds = Object.keys(JSON.parse(readFileSync(here('crate/src/layers/params.json'), 'utf8'))).join('|');
+const OF_A_KIND = {
+  selector: `:matches(BinaryExpression, SwitchStatement):has(> :matches(Identifier[name='type'], MemberExpression[property.name='type'], ChainExpression)) Literal[value=/^(${kinds})$/]`,
+  message: 'No kind of layer is named above ts/layers: make it a field of LayerKind.',
+};
 
 export default defineConfig(
   globalIgnores(['**/dist', 'target', 'crate', '.tools', '**/node_modules', 'tests/consumers', ...absent, ...site]),
@@ -54,15 +76,13 @@ export default defineConfig(
     plugins: { 'import-x': importX },
     rules: {
       'import-x/no-restricted-paths': ['error', { zones, basePath: import.meta.dirname }],
-      // Arguments lie on the stack, which holds some 120,000: a file can say more of most things.
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'CallExpression[callee.property.name=/^(push|unshift|max|min)$/] > SpreadElement',
-          message: 'A long list overflows the stack: use a loop or reduce.',
-        },
-      ],
+      'no-restricted-syntax': ['error', ...SYNTAX],
     },
+  },
+  {
+    files: ABOVE_LAYERS.map((folder) => `ts/${folder}/**/*.ts`),
+    ignores: ['ts/backends/js/layers/**'],
+    rules: { 'no-restricted-syntax': ['error', ...SYNTAX, OF_A_KIND] },
   },
   {
     files: ['tests/**/*.ts', 'bench/**/*.ts', 'site/tests/*.ts', 'server/tests/**/*.ts'],

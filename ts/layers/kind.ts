@@ -101,6 +101,8 @@ export interface LayerKind<S extends AnyLayer> {
   vocabularySize?(spec: S): number;
   /** Steps that every sequence it reads must have, if it can take no other number. */
   steps?(spec: S): number | undefined;
+  /** What it does to each feature, where it does nothing else: a neighbour may take that into its weights. */
+  affine?(spec: S): Affine | undefined;
   /** The layer with a scale layer of what it reads (its first input) in its weights; undefined: they cannot say that. */
   foldInput?(spec: S, affine: Affine): S | undefined;
   /** The same of what it gives, in its main value. */

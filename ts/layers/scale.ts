@@ -38,6 +38,7 @@ export const scale: LayerKind<ScaleSpec> = {
   },
   params: ({ inputSize, steps }) => ({ inputSize, steps: steps ?? 0 }),
   steps: ({ steps }) => steps,
+  affine: ({ steps, weights: { scale, shift } }) => (steps === undefined ? { scale, shift } : undefined),
   foldOutput: (spec, affine) =>
     spec.steps === undefined ? { ...spec, weights: composeAffine(spec.weights, affine) } : undefined,
   notStreamable: ({ steps }) => (steps === undefined ? undefined : 'its weights differ from step to step'),

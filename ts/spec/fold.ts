@@ -26,9 +26,9 @@ export function foldScales(spec: ModelSpec): Folded {
   // The last one first: one may go into another, which then goes on.
   for (const { name } of [...spec.layers].reverse()) {
     const layer = graph.layers.get(name);
-    if (layer?.type !== 'scale' || layer.steps !== undefined || graph.isReadAside(name)) continue;
-    const { scale, shift } = layer.weights;
-    const names = foldBack(graph, layer, { scale, shift }) ?? foldOn(graph, layer, { scale, shift });
+    const affine = layer && layerKind(layer.type)?.affine?.(layer);
+    if (!layer || !affine || graph.isReadAside(name)) continue;
+    const names = foldBack(graph, layer, affine) ?? foldOn(graph, layer, affine);
     if (names) taken.push([name, names]);
   }
   const into = new Map<string, readonly string[]>();
