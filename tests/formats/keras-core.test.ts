@@ -27,6 +27,8 @@ const maskOf = (layers: object[], name: string, setting: Setting = {}) => {
 };
 const MASK = 'masking x_mask of x, maskValue 0';
 const Y = layer('InputLayer', 'y', { batch_input_shape: [null, null, 2] });
+/** Ids, 5 at each of 6 steps. */
+const NESTED = layer('InputLayer', 'n', { batch_input_shape: [null, 6, 5] });
 const MASKING_Y = layer('Masking', 'n', { mask_value: 0 }, from('y'));
 
 describe('layers', () => {
@@ -73,6 +75,9 @@ describe('layers', () => {
     ['Dense of another kernel', [X, dense('g', from('x'))], /invalid_file: .*has shape \[3, 2\], the config asks for \[2, 2\]/, { shapes: { kernel: [3, 2], bias: [2] } }],
     ['Dense of a further axis', [X, dense('g', from('x'))], /has shape \[2, 2, 1\], the config asks for \[2, 2\]/, { shapes: { kernel: [2, 2, 1], bias: [2] } }],
     ['Embedding of features', [X, dense('d', from('x')), layer('Embedding', 'g', { input_dim: 5, output_dim: 2 }, from('d'))], /reads something else than ids/],
+    ['mask_zero of ids of steps of each step', [NESTED, layer('Embedding', 'g', { input_dim: 5, output_dim: 2, mask_zero: true }, from('n'))], /mask_zero of ids that are computed, or of steps of each step/],
+    ['ids of steps of each step whose number is open', [layer('InputLayer', 'n', { batch_input_shape: [null, 6, null] }), layer('Embedding', 'g', { input_dim: 5, output_dim: 2 }, from('n'))], /supported of ids of 3 dimensions: the last one fixed/],
+    ['a Dense layer of ids of steps of each step', [NESTED, layer('Embedding', 'e', { input_dim: 5, output_dim: 2 }, from('n')), one('TimeDistributed', { layer: layer('Dense', 'd', { units: 2, activation: 'relu' }) }, from('n'))], /Dense layer 'd': cannot read ids/],
     ['Embedding without its table', [IDS, embedding('g')], /its embeddings are not in the file/, { shapes: {} }],
     ['Softmax of masked steps', [X, MASKING, one('Softmax', {}, from('m'))], /takes a mask, which is applied to features/],
     ['Softmax of sequences', [X, one('Softmax', { axis: 0 }, from('x'))], /axis 0 is not supported/],

@@ -51,6 +51,8 @@ export interface Nested {
   size: number;
   /** A value that has the outer steps. */
   outer: ValueRef;
+  /** They are ids, as floats: (batch, outer steps, steps). */
+  ids?: true;
 }
 
 /** Ids: (batch, steps) or (batch). */
@@ -58,6 +60,8 @@ export interface Ids {
   is: 'ids';
   input: string;
   kind: 'sequence' | 'vector';
+  /** They are held as floats. */
+  whole?: true;
 }
 
 /** A tensor of truth values: of steps, or of the features of steps. */

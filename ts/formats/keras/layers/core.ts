@@ -1,6 +1,7 @@
+import type { ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
-import type { Features, Ids, Value } from '../values.ts';
+import type { Features, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
@@ -36,32 +37,42 @@ const embedding: Translate = (call) => {
   fields.expect('sparse', [false], 'gradients only');
   fields.finish();
   checkArguments(call);
-  const ids = onlyValue(call);
-  const isOne = ids.is === 'transposed' && ids.flat && ids.size === 1;
-  if (ids.is !== 'ids' && !isOne)
+  const value = onlyValue(call);
+  const isOne = value.is === 'transposed' && value.flat && value.size === 1;
+  const isNested = value.is === 'nested' && value.ids === true;
+  if (value.is !== 'ids' && !isOne && !isNested)
     throw fields.unsupported(
       'reads something else than ids; supported: an input of ids, one number a step, as x[:, :, 0]',
     );
-  if (isOne && maskZero) throw fields.unsupported('mask_zero of ids that are computed; supported: of an input of ids');
-  const computed = isOne
-    ? builder.add({ type: 'ids', name: builder.name(`${name}_ids`), inputs: [ids.ref] })
-    : undefined;
-  const kind = ids.is === 'ids' ? ids.kind : 'sequence';
+  const given = value.is === 'ids' && !value.whole ? value : undefined;
+  if (!given && maskZero)
+    throw fields.unsupported(
+      'mask_zero of ids that are computed, or of steps of each step; supported: of an input of ids',
+    );
   const embeddings = builder.once(fields.layer, () => {
     const tensor = weights.take(0, 'embeddings');
     if (!tensor) throw fields.invalid('its embeddings are not in the file');
     return builder.read(tensor, [vocabularySize, outputSize], fields.layer, `${name}/embeddings`);
   });
-  builder.add({
-    type: 'embedding',
-    name,
-    inputs: [computed ?? (ids as Ids).input],
-    vocabularySize,
-    outputSize,
-    ...(maskZero ? { maskZero } : {}),
-    weights: { embeddings },
-  });
-  const mask = maskZero && ids.is === 'ids' && kind === 'sequence' ? builder.maskOfIds(ids.input) : undefined;
+  const rows = (ids: ValueRef) =>
+    builder.add({
+      type: 'embedding',
+      name,
+      inputs: [ids],
+      vocabularySize,
+      outputSize,
+      ...(maskZero ? { maskZero } : {}),
+      weights: { embeddings },
+    });
+  const whole = (ref: ValueRef) => rows(builder.add({ type: 'ids', name: builder.name(`${name}_ids`), inputs: [ref] }));
+  if (isNested) {
+    const { steps, outer, ref } = value;
+    return [{ is: 'nested', ref: builder.forEachStep(() => whole(ref)), steps, size: outputSize, outer }];
+  }
+  if (given) rows(given.input);
+  else whole(value.is === 'ids' ? value.input : value.ref);
+  const kind = value.is === 'ids' ? value.kind : 'sequence';
+  const mask = maskZero && given?.kind === 'sequence' ? builder.maskOfIds(given.input) : undefined;
   return [{ is: 'features', ref: name, kind, size: outputSize, mask }];
 };
 

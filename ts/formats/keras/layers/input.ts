@@ -1,5 +1,6 @@
 import type { SpecBuilder } from '../builder.ts';
-import type { KerasLayer, KerasModel } from '../config.ts';
+import { isRecord } from '../../../base/tensor.ts';
+import { isModelClass, readModelConfig, type KerasLayer, type KerasModel } from '../config.ts';
 import { Fields } from '../fields.ts';
 import type { KerasArgument } from '../nodes.ts';
 import type { Value } from '../values.ts';
@@ -25,7 +26,11 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   const dimensions = shape.length;
   const size: unknown = shape[dimensions - 1];
   if (isReadAsIds(layer, model)) {
-    if (dimensions > 2) throw fields.unsupported(`ids of ${dimensions} dimensions; supported: (batch, steps), (batch)`);
+    if (dimensions === 3) return readNestedIds(fields, name, shape, builder);
+    if (dimensions > 2)
+      throw fields.unsupported(
+        `ids of ${dimensions} dimensions; supported: (batch, steps), (batch), (batch, steps, 8) for TimeDistributed`,
+      );
     const kind = dimensions === 2 ? 'sequence' : 'vector';
     builder.addInput({ name, dtype: 'int32', size: 1, kind }, shape[1]);
     return { is: 'ids', input: name, kind };
@@ -60,11 +65,33 @@ function readNested(fields: Fields, name: string, shape: readonly unknown[], bui
   return cutSteps(builder, `${name}_steps`, name, steps, size);
 }
 
+/** (batch, outer steps, steps) of ids: numbers of each outer step, cut into its steps. */
+function readNestedIds(fields: Fields, name: string, shape: readonly unknown[], builder: SpecBuilder): Value {
+  const [, outer, steps] = shape;
+  if (typeof steps !== 'number' || !Number.isSafeInteger(steps) || steps < 1)
+    throw fields.unsupported(
+      `has the shape ${JSON.stringify(shape)}; supported of ids of 3 dimensions: the last one fixed`,
+    );
+  builder.addInput({ name, dtype: 'float32', size: steps, kind: 'sequence' }, outer);
+  builder.note(`${fields.layer}: ids, (batch, steps, ${steps}), given as numbers`);
+  return { ...cutSteps(builder, `${name}_steps`, name, steps, 1), ids: true };
+}
+
+/** Whether a layer, as a wrapper's config has it, reads ids. */
+function holdsIds(config: unknown): boolean {
+  if (!isRecord(config) || typeof config['class_name'] !== 'string') return false;
+  if (!isModelClass(config['class_name'])) return config['class_name'] === 'Embedding';
+  const model = readModelConfig(config);
+  const input = model.layers.find(({ name }) => name === model.inputs[0]?.layer);
+  return input !== undefined && isReadAsIds(input, model);
+}
+
 /** Whether an Embedding reads an input, itself or in a model inside. */
 function isReadAsIds(layer: KerasLayer, model: KerasModel): boolean {
   return readers(layer, model).some((reader) => {
     // Through a cast: an embedding takes whole numbers of any type.
     if (reader.className === 'Cast') return isReadAsIds(reader, model);
+    if (reader.className === 'TimeDistributed') return holdsIds(reader.config['layer']);
     if (!reader.inner) return reader.className === 'Embedding';
     const { inner } = reader;
     const places = reader.calls.flatMap(({ args }) =>

@@ -117,6 +117,8 @@ const reshape: Translate = (call) => {
   }
   const shape = target as number[];
   const value = onlyValue(call);
+  if (value.is === 'nested' && value.ids)
+    throw call.fields.unsupported('reads ids; supported: Embedding, TimeDistributed');
   const features = value.is === 'nested' ? joinNested(call, value) : unmaskedValue(call);
   if (shape.length !== 3 || call.builder.isForEachStep) return [toPlainShape(call, features, shape)];
   const [outer, steps, size] = shape as [number, number, number];

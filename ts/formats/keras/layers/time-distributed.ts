@@ -2,7 +2,7 @@ import { isRecord } from '../../../base/tensor.ts';
 import { ACTIVATION_LAYERS } from '../activation.ts';
 import { isModelClass, type KerasLayer, readModelConfig } from '../config.ts';
 import { Fields } from '../fields.ts';
-import type { Features, Value } from '../values.ts';
+import type { Features, Ids, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, layerTitle, onlyValue } from './call.ts';
 import { TRAINING_ONLY } from './core.ts';
@@ -27,7 +27,7 @@ type Lookup = (className: string) => Translate | undefined;
 /** What is at each step, as what makes its values of a tensor; `perStep`: of the whole sequence, of which it sees one step. */
 interface Inner {
   stepwise: boolean;
-  apply: (value: Features, perStep?: true) => Value[];
+  apply: (value: Features | Ids, perStep?: true) => Value[];
 }
 
 /** A layer or a model at each step. One that treats every step alike anyway is told so; to any other each step is a sequence of its own. */
@@ -94,8 +94,10 @@ function forEachStep(call: Call, value: Value, { apply }: Inner): Value[] {
   const features = nested ? undefined : asFeatures(call, value);
   if (features?.mask) throw fields.unsupported('is given a mask, of whose steps its layer would see one each');
   const outer = nested ? value.outer : builder.exact(features!);
-  const step: Features = nested
-    ? { is: 'features', ref: value.ref, kind: 'sequence', size: value.size }
+  const step: Features | Ids = nested
+    ? value.ids
+      ? { is: 'ids', input: value.ref, kind: 'sequence', whole: true }
+      : { is: 'features', ref: value.ref, kind: 'sequence', size: value.size }
     : { is: 'features', ref: outer, kind: 'vector', size: features!.size };
   return builder
     .forEachStep(() => apply(step).map((made) => asFeatures(call, made)))
