@@ -231,6 +231,17 @@ fn pool_makes_one_row_of_each_window() {
 }
 
 #[test]
+fn ids_are_whole_numbers_towards_zero() {
+    let of = |x: [f32; 3]| {
+        one("ids", &[Shape::sequence(1)], &[], &[], &[&x]).iter().map(|id| id.to_bits() as i32).collect::<Vec<_>>()
+    };
+    assert_eq!(of([2.0, -0.5, 1.9]), [2, 0, 1]);
+    assert_eq!(of([3e9, -1.0, f32::NAN]), [-1, -1, -1]);
+    refused("ids", &[Shape::sequence(2)], &[], &[]);
+    refused("ids", &[Shape::sequence(1)], &[0], &[]);
+}
+
+#[test]
 fn reverse_gives_each_sequence_from_its_end() {
     let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     assert_eq!(one("reverse", &[Shape::sequence(2)], &[], &[], &[&x]), [3.0, 4.0, 1.0, 2.0, 5.0, 6.0]);
