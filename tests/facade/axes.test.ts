@@ -138,7 +138,16 @@ describe.each(BACKENDS)('values of different steps on $name', ({ api }) => {
       'from, to, source, target',
     );
     await expectError(run({ mask: { from: [1, 1], source: [1, 1] } }), 'invalid_argument', "twice for the axis 'from'");
-    await expectError(run({ lengths: { to: [9] } }), 'invalid_argument', 'lengths[0]', '0 to 3');
+    // By the name that the record has.
+    await expectError(run({ lengths: { to: [9] } }), 'invalid_argument', "lengths['to'][0]", '0 to 3');
+    await expectError(run({ lengths: { target: [9] } }), 'invalid_argument', "lengths['target'][0]", '0 to 3');
+    await expectError(run({ lengths: { to: [1, 1] } }), 'shape_mismatch', "lengths['to']: expected 1");
+    await expectError(run({ mask: { to: [1] } }), 'shape_mismatch', "mask['to']: expected shape");
+    await expectError(
+      run({ mask: { to: [1, 1, 1] }, lengths: { to: [1] } }),
+      'invalid_argument',
+      "lengths['to']: give",
+    );
     const merge = { name: 'm', type: 'merge' as const, merge: 'concat' as const, inputs: ['source', 'target'] };
     await expectError(
       () => api.createModel({ ...translator, layers: [...translator.layers, merge] }),

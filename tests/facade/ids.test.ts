@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
+import type { Name } from '../../ts/base/errors.ts';
 import { readIds } from '../../ts/run/ids.ts';
 import type { InputPort } from '../../ts/run/inputs.ts';
 import { failure } from './helpers.ts';
 
 const input = { name: 'ids', vocabularySize: 11 } as InputPort;
 
-test.each<[string, ArrayLike<unknown>, number[] | undefined, number | undefined, string]>([
+test.each<[string, ArrayLike<unknown>, number[] | undefined, Name | undefined, string]>([
   [
     'the id after the last',
     [0, 10, 11],
@@ -24,10 +25,16 @@ test.each<[string, ArrayLike<unknown>, number[] | undefined, number | undefined,
   ['text', [1, '2'], undefined, undefined, 'at [1] must be a whole number'],
   ['a row of several', [0, 0, 0, 0, 0, 11], [2, 3], undefined, 'the id at [1, 2] must'],
   ['a block of rows', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0], [2, 2, 3], undefined, 'the id at [1, 1, 1] must'],
-  ['the third sequence', [1, 11], undefined, 2, "input 'ids', sequence 2: the id at [1] must"],
-])('names %s', (_, from, shape, sequence, message) => {
+  [
+    'the third sequence',
+    [1, 11],
+    undefined,
+    () => "input 'ids', sequence 2",
+    "input 'ids', sequence 2: the id at [1] must",
+  ],
+])('names %s', (_, from, shape, what, message) => {
   const error = failure(() => {
-    readIds(input, from, new Int32Array(from.length), shape, sequence);
+    readIds(input, from, new Int32Array(from.length), shape, what);
   });
   expect(error.code).toBe('id_out_of_range');
   expect(error.message).toContain(message);

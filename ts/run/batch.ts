@@ -54,18 +54,21 @@ export function fromLengths(lengths: Int32Array, padding: Padding): Ragged {
   return { lengths, steps, padding };
 }
 
+/** An option of a run, or what its record holds for an axis, by what to call it. */
+export type Given = readonly [what: string, value: unknown];
+
 /**
  * Reads the option `lengths` of a run over a padded array.
  *
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`.
  */
-export function readLengths(lengths: unknown, batch: number, longest: number, padding: Padding): Ragged {
+export function readLengths([what, lengths]: Given, batch: number, longest: number, padding: Padding): Ragged {
   if (!isArrayLike(lengths)) {
-    throw new GruError('dtype_mismatch', `lengths: expected an array of numbers, got ${describe(lengths)}`);
+    throw new GruError('dtype_mismatch', `${what}: expected an array of numbers, got ${describe(lengths)}`);
   }
-  const count = lengthOf(lengths, 'lengths');
+  const count = lengthOf(lengths, what);
   if (count !== batch) {
-    throw new GruError('shape_mismatch', `lengths: expected ${batch}, one a sequence, got ${count}`);
+    throw new GruError('shape_mismatch', `${what}: expected ${batch}, one a sequence, got ${count}`);
   }
   const kept = new Int32Array(batch);
   for (let b = 0; b < batch; b++) {
@@ -73,7 +76,7 @@ export function readLengths(lengths: unknown, batch: number, longest: number, pa
     const length = typeof given === 'bigint' ? Number(given) : given;
     if (typeof length !== 'number' || !Number.isInteger(length) || length < 0 || length > longest) {
       const range = `a whole number from 0 to ${longest}, the steps of the array`;
-      throw new GruError('invalid_argument', `lengths[${b}]: must be ${range}, got ${describe(given)}`);
+      throw new GruError('invalid_argument', `${what}[${b}]: must be ${range}, got ${describe(given)}`);
     }
     kept[b] = length;
   }
@@ -85,28 +88,37 @@ export function readLengths(lengths: unknown, batch: number, longest: number, pa
  *
  * @throws GruError `shape_mismatch`, `dtype_mismatch`.
  */
-export function readMask(mask: unknown, batch: number, steps: number, timeMajor: boolean, padding: Padding): Ragged {
+export function readMask(
+  [what, mask]: Given,
+  batch: number,
+  steps: number,
+  timeMajor: boolean,
+  padding: Padding,
+): Ragged {
   const expected = timeMajor ? [steps, batch] : [batch, steps];
-  const { data, shape = expected } = readTensor('mask', mask);
+  const { data, shape = expected } = readTensor(what, mask);
   if (!isArrayLike(data)) {
-    throw new GruError('dtype_mismatch', `mask: expected a tensor or an array, got ${describe(mask)}`);
+    throw new GruError('dtype_mismatch', `${what}: expected a tensor or an array, got ${describe(mask)}`);
   }
-  const count = lengthOf(data, 'mask');
-  if (shape !== expected) checkFilled('mask', shape, count);
+  const count = lengthOf(data, what);
+  if (shape !== expected) checkFilled(what, shape, count);
   const fits = sameShape(shape, expected) && count === batch * steps;
   if (!fits && !(batch === 1 && count === steps)) {
     const got = shape === expected ? `${count} values` : shapeText(shape);
-    throw new GruError('shape_mismatch', `mask: expected shape ${shapeText(expected)}, got ${got}`);
+    throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${got}`);
   }
   const lengths = new Int32Array(batch);
-  const kept = ints(batch * steps, 'mask');
+  const kept = ints(batch * steps, what);
   let rows = 0;
   for (let b = 0; b < batch; b++) {
     for (let t = 0; t < steps; t++) {
       const i = rowAt(b, t, batch, steps, timeMajor);
       const keep: unknown = data[i];
       if ((typeof keep !== 'number' || keep !== keep) && typeof keep !== 'boolean' && typeof keep !== 'bigint') {
-        throw new GruError('dtype_mismatch', `mask: value ${i} must be a number or a boolean, got ${describe(keep)}`);
+        throw new GruError(
+          'dtype_mismatch',
+          `${what}: value ${i} must be a number or a boolean, got ${describe(keep)}`,
+        );
       }
       if (!keep) continue;
       kept[rows++] = t;

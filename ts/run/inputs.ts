@@ -2,6 +2,7 @@ import {
   type AxisRun,
   deriveRun,
   fromLengths,
+  type Given,
   packRows,
   type Padding,
   type Ragged,
@@ -128,7 +129,7 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
 }
 
 /** The steps of the inputs on an axis, which have to be the same. (Without closures: it is called in a run of one step.) */
-function readAxis(parts: ReadInput[], axis: number, layout: Layout, lengths: unknown, mask: unknown): AxisRun {
+function readAxis(parts: ReadInput[], axis: number, layout: Layout, lengths?: Given, mask?: Given): AxisRun {
   let one: ReadInput | undefined;
   for (const part of parts) {
     if (part.axis !== axis || part.steps === undefined) continue;
@@ -159,17 +160,17 @@ function pair(a: ReadInput, b: ReadInput): string {
   return `inputs ${name(a)} and ${name(b)} do not fit each other:`;
 }
 
-const NOTHING: readonly unknown[] = [];
+const NOTHING: readonly Given[] = [];
 
 /** An option of a run that is given by axis: by the names of axes, or of inputs on them; bare where there is one axis. */
-function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly unknown[] {
+function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly (Given | undefined)[] {
   if (given === undefined) return NOTHING;
   if (!isRecord(given)) {
-    if (axes.length === 1) return [given];
+    if (axes.length === 1) return [[what, given]];
     const text = `${what}: the model has the axes ${axes.join(', ')}: give a record by axis, got ${describe(given)}`;
     throw new GruError('invalid_argument', text);
   }
-  const found: unknown[] = [];
+  const found: (Given | undefined)[] = [];
   const names = Object.keys(given);
   if (names.length === 0) throw new GruError('dtype_mismatch', `${what}: the record names no axis`);
   for (const name of names) {
@@ -180,10 +181,9 @@ function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly
       throw new GruError('invalid_argument', `${what}: there is no axis '${name}'; known: ${known.join(', ')}`);
     }
     const value = given[name];
-    if (found[axis] !== undefined && value !== undefined) {
-      throw new GruError('invalid_argument', `${what}: given twice for the axis '${axes[axis]!}'`);
-    }
-    found[axis] ??= value;
+    if (value === undefined) continue;
+    if (found[axis]) throw new GruError('invalid_argument', `${what}: given twice for the axis '${axes[axis]!}'`);
+    found[axis] = [`${what}['${name}']`, value];
   }
   return found;
 }
@@ -191,22 +191,22 @@ function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly
 function readRagged(
   { padding, timeMajor }: Layout,
   packed: Int32Array | undefined,
-  lengths: unknown,
-  mask: unknown,
+  lengths: Given | undefined,
+  mask: Given | undefined,
   batch: number,
   steps: number,
 ): Ragged | undefined {
-  if (!packed && lengths === undefined && mask === undefined) return undefined;
-  if ([packed, lengths, mask].filter((given) => given !== undefined).length > 1) {
-    throw new GruError('invalid_argument', 'give one of: an array of sequences, lengths, mask');
+  const option = lengths ?? mask;
+  if (option && (packed || (lengths && mask))) {
+    throw new GruError('invalid_argument', `${option[0]}: give one of: an array of sequences, lengths, mask`);
   }
   if (packed) {
     if (timeMajor)
       throw new GruError('invalid_argument', 'timeMajor is for padded arrays, not for an array of sequences');
     return fromLengths(packed, padding);
   }
-  if (lengths !== undefined) return readLengths(lengths, batch, steps, padding);
-  return mask === undefined ? undefined : readMask(mask, batch, steps, timeMajor, padding);
+  if (lengths) return readLengths(lengths, batch, steps, padding);
+  return mask && readMask(mask, batch, steps, timeMajor, padding);
 }
 
 /** Whether two inputs on an axis give each sequence the same steps. (Their longest are as long.) */
@@ -326,9 +326,9 @@ function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput 
   }
   const ids = ints(length, `input '${name}'`);
   let at = 0;
-  sequences.forEach((sequence, b) => {
-    readIds(input, sequence, ids.subarray(at, (at += sizes[b]!)), [sizes[b]!], b);
-  });
+  for (b = 0; b < batch; b++) {
+    readIds(input, sequences[b]!, ids.subarray(at, (at += sizes[b]!)), [sizes[b]!], what);
+  }
   return { ...shared, ...shape, data: ids };
 }
 

@@ -64,7 +64,7 @@ function readBlock(input: GraphInput, block: unknown, what: Name): Values {
     throw new GruError('dtype_mismatch', `${nameText(what)}: expected ids, got ${describe(block)}`);
   }
   const ids = ints(lengthOf(block, what), what);
-  readIds(input, block, ids);
+  readIds(input, block, ids, undefined, what);
   return ids;
 }
 
