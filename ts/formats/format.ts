@@ -2,6 +2,7 @@ import { GruError } from '../base/errors.ts';
 import { impostor } from '../io/impostor.ts';
 import { otherFormat, packedFile } from './detect.ts';
 import { fold } from './fold.ts';
+import { idsFirst } from './ids-first.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { useAllKinds } from '../layers/full.ts';
@@ -65,7 +66,9 @@ export async function readModelOf(
   try {
     const imported = await read(bytes, context);
     // What was saved is as it was made.
-    return format === native ? imported : fold(imported);
+    if (format === native) return imported;
+    const folded = fold(imported);
+    return { ...folded, spec: idsFirst(folded.spec) };
   } catch (error) {
     throw withName(error, context.name);
   }

@@ -2,7 +2,10 @@ import { specError } from './check.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
 
-/** Whole numbers (rows, 1) as int32 ids (rows): x towards zero; -1, which is no id, below 0 and from 2^31 on. */
+/**
+ * Whole numbers (rows, 1) as int32 ids (rows): x towards zero; -1, which is no id, below 0 and from 2^31 on. What is no id ends a run with
+ * `id_out_of_range` where a layer reads it, when the layers before that one have run.
+ */
 export interface IdsSpec extends LayerBase {
   type: 'ids';
 }
