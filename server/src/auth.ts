@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
 import { ServeError } from './errors.ts';
+import { quote } from './oip/messages.ts';
 
 /** Who asks: the owner of sequences. Nobody in particular where no keys are asked for. */
 export type Authenticate = (key: string | undefined) => string;
@@ -33,6 +35,21 @@ export function authenticator(keys: readonly string[]): Authenticate {
 export function checkOrigin({ origin, host }: IncomingHttpHeaders, allowed: readonly string[]): void {
   if (origin === undefined || origin.endsWith(`://${host ?? ''}`) || allowed.includes(origin)) return;
   throw new ServeError('unauthorized', `pages of ${origin.slice(0, 100)} are not let in`);
+}
+
+/**
+ * DNS rebinding: the name of a page's host may have the address of this server the next time it is looked up; to the browser they are of one origin then.
+ * An address is no name, so it is nobody else's.
+ *
+ * @param allowed Names of this server, besides localhost; undefined: any.
+ * @throws ServeError for a request to another name.
+ */
+export function checkHostHeader({ host }: IncomingHttpHeaders, allowed: readonly string[] | undefined): void {
+  // Browsers always send one.
+  if (allowed === undefined || host === undefined) return;
+  const name = host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+  if (isIP(name.replace(/^\[(.*)\]$/, '$1')) > 0 || /^(.+\.)?localhost$/.test(name) || allowed.includes(name)) return;
+  throw new ServeError('unauthorized', `${quote(host)} is no name of this server: --allow-hosts lists those`);
 }
 
 /** The key of `authorization: Bearer KEY` or `x-api-key: KEY`. */

@@ -1,12 +1,18 @@
 import { lookup } from 'node:dns/promises';
+import { BlockList } from 'node:net';
 import { CommandError, EXIT } from 'gru-wasm/command';
 import { quote } from './oip/messages.ts';
 import { UsageError } from './words.ts';
 
-/** @throws (as a rejection) UsageError for a name that no host has. */
-export async function checkHost(host: string): Promise<void> {
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8);
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** @returns Whether it is this machine alone that reaches it. @throws (as a rejection) UsageError for a name that no host has. */
+export async function isLoopback(host: string): Promise<boolean> {
   try {
-    await lookup(host);
+    const { address, family } = await lookup(host);
+    return LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4');
   } catch (cause) {
     throw new UsageError(`--host ${quote(host)}: there is no such host`, { cause });
   }

@@ -15,6 +15,7 @@ export interface ServeOptions extends ServiceOptions {
   maxConnections: number;
   apiKeys: string[];
   allowOrigins: string[];
+  allowHosts: string[];
   maxBody: number;
   requestTimeout: number;
   logLevel: string;
@@ -55,8 +56,16 @@ const WORDS = {
     host: ['127.0.0.1', 'address to listen on'],
     'api-keys': [undefined, 'a file with one API key a line (or GRU_API_KEYS, separated by blanks)'],
     'allow-origins': [undefined, 'other origins whose pages may ask (CORS), with commas: https://app.example'],
+    'allow-hosts': [
+      undefined,
+      'names by which requests may ask for it, with commas: needed behind a proxy on this machine, without keys',
+    ],
     'log-level': ['info', LEVELS.join(', ')],
-    state: [undefined, 'redis://... that keeps the states of live sequences, so that another instance can go on'],
+    state: [
+      undefined,
+      'redis://... that keeps the states of live sequences, so that another instance can go on',
+      'GRU_STATE_URL',
+    ],
     durability: ['batch', 'batch: states are written before answers go out; interval: every --state-every steps'],
     'tls-key': [undefined, 'PEM file'],
     'tls-cert': [undefined, 'PEM file'],
@@ -76,7 +85,7 @@ ${helpOf(WORDS)}`;
 
 /** @throws UsageError. */
 export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = process.env): ServeOptions | 'help' {
-  const given = readWords(args, WORDS);
+  const given = readWords(args, WORDS, env);
   if (!given) return 'help';
   const { positionals, number, text } = given;
   if (positionals.length === 0) throw new UsageError('say which MODEL to serve: gru serve model.safetensors');
@@ -95,6 +104,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     maxConnections: number('max-connections'),
     apiKeys: readKeys(text('api-keys'), env['GRU_API_KEYS']),
     allowOrigins: originsOf(text('allow-origins')),
+    allowHosts: hostsOf(text('allow-hosts')),
     maxBody: number('max-body'),
     maxAnswer: number('max-body'),
     requestTimeout: number('request-timeout'),
@@ -128,6 +138,14 @@ function originsOf(words: string | undefined): string[] {
   const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
   if (wrong === undefined) return origins;
   throw new UsageError(`--allow-origins takes origins like https://app.example, got ${quote(wrong)}`);
+}
+
+/** Without ports: a name is the server's at each of them. @throws UsageError. */
+function hostsOf(words: string | undefined): string[] {
+  const hosts = words?.split(',') ?? [];
+  const wrong = hosts.find((host) => !/^[\w-]+(\.[\w-]+)*$/.test(host));
+  if (wrong === undefined) return hosts;
+  throw new UsageError(`--allow-hosts takes names like gru.example, got ${quote(wrong)}`);
 }
 
 /** Steps between two writes. @throws UsageError. */

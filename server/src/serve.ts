@@ -9,7 +9,7 @@ import { digestOf } from './core/model.ts';
 import { RedisStore } from './core/redis-store.ts';
 import { createGrpcServer, listen } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
-import { checkHost, listening } from './listening.ts';
+import { isLoopback, listening } from './listening.ts';
 import { Metrics } from './metrics.ts';
 import { loadModels } from './models.ts';
 import type { ServeOptions } from './options.ts';
@@ -37,7 +37,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const logger = pino({ level: options.logLevel, base: null });
   const metrics = new Metrics();
   const tls = readTls(options);
-  await checkHost(options.host);
+  const hosts = hostsOf(options, await isLoopback(options.host));
   if (options.state !== undefined) await checkRedis('state', options.state);
   const models = await loadModels(options.models);
   const warn = (text: string) => {
@@ -50,7 +50,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     observe: tracing ? observers(metrics, tracing) : metrics,
   });
   metrics.watch(service);
-  const doors = new Doors(service, { ...options, tls }, metrics, logger);
+  const doors = new Doors(service, { ...options, tls, hosts }, metrics, logger);
   const closeAll = async () => {
     logger.info('draining');
     try {
@@ -74,7 +74,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
 }
 
-type DoorOptions = ServeOptions & { tls: Tls | undefined };
+type DoorOptions = ServeOptions & { tls: Tls | undefined; hosts: readonly string[] | undefined };
 
 /** Where requests come in: HTTP with WebSockets, and gRPC. */
 class Doors {
@@ -85,12 +85,13 @@ class Doors {
   private readonly grpc: Server | undefined;
 
   constructor(service: InferenceService, options: DoorOptions, metrics: Metrics, logger: Logger) {
-    const { allowOrigins, grpcPort, maxBody, maxConnections, requestTimeout, tls } = options;
+    const { allowOrigins, grpcPort, hosts, maxBody, maxConnections, requestTimeout, tls } = options;
     const authenticate = authenticator(options.apiKeys);
     [this.options, this.logger] = [options, logger];
     this.app = createHttpServer(service, {
       authenticate,
       allowOrigins,
+      hosts,
       metrics,
       logger,
       maxBody,
@@ -101,6 +102,7 @@ class Doors {
     this.sockets = attachWebSockets(this.app.server, service, {
       authenticate,
       allowOrigins,
+      hosts,
       maxBody,
       maxConnections,
       pingEvery: PING_EVERY,
@@ -126,6 +128,15 @@ class Doors {
     await grpcClosed(this.grpc);
     await this.app.close();
   }
+}
+
+/**
+ * The names by which requests may ask for this server; undefined: any. Without keys and TLS, being on this machine is what lets a client in, and each page that somebody opens
+ * on it is there too.
+ */
+function hostsOf({ host, allowHosts, apiKeys, tlsKey }: ServeOptions, isLocal: boolean): string[] | undefined {
+  const isOpen = isLocal && apiKeys.length === 0 && tlsKey === undefined;
+  return isOpen || allowHosts.length > 0 ? [host, ...allowHosts].map((name) => name.toLowerCase()) : undefined;
 }
 
 /** With a store a sequence that has ended is kept for a minute, for a request that comes again. */

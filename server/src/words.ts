@@ -22,7 +22,8 @@ export const MOST_PORT = 65_535;
 /** What a command takes: each option with its default and its meaning; a number with the most and the least (1) that it may be. */
 export interface Words {
   numbers: Record<string, readonly [number, string, number?, number?]>;
-  texts: Record<string, readonly [string | undefined, string]>;
+  /** The third: the variable of the environment that says it too; what it holds is not in the list of processes. */
+  texts: Record<string, readonly [string | undefined, string, string?]>;
   flags: Record<string, string>;
 }
 
@@ -35,7 +36,11 @@ export interface Given<W extends Words> {
 }
 
 /** Reads the words of a command; `undefined` for `--help`. @throws UsageError. */
-export function readWords<const W extends Words>(args: string[], words: W): Given<W> | undefined {
+export function readWords<const W extends Words>(
+  args: string[],
+  words: W,
+  env: NodeJS.ProcessEnv = process.env,
+): Given<W> | undefined {
   const { values, positionals } = parse(args, words);
   if (values['help'] === true) return undefined;
   return {
@@ -51,8 +56,10 @@ export function readWords<const W extends Words>(args: string[], words: W): Give
       throw new UsageError(`--${name} must be a whole number${range}, got ${quote(given)}`);
     },
     text(name) {
-      if (values[name] === '') throw new UsageError(`--${name} is empty: ${words.texts[name]![1]}`);
-      return ((values[name] as string | undefined) ?? words.texts[name]![0])!;
+      const [usual, meaning, variable = ''] = words.texts[name]!;
+      const given = (values[name] as string | undefined) ?? env[variable];
+      if (given !== '') return (given ?? usual)!;
+      throw new UsageError(`${values[name] === '' ? `--${name}` : variable} is empty: ${meaning}`);
     },
     flag: (name) => values[name] === true,
   };
@@ -71,10 +78,12 @@ export function readTextOf(option: string, path: string): string {
 
 /** A line an option. */
 export function helpOf({ numbers, texts, flags }: Words): string {
-  const options = { ...texts, ...numbers };
-  const lines = Object.entries(options).map(([name, [value, meaning]]) =>
-    line(name, value === undefined ? meaning : `${meaning} (${value})`),
-  );
+  const ofTexts = Object.entries(texts).map(([name, [usual, meaning, variable]]) => {
+    const or = variable === undefined ? '' : ` (or ${variable})`;
+    return line(name, meaning + or + (usual === undefined ? '' : ` (${usual})`));
+  });
+  const ofNumbers = Object.entries(numbers).map(([name, [usual, meaning]]) => line(name, `${meaning} (${usual})`));
+  const lines = [...ofTexts, ...ofNumbers];
   return [...lines, ...Object.entries(flags).map(([name, meaning]) => line(name, meaning))].join('\n');
 }
 

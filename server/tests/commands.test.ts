@@ -52,6 +52,9 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--max-body', '0'],
     ['a', '--state-keep', '0'],
     ['a', '--host', ''],
+    ['a', '--allow-hosts', 'https://gru.example'],
+    ['a', '--allow-hosts', 'gru.example:80'],
+    ['a', '--allow-hosts', ''],
     ['a', '--allow-origins', '*'],
     ['a', '--allow-origins', 'https://app.example/'],
     ['a', '--allow-origins', 'https://app.example,app.example'],
@@ -59,6 +62,27 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--api-keys', path],
   ];
   for (const args of wrong) expect(() => readServeOptions(args, {}), args.join(' ')).toThrow(UsageError);
+});
+
+test('a Redis by a variable, which the list of processes does not show; the option goes before it', async () => {
+  const env = { GRU_STATE_URL: 'redis://:secret@one' };
+  expect(readServeOptions(['a'], env)).toMatchObject({ state: 'redis://:secret@one' });
+  expect(readServeOptions(['a', '--state', 'redis://two'], env)).toMatchObject({ state: 'redis://two' });
+  expect(() => readServeOptions(['a'], { GRU_STATE_URL: '' })).toThrow(/^GRU_STATE_URL is empty/);
+  vi.stubEnv('GRU_QUEUE_URL', 'http://:secret@x');
+  const error = vi.spyOn(console, 'error').mockReturnValue();
+  const commands = [
+    ['worker'],
+    ['queue', 'status'],
+    ['score', join(folder, 'gru.safetensors'), '--input', join(folder, 'a.csv'), '--output', join(folder, 'b.csv')],
+  ];
+  await writeFile(join(folder, 'a.csv'), '1,2,3\n');
+  for (const [name, ...words] of commands) {
+    expect(await run(name!, words), name).toBe(2);
+    expect(error.mock.lastCall![0]).toMatch(/redis:\/\/host:6379, got "http:\/\/x"/);
+  }
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
 test('exit codes: help, wrong words, a model that is not there', async () => {

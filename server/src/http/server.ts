@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import { fastify, type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
-import { type Authenticate, checkOrigin } from '../auth.ts';
+import { type Authenticate, checkHostHeader, checkOrigin } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { quote } from '../oip/messages.ts';
@@ -14,6 +14,8 @@ export interface HttpOptions {
   authenticate: Authenticate;
   /** Other origins whose pages are let in (CORS). */
   allowOrigins: readonly string[];
+  /** Names by which requests may ask for this server; undefined: any. */
+  hosts?: readonly string[] | undefined;
   metrics: Metrics;
   logger: FastifyBaseLogger;
   /** Bytes of a request. */
@@ -28,7 +30,7 @@ const PREFLIGHT_SECONDS = 600;
 
 /** The Open Inference Protocol over HTTP. */
 export function createHttpServer(service: InferenceService, options: HttpOptions): FastifyInstance {
-  const { allowOrigins, logger, maxBody, requestTimeout, tls } = options;
+  const { allowOrigins, hosts, logger, maxBody, requestTimeout, tls } = options;
   const timeouts = {
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: requestTimeout / 4,
@@ -48,6 +50,7 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
   // Bodies are the protocol's, whatever type they say: clients send application/json, octet-stream, or none.
   app.removeAllContentTypeParsers();
   app.addHook('onRequest', (request, _reply, done) => {
+    checkHostHeader(request.headers, hosts);
     if (isSentUnasked(request.headers['content-type'])) checkOrigin(request.headers, allowOrigins);
     done();
   });

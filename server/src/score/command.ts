@@ -20,7 +20,7 @@ const WORDS = {
     'input-format': [undefined, 'ndjson, csv or parquet, instead of by the ending'],
     'output-format': [undefined, 'the same'],
     id: ['id', 'the field or column that goes from the input to the output'],
-    queue: [undefined, 'redis://... of a queue from which workers take shards (gru worker)'],
+    queue: [undefined, 'redis://... of a queue from which workers take shards (gru worker)', 'GRU_QUEUE_URL'],
     select: [undefined, "names of outputs, with commas; default: the model's first"],
   },
   flags: {

@@ -4,7 +4,7 @@ import { ShardQueue } from './queue.ts';
 
 const WORDS = {
   numbers: {},
-  texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given'] },
+  texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given', 'GRU_QUEUE_URL'] },
   flags: { json: 'print JSON' },
 } as const;
 

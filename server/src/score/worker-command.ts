@@ -13,7 +13,7 @@ const WORDS = {
       MOST_MILLISECONDS,
     ],
   },
-  texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given'] },
+  texts: { queue: [undefined, 'redis://... that `gru score --queue` has been given', 'GRU_QUEUE_URL'] },
   flags: { otel: OTEL },
 } as const;
 

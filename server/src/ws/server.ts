@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Authenticate, checkOrigin, keyOf } from '../auth.ts';
+import { type Authenticate, checkHostHeader, checkOrigin, keyOf } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import { quote } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
@@ -13,6 +13,8 @@ export interface WebSocketOptions {
   authenticate: Authenticate;
   /** Other origins whose pages are let in. */
   allowOrigins: readonly string[];
+  /** Names by which requests may ask for this server; undefined: any. */
+  hosts?: readonly string[] | undefined;
   /** Bytes of a frame. */
   maxBody: number;
   maxConnections: number;
@@ -61,6 +63,7 @@ function admit(
   options: WebSocketOptions,
 ): Serve {
   const { headers, url = '' } = request;
+  checkHostHeader(headers, options.hosts);
   // WebSockets know no CORS.
   checkOrigin(headers, options.allowOrigins);
   const owner = options.authenticate(keyOf(headers) ?? keyOfProtocols(headers['sec-websocket-protocol']));
