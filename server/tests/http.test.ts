@@ -635,3 +635,21 @@ describe('clients that take more than their share', () => {
     }
   });
 });
+
+test('a body of very many small values is refused before it is parsed', async () => {
+  const { app } = await serve({ maxBody: 2 ** 22 });
+  for (const one of ['{}', '[]']) {
+    const response = await post(app, `{"inputs":[${Array.from({ length: 500_000 }, () => one).join(',')}]}`);
+    expect(response.statusCode).toBe(400);
+    expect(errorOf(response)).toMatch(/more than 500000 objects and lists/);
+  }
+});
+
+test.each(['/v2/models/gru/infer', '/v2/repository/index'])('without a key no body is waited for: %s', async (url) => {
+  const { app } = await serve({ keys: ['one'] });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1');
+  socket.write(`POST ${url} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{`);
+  expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 401 /);
+  socket.destroy();
+}, 5000); // prettier-ignore

@@ -21,6 +21,11 @@ export function addRoutes(
   { authenticate, metrics }: Pick<HttpOptions, 'authenticate' | 'metrics'>,
 ): void {
   const owner = ({ headers }: FastifyRequest) => authenticate(keyOf(headers));
+  /** Before the body is read: of a stranger none is kept. */
+  const onRequest = (request: FastifyRequest, _reply: unknown, done: () => void) => {
+    owner(request);
+    done();
+  };
 
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.get('/v2/health/live', { schema: SCHEMAS.live }, () => ({ live: true }));
@@ -32,10 +37,7 @@ export function addRoutes(
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   app.get('/v2', { schema: SCHEMAS.server }, () => describeServer());
-  app.post('/v2/repository/index', { schema: SCHEMAS.repository }, (request) => {
-    owner(request);
-    return repositoryOf(service.models);
-  });
+  app.post('/v2/repository/index', { onRequest, schema: SCHEMAS.repository }, () => repositoryOf(service.models));
 
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     const versioned = path.endsWith(':version');
@@ -53,7 +55,7 @@ export function addRoutes(
     );
     app.post<{ Params: ModelParams; Body: Buffer | undefined }>(
       `${path}/infer`,
-      { schema: SCHEMAS.infer(service.models, versioned) },
+      { onRequest, schema: SCHEMAS.infer(service.models, versioned) },
       async (request, reply) => {
         const who = owner(request);
         const { model, version } = request.params;
