@@ -649,7 +649,7 @@ test.each(['/v2/models/gru/infer', '/v2/repository/index'])('without a key no bo
   const { app } = await serve({ keys: ['one'] });
   await app.listen({ port: 0, host: '127.0.0.1' });
   const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1');
+  closing.unshift(() => Promise.resolve(socket.destroy()));
   socket.write(`POST ${url} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{`);
   expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 401 /);
-  socket.destroy();
 }, 5000); // prettier-ignore
