@@ -17,6 +17,7 @@ export interface ServeOptions extends ServiceOptions {
   allowOrigins: string[];
   allowHosts: string[];
   maxBody: number;
+  maxBodies: number;
   requestTimeout: number;
   logLevel: string;
   otel: boolean;
@@ -39,6 +40,7 @@ const WORDS = {
     'max-pending': [20_000, 'requests that may wait'],
     'max-connections': [20_000, 'connections, and streams of WebSockets'],
     'max-body': [16 * 2 ** 20, 'bytes of a request, and of the numbers of an answer'],
+    'max-bodies': [2 ** 29, 'bytes of all requests by HTTP that are read or answered at a time'],
     'idle-timeout': [300_000, 'milliseconds after which an idle sequence is dropped', MOST_MILLISECONDS],
     'state-every': [16, 'steps between two writes of a sequence, with --durability interval'],
     'state-keep': [3_600_000, 'milliseconds that --state keeps a sequence after its last write'],
@@ -93,6 +95,9 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     throw new UsageError('--tls-key and --tls-cert are given together');
   }
   if (text('tls-ca') !== undefined && text('tls-key') === undefined) throw new UsageError('--tls-ca needs --tls-key');
+  if (number('max-bodies') < number('max-body')) {
+    throw new UsageError('--max-bodies is less than --max-body: no request of that size would be read');
+  }
   return {
     models: positionals,
     state: text('state'),
@@ -107,6 +112,7 @@ export function readServeOptions(args: string[], env: NodeJS.ProcessEnv = proces
     allowHosts: hostsOf(text('allow-hosts')),
     maxBody: number('max-body'),
     maxAnswer: number('max-body'),
+    maxBodies: number('max-bodies'),
     requestTimeout: number('request-timeout'),
     logLevel: levelOf(text('log-level')),
     otel: given.flag('otel'),

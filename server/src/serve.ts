@@ -85,7 +85,7 @@ class Doors {
   private readonly grpc: Server | undefined;
 
   constructor(service: InferenceService, options: DoorOptions, metrics: Metrics, logger: Logger) {
-    const { allowOrigins, grpcPort, hosts, maxBody, maxConnections, requestTimeout, tls } = options;
+    const { allowOrigins, grpcPort, hosts, maxBody, maxBodies, maxConnections, requestTimeout, tls } = options;
     const authenticate = authenticator(options.apiKeys);
     [this.options, this.logger] = [options, logger];
     this.app = createHttpServer(service, {
@@ -95,6 +95,7 @@ class Doors {
       metrics,
       logger,
       maxBody,
+      maxBodies,
       requestTimeout,
       tls,
     });

@@ -50,6 +50,7 @@ test('options: numbers, keys of a file and of the environment', async () => {
     ['a', '--timeout', String(2 ** 31)],
     ['a', '--log-level', 'loud'],
     ['a', '--max-body', '0'],
+    ['a', '--max-bodies', '1000'],
     ['a', '--state-keep', '0'],
     ['a', '--host', ''],
     ['a', '--allow-hosts', 'https://gru.example'],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authenticator } from '../src/auth.ts';
 import { createHttpServer, type HttpOptions } from '../src/http/server.ts';
 import { Metrics } from '../src/metrics.ts';
@@ -35,6 +35,7 @@ async function serve(options: Partial<ServiceOptions & HttpOptions & { keys: str
     metrics,
     logger: pino({ level: 'silent' }),
     maxBody: 2 ** 16,
+    maxBodies: 2 ** 24,
     requestTimeout: 60_000,
     ...options,
   });
@@ -616,6 +617,31 @@ describe('clients that take more than their share', () => {
     await once(socket, 'close');
     expect(text).toMatch(/^HTTP\/1.1 408/);
   });
+
+  test.each(['content-length: 65536', 'transfer-encoding: chunked'])(
+    'bodies on their way, %s, are bounded together',
+    async (sent) => {
+      const { app } = await serve({ maxBodies: 2 ** 17 });
+      await app.listen({ host: '127.0.0.1', port: 0 });
+      const { port } = app.server.address() as { port: number };
+      const sockets = [0, 1].map(() => connect(port, '127.0.0.1'));
+      for (const socket of sockets) {
+        socket.write(`POST /v2/models/gru/infer HTTP/1.1\r\nhost: 127.0.0.1\r\n${sent}\r\n\r\n`);
+        await once(app.server, 'request');
+      }
+      const ask = () => post(app, { inputs: [tensor(steps(2))] });
+      const refused = await ask();
+      expect(refused.statusCode).toBe(503);
+      expect(refused.headers['retry-after']).toBe('1');
+      expect(errorOf(refused)).toMatch('--max-bodies is 131072');
+      for (const socket of sockets) socket.destroy();
+      await vi.waitFor(async () => {
+        expect((await ask()).statusCode).toBe(200);
+      });
+      // What is answered makes room for what follows.
+      for (let i = 0; i < 500; i++) expect((await ask()).statusCode).toBe(200);
+    },
+  );
 
   test('what is no HTTP is answered and closed', async () => {
     const { app } = await serve();

@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { keyOf } from '../auth.ts';
+import { Bodies } from './bodies.ts';
 import { ServeError } from '../errors.ts';
 import { decodeInfer, encodeInfer } from '../oip/json.ts';
 import { describeServer, metadataOf, repositoryOf } from '../oip/messages.ts';
@@ -18,12 +19,19 @@ export const HEADER_LENGTH = 'inference-header-content-length';
 export function addRoutes(
   app: FastifyInstance,
   service: InferenceService,
-  { authenticate, metrics }: Pick<HttpOptions, 'authenticate' | 'metrics'>,
+  {
+    authenticate,
+    metrics,
+    maxBody,
+    maxBodies,
+  }: Pick<HttpOptions, 'authenticate' | 'metrics' | 'maxBody' | 'maxBodies'>,
 ): void {
+  const bodies = new Bodies(maxBodies, maxBody);
   const owner = ({ headers }: FastifyRequest) => authenticate(keyOf(headers));
-  /** Before the body is read: of a stranger none is kept. */
-  const onRequest = (request: FastifyRequest, _reply: unknown, done: () => void) => {
+  /** Before the body is read: of a stranger none is kept, of others as many bytes as there is room for. */
+  const onRequest = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     owner(request);
+    bodies.take(request.raw, reply.raw);
     done();
   };
 

@@ -20,6 +20,8 @@ export interface HttpOptions {
   logger: FastifyBaseLogger;
   /** Bytes of a request. */
   maxBody: number;
+  /** Bytes of all requests at a time. */
+  maxBodies: number;
   /** Milliseconds that a client may take to send a request. */
   requestTimeout: number;
   tls?: Tls | undefined;
