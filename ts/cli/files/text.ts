@@ -82,7 +82,7 @@ export function cellsOf(text: string): string[] {
 }
 
 /** Digits, a point, an exponent: JavaScript takes `0x10`, `0b1` and `0o7` for numbers too, which no program writes as such. */
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 /** The decimal number that a text is; NaN: it is none. */
 export function decimal(text: string): number {
