@@ -1,17 +1,17 @@
-/** What went wrong with a request, each with its HTTP status and gRPC code. */
+/** What went wrong with a request, each with its HTTP status. (Its status of gRPC: grpc/server.ts.) */
 const REASONS = {
-  bad_request: { http: 400, grpc: 3 },
-  unauthorized: { http: 401, grpc: 16 },
-  not_found: { http: 404, grpc: 5 },
-  timeout: { http: 504, grpc: 4 },
+  bad_request: 400,
+  unauthorized: 401,
+  not_found: 404,
+  timeout: 504,
   /** The sequence is at another step than the request says. */
-  conflict: { http: 409, grpc: 10 },
-  too_large: { http: 413, grpc: 8 },
+  conflict: 409,
+  too_large: 413,
   /** More than this client may have. */
-  too_many: { http: 429, grpc: 8 },
+  too_many: 429,
   /** More than the server can take now, for all clients together. */
-  unavailable: { http: 503, grpc: 14 },
-  internal: { http: 500, grpc: 13 },
+  unavailable: 503,
+  internal: 500,
 } as const;
 
 export type Reason = keyof typeof REASONS;
@@ -30,10 +30,6 @@ export class ServeError extends Error {
   }
 
   get http(): number {
-    return REASONS[this.reason].http;
-  }
-
-  get grpc(): number {
-    return REASONS[this.reason].grpc;
+    return REASONS[this.reason];
   }
 }

@@ -319,3 +319,22 @@ describe('what is refused', () => {
     expect(codes).toEqual(Array.from({ length: 50 }, () => 8));
   });
 });
+
+test.each(['ModelInfer', 'ModelStreamInfer', 'RepositoryIndex', 'ModelMetadata'])(
+  'a stranger is refused before a message of %s is read',
+  async (method) => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': `/inference.GRPCInferenceService/${method}`,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    // A message of 60,000 bytes, of which ten come.
+    stream.write(Buffer.of(0, 0, 0, 0xea, 0x60, ...new Uint8Array(10)));
+    const [headers] = (await once(stream, 'response')) as [Record<string, string>];
+    expect(headers['grpc-status']).toBe('16');
+    session.destroy();
+  },
+  5_000,
+);

@@ -7,12 +7,17 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
   type ServiceDefinition,
   setLogVerbosity,
+  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { type Authenticate, keyOf } from '../auth.ts';
+import type { Reason } from '../errors.ts';
 import { describeServer, metadataOf, repositoryOf } from '../oip/messages.ts';
 import { decodeProto, encodeProto, type ProtoRequest } from '../oip/proto.ts';
 import { asServeError, type InferenceService } from '../service.ts';
@@ -77,6 +82,7 @@ export function createGrpcServer(service: InferenceService, { authenticate, maxB
     },
   };
   const server = new Server({
+    interceptors: [admitting((metadata) => owner(metadata))],
     'grpc.max_receive_message_length': maxBody,
     'grpc.max_concurrent_streams': MAX_STREAMS,
     'grpc.keepalive_time_ms': 60_000,
@@ -110,6 +116,27 @@ function inferenceService(): ServiceDefinition {
   return loaded.inference.GRPCInferenceService.service;
 }
 
+/** What anybody may ask, as by HTTP. */
+const OPEN = /\/(ServerLive|ServerReady|ModelReady|ServerMetadata)$/;
+
+/** Refuses strangers by what comes before their message: of them none is read. */
+function admitting(check: (metadata: Metadata) => void): ServerInterceptor {
+  return ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start(next) {
+        const listener = new ServerListenerBuilder().withOnReceiveMetadata((metadata, goOn) => {
+          try {
+            if (!OPEN.test(path)) check(metadata);
+            goOn(metadata);
+          } catch (error) {
+            call.sendStatus(statusOf(error));
+          }
+        });
+        next(listener.build());
+      },
+    });
+}
+
 function unary<Request>(answer: (request: Request, metadata: Metadata) => unknown): handleUnaryCall<Request, unknown> {
   return ({ request, metadata }, callback) => {
     const work = new Promise((resolve) => {
@@ -126,11 +153,23 @@ function unary<Request>(answer: (request: Request, metadata: Metadata) => unknow
   };
 }
 
+const STATUS: Record<Reason, status> = {
+  bad_request: status.INVALID_ARGUMENT,
+  unauthorized: status.UNAUTHENTICATED,
+  not_found: status.NOT_FOUND,
+  timeout: status.DEADLINE_EXCEEDED,
+  conflict: status.ABORTED,
+  too_large: status.RESOURCE_EXHAUSTED,
+  too_many: status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+  internal: status.INTERNAL,
+};
+
 function statusOf(error: unknown) {
-  const { grpc, message, step } = asServeError(error);
+  const { reason, message, step } = asServeError(error);
   const metadata = new Metadata();
   if (step !== undefined) metadata.set('sequence-step', String(step));
-  return { code: grpc, details: message, metadata };
+  return { code: STATUS[reason], details: message, metadata };
 }
 
 /** Answers in the order of the requests; an error of one does not end the stream. */
