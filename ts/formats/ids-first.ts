@@ -1,4 +1,4 @@
-import { layerKind } from '../layers/index.ts';
+import { extrasOf, nameOf } from '../spec/refs.ts';
 import type { LayerSpec, ModelSpec, ValueRef } from '../spec/spec.ts';
 
 /**
@@ -13,14 +13,14 @@ export function idsFirst(spec: ModelSpec): ModelSpec {
     return layer.inputs ? layer : { ...layer, inputs: [before.name] };
   });
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
-  const madeBy = (ref: ValueRef) => byName.get(ref.split(':')[0]!);
+  const madeBy = (ref: ValueRef) => byName.get(nameOf(ref));
   const early = new Set<LayerSpec>();
   const needed = layers.filter(({ inputs }) => inputs!.some((ref) => madeBy(ref)?.type === 'ids'));
   for (let layer = needed.pop(); layer; layer = needed.pop()) {
     if (early.has(layer)) continue;
     early.add(layer);
-    for (const ref of [...layer.inputs!, ...(layerKind(layer.type)?.extraInputs?.(layer) ?? [])]) {
-      const before = ref === undefined ? undefined : madeBy(ref);
+    for (const ref of [...layer.inputs!, ...extrasOf(layer)]) {
+      const before = madeBy(ref);
       if (before) needed.push(before);
     }
   }

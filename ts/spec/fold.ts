@@ -2,6 +2,7 @@ import { isFloats } from '../base/typed-array.ts';
 import type { WeightTensor } from '../base/weights.ts';
 import type { Affine } from '../layers/fold.ts';
 import { layerKind } from '../layers/index.ts';
+import { extrasOf, nameOf } from './refs.ts';
 import type { LayerSpec, ModelSpec, ValueRef } from './spec.ts';
 
 /**
@@ -74,14 +75,6 @@ function foldOn(graph: Wiring, layer: LayerSpec, affine: Affine): string[] | und
 function isFinite(layer: LayerSpec): boolean {
   const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
   return Object.values(weights).every((tensor) => !isFloats(tensor) || tensor.every(Number.isFinite));
-}
-
-function extrasOf(layer: LayerSpec): ValueRef[] {
-  return (layerKind(layer.type)?.extraInputs?.(layer) ?? []).filter((ref) => ref !== undefined);
-}
-
-function nameOf(ref: ValueRef): string {
-  return ref.split(':')[0]!;
 }
 
 /** The layers of a spec by name, and who reads whom. */

@@ -1,7 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import type { ModelSpec, OutputSpec } from '../../spec/spec.ts';
 import type { BoundTensor } from './binding.ts';
-import { layerKind } from '../../layers/index.ts';
+import { extrasOf, nameOf } from '../../spec/refs.ts';
 import type { SpecBuilder } from './builder.ts';
 import { columnTaker, width, type Rows, boundAxes } from './value.ts';
 
@@ -59,12 +59,10 @@ export class SpecOutputs {
     const { layers, inputs } = this.#builder;
     if (layers.length === 0) throw new GruError('unsupported', 'the ONNX graph has no layers');
     this.#builder.makeFunctions();
-    // by what they are of: `gru:forwardState` is of the layer gru
-    const read = new Set(this.#outputs.map(({ from }) => from.split(':')[0]!));
+    const read = new Set(this.#outputs.map(({ from }) => nameOf(from)));
     const kept = [...layers].reverse().filter((layer) => {
       if (!read.has(layer.name)) return false;
-      const all = [...(layer.inputs ?? []), ...(layerKind(layer.type)?.extraInputs?.(layer) ?? [])];
-      for (const ref of all) if (ref !== undefined) read.add(ref.split(':')[0]!);
+      for (const ref of [...(layer.inputs ?? []), ...extrasOf(layer)]) read.add(nameOf(ref));
       return true;
     });
     return { inputs: inputs.filter(({ name }) => read.has(name)), layers: kept.reverse(), outputs: this.#outputs };
