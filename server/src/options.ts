@@ -140,18 +140,21 @@ function levelOf(word: string): string {
 
 /** As browsers write them. `*` would be all pages that somebody who reaches the server looks at. @throws UsageError. */
 function originsOf(words: string | undefined): string[] {
-  const origins = words?.split(',') ?? [];
-  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
-  if (wrong === undefined) return origins;
-  throw new UsageError(`--allow-origins takes origins like https://app.example, got ${quote(wrong)}`);
+  const isOrigin = (word: string) => URL.canParse(word) && new URL(word).origin === word;
+  return listOf('--allow-origins takes origins like https://app.example', words, isOrigin);
 }
 
 /** Without ports: a name is the server's at each of them. @throws UsageError. */
 function hostsOf(words: string | undefined): string[] {
-  const hosts = words?.split(',') ?? [];
-  const wrong = hosts.find((host) => !/^[\w-]+(\.[\w-]+)*$/.test(host));
-  if (wrong === undefined) return hosts;
-  throw new UsageError(`--allow-hosts takes names like gru.example, got ${quote(wrong)}`);
+  return listOf('--allow-hosts takes names like gru.example', words, (word) => /^[\w-]+(\.[\w-]+)*$/.test(word));
+}
+
+/** Words with commas between them. @throws UsageError for one that is not what it `takes`. */
+function listOf(takes: string, words: string | undefined, isRight: (word: string) => boolean): string[] {
+  const list = words?.split(',') ?? [];
+  const wrong = list.find((word) => !isRight(word));
+  if (wrong === undefined) return list;
+  throw new UsageError(`${takes}, got ${quote(wrong)}`);
 }
 
 /** Steps between two writes. @throws UsageError. */

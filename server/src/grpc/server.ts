@@ -66,23 +66,15 @@ export function createGrpcServer(service: InferenceService, { authenticate, maxB
       ready: find(request).name !== '' && service.ready,
     })),
     ServerMetadata: unary(() => describeServer()),
-    ModelMetadata: unary((request: ByName, metadata) => {
-      owner(metadata);
-      return metadataOf(find(request));
-    }),
-    RepositoryIndex: unary((_request, metadata) => {
-      owner(metadata);
-      return {
-        models: repositoryOf(service.models),
-      };
-    }),
+    ModelMetadata: unary((request: ByName) => metadataOf(find(request))),
+    RepositoryIndex: unary(() => ({ models: repositoryOf(service.models) })),
     ModelInfer: unary((request: ProtoRequest, metadata) => infer(owner(metadata), request, metadata)),
     ModelStreamInfer: (call: ServerDuplexStream<ProtoRequest, unknown>) => {
-      streamInfer(call, () => owner(call.metadata), infer);
+      streamInfer(call, owner(call.metadata), infer);
     },
   };
   const server = new Server({
-    interceptors: [admitting((metadata) => owner(metadata))],
+    interceptors: [admitting(owner)],
     'grpc.max_receive_message_length': maxBody,
     'grpc.max_concurrent_streams': MAX_STREAMS,
     'grpc.keepalive_time_ms': 60_000,
@@ -175,16 +167,9 @@ function statusOf(error: unknown) {
 /** Answers in the order of the requests; an error of one does not end the stream. */
 function streamInfer(
   call: ServerDuplexStream<ProtoRequest, unknown>,
-  owner: () => string,
+  who: string,
   infer: (who: string, request: ProtoRequest) => Promise<unknown>,
 ): void {
-  let who: string;
-  try {
-    who = owner();
-  } catch (error) {
-    call.emit('error', statusOf(error));
-    return;
-  }
   let running = 0;
   let last = Promise.resolve();
   call.on('data', (request: ProtoRequest) => {
