@@ -34,7 +34,7 @@ export function authenticator(keys: readonly string[]): Authenticate {
  */
 export function checkOrigin({ origin, host }: IncomingHttpHeaders, allowed: readonly string[]): void {
   if (origin === undefined || origin.endsWith(`://${host ?? ''}`) || allowed.includes(origin)) return;
-  throw new ServeError('unauthorized', `pages of ${origin.slice(0, 100)} are not let in`);
+  throw new ServeError('forbidden', `pages of ${origin.slice(0, 100)} are not let in`);
 }
 
 /**
@@ -49,7 +49,7 @@ export function checkHostHeader({ host }: IncomingHttpHeaders, allowed: readonly
   if (allowed === undefined || host === undefined) return;
   const name = host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
   if (isIP(name.replace(/^\[(.*)\]$/, '$1')) > 0 || /^(.+\.)?localhost$/.test(name) || allowed.includes(name)) return;
-  throw new ServeError('unauthorized', `${quote(host)} is no name of this server: --allow-hosts lists those`);
+  throw new ServeError('misdirected', `${quote(host)} is no name of this server: --allow-hosts lists those`);
 }
 
 /** The key of `authorization: Bearer KEY` or `x-api-key: KEY`. */

@@ -2,11 +2,15 @@
 const REASONS = {
   bad_request: 400,
   unauthorized: 401,
+  /** A page of an origin that is not let in. */
+  forbidden: 403,
   not_found: 404,
   timeout: 504,
   /** The sequence is at another step than the request says. */
   conflict: 409,
   too_large: 413,
+  /** Meant for another host than this server. */
+  misdirected: 421,
   /** More than this client may have. */
   too_many: 429,
   /** More than the server can take now, for all clients together. */

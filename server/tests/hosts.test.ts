@@ -31,7 +31,7 @@ async function statusAt(server: RunningServer, path: string, host: string): Prom
   asked.end();
   const [answer] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
   const body = await text(answer);
-  if (answer.statusCode === 401) expect(body).toMatch(/is no name of this server: --allow-hosts/);
+  if (answer.statusCode === 421) expect(body).toMatch(/is no name of this server: --allow-hosts/);
   return answer.statusCode!;
 }
 
@@ -55,8 +55,8 @@ describe('on this machine, without keys: a page whose name gets the address of t
   afterAll(() => server.close());
 
   test.each(['evil.example', 'evil.example:8000', 'localhost.evil.example', 'evil-localhost', '127.0.0.1.evil.example', 'x[::1]'])('%j is not let in', async (host) => {
-    for (const path of ['/v2', '/metrics', '/openapi.json', '/v2/models/gru', '/none']) expect(await statusAt(server, path, host), path).toBe(401);
-    expect(await upgradeAt(server, host)).toBe(401);
+    for (const path of ['/v2', '/metrics', '/openapi.json', '/v2/models/gru', '/none']) expect(await statusAt(server, path, host), path).toBe(421);
+    expect(await upgradeAt(server, host)).toBe(421);
   }); // prettier-ignore
 
   test.each(['localhost', 'LOCALHOST:1', 'a.localhost', 'localhost.', '127.0.0.1:8000', '[::1]:8000', '192.0.2.1', 'gru.example', 'GRU.example:80'])('%j is', async (host) => {
@@ -66,11 +66,11 @@ describe('on this machine, without keys: a page whose name gets the address of t
 });
 
 test.each([
-  ['without keys', [], {}, 401],
-  ['under the name that --host says', ['--host', 'localhost'], {}, 401],
+  ['without keys', [], {}, 421],
+  ['under the name that --host says', ['--host', 'localhost'], {}, 421],
   ['with keys', [], { GRU_API_KEYS: 'one' }, 200],
   ['for all addresses', ['--host', '0.0.0.0'], {}, 200],
-  ['for all addresses, with --allow-hosts', ['--host', '0.0.0.0', '--allow-hosts', 'gru.example'], {}, 401],
+  ['for all addresses, with --allow-hosts', ['--host', '0.0.0.0', '--allow-hosts', 'gru.example'], {}, 421],
 ])('%s, another name: %j', async (_, words, env, status) => {
   const server = await serve(words, env);
   try {

@@ -56,7 +56,7 @@ test('the description has each route, with what it takes and answers', async () 
   ]);
   const { requestBody, responses } = paths['/v2/models/{model}/infer']!['post']!;
   expect(requestBody!.content['application/json']!.schema.required).toEqual(['inputs']);
-  expect(Object.keys(responses)).toEqual(['200', '400', '401', '404', '409', '413', '429', '503', '504']);
+  expect(Object.keys(responses)).toEqual(['200', '400', '401', '403', '404', '409', '413', '421', '429', '503', '504']);
 });
 
 test('the examples of the description are answered', async () => {

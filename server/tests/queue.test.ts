@@ -179,7 +179,7 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
   test('a shard that failed and was scored later is in the failed list no more', async () => {
     const from = input('in.ndjson', 200);
     const { stderr } = await run(...score(from, 'out.ndjson', '--queue', redis.url, '--detach'));
-    const total = Number(/^(\d+) shards wait/m.exec(stderr)![1]);
+    const total = Number(/^(\d+) shards queued/m.exec(stderr)![1]);
     // A machine that has not got the model fails all of them; on this one they are scored, without the queue.
     rename('model.safetensors', 'away');
     worker();
@@ -218,7 +218,10 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
   test('--detach leaves it to workers; the same command writes the output', async () => {
     const from = input('in.ndjson', 300);
     const detached = await run(...score(from, 'out.ndjson', '--queue', redis.url, '--detach'));
-    expect(detached).toMatchObject({ code: 0, stderr: expect.stringMatching(/\d+ shards wait for workers/) as string });
+    expect(detached).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/\d+ shards queued: gru worker/) as string,
+    });
     const first = worker();
     await vi.waitUntil(() => done('out.ndjson') > 0, { timeout: 100_000, interval: 2 });
     first.kill('SIGTERM');

@@ -76,7 +76,7 @@ test('frames of wrong lengths are refused; those that are too large end the conn
 
 test.each([
   ['no key', '/v2/models/gru/stream', { headers: {} }, 401],
-  ['a page of another origin', '/v2/models/gru/stream', { origin: 'https://evil.example' }, 401],
+  ['a page of another origin', '/v2/models/gru/stream', { origin: 'https://evil.example' }, 403],
   ['no model', '/v2/models/none/stream', {}, 404],
   ['an address that is none', '//', {}, 404],
   ['an address that is none', '//[', {}, 404],

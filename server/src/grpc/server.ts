@@ -148,10 +148,12 @@ function unary<Request>(answer: (request: Request, metadata: Metadata) => unknow
 const STATUS: Record<Reason, status> = {
   bad_request: status.INVALID_ARGUMENT,
   unauthorized: status.UNAUTHENTICATED,
+  forbidden: status.PERMISSION_DENIED,
   not_found: status.NOT_FOUND,
   timeout: status.DEADLINE_EXCEEDED,
   conflict: status.ABORTED,
   too_large: status.RESOURCE_EXHAUSTED,
+  misdirected: status.PERMISSION_DENIED,
   too_many: status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
   internal: status.INTERNAL,

@@ -74,15 +74,23 @@ function paramsOf(models: readonly ServedModel[], versioned: boolean) {
   );
 }
 
-const refused = { 400: error('the request is malformed'), 401: error('no API key, or a wrong one') };
+/** From any path. */
+const foreign = {
+  403: error('a page of an origin that is not let in'),
+  421: error('the host is no name of this server'),
+};
+const refused = { 400: error('the request is malformed'), 401: error('no API key, or a wrong one'), ...foreign };
 const ofModel = { ...refused, 404: error('there is no such model') };
 const ready = object({ ready: flag });
 
 export const SCHEMAS = {
-  live: { summary: 'Whether the process runs', response: { 200: answer('it does', object({ live: flag })) } },
+  live: {
+    summary: 'Whether the process runs',
+    response: { 200: answer('it does', object({ live: flag })), ...foreign },
+  },
   ready: {
     summary: 'Whether requests are taken',
-    response: { 200: answer('they are', ready), 503: answer('it is shutting down', ready) },
+    response: { 200: answer('they are', ready), 503: answer('it is shutting down', ready), ...foreign },
   },
   metrics: {
     summary: 'Prometheus metrics',
@@ -91,7 +99,10 @@ export const SCHEMAS = {
   },
   server: {
     summary: 'What the server is',
-    response: { 200: answer('the server', object({ name: text, version: text, extensions: list(text) })) },
+    response: {
+      200: answer('the server', object({ name: text, version: text, extensions: list(text) })),
+      ...foreign,
+    },
   },
   repository: {
     summary: 'The models',

@@ -1,6 +1,13 @@
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
-import { fastify, type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
+import {
+  fastify,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from 'fastify';
 import { type Authenticate, checkHostHeader, checkOrigin } from '../auth.ts';
 import { ServeError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
@@ -40,6 +47,10 @@ export function createHttpServer(service: InferenceService, options: HttpOptions
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
+    // Of an address that is malformed: its own answer would not be as all others are.
+    frameworkErrors(error, _request, reply) {
+      void (reply as FastifyReply).code(error.statusCode ?? 400).send({ error: error.message });
+    },
     bodyLimit: maxBody,
     requestTimeout,
     // Kept for as long as a client may think between two steps.

@@ -91,9 +91,11 @@ export async function score(args: string[]): Promise<number> {
     await spans.close();
   }
   const seconds = (performance.now() - start) / 1000;
-  console.error(`${output}: ${plan.shards.length} shards in ${seconds.toFixed(1)} s`);
+  console.error(`${output}: ${counted(plan.shards.length)} in ${seconds.toFixed(1)} s`);
   return 0;
 }
+
+const counted = (shards: number) => (shards === 1 ? '1 shard' : `${shards} shards`);
 
 /** By the workers of a queue. @returns Whether all is done. */
 async function scoreThere(parts: Parts, url: string, detach: boolean, traceparent?: string): Promise<boolean> {
@@ -103,7 +105,7 @@ async function scoreThere(parts: Parts, url: string, detach: boolean, traceparen
     if (!detach) await scoreByWorkers(parts, queue);
     else {
       const count = await enqueue(parts, queue);
-      console.error(`${count} shards wait for workers: gru worker --queue ${withoutPassword(url)}`);
+      console.error(`${counted(count)} queued: gru worker --queue ${withoutPassword(url)}`);
     }
     return !detach;
   } finally {
