@@ -109,9 +109,17 @@ export class Visitor {
     return new Visitor(browser, await browser.newPage(), url);
   }
 
-  /** @param path below the site */
+  /**
+   * Waits until the page's script has taken over the HTML: what is pressed before that is lost.
+   *
+   * @param path below the site
+   */
   async open(path: string): Promise<void> {
     await this.page.goto(this.url + path, { waitUntil: 'load' });
+    await this.page.waitForFunction(() => {
+      const app = document.querySelector('#app');
+      return !app || '__vue_app__' in app;
+    });
   }
 
   /** A page as who has never been on the site sees it, until nothing more is asked for. Chromium alone. */
@@ -153,7 +161,9 @@ export class Visitor {
     });
   }
 
+  /** The text of an element, once there is one: what a page draws comes when its script has come. */
   async text(selector: string): Promise<string> {
+    await this.page.waitForSelector(selector);
     return this.page.$eval(selector, (element) => element.textContent);
   }
 
@@ -170,6 +180,7 @@ export class Visitor {
 
   /** Puts a value into a field, as typing or dragging does. */
   async set(selector: string, value: string): Promise<void> {
+    await this.page.waitForSelector(selector);
     await this.page.$eval(
       selector,
       (element, next) => {
@@ -178,6 +189,11 @@ export class Visitor {
       },
       value,
     );
+  }
+
+  async select(selector: string, value: string): Promise<void> {
+    await this.page.waitForSelector(selector);
+    await this.page.select(selector, value);
   }
 
   /** @param files relative to the folder of the tests */

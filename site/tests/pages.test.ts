@@ -55,7 +55,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
       {},
       before,
     );
-    await visitor.page.select('select[name=cell]', 'lstm');
+    await visitor.select('select[name=cell]', 'lstm');
     await visitor.textWith('.playground output', /cell = /);
   });
 
@@ -75,7 +75,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     expect(titles).toEqual([expect.stringContaining('textbook'), expect.stringContaining('reset after')]);
     const values = await visitor.page.$$eval('.playground output', (all) => all.map((one) => one.textContent));
     expect(values[0]).not.toBe(values[1]);
-    await visitor.page.select('select[name=cell]', 'after');
+    await visitor.select('select[name=cell]', 'after');
     await visitor.page.waitForFunction(() =>
       document.querySelectorAll('.playground figcaption')[1]!.textContent.includes('textbook'),
     );
@@ -106,8 +106,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
       ['r', 'reset gate r'],
       ['candidate', 'candidate'],
     ] as const) {
-      await visitor.page.waitForSelector('select[name=look]');
-      await visitor.page.select('select[name=look]', look);
+      await visitor.select('select[name=look]', look);
       await visitor.textWith('figcaption', new RegExp(`The encoder's ${title} at each letter`));
       const { pixels, blue, size } = await visitor.page.$eval('figure canvas', (element) => {
         const canvas = element;
@@ -177,7 +176,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.open('try/model.html');
     await visitor.click('button[name=example]');
     await visitor.textWith('.time', /ms on/);
-    await visitor.page.select('select[name=dtype]', dtype);
+    await visitor.select('select[name=dtype]', dtype);
     // The file goes back into the page in place of a folder.
     await visitor.page.evaluate(() => {
       let saved: Blob | undefined;
@@ -242,7 +241,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.open('try/model.html');
     await visitor.drop('input[name=model]', '../../tests/fixtures/cases/k3_lstm_default/model.keras');
     await visitor.textWith('.time', /ms on/);
-    await visitor.page.select('select[name=signal]', 'drawn');
+    await visitor.select('select[name=signal]', 'drawn');
     const surface = (await visitor.page.waitForSelector('.surface'))!;
     await surface.scrollIntoView();
     const { x, y, width, height } = (await surface.boundingBox())!;
@@ -297,12 +296,12 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     // b, f, g to g, b, f; the GRU gives its last state.
     await visitor.click('button[name="up.2"]');
     await visitor.click('button[name="up.1"]');
-    await visitor.page.select('select[name="returns.0"]', 'last');
+    await visitor.select('select[name="returns.0"]', 'last');
     await visitor.page.waitForFunction(() => !document.querySelector('.wiring-error'));
     await visitor.click('button[name=wire]');
     await visitor.textWith('.time', /ms on/);
     // One row a sequence: along its features.
-    expect(await visitor.text('.plot .u-legend')).toMatch(/^feature/);
+    await visitor.textWith('.plot .u-legend', /^feature/);
     const json = await visitor.page.$eval('textarea[name=wiring]', (area) => area.value);
     expect(JSON.parse(json)).toEqual([{ gru: 'g', returns: 'last' }, { batchnorm: 'b' }, { linear: 'f' }]);
     await visitor.open('try/model.html');
@@ -313,10 +312,9 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.setViewport({ width: 1280, height: 900 });
     // g, its last step, a, f to g, a, the attention of a over g, f.
     await visitor.click('input[name="on.1"]');
-    await visitor.page.select('select[name=add]', 'attention: one line weighs the steps of another');
-    await visitor.page.waitForSelector('select[name="part.4.1"]');
-    await visitor.page.select('select[name="part.4.0"]', 'a');
-    await visitor.page.select('select[name="part.4.1"]', 'g');
+    await visitor.select('select[name=add]', 'attention: one line weighs the steps of another');
+    await visitor.select('select[name="part.4.0"]', 'a');
+    await visitor.select('select[name="part.4.1"]', 'g');
     await visitor.click('button[name="up.4"]');
     await visitor.page.waitForFunction(() => !document.querySelector('.wiring-error'));
     await visitor.click('button[name=wire]');
@@ -334,7 +332,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.page.keyboard.press('Enter');
     await visitor.page.waitForSelector('.plot canvas');
     expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
-    expect(await visitor.text('.plot .u-legend')).toMatch(/^step/);
+    await visitor.textWith('.plot .u-legend', /^step/);
   });
 
   test('without wasm the JavaScript backend computes', async () => {
@@ -370,7 +368,7 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
     await visitor.open('try/benchmark.html');
     await visitor.click('input[value=onnxruntime]');
     await visitor.click('input[value=tensorflow]');
-    await visitor.page.select('select[name=form]', 'before');
+    await visitor.select('select[name=form]', 'before');
     await visitor.click('button[name=start]');
     expect(await visitor.textWith('.panel', /e-\d|Error/)).not.toContain('Error');
     await visitor.click('button[name=stop]');
