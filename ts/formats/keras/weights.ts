@@ -1,5 +1,6 @@
 import { GruError } from '../../base/errors.ts';
-import type { KerasLayer } from './config.ts';
+import { isRecord } from '../../base/tensor.ts';
+import { isModelClass, type KerasLayer } from './config.ts';
 
 /** A tensor of a file. */
 export interface WeightTensor {
@@ -113,10 +114,12 @@ export class FlatWeights implements WeightSource {
     }
   }
 
-  /** Those whose name has the layer's in it, the earlier the better. A model's name may be missing: then it is any of the list. */
-  layer({ name, inner }: KerasLayer): WeightGroup {
+  /** Those whose name has the layer's in it, the earlier the better. The name of a model, or of a wrapper of one, may be missing: then it is any of the list. */
+  layer({ name, inner, config }: KerasLayer): WeightGroup {
     const found = this.#byPart.find((map) => map.has(name))?.get(name);
-    return new FlatGroup(found ?? (inner ? this.#all : []));
+    const wrapped = config['layer'];
+    const holdsModel = inner !== undefined || (isRecord(wrapped) && isModelClass(String(wrapped['class_name'])));
+    return new FlatGroup(found ?? (holdsModel ? this.#all : []));
   }
 
   unused(): string[] {

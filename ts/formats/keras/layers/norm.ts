@@ -67,6 +67,10 @@ const batchNormalization: Translate = (call) => {
   const features = onlyFeatures(call);
   const axes = readAxes(fields, rankOf(call, features), -1);
   if (axes.length > 1) throw fields.unsupported('normalizes along several axes; supported: one');
+  if (call.builder.dialect.framework === 'tfjs' && axes[0] !== rankOf(call, features) - 1)
+    throw fields.unsupported(
+      'normalizes along another axis than the last, for which TensorFlow.js takes the statistics of others on its CPU and wasm backends; load the Keras model that the file was made of',
+    );
   const epsilon = fields.number('epsilon', 1e-3);
   const [center, scaled] = [fields.flag('center', true), fields.flag('scale', true)];
   const renorm = fields.flag('renorm', false);
