@@ -167,6 +167,8 @@ const TABLE: [string, (Value | undefined)[], Record<string, Attribute>, Value | 
   ['ReduceProd', [list(3, 2, 4), list(0)], {}, list(24), { opset: 18 }],
   ['ReduceMax', [list(3, 9, 4)], {}, list(9)],
   ['ReduceMax', [float([3], -3, -9, -4)], { keepdims: 0 }, float([], -3)],
+  ['ReduceL2', [float([2, 2], 3, 4, 6, 8)], { axes: [1], keepdims: 1 }, float([2, 1], 5, 10), { opset: 13 }],
+  ['ReduceMean', [float([2, 2], 3, 4, 6, 8)], { axes: [0], keepdims: 0 }, float([2], 4.5, 6), { opset: 13 }],
   ['ReduceMin', [list(3, 2, 4)], {}, list(2)],
   ['ReduceMin', [float([3], -3, -9, -4)], { keepdims: 0 }, float([], -9)],
   // layout
@@ -246,7 +248,6 @@ const REFUSED: [string, (Value | undefined)[], Record<string, Attribute>, Option
   ['Add', [M, float([2], 1, 2)], {}],
   ['Div', [list(1), list(0)], {}],
   ['Range', [int([], 0), int([], 1), int([], 0)], {}],
-  ['ReduceMax', [M], {}],
   ['Slice', [M, list(0), list(1), list(0), list(0)], {}],
   ['Dropout', [M, undefined, bool([], 1)], {}],
   ['Constant', [], { value_int: 1, value_ints: [1] }],

@@ -105,7 +105,10 @@ const SMALL: Record<string, Small> = {
   ),
   ...Object.fromEntries(['Mean', 'Min', 'Sum'].map((op) => [op, { inputs: ['h', 'x'] }])),
   ...Object.fromEntries(
-    ['ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceMin'].map((op) => [op, { attributes: { axes: [2] } }]),
+    ['ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceMin'].map((op) => [
+      op,
+      { attributes: { axes: [2] } },
+    ]),
   ),
   ArgMax: { attributes: { axis: -1 }, after: [{ op: 'Cast', inputs: ['p'], outputs: ['q'], attributes: { to: 1 } }] },
   CumSum: { inputs: ['h', 'steps'] },
@@ -215,6 +218,7 @@ const HARMLESS: Record<string, string> = {
       'ReduceL1',
       'ReduceL2',
       'ReduceLogSum',
+      'ReduceLogSumExp',
       'ReduceMax',
       'ReduceMean',
       'ReduceMin',

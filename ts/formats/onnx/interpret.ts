@@ -37,7 +37,9 @@ function readRolled(source: Source): ImportedModel {
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
     const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapIds(source.graph) }) };
-    const { nodes } = reroll(graph, (tensor) => source.data(tensor));
+    const rolled = reroll(graph, (tensor) => source.data(tensor));
+    // layers on the states of each step are written out as the cells are
+    const nodes = rolled === graph ? graph.nodes : together(rolled);
     if (nodes === source.graph.nodes) throw cause;
     try {
       return readWhole(source, nodes);

@@ -47,8 +47,8 @@ export class StepLayers {
     return this.#made(rows, { type: 'pool', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), ...spec });
   }
 
-  pad(rows: Rows, name: string, spec: Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>): Rows {
-    const shifted = this.#shifted(rows, name, spec);
+  pad(rows: Rows, name: string, spec: Padding): Rows {
+    const shifted = this.#shifted(rows, name, spec) ?? this.#padded(rows, name, spec);
     if (shifted) return shifted;
     const layer: PadSpec = { type: 'pad', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), ...spec };
     this.#cropped.set(layer.name, { rows, layer });
@@ -56,13 +56,13 @@ export class StepLayers {
   }
 
   /** Layers that pad, and what they read. */
-  readonly #cropped = new Map<ValueRef, { rows: Rows; layer: PadSpec }>();
+  readonly #cropped = new Map<ValueRef, Cropped>();
 
   /**
    * As many steps put on one side as were taken from the other are one layer, and the steps are those from before: what a value
    * is beside itself a step earlier.
    */
-  #shifted(rows: Rows, name: string, spec: Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>): Rows | undefined {
+  #shifted(rows: Rows, name: string, spec: Padding): Rows | undefined {
     const [only, ...others] = rows.columns;
     const made = others.length === 0 && only ? this.#cropped.get(only.ref) : undefined;
     if (!made || width(made.rows) !== width(rows) || spec.mode === 'reflect') return undefined;
@@ -71,11 +71,59 @@ export class StepLayers {
     const isShift = before + last === 0 && after + first === 0 && before + after < 0 && (before === 0 || after === 0);
     if (!isShift) return undefined;
     const both = { ...spec, before: before + first, after: after + last };
-    const time = made.rows.axes.flat().find(({ role: r }) => r === 'time');
-    if (!time) return undefined;
-    const axes = rows.axes.map((axis) => axis.map((factor) => (factor.role === 'time' ? time : factor)));
     const inputs = this.#spec.inputOf(made.rows);
-    return this.#made({ ...rows, axes }, { type: 'pad', name: this.#spec.name(name), inputs, ...both });
+    return this.#made(
+      { ...rows, axes: withTimeOf(rows, made.rows) },
+      { type: 'pad', name: this.#spec.name(name), inputs, ...both },
+    );
+  }
+
+  /** The value whose steps these are less those before them, from the second on; undefined for what is no such difference. */
+  #differenceOf({ columns: [only, ...others] }: Rows): { of: Rows; isMinus: boolean } | undefined {
+    const layer = others.length === 0 && only ? this.#spec.layers.find(({ name }) => name === only.ref) : undefined;
+    if (layer?.type !== 'merge' || layer.merge !== 'sub') return undefined;
+    const [x, y]: (Cropped | undefined)[] = layer.inputs.map((ref) => this.#cropped.get(ref));
+    const isCut = ({ layer: { before = 0, after = 0 } }: Cropped, first: number) => before === first && after === -1 - first; // prettier-ignore
+    if (!x || !y || this.#spec.inputOf(x.rows)[0] !== this.#spec.inputOf(y.rows)[0]) return undefined;
+    const isMinus = isCut(x, 0) && isCut(y, -1);
+    return isMinus || (isCut(x, -1) && isCut(y, 0)) ? { of: x.rows, isMinus } : undefined;
+  }
+
+  /** A value less itself a step away, of which the steps are those of the value. */
+  #lessShifted(rows: Rows, name: string, of: Rows, isMinus: boolean, shift: Padding): Rows {
+    const [from] = this.#spec.inputOf(of);
+    const moved: PadSpec = { type: 'pad', name: this.#spec.name(`${name}_moved`), inputs: [from], ...shift };
+    this.#spec.add(moved, { kind: 'sequence', size: width(of) });
+    const inputs = isMinus ? [moved.name, from] : [from, moved.name];
+    const merge: LayerSpec = { type: 'merge', name: this.#spec.name(name), inputs, merge: 'sub' };
+    const columns = this.#spec.add(merge, { kind: 'sequence', size: width(of) });
+    return { ...rows, axes: withTimeOf(rows, of), columns, exclusive: false };
+  }
+
+  /** Zeros beside the differences of steps, where they have none: the nearest step less itself. */
+  #padded(rows: Rows, name: string, spec: Padding): Rows | undefined {
+    const { before = 0, after = 0, mode = 'constant', value = 0 } = spec;
+    const made = before + after === 1 && before * after === 0 ? this.#differenceOf(rows) : undefined;
+    if (!made || mode !== 'constant' || value !== 0) return undefined;
+    const shift = { before: before - after, after: after - before, mode: 'edge' } as const;
+    return this.#lessShifted(rows, name, made.of, made.isMinus !== (after === 1), shift);
+  }
+
+  /**
+   * The first step of a value before the steps of that value, of all of them but the last, or of their differences; undefined for any
+   * other two.
+   */
+  afterFirst({ columns: [only] }: Rows, rows: Rows, name: string): Rows | undefined {
+    const step = this.#spec.layers.find((layer) => layer.name === only?.ref);
+    if (step?.type !== 'step' || step.index !== 0 || only?.length !== width(rows) || rows.reversed) return undefined;
+    const from = step.inputs?.[0];
+    const made = this.#differenceOf(rows);
+    if (made && !made.isMinus && this.#spec.inputOf(made.of)[0] === from)
+      return this.#lessShifted(rows, name, made.of, false, { before: 1, after: -1 });
+    const [own] = this.#spec.inputOf(rows);
+    const cropped = this.#cropped.get(own);
+    const isRest = cropped?.layer.before === 0 && cropped.layer.after === -1 && this.#spec.inputOf(cropped.rows)[0] === from; // prettier-ignore
+    return own === from || isRest ? this.pad(rows, name, { before: 1, mode: 'edge' }) : undefined;
   }
 
   upsample(rows: Rows, name: string, factor: number): Rows {
@@ -243,6 +291,20 @@ export class StepLayers {
     const make = () => this.#spec.add({ ...layer, name: this.#spec.name(name) }, { kind, size });
     return [{ ref: this.#spec.once(key, make), start: 0, length: size }];
   }
+}
+
+type Padding = Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>;
+
+/** A layer that pads, and what it reads. */
+interface Cropped {
+  rows: Rows;
+  layer: PadSpec;
+}
+
+/** The axes of rows, with the steps of others. */
+function withTimeOf({ axes }: Rows, { axes: others }: Rows): Rows['axes'] {
+  const time = others.flat().find(({ role }) => role === 'time');
+  return axes.map((axis) => axis.map((factor) => (factor.role === 'time' && time ? time : factor)));
 }
 
 type AttentionOptions = Omit<AttentionSpec, 'type' | 'name' | 'inputs' | 'inputSize'>;

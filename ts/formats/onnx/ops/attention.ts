@@ -37,7 +37,7 @@ function productOf(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
     return made && transposed(made);
   }
   if (x.scores) return isTime(overX) && isTime(overY) ? attend(context, x, x.scores, overX, y) : undefined;
-  if (isFeature(overX) && isFeature(overY)) return score(x, y, heads);
+  if (isFeature(overX) && isFeature(overY)) return dotOf(context, x, y) ?? score(x, y, heads);
   if (!isTime(overX) || !isTime(overY) || heads !== 1) return undefined;
   return weigh(context, x, y);
 }
@@ -50,6 +50,17 @@ function transposed(rows: Rows): Rows {
 }
 
 const isTime = (axis: readonly Factor[]) => role(axis) === 'time';
+
+/** (1, k) by (k, 1) of two vectors: the sum of their products; undefined for what are none. */
+function dotOf({ graph, node }: NodeContext, x: Rows, y: Rows): Rows | undefined {
+  const last = x.axes.length - 1;
+  const [k, isRow] = [featureSize(x.axes[last]!), role(x.axes[last - 1]!) === 'one' && role(y.axes[last]!) === 'one'];
+  if (x.kind !== 'vector' || y.kind !== 'vector' || !isRow || width(x) !== k || width(y) !== k) return undefined;
+  const name = node.name || (node.outputs[0] ?? '');
+  const products = graph.builder.merge([x, y], `${name}_products`, 'mul');
+  const sum = graph.builder.reduceFeatures(products, name, 'sum');
+  return { ...sum, axes: [...x.axes.slice(0, -1), []] };
+}
 
 /** (queries, k) by (k, keys). Either may be one row a sequence. */
 function score(x: Rows, y: Rows, heads: number): Rows | undefined {

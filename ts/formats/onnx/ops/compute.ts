@@ -74,7 +74,10 @@ const matMul: Operator = (context) => {
   const grid =
     left.type === 'rows' && left.scores && right.type === 'constant' ? gridProduct(context, left, right) : undefined;
   if (grid) return [grid];
-  const [x, matrix] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
+  const [x, given] = [floatRows(context, 0), requireConstant(context, 1, 'the matrix')];
+  // a vector is a matrix of one column, which the result has no axis for
+  const isVector = given.base.length === 1;
+  const matrix = isVector ? { ...given, base: [...given.base, 1], shape: [...given.shape, 1] } : given;
   const lead = matrix.shape.length - 2;
   if (lead < 0 || matrix.shape.slice(0, lead).some((size) => size !== 1)) {
     throw nodeError(context.node, `multiplies by ${shapeText(matrix.shape)}; supported: one matrix for all rows`);
@@ -82,14 +85,9 @@ const matMul: Operator = (context) => {
   const axes = [...Array<Factor[]>(Math.max(lead + 2 - x.axes.length, 0)).fill([]), ...x.axes];
   if (x.axes.length < 2)
     throw nodeError(context.node, `multiplies ${axesText(x.axes)}; supported: two dimensions or more`);
-  return [
-    product(
-      context,
-      { ...x, axes },
-      { ...matrix, base: matrix.base.slice(lead), shape: matrix.shape.slice(lead) },
-      false,
-    ),
-  ];
+  const plain = { ...matrix, base: matrix.base.slice(lead), shape: matrix.shape.slice(lead) };
+  const result = product(context, { ...x, axes }, plain, false);
+  return [isVector ? { ...result, axes: result.axes.slice(0, -1) } : result];
 };
 
 const gemm: Operator = (context) => {

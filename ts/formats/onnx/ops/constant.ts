@@ -1,11 +1,14 @@
 import { nodeError } from '../attributes.ts';
 import {
   axisIndex,
+  broadcastIndex,
   elementwise,
   elements,
+  fullData,
   integers,
   makeConstant,
   numbersOf,
+  plainIntegers,
   requireConstant,
   requireInput,
   shapeOf,
@@ -238,23 +241,49 @@ export function unary(apply: (x: number) => number): Operator {
   };
 }
 
-/** Reductions of constants, over all elements: shapes need no more. */
-function reduction(combine: (a: Size, b: Size) => Size | undefined): Operator {
+/** How a reduction of constants computes: each element, two of them, and what they have come to. */
+interface Folding {
+  step: (a: Size, b: Size) => Size | undefined;
+  before?: (x: number) => number;
+  after?: (sum: number, count: number) => number;
+}
+
+/** Reductions of constants: shapes, and weights that are normalized when a model runs. */
+function reduction({ step, before, after }: Folding): Operator {
   return (context) => {
     const { attributes, node, opset } = context;
     const input = requireConstant(context, 0, 'its input');
     const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? context.inputs[1] : undefined;
-    const axes = given ? integers(context, given, 'axes') : attributes.ints('axes');
+    const axes = (given ? plainIntegers(context, given, 'axes') : attributes.ints('axes')) ?? [];
     const keep = attributes.int('keepdims') ?? 1;
-    if (attributes.int('noop_with_empty_axes') && !axes?.length) return [input];
-    if (input.base.length > 1 || (axes && axes.length > input.base.length))
-      throw nodeError(node, 'reduces a constant of more than one dimension');
-    const data = integers(context, input, 'its input');
-    const step = exactly(context, input.dtype, combine);
-    const result = data.slice(1).reduce<Size | undefined>((a, b) => (a === undefined ? a : step(a, b)), data[0]);
-    if (result === undefined)
-      throw nodeError(node, 'its result depends on the batch or the steps in a way that is not supported');
-    return [makeConstant(context, input.dtype, keep ? input.base.map(() => 1) : [], [result], input.source)];
+    if (attributes.int('noop_with_empty_axes') && axes.length === 0) return [input];
+    const { shape, data } = fullData(context, input);
+    const indices = axes.map((axis) => axisIndex(context, axis, shape.length));
+    const isTaken = shape.map((_, i) => axes.length === 0 || indices.includes(i));
+    const base = shape.map((size, i) => (isTaken[i] ? 1 : size));
+    context.graph.budget.spend(16 * (data.length + elements(base)));
+    const place = broadcastIndex(base, shape);
+    const results = new Array<Size | undefined>(elements(base)).fill(undefined);
+    const unknown = () =>
+      nodeError(node, 'its result depends on the batch or the steps in a way that is not supported');
+    const number = (size: Size): number => {
+      if (typeof size === 'number') return size;
+      throw unknown();
+    };
+    const next = exactly(context, input.dtype, step);
+    for (let i = 0; i < data.length; i++) {
+      const [at, value] = [place(i), before ? before(number(data[i]!)) : data[i]!];
+      const sum = results[at];
+      const result = sum === undefined ? value : next(sum, value);
+      if (result === undefined) throw unknown();
+      results[at] = result;
+    }
+    const count = data.length / results.length;
+    const all = results.map((sum) => {
+      if (sum === undefined) throw unknown();
+      return after ? after(number(sum), count) : sum;
+    });
+    return [makeConstant(context, input.dtype, keep ? base : base.filter((_, i) => !isTaken[i]), all, input.source)];
   };
 }
 
@@ -270,10 +299,18 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
   DequantizeLinear: dequantizeLinear,
 };
 
+const sumOf = (before?: Folding['before'], after?: Folding['after']): Operator =>
+  reduction({ step: addSizes, ...(before && { before }), ...(after && { after }) });
+
 /** Reductions that constants go through too. */
 export const CONSTANT_REDUCTIONS: Record<string, Operator> = {
-  ReduceProd: reduction(multiplySizes),
-  ReduceSum: reduction(addSizes),
-  ReduceMax: reduction(plain(Math.max)),
-  ReduceMin: reduction(plain(Math.min)),
+  ReduceProd: reduction({ step: multiplySizes }),
+  ReduceSum: sumOf(),
+  ReduceMax: reduction({ step: plain(Math.max) }),
+  ReduceMin: reduction({ step: plain(Math.min) }),
+  ReduceMean: sumOf(undefined, (sum, count) => sum / count),
+  ReduceL1: sumOf(Math.abs),
+  ReduceL2: sumOf((x) => x * x, Math.sqrt),
+  ReduceSumSquare: sumOf((x) => x * x),
+  ReduceLogSum: sumOf(undefined, Math.log),
 };

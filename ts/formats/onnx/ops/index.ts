@@ -136,6 +136,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   ReduceL2: [{ since: 18, count: 2 }],
   ReduceSumSquare: [{ since: 18, count: 2 }],
   ReduceLogSum: [{ since: 18, count: 2 }],
+  ReduceLogSumExp: [{ since: 18, count: 2 }],
 };
 
 /** How many inputs an operator takes at most. */

@@ -23,6 +23,7 @@ import {
   type Constant,
   type Rows,
 } from '../value.ts';
+import { layerName } from './columns.ts';
 import { padSteps } from './pad.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
@@ -149,6 +150,12 @@ function concatConstants(context: NodeContext, values: Constant[], axis: number)
 
 function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
   const { graph, node } = context;
+  const [start, behind, ...more] = values;
+  const isStart = more.length === 0 && start?.kind === 'vector' && behind?.kind === 'sequence';
+  if (isStart && role(start.axes[axis]!) === 'one' && role(behind.axes[axis]!) === 'time') {
+    const joined = graph.builder.steps.afterFirst(start, behind, layerName(context));
+    if (joined) return joined;
+  }
   const alike = sameKind(context, values);
   const isTurned = alike.some(({ reversed }) => reversed !== alike[0]!.reversed);
   const rows = isTurned ? alike.map((value) => graph.builder.steps.straight(value)) : alike;

@@ -11,6 +11,7 @@ import {
   type Factor,
   type Rows,
 } from '../value.ts';
+import { layerName } from './columns.ts';
 import { pickRows } from './parts.ts';
 
 /** Operators over the steps of computed values. */
@@ -38,6 +39,44 @@ export const OVER_TIME: Readonly<Record<string, ReduceSpec['reduce']>> = {
   ReduceMean: 'mean',
   ReduceL2: 'l2',
 };
+
+/** x - max x - log(sum exp(x - max x)) over the steps. */
+export function logSoftmaxSteps(context: NodeContext, rows: Rows, axis: number): Rows {
+  const { builder } = context.graph;
+  const name = layerName(context);
+  const most = reduceSteps(context, rows, axis, 'max', true);
+  const below = { ...builder.merge([rows, most], `${name}_below`, 'sub'), axes: rows.axes, reversed: rows.reversed };
+  const powers = builder.activation(below, `${name}_powers`, 'exp');
+  const sum = reduceSteps(context, powers, axis, 'sum', true);
+  const result = builder.merge([below, builder.activation(sum, `${name}_log`, 'log')], name, 'sub');
+  return { ...result, axes: rows.axes, reversed: rows.reversed };
+}
+
+/** More than any number of steps, up to which floats count exactly. */
+const BEHIND_ALL = 2 ** 24;
+
+/** The number of the first or last step with the maximum of each feature: that of any other counts from behind all steps. */
+export function argMaxSteps(context: NodeContext, rows: Rows, axis: number, isLast: boolean): Rows {
+  const { builder } = context.graph;
+  const name = layerName(context);
+  const most = reduceSteps(context, rows, axis, 'max', true);
+  const below = { ...builder.merge([most, rows], `${name}_below`, 'sub'), axes: rows.axes, reversed: rows.reversed };
+  const isOther = builder.activation(below, `${name}_other`, 'sign');
+  const away = builder.affine({ ...isOther, exclusive: false }, `${name}_away`, isLast ? -BEHIND_ALL : BEHIND_ALL);
+  const ones = rows.axes.map((factors) => factors.filter(({ role: r }) => r !== 'feature'));
+  // 1, 2, ..., in the order that the steps lie in
+  const numbers: Rows = { ...rows, axes: ones, columns: builder.steps.numbersOf(rows), exclusive: false };
+  const turned = rows.reversed ? fromLast(context, numbers, axis) : builder.affine(numbers, `${name}_numbers`, undefined, -1); // prettier-ignore
+  const all = { ...builder.merge([away, turned], `${name}_steps`, 'sum'), axes: rows.axes, reversed: rows.reversed };
+  return { ...reduceSteps(context, all, axis, isLast ? 'max' : 'min', true), whole: true };
+}
+
+/** 1, 2, ... as how many steps come after each. */
+function fromLast(context: NodeContext, numbers: Rows, axis: number): Rows {
+  const count = reduceSteps(context, numbers, axis, 'max', true);
+  const after = context.graph.builder.merge([count, numbers], `${layerName(context)}_after`, 'sub');
+  return { ...after, axes: numbers.axes, reversed: numbers.reversed };
+}
 
 /** An axis on which all steps, and behind them all features, lie side by side: as features, where the file fixes the steps. */
 export function flattenSteps({ graph, node }: NodeContext, rows: Rows): Rows {

@@ -1,13 +1,13 @@
 import type { ReduceFeaturesSpec } from '../../../spec/spec.ts';
-import { nodeError } from '../attributes.ts';
+import { Attributes, nodeError } from '../attributes.ts';
 import { axisIndex, numbersOf, plainIntegers, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { axesText, feature, featureSize, role, width, type Rows } from '../value.ts';
 import { softmaxOfScores, sumOfGrid } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
-import type { BinaryOp } from './combine.ts';
+import { combine, type BinaryOp } from './combine.ts';
 import { CONSTANT_REDUCTIONS } from './constant.ts';
-import { OVER_TIME, reduceSteps } from './over-time.ts';
+import { argMaxSteps, logSoftmaxSteps, OVER_TIME, reduceSteps } from './over-time.ts';
 import { pickRows } from './parts.ts';
 import { stepsEqual } from './masks.ts';
 import { stepNumbers } from './step-numbers.ts';
@@ -34,11 +34,12 @@ function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
     const axis = axisIndex(context, attributes.int('axis') ?? (opset >= 13 ? -1 : 1), rows.axes.length);
     // Before opset 13 axes behind this one are of the same row.
     const alone = opset >= 13 || rows.axes.slice(axis + 1).every((other) => role(other) === 'one');
-    if (alone && activation === 'softmax') {
-      if (rows.scores) return [softmaxOfScores(context, rows, rows.scores, axis)];
-      if (role(rows.axes[axis]!) === 'time') return [graph.builder.steps.softmax(rows, layerName(context))];
-    }
+    if (alone && rows.scores && activation === 'softmax') return [softmaxOfScores(context, rows, rows.scores, axis)];
     if (rows.scores) floatRows(context, 0);
+    if (alone && role(rows.axes[axis]!) === 'time') {
+      if (activation === 'softmax') return [graph.builder.steps.softmax(rows, layerName(context))];
+      return [logSoftmaxSteps(context, rows, axis)];
+    }
     // before opset 13 the axes from this one on are one row
     const taken = rows.axes.map((_, i) => i === axis || (opset < 13 && i > axis));
     wholeRow(context, rows, taken);
@@ -95,10 +96,13 @@ function reduction(constants: Operator | undefined): Operator {
       return result;
     };
     const overSteps = OVER_TIME[node.op];
-    if (overSteps && indices.length === 1 && role(rows.axes[axis!]!) === 'time') {
-      return [counted(reduceSteps(context, rows, axis!, overSteps, keep))];
-    }
     const taken = rows.axes.map((_, i) => axes.length === 0 || indices.includes(i));
+    // axes of size 1 beside the steps, as adaptive pools are exported, change nothing
+    const [wide, ...more] = indices.filter((i) => role(rows.axes[i]!) !== 'one');
+    if (overSteps && wide !== undefined && more.length === 0 && role(rows.axes[wide]!) === 'time') {
+      const reduced = reduceSteps(context, rows, wide, overSteps, true);
+      return [counted({ ...reduced, axes: reducedAxes(reduced, taken, keep) })];
+    }
     const other = rows.axes.find((axis, i) => taken[i] && ['time', 'batch', 'mixed'].includes(role(axis)));
     if (other && rows.axes.flat().every(({ origin }) => !origin))
       throw nodeError(node, `reduces the ${role(other)} axis of ${axesText(rows.axes)}; supported: features`);
@@ -137,6 +141,29 @@ function reducedAxes({ axes }: Rows, taken: readonly boolean[], keep: boolean): 
   return keep ? axes.map((axis, i) => (taken[i] ? [] : axis)) : axes.filter((_, i) => !taken[i]);
 }
 
+/** log(sum exp x) = max x + log(sum exp(x - max x)). */
+const logSumExp: Operator = (context) => {
+  const { attributes, graph, node } = context;
+  const rows = floatRows(context, 0);
+  const name = layerName(context);
+  const keep = (attributes.int('keepdims') ?? 1) !== 0;
+  const given = node.attributes.filter((one) => one.name !== 'keepdims');
+  const reduce = (x: Rows, op: string, kept: number): Rows => {
+    const own = { ...node, op, name: `${name}_${op}`, attributes: [...given, { name: 'keepdims', type: 2, i: kept }] };
+    const inputs = [x, ...context.inputs.slice(1)];
+    return reduction(undefined)({ ...context, node: own, inputs, attributes: new Attributes(own) })[0] as Rows;
+  };
+  for (const { name: read } of given) if (read === 'axes') attributes.ints(read);
+  attributes.int('noop_with_empty_axes');
+  const most = reduce(rows, 'ReduceMax', 1);
+  // a reduction of no axes
+  if (most === rows) return [rows];
+  const powers = graph.builder.activation(combine(context, rows, most, 'sub'), `${name}_powers`, 'exp');
+  const sum = graph.builder.activation(reduce(powers, 'ReduceSum', 1), `${name}_log`, 'log');
+  const result = combine(context, sum, most, 'sum');
+  return [keep ? result : { ...result, axes: reduce(rows, 'ReduceMax', 0).axes }];
+};
+
 const argMax: Operator = (context) => {
   const { attributes, graph } = context;
   const rows = floatRows(context, 0);
@@ -144,6 +171,10 @@ const argMax: Operator = (context) => {
   const keep = (attributes.int('keepdims') ?? 1) !== 0;
   const last = attributes.int('select_last_index') === 1;
   const taken = rows.axes.map((_, i) => i === axis);
+  if (role(rows.axes[axis]!) === 'time') {
+    const step = argMaxSteps(context, rows, axis, last);
+    return [{ ...step, axes: reducedAxes(step, taken, keep) }];
+  }
   wholeRow(context, rows, taken);
   const ids = graph.builder.argmax(rows, layerName(context), last);
   return [{ ...ids, axes: reducedAxes(rows, taken, keep) }];
@@ -194,6 +225,7 @@ export const ROW_OPERATORS: Record<string, Operator> = {
   Softmax: ofRows('softmax'),
   LogSoftmax: ofRows('log_softmax'),
   ...Object.fromEntries(Object.keys(REDUCTIONS).map((op) => [op, reduction(CONSTANT_REDUCTIONS[op])])),
+  ReduceLogSumExp: logSumExp,
   ArgMax: argMax,
   OneHot: oneHot,
 };

@@ -2,6 +2,7 @@ import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
 import type { Constant } from '../value.ts';
 import { makersOf } from '../nodes.ts';
 import { Folding } from './folding.ts';
+import { int, scalar } from './made.ts';
 import { attribute, type StepsTaken } from './steps.ts';
 
 /** Whether two nodes do the same, and give two values at the same place. */
@@ -23,8 +24,8 @@ interface Stack {
   /** What the Scan gives, and the nodes that it replaces. */
   output: string;
   nodes: OnnxNode[];
-  /** Drops an axis of 1 that the states have already. */
-  squeeze: OnnxNode | undefined;
+  /** What follows: an axis of 1 is dropped that the states have already, or the steps are taken one by one. */
+  behind: OnnxNode[];
 }
 
 /** One value of each step. */
@@ -83,14 +84,18 @@ export class Chain {
     const body = this.#body(tracks);
     const all = new Set(tracks.flat());
     const inside = new Set(tracks.flat().flatMap((name) => [...this.#cone(name, all)]));
-    const stacks = tracks.flatMap((track) => this.#stacks(track));
+    const whole = tracks.flatMap((track) => this.#stacks(track));
     const last = tracks.map((track) => track.at(-1)!);
-    // whatever else reads a step would have nothing to read
-    const gone = new Set([...inside].flatMap((node) => node.outputs).filter((name) => !last.includes(name)));
-    const dropped = new Set([...inside, ...stacks.flatMap(({ nodes }) => nodes)]);
-    const isRead = (name: string) => gone.has(name);
-    if ([...this.#outputs].some(isRead) || this.#nodes.some((node) => !dropped.has(node) && node.inputs.some(isRead)))
-      return undefined;
+    const dropped = new Set([...inside, ...whole.flatMap(({ nodes }) => nodes)]);
+    const others = this.#nodes.filter((node) => !dropped.has(node));
+    const read = new Set([...this.#outputs, ...others.flatMap(({ inputs }) => inputs)]);
+    const apart = tracks.flatMap((track) => (track.some((state) => state !== track.at(-1) && read.has(state)) ? [this.#apart(track, read)] : [])); // prettier-ignore
+    const stacks = [...whole, ...apart];
+    // whatever else reads a value of a step would have nothing to read
+    const given = new Set([...last, ...apart.flatMap(({ track }) => track)]);
+    if ([...inside].some((node) => node.outputs.some((name) => read.has(name) && !given.has(name)))) return undefined;
+    // a state that is taken from all of them is not given beside them
+    const final = (name: string) => (apart.some(({ track }) => track.at(-1) === name) ? `${name} (last)` : name);
     const { data, axis } = this.#sequence;
     const name = this.#makers.get(last[0]!)?.name ?? '';
     const scan: OnnxNode = {
@@ -99,7 +104,7 @@ export class Chain {
       steps: this.#sequence.steps.length,
       domain: '',
       inputs: [...(initial as string[]), data],
-      outputs: [...last, ...stacks.map(({ output }) => output)],
+      outputs: [...last.map(final), ...stacks.map(({ output }) => output)],
       attributes: [
         {
           name: 'body',
@@ -112,11 +117,17 @@ export class Chain {
         { name: 'scan_output_directions', type: 7, ints: stacks.map((stack) => Number(stack.isBackward)) },
       ],
     };
-    const squeezes = stacks.flatMap(({ squeeze }) => (squeeze ? [squeeze] : []));
-    // by then all that the body reads is there
+    const behind = stacks.flatMap((stack) => stack.behind);
+    // by then all that the body reads is there; what reads a state comes after it
     const at = this.#nodes.findLastIndex((node) => inside.has(node)) + 1;
-    const kept = (list: readonly OnnxNode[]) => list.filter((node) => !dropped.has(node));
-    return [...kept(this.#nodes.slice(0, at)), scan, ...squeezes, ...kept(this.#nodes.slice(at))];
+    const made = new Set(all);
+    const isAfter = (node: OnnxNode, i: number) => {
+      const reads = node.inputs.some((name) => made.has(name));
+      if (reads) for (const name of node.outputs) made.add(name);
+      return reads || i >= at;
+    };
+    const after = new Set(this.#nodes.filter(isAfter));
+    return [...others.filter((node) => !after.has(node)), scan, ...behind, ...others.filter((node) => after.has(node))];
   }
 
   /** The states: values of one step that the next one reads. */
@@ -265,6 +276,23 @@ export class Chain {
     };
   }
 
+  /** All steps of a state, of which others read some one by one: a layer that is written out too. */
+  #apart(track: Track, read: ReadonlySet<string>): Stack {
+    const { axis: along } = this.#sequence;
+    const axis = along === 1 ? 1 : 0;
+    const output = `${track.at(-1)!} (all)`;
+    const behind = track.flatMap((state, t): OnnxNode[] => {
+      if (!read.has(state)) return [];
+      const node = { name: this.#makers.get(state)?.name ?? '', domain: '' };
+      const at = `${state} (step)`;
+      return [
+        { ...node, op: 'Constant', inputs: [], outputs: [at], attributes: [scalar(t)] },
+        { ...node, op: 'Gather', inputs: [output, at], outputs: [state], attributes: [int('axis', axis)] },
+      ];
+    });
+    return { track, axis, isBackward: false, output, nodes: [], behind };
+  }
+
   /** All steps of a state as one value again. */
   #stacks(track: Track): Stack[] {
     return this.#nodes.flatMap<Stack>((node) => {
@@ -280,7 +308,7 @@ export class Chain {
       if (names.some((name, i) => name !== wanted[i]) || axis < 0) return [];
       const output = node.outputs[0]!;
       const stack = { track, axis, isBackward };
-      if (isUnsqueezed) return [{ ...stack, output, nodes: [node, ...(parts as OnnxNode[])], squeeze: undefined }];
+      if (isUnsqueezed) return [{ ...stack, output, nodes: [node, ...(parts as OnnxNode[])], behind: [] }];
       const inner = `${output} (steps)`;
       const squeeze: OnnxNode = {
         op: 'Squeeze',
@@ -290,7 +318,7 @@ export class Chain {
         outputs: [output],
         attributes: [],
       };
-      return [{ ...stack, output: inner, nodes: [node], squeeze }];
+      return [{ ...stack, output: inner, nodes: [node], behind: [squeeze] }];
     });
   }
 }

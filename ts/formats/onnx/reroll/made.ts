@@ -11,6 +11,12 @@ export function whole(values: readonly number[]): OnnxAttribute {
   return { name: 'value', type: 4, t: { name: '', dims: [values.length], dtype: 7, raw, packed: {} } };
 }
 
+/** The value of a Constant of one whole number. */
+export function scalar(value: number): OnnxAttribute {
+  const { name, type, t } = whole([value]);
+  return { name, type, t: { ...t!, dims: [] } };
+}
+
 /** Makes nodes of one output in the place of another node: errors name that one. */
 export class NodeMaker {
   readonly nodes: OnnxNode[] = [];

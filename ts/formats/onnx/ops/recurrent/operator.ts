@@ -37,7 +37,9 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
     const functions = readActivations(context, operator.functions, times.length);
     const { inputSize, hiddenSize, weights } = readWeights(context, operator, form, times.length);
 
-    const x = readX(context, layout, inputSize);
+    const given = readX(context, layout, inputSize);
+    const isRow = !graph.demandSequence(given);
+    const x = isRow ? oneStep(context, given, layout) : given;
     const mask = readLengths(context, x, layout);
     const initial = readInitial(context, operator, x, { layout, directions: times.length, hiddenSize });
     const directions = times.map<Direction>((time, d) => ({
@@ -60,13 +62,13 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
       Rows['axes'][number],
     ];
     const [d, h] = [[feature(times.length)], [feature(hiddenSize)]];
-    const given = operator.states.flatMap(({ index }) => {
+    const started = operator.states.flatMap(({ index }) => {
       const state = context.inputs[index];
       return state?.type === 'rows' ? state.inputs : [];
     });
     const y: Rows = {
       ...x,
-      inputs: [...new Set([...x.inputs, ...given])],
+      inputs: [...new Set([...x.inputs, ...started])],
       axes: layout === 0 ? [time, d, batch, h] : [batch, time, d, h],
       columns: sequence,
       exclusive: false,
@@ -78,12 +80,26 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
       axes: layout === 0 ? [d, batch, h] : [batch, d, h],
       columns,
     }));
-    return [y, ...finals];
+    if (!isRow) return [y, ...finals];
+    // of one step the outputs are the states behind it
+    const axes = y.axes.map((axis) => (axis === time ? [] : axis));
+    return [{ ...finals[0]!, axes }, ...finals];
   };
 }
 
+/** A row a sequence, as a decoder reads what it gave before, is one step of a sequence of its own. */
+function oneStep(context: NodeContext, x: Rows, layout: number): Rows {
+  const { graph, inputs, node } = context;
+  if (inputs[4] !== undefined)
+    throw nodeError(node, "input 'sequence_lens' beside an input X of one row a sequence is not supported");
+  const axis = layout === 0 ? 0 : 1;
+  const columns = graph.builder.steps.cut(x, 1);
+  const axes = x.axes.map((a, i): Factor[] => (i === axis ? [{ role: 'time', size: undefined, steps: 1 }] : a));
+  return { ...x, kind: 'sequence', axes, columns, exclusive: false };
+}
+
 function readX(context: NodeContext, layout: number, inputSize: number): Rows {
-  const { graph, node } = context;
+  const { node } = context;
   const given = requireInput(context, 0);
   const roles = layout === 0 ? (['time', 'batch', 'feature'] as const) : (['batch', 'time', 'feature'] as const);
   const expected = `expected [${layout === 0 ? 'time, batch' : 'batch, time'}, ${inputSize}]`;
@@ -94,8 +110,6 @@ function readX(context: NodeContext, layout: number, inputSize: number): Rows {
   if (!x) throw nodeError(node, `its input X is ${axesText(given.axes)}; ${expected}`);
   if (!isFeature(x.axes[2]!) || width(x) !== inputSize)
     throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
-  if (!graph.demandSequence(x))
-    throw nodeError(node, `its input X ${axesText(x.axes)} is one row a sequence, not one a step; ${expected}`);
   return x;
 }
 
