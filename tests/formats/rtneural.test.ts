@@ -75,6 +75,9 @@ describe('layers of RTNeural', () => {
     ['an unknown activation', withDense({ activation: 'gelu' }), /unsupported: .*activation is the string 'gelu'; supported: tanh/],
     ['another activation of a cell', withGru({ activation: 'relu' }), /unsupported: .*'relu'; RTNeural knows tanh only/],
     ['no layers', { ...MODEL, layers: [] }, /invalid_file: .*has no layers/],
+    ['no layers, and a skip', { in_shape: shape(1), layers: [], in_skip: 1, in_gain: 3 }, /invalid_file: .*has no layers/],
+    ['a gain of more channels than a file this small could have', { in_shape: shape(2 ** 32), layers: [GRU], in_gain: 3 }, /unsupported: m\.json: in_gain of 4294967296 channels; supported: 1024/],
+    ['a gain of as many as would take gigabytes', { in_shape: shape(30_000), layers: [GRU], in_gain: 3 }, /unsupported: .*in_gain of 30000 channels/],
     ['a layer of no type', { ...MODEL, layers: [3] }, /invalid_file: .*layers\[0\]/],
     ['no size', { ...MODEL, in_shape: [null, null, null] }, /invalid_file: .*in_shape/],
     ['a size of 0', withGru({ shape: shape(0) }), /invalid_file: .*shape/],
@@ -139,6 +142,7 @@ describe("GuitarML's state dict", () => {
     ['a skip of more than there is', { skip: 3 }, {}, /unsupported: .*skip is 3/],
     ['a skip of another number than the outputs', { skip: 2 }, {}, /unsupported: .*skip is 2/],
     ['a tensor that is not used', {}, { 'x.weight': [1] }, /unsupported: .*'x\.weight'/],
+    ['a skip between many channels', { input_size: 1100, output_size: 1000, skip: 1 }, { 'rec.weight_ih_l0': grid(9, 1100), 'lin.weight': grid(1000, 3), 'lin.bias': grid(1000) }, /unsupported: .*skip of 1100 channels; supported: 1024/],
     ['what is no tensor', {}, { x: 'text' }, /invalid_file: .*'x' is the string 'text', no list/],
   ])('refused: %s', async (_, fields, more, message) => {
     expect(await refusalOf(of(fields, more))).toMatch(message);

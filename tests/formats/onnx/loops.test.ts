@@ -4,7 +4,7 @@ import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { onnxModel, tensor, type Graph, type Node } from './build.ts';
 
 /** h' = tanh(x + h W) as a Scan over x (steps, batch, 2), with another body where one is given. */
-const scan = (changed: { nodes?: Node[]; attributes?: Node['attributes'] } = {}) => {
+const scan = (changed: { nodes?: Node[]; attributes?: Node['attributes']; gives?: string } = {}) => {
   const body: Graph = {
     nodes: changed.nodes ?? [
       { op: 'MatMul', inputs: ['h', 'W'], outputs: ['u'] },
@@ -16,7 +16,7 @@ const scan = (changed: { nodes?: Node[]; attributes?: Node['attributes'] } = {})
       { name: 'h', shape: ['b', 2] },
       { name: 'v', shape: ['b', 2] },
     ],
-    outputs: ['next', 'out'],
+    outputs: ['next', changed.gives ?? 'out'],
   };
   const attributes = { num_scan_inputs: 1, body: { graph: body }, ...changed.attributes };
   return onnxModel({
@@ -76,6 +76,17 @@ test.each<[string, Parameters<typeof scan>[0], RegExp]>([
     'the whole sequence in a step',
     { nodes: [step('Add', ['h', 'x'], 's'), ...next] },
     /Add node 's': reads 'x', which is computed outside of the loop; supported: the loop's step of a sequence/,
+  ],
+  ['a body that gives the sequence around it', { gives: 'x' }, /Scan node 'loop': /],
+  [
+    'a body that gives a constant',
+    { gives: 'W' },
+    /Scan node 'loop': its body gives 'W', which is not computed from a step/,
+  ],
+  [
+    'an output along an axis that is none',
+    { attributes: { scan_output_axes: [3] } },
+    /Scan node 'loop': axis 3 is outside/,
   ],
   ['an axis that is none', { attributes: { scan_input_axes: [3] } }, /Scan node 'loop': axis 3 is outside/],
   ['an attribute that nothing reads', { attributes: { more: 1 } }, /attribute 'more' is not supported/],

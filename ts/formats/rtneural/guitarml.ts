@@ -5,7 +5,7 @@ import { jsonDict } from '../pytorch/json.ts';
 import { Tensors } from '../pytorch/tensors.ts';
 import { wire } from '../pytorch/wiring.ts';
 import type { ImportedModel } from '../report.ts';
-import { NEUTRAL } from './layer.ts';
+import { channelMatrix, NEUTRAL } from './layer.ts';
 
 const UNITS = { GRU: 'gru', LSTM: 'lstm', RNN: 'rnn' } as const;
 
@@ -67,7 +67,7 @@ export async function readGuitarml(root: Record<string, unknown>, what: string):
     throw new GruError('invalid_file', `${what}: bias_fl is ${describe(bias)}, and 'lin.bias' ${there}`);
   }
 
-  const end = addSkip(spec.layers, skip, input!, outputSize, unsupported);
+  const end = addSkip(spec.layers, skip, input!, outputSize, what);
   const said = data['skip'] === undefined ? ' (model_data does not say it)' : '';
   conventions.push(
     `skip ${String(skip)}${said}: ${skip === 0 ? 'the output alone' : 'the input is added to the output'}`,
@@ -84,18 +84,20 @@ function addSkip(
   skip: unknown,
   input: { name: string; size: number },
   outputSize: number,
-  unsupported: (why: string) => GruError,
+  what: string,
 ): string {
   if (skip === 0) return 'lin';
   // One channel is added to each output; other numbers PyTorch could not add.
   if (typeof skip !== 'number' || !(skip === 1 || skip === outputSize) || skip > input.size) {
-    throw unsupported(
-      `skip is ${describe(skip)}; supported: 0, 1, and the number of outputs (${outputSize}) where the inputs (${input.size}) are as many`,
+    throw new GruError(
+      'unsupported',
+      `${what}: skip is ${describe(skip)}; supported: 0, 1, and the number of outputs (${outputSize}) where the inputs (${input.size}) are as many`,
     );
   }
   let skipped = input.name;
   if (skip < outputSize) {
-    const kernel = Float32Array.from({ length: outputSize * input.size }, (_, i) => Number(i % input.size === 0));
+    const kernel = channelMatrix(outputSize, input.size, `${what}: skip`);
+    for (let i = 0; i < kernel.length; i += input.size) kernel[i] = 1;
     layers.push({ name: 'skip', type: 'dense', inputs: [skipped], inputSize: input.size, outputSize, weights: { kernel } }); // prettier-ignore
     skipped = 'skip';
   } else if (skip < input.size) {

@@ -117,6 +117,15 @@ export class RtLayer {
   }
 }
 
+/** Most channels of a {@link channelMatrix}. */
+const MAX_CHANNELS = 1024;
+
+/** Room for a matrix of channels that has no values in the file: gains and skips are made for a few. @throws GruError `unsupported`. */
+export function channelMatrix(rows: number, columns: number, what: string): Float32Array {
+  if (rows * columns <= MAX_CHANNELS ** 2) return new Float32Array(rows * columns);
+  throw new GruError('unsupported', `${what} of ${Math.max(rows, columns)} channels; supported: ${MAX_CHANNELS}`);
+}
+
 /** The features of a shape as Keras writes it, `[null, null, 8]`. */
 export function lastSize(shape: unknown, what: string): number {
   // Models of one step only are written as [null, 8].

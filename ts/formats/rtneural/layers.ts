@@ -3,7 +3,7 @@ import { describe } from '../../base/tensor.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportedTensor } from '../report.ts';
 import { KINDS } from './kinds.ts';
-import { lastSize, NEUTRAL, RtLayer, typeOf } from './layer.ts';
+import { channelMatrix, lastSize, NEUTRAL, RtLayer, typeOf } from './layer.ts';
 
 /** What a file holds besides its layers: sizes and AIDA-X's gains. */
 const KNOWN = ['in_shape', 'layers', 'in_skip', 'in_gain', 'out_gain'];
@@ -14,6 +14,7 @@ export function readLayers(root: Record<string, unknown>, entries: unknown[], wh
   if (stray !== undefined) throw new GruError('unsupported', `${what} has the field '${stray}', which is not known`);
   const inputSize = lastSize(root['in_shape'], `${what}: in_shape`);
   const input = { name: 'input', dtype: 'float32' as const, size: inputSize };
+  if (entries.length === 0) throw new GruError('invalid_file', `${what} has no layers`);
   const typed = entries.map((entry, i) => typeOf(entry, `${what}: layers[${i}]`));
   const unknown = typed.flatMap(({ type }, i) => (Object.hasOwn(KINDS, type) ? [] : [`layers[${i}] '${type}'`]));
   if (unknown.length > 0) {
@@ -31,7 +32,7 @@ export function readLayers(root: Record<string, unknown>, entries: unknown[], wh
     const factor = gainOf(root[field], `${what}: ${field}`);
     if (factor === 1) return;
     conventions.push(`${field} ${String(root[field])} dB: channel 0 times ${factor}`);
-    layers.push(gainLayer(field, size, factor, layers.at(-1)?.name ?? input.name));
+    layers.push(gainLayer(field, size, factor, layers.at(-1)?.name ?? input.name, what));
   };
   gain('in_gain', inputSize);
   const amplified = layers.at(-1)?.name ?? input.name;
@@ -52,8 +53,7 @@ export function readLayers(root: Record<string, unknown>, entries: unknown[], wh
 
   addSkip(root['in_skip'], layers, { name: amplified, size: inputSize }, size, what, conventions);
   gain('out_gain', size);
-  const from = layers.at(-1)?.name;
-  if (from === undefined) throw new GruError('invalid_file', `${what} has no layers`);
+  const from = layers.at(-1)!.name;
   return {
     spec: { inputs: [input], layers, outputs: [{ name: 'output', from }] },
     report: { format: 'RTNeural', conventions, tensors },
@@ -72,8 +72,8 @@ function gainOf(decibels: unknown, what: string): number {
 }
 
 /** Channel 0 times a factor; the others of a conditioned model are its controls. */
-function gainLayer(name: string, size: number, factor: number, input: string): LayerSpec {
-  const kernel = new Float32Array(size * size);
+function gainLayer(name: string, size: number, factor: number, input: string, what: string): LayerSpec {
+  const kernel = channelMatrix(size, size, `${what}: ${name}`);
   for (let i = 0; i < size; i++) kernel[i * (size + 1)] = i === 0 ? factor : 1;
   return { name, type: 'dense', inputs: [input], inputSize: size, outputSize: size, weights: { kernel } };
 }

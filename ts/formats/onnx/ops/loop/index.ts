@@ -86,7 +86,7 @@ function checkSteps({ graph, inputs, node }: NodeContext, body: LoopBody): Size 
 
 /** What the body gives at each step, as a sequence. */
 function sequence(
-  { node }: NodeContext,
+  context: NodeContext,
   body: LoopBody,
   output: number,
   frame: Rows,
@@ -94,17 +94,18 @@ function sequence(
   axis: number,
   reversed: boolean,
 ): Rows {
-  const value = body.value(output) as Rows;
   const ref = body.ref(output);
+  const value = body.value(output) as Rows;
   const found = columns.get(ref);
   if (!found?.sequence) {
     throw nodeError(
-      node,
+      context.node,
       `its body's output ${output} is computed from its states; supported: the hidden state of each step`,
     );
   }
   const [time] = body.steps.sources.map((source) => source.rows.axes[source.axis]!);
-  const axes: Factor[][] = [...value.axes.slice(0, axis), time!, ...value.axes.slice(axis)];
+  const at = axisIndex(context, axis, value.axes.length + 1);
+  const axes: Factor[][] = [...value.axes.slice(0, at), time!, ...value.axes.slice(at)];
   return { ...frame, reversed: frame.reversed !== reversed, exclusive: false, axes, columns: found.sequence };
 }
 
@@ -173,9 +174,7 @@ const scan: Operator = (context) => {
         columns: found.final,
       };
     }
-    const rank = (body.value(i) as Rows).axes.length + 1;
-    const axis = axisIndex(context, axesOut[i - states]!, rank);
-    return sequence(context, body, i, frame, columns, axis, directionsOut[i - states] === 1);
+    return sequence(context, body, i, frame, columns, axesOut[i - states]!, directionsOut[i - states] === 1);
   });
 };
 
