@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createModel } from '../../ts/index.ts';
 import { writeSafetensors } from '../../ts/io/safetensors.ts';
@@ -95,6 +95,26 @@ describe('names', () => {
     refused(['run', amp, '-i', one, '--states', one], 2, '--states', '.npz or .safetensors');
     refused(['explain', amp, '-i', one, '-o', at('g.csv')], 2, '--output', '.npz or .safetensors');
   });
+});
+
+test('convert: the ending of a format that is not written', () => {
+  for (const name of ['m.onnx', 'm.keras', 'm.PT', 'model.json']) {
+    refused(['convert', amp, '-o', at(name)], 2, name, '.safetensors');
+    expect(existsSync(at(name))).toBe(false);
+  }
+  expect(gru(['convert', amp, '-o', at('amp.v2')]).status).toBe(0);
+});
+
+test('explain: a layer, or a direction, that is not there', () => {
+  refused(['explain', amp, '-i', one, '--layer', 'gruu'], 2, "no recurrent layer 'gruu'; there is 'gru'");
+  refused(['explain', amp, '-i', one, '--direction', 'reverse'], 2, "runs forward, not 'reverse'");
+});
+
+test('compare: files of no steps', () => {
+  const none = file('none.csv', '');
+  for (const args of [[amp], [amp, amp], [amp, '--precision', 'i8']]) {
+    refused(['compare', ...args, '-i', none], 5, 'no steps');
+  }
 });
 
 test('compare: models of other inputs', () => {

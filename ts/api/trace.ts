@@ -37,7 +37,7 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
   const d = directions(spec).indexOf(direction);
   if (d < 0) {
     const has = directions(spec).join(' and ');
-    throw new GruError('invalid_argument', `trace: layer '${spec.name}' runs ${has}, not ${describe(direction)}`);
+    throw new GruError('invalid_argument', `trace: layer '${spec.name}' runs ${has}, not ${quoted(direction)}`);
   }
   const before = inputsOf(graph, node, backend, ownCopy(input), options);
   const cell = cellModel(spec, direction, backend);
@@ -94,7 +94,12 @@ function findNode(graph: Graph, name: string | undefined): GraphNode {
   }
   const node = recurrent.find(({ layer }) => name === undefined || layer.name === name);
   if (node) return node;
-  throw new GruError('invalid_argument', `trace: there is no recurrent layer ${describe(name)}; there is ${names}`);
+  throw new GruError('invalid_argument', `trace: there is no recurrent layer ${quoted(name)}; there is ${names}`);
+}
+
+/** A name that is none, as the names beside it are written. */
+function quoted(name: unknown): string {
+  return typeof name === 'string' ? `'${name}'` : describe(name);
 }
 
 /** What a layer reads in a run. */

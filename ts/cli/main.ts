@@ -8,7 +8,7 @@ import { explainCommand } from './commands/explain.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { runCommand } from './commands/run.ts';
 import { runServerCommand, SERVER_COMMANDS } from './commands/server.ts';
-import { EXIT, failure } from './exit.ts';
+import { CommandError, EXIT, failure } from './exit.ts';
 import { endOnSignals } from './files/sink.ts';
 import { Progress, styled, visible, wrapped } from './terminal.ts';
 
@@ -67,6 +67,7 @@ export async function main(args: string[], version: string): Promise<number> {
       gru.outputHelp();
       return EXIT.usage;
     }
+    refuseHelpOfNone(gru, args);
     await gru.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
@@ -77,6 +78,13 @@ export async function main(args: string[], version: string): Promise<number> {
     const { exit, line } = failure(error);
     return complain(exit, line, error, debug);
   }
+}
+
+/** `gru help nope` is no question after `gru`: commander prints the help of all. */
+function refuseHelpOfNone({ commands }: Command, [first, name]: string[]): void {
+  if (first !== 'help' || name === undefined || name.startsWith('-')) return;
+  if (name !== 'help' && !Object.hasOwn(SERVER_COMMANDS, name) && !commands.some((command) => command.name() === name))
+    throw new CommandError(EXIT.usage, `unknown command '${name}'`);
 }
 
 /** One line on stderr; with `--debug` the stack, and those of its causes. */

@@ -80,6 +80,7 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
   const model = await openModel(path, first || !second ? flags : {}, 'js');
   const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
   const want = await valuesOf(model, inputs, 'js');
+  refuseNothing(model, want.values);
   const found: Compared[] = [];
   if (other === undefined) {
     for (const choice of ['wasm', 'baseline'] as const) {
@@ -125,6 +126,7 @@ async function comparePrecision(
   const inDtype = (dtype: WeightDtype) =>
     valuesOf({ spec: specWith(graph, dtype), outputs: model.outputs }, inputs, 'baseline');
   const [want, got] = [await inDtype('f32'), await inDtype(precision)];
+  refuseNothing(model, want.values);
   const compared = differences(precision, model, got.values, want.values, flags.tolerance);
   const ranking = await sensitivity(model, inputs);
   const rows = ranking.layers.map(({ name, type, parameters, i16, i8 }) => [
@@ -176,6 +178,12 @@ async function valuesOf({ spec, outputs: given }: Pick<GruModel, 'spec' | 'outpu
   const values = all.run<Record<string, LayerState>, Values>(inputs).outputs;
   all.dispose();
   return { values, backend: all.backend };
+}
+
+/** Files of no steps: that nothing parts would be no news. */
+function refuseNothing({ outputs }: GruModel, values: Record<string, Tensor<Values>>): void {
+  if (outputs.some((_, i) => values[`output ${i}`]!.data.length > 0)) return;
+  throw new CommandError(EXIT.data, 'the input gives no values to compare: it has no steps, or no sequences');
 }
 
 function differences(

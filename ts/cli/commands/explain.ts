@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { GruModel } from '../../api/model.ts';
 import { type DataFormat, FORMATS, tensorFormatOf } from '../files/format.ts';
 import { writeWhole } from '../files/sink.ts';
 import { writeTensors } from '../files/tensors.ts';
@@ -48,6 +49,11 @@ async function explain(path: string, flags: ExplainFlags): Promise<void> {
   const model = await openModel(path, flags, flags.backend, flags.precision);
   const traced = await model.trace(await readInputs(model, flags.input, flags.inputFormat), { layer, direction });
   if (output !== undefined) await writeTensors(output, format!, traced);
-  if (flags.svg !== undefined) await writeWhole(flags.svg, heatSvg(`${path}: ${layer ?? ''}`, traced));
+  if (flags.svg !== undefined) await writeWhole(flags.svg, heatSvg(`${path}: ${layer ?? only(model)}`, traced));
   if (output === undefined && flags.svg === undefined) await print(heatText(traced));
+}
+
+/** The layer that is traced where none is named: there is no other. */
+function only({ states }: GruModel): string {
+  return states.find(({ slot }) => slot === 'hidden')!.name;
 }
