@@ -166,7 +166,7 @@ describe('columns', () => {
 });
 
 describe('the bar of long work', () => {
-  const BAR = /[█░]{30} \d+ %, \d+ s left /;
+  const BAR = /[█░]{30} \d+ %, \d+ s left/;
   const OUTPUT = out('y.csv');
   const plain = { NO_COLOR: '1' };
   /** It is drawn for work that lasts: by a clock a thousand times as fast, on every machine. */
@@ -192,6 +192,14 @@ describe('the bar of long work', () => {
     for (const line of shown.trim().split('\n').slice(0, -1)) {
       if (!/^-?[\d.e-]+$/.test(line.split('|').at(-1)!)) expect.fail(line);
     }
+  });
+
+  test.each([20, 40, 60])('fits into a terminal of %i columns', (columns) => {
+    writeFileSync(at('long.csv'), `${'0.5'.padEnd(1023)}\n`.repeat(4096));
+    const shown = typed(['run', amp, '-i', at('long.csv'), '-o', at('bar.csv')], { columns, env: plain, node });
+    const bars = shown.split('\r').filter((line) => line.includes(' s left'));
+    expect(bars.length).toBeGreaterThan(0);
+    for (const bar of bars) expect(bar.replace('\x1b[K', '').length, bar).toBeLessThan(columns);
   });
 
   test('is gone after Ctrl-C', async () => {

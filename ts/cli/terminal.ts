@@ -90,10 +90,12 @@ export class Progress {
     this.drawn = now;
     Progress.shown = true;
     const share = Math.min(done / this.total, 1);
-    const full = Math.round(share * WIDTH);
     const left = share > 0 ? ((now - this.start) / 1000 / share) * (1 - share) : 0;
-    const bar = '█'.repeat(full) + '░'.repeat(WIDTH - full);
-    process.stderr.write(`\r${bar} ${Math.floor(share * 100)} %, ${Math.ceil(left)} s left \x1b[K`);
+    const text = `${Math.floor(share * 100)} %, ${Math.ceil(left)} s left`;
+    // Within one line: what the next one goes on in is not taken away. (A terminal of unknown size says 0.)
+    const width = Math.max(Math.min(WIDTH, (process.stderr.columns || 80) - text.length - 2), 0);
+    const full = Math.round(share * width);
+    process.stderr.write(`\r${'█'.repeat(full)}${'░'.repeat(width - full)} ${text}\x1b[K`);
   }
 
   end(): void {
