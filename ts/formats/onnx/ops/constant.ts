@@ -244,8 +244,8 @@ export function unary(apply: (x: number) => number): Operator {
 /** How a reduction of constants computes: each element, two of them, and what they have come to. */
 interface Folding {
   step: (a: Size, b: Size) => Size | undefined;
-  before?: (x: number) => number;
-  after?: (sum: number, count: number) => number;
+  before?: ((x: number) => number) | undefined;
+  after?: ((sum: number, count: number) => number) | undefined;
 }
 
 /** Reductions of constants: shapes, and weights that are normalized when a model runs. */
@@ -300,7 +300,7 @@ export const CONSTANT_OPERATORS: Record<string, Operator> = {
 };
 
 const sumOf = (before?: Folding['before'], after?: Folding['after']): Operator =>
-  reduction({ step: addSizes, ...(before && { before }), ...(after && { after }) });
+  reduction({ step: addSizes, before, after });
 
 /** Reductions that constants go through too. */
 export const CONSTANT_REDUCTIONS: Record<string, Operator> = {

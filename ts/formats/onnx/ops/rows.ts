@@ -69,15 +69,14 @@ const REDUCTIONS: Record<string, Reduction> = {
 /** A reduction of computed values over all features of a row; of constants as `constants` has it. */
 function reduction(constants: Operator | undefined): Operator {
   return (context) => {
-    const { attributes, graph, inputs, node, opset } = context;
+    const { attributes, graph, node } = context;
     const input = requireInput(context, 0);
     if (input.type === 'constant') {
       if (constants) return constants(context);
       throw nodeError(node, `${node.op} is supported for computed values only`);
     }
     const rows = input.scores?.additive ? input : floatRows(context, 0);
-    const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? inputs[1] : undefined;
-    const axes = (given ? plainIntegers(context, given, 'axes') : attributes.ints('axes')) ?? [];
+    const axes = axesOf(context);
     const keep = (attributes.int('keepdims') ?? 1) !== 0;
     if (attributes.int('noop_with_empty_axes') && axes.length === 0) return [rows];
     const indices = axes.map((axis) => axisIndex(context, axis, rows.axes.length));
@@ -137,6 +136,13 @@ function partOfRow(context: NodeContext, rows: Rows, indices: readonly number[])
   return context.node.op === 'ReduceMean' ? builder.affine(all, `${name}_mean`, 1 / count) : all;
 }
 
+/** The axes that a reduction names. */
+function axesOf(context: NodeContext): readonly number[] {
+  const { attributes, inputs, node, opset } = context;
+  const given = opset >= (node.op === 'ReduceSum' ? 13 : 18) ? inputs[1] : undefined;
+  return (given ? plainIntegers(context, given, 'axes') : attributes.ints('axes')) ?? [];
+}
+
 function reducedAxes({ axes }: Rows, taken: readonly boolean[], keep: boolean): Rows['axes'] {
   return keep ? axes.map((axis, i) => (taken[i] ? [] : axis)) : axes.filter((_, i) => !taken[i]);
 }
@@ -148,20 +154,22 @@ const logSumExp: Operator = (context) => {
   const name = layerName(context);
   const keep = (attributes.int('keepdims') ?? 1) !== 0;
   const given = node.attributes.filter((one) => one.name !== 'keepdims');
-  const reduce = (x: Rows, op: string, kept: number): Rows => {
-    const own = { ...node, op, name: `${name}_${op}`, attributes: [...given, { name: 'keepdims', type: 2, i: kept }] };
+  const reduce = (x: Rows, op: string): Rows => {
+    const own = { ...node, op, name: `${name}_${op}`, attributes: [...given, { name: 'keepdims', type: 2, i: 1 }] };
     const inputs = [x, ...context.inputs.slice(1)];
     return reduction(undefined)({ ...context, node: own, inputs, attributes: new Attributes(own) })[0] as Rows;
   };
-  for (const { name: read } of given) if (read === 'axes') attributes.ints(read);
+  const axes = axesOf(context);
+  const indices = axes.map((axis) => axisIndex(context, axis, rows.axes.length));
   attributes.int('noop_with_empty_axes');
-  const most = reduce(rows, 'ReduceMax', 1);
+  const most = reduce(rows, 'ReduceMax');
   // a reduction of no axes
   if (most === rows) return [rows];
   const powers = graph.builder.activation(combine(context, rows, most, 'sub'), `${name}_powers`, 'exp');
-  const sum = graph.builder.activation(reduce(powers, 'ReduceSum', 1), `${name}_log`, 'log');
+  const sum = graph.builder.activation(reduce(powers, 'ReduceSum'), `${name}_log`, 'log');
   const result = combine(context, sum, most, 'sum');
-  return [keep ? result : { ...result, axes: reduce(rows, 'ReduceMax', 0).axes }];
+  const taken = rows.axes.map((_, i) => axes.length === 0 || indices.includes(i));
+  return [keep ? result : { ...result, axes: reducedAxes(result, taken, false) }];
 };
 
 const argMax: Operator = (context) => {
