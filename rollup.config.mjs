@@ -69,15 +69,23 @@ const wasmModules = {
 };
 
 /**
- * `require` of an entry gives its ES module, so that there is one `GruError` in a process: a file of its own only because TypeScript's
- * node16 wants types of its own for it.
+ * `require` of an entry gives its ES module, so that there is one `GruError` in a process: a file of its own because TypeScript's node16
+ * wants types of its own for it, and because a Node that cannot do that says nothing of what can.
  */
+const requireOf = (file) => `'use strict';
+try {
+  module.exports = require('${file}');
+} catch (cause) {
+  if (cause.code !== 'ERR_REQUIRE_ESM') throw cause;
+  const message = 'require of gru-wasm needs Node 20.19, 22.12 or later, this is ' + process.versions.node + ": there is await import('gru-wasm') from 22.3 on";
+  throw Object.assign(new Error(message, { cause }), { name: 'GruError', code: 'unsupported' });
+}
+`;
 const commonjs = {
   name: 'commonjs',
   generateBundle() {
     for (const name of entriesOf(exports, '.cjs')) {
-      const source = `'use strict';\nmodule.exports = require('./${name.split('/').at(-1)}.js');\n`;
-      this.emitFile({ type: 'asset', fileName: `${name}.cjs`, source });
+      this.emitFile({ type: 'asset', fileName: `${name}.cjs`, source: requireOf(`./${name.split('/').at(-1)}.js`) });
     }
   },
 };

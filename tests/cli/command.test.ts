@@ -75,6 +75,7 @@ describe('errors are one line, with an exit code of their kind', () => {
   };
   test.each<[string, () => string[], number, RegExp]>([
     ['an unknown command', () => ['inspekt'], 2, /unknown command 'inspekt'/],
+    ['help of an unknown command', () => ['help', 'inspekt'], 2, /^gru: unknown command 'inspekt'$/m],
     ['an unknown option', () => ['inspect', amp, '--jsn'], 2, /unknown option '--jsn'.*Did you mean --json/],
     ['an option that is missing', () => ['run', amp], 2, /--input/],
     ['no such file', () => ['inspect', at('absent.onnx')], 3, /absent\.onnx/],
@@ -103,6 +104,21 @@ describe('errors are one line, with an exit code of their kind', () => {
 
   test('--debug adds the stack', () => {
     expect(gru(['inspect', text(), '--debug']).stderr).toMatch(/\n {4}at /);
+  });
+});
+
+describe('a Node that is too old', () => {
+  test('is said in one line', () => {
+    const none = 'data:text/javascript,delete process.getBuiltinModule';
+    const { status, stdout, stderr } = runNode(['--import', none, bin, 'doctor']);
+    expect(stderr).toMatch(/^gru: Node \d+\.\d+\.\d+ is too old: gru-wasm needs 20\.19, 22\.3 or later\n$/);
+    expect([status, stdout]).toEqual([6, '']);
+  });
+
+  test('is looked for before anything is imported that it may lack', () => {
+    const imported = [...readFileSync(bin, 'utf8').matchAll(/^import .*from "(.*)";$/gm)].map(([, name]) => name);
+    // Of core.js another test sees that it imports nothing of Node.
+    expect(imported.sort()).toEqual(['./chunks/core.js', 'node:fs']);
   });
 });
 
@@ -238,6 +254,7 @@ test('explain writes the gates, and draws them', async () => {
   const model = await loadModel(amp);
   const { h } = await model.trace({ data: Float32Array.of(0.5, -0.5, 0.25), shape: [3, 1] });
   expect(tensors.get('h')!.floats()).toEqual(h!.data);
+  expect(readFileSync(at('gates.svg'), 'utf8')).toContain(`>${amp}: gru</text>`);
   expect(readFileSync(at('gates.svg'), 'utf8')).toContain('candidate (16 units down, 3 steps to the right');
 });
 

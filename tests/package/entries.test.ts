@@ -4,6 +4,7 @@ import { copyFileSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { rollup } from 'rollup';
 import { expect, test } from 'vitest';
+import { printedByNode } from '../run-node.ts';
 import { consumer, root } from './tarball.ts';
 
 type Target = string | { [condition: string]: Target };
@@ -50,6 +51,12 @@ test('require gives the ES module of each entry: one GruError in a process', () 
      })();`,
   );
   expect(printed.trim()).toBe(`compared ${entries.length}`);
+});
+
+test('require on a Node that gives no ES modules by it: an error that says so', () => {
+  project.write('old.cjs', "try { require('gru-wasm/js'); } catch (e) { console.log(e.name, e.code, e.message); }");
+  const printed = printedByNode(['--no-experimental-require-module', 'old.cjs'], { cwd: project.folder });
+  expect(printed).toMatch(/^GruError unsupported .*20\.19, 22\.12 .*this is \d+\.\d+.*import\('gru-wasm'\)/);
 });
 
 /** Host-like: a binary is a module that the bundler brings, as wrangler has it. */
@@ -123,6 +130,25 @@ test('createModelSync is one script, without import(): Vite makes worklets so', 
   const bundle = await rollup({ input: join(project.folder, 'processor.mjs'), plugins: [nodeResolve()] });
   const { output } = await bundle.generate({ format: 'iife' });
   expect(output).toHaveLength(1);
+});
+
+test('a bundle without the script of its workers: an error that says the line to add', async () => {
+  project.write(
+    'crowd.mjs',
+    `import { createGru } from 'gru-wasm';
+     import { createPool } from 'gru-wasm/pool';
+     const config = { inputSize: 1, hiddenSize: 1, resetAfter: true };
+     const model = await createGru(config, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
+     await createPool(model, { workers: 1 }).catch((error) => console.log(error.code, error.message));`,
+  );
+  await build({
+    ...{ entryPoints: [join(project.folder, 'crowd.mjs')], outfile: join(project.folder, 'crowd-bundle.mjs') },
+    ...{ bundle: true, format: 'esm', platform: 'node', logLevel: 'error' },
+  });
+  const printed = printedByNode(['crowd-bundle.mjs'], { cwd: project.folder });
+  expect(printed).toMatch(
+    /^worker_lost .*copy gru-wasm\/dist\/pool-worker\.js beside it, or give createWorker: .*\)\n$/,
+  );
 });
 
 test('the static entry is one script, without import(): all that it gives runs where that is forbidden', async () => {
