@@ -1,2 +1,3 @@
 export * from './api/worklet.ts';
 export * from './api/types.ts';
+export type { WasmModule } from './api/wasm-module.ts';

@@ -17,21 +17,31 @@ const PROJECTS = [
   ['cts', 'commonjs', 'node10'],
 ] as const;
 
-/** More versions of TypeScript, and nodenext: `npm run consumers`. */
-test.each(PROJECTS)('types hold in a .%s of module %s by %s', (extension, module, moduleResolution) => {
+/** What tsc says of a file of {@link CODE}. */
+function complaints(extension: string, options: object): string {
   project.write(`use.${extension}`, CODE);
-  const old = moduleResolution === 'node10' ? { ignoreDeprecations: '6.0' } : {};
   const compilerOptions = {
     ...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, types: [] },
-    ...{ target: 'es2022', lib: ['es2022', 'dom'], module, moduleResolution, ...old },
+    ...{ target: 'es2022', lib: ['es2022', 'dom'], module: 'node16', moduleResolution: 'node16', ...options },
   };
   project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: [`use.${extension}`] }));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  let printed = '';
   try {
     execFileSync(process.execPath, [tsc, '-p', '.'], { cwd: project.folder, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
-    printed = (error as { stdout: string }).stdout;
+    return (error as { stdout: string }).stdout;
   }
-  expect(printed).toBe('');
+  return '';
+}
+
+/** More versions of TypeScript, and nodenext: `npm run consumers`. */
+test.each(PROJECTS)('types hold in a .%s of module %s by %s', (extension, module, moduleResolution) => {
+  const old = moduleResolution === 'node10' ? { ignoreDeprecations: '6.0' } : {};
+  expect(complaints(extension, { module, moduleResolution, ...old })).toBe('');
+});
+
+test("types hold where those of the DOM are Node's, and where the language's are older", () => {
+  const node = { typeRoots: [join(root, 'node_modules/@types')], types: ['node'] };
+  expect(complaints('ts', { lib: ['es2022'], ...node })).toBe('');
+  expect(complaints('ts', { lib: ['es2020', 'dom'] })).toBe('');
 });

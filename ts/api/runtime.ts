@@ -23,12 +23,13 @@ import { useAllKinds } from '../layers/full.ts';
 import type { GruModel } from './model.ts';
 import { useTracer } from './origin.ts';
 import type { ReadOptions } from './read.ts';
+import type { WasmModule } from './wasm-module.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
 /** A wasm binary: its bytes, a response that brings them, or the compiled module; or a promise or function that gives it. */
 export type WasmSource = WasmValue | Promise<WasmValue> | (() => WasmValue | Promise<WasmValue>);
 
-export type WasmValue = BufferSource | Response | WebAssembly.Module;
+export type WasmValue = ArrayBuffer | ArrayBufferView | Response | WasmModule;
 
 /** Wasm binaries of your own hosting; at least one. */
 export interface RuntimeOptions {
@@ -157,7 +158,7 @@ async function toModule(name: string, source: WasmSource | undefined): Promise<W
   if (value instanceof WebAssembly.Module) return value;
   // Asked last: Node loads its fetch when it hears the name, which takes 20 ms.
   const isBytes = value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-  if (isBytes || !(value instanceof Response)) return WebAssembly.compile(value);
+  if (isBytes || !(value instanceof Response)) return WebAssembly.compile(value as BufferSource);
   if (!value.ok) throw new Error(`HTTP status ${value.status} for ${value.url}`);
   return WebAssembly.compile(await value.arrayBuffer());
 }

@@ -5,6 +5,7 @@ import { GruError } from '../base/errors.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import { wasmOrJs } from './fallback.ts';
 import { GruModel } from './model.ts';
+import type { WasmModule } from './wasm-module.ts';
 import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
@@ -16,7 +17,7 @@ useAllKinds();
 /** The core of the library, compiled: a plain object that can be posted to worklets and workers. */
 export interface WasmCore {
   /** Undefined where wasm does not run: the model is then one of the JS backend, with the bits of the baseline build. */
-  module: WebAssembly.Module | undefined;
+  module: WasmModule | undefined;
   /** Whether it is the relaxed SIMD build (false: the baseline build). */
   relaxed: boolean;
   /** Number of the kernels that run best in this engine. All give the same bits. */

@@ -49,7 +49,7 @@ export class GruError extends Error {
   /** What went wrong, for programs; `message` says it for people. */
   readonly code: GruErrorCode;
 
-  constructor(code: GruErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: GruErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
   }
