@@ -10,9 +10,12 @@ import type { LoadProgress } from '../../ts/index.ts';
 import { createGru, createLstm, createModel, createRnn, loadModel } from '../../ts/index.ts';
 import { keras } from '../../ts/formats/keras.ts';
 import { onnx } from '../../ts/formats/onnx.ts';
+import { createPool } from '../../ts/pool.ts';
+import { onDemand } from '../../ts/base/host.ts';
 import { filesBeside } from '../../ts/io/source.ts';
 import * as statically from '../../ts/static.ts';
 import { compileForWorklet, createModelSync } from '../../ts/worklet.ts';
+import { sourceWorker } from '../pool/source.ts';
 import { expectError, numbers, oneGru, tensor } from './helpers.ts';
 
 afterEach(() => {
@@ -124,6 +127,10 @@ test('an unreachable host is named with the cause', async () => {
     'ECONNREFUSED',
     String(port),
   );
+  // OpenSSL's ends with a line break.
+  const refused = new TypeError('fetch failed', { cause: new Error('wrong version number\n') });
+  vi.stubGlobal('fetch', () => Promise.reject(refused));
+  await expect(loadModel('https://a.example/m.pt')).rejects.toThrow(/fetch failed: wrong version number$/);
   const failed = new TypeError('fetch failed', {
     cause: new AggregateError([new Error('connect to ::1'), new Error('connect to 127.0.0.1')]),
   });
@@ -211,8 +218,32 @@ test('console.log(model) is five lines', async () => {
     '  outputs: y float32[batch, steps, 3]',
     '  states:  gru.hidden [1, batch, 3]',
   ]);
+  expect(print(model.createStream({ batch: 2 }))).toBe('GruStream { batch: 2 }');
+  expect(print(model.createStreams(3))).toBe('GruStreams { count: 3 }');
+  const pool = await createPool(model, { workers: 1, createWorker: () => sourceWorker() });
+  expect(print(pool)).toBe('GruPool { workers: 1 }');
+  await pool.close();
   model.dispose();
   expect(print(model)).toBe('GruModel (disposed)');
+});
+
+test('what holds no fields is named by its kind', async () => {
+  using model = await createModel(oneGru(2, 3));
+  const others = { Map: new Map([['x', [1, 2]]]), Set: new Set([1, 2]), DataView: new DataView(new ArrayBuffer(8)) };
+  for (const [name, value] of Object.entries({ ...others, ArrayBuffer: new ArrayBuffer(8), Date: new Date() })) {
+    await expectError(() => model.run(value as never), 'dtype_mismatch', "input 'x'", `got an object of ${name}`);
+  }
+  await expectError(() => loadModel(new Map() as never), 'invalid_argument', 'Uint8Array; got an object of Map');
+  await expectError(() => loadModel({} as never), 'invalid_argument', 'got an object with nothing');
+  const stream = new Response('x').body!;
+  await expectError(() => loadModel(stream as never), 'invalid_argument', 'new Response(stream)');
+  const request = new Request('https://a.example/m.onnx');
+  await expectError(() => loadModel(request as never), 'invalid_argument', 'await fetch(request)');
+});
+
+test('a part of the package that has not run yet: the entry that has none is named', async () => {
+  const nothing = () => Promise.resolve(undefined);
+  await expectError(() => onDemand(nothing), 'backend_unavailable', 'top-level await', "'gru-wasm/static'");
 });
 
 describe('where wasm is forbidden', () => {
@@ -273,9 +304,12 @@ test('onProgress: bytes so far, of how many', async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+  const enough = new RangeError('enough');
   const stop = () => {
-    throw new RangeError('enough');
+    throw enough;
   };
-  await expect(loadModel(bytes, { onProgress: stop })).rejects.toThrow(/enough/);
+  for (const source of [bytes, new Blob([bytes]), new Response(bytes)]) {
+    expect(await loadModel(source, { onProgress: stop }).catch((error: unknown) => error)).toBe(enough);
+  }
   await expectError(() => loadModel(bytes, { onProgress: 1 as never }), 'invalid_argument', 'onProgress');
 });

@@ -8,6 +8,7 @@ import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
 import type { ImportReport } from '../formats/report.ts';
 import { saveModel, STORED_DTYPES, type StoredDtype } from '../formats/save.ts';
 import type { Graph } from '../spec/graph.ts';
+import { INSPECT } from '../base/inspect.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';
@@ -32,9 +33,6 @@ import { GruStream, type StreamOptions, type StreamState } from '../stream/strea
 import { GruStreams } from '../stream/streams.ts';
 import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from '../base/tensor.ts';
 import { sizeOf, type Values } from '../base/typed-array.ts';
-
-/** `util.inspect.custom`, without importing `node:util`. */
-const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 
 /** Numbers or booleans, shaped like the steps. */
 export type Mask = TensorLike | Numbers | ArrayLike<boolean> | { data: ArrayLike<boolean>; shape: readonly number[] };

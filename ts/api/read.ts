@@ -22,7 +22,7 @@ export interface ReadOptions extends ImportOptions {
    * `io`. A whole number from 1; default 2 GiB (2 ** 31).
    */
   maxBytes?: number | undefined;
-  /** Called while files are read, with the bytes so far and, where it is known, their number in all. What it throws ends the load. */
+  /** Called while files are read, with the bytes so far and, where it is known, their number in all. The load is rejected with what it throws. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 

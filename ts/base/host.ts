@@ -17,7 +17,10 @@ interface Builtins {
  */
 export async function onDemand<T>(load: () => Promise<T>): Promise<T> {
   try {
-    return await load();
+    const part = await load();
+    // Rollup's bundle of one file has not run it yet where a top-level await waits for it.
+    if (part === undefined) throw new Error('it comes after a top-level await');
+    return part;
   } catch (cause) {
     const text = String(cause).slice(0, 200);
     throw new GruError(

@@ -61,8 +61,10 @@ function inWords(value: unknown, inside = false): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (isArrayLike(value)) return `${kindOf(value) ?? 'Array'} of length ${value.length}`;
   if (isTensorLike(value)) return inside ? 'a tensor' : `a tensor of ${inWords(value.data, true)}`;
-  if (Object.prototype.toString.call(value) === '[object Promise]') return 'a Promise (await it first)';
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  if (tag === 'Promise') return 'a Promise (await it first)';
   const keys = Object.keys(value);
+  if (keys.length === 0 && tag !== 'Object') return `an object of ${tag}`;
   return `an object with ${keys.slice(0, 8).join(', ') || 'nothing'}${keys.length > 8 ? ', ...' : ''}`;
 }
 

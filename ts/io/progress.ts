@@ -11,6 +11,8 @@ export class ReadProgress {
   readonly #report: (progress: LoadProgress) => void;
   #loaded = 0;
   #total: number | undefined = 0;
+  /** What the callback threw. It ends the load, as itself: the file is not to blame. */
+  thrown: unknown;
 
   constructor(report: (progress: LoadProgress) => void) {
     this.#report = report;
@@ -24,6 +26,11 @@ export class ReadProgress {
   /** So many bytes more have been read. */
   add(bytes: number): void {
     this.#loaded += bytes;
-    this.#report({ loaded: this.#loaded, total: this.#total });
+    try {
+      this.#report({ loaded: this.#loaded, total: this.#total });
+    } catch (error) {
+      this.thrown = error;
+      throw error;
+    }
   }
 }

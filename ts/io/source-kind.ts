@@ -76,8 +76,9 @@ export function readKind(source: unknown, what = 'the model source'): KnownSourc
   if (tag === 'Promise') throw fail('is a Promise: await it first');
   if (tag === 'FileList') throw fail('is a FileList: give one of its files, files[0]');
   if (tag === 'SharedArrayBuffer') throw fail('is a SharedArrayBuffer: give a Uint8Array of it');
-  const kind = typeof source === 'object' && source !== null && tag !== 'Object' ? ` (${tag})` : '';
-  throw fail(`${taken} ${describe(source)}${kind}`);
+  if (tag === 'ReadableStream') throw fail('is a ReadableStream: give new Response(stream)');
+  if (tag === 'Request') throw fail('is a Request: give its response, await fetch(request)');
+  throw fail(`${taken} ${describe(source)}`);
 }
 
 /**

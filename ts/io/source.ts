@@ -75,7 +75,7 @@ export async function openSource(
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    if (cause instanceof GruError) throw cause;
+    if (cause instanceof GruError || (progress?.thrown !== undefined && cause === progress.thrown)) throw cause;
     throw new GruError('io', `${what} could not be read: ${reason(cause)}`, { cause });
   }
 }
@@ -84,7 +84,7 @@ export async function openSource(
 function reason(error: unknown): string {
   const said: string[] = [];
   for (let at = error; Object(at) === at && said.length < 4;) {
-    const text = at instanceof Error ? at.message : describe(at);
+    const text = (at instanceof Error ? at.message : describe(at)).trim();
     if (text !== '' && !said.some((before) => before.includes(text))) said.push(text);
     const { cause, errors } = at as { cause?: unknown; errors?: unknown };
     at = cause ?? (Array.isArray(errors) ? errors.at(-1) : undefined);

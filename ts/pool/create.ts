@@ -49,8 +49,12 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
 /** What starts no worker of the package's own is most often a bundle whose bundler left the worker's script behind. */
 function notCarried(error: unknown): unknown {
   if (!(error instanceof GruError) || error.code !== 'worker_lost') return error;
-  const fix = `in a bundle, copy gru-wasm/dist/${WORKER} beside it, or give createWorker: () => new Worker('/${WORKER}', { type: 'module' })`;
-  return new GruError('worker_lost', `${error.message}; ${fix}`, { cause: error });
+  const fix = [
+    `in a bundle, copy gru-wasm/dist/${WORKER} beside it, or give createWorker: () => new Worker('/${WORKER}', { type: 'module' })`,
+    "; Vite's development server needs optimizeDeps: { exclude: ['gru-wasm'] }",
+  ];
+  if (builtin('node:worker_threads')) fix.pop();
+  return new GruError('worker_lost', `${error.message}; ${fix.join('')}`, { cause: error });
 }
 
 function parallelism(): number {

@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
+import { INSPECT } from '../base/inspect.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import type { ModelInput } from '../run/inputs.ts';
 import type { GruModel, RunOptions } from '../api/model.ts';
@@ -134,6 +135,11 @@ export class Pool implements GruPool {
   async close(): Promise<void> {
     this.end(new GruError('disposed', 'the pool has been closed'));
     await this.crew.close();
+  }
+
+  /** What Node, Deno and Bun print. */
+  [INSPECT](): string {
+    return `GruPool { workers: ${this.workers} }`;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import type { Graph } from '../spec/graph.ts';
+import { INSPECT } from '../base/inspect.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
@@ -174,6 +175,11 @@ export class GruStream {
   /** Frees the stream's memory. Idempotent; any other use afterwards throws GruError `disposed`. */
   dispose(): void {
     freeNow(this.held);
+  }
+
+  /** What Node, Deno and Bun print: not the model's graph. @internal */
+  [INSPECT](): string {
+    return `GruStream { batch: ${this.batch} }`;
   }
 
   /** {@link dispose}, for `using stream = model.createStream()`. */

@@ -2,6 +2,7 @@ import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import { lengthOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
+import { INSPECT } from '../base/inspect.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
@@ -164,6 +165,11 @@ export class GruStreams {
   /** Frees the sequences' memory. Idempotent; any other use afterwards throws GruError `disposed`. */
   dispose(): void {
     freeNow(this.held);
+  }
+
+  /** What Node, Deno and Bun print: not the model's graph. @internal */
+  [INSPECT](): string {
+    return `GruStreams { count: ${this.count} }`;
   }
 
   /** {@link dispose}, for `using`. */
