@@ -124,6 +124,37 @@ describe.each(BACKENDS)('convolutions on $name', ({ api }) => {
     expect(stream.step(x.subarray(0, 4))).toHaveLength(6);
   });
 
+  test('a getter of out that steps the stream on: both blocks are right', async () => {
+    using made = await api.createModel(model(conv('c', 2, 3, { stride: 2 })));
+    using streams = made.createStreams(2);
+    using plain = made.createStreams(2);
+    // Of 3 steps and then 4 there are 1 and 2 windows; of 4 alone, 1.
+    const [first, second] = [numbers(6, 2), numbers(8, 3)];
+    const want = [plain.runMany([1], [first]), plain.runMany([1], [second])];
+    let inner: unknown;
+    const out = [new Float32Array(6)];
+    Object.defineProperty(out, 0, {
+      get: () => {
+        inner = streams.runMany([1], [first]);
+        return new Float32Array(6);
+      },
+    });
+    const outer = streams.runMany([1], [second], out);
+    expect([inner, outer]).toEqual(want);
+    expect(streams.hiddenState(1)).toEqual(plain.hiddenState(1));
+
+    using stream = made.createStream();
+    const target = new Float32Array(6);
+    let reads = 0;
+    stream.run(second, {
+      get c() {
+        if (reads++ === 0) inner = stream.run(first);
+        return target;
+      },
+    });
+    expect([[inner], [target]]).toEqual(want);
+  });
+
   test('those that look ahead say how far, and strided ones that they give blocks', async () => {
     const refused = async (options: Partial<Conv1dSpec>, ...words: string[]) => {
       using made = await api.createModel(model(conv('c', 2, 3, options)));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createApi } from '../../ts/api/arrays.ts';
 import type { Backend } from '../../ts/backends/backend.ts';
 import { BACKENDS } from '../backends.ts';
@@ -262,6 +262,26 @@ describe.each(BACKENDS)('$name', ({ backend }) => {
       expect(y.length).toBe(5);
       break;
     }
+    expect(alive.states).toBe(0);
+  });
+
+  test('a source that aborts the signal and throws, while it is asked: no uncaught error', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const uncaught = vi.fn();
+    process.on('unhandledRejection', uncaught);
+    try {
+      const aborter = new AbortController();
+      const next = () => {
+        aborter.abort('enough');
+        throw new Error('no more');
+      };
+      const flow = model.stream({ [Symbol.iterator]: () => ({ next }) }, { signal: aborter.signal });
+      await expect(flow.next()).rejects.toThrow('no more');
+      await new Promise((turned) => setTimeout(turned));
+    } finally {
+      process.off('unhandledRejection', uncaught);
+    }
+    expect(uncaught).not.toHaveBeenCalled();
     expect(alive.states).toBe(0);
   });
 

@@ -39,6 +39,10 @@ test.each([301, 302, 303, 307, 308])('beside a model the status %i is followed o
   expect(String(Buffer.from((await filesBeside(model, {})('w.bin'))!))).toBe('body');
   network({ [shard]: [status, 'https://b.example/w.bin'], 'https://b.example/w.bin': [200] });
   await expect(filesBeside(model, {})('w.bin')).rejects.toMatchObject(failed(/another origin, https:\/\/b\.example/));
+  // The origin of a `blob:` is that of the page which made it.
+  const own = network({ [shard]: [status, 'blob:https://a.example/1'], 'blob:https://a.example/1': [200] });
+  await expect(filesBeside(model, {})('w.bin')).rejects.toMatchObject(failed(/another origin, blob:/));
+  expect(own).toHaveLength(1);
   network({ [shard]: [status] });
   await expect(filesBeside(model, {})('w.bin')).rejects.toMatchObject(failed(/it redirects; give the file/));
 });

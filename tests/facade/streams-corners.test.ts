@@ -76,6 +76,13 @@ test('a clock of several streams and axes keeps each count of each', () => {
   expect(other.read(Float32Array.of(0, MOST / 2 ** 20, 0, 0))).toBe(true);
   expect(other.read(Float32Array.of(1, MOST / 2 ** 20, 0, 0))).toBe(false);
   expect(other.read(Float32Array.of(0, 0, 2 ** 20, 0))).toBe(false);
+  // The first axis is as before, too, where the second has no count.
+  const before = new Float32Array(4);
+  other.write(before, 0);
+  expect(other.read(Float32Array.of(3, 0, -1, 0))).toBe(false);
+  const after = new Float32Array(4);
+  other.write(after, 0);
+  expect(after).toEqual(before);
 });
 
 /** Every second step of a convolution, and what a GRU ends with over those: one row a sequence. */

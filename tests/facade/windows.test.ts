@@ -67,6 +67,17 @@ describe.each(BACKENDS)('pools, padding and cropping on $name', ({ api }) => {
     },
   );
 
+  test('more steps than 32 bits count are refused, by streams as by runs', async () => {
+    const factors = [2 ** 20, 2 ** 12].map((factor, i) => ({ type: 'upsample', name: `up${i}`, factor }) as const);
+    using made = await api.createModel(model(...factors));
+    const x = numbers(SIZE);
+    using streams = made.createStreams(2);
+    await expectError(() => made.run(x), 'out_of_memory', '4294967296 steps');
+    await expectError(() => made.createStream(), 'out_of_memory', '4294967296 steps');
+    await expectError(() => streams.runMany([1], [x]), 'out_of_memory', '4294967296 steps');
+    expect(streams.runMany([1], [new Float32Array(0)])[0]).toHaveLength(0);
+  });
+
   test.each([
     ['a pool that strides', pool({ stride: 3 })],
     ['a pool without padding', pool({ window: 4 })],

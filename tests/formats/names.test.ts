@@ -11,6 +11,8 @@ it.each([
   'comx.bin',
   'lptx.bin',
   'console',
+  'com1 x.bin',
+  'com\u2074',
   'x.y.z',
   'tied~[1].bin',
   'ä',
@@ -21,12 +23,26 @@ it.each([
   expect(urlBeside(name, base).href).toBe(`https://example.org/models/a/${encodeURIComponent(name)}`);
 });
 
-it.each(['con', 'CON.bin', 'prn', 'aux.x', 'nul', 'com1', 'com9.bin', 'lpt1', 'lpt9.x', 'sub/aux', 'x'.repeat(1025)])(
-  'refuses the name %j',
-  (name) => {
-    expect(() => nameSegments(name)).toThrow(expect.objectContaining({ code: 'invalid_file' }) as Error);
-  },
-);
+it.each([
+  'con',
+  'CON.bin',
+  'prn',
+  'aux.x',
+  'nul',
+  'com1',
+  'com9.bin',
+  'lpt1',
+  'lpt9.x',
+  'sub/aux',
+  'COM\u00b9',
+  'com\u00b2.bin',
+  'lpt\u00b3',
+  'nul .txt',
+  'con  ',
+  'x'.repeat(1025),
+])('refuses the name %j', (name) => {
+  expect(() => nameSegments(name)).toThrow(expect.objectContaining({ code: 'invalid_file' }) as Error);
+});
 
 it('only a dot segment at the start is left out', () => {
   expect(nameSegments('./sub/x')).toEqual(['sub', 'x']);

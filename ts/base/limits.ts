@@ -33,3 +33,9 @@ export function checkBatch(what: string, batch: number): void {
   if (batch <= MAX_BATCH) return;
   throw new GruError('out_of_memory', `${what}: ${batch} sequences are more than ${MAX_BATCH}; make several calls`);
 }
+
+/** Steps of a sequence. @throws GruError `out_of_memory`. */
+export function checkSteps(steps: number): number {
+  if (steps <= MAX_VALUES) return steps;
+  throw new GruError('out_of_memory', `${steps} steps in one run are more than ${MAX_VALUES}`);
+}

@@ -2,8 +2,8 @@ import { GruError } from '../base/errors.ts';
 
 /** Letters of any script, digits, `._-` and a few more; blanks inside; no dot at the end, so no dot segments. */
 const SEGMENT = /^[\p{L}\p{N}._+=,@()[\]~-](?:[\p{L}\p{N}\p{M} ._+=,@()[\]~-]*[\p{L}\p{N}\p{M}_+=,@()[\]~-])?$/u;
-/** Windows takes these as devices in any folder, with any extension. */
-const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+/** Windows takes these as devices in any folder, with any extension, and blanks before it. */
+const DEVICE = /^(con|prn|aux|nul|(com|lpt)[\d\u00b9\u00b2\u00b3]) *(\.|$)/i;
 
 /**
  * The parts of a name that a model file gives to a file beside it, by an allow-list: what `new URL` or a file system reads

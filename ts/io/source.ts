@@ -108,14 +108,19 @@ async function request(url: string | URL, signal: AbortSignal | undefined, besid
     if (!isRedirect || response.status === 304) return response;
     await response.body?.cancel();
     const next = location === null ? undefined : new URL(location, at);
-    if (next?.origin !== at.origin) {
+    if (!next || siteOf(next) !== siteOf(at)) {
       throw new Error(
-        `it redirects${next ? ` to another origin, ${shorten(next.origin)}` : ''}; give the file by the option files`,
+        `it redirects${next ? ` to another origin, ${shorten(siteOf(next))}` : ''}; give the file by the option files`,
       );
     }
     if (count === MAX_REDIRECTS) throw new Error(`it redirects more than ${MAX_REDIRECTS} times`);
     at = next;
   }
+}
+
+/** The origin, as `origin` does not give it for `blob:`: there it is that of the page. */
+function siteOf({ protocol, host }: URL): string {
+  return `${protocol}//${host}`;
 }
 
 async function readResponse(response: Response, what: string, context: ReadContext): Promise<Uint8Array> {

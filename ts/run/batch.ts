@@ -1,7 +1,7 @@
 import type { Values } from '../base/typed-array.ts';
 import { GruError } from '../base/errors.ts';
 import { checkFilled, lengthOf, readTensor } from '../base/foreign.ts';
-import { ints, MAX_VALUES } from '../base/limits.ts';
+import { checkSteps, ints } from '../base/limits.ts';
 import { describe, isArrayLike, sameShape, shapeText } from '../base/tensor.ts';
 import type { AxisRule } from '../layers/kind.ts';
 import { stepsOf } from '../spec/derived-axes.ts';
@@ -37,8 +37,7 @@ export interface AxisRun {
 
 /** The steps on an axis that a layer makes of another (undefined: of none). @throws GruError `out_of_memory`. */
 export function deriveRun(rule: AxisRule, of: AxisRun | undefined, padding: Padding): AxisRun {
-  const steps = stepsOf(rule, of?.steps ?? 0);
-  if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
+  const steps = checkSteps(stepsOf(rule, of?.steps ?? 0));
   const lengths = of?.ragged?.lengths.map((length) => stepsOf(rule, length));
   return { steps, ragged: lengths && fromLengths(lengths, padding), packed: of?.packed ?? false };
 }

@@ -13,7 +13,7 @@ import { GruError } from '../base/errors.ts';
 import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../base/foreign.ts';
 import type { FixedSteps, Graph } from '../spec/graph.ts';
 import { readIds } from './ids.ts';
-import { checkBatch, ints, MAX_VALUES } from '../base/limits.ts';
+import { checkBatch, checkSteps, ints } from '../base/limits.ts';
 import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from '../base/tensor.ts';
 import { isFloats, kindOf, sizeOf, type Values } from '../base/typed-array.ts';
@@ -121,7 +121,7 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
     axes.push(readAxis(parts, axis, layout, lengths[axis], masks[axis]));
   }
   for (const axis of graph.derivedAxes) axes.push(deriveRun(axis, axes[axis.from], padding));
-  for (let axis = 0; axis < axes.length; axis++) checkSteps(graph.fixedSteps[axis], axes[axis]!);
+  for (let axis = 0; axis < axes.length; axis++) checkFixed(graph.fixedSteps[axis], axes[axis]!);
   if (padding === 'none' && axes.every(({ ragged }) => !ragged)) {
     throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
   }
@@ -139,15 +139,14 @@ function readAxis(parts: ReadInput[], axis: number, layout: Layout, lengths?: Gi
     }
     checkLengths(one, part);
   }
-  const steps = one?.steps ?? 1;
+  const steps = checkSteps(one?.steps ?? 1);
   const packed = one?.lengths;
-  if (steps > MAX_VALUES) throw new GruError('out_of_memory', `run: ${steps} steps do not fit into memory`);
   const { batch } = parts[0]!;
   return { steps, ragged: readRagged(layout, packed, lengths, mask, batch, steps), packed: packed !== undefined };
 }
 
 /** Where a layer takes no other number of steps. */
-function checkSteps(fixed: FixedSteps | undefined, { steps, ragged }: AxisRun): void {
+function checkFixed(fixed: FixedSteps | undefined, { steps, ragged }: AxisRun): void {
   if (!fixed) return;
   const other = ragged ? ragged.lengths.find((length) => length !== fixed.steps) : steps;
   if (other === undefined || other === fixed.steps) return;

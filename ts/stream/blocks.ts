@@ -106,26 +106,33 @@ export function outputSizes({ outputs: [port] }: Graph, { steps }: ReadBlocks): 
   return sizes;
 }
 
-/** The arrays that are to be filled, each read once and checked; new ones where none are given. */
-export function readTargets(given: unknown, sizes: readonly number[], dtype: keyof typeof ARRAYS): Values[] {
-  const type = dtype === 'int32' ? Int32Array : Float32Array;
-  if (given === undefined) return sizes.map((size) => allocate(size, 'runMany', () => new type(size)));
-  if (!isArrayLike(given) || lengthOf(given, 'out') !== sizes.length) {
-    const text = `out: expected an array of ${sizes.length} ${ARRAYS[dtype]}s, one a stream, got ${describe(given)}`;
+/** The arrays that are to be filled, each read once; undefined where none are given. */
+export function readTargets(given: unknown, count: number, dtype: keyof typeof ARRAYS): Values[] | undefined {
+  if (given === undefined) return undefined;
+  if (!isArrayLike(given) || lengthOf(given, 'out') !== count) {
+    const text = `out: expected an array of ${count} ${ARRAYS[dtype]}s, one a stream, got ${describe(given)}`;
     throw new GruError('dtype_mismatch', text);
   }
-  const arrays = sizes
-    .map((_, i) => given[i] as unknown)
-    .map((array, i) => {
-      if (holds(array, dtype)) return array;
-      throw new GruError('dtype_mismatch', `out[${i}]: expected a ${ARRAYS[dtype]}, got ${describe(array)}`);
-    });
+  return Array.from({ length: count }, (_, i) => {
+    const array: unknown = given[i];
+    if (holds(array, dtype)) return array;
+    throw new GruError('dtype_mismatch', `out[${i}]: expected a ${ARRAYS[dtype]}, got ${describe(array)}`);
+  });
+}
+
+/** Checks that arrays take what a block gives. Later than they are read: what is read may be a getter that shrinks another. */
+export function checkTargets(arrays: readonly Values[], sizes: readonly number[]): void {
   arrays.forEach((array, i) => {
     if (sizeOf(array) === sizes[i]) return;
     throw new GruError('shape_mismatch', `out[${i}]: expected ${sizes[i]!} values, got ${sizeOf(array)}`);
   });
   checkApart(arrays);
-  return arrays;
+}
+
+/** New arrays. @throws GruError `out_of_memory`. */
+export function newTargets(sizes: readonly number[], dtype: keyof typeof ARRAYS): Values[] {
+  const type = dtype === 'int32' ? Int32Array : Float32Array;
+  return sizes.map((size) => allocate(size, 'runMany', () => new type(size)));
 }
 
 /** Neighbours in each buffer: thousands of arrays are not compared with each other. */

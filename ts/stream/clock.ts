@@ -1,3 +1,4 @@
+import { checkSteps } from '../base/limits.ts';
 import { stepsGiven } from '../spec/derived-axes.ts';
 import type { Graph } from '../spec/graph.ts';
 
@@ -31,7 +32,7 @@ export class Clock {
     this.#after = new Float64Array(all);
   }
 
-  /** Fills in the steps of the axes that layers make, behind those of the inputs' axes. */
+  /** Fills in the steps of the axes that layers make, behind those of the inputs' axes. @throws GruError `out_of_memory`. */
   derive(steps: Int32Array, stream = 0): void {
     for (let a = 0; a < this.#axes; a++) {
       this.#before[a] = this.#seen[stream * this.#axes + a]!;
@@ -43,7 +44,7 @@ export class Clock {
       const a = this.#axes + d;
       this.#before[a] = stepsGiven(axis, this.#before[axis.from] ?? 0);
       this.#after[a] = stepsGiven(axis, this.#after[axis.from] ?? 0);
-      steps[a] = this.#after[a] - this.#before[a];
+      steps[a] = checkSteps(this.#after[a] - this.#before[a]);
     }
   }
 
@@ -89,13 +90,12 @@ export class Clock {
     }
   }
 
-  /** Takes a stream's counts out of values of its state; false where they are none. */
+  /** Takes a stream's counts out of values of its state; false, and all as before, where one is none. */
   read(from: Float32Array, stream = 0): boolean {
-    for (let a = 0; a < this.#axes; a++) {
-      const seen = from[2 * a]! + from[2 * a + 1]! * LOW;
-      if (!Number.isInteger(seen) || seen < 0 || seen > MAX_STEPS || from[2 * a]! >= LOW) return false;
-      this.#seen[stream * this.#axes + a] = seen;
-    }
+    const seen = Array.from({ length: this.#axes }, (_, a) => from[2 * a]! + from[2 * a + 1]! * LOW);
+    const isCount = (n: number, a: number) => Number.isInteger(n) && n >= 0 && n <= MAX_STEPS && from[2 * a]! < LOW;
+    if (!seen.every(isCount)) return false;
+    this.#seen.set(seen, stream * this.#axes);
     return true;
   }
 }

@@ -77,6 +77,8 @@ async function orAborted<R>(
     };
     signal.addEventListener('abort', abort, { once: true });
   });
+  // The source may abort the signal and throw: then nobody waits for it.
+  aborted.catch(() => undefined);
   try {
     // Listening by now: the source may abort the signal while it is asked.
     return await Promise.race([ask(), aborted]);

@@ -103,10 +103,9 @@ export class StepIo {
     }
     // Of the axis of a model of vectors alone no input tells.
     if (frame.steps[0]! < 0) frame.steps[0] = 1;
+    if (out !== undefined) this.readOut(frame, out);
+    // Sizes last, when no more of the caller's code runs that could step the stream on or shrink an array.
     this.clock.derive(frame.steps);
-    if (out === undefined) return frame;
-    this.readOut(frame, out);
-    // Sizes last, when no more of the caller's code runs that could shrink an array.
     this.checkOut(frame, batch);
     return frame;
   }

@@ -8,7 +8,16 @@ import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
 import { allocate } from '../base/limits.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
-import { type Blocks, outputSizes, putBlocks, readBlocks, readTargets, takeBlocks } from './blocks.ts';
+import {
+  type Blocks,
+  checkTargets,
+  newTargets,
+  outputSizes,
+  putBlocks,
+  readBlocks,
+  readTargets,
+  takeBlocks,
+} from './blocks.ts';
 import { outputOf, StepIo, type StepInput, type StepOutput } from './step.ts';
 import { StreamState } from './stream.ts';
 import { describe, isArrayLike } from '../base/tensor.ts';
@@ -96,13 +105,16 @@ export class GruStreams {
   runMany<Data extends Values = Float32Array>(which: Numbers, blocks: Blocks, out?: readonly Data[]): Data[] {
     this.alive();
     const chosen = this.readChoice(which, 'runMany');
+    const { dtype } = this.graph.outputs[0]!;
     const read = readBlocks(this.graph, blocks, chosen.length);
-    this.clock.deriveAll(read.steps, chosen);
-    const sizes = outputSizes(this.graph, read);
-    const targets = readTargets(out, sizes, this.graph.outputs[0]!.dtype);
-    // Again: the caller's code may have run.
+    const given = readTargets(out, chosen.length, dtype);
+    // Again: the caller's code may have run. From here on none does.
     const state = this.alive();
     this.checkDoubles(chosen, 'runMany');
+    this.clock.deriveAll(read.steps, chosen);
+    const sizes = outputSizes(this.graph, read);
+    if (given) checkTargets(given, sizes);
+    const targets = given ?? newTargets(sizes, dtype);
     this.chosen = undefined;
     state.setSequences(
       chosen,
