@@ -155,7 +155,7 @@ describe.each(BACKENDS)('blocks of many streams on $name', ({ api }) => {
     await expectError(() => streams.runMany([0], [one], [new Float32Array(4)]), 'shape_mismatch', 'out[0]', '5 values');
     const shared = new Float32Array(8);
     const overlapping = [shared.subarray(3), shared.subarray(0, 5)];
-    await expectError(() => streams.runMany([0, 1], [one, one], overlapping), 'invalid_argument', 'out[1] and out[0]');
+    await expectError(() => streams.runMany([0, 1], [one, one], overlapping), 'invalid_argument', 'out[0] and out[1]');
     expect([0, 1, 2].map((i) => streams.hiddenState(i))).toEqual(before);
   });
 });

@@ -3,6 +3,7 @@ import type { GruModel, RunOptions } from '../../ts/api/model.ts';
 import type { ModelInput } from '../../ts/run/inputs.ts';
 import type { RunResult } from '../../ts/run/result.ts';
 import { BACKENDS } from '../backends.ts';
+import { stopwatch } from '../formats/mutate.ts';
 import { expectError, numbers, oneGru, tensor, textModel, twoInputs } from './helpers.ts';
 
 const IDS = [1, 2, 3, 4, 5, 6];
@@ -450,6 +451,28 @@ describe.each(BACKENDS)('what the caller hands in on $name', ({ api }) => {
     const buffer = new Float32Array(4);
     buffer.set(step);
     expect(stream.step(buffer.subarray(0, 3), buffer.subarray(1))).toEqual(first);
+  });
+
+  test('20,000 arrays of out take no longer than they are many, and two of them that overlap are found', async () => {
+    const names = Array.from({ length: 20_000 }, (_, i) => `y${i}`);
+    using model = await api.createModel({ ...oneGru(3, 4), outputs: names.map((name) => ({ name, from: 'gru' })) });
+    const out = model.run(numbers(3));
+    const all = new Float32Array(4 * names.length);
+    const record = Object.fromEntries(names.map((name, i) => [name, all.subarray(4 * i, 4 * i + 4)]));
+    using stream = model.createStream();
+    const took = stopwatch();
+    model.run(numbers(3), { out });
+    stream.step(numbers(3), record);
+    // 0.1 s; 18 s with each compared with all others.
+    expect(took()).toBeLessThan(5000);
+    expect(all.subarray(4 * 19_999)).toEqual(out.outputs['y7']!.data);
+    record['y3'] = all.subarray(4 * 19_000 + 3, 4 * 19_000 + 7);
+    await expectError(() => stream.step(numbers(3), record), 'invalid_argument', "'y19000' and 'y3' overlap");
+    record['y3'] = all.subarray(0, 4);
+    await expectError(() => stream.step(numbers(3), record), 'invalid_argument', "'y0' and 'y3' overlap");
+    // Of those that are not asked for there are none.
+    const one = { y5: new Float32Array(4) };
+    stream.step(numbers(3), one);
   });
 
   test('sizes that cannot be: a GruError before any work', async () => {

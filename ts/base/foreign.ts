@@ -34,9 +34,35 @@ export function fill(target: Values, source: Values, at?: number): void {
   if (sizeOf(source) > 0) setFrom(target, source, at);
 }
 
+/** Arrays that are compared with each other one by one, for which nothing is allocated. */
+const FEW = 32;
+
+/** Two of these arrays that have memory in common: to be filled, one would overwrite the other. Of many, neighbours in each buffer are compared. */
+export function overlapping(arrays: readonly (Values | undefined)[]): [number, number] | undefined {
+  if (arrays.length > FEW) return overlappingOfMany(arrays);
+  for (let i = 1; i < arrays.length; i++) for (let k = 0; k < i; k++) if (overlap(arrays[k], arrays[i])) return [k, i];
+  return undefined;
+}
+
+function overlappingOfMany(arrays: readonly (Values | undefined)[]): [number, number] | undefined {
+  const byBuffer = new Map<ArrayBufferLike, number[]>();
+  arrays.forEach((array, i) => {
+    if (!array || sizeOf(array) === 0) return;
+    const among = byBuffer.get(bufferOf(array));
+    if (among) among.push(i);
+    else byBuffer.set(bufferOf(array), [i]);
+  });
+  for (const among of byBuffer.values()) {
+    among.sort((i, k) => offsetOf(arrays[i]!) - offsetOf(arrays[k]!));
+    const n = among.findIndex((i, n) => overlap(arrays[i], arrays[among[n + 1]!]));
+    if (n >= 0) return [among[n]!, among[n + 1]!];
+  }
+  return undefined;
+}
+
 /** Whether two arrays have memory in common. (`Math.max` of two starts, `Math.min` of two ends.) */
-export function overlap(a: Values, b: Values): boolean {
-  if (bufferOf(a) !== bufferOf(b)) return false;
+function overlap(a: Values | undefined, b: Values | undefined): boolean {
+  if (!a || !b || bufferOf(a) !== bufferOf(b)) return false;
   const [first, second] = [offsetOf(a), offsetOf(b)];
   return Math.max(first, second) < Math.min(first + 4 * sizeOf(a), second + 4 * sizeOf(b));
 }

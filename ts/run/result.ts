@@ -1,6 +1,6 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from '../base/errors.ts';
-import { checkFilled, lengthOf, overlap, readTensor } from '../base/foreign.ts';
+import { checkFilled, lengthOf, overlapping, readTensor } from '../base/foreign.ts';
 import type { Graph, GraphOutput } from '../spec/graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { type LayerState, newStates, own, pickStates, stateName, stateShape } from './states.ts';
@@ -104,8 +104,12 @@ export function readOut(
     })),
   ];
   all.forEach(checkArray);
-  checkApart(all);
   const arrays = all.map(({ data }) => data);
+  const pair = overlapping(arrays);
+  if (pair) {
+    const names = pair.map((i) => all[i]!.what).join(' and ');
+    throw new GruError('invalid_argument', `run: the arrays of ${names} overlap; give each one of its own`);
+  }
   const hidden = arrays.splice(graph.outputs.length) as Float32Array[];
   return { result: out, outputs: arrays, states: hidden, reused: true };
 }
@@ -127,15 +131,4 @@ function checkArray({ what, data, shape, expected }: GivenArray & { expected: nu
   checkFilled(what, shape, lengthOf(data, what));
   if (sameShape(shape, expected)) return;
   throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${shapeText(shape)}`);
-}
-
-/** @throws GruError `invalid_argument` where two arrays to be filled have memory in common: one would overwrite the other. */
-function checkApart(arrays: readonly GivenArray[]): void {
-  for (let i = 1; i < arrays.length; i++) {
-    for (let k = 0; k < i; k++) {
-      if (!overlap(arrays[i]!.data, arrays[k]!.data)) continue;
-      const pair = `${arrays[k]!.what} and ${arrays[i]!.what}`;
-      throw new GruError('invalid_argument', `run: the arrays of ${pair} overlap; give each one of its own`);
-    }
-  }
 }

@@ -1,10 +1,10 @@
 import type { BackendState } from '../backends/backend.ts';
 import { GruError, type Name, nameText } from '../base/errors.ts';
-import { copyInto, fill, lengthOf, overlap, partOf } from '../base/foreign.ts';
+import { copyInto, fill, lengthOf, overlapping, partOf } from '../base/foreign.ts';
 import { allocate, ints } from '../base/limits.ts';
 import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
-import { ARRAYS, bufferOf, holds, offsetOf, sizeOf, type Values } from '../base/typed-array.ts';
+import { ARRAYS, holds, sizeOf, type Values } from '../base/typed-array.ts';
 import { readIds } from '../run/ids.ts';
 import { wantsRecord } from '../run/inputs.ts';
 import type { Graph, GraphInput } from '../spec/graph.ts';
@@ -126,32 +126,16 @@ export function checkTargets(arrays: readonly Values[], sizes: readonly number[]
     if (sizeOf(array) === sizes[i]) return;
     throw new GruError('shape_mismatch', `out[${i}]: expected ${sizes[i]!} values, got ${sizeOf(array)}`);
   });
-  checkApart(arrays);
+  const pair = overlapping(arrays);
+  if (!pair) return;
+  const names = pair.map((i) => `out[${i}]`).join(' and ');
+  throw new GruError('invalid_argument', `${names} overlap; give each stream one of its own`);
 }
 
 /** New arrays. @throws GruError `out_of_memory`. */
 export function newTargets(sizes: readonly number[], dtype: keyof typeof ARRAYS): Values[] {
   const type = dtype === 'int32' ? Int32Array : Float32Array;
   return sizes.map((size) => allocate(size, 'runMany', () => new type(size)));
-}
-
-/** Neighbours in each buffer: thousands of arrays are not compared with each other. */
-function checkApart(arrays: readonly Values[]): void {
-  const byBuffer = new Map<ArrayBufferLike, number[]>();
-  arrays.forEach((array, i) => {
-    if (sizeOf(array) === 0) return;
-    const among = byBuffer.get(bufferOf(array));
-    if (among) among.push(i);
-    else byBuffer.set(bufferOf(array), [i]);
-  });
-  for (const among of byBuffer.values()) {
-    among.sort((i, k) => offsetOf(arrays[i]!) - offsetOf(arrays[k]!));
-    for (let n = 1; n < among.length; n++) {
-      const [i, k] = [among[n - 1]!, among[n]!];
-      if (!overlap(arrays[i]!, arrays[k]!)) continue;
-      throw new GruError('invalid_argument', `out[${i}] and out[${k}] overlap; give each stream one of its own`);
-    }
-  }
 }
 
 /** Copies the model's first output out, stream after stream. */

@@ -1,6 +1,6 @@
 import type { BackendState } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import { copyInto, fill, lengthOf, overlap } from '../base/foreign.ts';
+import { copyInto, fill, lengthOf, overlapping } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
@@ -174,13 +174,11 @@ export class StepIo {
         const text = `${expected} values ${rowText(ports[i]!, frame, batch)}`;
         throw new GruError('shape_mismatch', `out for '${name}': expected ${text}, got ${sizeOf(array)}`);
       }
-      for (let k = 0; k < i; k++) {
-        // One would overwrite the other.
-        if (!outputs[k] || !overlap(array, outputs[k]!)) continue;
-        const names = `'${ports[k]!.name}' and '${name}'`;
-        throw new GruError('invalid_argument', `out: the arrays of ${names} overlap; give each one of its own`);
-      }
     }
+    const pair = overlapping(outputs);
+    if (!pair) return;
+    const names = pair.map((i) => `'${ports[i]!.name}'`).join(' and ');
+    throw new GruError('invalid_argument', `out: the arrays of ${names} overlap; give each one of its own`);
   }
 
   private readValue(frame: StepFrame, index: number, x: unknown, batch: number): void {
