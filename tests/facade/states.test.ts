@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LstmSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
+import { looks } from '../formats/looks.ts';
 import { expectError, gruLayer, numbers } from './helpers.ts';
 
 function lstmLayer(name: string, inputSize: number, hiddenSize: number, options: Partial<LstmSpec> = {}): LstmSpec {
@@ -156,5 +157,20 @@ describe.each(BACKENDS)('states of an lstm on $name', ({ api }) => {
     other.hiddenState = stream.hiddenState.fill(0, 3, 6);
     expect(other.step(frame(0))).not.toEqual(stream.step(frame(0)));
     streams.dispose();
+  });
+
+  test('of twice as many layers, runs and streams take twice as many looks', async () => {
+    const of = async (layers: number) => {
+      using model = await api.createModel({
+        inputs,
+        layers: Array.from({ length: layers }, (_, i) => lstmLayer(`lstm${i}`, 2, 2)),
+      });
+      const out = model.run(x(3));
+      return await looks(() => {
+        model.run(x(3), { initialStates: out.states, out });
+        model.createStream().step(numbers(2));
+      });
+    };
+    expect(await of(400)).toBeLessThan(2.5 * (await of(200)));
   });
 });

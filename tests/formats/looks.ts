@@ -6,14 +6,15 @@ import { Hdf5File } from '../../ts/formats/hdf5/file.ts';
 export async function looks(run: () => unknown): Promise<number> {
   let n = 0;
   const lists = ['some', 'find', 'findIndex', 'findLast', 'filter', 'every', 'map', 'flatMap', 'forEach'] as const;
-  const counted = (prototype: object, name: string, cost: (self: never, argument: never) => number) => {
+  const counted = (prototype: object, name: string, cost: (self: never, argument: never, result: never) => number) => {
     const original = Reflect.get(prototype, name) as (...args: unknown[]) => unknown;
     return vi.spyOn(prototype as Record<string, () => unknown>, name).mockImplementation(function (
       this: unknown,
       ...args: unknown[]
     ) {
-      n += cost(this as never, args[0] as never);
-      return original.apply(this, args);
+      const result: unknown = original.apply(this, args);
+      n += cost(this as never, args[0] as never, result as never);
+      return result;
     });
   };
   const spies = [
@@ -29,9 +30,10 @@ export async function looks(run: () => unknown): Promise<number> {
     }),
     ...[Set.prototype, Map.prototype].map((prototype) => counted(prototype, 'has', () => 1)),
     counted(Map.prototype, 'get', () => 1),
-    ...['includes', 'indexOf', 'concat', 'slice'].map((name) =>
+    ...['includes', 'indexOf', 'concat'].map((name) =>
       counted(Array.prototype, name, (self: unknown[]) => self.length),
     ),
+    counted(Array.prototype, 'slice', (_, __, part: unknown[]) => part.length),
     ...['startsWith', 'endsWith', 'slice'].map((name) => counted(String.prototype, name, () => 1)),
     counted(Hdf5File.prototype, 'spend', (_, bytes) => bytes),
   ];

@@ -172,12 +172,13 @@ function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly
   const found: (Given | undefined)[] = [];
   const names = Object.keys(given);
   if (names.length === 0) throw new GruError('dtype_mismatch', `${what}: the record names no axis`);
+  const known = new Map(axes.map((name, axis) => [name, axis]));
+  for (const { kind, name, axis } of inputs) if (kind === 'sequence' && !known.has(name)) known.set(name, axis);
   for (const name of names) {
-    const input = inputs.find((port) => port.kind === 'sequence' && port.name === name);
-    const axis = axes.includes(name) ? axes.indexOf(name) : input?.axis;
+    const axis = known.get(name);
     if (axis === undefined) {
-      const known = [...new Set([...axes, ...inputs.filter((i) => i.kind === 'sequence').map((i) => i.name)])];
-      throw new GruError('invalid_argument', `${what}: there is no axis '${name}'; known: ${known.join(', ')}`);
+      const text = `${what}: there is no axis '${name}'; known: ${[...known.keys()].join(', ')}`;
+      throw new GruError('invalid_argument', text);
     }
     const value = given[name];
     if (value === undefined) continue;

@@ -45,19 +45,20 @@ export function stateName(what: string, { layer, slot, only }: StateGroup): stri
 export function pickStates(groups: readonly StateGroup[], record: Record<string, unknown>, what: string): unknown[] {
   let layer: string | undefined;
   let value: unknown;
-  return groups.map((group) => {
+  return groups.map((group, g) => {
     if (group.layer !== layer) {
       layer = group.layer;
       value = Object.hasOwn(record, layer) ? record[layer] : undefined;
-      if (!group.only && value !== undefined) checkSlots(groups, layer, value, what);
+      // A layer that has several has two, which follow each other.
+      if (!group.only && value !== undefined) checkSlots([group, groups[g + 1]!], layer, value, what);
     }
     return group.only || value === undefined ? value : (value as Record<string, unknown>)[group.slot];
   });
 }
 
-/** @throws GruError for the states of an lstm that are no record of its slots. */
+/** @throws GruError for the states of an lstm that are no record of its slots, those of these groups. */
 function checkSlots(groups: readonly StateGroup[], layer: string, value: unknown, what: string): void {
-  const slots: string[] = groups.filter((group) => group.layer === layer).map(({ slot }) => slot);
+  const slots: string[] = groups.map(({ slot }) => slot);
   if (!isRecord(value)) {
     const text = `${what}['${layer}']: expected { ${slots.join(', ')} }, got ${describe(value)}`;
     throw new GruError('dtype_mismatch', text);

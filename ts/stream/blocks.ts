@@ -29,7 +29,8 @@ export function readBlocks(graph: Graph, blocks: unknown, count: number): ReadBl
   const { inputs, axes, derivedAxes } = graph;
   const record = isRecord(blocks) ? blocks : undefined;
   if (!record && inputs.length !== 1) throw wantsRecord(graph, blocks);
-  const stray = record && Object.keys(record).find((name) => !inputs.some((input) => input.name === name));
+  const names = new Set(inputs.map(({ name }) => name));
+  const stray = record && Object.keys(record).find((name) => !names.has(name));
   if (stray !== undefined) throw new GruError('invalid_argument', `the model has no input '${stray}'`);
   const steps = [...axes, ...derivedAxes].map(() => new Int32Array(count).fill(-1));
   const read = inputs.map((input) => {

@@ -54,8 +54,9 @@ export class JsState implements BackendState {
       return makeRoom(graph, layers, layouts, workspaces);
     });
     const { workspaces } = this.#room;
+    let first = 0;
     this.#states = graph.states.map(({ node }, i) => {
-      const first = graph.states.findIndex((state) => state.node === node);
+      if (graph.states[first]!.node !== node) first = i;
       return workspaces[node]!.states[i - first]!;
     });
   }
