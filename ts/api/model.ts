@@ -8,7 +8,7 @@ import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
 import type { ImportReport } from '../formats/report.ts';
 import { saveModel, STORED_DTYPES, type StoredDtype } from '../formats/save.ts';
 import type { Graph } from '../spec/graph.ts';
-import { INSPECT } from '../base/inspect.ts';
+import { INSPECT } from '../base/host.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';

@@ -37,25 +37,29 @@ export function fill(target: Values, source: Values, at?: number): void {
 /** Arrays that are compared with each other one by one, for which nothing is allocated. */
 const FEW = 32;
 
-/** Two of these arrays that have memory in common: to be filled, one would overwrite the other. Of many, neighbours in each buffer are compared. */
-export function overlapping(arrays: readonly (Values | undefined)[]): [number, number] | undefined {
+/** @throws GruError for two of these arrays that have memory in common: to be filled, one would overwrite the other. */
+export function checkApart(arrays: readonly (Values | undefined)[], nameOf: (index: number) => string): void {
+  const pair = overlapping(arrays);
+  if (!pair) return;
+  const names = pair.map(nameOf).join(' and ');
+  throw new GruError('invalid_argument', `the arrays of ${names} overlap; give each one of its own`);
+}
+
+/** Of many, neighbours in each buffer are compared. */
+function overlapping(arrays: readonly (Values | undefined)[]): [number, number] | undefined {
   if (arrays.length > FEW) return overlappingOfMany(arrays);
   for (let i = 1; i < arrays.length; i++) for (let k = 0; k < i; k++) if (overlap(arrays[k], arrays[i])) return [k, i];
   return undefined;
 }
 
 function overlappingOfMany(arrays: readonly (Values | undefined)[]): [number, number] | undefined {
-  const byBuffer = new Map<ArrayBufferLike, number[]>();
-  arrays.forEach((array, i) => {
-    if (!array || sizeOf(array) === 0) return;
-    const among = byBuffer.get(bufferOf(array));
-    if (among) among.push(i);
-    else byBuffer.set(bufferOf(array), [i]);
-  });
-  for (const among of byBuffer.values()) {
-    among.sort((i, k) => offsetOf(arrays[i]!) - offsetOf(arrays[k]!));
-    const n = among.findIndex((i, n) => overlap(arrays[i], arrays[among[n + 1]!]));
-    if (n >= 0) return [among[n]!, among[n + 1]!];
+  const startOf = (i: number) => offsetOf(arrays[i]!);
+  const order = [...arrays.keys()].filter((i) => arrays[i] && sizeOf(arrays[i]) > 0);
+  const last = new Map<ArrayBufferLike, number>();
+  for (const i of order.sort((i, k) => startOf(i) - startOf(k))) {
+    const k = last.get(bufferOf(arrays[i]!));
+    if (k !== undefined && overlap(arrays[k], arrays[i])) return [k, i];
+    last.set(bufferOf(arrays[i]!), i);
   }
   return undefined;
 }

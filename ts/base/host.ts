@@ -56,3 +56,6 @@ export function checkHost(): void {
   if (version === undefined || typeof process!.getBuiltinModule === 'function') return;
   throw new GruError('unsupported', `Node ${version} is too old: gru-wasm needs 20.19, 22.3 or later`);
 }
+
+/** `util.inspect.custom`, without importing `node:util`: by it an object says what Node, Deno and Bun print of it. */
+export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;

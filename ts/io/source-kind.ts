@@ -39,6 +39,15 @@ function can(value: unknown, method: string, property: string): boolean {
   return asked[property] !== undefined && typeof asked[method] === 'function';
 }
 
+/** What to give in place of what is no source. */
+const INSTEAD: Record<string, string> = {
+  Promise: 'await it first',
+  FileList: 'give one of its files, files[0]',
+  SharedArrayBuffer: 'give a Uint8Array of it',
+  ReadableStream: 'give new Response(stream)',
+  Request: 'give its response, await fetch(request)',
+};
+
 /** @throws GruError `invalid_argument` for what is no source, saying what to do. */
 export function readKind(source: unknown, what = 'the model source'): KnownSource {
   const fail = (why: string, cause?: unknown) => new GruError('invalid_argument', `${what} ${why}`, { cause });
@@ -73,11 +82,8 @@ export function readKind(source: unknown, what = 'the model source'): KnownSourc
   } catch (cause) {
     throw fail(`${taken} an odd ${tag}`, cause);
   }
-  if (tag === 'Promise') throw fail('is a Promise: await it first');
-  if (tag === 'FileList') throw fail('is a FileList: give one of its files, files[0]');
-  if (tag === 'SharedArrayBuffer') throw fail('is a SharedArrayBuffer: give a Uint8Array of it');
-  if (tag === 'ReadableStream') throw fail('is a ReadableStream: give new Response(stream)');
-  if (tag === 'Request') throw fail('is a Request: give its response, await fetch(request)');
+  const instead = Object.hasOwn(INSTEAD, tag) ? INSTEAD[tag] : undefined;
+  if (instead !== undefined) throw fail(`is a ${tag}: ${instead}`);
   throw fail(`${taken} ${describe(source)}`);
 }
 

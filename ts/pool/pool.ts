@@ -1,6 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import { INSPECT } from '../base/inspect.ts';
+import { INSPECT } from '../base/host.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import type { ModelInput } from '../run/inputs.ts';
 import type { GruModel, RunOptions } from '../api/model.ts';

@@ -1,6 +1,6 @@
 import type { Ragged } from './batch.ts';
 import { GruError } from '../base/errors.ts';
-import { checkFilled, lengthOf, overlapping, readTensor } from '../base/foreign.ts';
+import { checkApart, checkFilled, lengthOf, readTensor } from '../base/foreign.ts';
 import type { Graph, GraphOutput } from '../spec/graph.ts';
 import type { RunInputs } from './inputs.ts';
 import { type LayerState, newStates, own, pickStates, stateName, stateShape } from './states.ts';
@@ -105,11 +105,7 @@ export function readOut(
   ];
   all.forEach(checkArray);
   const arrays = all.map(({ data }) => data);
-  const pair = overlapping(arrays);
-  if (pair) {
-    const names = pair.map((i) => all[i]!.what).join(' and ');
-    throw new GruError('invalid_argument', `run: the arrays of ${names} overlap; give each one of its own`);
-  }
+  checkApart(arrays, (i) => all[i]!.what);
   const hidden = arrays.splice(graph.outputs.length) as Float32Array[];
   return { result: out, outputs: arrays, states: hidden, reused: true };
 }

@@ -1,6 +1,6 @@
 import type { BackendState } from '../backends/backend.ts';
 import { GruError, type Name, nameText } from '../base/errors.ts';
-import { copyInto, fill, lengthOf, overlapping, partOf } from '../base/foreign.ts';
+import { checkApart, copyInto, fill, lengthOf, partOf } from '../base/foreign.ts';
 import { allocate, ints } from '../base/limits.ts';
 import { floatsOf, type Numbers } from '../base/numbers.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
@@ -127,10 +127,7 @@ export function checkTargets(arrays: readonly Values[], sizes: readonly number[]
     if (sizeOf(array) === sizes[i]) return;
     throw new GruError('shape_mismatch', `out[${i}]: expected ${sizes[i]!} values, got ${sizeOf(array)}`);
   });
-  const pair = overlapping(arrays);
-  if (!pair) return;
-  const names = pair.map((i) => `out[${i}]`).join(' and ');
-  throw new GruError('invalid_argument', `${names} overlap; give each stream one of its own`);
+  checkApart(arrays, (i) => `out[${i}]`);
 }
 
 /** New arrays. @throws GruError `out_of_memory`. */

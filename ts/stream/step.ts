@@ -1,6 +1,6 @@
 import type { BackendState } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import { copyInto, fill, lengthOf, overlapping } from '../base/foreign.ts';
+import { checkApart, copyInto, fill, lengthOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
@@ -175,10 +175,7 @@ export class StepIo {
         throw new GruError('shape_mismatch', `out for '${name}': expected ${text}, got ${sizeOf(array)}`);
       }
     }
-    const pair = overlapping(outputs);
-    if (!pair) return;
-    const names = pair.map((i) => `'${ports[i]!.name}'`).join(' and ');
-    throw new GruError('invalid_argument', `out: the arrays of ${names} overlap; give each one of its own`);
+    checkApart(outputs, (i) => `'${ports[i]!.name}'`);
   }
 
   private readValue(frame: StepFrame, index: number, x: unknown, batch: number): void {

@@ -1,7 +1,7 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import type { Graph } from '../spec/graph.ts';
-import { INSPECT } from '../base/inspect.ts';
+import { INSPECT } from '../base/host.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';

@@ -2,7 +2,7 @@ import type { BackendState, CompiledModel } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import { lengthOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
-import { INSPECT } from '../base/inspect.ts';
+import { INSPECT } from '../base/host.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
