@@ -104,6 +104,16 @@ describe.each(BACKENDS)('%s', (_, create) => {
     }
   });
 
+  test('what is given is copied at once', async () => {
+    using model = await create(spec('gru'));
+    const [x, h] = [numbers(12, 1), numbers(SIZE, 2)];
+    const want = await model.trace(x.slice(), { initialStates: h.slice() });
+    const traced = model.trace(x, { initialStates: h });
+    x.fill(9);
+    h.fill(9);
+    expect(await traced).toEqual(want);
+  });
+
   test('a mask and initial states are those of the run', async () => {
     const model = await create(spec('lstm'));
     const states = { cell: { hidden: numbers(2 * SIZE, 4), cell: numbers(2 * SIZE, 6) } };

@@ -13,6 +13,7 @@ import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';
 import type { Numbers } from '../base/numbers.ts';
+import { ownCopy } from '../base/own-copy.ts';
 import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
@@ -219,8 +220,10 @@ export class GruModel implements ModelInfo {
     const origin = originOf(this);
     if (!origin || !loadTracer)
       throw new GruError('unsupported', 'trace: models of worklets and workers have none; load it beside');
+    // Others may be in the caller's arrays when the tracer is there.
+    const given = ownCopy([input, options] as const);
     const { traceLayer } = await loadTracer();
-    return traceLayer(this.alive(), origin.backend, input, options);
+    return traceLayer(this.alive(), origin.backend, ...given);
   }
 
   /**

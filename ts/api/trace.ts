@@ -1,5 +1,4 @@
 import { GruError } from '../base/errors.ts';
-import { ownCopy } from '../base/own-copy.ts';
 import { checkOptions, describe, isRecord, type Tensor, zeros } from '../base/tensor.ts';
 import type { WeightTensor } from '../base/weights.ts';
 import type { Backend } from '../backends/backend.ts';
@@ -22,14 +21,13 @@ export interface TraceOptions extends Pick<RunOptions, 'initialStates' | 'length
 type Input = ModelInput | Record<string, ModelInput>;
 
 /**
- * What {@link GruModel.trace} gives. The layer's input and initial states come from the model, run up to the layer. The layer's cell then runs
+ * What {@link GruModel.trace} gives of copies of what it is given, which is read by the run and again for what the run does not tell. The layer's input and initial states come from the model, run up to the layer. The layer's cell then runs
  * alone, a step a call, on the model's backend: a run is the same bits whole or step by step, so that its states are those of the run. The
  * gates are computed from these by the operations of the JS backend. (A hook in the seam would have cost each backend's kernels their fused
  * form of the gates, for something that is used to look.)
  */
 export function traceLayer(graph: Graph, backend: Backend, input: Input, given: TraceOptions): Record<string, Tensor> {
-  // It is read by the run, and again for what the run does not tell.
-  const options = ownCopy(checkOptions('trace', given, ['layer', 'direction', 'initialStates', 'lengths', 'mask']));
+  const options = checkOptions('trace', given, ['layer', 'direction', 'initialStates', 'lengths', 'mask']);
   const node = findNode(graph, options.layer);
   const spec = node.layer as RecurrentSpec;
   const [only] = directions(spec);
@@ -39,7 +37,7 @@ export function traceLayer(graph: Graph, backend: Backend, input: Input, given: 
     const has = directions(spec).join(' and ');
     throw new GruError('invalid_argument', `trace: layer '${spec.name}' runs ${has}, not ${quoted(direction)}`);
   }
-  const before = inputsOf(graph, node, backend, ownCopy(input), options);
+  const before = inputsOf(graph, node, backend, input, options);
   const cell = cellModel(spec, direction, backend);
   const gates = gatesOf(spec, direction);
   const slots = cell.states.length;
