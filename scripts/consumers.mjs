@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { browsers } from './consumers/browsers.mjs';
 import { bundlers } from './consumers/bundlers.mjs';
+import { extensions } from './consumers/extension.mjs';
 import { hosts } from './consumers/hosts.mjs';
 import { outFolder, parts, project, tool } from './consumers/lib.mjs';
 import { nexts } from './consumers/next.mjs';
@@ -22,7 +23,7 @@ bench/records.
   --light        only those that need nothing but the packages of development: a part of npm test
   --no-record    keep no table`;
 
-const CONSUMERS = [...hosts, ...typescript, ...bundlers, ...nexts, ...recipes, ...browsers];
+const CONSUMERS = [...hosts, ...typescript, ...bundlers, ...nexts, ...recipes, ...browsers, ...extensions];
 
 /** The tarball, as npm unpacks it: the lock of tests/consumers stays as it is. */
 async function install() {
@@ -76,7 +77,7 @@ const NOTES = `
 - Next's edge runtime compiles no bytes: JavaScript, told once by a warning. Next 16.4.6 by webpack cannot build an edge route, one without gru-wasm neither (\`route_client-reference-manifest.js\` is
   missing); the webpack 5 of the table takes any warning for a failure.
 
-Not to be had on this machine: Safari, iOS and Android; Windows and macOS; extensions as installed (the policy of their pages is served by HTTP).
+Not to be had on this machine: Safari, iOS and Android; Windows and macOS; extensions of Firefox as installed (the policy of their pages is served by HTTP).
 `;
 
 const oneLine = (text) => text.replace(/\s+/g, ' ').replaceAll('|', '\\|').slice(0, 300);

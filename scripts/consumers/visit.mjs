@@ -33,8 +33,9 @@ export async function serve(folders, headers = {}) {
 /** How long a page may be silent: for a machine that does much else. */
 export const SILENCE = 90_000;
 
-export async function launch(name = 'chromium') {
+export async function launch(name = 'chromium', options = {}) {
   return puppeteer.launch({
+    ...options,
     browser: name === 'firefox' ? 'firefox' : 'chrome',
     executablePath: await browserPath(name),
     headless: true,
