@@ -51,7 +51,10 @@ const ODD: Record<string, [() => unknown, RegExp]> = {
   ...Object.fromEntries(
     [ArrayBuffer, Request, ReadableStream].map((type) => [
       `only the prototype of a ${type.name}`,
-      [() => Object.create(type.prototype as object) as object, RegExp(`must be a path.*${type.name}`)],
+      [
+        () => Object.create(type.prototype as object) as object,
+        type === ArrayBuffer ? /must be a path.*ArrayBuffer$/ : RegExp(`is a ${type.name}: give `),
+      ],
     ]),
   ),
   'a revoked Proxy': [
