@@ -5,7 +5,7 @@
 
 import { GruError, type Name, nameText } from './errors.ts';
 import { checkBatch } from './limits.ts';
-import { describe, isArrayLike, isTensorLike, shapeText } from './tensor.ts';
+import { describe, isArrayLike, isTensorLike, product, shapeText } from './tensor.ts';
 import { bufferOf, isFloats, isGone, kindOf, offsetOf, setFrom, sizeOf, type Values } from './typed-array.ts';
 
 /** A view of some of an array's values that has nothing of the caller's but the memory. @throws RangeError where it is gone. */
@@ -114,12 +114,10 @@ function readShape(what: string, shape: unknown): number[] {
 
 /** @throws GruError `shape_mismatch` where data do not fill their shape. */
 export function checkFilled(what: string, shape: readonly number[], length: number): void {
-  const expected = shape.reduce((n, d) => n * d, 1);
+  const expected = product(shape);
   if (length === expected) return;
-  throw new GruError(
-    'shape_mismatch',
-    `${what}: shape ${shapeText(shape)} takes ${expected} values, data has ${length}`,
-  );
+  const text = shapeText(shape);
+  throw new GruError('shape_mismatch', `${what}: shape ${text} takes ${expected} values, data has ${length}`);
 }
 
 /** @throws GruError `invalid_argument` for no whole number from 1, `out_of_memory` above {@link MAX_BATCH}. */

@@ -90,23 +90,6 @@ export function zeros(shape: number[], dtype?: 'float32' | 'int32'): Tensor<Valu
   return { data: allocate(length, what, () => new type(length)), shape };
 }
 
-/**
- * Checks that a tensor's shape is one, and that its data fill it.
- *
- * @throws GruError `shape_mismatch` naming the tensor.
- */
-export function checkShape(what: string, { data, shape }: TensorLike): void {
-  if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
-    const got = Array.isArray(shape) ? shapeText(shape) : describe(shape);
-    throw new GruError('shape_mismatch', `${what}: shape must be an array of whole numbers, got ${got}`);
-  }
-  const expected = product(shape);
-  if (data.length !== expected) {
-    const text = shapeText(shape);
-    throw new GruError('shape_mismatch', `${what}: shape ${text} takes ${expected} values, data has ${data.length}`);
-  }
-}
-
 /** Checks for options that do not exist. @throws GruError `invalid_argument`. */
 export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
   if (!isRecord(options)) {

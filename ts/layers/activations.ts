@@ -1,6 +1,6 @@
 import type { Activation, ActivationName, AnyLayer, RowActivation } from './spec.ts';
 import { describe } from '../base/tensor.ts';
-import { checkChoice, floatBits, specError } from './check.ts';
+import { checkChoice, checkFinite, floatBits, specError } from './check.ts';
 
 /**
  * Elementwise functions: their number in crate/src/kernels/activation.rs and the defaults of alpha and beta (undefined: the
@@ -135,9 +135,7 @@ export function checkActivation(layer: AnyLayer, field: string, activation: unkn
   ] as const) {
     if (value === undefined) continue;
     if (!exists) throw specError(layer, `${field}: ${name as ActivationName} has no ${key}`);
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw specError(layer, `${field}.${key} must be a finite number, got ${describe(value)}`);
-    }
+    checkFinite(layer, `${field}.${key}`, value);
   }
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) throw specError(layer, `${field} has an unknown field '${unknown}'`);

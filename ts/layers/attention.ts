@@ -1,5 +1,4 @@
-import { describe } from '../base/tensor.ts';
-import { checkChoice, checkFlag, checkSize, floatBits, specError } from './check.ts';
+import { checkChoice, checkFinite, checkFlag, checkSize, floatBits, specError } from './check.ts';
 import type { LayerKind, ValueShape } from './kind.ts';
 import type { LayerBase, ValueRef } from './spec.ts';
 import { checkMask } from './steps.ts';
@@ -46,9 +45,7 @@ export const attention: LayerKind<AttentionSpec> = {
     checkChoice(spec, 'withoutKeys', spec.withoutKeys, ['zero', 'average']);
     checkFlag(spec, 'causal', spec.causal);
     if (spec.heads !== undefined) checkSize(spec, 'heads', spec.heads);
-    if (spec.scale !== undefined && !Number.isFinite(spec.scale)) {
-      throw specError(spec, `scale must be a finite number, got ${describe(spec.scale)}`);
-    }
+    if (spec.scale !== undefined) checkFinite(spec, 'scale', spec.scale);
   },
   extraInputs: (spec) => [spec.mask, spec.queryMask],
   crossesAxes: [

@@ -17,6 +17,10 @@ export function checkSize(layer: AnyLayer, field: string, value: unknown): void 
   }
 }
 
+export function checkFinite(layer: AnyLayer, field: string, value: unknown): void {
+  if (!Number.isFinite(value)) throw specError(layer, `${field} must be a finite number, got ${describe(value)}`);
+}
+
 export function checkChoice(layer: AnyLayer, field: string, value: unknown, choices: readonly string[]): void {
   if (value !== undefined && !choices.includes(value as string)) {
     throw specError(layer, `${field} must be one of ${choices.join(', ')}, got ${describe(value)}`);

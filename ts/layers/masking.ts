@@ -1,5 +1,4 @@
-import { floatBits, onlyInput, specError } from './check.ts';
-import { describe } from '../base/tensor.ts';
+import { checkFinite, floatBits, onlyInput } from './check.ts';
 import type { LayerKind } from './kind.ts';
 import type { LayerBase } from './spec.ts';
 
@@ -14,8 +13,7 @@ export const masking: LayerKind<MaskingSpec> = {
   code: 4,
   fields: ['maskValue'],
   check(spec) {
-    if (!Number.isFinite(spec.maskValue))
-      throw specError(spec, `maskValue must be a finite number, got ${describe(spec.maskValue)}`);
+    checkFinite(spec, 'maskValue', spec.maskValue);
   },
   ports(spec, inputs) {
     const { kind, size } = onlyInput(spec, inputs);

@@ -1,6 +1,7 @@
 import { GruError } from '../../base/errors.ts';
+import { checkFilled, lengthOf, readTensor } from '../../base/foreign.ts';
 import { floatsOf } from '../../base/numbers.ts';
-import { checkShape, isArrayLike, type TensorLike } from '../../base/tensor.ts';
+import { isArrayLike, type TensorLike } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
 import { Budget } from './limits.ts';
@@ -62,15 +63,12 @@ export class Source {
         'invalid_argument',
         `initializers['${name}']: the graph has no such input; it has ${this.graph.inputs.map((i) => i.name).join(', ')}`,
       );
-    if (!isArrayLike(tensor.data))
-      throw new GruError('invalid_argument', `initializers['${name}']: expected { data, shape }`);
-    checkShape(`initializers['${name}']`, tensor);
-    const shape = [...tensor.shape];
+    const what = `initializers['${name}']`;
+    const { data: given, shape } = readTensor(what, tensor);
+    if (!shape || !isArrayLike(given)) throw new GruError('invalid_argument', `${what}: expected { data, shape }`);
+    checkFilled(what, shape, lengthOf(given, what));
     const dtype = dtypeClass(info.dtype) ?? 'float';
-    const data =
-      dtype === 'float'
-        ? floatsOf(`initializers['${name}']`, tensor.data).slice()
-        : Float64Array.from(tensor.data as ArrayLike<unknown>, Number);
+    const data = dtype === 'float' ? floatsOf(what, given).slice() : Float64Array.from(given, Number);
     this.#given.set(name, { type: 'constant', dtype, shape, base: shape, data, source: name });
   }
 
