@@ -45,6 +45,7 @@ export class StepIo {
   private readonly rowless: string | undefined;
   private readonly inputNames: ReadonlySet<string>;
   private readonly outputIndex: ReadonlyMap<string, number>;
+  private readonly outputName = (index: number) => `'${this.graph.outputs[index]!.name}'`;
   private kept: StepFrame | undefined;
 
   constructor(graph: Graph, clock: Clock) {
@@ -175,7 +176,7 @@ export class StepIo {
         throw new GruError('shape_mismatch', `out for '${name}': expected ${text}, got ${sizeOf(array)}`);
       }
     }
-    checkApart(outputs, (i) => `'${ports[i]!.name}'`);
+    checkApart(outputs, this.outputName);
   }
 
   private readValue(frame: StepFrame, index: number, x: unknown, batch: number): void {
