@@ -86,7 +86,6 @@ function evaluate(
     demandIds: () => undefined,
     isInput: () => false,
     lengths: new Map(),
-    fromEnd: undefined,
     counted: undefined,
     conventions: new Set(),
     tensorData: (t) => readTensorData(t, new Map()),

@@ -166,10 +166,10 @@ export class Attempt {
    * other, of which masks are made: what runs leave out would be missing.
    */
   #checkLengths(): number | undefined {
-    const { lengths, fromEnd } = this.#context;
+    const { lengths } = this.#context;
     const [first] = [...lengths.values()].filter((input) => input !== undefined);
     if (first === undefined) return undefined;
-    if (fromEnd !== undefined || [...lengths.values()].some((input) => input !== first))
+    if (this.#builder.steps.readsAhead || [...lengths.values()].some((input) => input !== first))
       this.#roles.readAsNumbers(first);
     this.#context.conventions.add(
       "sequence_lens are the lengths given to a run; past a sequence's length results are zeros",

@@ -135,6 +135,7 @@ export class SpecBuilder extends SpecIds {
   ): Rows {
     const size = width(rows);
     this.budget.spend(8 * size);
+    if (spec.overTime) this.steps.readsAhead = true;
     const inputs = this.inputOf(rows);
     const weights = { ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
     return this.#result(rows, { type: 'norm', name: this.name(name), inputs, inputSize: size, ...spec, weights });

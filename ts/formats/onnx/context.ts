@@ -48,8 +48,6 @@ export interface GraphContext {
   isInput(columns: readonly Segment[], input: number): boolean;
   /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */
   lengths: Map<string, number | undefined>;
-  /** A step was picked from the end of a sequence, or sequences turned round: by this node. */
-  fromEnd: string | undefined;
   /** Steps were counted by the T of a Shape, in picking one or a range: by this node. */
   counted: string | undefined;
   conventions: Set<string>;
@@ -83,7 +81,6 @@ export function newContext(
     budget: builder.budget,
     isInput: ([segment], input) => segment !== undefined && bound[input]?.values[0] === segment.ref,
     lengths: new Map(),
-    fromEnd: undefined,
     counted: undefined,
     conventions: new Set(),
     tensorData: (tensor) => source.data(tensor),

@@ -13,12 +13,19 @@ export class StepLayers {
   /** By such a value: what its steps are. */
   readonly #stepsOf = new Map<ValueRef, string>();
 
+  /**
+   * Whether something takes a step of a sequence together with later ones, or its last, or goes through it backwards: a runtime takes
+   * steps past a sequence's length for steps there too.
+   */
+  readsAhead = false;
+
   constructor(spec: SpecIds) {
     this.#spec = spec;
   }
 
   /** These rows at the steps that a layer makes of them. */
   #made(rows: Rows, layer: LayerSpec): Rows {
+    this.readsAhead = true;
     const columns = this.#spec.add(layer, { kind: 'sequence', size: width(rows) });
     return { ...rows, axes: this.axes(rows.axes, layer), columns, exclusive: false };
   }
@@ -158,6 +165,7 @@ export class StepLayers {
 
   /** Sums over the steps of the second, of rows times each weight of the first. */
   weightedSum(weights: Rows, values: Rows, name: string): Segment[] {
+    this.readsAhead = true;
     const inputs = [weights, values].flatMap((rows) => this.#spec.inputOf(rows));
     const known = { kind: 'vector', size: width(weights) * width(values) } as const;
     return this.#spec.add({ type: 'weightedSum', name: this.#spec.name(name), inputs }, known);
@@ -165,6 +173,7 @@ export class StepLayers {
 
   /** Attention of queries (steps, or one a sequence) to keys and values. */
   attention(query: Rows, key: Rows, value: Rows, name: string, options: AttentionOptions): Segment[] {
+    this.readsAhead = true;
     const inputs = [query, key, value].flatMap((rows) => this.#spec.inputOf(rows));
     const known = { kind: query.kind, size: width(value) };
     const inputSize = width(query);
@@ -173,6 +182,7 @@ export class StepLayers {
 
   /** All steps as one vector. */
   reduce(rows: Rows, name: string, reduce: ReduceSpec['reduce']): Segment[] {
+    this.readsAhead = true;
     const inputs = this.#spec.inputOf({ ...rows, kind: 'sequence' });
     const known = { kind: 'vector', size: width(rows) } as const;
     return this.#spec.add({ type: 'reduce', name: this.#spec.name(name), inputs, reduce }, known);
@@ -180,6 +190,7 @@ export class StepLayers {
 
   /** So many steps side by side. */
   flatten(rows: Rows, steps: number): Segment[] {
+    this.readsAhead = true;
     const from = this.#spec.ref(rows.columns, 'sequence');
     const layer: Unnamed = { type: 'flatten', inputs: [from], steps };
     return this.#once(`flatten ${steps} ${from}`, from, '_flat', layer, 'vector', steps * width(rows));
@@ -220,6 +231,7 @@ export class StepLayers {
   /** Steps that go from last to first in the order that they go in. */
   straight(rows: Rows): Rows {
     if (!rows.reversed) return rows;
+    this.readsAhead = true;
     const from = this.#spec.ref(rows.columns, 'sequence');
     const columns = this.#once(`reverse ${from}`, from, '_reversed', { type: 'reverse', inputs: [from] }, 'sequence', width(rows)); // prettier-ignore
     return { ...rows, columns, reversed: false, exclusive: false };
@@ -227,6 +239,7 @@ export class StepLayers {
 
   /** Sums of the steps up to each: h' = h + x. */
   sums(rows: Rows, name: string, isBackwards: boolean): Rows {
+    if (isBackwards) this.readsAhead = true;
     const size = width(rows);
     this.#spec.budget.spend(16 * size * size);
     const one = () => Float32Array.from({ length: size * size }, (_, i) => Number(i % (size + 1) === 0));
@@ -279,6 +292,7 @@ export class StepLayers {
 
   /** The first (0) or last (-1) step. */
   step(rows: Rows, index: 0 | -1): Segment[] {
+    if (index === -1) this.readsAhead = true;
     const from = this.#spec.ref(rows.columns, 'sequence');
     const layer: Unnamed = { type: 'step', inputs: [from], index };
     const suffix = index === 0 ? '_first' : '_last';

@@ -48,7 +48,7 @@ export const conv: Operator = (context) => {
   // A runtime convolves what lies behind a sequence's length too.
   const span = (kernelSize - 1) * dilation;
   const causal = typeof padding !== 'string' && padding[0] === span && padding[1] === 0;
-  if (!inner && !(causal && stride === 1)) graph.fromEnd ??= `${node.op} node '${node.name}' (where it looks ahead)`;
+  if (!inner && !(causal && stride === 1)) graph.builder.steps.readsAhead = true;
   const axes = x.axes.map((axis, i) => (i === 1 ? [feature(outputSize)] : axis));
   const name = node.name || (node.outputs[0] ?? '');
   const spec = { inputSize, outputSize, kernelSize, stride, dilation, groups, padding, weights };

@@ -31,10 +31,8 @@ export const cumSum: Operator = (context) => {
 };
 
 function overSteps(context: NodeContext, rows: Rows, isExclusive: boolean, isReverse: boolean): Rows {
-  const { graph, node } = context;
-  const { steps } = graph.builder;
+  const { steps } = context.graph.builder;
   const isBackwards = isReverse !== rows.reversed;
-  if (isBackwards) graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const name = layerName(context);
   const sums = steps.sums(rows, isExclusive ? `${name}_all` : name, isBackwards);
   if (!isExclusive) return sums;

@@ -25,7 +25,6 @@ export function reduceSteps(
   keep: boolean,
 ): Rows {
   const { graph, node } = context;
-  graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const columns = graph.builder.steps.reduce(rows, node.name || (node.outputs[0] ?? ''), op);
   const axes = rows.axes.flatMap((factors, i) => (i === axis ? (keep ? [[]] : []) : [factors]));
   return { ...rows, kind: 'vector', axes, columns, reversed: false, exclusive: false };
@@ -79,7 +78,7 @@ function fromLast(context: NodeContext, numbers: Rows, axis: number): Rows {
 }
 
 /** An axis on which all steps, and behind them all features, lie side by side: as features, where the file fixes the steps. */
-export function flattenSteps({ graph, node }: NodeContext, rows: Rows): Rows {
+export function flattenSteps({ graph }: NodeContext, rows: Rows): Rows {
   const axis = rows.axes.findIndex((factors) => factors.length > 1 && factors.some(({ role: r }) => r === 'time'));
   const factors = rows.axes[axis] ?? [];
   const steps = factors[0]?.role === 'time' ? bakedFactor(factors[0], graph.baked) : undefined;
@@ -88,7 +87,6 @@ export function flattenSteps({ graph, node }: NodeContext, rows: Rows): Rows {
   if (rows.kind !== 'sequence' || rows.reversed || rows.dtype !== 'float32') return rows;
   if (steps === undefined || steps === 1 || !features.every((factor) => rest.includes(factor))) return rows;
   if (features.length === 0 || rest.some(({ role: r }) => r !== 'feature')) return rows;
-  graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const columns = graph.builder.steps.flatten(rows, steps);
   const axes = rows.axes.map((a, i) => (i === axis ? [feature(steps * width(rows))] : a));
   return { ...rows, kind: 'vector', axes, columns, exclusive: false };
@@ -148,7 +146,6 @@ function stepsOf(context: NodeContext, rows: Rows, axis: number): Rows | undefin
   const row = (entry: number) => pickRows(context, { ...rows, axes: alone }, axis, [entry]);
   const [first, ...more] = Array.from({ length: count }, (_, i) => row(i));
   if (!first || more.some(({ columns }) => JSON.stringify(columns) !== JSON.stringify(first.columns))) return undefined;
-  graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const one = { ...first, axes: rows.axes.map((a, i) => (i === axis ? [time] : a)) };
   return graph.builder.steps.upsample(one, node.name || (node.outputs[0] ?? ''), count);
 }

@@ -60,9 +60,8 @@ export function padSteps(
   after: number,
   fill: Pick<PadSpec, 'mode' | 'value'>,
 ): Rows {
-  const { graph, node } = context;
+  const { graph } = context;
   const { steps } = graph.builder;
-  graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const name = layerName(context);
   const rows = asFloats(context, given);
   const [first, last] = rows.reversed ? [after, before] : [before, after];

@@ -49,9 +49,8 @@ export function pickRows({ graph }: Pick<NodeContext, 'graph'>, rows: Rows, axis
 
 /** One step of each sequence. */
 export function pickStep(context: NodeContext, rows: Rows, axis: number, index: 0 | -1): Rows {
-  const { graph, node } = context;
+  const { graph } = context;
   const at = rows.reversed ? ((-1 - index) as 0 | -1) : index;
-  if (at === -1) graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const columns = graph.builder.steps.step(rows, at);
   return {
     ...rows,

@@ -27,7 +27,6 @@ export function pickStepAt(context: NodeContext, rows: Rows, axis: number, at: R
       node,
       `picks by ${axesText(at.axes)} of ${axesText(rows.axes)}; supported: a step by one whole number a sequence`,
     );
-  graph.fromEnd ??= `${node.op} node '${node.name}'`;
   const vector = (columns: Rows['columns']): Rows => ({
     ...rows,
     kind: 'vector',

@@ -30,8 +30,6 @@ function pool(kind: PoolSpec['pool']): Operator {
         node,
         "attributes 'auto_pad' and 'dilations' together mean differing windows in differing runtimes",
       );
-    // A runtime pools what lies behind a sequence's length too.
-    if (!inner) graph.fromEnd ??= `${node.op} node '${node.name}'`;
     const options = {
       ...(ceil && typeof padding !== 'string' ? { ceil } : {}),
       ...(countPadding ? { countPadding } : {}),

@@ -66,7 +66,6 @@ function enlarge(context: NodeContext, x: Rows, factor: Map<number, Size>): Rows
     throw nodeError(node, `resizes axis ${[...factor.keys()].join(', ')} of ${axesText(x.axes)}; supported: the steps`);
   if (typeof times !== 'number' || !Number.isInteger(times) || times < 1)
     throw nodeError(node, `makes ${sizeText(times)} steps of one; supported: whole numbers from 1`);
-  graph.fromEnd ??= `${node.op} node '${node.name}'`;
   return graph.builder.steps.upsample(x, layerName(context), times);
 }
 

@@ -146,7 +146,7 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
 }
 
 function reverse(context: NodeContext, rows: Rows): Rows {
-  context.graph.fromEnd ??= `${context.node.op} node '${context.node.name}'`;
+  context.graph.builder.steps.readsAhead = true;
   return { ...rows, reversed: !rows.reversed, exclusive: false };
 }
 

@@ -13,7 +13,7 @@ export function stepNumbers(context: NodeContext, steps: Size): Rows {
   if (!from) throw nodeError(node, `counts up to ${sizeText(steps)}, the steps of no value`);
   const where = `${node.op} node '${node.name}'`;
   graph.counted ??= where;
-  graph.fromEnd ??= where;
+  graph.builder.steps.readsAhead = true;
   const time: Factor = { role: 'time', size: undefined, ...(sizeText(steps) === sizeText(TIME) ? {} : { steps }) };
   const rows: Rows = {
     type: 'rows',

@@ -171,7 +171,7 @@ export class LoopBody {
     const all = [...names, ...this.#states.map(({ gives }) => gives), ...this.#counters.map(({ output }) => output)];
     for (const node of neededNodes(this.#body.nodes, all)) this.#scope.read(node);
     const { graph, node } = this.#context;
-    graph.fromEnd ??= this.#graph.fromEnd;
+    if (this.builder.steps.readsAhead) graph.builder.steps.readsAhead = true;
     graph.counted ??= this.#graph.counted;
     for (const { output, offset } of this.#counters) {
       const next = this.#scope.value(output, node);

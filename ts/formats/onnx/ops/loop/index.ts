@@ -150,7 +150,7 @@ const scan: Operator = (context) => {
     const isOpen = node.steps !== undefined && exported === undefined;
     const along = isOpen ? graph.builder.steps.fixed(found, node.steps!) : found;
     const isBackward = directionsIn[k] === 1;
-    if (isBackward) graph.fromEnd ??= `${node.op} node '${node.name}'`;
+    if (isBackward) graph.builder.steps.readsAhead = true;
     const rest = along.axes.filter((_, a) => a !== axis);
     body.give(i, body.steps.take({ ...along, reversed: along.reversed !== isBackward }, axis, rest));
   });

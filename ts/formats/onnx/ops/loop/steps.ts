@@ -112,7 +112,7 @@ export class StepReader {
     if (role(rows.axes[axis] ?? []) !== 'time' || !isTurn(index, axisSize(rows.axes[axis]!), graph.baked))
       throw nodeError(node, "takes something else than a sequence's step of the loop's turn");
     const isFromEnd = index.end !== undefined;
-    if (isFromEnd) graph.fromEnd ??= `${node.op} node '${node.name}'`;
+    if (isFromEnd) graph.builder.steps.readsAhead = true;
     const reversed = rows.reversed !== isFromEnd;
     const axes = rows.axes.flatMap((a, i) => (i !== axis ? [a] : node.op === 'Slice' ? [[]] : []));
     return this.take({ ...rows, reversed }, axis, axes);
