@@ -112,9 +112,9 @@ unsafe fn both<V: Vector, const STANDARD: bool>(
                     sigmoid_tanh(c, o, cell)
                 } else {
                     let o = if f.peepholes { V::load(peepholes.add(2 * rows.ld + unit + j)).madd(cell, o) } else { o };
-                    f.gate(o).mul(f.output.apply(cell))
+                    flush(c, f.gate(o).mul(f.output.apply(cell)))
                 };
-                flush(c, new).store(next.add(j));
+                new.store(next.add(j));
                 j += LANES;
             }
         });
@@ -146,7 +146,7 @@ pub unsafe fn alone<V: Vector>(run: &mut Alone) {
             let (hidden, out) = (run.hidden.add(unit), out.add(unit));
             let mut j = 0;
             while j < units {
-                let h = flush(c, sigmoid_tanh(c, V::load(o.add(j)), V::load(cells.add(j))));
+                let h = sigmoid_tanh(c, V::load(o.add(j)), V::load(cells.add(j)));
                 h.store(hidden.add(j));
                 h.store(out.add(j));
                 j += LANES;

@@ -50,7 +50,7 @@ export const lstm = recurrent<LstmSpec>((spec) => {
   };
 });
 
-/** c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c'), with three divisions. `sums` at `s` hold i, f, g, o. */
+/** c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c'), with three divisions: docs/arithmetic.md. `sums` at `s` hold i, f, g, o. */
 function standardForm(
   size: number,
   sums: Float32Array,
@@ -79,7 +79,7 @@ function standardForm(
   expRange(sums, g, o, -20, 20);
   for (let j = 0; j < size; j++) {
     const d = sums[g + j]!;
-    hidden[h + j] = flush(fround(fround(d - 1) / fround(fround(1 + sums[o + j]!) * fround(d + 1))));
+    hidden[h + j] = fround(fround(d - 1) / fround(fround(1 + sums[o + j]!) * fround(d + 1)));
   }
 }
 
