@@ -72,7 +72,7 @@ export class Attempt {
         );
       if (value.sortedBy !== undefined)
         throw new GruError('unsupported', `output '${name}' of the graph is of sorted sequences that are not put back`);
-      results.add(name, value, outputs.length);
+      results.add(name, value);
     }
     const spec = inferAxes(results.spec());
     const named = spec.inputs.some(({ axis }) => axis !== undefined);

@@ -240,34 +240,6 @@ export class SpecBuilder extends SpecIds {
     }
     return true;
   }
-
-  /**
-   * Leaves steps in the order of processing: those of reverse recurrent layers, from which this value is computed step by step.
-   * False if it is computed from something else too, or others read a part of it.
-   */
-  reverseOutput(ref: ValueRef): boolean {
-    const layers = new Map(this.layers.map((layer) => [layer.name, layer]));
-    const part = new Set<LayerSpec>();
-    const pending = [ref];
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const layer = layers.get(next);
-      if (!layer) return false;
-      if (part.has(layer)) continue;
-      part.add(layer);
-      if (isRecurrent(layer)) {
-        if (layer.direction !== 'reverse' || layer.reversedOutput) return false;
-      } else if (STEPWISE.includes(layer.type) && !('steps' in layer)) {
-        for (const input of layer.inputs ?? []) pending.push(input);
-      } else {
-        return false;
-      }
-    }
-    const names = new Set([...part].map((layer) => layer.name));
-    const others = this.layers.filter((layer) => !part.has(layer) || isRecurrent(layer));
-    if (others.some((layer) => layer.inputs?.some((input) => names.has(input)))) return false;
-    for (const layer of part) if (isRecurrent(layer)) layer.reversedOutput = true;
-    return true;
-  }
 }
 
 /** Kinds of layers that do so, with such a function behind them. */
@@ -287,9 +259,6 @@ const ALL_FINITE: readonly string[] = [
 
 /** Functions that make numbers of all numbers: those that are left out neither grow without bound nor end anywhere. */
 const FINITE: readonly string[] = ['linear', 'sigmoid', 'tanh', 'relu', 'hard_sigmoid', 'softsign', 'affine', 'clip', 'abs', 'sign', 'leaky_relu', 'erf', 'round', 'floor', 'ceil']; // prettier-ignore
-
-/** Layers of which a step depends on the same step alone. */
-const STEPWISE: readonly string[] = ['dense', 'scale', 'activation', 'merge', 'slice'];
 
 interface Pair {
   columns: Segment[];

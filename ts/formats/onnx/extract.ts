@@ -121,7 +121,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
   attributes.finish();
   const outputs = new SpecOutputs(builder);
   const names = ['Y', ...operator.states.map(({ final }) => final)];
-  for (const [i, output] of names.entries()) outputs.add(output, results[i] as Rows, names.length);
+  for (const [i, output] of names.entries()) outputs.add(output, results[i] as Rows);
   const spec = outputs.spec();
   const free = spec.layers.filter((layer) => isRecurrent(layer) && layer.initialState === undefined);
   for (const { name: what, slot } of free.length > 0 ? operator.states : []) {

@@ -10,13 +10,13 @@ export class SpecOutputs {
   readonly bound: BoundTensor[] = [];
   readonly #builder: SpecBuilder;
   readonly #outputs: OutputSpec[] = [];
-  #reversed = 0;
 
   constructor(builder: SpecBuilder) {
     this.#builder = builder;
   }
 
-  add(name: string, rows: Rows, count: number): void {
+  add(name: string, given: Rows): void {
+    const rows = this.#builder.steps.straight(given);
     const ofFeatures = rows.axes
       .map((axis) => axis.filter(({ role }) => role === 'feature'))
       .filter((f) => f.length > 0);
@@ -28,7 +28,6 @@ export class SpecOutputs {
     const take = columnTaker(rows.columns);
     for (const [i, part] of names.entries()) {
       const from = this.#builder.ref(take(i * size, size), rows.kind);
-      if (rows.reversed) this.#reverse(name, from, count);
       this.#outputs.push({ name: part, from });
     }
     this.bound.push({
@@ -39,19 +38,6 @@ export class SpecOutputs {
       values: names,
       kind: rows.kind,
     });
-  }
-
-  #reverse(name: string, from: string, count: number): void {
-    if (
-      this.#reversed++ === 0 &&
-      (count === 1 || !this.#outputs.some((o) => o.from === from)) &&
-      this.#builder.reverseOutput(from)
-    )
-      return;
-    throw new GruError(
-      'unsupported',
-      `output '${name}' of the graph is in reversed time; supported: the states of recurrent nodes that run backwards, and what is computed from them step by step`,
-    );
   }
 
   /** The whole spec; layers and inputs that nothing reads are left out. */
