@@ -161,6 +161,7 @@ const SWEPT: Record<string, Swept> = {
   GaussianNoise: noise('stddev'),
   AlphaDropout: { meant: {}, harmless: { rate: 0.3, noise_shape: [1, 2], ...NOISE } },
   ActivityRegularization: { meant: {}, harmless: { l1: 1, l2: 2 } },
+  Identity: { meant: {} },
 };
 for (const alias of ['BatchNormalizationV1', 'BatchNormalizationV2', 'SyncBatchNormalization']) {
   SWEPT[alias] = SWEPT['BatchNormalization']!;

@@ -123,3 +123,21 @@ export function unknownMask(why: string): Mask {
     },
   };
 }
+
+/** Why a layer that hands no mask on is refused one: TensorFlow.js throws there. */
+export function takesNoMask({ fields }: Call): Error {
+  return fields.unsupported('takes no mask in TensorFlow.js, and its input has one');
+}
+
+/** A tensor as it is at masked steps too, without its mask. */
+export function withoutMask(call: Call, features: Features): Features {
+  const { builder } = call;
+  if (features.mask && builder.dialect.framework === 'tfjs') throw takesNoMask(call);
+  const { kind, size } = features;
+  return { is: 'features', ref: builder.exact(features), kind, size };
+}
+
+/** What a layer gives that has handed masks on since Keras 3. (TimeDistributed hands its own on.) */
+export function maskOfKeras3(call: Call, features: Features): Features {
+  return call.perStep || call.builder.dialect.framework === 'keras3' ? features : withoutMask(call, features);
+}

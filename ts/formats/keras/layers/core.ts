@@ -3,7 +3,7 @@ import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import type { Features, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, onlyFeatures, onlyValue } from './call.ts';
+import { checkArguments, maskOfKeras3, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
 import { maskOfCondition } from './mask-ops.ts';
 import { MERGES } from './merge.ts';
@@ -26,6 +26,13 @@ const trainingOnly: Translate = (call) => {
   call.fields.finish();
   checkArguments(call);
   return [onlyValue(call)];
+};
+
+const identity: Translate = (call) => {
+  call.fields.finish();
+  checkArguments(call);
+  const value = onlyValue(call);
+  return [value.is === 'features' ? maskOfKeras3(call, value) : value];
 };
 
 const embedding: Translate = (call) => {
@@ -157,6 +164,7 @@ export const CORE: Record<string, Translate> = {
   ...CONVOLUTIONS,
   ...Object.fromEntries(ACTIVATION_LAYERS.map((name) => [name, activation])),
   ...Object.fromEntries(Object.keys(TRAINING_ONLY).map((name) => [name, trainingOnly])),
+  Identity: identity,
   ...MERGES,
 };
 

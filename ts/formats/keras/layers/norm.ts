@@ -3,7 +3,7 @@ import { batchNorm } from '../../batch-norm.ts';
 import type { NormSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, onlyFeatures } from './call.ts';
+import { checkArguments, maskOfKeras3, onlyFeatures, withoutMask } from './call.ts';
 import { combine, readAxes, readNumbers, type Table, toTable } from './tables.ts';
 
 /** Dimensions of the tensor as the layer sees it: TimeDistributed shows it one step. */
@@ -155,7 +155,8 @@ const rmsNormalization: Translate = (call) => {
   const epsilon = fields.number('epsilon', 1e-6);
   fields.finish();
   checkArguments(call);
-  return [normalize(call, features, axes, { norm: 'rms', epsilon }, { scale: 'scale' })];
+  const made = normalize(call, features, axes, { norm: 'rms', epsilon }, { scale: 'scale' });
+  return [call.perStep ? made : withoutMask(call, made)];
 };
 
 /** Keras 3: x min(1 / |x|, 1 / 1e-12). Keras 2: x / sqrt(max(|x|^2, 1e-12)). */
@@ -236,7 +237,7 @@ const normalization: Translate = (call) => {
       shift: combine(mean, deviation, (m, d) => -m / d),
     };
   };
-  return [addScale(call, features, made)];
+  return [maskOfKeras3(call, addScale(call, features, made))];
 };
 
 /** x scale + offset, each a number or an array that is broadcast. */
@@ -254,12 +255,11 @@ const rescaling: Translate = (call) => {
     if (product(shape) !== 1) throw fields.unsupported(`${name} has more dimensions than the tensor`);
     return toTable(fields, name, numbers, all, rank, features.size);
   };
-  return [
-    addScale(call, features, () => ({
-      scale: table('scale', scale),
-      ...(offset && Array.from(offset.values).some((v) => v !== 0) ? { shift: table('offset', offset) } : {}),
-    })),
-  ];
+  const made = addScale(call, features, () => ({
+    scale: table('scale', scale),
+    ...(offset && Array.from(offset.values).some((v) => v !== 0) ? { shift: table('offset', offset) } : {}),
+  }));
+  return [maskOfKeras3(call, made)];
 };
 
 /** Layers that normalize, by class. */

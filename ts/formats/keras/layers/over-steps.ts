@@ -2,7 +2,7 @@ import type { RowActivation, ValueRef } from '../../../spec/spec.ts';
 import { oneFunction, readActivation } from '../activation.ts';
 import type { Features, Scores, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, firstArgument, onlyValue, stepsAsFeatures } from './call.ts';
+import { checkArguments, firstArgument, onlyValue, stepsAsFeatures, withoutMask } from './call.ts';
 import { checkSoftmaxMask } from './core.ts';
 
 /**
@@ -116,7 +116,7 @@ const turn: Translate = (call) => {
   fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
-  if (dims === '[1,2]') return [value];
+  if (dims === '[1,2]') return [value.is === 'features' ? withoutMask(call, value) : value];
   if (dims !== '[2,1]') throw fields.unsupported(`dims ${dims} is not supported; supported: (2, 1)`);
   if (value.is === 'transposed' && !value.flat) {
     return [{ is: 'features', ref: value.ref, kind: 'sequence', size: value.size }];

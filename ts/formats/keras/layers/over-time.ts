@@ -1,7 +1,7 @@
 import type { PadSpec, PoolSpec, ReduceSpec } from '../../../spec/spec.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures } from './call.ts';
+import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures, takesNoMask, withoutMask } from './call.ts';
 import { maskOfCall } from './core.ts';
 import { cutSteps, joinNested, toPlainShape } from './shape.ts';
 
@@ -22,7 +22,7 @@ const globalPooling: Translate = (call) => {
   const reduce = REDUCTIONS[layer.className]!;
   let mask: Mask | undefined;
   if (reduce === 'mean') mask = maskOfCall(call, features).used;
-  if (mask && builder.dialect.framework === 'tfjs') throw masked(call);
+  if (mask && builder.dialect.framework === 'tfjs') throw takesNoMask(call);
   const { size } = features;
   builder.add({
     type: 'reduce',
@@ -119,7 +119,7 @@ const reshape: Translate = (call) => {
   const value = onlyValue(call);
   if (value.is === 'nested' && value.ids)
     throw call.fields.unsupported('reads ids; supported: Embedding, TimeDistributed');
-  const features = value.is === 'nested' ? joinNested(call, value) : unmaskedValue(call);
+  const features = value.is === 'nested' ? joinNested(call, value) : withoutMask(call, onlyFeatures(call));
   if (shape.length !== 3 || call.builder.isForEachStep) return [toPlainShape(call, features, shape)];
   const [outer, steps, size] = shape as [number, number, number];
   if (steps === -1 || size === -1) throw fields.unsupported('leaves the last two of four dimensions open');
@@ -132,7 +132,7 @@ const permute: Translate = (call) => {
   const dims = JSON.stringify(fields.take('dims'));
   fields.finish();
   checkArguments(call);
-  const features = unmaskedValue(call);
+  const features = withoutMask(call, onlyFeatures(call));
   const same = features.kind === 'vector' ? '[1]' : '[1,2]';
   if (dims === same) return [features];
   if (features.kind === 'vector' || dims !== '[2,1]') throw fields.invalid(`dims ${dims} do not fit its input`);
@@ -153,21 +153,8 @@ function channels({ fields }: Call, format: unknown): Error {
   return fields.unsupported(`data_format ${JSON.stringify(format)} is not supported: steps come before features here`);
 }
 
-function masked({ fields }: Call): Error {
-  return fields.unsupported('takes no mask in TensorFlow.js, and its input has one');
-}
-
-/** The tensor of numbers that the layer reads, as it is at masked steps too, without its mask. */
-function unmaskedValue(call: Call): Features {
-  const features = onlyFeatures(call);
-  if (features.mask && call.builder.dialect.framework === 'tfjs') throw masked(call);
-  const { kind, size } = features;
-  return { is: 'features', ref: call.builder.exact(features), kind, size };
-}
-
 function unmasked(call: Call): Features {
-  sequence(call);
-  return unmaskedValue(call);
+  return withoutMask(call, sequence(call));
 }
 
 function sequence(call: Call): Features {
