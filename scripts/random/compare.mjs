@@ -1,0 +1,82 @@
+/** What the built package makes of random models, beside what the framework made: README.md. `node compare.mjs FOLDER...` */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadModel } from '../../dist/index.js';
+import { runOnnx } from '../../dist/formats/onnx.js';
+
+const TOLERANCE = 1e-4;
+const tensorOf = ({ dtype, shape, data }) => ({
+  shape,
+  data: (dtype === 'int32' ? Int32Array : Float32Array).from(data),
+});
+const tensorsOf = (record) => Object.fromEntries(Object.entries(record).map(([name, x]) => [name, tensorOf(x)]));
+
+/** The results, in the framework's order. */
+function resultsOf(model, { inputs, outputs }) {
+  if (model.report.format !== 'onnx')
+    return model.outputs.map(({ name }) => model.run(tensorsOf(inputs)).outputs[name]);
+  const results = runOnnx(model, tensorsOf(inputs));
+  return outputs.map(({ name }) => results[name]);
+}
+
+/** The entry's place along each axis. */
+const placeOf = (entry, shape) =>
+  shape.map((size, axis) => Math.floor(entry / shape.slice(axis + 1).reduce((n, d) => n * d, 1)) % size);
+
+/** What is wrong with a result; undefined: nothing. Past the lengths of an ONNX run zeros are right (docs/formats/onnx.md). */
+function fault(got, { value: { shape, data }, time = -1, batch }, lengths) {
+  if (got === undefined) return 'is not there';
+  if (got.data.length !== data.length) return `has shape ${got.shape}, not ${shape}`;
+  const isPast = (entry) => {
+    if (!lengths || time < 0 || got.data[entry] !== 0) return false;
+    const place = placeOf(entry, shape);
+    return place[time] >= lengths[place[batch]];
+  };
+  const off = data.map((x, i) => (isPast(i) ? 0 : Math.abs(got.data[i] - x) / (1 + Math.abs(x))));
+  const most = off.reduce((a, b) => (Number.isNaN(b) ? Infinity : Math.max(a, b)), 0);
+  return most > TOLERANCE ? `is off by ${most.toPrecision(2)}` : undefined;
+}
+
+/** The faults of a model's runs; a refusal is thrown. */
+async function check(folder, { file, runs }) {
+  const model = await loadModel(join(folder, file));
+  try {
+    return runs.flatMap((run) => {
+      const results = resultsOf(model, run);
+      return run.outputs.map((output, i) => fault(results[i], output, run.inputs.lengths?.data)).filter(Boolean);
+    });
+  } finally {
+    model.dispose();
+  }
+}
+
+for (const folder of process.argv.slice(2)) {
+  const count = { ok: 0, refused: 0, WRONG: 0, UNTYPED: 0 };
+  const reasons = new Map();
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.json'))) {
+    const made = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+    const tell = (kind, text) => {
+      count[kind]++;
+      console.log(`${kind} ${join(folder, made.file)}: ${text} (${made.parts.join(' ')})`);
+    };
+    try {
+      const faults = await check(folder, made);
+      if (faults.length > 0) tell('WRONG', faults.join('; '));
+      else count.ok++;
+    } catch (error) {
+      if (error.name !== 'GruError') {
+        tell('UNTYPED', error.stack);
+        continue;
+      }
+      count.refused++;
+      const reason = error.message
+        .split('\n')[0]
+        .replaceAll(/'[^']*'/g, "'...'")
+        .replaceAll(/\d+/g, 'n')
+        .slice(0, 120);
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
+  }
+  console.log(folder, count);
+  for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`  ${times} ${reason}`);
+}
