@@ -5,6 +5,7 @@ import { readKeras } from '../../ts/formats/keras.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { openZip } from '../../ts/io/zip.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
+import { from, layer, read as made } from './keras-made.ts';
 import { mutate, random, survives } from './mutate.ts';
 
 const CASES = new URL('../fixtures/cases/', import.meta.url);
@@ -159,5 +160,20 @@ describe('hostile configs', () => {
       () => read(config.replaceAll('6, 4]', '6, 4000000000]').replaceAll('"mask_value": 0.0', '"mask_value": 1.0')),
       h5,
     );
+  });
+
+  test('numbers that are the same for all features are written out for so many features, whatever the layer', () => {
+    const many = (size: number, count: number, make: (name: string, reads: string) => object[]) => {
+      const names = Array.from({ length: count }, (_, i) => `l${i}`);
+      const x = layer('InputLayer', 'x', { batch_input_shape: [null, 3, size] });
+      const layers = names.flatMap((name, i) => make(name, names[i - 1] ?? 'x'));
+      return () => made([x, ...layers], { outputs: [[names.at(-1)!, 0, 0]], shapes: { alpha: [3, 1] } });
+    };
+    const rescaling = (name: string, reads: string) => [layer('Rescaling', name, { scale: 2 }, from(reads))];
+    const prelu = (name: string, reads: string) => [layer('PReLU', name, { shared_axes: [2] }, from(reads))];
+    expect(many(1000, 20, rescaling)).not.toThrow();
+    expect(many(100_000, 100, rescaling)).toThrow(/Rescaling layer 'l83': it and .* 8400000 numbers/);
+    expect(many(2 ** 53 - 1, 1, rescaling)).toThrow(/Rescaling layer 'l0': it and/);
+    expect(many(100_000, 40, prelu)).toThrow(/PReLU layer 'l27': it and .* 8400000 numbers/);
   });
 });

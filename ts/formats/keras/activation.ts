@@ -2,6 +2,7 @@ import type { RowActivation } from '../../spec/spec.ts';
 import { isRecord } from '../../base/tensor.ts';
 import type { Dialect } from './dialect.ts';
 import { Fields } from './fields.ts';
+import { shown } from './shown.ts';
 
 /** Names of Keras's functions that have no parameters here. */
 const PLAIN: Record<string, RowActivation> = {
@@ -70,7 +71,7 @@ export function readActivation(fields: Fields, name: string, dialect: Dialect): 
       return activationNamed(fields, name, className, dialect);
     }
   }
-  throw fields.invalid(`${name} must be the name of a function, got ${JSON.stringify(value).slice(0, 100)}`);
+  throw fields.invalid(`${name} must be the name of a function, got ${shown(value)}`);
 }
 
 /** {@link activationLayer} where there is room for one function alone. */

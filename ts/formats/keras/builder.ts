@@ -10,6 +10,9 @@ import { expectShape } from './weights.ts';
 /** Largest number of features for which zeros of masked steps are computed. */
 const MAX_ZEROED = 65_536;
 
+/** Most numbers that layers get and the file does not hold, 32 MB: one for all features is written out for each. */
+const MAX_MADE = 2 ** 23;
+
 /** Collects a spec, and what there is to say of it. */
 export class SpecBuilder {
   readonly dialect: Dialect;
@@ -27,6 +30,7 @@ export class SpecBuilder {
   readonly #masks = new Map<string, Mask>();
   readonly #wide = new Map<string, ValueRef>();
   #ones = new Float32Array(0);
+  #made = 0;
   readonly #steps = new FixedSteps();
   #each = false;
 
@@ -118,6 +122,16 @@ export class SpecBuilder {
     return floats;
   }
 
+  /** Before numbers are made for a layer that the file does not hold. @throws GruError `unsupported` for too many. */
+  make(count: number, layer: string): void {
+    this.#made += count;
+    if (this.#made <= MAX_MADE) return;
+    throw new GruError(
+      'unsupported',
+      `${layer}: it and the layers before it take ${this.#made} numbers that are the same for all features or steps; supported: ${MAX_MADE}. Are the sizes of the inputs right?`,
+    );
+  }
+
   /** The very tensor of Keras. */
   exact({ ref, exact }: Features): ValueRef {
     return exact ? exact() : ref;
@@ -173,6 +187,7 @@ export class SpecBuilder {
   /** One number of a row as wide as features: by a matrix of ones. */
   widen(ref: ValueRef, name: string, size: number): ValueRef {
     if (size > MAX_ZEROED) throw new GruError('unsupported', `'${name}' of ${size} features is not supported`);
+    this.make(size, name);
     const weights = { kernel: this.#onesOf(size) };
     return this.add({ type: 'dense', name, inputs: [ref], inputSize: 1, outputSize: size, weights });
   }
@@ -191,6 +206,7 @@ export class SpecBuilder {
     const key = `${mask.key}\n${size} ${holds}`;
     const known = this.#wide.get(key);
     if (known !== undefined) return known;
+    this.make(size, `a mask of ${size} features`);
     const ones = this.#onesOf(size);
     const wide = this.add({
       type: 'dense',

@@ -2,6 +2,7 @@ import { GruError } from '../../base/errors.ts';
 import { isRecord } from '../../base/tensor.ts';
 import { readCalls } from './nodes.ts';
 import type { KerasCall, KerasTensor } from './nodes.ts';
+import { shown } from './shown.ts';
 
 /** A layer (or, in Keras 3, an operation) of a model's config. */
 export interface KerasLayer {
@@ -133,11 +134,11 @@ function references(value: unknown, what: string): KerasModel['outputs'] {
     if (typeof layer === 'string' && Number.isInteger(node) && Number.isInteger(tensor)) {
       return [{ tensor: { layer, node: node as number, tensor: tensor as number }, name: undefined }];
     }
-    throw invalidConfig(`${what}: ${JSON.stringify(value).slice(0, 100)} is no [layer, node, tensor]`);
+    throw invalidConfig(`${what}: ${shown(value)} is no [layer, node, tensor]`);
   }
   return (value as unknown[]).flatMap((entry) => {
     if (!Array.isArray(entry) || typeof entry[0] !== 'string') {
-      throw invalidConfig(`${what}: ${JSON.stringify(entry).slice(0, 100)} is no [layer, node, tensor]`);
+      throw invalidConfig(`${what}: ${shown(entry)} is no [layer, node, tensor]`);
     }
     return references(entry, what);
   });

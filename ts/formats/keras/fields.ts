@@ -1,5 +1,6 @@
 import { GruError } from '../../base/errors.ts';
 import { isRecord } from '../../base/tensor.ts';
+import { shown } from './shown.ts';
 
 /** Fields of any layer's config that no result of inference depends on. */
 const HARMLESS = new Set([
@@ -61,14 +62,14 @@ export class Fields {
     const value = this.take(name) ?? fallback;
     if (value === true || value === 1) return true;
     if (value === false || value === 0) return false;
-    throw this.invalid(`${name} must be true or false, got ${JSON.stringify(value)}`);
+    throw this.invalid(`${name} must be true or false, got ${shown(value)}`);
   }
 
   /** A whole number from 1. */
   size(name: string): number {
     const value = this.take(name);
     if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
-    throw this.invalid(`${name} must be a whole number from 1, got ${JSON.stringify(value)}`);
+    throw this.invalid(`${name} must be a whole number from 1, got ${shown(value)}`);
   }
 
   /** `count` whole numbers from `least` on, as a list or, all the same, as one number. */
@@ -79,20 +80,20 @@ export class Fields {
       return list as number[];
     }
     const what = count === 1 ? `a whole number from ${least}` : `${count} whole numbers from ${least}`;
-    throw this.invalid(`${name} must be ${what}, got ${JSON.stringify(value)}`);
+    throw this.invalid(`${name} must be ${what}, got ${shown(value)}`);
   }
 
   /** One of some words; the first of them when it is missing. */
   choice(name: string, words: readonly string[]): string {
     const value = this.take(name) ?? words[0];
     if (typeof value === 'string' && words.includes(value)) return value;
-    throw this.unsupported(`${name} ${JSON.stringify(value)} is not supported; supported: ${words.join(', ')}`);
+    throw this.unsupported(`${name} ${shown(value)} is not supported; supported: ${words.join(', ')}`);
   }
 
   number(name: string, fallback?: number): number {
     const value = this.take(name) ?? fallback;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw this.invalid(`${name} must be a number, got ${JSON.stringify(value)}`);
+    throw this.invalid(`${name} must be a number, got ${shown(value)}`);
   }
 
   /** One axis, as a number or a list of it; the default when it is missing. */
@@ -109,7 +110,7 @@ export class Fields {
   expect(name: string, values: readonly unknown[], why: string): void {
     const value = this.take(name);
     if (value === undefined || values.includes(value)) return;
-    throw this.unsupported(`${name} ${JSON.stringify(value)} is not supported: ${why}`);
+    throw this.unsupported(`${name} ${shown(value)} is not supported: ${why}`);
   }
 
   /** Checks dtype (unless it was taken) and the fields of quantization, and refuses any field not taken. */
@@ -129,7 +130,7 @@ export class Fields {
     const name = policyName(dtype);
     if (name === undefined || name === null || POLICIES.includes(name as string)) return;
     throw this.unsupported(
-      `dtype ${JSON.stringify(name)} is not supported; supported: ${POLICIES.join(', ')}. Set the dtype policy to float32 and save again`,
+      `dtype ${shown(name)} is not supported; supported: ${POLICIES.join(', ')}. Set the dtype policy to float32 and save again`,
     );
   }
 }
@@ -138,5 +139,5 @@ export class Fields {
 export function oneAxis(fields: Fields, name: string, value: unknown): number {
   const [axis, ...more] = Array.isArray(value) ? (value as unknown[]) : [value];
   if (Number.isInteger(axis) && more.length === 0) return axis as number;
-  throw fields.unsupported(`${name} ${JSON.stringify(value)} is not supported; supported: one axis`);
+  throw fields.unsupported(`${name} ${shown(value)} is not supported; supported: one axis`);
 }

@@ -3,6 +3,7 @@ import type { Call, Translate } from './call.ts';
 import { describeValue } from '../builder.ts';
 import { asTensor, axisOf, constants, operandsOf, rankOf, setting } from './operands.ts';
 import { MAX_PARTS, takeFeatures } from './parts.ts';
+import { shown } from '../shown.ts';
 
 /** Operations that put axes in, take them away, or exchange them: the batch stays the first. */
 
@@ -56,7 +57,7 @@ export const squeeze: Translate = (call) => {
   if (x.is === 'transposed' && !x.flat && x.size === 1 && places.length === 1 && places[0] === 1)
     return [{ ...x, flat: true }];
   throw fields.unsupported(
-    `takes axis ${JSON.stringify(given)} of ${describeValue(x)} away; supported: features or steps of which there is one`,
+    `takes axis ${shown(given)} of ${describeValue(x)} away; supported: features or steps of which there is one`,
   );
 };
 
@@ -147,7 +148,7 @@ export const transpose: Translate = (call) => {
     if (x.is === 'transposed' && !x.flat) return [{ is: 'features', ref: x.ref, kind: 'sequence', size: x.size }];
   }
   throw fields.unsupported(
-    `orders the axes of ${describeValue(x)} as ${JSON.stringify(order ?? null)}; supported: (0, 2, 1) of steps of features`,
+    `orders the axes of ${describeValue(x)} as ${shown(order ?? null)}; supported: (0, 2, 1) of steps of features`,
   );
 };
 

@@ -20,12 +20,13 @@ import {
   stateOutputs,
   stateSizes,
 } from './recurrent.ts';
+import { shown } from '../shown.ts';
 
 export const bidirectional: Translate = (call) => {
   const { builder, fields, name } = call;
   const merge = fields.take('merge_mode');
   if (![null, 'concat', 'sum', 'mul', 'ave'].includes(merge as null)) {
-    throw fields.unsupported(`merge_mode ${JSON.stringify(merge)}; supported: concat, sum, mul, ave, null`);
+    throw fields.unsupported(`merge_mode ${shown(merge)}; supported: concat, sum, mul, ave, null`);
   }
   const [forward, backward] = readDirections(call);
   fields.ignore('layer', 'backward_layer', 'num_constants', 'return_sequences', 'return_state', 'stateful');
@@ -75,7 +76,7 @@ export const bidirectional: Translate = (call) => {
     return [...parts.map(({ output, size }) => mainOutput(output, size, forward, inputs)), ...finalStates];
   const [size, backwardSize] = parts.map((part) => part.size) as [number, number];
   if (merge !== 'concat' && size !== backwardSize) {
-    throw fields.unsupported(`merge_mode ${JSON.stringify(merge)} of directions of ${size} and ${backwardSize} units`);
+    throw fields.unsupported(`merge_mode ${shown(merge)} of directions of ${size} and ${backwardSize} units`);
   }
   builder.add({ type: 'merge', name, inputs: parts.map(({ output }) => output), merge: merge as MergeSpec['merge'] });
   return [mainOutput(name, merge === 'concat' ? size + backwardSize : size, forward, inputs), ...finalStates];

@@ -6,6 +6,7 @@ import { Fields } from '../fields.ts';
 import type { KerasArgument } from '../nodes.ts';
 import type { Features, Mask, Transposed, Value } from '../values.ts';
 import type { WeightGroup } from '../weights.ts';
+import { shown } from '../shown.ts';
 
 /** A resolved argument: a value, a constant, or a list of such. */
 export type Resolved = { value: Value } | { constant: unknown } | Resolved[];
@@ -85,7 +86,7 @@ export function checkArguments(call: Call, ...known: string[]): void {
   for (const [name, value] of kwargs) {
     if (FIRST.includes(name) || known.includes(name)) continue;
     if (isNothing(value) || (name === 'training' && isConstant(value, false))) continue;
-    const given = JSON.stringify(describeArgument(value));
+    const given = shown(describeArgument(value));
     throw fields.unsupported(`is called with ${name} = ${given}, which is not supported`);
   }
   const extra = args.slice(known.includes('initial_state') ? 2 : 1).find((argument) => !isNothing(argument));

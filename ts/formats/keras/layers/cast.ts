@@ -3,6 +3,7 @@ import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { firstArgument, unknownMask } from './call.ts';
 import { operand, operandsOf, setting, tensor } from './operands.ts';
+import { shown } from '../shown.ts';
 
 const FLOATS = ['float16', 'bfloat16', 'float32', 'float64'];
 /** Smaller ones wrap around what they cannot hold. */
@@ -15,7 +16,7 @@ export const cast: Translate = (call) => {
   const known = typeof dtype === 'string' && [...FLOATS, ...INTEGERS, 'bool'].includes(dtype);
   if (!known) {
     const types = [...FLOATS, ...INTEGERS, 'bool'].join(', ');
-    throw fields.unsupported(`to the type ${JSON.stringify(dtype ?? null)}; supported: ${types}`);
+    throw fields.unsupported(`to the type ${shown(dtype ?? null)}; supported: ${types}`);
   }
   const [argument] = operandsOf(call, ['dtype'], 1);
   const value = argument && !Array.isArray(argument) && 'value' in argument ? argument.value : undefined;

@@ -5,6 +5,7 @@ import type { Fields } from '../fields.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, onlyFeatures } from './call.ts';
+import { shown } from '../shown.ts';
 
 /** What all convolutions over steps have in their config. */
 interface Window {
@@ -21,13 +22,13 @@ function ofOneAxis(fields: Fields, name: string, fallback?: number): number {
   const value = fields.take(name) ?? fallback;
   const number: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
   if (typeof number === 'number' && Number.isSafeInteger(number) && number > 0) return number;
-  throw fields.invalid(`${name} must be a whole number from 1, got ${JSON.stringify(value)}`);
+  throw fields.invalid(`${name} must be a whole number from 1, got ${shown(value)}`);
 }
 
 function readWindow({ fields, builder }: Call): Window {
   const padding = fields.take('padding') ?? 'valid';
   if (padding !== 'valid' && padding !== 'same' && padding !== 'causal') {
-    throw fields.unsupported(`padding ${JSON.stringify(padding)} is not supported; supported: valid, same, causal`);
+    throw fields.unsupported(`padding ${shown(padding)} is not supported; supported: valid, same, causal`);
   }
   fields.expect('data_format', ['channels_last', null], 'put features last (channels_last) and save again');
   return {

@@ -8,6 +8,7 @@ import type { WeightSource } from '../weights.ts';
 import { layerTitle } from './call.ts';
 import { cutSteps } from './shape.ts';
 import { cellWeights, RECURRENT } from './recurrent.ts';
+import { shown } from '../shown.ts';
 
 /** Reads an InputLayer. What it holds (ids, features of steps, vectors) is told by its shape and by who reads it. */
 export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBuilder, weights: WeightSource): Value {
@@ -45,7 +46,7 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
     throw fields.unsupported(`has ${dimensions} dimensions; supported: (batch, steps, features), (batch, features)`);
   }
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 1) {
-    throw fields.unsupported(`its last dimension is ${JSON.stringify(size)}; supported: a number`);
+    throw fields.unsupported(`its last dimension is ${shown(size)}; supported: a number`);
   }
   const kind = dimensions === 3 ? 'sequence' : 'vector';
   builder.addInput({ name, dtype: 'float32', size, kind }, shape[1]);
@@ -58,7 +59,7 @@ function readNested(fields: Fields, name: string, shape: readonly unknown[], bui
   const isSize = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 1;
   if (!isSize(steps) || !isSize(size)) {
     throw fields.unsupported(
-      `has the shape ${JSON.stringify(shape)}; supported of 4 dimensions: the last two fixed, as (batch, steps, 8, 2)`,
+      `has the shape ${shown(shape)}; supported of 4 dimensions: the last two fixed, as (batch, steps, 8, 2)`,
     );
   }
   builder.addInput({ name, dtype: 'float32', size: steps * size, kind: 'sequence', row: [steps, size] }, outer);
@@ -69,9 +70,7 @@ function readNested(fields: Fields, name: string, shape: readonly unknown[], bui
 function readNestedIds(fields: Fields, name: string, shape: readonly unknown[], builder: SpecBuilder): Value {
   const [, outer, steps] = shape;
   if (typeof steps !== 'number' || !Number.isSafeInteger(steps) || steps < 1)
-    throw fields.unsupported(
-      `has the shape ${JSON.stringify(shape)}; supported of ids of 3 dimensions: the last one fixed`,
-    );
+    throw fields.unsupported(`has the shape ${shown(shape)}; supported of ids of 3 dimensions: the last one fixed`);
   builder.addInput({ name, dtype: 'float32', size: steps, kind: 'sequence' }, outer);
   builder.note(`${fields.layer}: ids, (batch, steps, ${steps}), given as numbers`);
   return { ...cutSteps(builder, `${name}_steps`, name, steps, 1), ids: true };

@@ -4,6 +4,7 @@ import { expand } from './axes.ts';
 import type { Call, Resolved, Translate } from './call.ts';
 import { asTensor, axisOf, number, operandsOf, rankOf, setting } from './operands.ts';
 import { isAll, type Range, takeFeatures, takeStep, takeSteps } from './parts.ts';
+import { shown } from '../shown.ts';
 
 /** One place of a key: a part of a dimension, one entry of it, all dimensions that are left, or a new one. */
 type Place = Range | number | 'rest' | 'new';
@@ -124,5 +125,5 @@ function place({ fields }: Call, one: Resolved | undefined): Place {
     const isIndex = (value: unknown): value is number | null => value === null || Number.isSafeInteger(value);
     if (isIndex(start) && isIndex(stop) && isIndex(step) && step !== 0) return { start, stop, step: step ?? 1 };
   }
-  throw fields.unsupported(`takes the part ${JSON.stringify(constant ?? null).slice(0, 80)}, which is not supported`);
+  throw fields.unsupported(`takes the part ${shown(constant ?? null)}, which is not supported`);
 }

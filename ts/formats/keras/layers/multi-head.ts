@@ -4,6 +4,7 @@ import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
 import { readFlag, refuseScores } from './attention.ts';
+import { shown } from '../shown.ts';
 
 /** Argument `place` of the call, or the one of a name; undefined where it is left out. */
 function argument(call: Call, place: number, name: string): Features | undefined {
@@ -37,7 +38,7 @@ function outputSize({ fields }: Call, querySize: number): number {
   const given = fields.take('output_shape');
   const size: unknown = Array.isArray(given) && given.length === 1 ? given[0] : (given ?? querySize);
   if (typeof size === 'number' && Number.isSafeInteger(size) && size > 0) return size;
-  throw fields.unsupported(`output_shape ${JSON.stringify(given)} is not supported; supported: one number`);
+  throw fields.unsupported(`output_shape ${shown(given)} is not supported; supported: one number`);
 }
 
 /** A projection, whose kernel has more than two dimensions in the file. */
@@ -78,7 +79,7 @@ export const multiHeadAttention: Translate = (call) => {
   const valueSize = fields.take('value_dim') == null ? keySize : fields.size('value_dim');
   const axes = fields.take('attention_axes') ?? null;
   if (!['null', '1', '[1]', '[-2]'].includes(JSON.stringify(axes))) {
-    throw fields.unsupported(`attention_axes ${JSON.stringify(axes)} are not supported: attention is over the steps`);
+    throw fields.unsupported(`attention_axes ${shown(axes)} are not supported: attention is over the steps`);
   }
   fields.expect('sliding_window', [null], 'a query has part in all keys');
   fields.expect('use_gate', [false], 'there is no gate here');

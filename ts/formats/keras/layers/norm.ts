@@ -31,7 +31,7 @@ function readTables(call: Call, roles: readonly string[], features: Features, ax
     if (!tensor) throw fields.invalid('its weights are not in the file');
     const shape = axes.map((axis, i) => (axis === rank - 1 ? features.size : (tensor.shape[i] ?? 1)));
     const values = builder.read(tensor, shape, fields.layer, `${name}/${TARGETS[role]!}`, true);
-    return toTable(fields, role, { shape, values }, axes, rank, features.size);
+    return toTable(call, role, { shape, values }, axes, rank, features.size);
   });
 }
 
@@ -218,11 +218,11 @@ const normalization: Translate = (call) => {
     const ofConfig = given.map((numbers, i) => {
       if (!numbers) return undefined;
       const name = i === 0 ? 'mean' : 'variance';
-      if (numbers.shape.length <= axes.length) return toTable(fields, name, numbers, axes, rank, features.size);
+      if (numbers.shape.length <= axes.length) return toTable(call, name, numbers, axes, rank, features.size);
       // With more dimensions they lie along the last axes of the tensor, and are broadcast to those that are no `axis`.
       const along = Array.from({ length: rank }, (_, axis) => axis);
       const misfit = numbers.shape.toReversed().findIndex((n, back) => n !== 1 && !axes.includes(rank - 1 - back));
-      if (misfit < 0) return toTable(fields, name, numbers, along, rank, features.size);
+      if (misfit < 0) return toTable(call, name, numbers, along, rank, features.size);
       throw fields.invalid(
         `${name} has shape [${numbers.shape.join(', ')}], which does not fit axis [${axes.join(', ')}]`,
       );
@@ -253,7 +253,7 @@ const rescaling: Translate = (call) => {
   const table = (name: string, numbers: { shape: readonly number[]; values: ArrayLike<number> }) => {
     const shape = numbers.shape.slice(0, -rank);
     if (product(shape) !== 1) throw fields.unsupported(`${name} has more dimensions than the tensor`);
-    return toTable(fields, name, numbers, all, rank, features.size);
+    return toTable(call, name, numbers, all, rank, features.size);
   };
   const made = addScale(call, features, () => ({
     scale: table('scale', scale),

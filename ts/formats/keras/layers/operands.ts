@@ -5,6 +5,7 @@ import type { Features, Value } from '../values.ts';
 import { broadcast } from './broadcast.ts';
 import type { Call, Resolved } from './call.ts';
 import { asFeatures, isNothing } from './call.ts';
+import { shown } from '../shown.ts';
 
 /** What the arguments of operations are called. */
 const OPERAND_NAMES = [
@@ -90,7 +91,7 @@ function constantOf(call: Call, name: string, given: Resolved): unknown {
 export function constants(fields: Call['fields'], name: string, values: readonly unknown[]): number[] {
   const isSize = (n: unknown) => Number.isSafeInteger(n) && ((n as number) > 0 || n === -1);
   if (values.length > 0 && values.every(isSize)) return values as number[];
-  throw fields.invalid(`${name} must hold whole numbers, got ${JSON.stringify(values).slice(0, 80)}`);
+  throw fields.invalid(`${name} must hold whole numbers, got ${shown(values)}`);
 }
 
 export function number(call: Call, name: string, place: number, fallback: number): number {

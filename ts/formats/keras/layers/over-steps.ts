@@ -4,6 +4,7 @@ import type { Features, Scores, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, firstArgument, onlyValue, stepsAsFeatures, withoutMask } from './call.ts';
 import { checkSoftmaxMask } from './core.ts';
+import { shown } from '../shown.ts';
 
 /**
  * Layers that treat steps as features: what attention is made of where a model writes it out.
@@ -167,7 +168,7 @@ export const dot: Translate = (call) => {
   const y = unit ? normalized(call, right, second) : right;
   const made = dotOf(call, x, first, y, second) ?? flipped(dotOf(call, y, second, x, first));
   if (made) return [made];
-  throw fields.unsupported(`axes ${JSON.stringify(axes)} is not supported: it multiplies ${first} by ${second}`);
+  throw fields.unsupported(`axes ${shown(axes)} is not supported: it multiplies ${first} by ${second}`);
 };
 
 /** Whether a tensor has one row a sequence. */
@@ -205,7 +206,7 @@ function axisOf({ fields }: Call, value: Value, axis: unknown): string {
   const names = axesOf(value);
   const at = typeof axis === 'number' && axis < 0 ? axis + names.length : axis;
   const found = typeof at === 'number' ? names[at] : undefined;
-  if (found === undefined || at === 0) throw fields.unsupported(`axes ${JSON.stringify(axis)} is not supported`);
+  if (found === undefined || at === 0) throw fields.unsupported(`axes ${shown(axis)} is not supported`);
   return found;
 }
 

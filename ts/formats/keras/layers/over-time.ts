@@ -4,6 +4,7 @@ import type { Call, Translate } from './call.ts';
 import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures, takesNoMask, withoutMask } from './call.ts';
 import { maskOfCall } from './core.ts';
 import { cutSteps, joinNested, toPlainShape } from './shape.ts';
+import { shown } from '../shown.ts';
 
 /**
  * Layers over steps. None of them hands a mask on, and but for GlobalAveragePooling1D none reads one: masked steps count as others do
@@ -113,7 +114,7 @@ const reshape: Translate = (call) => {
   fields.finish();
   checkArguments(call);
   if (!Array.isArray(target) || !target.every((n) => Number.isSafeInteger(n) && ((n as number) > 0 || n === -1))) {
-    throw fields.invalid(`target_shape must hold whole numbers from 1, or -1, got ${JSON.stringify(target)}`);
+    throw fields.invalid(`target_shape must hold whole numbers from 1, or -1, got ${shown(target)}`);
   }
   const shape = target as number[];
   const value = onlyValue(call);
@@ -150,7 +151,7 @@ function channelsLast(call: Call): void {
 }
 
 function channels({ fields }: Call, format: unknown): Error {
-  return fields.unsupported(`data_format ${JSON.stringify(format)} is not supported: steps come before features here`);
+  return fields.unsupported(`data_format ${shown(format)} is not supported: steps come before features here`);
 }
 
 function unmasked(call: Call): Features {

@@ -6,8 +6,8 @@ import { activation, applied, merged, type Operand, operands, pair, tensor, with
 /** Of a tensor and a number, the same for each feature. */
 function withNumber(call: Call, x: Features, merge: MergeSpec['merge'], value: number): [Features] {
   const { builder, name } = call;
-  const [inputs, constant] = [[builder.exact(x)], new Float32Array(x.size).fill(value)];
-  builder.add({ type: 'merge', name, inputs, merge, constantSize: x.size, weights: { constant } });
+  const [inputs, constant] = [[builder.exact(x)], Float32Array.of(value)];
+  builder.add({ type: 'merge', name, inputs, merge, constantSize: 1, weights: { constant } });
   return [{ is: 'features', ref: name, kind: x.kind, size: x.size }];
 }
 

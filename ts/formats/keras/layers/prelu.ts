@@ -2,6 +2,7 @@ import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, onlyFeatures } from './call.ts';
 import type { Fields } from '../fields.ts';
+import { shown } from '../shown.ts';
 
 /** x where x >= 0, else alpha x: alpha of each feature of each step, or one for those that share it. */
 export const prelu: Translate = (call) => {
@@ -31,6 +32,7 @@ function ofSteps(call: Call, features: Features, width: number): Features {
     const tensor = takeAlpha(call);
     const count = tensor.shape[0] ?? 0;
     const read = builder.read(tensor, [count, width], fields.layer, `${name}/scale`, true);
+    if (width < size) builder.make(count * size, fields.layer);
     return {
       steps: count,
       alpha: width === size ? read : Float32Array.from({ length: count * size }, (_, i) => read[Math.floor(i / size)]!),
@@ -57,5 +59,5 @@ function takeAlpha({ fields, weights }: Call) {
 function readShared(fields: Fields, value: unknown): number[] {
   const axes = Array.isArray(value) ? (value as unknown[]) : [value];
   if (axes.every((axis) => typeof axis === 'number')) return axes;
-  throw fields.invalid(`shared_axes must be whole numbers, got ${JSON.stringify(value)}`);
+  throw fields.invalid(`shared_axes must be whole numbers, got ${shown(value)}`);
 }

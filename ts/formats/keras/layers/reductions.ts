@@ -3,6 +3,7 @@ import type { Features } from '../values.ts';
 import type { Translate } from './call.ts';
 import { asRow } from './axes.ts';
 import { asTensor, axisOf, flag, operand, operandsOf, rankOf, setting, tensor } from './operands.ts';
+import { shown } from '../shown.ts';
 
 type Reduction = Extract<ReduceSpec['reduce'], 'sum' | 'mean' | 'max' | 'min'>;
 
@@ -17,7 +18,7 @@ function reduction(reduce: Reduction): Translate {
     const initial = setting(call, 'initial', 3) ?? null;
     if (initial !== null) {
       throw fields.unsupported(
-        `initial ${JSON.stringify(initial)} is not supported: the least that there may be is no setting here`,
+        `initial ${shown(initial)} is not supported: the least that there may be is no setting here`,
       );
     }
     const [argument] = operandsOf(call, SETTINGS, 1);
@@ -37,8 +38,7 @@ function reduction(reduce: Reduction): Translate {
       const made = { is: 'features', ref, kind: x.kind, size: 1 } satisfies Features;
       return [keeps ? made : asRow(made)];
     }
-    if (place !== 1)
-      throw fields.unsupported(`axis ${JSON.stringify(axis)} is not supported; supported: 1 (steps), -1`);
+    if (place !== 1) throw fields.unsupported(`axis ${shown(axis)} is not supported; supported: 1 (steps), -1`);
     builder.add({ type: 'reduce', name, inputs, reduce });
     if (!keeps) return [{ is: 'features', ref: name, kind: 'vector', size: x.size } satisfies Features];
     const ref = builder.add({ type: 'unflatten', name: builder.name(`${name}_step`), inputs: [name], steps: 1 });

@@ -1,5 +1,7 @@
 import { isRecord, product } from '../../../base/tensor.ts';
 import type { Fields } from '../fields.ts';
+import type { Call } from './call.ts';
+import { shown } from '../shown.ts';
 
 /** A number for each feature or, with `steps`, for each feature of each step: (steps, size). */
 export interface Table {
@@ -24,7 +26,7 @@ export function readNumbers(fields: Fields, name: string): Numbers | undefined {
   for (let inner = value; Array.isArray(inner); inner = (inner as unknown[])[0]) shape.push(inner.length);
   const values = Array.isArray(value) ? (value as unknown[]).flat(MAX_DIMENSIONS) : [value];
   if (!values.every((v) => typeof v === 'number' && Number.isFinite(v)) || values.length !== product(shape)) {
-    throw fields.invalid(`${name} must be a number or an array, got ${JSON.stringify(value).slice(0, 100)}`);
+    throw fields.invalid(`${name} must be a number or an array, got ${shown(value)}`);
   }
   return { shape, values: values as number[] };
 }
@@ -39,7 +41,7 @@ export function readAxes(fields: Fields, rank: number, fallback: number): number
   const list: unknown[] = Array.isArray(value) ? value : [value];
   const axes = list.map((axis) => {
     if (typeof axis !== 'number' || !Number.isInteger(axis) || axis < -rank || axis >= rank) {
-      throw fields.invalid(`axis ${JSON.stringify(value)} is not of a tensor of ${rank} dimensions`);
+      throw fields.invalid(`axis ${shown(value)} is not of a tensor of ${rank} dimensions`);
     }
     return axis < 0 ? axis + rank : axis;
   });
@@ -52,7 +54,7 @@ export function readAxes(fields: Fields, rank: number, fallback: number): number
  * dimensions, the last being the features.
  */
 export function toTable(
-  fields: Fields,
+  { fields, builder }: Pick<Call, 'fields' | 'builder'>,
   name: string,
   of: Numbers,
   axes: readonly number[],
@@ -69,6 +71,7 @@ export function toTable(
   if (product(shape) !== steps * features || (features !== 1 && features !== size)) {
     throw fields.invalid(`${name} has shape [${shape.join(', ')}], which does not fit ${size} features`);
   }
+  if (features < size) builder.make(steps * size, fields.layer);
   const full = new Float64Array(steps * size);
   for (let i = 0; i < full.length; i++) full[i] = values[features === 1 ? Math.floor(i / size) : i]!;
   return { steps: steps === 1 ? undefined : steps, values: full };
