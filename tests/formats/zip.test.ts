@@ -101,6 +101,30 @@ test('a name that comes twice, and data before the archive, are refused', async 
   await expect(openZip(Uint8Array.from([1, 2, 3, ...zip]), 'x.zip')).rejects.toThrow(/not a zip file/);
 });
 
+test('files that overlap are refused: a file of n bytes would be read n times', async () => {
+  const inner = writeZip([hello]).subarray(0, 30 + hello.name.length + hello.data.length);
+  const outer: ZipFile = { name: 'outer', data: inner };
+  const whole = await openZip(writeZip([outer, { ...hello, name: 'm/b.txt' }]), 'x.zip');
+  expect(await whole.read('outer')).toEqual(inner);
+  for (const method of [0, 8] as const) {
+    const inside = { ...hello, lie: { offset: 30 + 'outer'.length } };
+    const nested = writeZip([{ ...outer, method }, inside]);
+    await expect(openZip(nested, 'x.zip')).rejects.toMatchObject({
+      code: 'invalid_file',
+      message: "x.zip: 'm/a.txt' overlaps another file in the zip file",
+    });
+  }
+  const same = [hello, { ...hello, name: 'm/b.txt', lie: { offset: 0 } }];
+  await expect(openZip(writeZip(same), 'x.zip')).rejects.toThrow(/overlaps/);
+});
+
+test('folders are told by their names, not by attributes, by which a file could be hidden', async () => {
+  const bytes = writeZip([hello, { name: 'm/', data: text('') }]);
+  const at = bytes.findIndex((_, i) => text('PK\x01\x02').every((byte, j) => bytes[i + j] === byte));
+  bytes[at + 38] = 0x10;
+  expect((await openZip(bytes, 'x.zip')).names).toEqual(['m/a.txt']);
+});
+
 test('more than 10,000 files are refused', async () => {
   const many = Array.from({ length: 10_001 }, (_, i) => ({ name: `f${i}`, data: text('') }));
   await expect(openZip(writeZip(many), 'x.zip')).rejects.toThrow(/10000 files/);

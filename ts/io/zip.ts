@@ -53,8 +53,8 @@ export function isZip(bytes: Uint8Array): boolean {
  *
  * @param what Names the file in errors.
  * @param budget What may be unpacked.
- * @throws GruError `invalid_file` when the archive is damaged or could be read in two ways, `unsupported` when it is
- * encrypted, split or has more than 10,000 files.
+ * @throws GruError `invalid_file` when the archive is damaged, has bytes in two of its files or could be read in two ways,
+ * `unsupported` when it is encrypted, split or has more than 10,000 files.
  */
 export async function openZip(
   bytes: Uint8Array,
@@ -151,7 +151,8 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
       }
       if (found.encrypted)
         throw new GruError('unsupported', `${what}: '${found.filename}' in the zip file is encrypted`);
-      if (found.directory) continue;
+      // By its name, as Python and PyTorch see it: by its attributes it could be hidden.
+      if (found.rawFilename.at(-1) === 0x2f) continue;
       if (entries.has(found.filename)) {
         throw new GruError('invalid_file', `${what}: '${found.filename}' comes twice in the zip file`);
       }
@@ -170,7 +171,20 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
     const why = reason ? `${message} (${reason})` : message;
     throw new GruError('invalid_file', `${what}: not a readable zip file: ${why}`, { cause });
   }
+  checkApart(entries, what);
   return entries;
+}
+
+/** Bytes of two files would be read twice, and so on: time in proportion to the square of the archive's size. */
+function checkApart(entries: ReadonlyMap<string, Entry>, what: string): void {
+  const sorted = [...entries].sort(([, a], [, b]) => a.offset - b.offset);
+  let end = 0;
+  for (const [name, { offset, packedSize, rawName }] of sorted) {
+    if (offset < end) {
+      throw new GruError('invalid_file', `${what}: '${name}' overlaps another file in the zip file`);
+    }
+    end = offset + LOCAL_HEADER_SIZE + rawName.length + packedSize;
+  }
 }
 
 function damagedFile(what: string, why: string, cause?: unknown): GruError {
