@@ -188,6 +188,38 @@ test.each<[string, Patch, RegExp]>([
   }).toThrow(message);
 });
 
+describe('chunks that unpack to far more than their data', () => {
+  const wide = new Uint8Array(readFileSync(new URL('../fixtures/hdf5/wide_chunks.h5', import.meta.url)));
+
+  test('count as what they unpack to', () => {
+    const spent: number[] = [];
+    const root = openHdf5(wide, 'file.h5', { spend: (bytes) => spent.push(bytes) });
+    expect(root.dataset('small')!.floats()).toHaveLength(3);
+    expect(spent).toEqual([12 * 2 ** 20]);
+  });
+
+  test('are refused before they are: more than 16 times the file and 24 MiB', () => {
+    expect(() => openHdf5(wide, 'file.h5').dataset('large')!.floats()).toThrow(
+      expect.objectContaining({
+        code: 'unsupported',
+        message: expect.stringMatching(
+          /file\.h5: '\/large': .* unpack .*\(33554432 bytes .*without compression/,
+        ) as string,
+      }),
+    );
+    const root = openHdf5(wide, 'file.h5');
+    root.dataset('small')!.floats();
+    root.dataset('small')!.floats();
+    expect(() => root.dataset('small')!.floats()).toThrow(/overlap|unpack/);
+    // The file inside a larger one.
+    expect(
+      openHdf5(wide, 'file.h5', undefined, 2 ** 20)
+        .dataset('large')!
+        .floats(),
+    ).toHaveLength(3);
+  });
+});
+
 /** What h5py writes in newer forms, damaged at random places. */
 describe.each(['data_latest.h5', 'data_earliest.h5', 'many_latest.h5', 'long_indices_latest.h5'])(
   '%s, changed',

@@ -18,13 +18,14 @@ import { type Dataspace, type Datatype, readDataspace, readDatatype } from './hd
  *
  * @param what Names the file in errors.
  * @param unpacked What compressed data may unpack to.
+ * @param fileBytes Of the file that holds it, where that is another.
  * @throws GruError `invalid_file` when damaged, `unsupported` for other features of HDF5.
  */
-export function openHdf5(bytes: Uint8Array, what: string, unpacked?: Unpacked): Hdf5Group {
+export function openHdf5(bytes: Uint8Array, what: string, unpacked?: Unpacked, fileBytes?: number): Hdf5Group {
   const start = findHdf5(bytes);
   if (start === undefined) throw new GruError('invalid_file', `${what}: not an HDF5 file`);
   // before it is what the user put there; addresses count from the signature
-  const file = new Hdf5File(bytes.subarray(start), what);
+  const file = new Hdf5File(bytes.subarray(start), what, fileBytes);
   const source: Source = { file, heap: new GlobalHeap(file), unpacked };
   const messages = readHeader(file, rootOf(file));
   const links = findLinks(file, messages);

@@ -34,7 +34,7 @@ async function readArchive(
   const stray = zip.names.find((file) => !['metadata.json', 'config.json', 'model.weights.h5'].includes(file));
   if (stray !== undefined)
     throw new GruError('unsupported', `${name}: '${stray}' has no known meaning (assets of layers)`);
-  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`, budget);
+  const root = openHdf5(await zip.read('model.weights.h5'), `${name}: model.weights.h5`, budget, bytes.length);
   return translate(config, root, dialectOf(config, version), 'keras');
 }
 

@@ -31,10 +31,14 @@ export function readData(
       version === 3
         ? readChunks3(message, space, itemSize)
         : readChunks4(message, space, itemSize, pipeline.length > 0);
-    unpacked?.spend(size, what);
+    const chunkBytes = product(found.chunk) * itemSize;
     const read = ({ address, size: stored, skipped }: Chunk) =>
-      unfilter(bytesAt(file, address, stored, what), pipeline, skipped, product(found.chunk) * itemSize, what);
-    return { bytes: join(file, found, shape, itemSize, size, read, what), isView: false };
+      unfilter(bytesAt(file, address, stored, what), pipeline, skipped, chunkBytes, what);
+    const spend = (count: number) => {
+      file.spendUnpacked(count * chunkBytes, what);
+      unpacked?.spend(count * chunkBytes, what);
+    };
+    return { bytes: join(file, found, shape, itemSize, size, spend, read, what), isView: false };
   }
   const bytes = layout === 0 ? compact(message) : layout === 1 ? contiguous(file, message, what) : undefined;
   if (!bytes) throw unsupported(what, 'its data are in other files or datasets');
@@ -66,6 +70,7 @@ function join(
   shape: readonly number[],
   itemSize: number,
   size: number,
+  spend: (chunks: number) => void,
   read: (chunk: Chunk) => Uint8Array,
   what: string,
 ): Uint8Array {
@@ -76,6 +81,7 @@ function join(
   const stored = list.reduce((n, one) => n + one.size, 0);
   if (stored > file.bytes.length || size > MOST_UNPACKED * stored + 64 * list.length)
     throw damaged(what, `its ${size} bytes cannot be in chunks of ${stored}`);
+  spend(list.length);
   let all: Uint8Array | undefined;
   const seen = new Set<number>();
   for (const one of list) {
