@@ -171,6 +171,51 @@ describe('TensorFlow.js', () => {
       return () => expect(readTfjs(file, { sidecar })).rejects.toThrow(/has shape/);
     }));
 
+  /** A model of so many weights, `names` theirs, each of one number. */
+  const ofWeights = (model: Keras, names: string[], shape = [1, 1]) => {
+    const weights = names.map((name) => ({ name, shape, dtype: 'float32' }));
+    const manifest = [{ paths: ['weights.bin'], weights }];
+    const file = encode({ modelTopology: { model_config: configOf(model) }, weightsManifest: manifest });
+    const shard = new Uint8Array(floats(names.length).buffer);
+    return async () => resolveGraph((await readTfjs(file, { sidecar: () => Promise.resolve(shard) })).spec);
+  };
+  const after = (className: string, name: string, from: string, config: object) => ({
+    class_name: className,
+    name,
+    config: { name, trainable: true, ...config },
+    inbound_nodes: [[[from, 0, 0, {}]]],
+  });
+
+  test.each(['model', 'wrapper'])('many models inside, whose weights have no name of a %s', (what) =>
+    isLinear(500, (n) => {
+      const inner = (i: number) => ({ name: `s${i}`, layers: [{ ...dense(`d${i}`, ''), inbound_nodes: [] }] });
+      const models = count(n, 'm').map((name, i) => {
+        const from = i === 0 ? 'x' : `m${i - 1}`;
+        if (what === 'model') return after('Sequential', name, from, { layers: inner(i).layers });
+        return after('TimeDistributed', name, from, { layer: { class_name: 'Sequential', config: inner(i) } });
+      });
+      const x = what === 'model' ? input('x') : after('InputLayer', 'x', '', { batch_input_shape: [null, null, 1] });
+      const model = { layers: [{ ...x, inbound_nodes: [] }, ...models], inputs: ['x'], outputs: [`m${n - 1}`] };
+      return ofWeights(
+        model,
+        count(n, 'd').map((name) => `${name}/kernel`),
+      );
+    }),
+  );
+
+  test('many cells of one layer', () =>
+    isLinear(300, (n) => {
+      const cells = count(n, 'cell').map((name) => ({
+        class_name: 'SimpleRNNCell',
+        config: { name, trainable: true, units: 1, activation: 'tanh', use_bias: false },
+      }));
+      const x = { ...after('InputLayer', 'x', '', { batch_input_shape: [null, null, 1] }), inbound_nodes: [] };
+      const cell = { class_name: 'StackedRNNCells', config: { name: 'stack', cells } };
+      const rnn = after('RNN', 'rnn', 'x', { cell });
+      const names = cells.flatMap((_, i) => [`rnn/kernel_${i}`, `rnn/recurrent_kernel_${i}`]);
+      return ofWeights({ layers: [x, rnn], inputs: ['x'], outputs: ['rnn'] }, names);
+    }));
+
   test('many groups of weights', () =>
     isLinear(400, (n) => {
       const model = KERAS['layers']!(n);

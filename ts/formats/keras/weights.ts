@@ -56,26 +56,43 @@ export function flatWeight(tensor: WeightTensor, name: string): FlatWeight {
   };
 }
 
-/** The weights of a layer as a list, in Keras's order. */
+/** The weights of a layer as a list, in Keras's order. What is asked again and again is found in maps, made when it is first asked for. */
 export class FlatGroup implements WeightGroup {
   readonly #weights: readonly FlatWeight[];
+  #inner: FlatWeights | undefined;
+  #parts: Map<string, FlatWeight[]> | undefined;
+  readonly #groups = new Map<string, FlatGroup>();
+  #roles: Map<string, FlatWeight[]> | undefined;
+  /** Places in the lists of roles before which all are taken. */
+  readonly #next = new Map<string, number>();
 
-  constructor(weights: readonly FlatWeight[]) {
+  /** @param inner The same weights by layers. */
+  constructor(weights: readonly FlatWeight[], inner?: FlatWeights) {
     this.#weights = weights;
+    this.#inner = inner;
   }
 
   /** Those with the part's name in their path. Some versions leave it out: then the next ones in the list are the part's. */
   part(_attribute: string, name: string): WeightGroup {
     const found = this.#named(name);
-    return found.length > 0 ? new FlatGroup(found) : this;
+    if (!found) return this;
+    let group = this.#groups.get(name);
+    if (!group) this.#groups.set(name, (group = new FlatGroup(found)));
+    return group;
   }
 
   has(_attribute: string, name: string): boolean {
-    return this.#named(name).length > 0;
+    return this.#named(name) !== undefined;
   }
 
-  #named(name: string): FlatWeight[] {
-    return this.#weights.filter(({ parts }) => parts.slice(0, -1).includes(name));
+  #named(name: string): FlatWeight[] | undefined {
+    if (!this.#parts) {
+      this.#parts = new Map();
+      for (const weight of this.#weights) {
+        for (const part of new Set(weight.parts.slice(0, -1))) add(this.#parts, part, weight);
+      }
+    }
+    return this.#parts.get(name);
   }
 
   take(place: number, role: string): WeightTensor | undefined {
@@ -85,11 +102,19 @@ export class FlatGroup implements WeightGroup {
   }
 
   peek(_place: number, role: string): FlatWeight | undefined {
-    return this.#weights.find((w) => !w.taken && w.role === role);
+    if (!this.#roles) {
+      this.#roles = new Map();
+      for (const weight of this.#weights) add(this.#roles, weight.role, weight);
+    }
+    const list = this.#roles.get(role) ?? [];
+    let next = this.#next.get(role) ?? 0;
+    while (list[next]?.taken) next++;
+    this.#next.set(role, next);
+    return list[next];
   }
 
   inner(): WeightSource {
-    return new FlatWeights(this.#weights);
+    return (this.#inner ??= new FlatWeights(this.#weights));
   }
 }
 
@@ -101,30 +126,41 @@ export class FlatWeights implements WeightSource {
   readonly #all: readonly FlatWeight[];
   /** By a part of their names: of each place of a part. */
   readonly #byPart: Map<string, FlatWeight[]>[] = [];
+  readonly #groups = new Map<string, FlatGroup>();
+  readonly #whole: FlatGroup;
 
   constructor(weights: readonly FlatWeight[]) {
     this.#all = weights;
+    this.#whole = new FlatGroup(weights, this);
     for (const weight of weights) {
       weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1)).forEach((part, i) => {
-        const map = (this.#byPart[i] ??= new Map<string, FlatWeight[]>());
-        const list = map.get(part);
-        if (list) list.push(weight);
-        else map.set(part, [weight]);
+        add((this.#byPart[i] ??= new Map<string, FlatWeight[]>()), part, weight);
       });
     }
   }
 
   /** Those whose name has the layer's in it, the earlier the better. The name of a model, or of a wrapper of one, may be missing: then it is any of the list. */
   layer({ name, inner, config }: KerasLayer): WeightGroup {
+    const known = this.#groups.get(name);
+    if (known) return known;
     const found = this.#byPart.find((map) => map.has(name))?.get(name);
     const wrapped = config['layer'];
     const holdsModel = inner !== undefined || (isRecord(wrapped) && isModelClass(String(wrapped['class_name'])));
-    return new FlatGroup(found ?? (holdsModel ? this.#all : []));
+    if (!found) return holdsModel ? this.#whole : new FlatGroup([]);
+    const group = found.length === this.#all.length ? this.#whole : new FlatGroup(found);
+    this.#groups.set(name, group);
+    return group;
   }
 
   unused(): string[] {
     return this.#all.filter(({ taken }) => !taken).map(({ name }) => name);
   }
+}
+
+function add(lists: Map<string, FlatWeight[]>, key: string, weight: FlatWeight): void {
+  const list = lists.get(key);
+  if (list) list.push(weight);
+  else lists.set(key, [weight]);
 }
 
 /** A tensor's values, checked against the shape that the config asks for. */
