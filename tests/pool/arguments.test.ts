@@ -253,6 +253,35 @@ test('each option is read once', async () => {
   await second.close();
 });
 
+interface Run {
+  x: Float32Array;
+  shape: number[];
+  states: Float32Array;
+}
+
+test.each([1, 16])(
+  'what is given is read once, of %i sequences too: a getter may give something else then',
+  async (count) => {
+    const [first, second] = [1, 2].map((seed) => ({
+      x: numbers(count * 50 * SIZE, seed),
+      shape: [count, 50, SIZE],
+      states: numbers(count * 128, seed + 2),
+    })) as [Run, Run];
+    const reads: string[] = [];
+    const changing = (name: string, a: unknown, b: unknown, object: object) =>
+      Object.defineProperty(object, name, {
+        enumerable: true,
+        get: () => (reads.push(name), reads.filter((read) => read === name).length === 1 ? a : b),
+      });
+    const input = changing('data', first.x, second.x, { shape: first.shape });
+    const states = changing('gru', { data: first.states, shape: [1, count, 128] }, undefined, {});
+    const result = await pool.run(input as { data: Float32Array; shape: number[] }, { initialStates: states });
+    expect(reads.sort()).toEqual(['data', 'gru']);
+    const initialStates = { gru: { data: first.states, shape: [1, count, 128] } };
+    expect(result).toEqual(model.run({ data: first.x, shape: first.shape }, { initialStates }));
+  },
+);
+
 test('a signal of another realm will do', async () => {
   const { signal } = new AbortController();
   const foreign = {

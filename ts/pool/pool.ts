@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
 import { INSPECT } from '../base/host.ts';
+import { ownCopy } from '../base/own-copy.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import type { ModelInput } from '../run/inputs.ts';
 import type { GruModel, RunOptions } from '../api/model.ts';
@@ -153,8 +154,10 @@ export class Pool implements GruPool {
   }
 
   /** Copies what the caller gives; runs it at once where it is small. */
-  private take(input: unknown, options: RunOptions, limits: Limits): Call | RunResult {
+  private take(given: unknown, givenOptions: RunOptions, limits: Limits): Call | RunResult {
     checkAlive(this.model);
+    // Read once: what is small is read again below, and a getter may then give something else.
+    const [input, options] = ownCopy([given, givenOptions] as const);
     const read = readRun(this.graph, this.groups, input, options);
     this.checkOpen();
     const work = totalSteps(read.run) * this.stepWork;
