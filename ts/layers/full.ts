@@ -13,6 +13,7 @@ import { repeat } from './repeat.ts';
 import { pool } from './pool.ts';
 import { upsample } from './upsample.ts';
 import { pad } from './pad.ts';
+import { countsFit } from './past.ts';
 import { reduceFeatures } from './reduce-features.ts';
 import { oneHot } from './one-hot.ts';
 import { argmax } from './argmax.ts';
@@ -48,5 +49,5 @@ export const LAYERS = { ...CORE_LAYERS, ...FULL_LAYERS };
 
 /** Makes all kinds known: for whoever resolves graphs of any layers. */
 export function useAllKinds(): void {
-  addKinds(FULL_LAYERS, { nesting: stepsAsSequences, checkIntegers: checkIntWeights });
+  addKinds(FULL_LAYERS, { nesting: stepsAsSequences, checkIntegers: checkIntWeights, countsFit });
 }

@@ -16,6 +16,7 @@ import type { MergeSpec } from './merge.ts';
 import type { Nesting } from './nesting.ts';
 import type { NormSpec } from './norm.ts';
 import type { PadSpec } from './pad.ts';
+import type { countsFit } from './past.ts';
 import type { PoolSpec } from './pool.ts';
 import type { ReduceSpec } from './reduce.ts';
 import type { RepeatSpec } from './repeat.ts';
@@ -86,6 +87,7 @@ const kinds = new Map<string, LayerKind<LayerSpec>>(Object.entries(CORE_LAYERS))
 export interface FullRules {
   nesting: Nesting;
   checkIntegers: typeof checkIntWeights | undefined;
+  countsFit?: typeof countsFit;
 }
 
 /** No kind of the core makes steps of steps. */

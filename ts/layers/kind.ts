@@ -47,6 +47,8 @@ export interface StateSlot {
   size: number;
   /** The state is computed by the graph (initialState): what the caller gives would be overwritten. */
   fromGraph: boolean;
+  /** What its last value is when so many steps of the layer's input have come; undefined: it counts none. */
+  count?: (steps: number) => number;
 }
 
 /** The slot of what streams alone go on with. */

@@ -1,4 +1,5 @@
 import { checkSteps } from '../base/limits.ts';
+import { rules } from '../layers/index.ts';
 import { stepsGiven } from '../spec/derived-axes.ts';
 import type { Graph } from '../spec/graph.ts';
 
@@ -90,12 +91,13 @@ export class Clock {
     }
   }
 
-  /** Takes a stream's counts out of values of its state; false, and all as before, where one is none. */
-  read(from: Float32Array, stream = 0): boolean {
+  /** Takes a stream's counts out of its state, whose end they are; false, and all as before, where one is none or a layer's is another. */
+  read(all: Float32Array, stream = 0): boolean {
+    const from = all.subarray(-this.size);
     const seen = Array.from({ length: this.#axes }, (_, a) => from[2 * a]! + from[2 * a + 1]! * LOW);
-    const isCount = (n: number, a: number) => Number.isInteger(n) && n >= 0 && n <= MAX_STEPS && from[2 * a]! < LOW;
-    if (!seen.every(isCount)) return false;
-    this.#seen.set(seen, stream * this.#axes);
-    return true;
+    const isCount = (n: number, a: number) => n % 1 === 0 && n >= 0 && n <= MAX_STEPS && from[2 * a]! < LOW;
+    const fit = seen.every(isCount) && rules.countsFit?.(this.#graph, all, seen, stepsGiven) !== false;
+    if (fit) this.#seen.set(seen, stream * this.#axes);
+    return fit;
   }
 }

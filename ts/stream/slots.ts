@@ -50,8 +50,8 @@ export function writeState(slots: Slots, given: Float32Array): void {
     throw new GruError('shape_mismatch', `hiddenState: expected ${expected} values, got ${length}`);
   }
   const values = viewOf(given);
-  if (!clock.read(values.subarray(length - clock.size), index)) {
-    throw new GruError('invalid_argument', 'hiddenState: its last values are no count of steps');
+  if (!clock.read(values, index)) {
+    throw new GruError('invalid_argument', 'hiddenState: its counts of steps do not fit');
   }
   const batch = index === undefined ? state.batch : 1;
   let at = 0;

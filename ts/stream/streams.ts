@@ -86,7 +86,7 @@ export class GruStreams {
     this.choose(state, chosen);
     this.io.put(state, frame, chosen.length);
     state.run();
-    if (this.clock.size > 0) for (const stream of chosen) this.clock.advance(frame.steps, stream);
+    for (const stream of chosen) this.clock.advance(frame.steps, stream);
     return this.io.take(state, frame, out);
   }
 
