@@ -18,7 +18,7 @@ export interface BoundTensor {
   dtype: 'float32' | 'int32';
   /** What each axis is made of; an axis of size 1 may be made of nothing. */
   axes: ('batch' | 'time' | number)[][];
-  /** Whole numbers that the model takes as floats. */
+  /** Whole numbers that the model takes, or gives, as floats. */
   whole?: boolean;
   /**
    * Names of the model's inputs or outputs: one with all features, (batch, features) or (batch, steps, features), or for a
@@ -263,6 +263,7 @@ function checkLengths(name: string, lengths: number[], steps: number): number[] 
  * sequence are zeros.
  *
  * @param values rows by name of the model's outputs
+ * @throws GruError `unsupported` for a whole number beyond int32
  */
 export function bindOutput(
   bound: BoundTensor,
@@ -277,6 +278,11 @@ export function bindOutput(
   const type = bound.dtype === 'int32' ? Int32Array : Float32Array;
   const data = allocate(count, `output '${bound.name}'`, () => new type(count));
   const size = at.width / bound.values.length;
+  const put = (i: number, value: number) => {
+    data[i] = value;
+    if (bound.whole && data[i] !== value)
+      throw new GruError('unsupported', `output '${bound.name}' holds the whole number ${value}: no int32`);
+  };
   for (const [v, name] of bound.values.entries()) {
     const rows = Object.hasOwn(values, name) ? values[name] : undefined;
     if (!rows) throw new GruError('invalid_argument', `output '${name}' is missing`);
@@ -284,7 +290,7 @@ export function bindOutput(
     for (let b = 0; b < batch; b++) {
       const taken = bound.kind === 'sequence' ? (lengths ? made(lengths[b]!) : steps) : 1;
       for (let t = 0; t < taken; t++) {
-        for (let j = 0; j < size; j++) data[b * at.batch + t * at.time + at.offsets[v * size + j]!] = rows[from++]!;
+        for (let j = 0; j < size; j++) put(b * at.batch + t * at.time + at.offsets[v * size + j]!, rows[from++]!);
       }
     }
     if (from !== rows.length)

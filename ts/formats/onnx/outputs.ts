@@ -33,8 +33,9 @@ export class SpecOutputs {
     this.bound.push({
       name,
       use: 'values',
-      dtype: rows.dtype,
+      dtype: rows.whole ? 'int32' : rows.dtype,
       axes: boundAxes(rows.axes),
+      ...(rows.whole ? { whole: true } : {}),
       values: names,
       kind: rows.kind,
     });
