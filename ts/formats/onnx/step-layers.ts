@@ -202,6 +202,11 @@ export class StepLayers {
     return this.#spec.inputs.find(({ kind }) => kind === 'sequence')?.name;
   }
 
+  /** Whether a value has so many steps. */
+  has(steps: Size): boolean {
+    return this.#like(steps) !== undefined;
+  }
+
   /** 1, 2, ... up to so many steps: h' = h + 1. */
   numbers(steps: Size): Segment[] | undefined {
     const like = this.#like(steps);

@@ -225,10 +225,11 @@ export const orConstant = comparison((a, b) => a !== 0 || b !== 0);
 export const xorConstant = comparison((a, b) => (a !== 0) !== (b !== 0));
 export const notConstant = unary((x) => Number(x === 0));
 
-/** Less and Greater: with sizes that are free taken to be at least 1. */
+/** Less and Greater: with sizes that are free, and the steps that a value has, taken to be at least 1. */
 function less(a: Size, b: Size, { graph }: NodeContext): boolean | undefined {
-  if (typeof a === 'number' && a <= 0 && typeof b !== 'number' && b.k >= 0 && b.c > 0) return true;
-  if (typeof b === 'number' && b <= 0 && typeof a !== 'number' && a.k >= 0 && a.c > 0) return false;
+  const isSome = (size: Size) => typeof size !== 'number' && size.c > 0 && (size.k >= 0 || graph.builder.steps.has(size)); // prettier-ignore
+  if (typeof a === 'number' && a <= 0 && isSome(b)) return true;
+  if (typeof b === 'number' && b <= 0 && isSome(a)) return false;
   const [p, q] = [bakedSize(a, graph.baked), bakedSize(b, graph.baked)];
   return p === undefined || q === undefined ? undefined : p < q;
 }
