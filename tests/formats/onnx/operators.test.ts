@@ -79,6 +79,7 @@ function evaluate(
     budget,
     baked: { batch: undefined, time: undefined },
     demand: () => true,
+    flattensSteps: false,
     preferFeature: () => undefined,
     demandSequence: () => true,
     demandVector: () => undefined,

@@ -12,7 +12,7 @@ const node = (op: string, inputs: string[], output: string, attributes: Record<s
 const ints = (name: string, values: number[]) => tensor(name, [values.length], values, 7);
 const floats = (name: string, values: number[]) => tensor(name, [values.length], values);
 const CONSTANTS = [
-  ...[-3, -2, -1, 0, 1, 2, 3].map((n) => ints(`[${n}]`, [n])),
+  ...[-99, -3, -2, -1, 0, 1, 2, 3].map((n) => ints(`[${n}]`, [n])),
   ints('end', [2 ** 31 - 1]),
   ints('none', []),
   tensor('half', [], [0.5]),
@@ -214,6 +214,8 @@ describe('Slice by steps', () => {
     expect(await of(slice(1, '[-2]', 1))).toEqual([2, 4]);
     expect(await of(slice(0, 'end', 2))).toEqual([1, 4, 16]);
     expect(await of(slice(1, 'end', 3), { steps: 6 })).toEqual([2, 16]);
+    expect(await of(slice(-3, 'end', 1))).toEqual([4, 8, 16]);
+    expect(await of(slice(-3, 'end', 1), { steps: 4 })).toEqual([2, 4, 8]);
     const computed = [
       node('Shape', ['x'], 's'),
       node('Slice', ['s', '[2]', '[3]'], 'T'),
@@ -224,7 +226,8 @@ describe('Slice by steps', () => {
 
   test('refused', async () => {
     expect(await refusal(slice(0, '[3]', 1))).toContain('of the time axis');
-    expect(await refusal(slice(-3, 'end', 1))).toContain('of the time axis');
+    expect(await refusal(slice(-3, '[-1]', 1))).toContain('of the time axis');
+    expect(await refusal(slice(-99, 'end', 1))).toContain('of the time axis');
     expect(await refusal(slice(-1, '[0]', -2))).toContain('of the time axis');
   });
 });

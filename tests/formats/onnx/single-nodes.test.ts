@@ -183,6 +183,15 @@ describe('norms', () => {
     close(data, rows(X).flatMap((row) => row.map((x) => x / Math.hypot(...row)))); // prettier-ignore
   });
 
+  test('LpNormalization divides by the length over the steps', async () => {
+    const { data } = await run({ op: 'LpNormalization', attributes: { axis: 1 } });
+    const lengthOf = (i: number) => Math.hypot(...Array.from({ length: T }, (_, t) => X[Math.floor(i / (T * F)) * T * F + t * F + (i % F)]!)); // prettier-ignore
+    close(
+      data,
+      Array.from(X, (x, i) => x / lengthOf(i)),
+    );
+  });
+
   test.each<[string, Case, RegExp]>([
     ['no groups', { op: 'GroupNormalization', shape: ['b', F], opset: 21, more: [floats(1), floats(1)] }, /'num_groups' is missing/],
     ['groups that do not divide', { op: 'GroupNormalization', shape: ['b', F], opset: 21, attributes: { num_groups: 3 }, more: [floats(1), floats(1)] }, /4 channels are no 3 equal groups/],

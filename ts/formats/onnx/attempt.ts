@@ -15,6 +15,7 @@ import type { GraphInput, InputRoles } from './roles.ts';
 import { Scope } from './scope.ts';
 import type { Source } from './source.ts';
 import { dtypeClass } from './tensor.ts';
+import { numbersOfScores } from './ops/attention.ts';
 import { axesText, boundAxes, type Factor, type Rows } from './value.ts';
 
 /** One reading of a graph, under assumed roles of the inputs' axes. */
@@ -39,6 +40,7 @@ export class Attempt {
     const made = { bound: this.#bound, tensors: this.#report };
     this.#context = newContext(source, this.#builder, made, {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
+      flattensSteps: roles.assumed.parts === 'steps',
       demand: (rows, wanted) => roles.demand(rows, wanted),
       preferFeature: (axis) => {
         roles.preferFeature(axis);
@@ -64,12 +66,16 @@ export class Attempt {
     const lengths = this.#checkLengths();
     const results = new SpecOutputs(this.#builder);
     for (const name of outputs) {
-      const value = this.#scope.value(name);
+      const given = this.#scope.value(name);
+      const scores = given.type === 'rows' && given.scores ? numbersOfScores(this.#builder, given, name) : undefined;
+      const value = scores ?? given;
       if (value.type !== 'rows' || (value.dtype === 'int32' && this.#isGiven(value)))
         throw new GruError(
           'unsupported',
           `output '${name}' of the graph does not hold what is computed from its inputs`,
         );
+      if (value.scores)
+        throw new GruError('unsupported', `output '${name}' of the graph holds scores of steps by steps`);
       if (value.sortedBy !== undefined)
         throw new GruError('unsupported', `output '${name}' of the graph is of sorted sequences that are not put back`);
       results.add(name, value);

@@ -44,6 +44,8 @@ export interface GraphContext {
   isNumbers(input: number): boolean;
   /** Demands that floats of a graph input, where these rows are such, are whole numbers: ids. Starts the reading anew. */
   demandIds(rows: Rows): void;
+  /** Whether steps that the file fixes may be features of whole sequences, which no stream gives: where the graph is read in no other way. */
+  flattensSteps: boolean;
   /** Whether columns are just those of a graph input. */
   isInput(columns: readonly Segment[], input: number): boolean;
   /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */
@@ -60,7 +62,7 @@ export interface GraphContext {
 /** What the inputs of a graph say of axes, for those that read it. */
 type OfInputs = Pick<
   GraphContext,
-  'baked' | 'demand' | 'preferFeature' | 'demandSequence' | 'demandVector' | 'isNumbers' | 'demandIds'
+  'baked' | 'flattensSteps' | 'demand' | 'preferFeature' | 'demandSequence' | 'demandVector' | 'isNumbers' | 'demandIds'
 >;
 
 /**

@@ -50,6 +50,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     { bound, tensors },
     {
       baked: { batch: undefined, time: undefined },
+      flattensSteps: false,
       demand: () => true,
       preferFeature: () => undefined,
       demandSequence: () => true,

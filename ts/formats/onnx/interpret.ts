@@ -8,7 +8,7 @@ import { operatorName, type OnnxNode } from './messages.ts';
 import { countReaders, neededNodes, subgraphs } from './nodes.ts';
 import { OPERATORS } from './ops/index.ts';
 import { reroll, together } from './reroll/index.ts';
-import { InputRoles } from './roles.ts';
+import { InputRoles, type Assumed } from './roles.ts';
 import type { Source } from './source.ts';
 import { RolesChanged } from './value.ts';
 
@@ -30,23 +30,31 @@ export function interpret(source: Source): ImportedModel {
   }
 }
 
-/** Reads the graph; where that fails, with what is written out in many nodes as what it says. */
+/**
+ * Reads the graph; where that fails, with what is written out in many nodes as what it says; at last with steps that the file fixes as
+ * features, where these are wanted.
+ */
 function readRolled(source: Source): ImportedModel {
+  const unwrapped = unwrapIds(source.graph);
   try {
-    return readWhole(source, unwrapIds(source.graph));
+    return readWhole(source, unwrapped, ['feature', 'any']);
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
-    const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapIds(source.graph) }) };
+    const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapped }) };
     const rolled = reroll(graph, (tensor) => source.data(tensor));
     // layers on the states of each step are written out as the cells are
     const nodes = rolled === graph ? graph.nodes : together(rolled);
-    if (nodes === source.graph.nodes) throw cause;
-    try {
-      return readWhole(source, nodes);
-    } catch (second) {
-      // whatever nodes in the place of the file's are not, the file is
-      throw second instanceof GruError && second.code !== 'unsupported' ? cause : second;
+    const isOther = nodes !== source.graph.nodes;
+    let refusal: unknown = cause;
+    for (const ways of [['feature', 'any'], ['steps']] as const) {
+      try {
+        if (isOther || ways[0] === 'steps') return readWhole(source, nodes, ways);
+      } catch (next) {
+        // whatever nodes in the place of the file's are not, the file is
+        if (!(next instanceof GruError) || next.code === 'unsupported') refusal = next;
+      }
     }
+    throw refusal;
   }
 }
 
@@ -55,15 +63,17 @@ function readRolled(source: Source): ImportedModel {
  * said otherwise, with the batch first, also of ids; then as if parts were taken of steps as well as of features. What stopped the reading that
  * got furthest is what is refused.
  */
-function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
+function readWhole(source: Source, all: readonly OnnxNode[], ways: readonly Assumed['parts'][]): ImportedModel {
   const outputs = source.outputNames();
   const nodes = neededNodes(all, outputs);
   checkOperators(nodes);
   const readers = countReaders(nodes, outputs);
   const inputs = source.freeInputs().filter(({ name }) => readers.has(name));
   let refusal: { cause: GruError; progress: number } | undefined;
-  for (const parts of ['feature', 'any'] as const) {
-    let [hasParts, areMixed] = [false, false];
+  let hasParts = false;
+  for (const parts of ways) {
+    if (parts === 'any' && !hasParts) continue;
+    let areMixed = false;
     for (const first of ['time', 'batch', 'batch of all'] as const) {
       const roles = new InputRoles(inputs, { first, parts });
       if (first === 'batch of all' && !roles.areMixed && !areMixed) continue;
@@ -79,7 +89,6 @@ function readWhole(source: Source, all: readonly OnnxNode[]): ImportedModel {
         areMixed ||= roles.areMixed;
       }
     }
-    if (!hasParts) break;
   }
   throw refusal!.cause;
 }

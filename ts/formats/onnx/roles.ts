@@ -29,8 +29,8 @@ const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 export interface Assumed {
   /** Which of the two comes first. For ids it is the other one: the batch, unless that fails; or the batch for all. */
   first: 'time' | 'batch' | 'batch of all';
-  /** What parts are taken of. */
-  parts: 'feature' | 'any';
+  /** What parts are taken of. `steps`: of features; and steps may be features, see `GraphContext.flattensSteps`. */
+  parts: 'feature' | 'any' | 'steps';
 }
 
 /**
@@ -40,10 +40,11 @@ export interface Assumed {
 export class InputRoles {
   readonly inputs: GraphInput[];
 
-  readonly #parts: Assumed['parts'];
+  readonly assumed: Assumed;
 
-  constructor(infos: OnnxValueInfo[], { first, parts }: Assumed) {
-    this.#parts = parts;
+  constructor(infos: OnnxValueInfo[], assumed: Assumed) {
+    this.assumed = assumed;
+    const { first } = assumed;
     this.inputs = infos.map((info) => {
       const dtype = dtypeClass(info.dtype);
       const what = `input '${info.name}' of the graph`;
@@ -144,7 +145,7 @@ export class InputRoles {
 
   /** @see GraphContext.preferFeature */
   preferFeature(axis: readonly Factor[]): void {
-    if (this.#parts === 'any') return;
+    if (this.assumed.parts === 'any') return;
     const origins = axis.flatMap(({ role: r, origin }) => (origin && r !== 'feature' ? [origin] : []));
     for (const origin of origins) {
       const input = this.inputs[origin.input]!;

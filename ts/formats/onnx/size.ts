@@ -24,6 +24,9 @@ export interface Baked {
   time: number | undefined;
 }
 
+/** Of no file: sizes are compared as such. */
+export const FREE: Baked = { batch: undefined, time: undefined };
+
 export const BATCH: Symbol = { c: 1, b: 1, t: 0, k: 0 };
 export const TIME: Symbol = { c: 1, b: 0, t: 1, k: 0 };
 

@@ -117,8 +117,8 @@ export class StepLayers {
   }
 
   /**
-   * The first step of a value before the steps of that value, of all of them but the last, or of their differences; undefined for any
-   * other two.
+   * The first step of a value before the steps of that value, of all of them but the last, or of their differences, or the first difference
+   * before all of them; undefined for any other two.
    */
   afterFirst({ columns: [only] }: Rows, rows: Rows, name: string): Rows | undefined {
     const step = this.#spec.layers.find((layer) => layer.name === only?.ref);
@@ -128,6 +128,16 @@ export class StepLayers {
     if (made && !made.isMinus && this.#spec.inputOf(made.of)[0] === from)
       return this.#lessShifted(rows, name, made.of, false, { before: 1, after: -1 });
     const [own] = this.#spec.inputOf(rows);
+    if (made && own === from) {
+      // x[t + 1] - x[t], which of the last step is 0, a step later: the first one stays
+      const all = this.#lessShifted(rows, `${name}_all`, made.of, !made.isMinus, {
+        before: -1,
+        after: 1,
+        mode: 'edge',
+      });
+      const inputs = this.#spec.inputOf(all);
+      return this.#made(all, { type: 'pad', name: this.#spec.name(name), inputs, before: 1, after: -1, mode: 'edge' });
+    }
     const cropped = this.#cropped.get(own);
     const isRest = cropped?.layer.before === 0 && cropped.layer.after === -1 && this.#spec.inputOf(cropped.rows)[0] === from; // prettier-ignore
     return own === from || isRest ? this.pad(rows, name, { before: 1, mode: 'edge' }) : undefined;
@@ -275,6 +285,13 @@ export class StepLayers {
     const layer: Unnamed = { type: 'unflatten', inputs: [from], steps, ...(like === undefined ? {} : { like }) };
     const made = this.#once(`cut ${steps} ${from}`, from, '_steps', layer, 'sequence', width(rows) / steps);
     return this.#onFixed(made, steps);
+  }
+
+  /** A vector cut into as many steps, of rows of `size`, as another value has, which is so many in every run. */
+  cutLike({ columns }: Rows, steps: number, size: number, like: Rows): Segment[] {
+    const [from, other] = [this.#spec.ref(columns, 'vector'), this.#spec.ref(like.columns, 'sequence')];
+    const layer: Unnamed = { type: 'unflatten', inputs: [from], steps, like: other };
+    return this.#once(`cut ${steps} ${from} like ${other}`, from, '_steps', layer, 'sequence', size);
   }
 
   /** The same steps: a run with others than so many is refused. */

@@ -1,11 +1,14 @@
 import { nodeError } from '../attributes.ts';
+import type { SpecBuilder } from '../builder.ts';
 import type { NodeContext } from '../context.ts';
 import {
   axesText,
+  bakedFactor,
   feature,
   featureSize,
   isFeature,
   role,
+  selectColumns,
   width,
   type Factor,
   type Rows,
@@ -16,7 +19,9 @@ import {
 
 /** x y: over the features of both scores, over the steps a weighted sum or, of scores after their softmax, attention. */
 export function multiplyRows(context: NodeContext, x: Rows, y: Rows): Rows {
-  const made = x.axes.length === y.axes.length && x.axes.length >= 2 ? productOf(context, x, y) : undefined;
+  const rank = x.axes.length;
+  const made =
+    rank === y.axes.length && rank >= 2 ? (productOf(context, x, y) ?? weighFixed(context, x, y)) : undefined;
   if (made) return made;
   throw nodeError(
     context.node,
@@ -40,6 +45,32 @@ function productOf(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
   if (isFeature(overX) && isFeature(overY)) return dotOf(context, x, y) ?? score(x, y, heads);
   if (!isTime(overX) || !isTime(overY) || heads !== 1) return undefined;
   return weigh(context, x, y);
+}
+
+/** (n, k) of a vector by (k, m), where k are the steps of the second: as many as the file fixes. */
+function weighFixed(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
+  const { graph } = context;
+  const last = x.axes.length - 1;
+  const [over, time] = [x.axes[last]!, y.axes[last - 1]!];
+  const steps = featureSize(over);
+  const isFixed = isTime(time) && time.some((factor) => (factor.size ?? bakedFactor(factor, graph.baked)) === steps);
+  if (x.kind !== 'vector' || x.scores || !isFeature(over) || !isFixed || y.scores || y.reversed) return undefined;
+  const order = [last, ...x.axes.keys()].slice(0, -1);
+  const columns = selectColumns(x, [], order, graph.budget);
+  const cut = graph.builder.steps.cutLike({ ...x, columns }, steps, width(x) / steps, y);
+  return productOf(context, { ...x, kind: 'sequence', axes: [...x.axes.slice(0, -1), time], columns: cut, exclusive: false }, y); // prettier-ignore
+}
+
+/** Scores of one row a sequence with each step of another value, or its weights, as a number a step; undefined for all others. */
+export function numbersOfScores(builder: SpecBuilder, rows: Rows, name: string): Rows | undefined {
+  const { x, y, heads, scale, keys, additive, mask, low, part } = rows.scores!;
+  if (x.kind === y.kind || heads !== 1 || additive || mask || low || part) return undefined;
+  const sequence = x.kind === 'sequence' ? x : y;
+  const axes = rows.axes.map(unmarked);
+  const sum = builder.reduceFeatures(builder.merge([x, y], `${name}_products`, 'mul'), `${name}_scores`, 'sum');
+  const plain = { ...sequence, axes, columns: sum.columns, inputs: rows.inputs, exclusive: false };
+  const scaled = scale === 1 ? plain : builder.affine(plain, `${name}_scaled`, scale);
+  return keys === undefined ? scaled : builder.steps.softmax(scaled, `${name}_weights`);
 }
 
 /** The last two axes exchanged, of which one at most is features, so that these stay in their order. */
@@ -83,6 +114,14 @@ function score(x: Rows, y: Rows, heads: number): Rows | undefined {
 
 function mark(axis: readonly Factor[], of: 'x' | 'y'): Factor[] {
   return axis.map((factor) => (factor.role === 'time' ? { ...factor, of } : factor));
+}
+
+function unmarked(axis: readonly Factor[]): Factor[] {
+  return axis.map((factor) => {
+    const own = { ...factor };
+    delete own.of;
+    return own;
+  });
 }
 
 const whose = (axis: readonly Factor[]) => axis.find(({ role: r }) => r === 'time')?.of;
@@ -273,11 +312,7 @@ function attend(
   const [query, key] = keys === 'y' ? [x, y] : [y, x];
   const last = rows.axes.length - 1;
   if (key.reversed !== values.reversed || width(values) % heads !== 0) return undefined;
-  const asking = rows.axes[last - 1]!.map((factor) => {
-    const own = { ...factor };
-    delete own.of;
-    return own;
-  });
+  const asking = unmarked(rows.axes[last - 1]!);
   const columns = graph.builder.steps.attention(query, key, values, node.name || (node.outputs[0] ?? ''), {
     heads,
     scale,

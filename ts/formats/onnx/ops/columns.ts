@@ -3,6 +3,7 @@ import { broadcastIndex, numbersOf, requireInput } from '../constants.ts';
 import type { NodeContext } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { axesText, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
+import { numbersOfScores } from './attention.ts';
 import { asFloats } from './whole.ts';
 
 /** What operators that compute read. */
@@ -13,6 +14,11 @@ export function layerName({ node }: NodeContext): string {
 
 export function floatRows(context: NodeContext, index: number): Rows {
   const value = requireInput(context, index);
+  const numbers =
+    value.type === 'rows' && value.scores
+      ? numbersOfScores(context.graph.builder, value, layerName(context))
+      : undefined;
+  if (numbers) return numbers;
   if (value.type === 'rows' && value.scores)
     throw nodeError(
       context.node,

@@ -4,7 +4,7 @@ import type { NodeContext } from '../context.ts';
 import { axesText, featureSize, isFeature, selectColumns, width, type Factor, type Rows } from '../value.ts';
 import { gridOf } from './attention.ts';
 import { layerName, padAxes } from './columns.ts';
-import { sameKind } from './join.ts';
+import { alikeByFile, sameKind } from './join.ts';
 
 /** What two computed values may be combined by. */
 export type BinaryOp = Exclude<MergeSpec['merge'], 'concat' | 'prelu' | 'ave'>;
@@ -28,6 +28,8 @@ export function combine(context: NodeContext, first: Rows, second: Rows, op: Bin
   // what no input says is the same for all sequences
   const isForAll = x.inputs.length === 0 || y.inputs.length === 0;
   if (axes.includes(undefined) || (isWhole(x) !== isWhole(y) && !isForAll)) {
+    const known = alikeByFile(context, [x, y]);
+    if (known) return combine(context, ...(known as [Rows, Rows]), op);
     throw nodeError(
       node,
       `combines ${axesText(x.axes)} with ${axesText(y.axes)}; supported: values of one shape, ` +

@@ -3,10 +3,22 @@ import { floatsOf, numbersOf, requireConstant, requireInput } from '../constants
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { batchNorm } from '../../batch-norm.ts';
-import { axesText, feature, width, type Constant, type Factor, type Rows, type Value } from '../value.ts';
+import {
+  axesText,
+  feature,
+  featureSize,
+  joinColumns,
+  takeColumns,
+  width,
+  type Constant,
+  type Factor,
+  type Rows,
+  type Value,
+} from '../value.ts';
 import { multiplyRows, sumOfGrid, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
 import { combine } from './combine.ts';
+import { withRoles } from './over-time.ts';
 
 /** Products with constants, and what is folded into them. */
 
@@ -14,17 +26,22 @@ function isFloat(value: Value): value is Rows {
   return value.type === 'rows' && value.dtype === 'float32';
 }
 
-/** The product with a (columns, rows) or, `transposed`, (rows, columns) matrix over the last axis. */
-function product(context: NodeContext, rows: Rows, matrix: Constant, transposed: boolean, scale = 1): Rows {
+/** More rows of one value are not multiplied one by one. */
+const MOST_ROWS = 64;
+
+/** The product with a (columns, rows) or, `transposed`, (rows, columns) matrix over the last axis; what is in front of it shares the matrix. */
+function product(context: NodeContext, given: Rows, matrix: Constant, transposed: boolean, scale = 1): Rows {
   const { graph, node } = context;
   const { shape, data } = floatsOf(context, matrix, 'the matrix');
   const [k, n] = (transposed ? [shape[1], shape[0]] : shape) as [number, number];
-  const last = rows.axes.length - 1;
-  const features = rows.axes.map((_, axis) => (axis === last ? ('feature' as const) : undefined));
-  if (last < 0 || !graph.demand(rows, features) || width(rows) !== k || k < 1 || n < 1) {
+  const last = given.axes.length - 1;
+  const features = given.axes.map((_, axis) => (axis === last ? ('feature' as const) : undefined));
+  const rows = last < 0 ? undefined : withRoles(context, given, features);
+  const count = rows ? width(rows) / k : 0;
+  if (!rows || featureSize(rows.axes[last]!) !== k || k < 1 || n < 1 || count > MOST_ROWS) {
     throw nodeError(
       node,
-      `multiplies ${axesText(rows.axes)} by ${shapeText(shape)}; supported: all features of a row by a matrix`,
+      `multiplies ${axesText(given.axes)} by ${shapeText(shape)}; supported: all features of a row by a matrix, and up to ${MOST_ROWS} rows of as many`,
     );
   }
   graph.budget.spend(4 * data.length);
@@ -33,14 +50,20 @@ function product(context: NodeContext, rows: Rows, matrix: Constant, transposed:
     for (let j = 0; j < k; j++) kernel[i * k + j] = scale * data[transposed ? i * k + j : j * n + i]!;
   }
   const axes = [...rows.axes.slice(0, -1), [feature(n)]];
-  const result = graph.builder.dense(
-    rows,
-    layerName(context),
-    { inputSize: k, outputSize: n, weights: { kernel } },
-    axes,
-  );
-  graph.place(matrix, `${result.columns[0]?.ref ?? ''}/kernel`);
-  return result;
+  const own = [...rows.axes.slice(0, -1).map((axis) => axis.filter(({ role }) => role !== 'feature')), [feature(n)]];
+  // a row that is there several times is multiplied once
+  const made = new Map<string, Rows>();
+  const parts = Array.from({ length: count }, (_, i) => {
+    const columns = takeColumns(rows.columns, i * k, k);
+    const key = JSON.stringify(columns);
+    const part = made.get(key) ?? graph.builder.dense({ ...rows, columns }, layerName(context), { inputSize: k, outputSize: n, weights: { kernel } }, own); // prettier-ignore
+    made.set(key, part);
+    graph.place(matrix, `${part.columns[0]?.ref ?? ''}/kernel`);
+    return part;
+  });
+  const [only] = parts as [Rows];
+  if (count === 1) return { ...only, axes };
+  return { ...only, axes, columns: joinColumns(parts.map(({ columns }) => columns)), exclusive: false };
 }
 
 /** A row that is the same for each sequence, such as a first state, by a matrix. */

@@ -14,7 +14,17 @@ import {
   shapeOf,
 } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { addSizes, BATCH, bakedSize, divideSizes, equalSizes, multiplySizes, type Baked, type Size } from '../size.ts';
+import {
+  addSizes,
+  BATCH,
+  bakedSize,
+  divideSizes,
+  equalSizes,
+  FREE,
+  multiplySizes,
+  type Baked,
+  type Size,
+} from '../size.ts';
 import { stepNumbers } from './step-numbers.ts';
 import { readTensorData } from '../tensor.ts';
 import type { Constant } from '../value.ts';
@@ -75,28 +85,28 @@ const size: Operator = (context) => {
   return [makeConstant(context, 'int', [], [product], '')];
 };
 
-/** Of no file: sizes are compared as such. */
-const FREE = { batch: undefined, time: undefined };
-
 const range: Operator = (context) => {
   const bounds = [0, 1, 2].map((i) => requireConstant(context, i, 'its input').data);
   const [from, to, by] = bounds.map((data) => (data.length === 1 ? data[0] : undefined));
   if (from === 0 && by === 1 && to !== undefined && typeof to !== 'number')
     return [equalSizes(to, BATCH, FREE) ? { type: 'order', is: 'given' } : stepNumbers(context, to)];
+  const count = typeof from === 'number' && by === 1 && to !== undefined && typeof to !== 'number' ? addSizes(to, -from) : undefined; // prettier-ignore
+  if (count !== undefined && typeof count !== 'number' && count.b === 0)
+    return [stepNumbers(context, count, Number(from))];
   const [start, limit, delta] = [0, 1, 2].map(
     (i) => numbersOf(context, requireConstant(context, i, 'its input'), 'its input').data[0]!,
   ) as [number, number, number];
-  const count = Math.max(Math.ceil((limit - start) / delta), 0);
-  if (!Number.isFinite(count)) throw nodeError(context.node, 'it has no end', 'invalid_file');
-  context.graph.budget.spend(8 * count);
+  const entries = Math.max(Math.ceil((limit - start) / delta), 0);
+  if (!Number.isFinite(entries)) throw nodeError(context.node, 'it has no end', 'invalid_file');
+  context.graph.budget.spend(8 * entries);
   const { dtype } = requireConstant(context, 0, 'its input');
   const entry = exactly(context, dtype, (first, step, i) => (first as number) + (i as number) * (step as number));
   return [
     makeConstant(
       context,
       dtype,
-      [count],
-      Array.from({ length: count }, (_, i) => entry(start, delta, i)!),
+      [entries],
+      Array.from({ length: entries }, (_, i) => entry(start, delta, i)!),
       '',
     ),
   ];

@@ -13,6 +13,7 @@ import type { NodeContext, Operator } from '../context.ts';
 import { equalSizes, shapeText, type Size } from '../size.ts';
 import {
   axesText,
+  axisSize,
   feature,
   featureSize,
   isFeature,
@@ -25,6 +26,7 @@ import {
 } from '../value.ts';
 import { layerName } from './columns.ts';
 import { padSteps } from './pad.ts';
+import { onStepsOfFirst, repeatedSteps, stepsAsFeatures } from './over-time.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
 export const split: Operator = (context) => {
@@ -156,6 +158,8 @@ function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
     const joined = graph.builder.steps.afterFirst(start, behind, layerName(context));
     if (joined) return joined;
   }
+  const joined = behindEachOther(context, values, axis);
+  if (joined) return joined;
   const alike = sameKind(context, values);
   const isTurned = alike.some(({ reversed }) => reversed !== alike[0]!.reversed);
   const rows = isTurned ? alike.map((value) => graph.builder.steps.straight(value)) : alike;
@@ -167,6 +171,8 @@ function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
       value.reversed === first.reversed &&
       value.axes.every((a, i) => i === axis || axesText([a]) === axesText([first.axes[i]!])),
   );
+  const known = fits ? undefined : alikeByFile(context, rows);
+  if (known) return concatRows(context, known, axis);
   if (!fits)
     throw nodeError(
       node,
@@ -187,6 +193,73 @@ function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
     inputs: [...new Set(rows.flatMap((value) => value.inputs))],
     exclusive: false,
   };
+}
+
+/** More rows beside steps are not put there one by one. */
+const MOST_BESIDE = 16;
+
+/** Rows of whole sequences before and behind steps, along their axis; undefined where that is no axis of steps. */
+function behindEachOther(context: NodeContext, given: readonly Rows[], axis: number): Rows | undefined {
+  const { graph } = context;
+  // steps of a fixed number are rows of the whole sequence
+  const isFixed = ({ axes }: Rows) => role(axes[axis]!) === 'time' && typeof axisSize(axes[axis]!) === 'number';
+  const values = given.map((value) => (isFixed(value) ? (stepsAsFeatures(context, value) ?? value) : value));
+  const at = values.findIndex((value) => role(value.axes[axis]!) === 'time');
+  const steps = values[at];
+  const [others, before] = [values.filter((_, i) => i !== at), values.slice(0, at)];
+  const isBeside = (value: Rows) =>
+    value.kind === 'vector' &&
+    value.dtype === 'float32' &&
+    isFeature(value.axes[axis]!) &&
+    value.axes.every((a, i) => i === axis || axesText([a]) === axesText([steps?.axes[i] ?? []]));
+  if (steps?.dtype !== 'float32') return undefined;
+  if (others.every(isBeside)) {
+    const count = others.reduce((n, value) => n + featureSize(value.axes[axis]!), 0);
+    if (count > MOST_BESIDE) throw nodeError(context.node, `puts ${count} rows beside steps; at most ${MOST_BESIDE}`);
+    const each = (value: Rows) =>
+      Array.from({ length: featureSize(value.axes[axis]!) }, (_, i) => pickRows(context, value, axis, [i]));
+    const [first, last] = [before.flatMap(each), values.slice(at + 1).flatMap(each)];
+    const straight = graph.builder.steps.straight(steps);
+    const behind = first.reduceRight((rows, row) => besideSteps(context, rows, row, true), straight);
+    return last.reduce((rows, row) => besideSteps(context, rows, row, false), behind);
+  }
+  if (!graph.flattensSteps) return undefined;
+  const vectors = values.map((value) => (value.kind === 'vector' ? value : stepsAsFeatures(context, value)));
+  return vectors.includes(undefined) ? undefined : concatRows(context, vectors as Rows[], axis);
+}
+
+/** A row of each sequence as a step before, or behind, those of a value: that step is 0, and the row is added where there is no step's number. */
+function besideSteps(context: NodeContext, rows: Rows, row: Rows, isBefore: boolean): Rows {
+  const { builder } = context.graph;
+  const name = layerName(context);
+  const before = Number(isBefore);
+  const after = 1 - before;
+  const ones = rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'feature'));
+  const numbers: Rows = { ...rows, axes: ones, columns: builder.steps.numbersOf(rows), exclusive: false };
+  const padded = padSteps(context, rows, before, after, { mode: 'constant' });
+  const numbered = padSteps(context, numbers, before, after, { mode: 'constant' });
+  const isNew = builder.activation(builder.affine(numbered, `${name}_new`, -1, 1), `${name}_is_new`, 'relu');
+  const added = builder.merge([{ ...isNew, exclusive: false }, row], `${name}_row`, 'mul');
+  const sum = builder.merge([padded, added], name, 'sum');
+  return { ...sum, axes: padded.axes, inputs: [...new Set([...rows.inputs, ...row.inputs])] };
+}
+
+/**
+ * Values that are alike by what the file says of steps: of as many steps all, on the axis of the first, or none of them steps. undefined
+ * where that is not so, or nothing is gained. Starts the reading anew where steps of which there is one are none.
+ */
+export function alikeByFile(context: NodeContext, values: readonly Rows[]): Rows[] | undefined {
+  const { graph } = context;
+  for (const value of values) graph.demandVector(value);
+  const made = values.map((value) => repeatedSteps(context, value));
+  if (made.some((rows) => rows !== undefined)) return made.map((rows, i) => rows ?? values[i]!);
+  if (!graph.flattensSteps || values.some(({ scores }) => scores)) return undefined;
+  if (values.some(({ kind }) => kind === 'vector')) {
+    const vectors = values.map((value) => (value.kind === 'vector' ? value : stepsAsFeatures(context, value)));
+    const isGain = values.some(({ kind }) => kind === 'sequence') && !vectors.includes(undefined);
+    return isGain ? (vectors as Rows[]) : undefined;
+  }
+  return onStepsOfFirst(context, values);
 }
 
 /** Values of one kind: a sequence without a time axis (it is known to have one step) is read as a vector beside vectors. */

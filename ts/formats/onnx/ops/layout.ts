@@ -13,10 +13,22 @@ import type { NodeContext, Operator } from '../context.ts';
 import { regroup } from '../regroup.ts';
 import { isNotZero } from './masks.ts';
 import { asFloats, holdWhole, truncated } from './whole.ts';
-import { flattenSteps, repeatSteps } from './over-time.ts';
-import { equalSizes, shapeText, type Size } from '../size.ts';
+import { flattenSteps, repeatSteps, stepsAsFeatures } from './over-time.ts';
+import { layerName } from './columns.ts';
+import { divideSizes, equalSizes, shapeText, type Size } from '../size.ts';
 import { dtypeClass, dtypeName } from '../tensor.ts';
-import { checkParts, featureSize, isFeature, selectColumns, type Constant, type Rows } from '../value.ts';
+import {
+  axisSize,
+  checkParts,
+  feature,
+  featureSize,
+  isFeature,
+  role,
+  selectColumns,
+  width,
+  type Constant,
+  type Rows,
+} from '../value.ts';
 import { pickRows } from './parts.ts';
 
 /** Operators that move axes about or change nothing. */
@@ -79,12 +91,46 @@ function reshapeTo(context: NodeContext, input: Rows | Constant, target: Size[])
   if (input.type === 'constant') return reshapeConstant(context, input, target);
   const axes = regroup(input.axes, target, context.graph.baked);
   if (!axes) {
+    const folded = foldSteps(context, input, target);
+    if (folded) return folded;
+    const flat = context.graph.flattensSteps ? stepsAsFeatures(context, input) : undefined;
+    if (flat) return reshapeTo(context, flat, target);
     throw nodeError(
       context.node,
       `cannot reshape ${shapeText(shapeOf(input))} to ${shapeText(target)}; supported: axes split and joined in their order`,
     );
   }
   return flattenSteps(context, { ...input, axes });
+}
+
+/** k steps after each other side by side, as pyramids of recurrent layers have it: a convolution that picks each. */
+function foldSteps(context: NodeContext, rows: Rows, target: readonly Size[]): Rows | undefined {
+  const { graph, node } = context;
+  const at = rows.axes.length - 2;
+  const [size, wanted, steps] = [width(rows), target.at(-1), target.at(-2)];
+  const isLast = at >= 0 && role(rows.axes[at]!) === 'time' && featureSize(rows.axes[at + 1]!) === size;
+  const k = Number(wanted) / size;
+  if (!isLast || rows.dtype !== 'float32' || target.length !== rows.axes.length || !Number.isInteger(k) || k < 2)
+    return undefined;
+  const kernel = new Float32Array(k * size * k * size);
+  graph.budget.spend(4 * kernel.length);
+  for (let i = 0; i < k * size; i++) kernel[i * (k * size + 1)] = 1;
+  const left = axisSize(rows.axes[at]!);
+  const few = divideSizes(left, k);
+  const fits = few !== undefined && (steps === -1 || equalSizes(steps!, few, graph.baked));
+  const isLead = target
+    .slice(0, -2)
+    .every((d, i) => d === -1 || equalSizes(d, axisSize(rows.axes[i]!), graph.baked) === true);
+  if (!fits || !isLead) return undefined;
+  const spec = { inputSize: size, outputSize: k * size, kernelSize: k, stride: k, weights: { kernel } };
+  graph.conventions.add(
+    `${node.op} node '${node.name}' puts ${k} steps side by side: those that are no whole ${k} are left out`,
+  );
+  const axes = [...rows.axes.slice(0, -1), [feature(k * size)]];
+  return {
+    ...graph.builder.conv1d(graph.builder.steps.straight(rows), layerName(context), spec, axes),
+    exclusive: false,
+  };
 }
 
 const reshape: Operator = (context) => {

@@ -4,6 +4,8 @@ import { axisIndex, requireConstant } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { axesText, featureSize, isFeature, role, width, type Constant, type Rows } from '../value.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
+import { combine } from './combine.ts';
+import { reduceSteps } from './over-time.ts';
 
 /** Operators that normalize by what the values are. */
 
@@ -117,8 +119,16 @@ const lpNorm: Operator = (context) => {
   const rows = floatRows(context, 0);
   const { attributes, node } = context;
   if ((attributes.int('p') ?? 2) !== 2) throw nodeError(node, "attribute 'p' is 1; supported: 2");
-  featuresFrom(context, rows, axisIndex(context, attributes.int('axis') ?? -1, rows.axes.length));
-  return [context.graph.builder.norm(rows, layerName(context), { norm: 'unit', epsilon: 2 ** -126 })];
+  const { builder } = context.graph;
+  const [name, least] = [layerName(context), 2 ** -126];
+  const axis = axisIndex(context, attributes.int('axis') ?? -1, rows.axes.length);
+  if (role(rows.axes[axis]!) === 'time') {
+    const length = reduceSteps(context, rows, axis, 'l2', true);
+    const most = builder.activation(length, `${name}_length`, { name: 'clip', alpha: least });
+    return [combine(context, rows, most, 'div')];
+  }
+  featuresFrom(context, rows, axis);
+  return [builder.norm(rows, name, { norm: 'unit', epsilon: least })];
 };
 
 export const NORM_OPERATORS: Record<string, Operator> = {

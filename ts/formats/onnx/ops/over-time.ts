@@ -1,18 +1,21 @@
+import { GruError } from '../../../base/errors.ts';
 import type { ReduceSpec } from '../../../spec/spec.ts';
 import type { NodeContext } from '../context.ts';
-import { equalSizes, TIME, type Size } from '../size.ts';
+import { equalSizes, sizeText, TIME, type Size } from '../size.ts';
 import {
   bakedFactor,
+  factorSize,
   feature,
   featureSize,
   isFeature,
+  role,
   selectColumns,
   width,
   type Factor,
   type Rows,
 } from '../value.ts';
 import { layerName } from './columns.ts';
-import { pickRows } from './parts.ts';
+import { moveFirst, pickRows } from './parts.ts';
 
 /** Operators over the steps of computed values. */
 
@@ -84,12 +87,43 @@ export function flattenSteps({ graph }: NodeContext, rows: Rows): Rows {
   const steps = factors[0]?.role === 'time' ? bakedFactor(factors[0], graph.baked) : undefined;
   const features = rows.axes.flat().filter(({ role: r, size }) => r === 'feature' && size !== 1);
   const rest = factors.slice(1);
-  if (rows.kind !== 'sequence' || rows.reversed || rows.dtype !== 'float32') return rows;
+  if (rows.kind !== 'sequence' || rows.dtype !== 'float32') return rows;
   if (steps === undefined || steps === 1 || !features.every((factor) => rest.includes(factor))) return rows;
   if (features.length === 0 || rest.some(({ role: r }) => r !== 'feature')) return rows;
-  const columns = graph.builder.steps.flatten(rows, steps);
+  const columns = graph.builder.steps.flatten(graph.builder.steps.straight(rows), steps);
   const axes = rows.axes.map((a, i) => (i === axis ? [feature(steps * width(rows))] : a));
-  return { ...rows, kind: 'vector', axes, columns, exclusive: false };
+  return { ...rows, kind: 'vector', axes, columns, reversed: false, exclusive: false };
+}
+
+/** All steps of rows as features of a vector, where the file fixes how many there are; undefined where it does not. */
+export function stepsAsFeatures({ graph }: NodeContext, rows: Rows): Rows | undefined {
+  const axis = rows.axes.findIndex((factors) => role(factors) === 'time');
+  const time = rows.axes[axis]?.find((factor) => factor.role === 'time');
+  const steps = time && bakedFactor(time, graph.baked);
+  if (rows.kind !== 'sequence' || rows.dtype !== 'float32' || rows.scores || steps === undefined) return undefined;
+  const columns = graph.builder.steps.flatten(graph.builder.steps.straight(rows), steps);
+  const plain = (factor: Factor) => (factor.role === 'feature' ? feature(factor.size!) : factor);
+  const others = rows.axes.flatMap((factors, i) => (i === axis ? [] : [factors.map(plain)]));
+  const own = { columns, kind: 'vector', reversed: false, exclusive: false } as const;
+  return moveFirst({ graph }, { ...rows, ...own, axes: [[feature(steps)], ...others] }, axis);
+}
+
+/** Sequences that the file says are of as many steps, on the axis of the first; undefined for what are none, or lie there. */
+export function onStepsOfFirst({ graph }: NodeContext, values: readonly Rows[]): Rows[] | undefined {
+  const { steps } = graph.builder;
+  const times = values.map(({ axes }) => axes.flat().filter((factor) => factor.role === 'time'));
+  const [time, count] = [times[0]?.[0], times[0]?.[0] && bakedFactor(times[0][0], graph.baked)];
+  if (!time || count === undefined) return undefined;
+  const text = sizeText(factorSize(time));
+  const fits = times.every(([one, ...more]) => one && more.length === 0 && bakedFactor(one, graph.baked) === count);
+  if (!fits || times.every(([one]) => sizeText(factorSize(one!)) === text)) return undefined;
+  const [first, ...others] = values.map((value) => steps.straight(value)) as [Rows, ...Rows[]];
+  const moved = others.map((rows): Rows => {
+    const flat = { ...rows, kind: 'vector', columns: steps.flatten(rows, count) } as const;
+    const axes = rows.axes.map((axis) => axis.map((factor) => (factor.role === 'time' ? time : factor)));
+    return { ...rows, axes, columns: steps.cutLike(flat, count, width(rows), first), exclusive: false };
+  });
+  return [first, ...moved];
 }
 
 /** A vector at each step, where an axis of size 1 becomes as long as there are steps of a value: of the graph's inputs, or made of them. */
@@ -112,7 +146,12 @@ export function repeatSteps(
   return { ...rows, kind: 'sequence', axes, columns, exclusive: false };
 }
 
-/** Rows whose axes have these roles; undefined where they have not. Features in the place of time become the steps that they are. */
+/**
+ * Rows whose axes have these roles; undefined where they have not. Features in the place of time become the steps that they are; so do, in a
+ * graph that fixes its steps and is read in no other way, steps in the place of features become features.
+ *
+ * @throws GruError `unsupported` for an axis of an input that something else reads in another role
+ */
 export function withRoles(
   context: NodeContext,
   rows: Rows,
@@ -120,8 +159,24 @@ export function withRoles(
 ): Rows | undefined {
   const { graph } = context;
   const axis = roles.indexOf('time');
-  const found = graph.demand(rows, [...roles]) ? rows : axis < 0 ? undefined : stepsOf(context, rows, axis);
+  const at = rows.axes.findIndex((factors) => role(factors) === 'time');
+  const isElsewhere = graph.flattensSteps && at >= 0 && roles[at] === 'feature';
+  try {
+    if (graph.demand(rows, [...roles])) return rows;
+  } catch (cause) {
+    if (!(cause instanceof GruError) || !isElsewhere) throw cause;
+  }
+  const flat = (isElsewhere ? stepsAsFeatures(context, rows) : undefined) ?? rows;
+  const found = axis < 0 ? flat : stepsOf(context, flat, axis);
   return found && graph.demand(found, [...roles]) ? found : undefined;
+}
+
+/** Steps with as many of each beside it, as the steps that they are; undefined for rows without such an axis. */
+export function repeatedSteps(context: NodeContext, rows: Rows): Rows | undefined {
+  const axis = rows.axes.findIndex(
+    ([time, ...rest]) => time?.role === 'time' && isFeature(rest) && featureSize(rest) > 1,
+  );
+  return axis < 0 ? undefined : stepsOf(context, rows, axis);
 }
 
 /** With the steps that an axis of features is: those of a vector, or as many of each step as it has the same row of. */

@@ -1,7 +1,7 @@
 import { elements } from '../constants.ts';
 import type { NodeContext } from '../context.ts';
 import { addSizes, equalSizes, type Size } from '../size.ts';
-import { axisSize, feature, selectColumns, type Constant, type Factor, type Rows } from '../value.ts';
+import { axisSize, feature, joinColumns, selectColumns, type Constant, type Factor, type Rows } from '../value.ts';
 
 /** Entries of one axis, in order. */
 export function pickConstant(context: NodeContext, input: Constant, axis: number, entries: number[]): Constant {
@@ -45,6 +45,21 @@ export function pickRows({ graph }: Pick<NodeContext, 'graph'>, rows: Rows, axis
     columns,
     exclusive: false,
   };
+}
+
+/** Rows that have nothing along an axis, one after the other along it. */
+export function stackRows({ graph }: Pick<NodeContext, 'graph'>, rows: readonly Rows[], axis: number): Rows {
+  const [first] = rows as [Rows];
+  const others = first.axes.filter((_, i) => i !== axis);
+  const columns = joinColumns(rows.map((row) => row.columns));
+  const stacked: Rows = { ...first, axes: [[feature(rows.length)], ...others], columns, exclusive: false };
+  return moveFirst({ graph }, stacked, axis);
+}
+
+/** The first axis put in the place of another, which so are the columns. */
+export function moveFirst({ graph }: Pick<NodeContext, 'graph'>, rows: Rows, axis: number): Rows {
+  const order = rows.axes.map((_, i) => (i === axis ? 0 : i < axis ? i + 1 : i));
+  return { ...rows, axes: order.map((i) => rows.axes[i]!), columns: selectColumns(rows, [], order, graph.budget) };
 }
 
 /** One step of each sequence. */

@@ -30,11 +30,12 @@ function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
   return (context) => {
     const { attributes, graph, opset } = context;
     const input = requireInput(context, 0);
-    const rows = input.type === 'rows' && input.scores ? input : floatRows(context, 0);
+    const isWeighed = input.type === 'rows' && input.scores && activation === 'softmax';
+    const rows = isWeighed ? input : floatRows(context, 0);
     const axis = axisIndex(context, attributes.int('axis') ?? (opset >= 13 ? -1 : 1), rows.axes.length);
     // Before opset 13 axes behind this one are of the same row.
     const alone = opset >= 13 || rows.axes.slice(axis + 1).every((other) => role(other) === 'one');
-    if (alone && rows.scores && activation === 'softmax') return [softmaxOfScores(context, rows, rows.scores, axis)];
+    if (alone && rows.scores) return [softmaxOfScores(context, rows, rows.scores, axis)];
     if (rows.scores) floatRows(context, 0);
     if (alone && role(rows.axes[axis]!) === 'time') {
       if (activation === 'softmax') return [graph.builder.steps.softmax(rows, layerName(context))];
@@ -102,13 +103,22 @@ function reduction(constants: Operator | undefined): Operator {
       const reduced = reduceSteps(context, rows, wide, overSteps, true);
       return [counted({ ...reduced, axes: reducedAxes(reduced, taken, keep) })];
     }
+    const time = indices.find((i) => role(rows.axes[i]!) === 'time');
+    const { reduce, before, after } = REDUCTIONS[node.op]!;
+    if (overSteps && time !== undefined && more.length > 0) {
+      // of each step first
+      wholeRow(context, rows, taken.map((is, i) => is && i !== time)); // prettier-ignore
+      const ofSteps = graph.builder.reduceFeatures(rows, `${layerName(context)}_of_steps`, reduce);
+      const alone = { ...ofSteps, axes: rows.axes.map((axis, i) => (taken[i] && i !== time ? [] : axis)) };
+      const reduced = reduceSteps(context, alone, time, overSteps, true);
+      return [{ ...reduced, axes: reducedAxes(reduced, taken, keep) }];
+    }
     const other = rows.axes.find((axis, i) => taken[i] && ['time', 'batch', 'mixed'].includes(role(axis)));
     if (other && rows.axes.flat().every(({ origin }) => !origin))
       throw nodeError(node, `reduces the ${role(other)} axis of ${axesText(rows.axes)}; supported: features`);
     const part = partOfRow(context, rows, indices);
     if (part) return [{ ...part, axes: reducedAxes(rows, taken, keep) }];
     wholeRow(context, rows, taken);
-    const { reduce, before, after } = REDUCTIONS[node.op]!;
     const name = layerName(context);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
     const result = counted(graph.builder.reduceFeatures(prepared, name, reduce));

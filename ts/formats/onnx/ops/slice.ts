@@ -1,12 +1,12 @@
 import { nodeError } from '../attributes.ts';
 import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { addSizes, bakedSize, equalSizes, multiplySizes, sizeText, type Size } from '../size.ts';
+import { addSizes, bakedSize, equalSizes, FREE, multiplySizes, sizeText, TIME, type Size } from '../size.ts';
 import { axesText, axisSize, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
 import { layerName, padAxes } from './columns.ts';
 import { embedded } from './gather.ts';
 import { padSteps } from './pad.ts';
-import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
+import { pickConstant, pickRows, pickStep, stackRows, stepIndex } from './parts.ts';
 import { stepNumbers } from './step-numbers.ts';
 
 const HUGE = 2 ** 31 - 1;
@@ -130,11 +130,16 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
   if (index === -1 && isAll) return pickStep(context, rows, axis, -1);
   const known = bakedSize(steps, baked);
   if (index === 0 && (end === 1 || (known !== undefined && end === 1 - known))) return pickStep(context, rows, axis, 0);
-  const before = typeof start === 'number' ? start : undefined;
+  // as many steps as the input has, where there may be others
+  const beside = (end: Size) => (end === baked.time && !equalSizes(steps, TIME, FREE) ? TIME : end);
+  const [from, to] = [typeof start === 'number' && start < 0 ? beside(-start) : start, beside(end)];
+  if (typeof start === 'number' && start < 0 && from === -start && isAll && step === 1)
+    return lastSteps(context, rows, axis, -start);
+  const before = from === TIME ? addSizes(steps, multiplySizes(TIME, -1)!) : start;
   // how many steps lie behind the last one that is taken
-  const behind = typeof end === 'number' ? (end < 0 ? -end : undefined) : addSizes(steps, multiplySizes(end, -1)!);
+  const behind = typeof to === 'number' ? (to < 0 ? -to : undefined) : addSizes(steps, multiplySizes(to, -1)!);
   const after = isAll ? 0 : behind;
-  if (before === undefined || before < 0 || typeof after !== 'number' || after < 0 || before + after > 2 ** 24)
+  if (typeof before !== 'number' || before < 0 || typeof after !== 'number' || after < 0 || before + after > 2 ** 24)
     return undefined;
   const trimmed = step === 1 && before === 0 ? builder.trimConv(rows, after) : undefined;
   if (trimmed) return trimmed;
@@ -143,6 +148,19 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
   return part.reversed
     ? undefined
     : builder.steps.pool(part, layerName(context), { pool: 'max', window: 1, stride: step });
+}
+
+/** More last steps are not taken one by one. */
+const MOST_LAST = 64;
+
+/** So many last steps, as features of the whole sequence: each is the last one where those behind it are taken away. */
+function lastSteps(context: NodeContext, rows: Rows, axis: number, count: number): Rows | undefined {
+  if (count > MOST_LAST || rows.dtype !== 'float32') return undefined;
+  const steps = Array.from({ length: count }, (_, i) => {
+    const behind = count - 1 - i;
+    return pickStep(context, behind === 0 ? rows : padSteps(context, rows, 0, -behind, {}), axis, -1);
+  });
+  return stackRows(context, steps, axis);
 }
 
 function reverse(context: NodeContext, rows: Rows): Rows {

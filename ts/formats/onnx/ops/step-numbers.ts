@@ -6,8 +6,8 @@ import { layerName } from './columns.ts';
 
 /** Numbers of steps as values: what a mask is computed of that a graph writes out. */
 
-/** 0, 1, ... up to so many steps. */
-export function stepNumbers(context: NodeContext, steps: Size): Rows {
+/** 0, 1, ... of so many steps, or as many numbers from another first one on. */
+export function stepNumbers(context: NodeContext, steps: Size, first = 0): Rows {
   const { graph, node } = context;
   const from = graph.builder.steps.numbers(steps);
   if (!from) throw nodeError(node, `counts up to ${sizeText(steps)}, the steps of no value`);
@@ -25,7 +25,7 @@ export function stepNumbers(context: NodeContext, steps: Size): Rows {
     reversed: false,
     exclusive: false,
   };
-  const numbers = graph.builder.affine(rows, layerName(context), undefined, -1);
+  const numbers = graph.builder.affine(rows, layerName(context), undefined, first - 1);
   graph.builder.whole.set(numbers.columns[0]!.ref, 'steps');
   return numbers;
 }
