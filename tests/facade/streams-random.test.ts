@@ -49,6 +49,7 @@ function windowed(random: Random, { size, layers, lags }: Chain): { layer: Layer
       outputSize,
     ],
     [{ type: 'upsample', name, factor: random.int(1, 3) }, size],
+    [{ type: 'upsample', name, factor: size, split: true }, 1],
     [
       {
         type: 'pad',

@@ -306,6 +306,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
     },
     { type: 'reverse', name: 'reversed', inputs: ['twice'] },
     { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
+    { type: 'upsample', name: 'split', inputs: ['twice'], factor: 2, split: true },
     {
       type: 'pad',
       name: 'padded',
@@ -329,7 +330,19 @@ export function graphRun(random: Choices, types = CELLS): Run {
       'start',
       'end',
       'normal',
-      ...[...REDUCTIONS, 'flat', 'cut0', 'repeated0', 'cut1', 'repeated1', 'pooled', 'upsampled', 'padded', 'reversed'],
+      ...[
+        ...REDUCTIONS,
+        'flat',
+        'cut0',
+        'repeated0',
+        'cut1',
+        'repeated1',
+        'pooled',
+        'upsampled',
+        'split',
+        'padded',
+        'reversed',
+      ],
     ],
   });
   const { lengths, timeMajor } = lengthsOf(random);

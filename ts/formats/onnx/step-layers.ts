@@ -148,6 +148,12 @@ export class StepLayers {
     return this.#made(rows, { type: 'upsample', name: this.#spec.name(name), inputs, factor });
   }
 
+  /** Each row as so many steps, with the axes of one of them. */
+  split(rows: Rows, name: string, factor: number, axes: Rows['axes']): Rows {
+    const layer: LayerSpec = { type: 'upsample', name: this.#spec.name(name), inputs: this.#spec.inputOf(rows), factor, split: true }; // prettier-ignore
+    return this.#made({ ...rows, axes }, layer);
+  }
+
   /**
    * A layer over positions of each step, of rows (channels, positions): each step is a sequence of its own, and what the layer gives is one
    * row a step again, (positions, channels).

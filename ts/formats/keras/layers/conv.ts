@@ -1,5 +1,6 @@
 import type { Conv1dSpec, WindowPadding, RowActivation } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
+import { convOfParts } from '../../transposed-conv.ts';
 import { readActivation } from '../activation.ts';
 import type { Fields } from '../fields.ts';
 import type { Features } from '../values.ts';
@@ -159,9 +160,54 @@ const separableConv1d: Translate = (call) => {
   return [{ is: 'features', ref: name, kind: 'sequence', size: outputSize }];
 };
 
+/** y[t stride + k] is the sum of W[k] x[t]; `same` keeps stride steps of each, `valid` all that are reached. */
+const conv1dTranspose: Translate = (call) => {
+  const { fields, builder, name } = call;
+  const { kernelSize, stride, dilation, padding, useBias, activation } = readWindow(call);
+  const outputSize = fields.size('filters');
+  fields.expect('output_padding', [null], 'how many steps there are it leaves to the layer');
+  fields.expect('groups', [1], 'it has one group');
+  if (padding === 'causal' || dilation !== 1)
+    throw fields.unsupported(
+      `padding ${JSON.stringify(padding)} and dilation_rate ${dilation} are not supported; supported: valid and same, 1`,
+    );
+  const features = readSteps(call);
+  const over = Math.max(kernelSize - stride, 0);
+  const [left, more] = padding === 'same' ? [Math.floor(over / 2), 0] : [0, over];
+  const own = builder.once(fields.layer, () => {
+    const shape = [kernelSize, outputSize, features.size];
+    // rows of a channel: its outputs by tap
+    const kernel = readKernel(call, 0, 'kernel', shape, features.size);
+    const bias = useBias ? readBias(call, 1, outputSize).bias : undefined;
+    const weight = (tap: number, o: number, c: number) => kernel[(c * kernelSize + tap) * outputSize + o]!;
+    return convOfParts({
+      inputSize: features.size,
+      outputSize,
+      kernelSize,
+      stride,
+      dilation,
+      left,
+      more,
+      weight,
+      bias,
+    });
+  });
+  const base = { inputs: [builder.exact(features)], name: builder.name(`${name}_parts`) };
+  const parts = builder.add({ type: 'conv1d', ...base, ...own.conv });
+  const { crop, factor } = own;
+  const isCut = crop.before !== 0 || crop.after !== 0;
+  const isLinear = activation === 'linear';
+  const nameOf = (suffix: string, isLast: boolean) => (isLast ? name : builder.name(`${name}_${suffix}`));
+  let ref = builder.add({ type: 'upsample', name: nameOf('steps', !isCut && isLinear), inputs: [parts], factor, split: true }); // prettier-ignore
+  if (isCut) ref = builder.add({ type: 'pad', name: nameOf('cut', isLinear), inputs: [ref], ...crop });
+  if (!isLinear) ref = builder.add({ type: 'activation', name, inputs: [ref], activation });
+  return [{ is: 'features', ref, kind: 'sequence', size: outputSize }];
+};
+
 /** Convolutions over steps, by class. */
 export const CONVOLUTIONS: Record<string, Translate> = {
   Conv1D: conv1d,
   DepthwiseConv1D: depthwiseConv1d,
   SeparableConv1D: separableConv1d,
+  Conv1DTranspose: conv1dTranspose,
 };

@@ -5,7 +5,7 @@ import { CONSTANT_OPERATORS } from './constant.ts';
 import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
 import { branch } from './branch.ts';
 import { CONTRIB_OPERATORS } from './contrib.ts';
-import { conv } from './conv.ts';
+import { conv, convTranspose } from './conv.ts';
 import { cumSum } from './cumsum.ts';
 import { einsum } from './einsum.ts';
 import { gather } from './gather.ts';
@@ -36,6 +36,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...LAYOUT_OPERATORS,
   ...RESIZE_OPERATORS,
   Conv: conv,
+  ConvTranspose: convTranspose,
   Pad: pad,
   TopK: topK,
   ScatterElements: scatterElements,
@@ -61,6 +62,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   RNN: 6,
   LSTM: 8,
   Conv: 3,
+  ConvTranspose: 3,
   MatMul: 2,
   Gemm: 3,
   Add: 2,
