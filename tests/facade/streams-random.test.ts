@@ -49,7 +49,7 @@ function windowed(random: Random, { size, layers, lags }: Chain): { layer: Layer
       outputSize,
     ],
     [{ type: 'upsample', name, factor: random.int(1, 3) }, size],
-    [{ type: 'upsample', name, factor: size, split: true }, 1],
+    [{ type: 'upsample', name, factor: size % 2 === 0 ? 2 : 1, split: true }, size % 2 === 0 ? size / 2 : size],
     [
       {
         type: 'pad',

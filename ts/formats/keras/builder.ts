@@ -78,6 +78,11 @@ export class SpecBuilder {
     return this.#steps.of(ref);
   }
 
+  /** Whether two values lie on one axis of steps. */
+  areBeside(x: ValueRef, y: ValueRef): boolean {
+    return this.#steps.areBeside(x, y);
+  }
+
   /** Where a layer that makes so many steps finds their axis: beside a value that has as many, which it may meet. */
   like(steps: number): { like?: ValueRef } {
     // Nested axes of as many steps are one.

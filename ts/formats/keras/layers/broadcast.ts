@@ -6,6 +6,24 @@ export interface Broadcast extends Pick<Features, 'kind' | 'size'> {
   values: Features[];
 }
 
+/**
+ * Tensors of as many steps, which the input shapes fix, on the axis of the first: steps that were halved and doubled again are those of before
+ * where they were even.
+ */
+export function besideFirst({ builder, name }: Call, values: readonly Features[]): Features[] {
+  const first = values.find(({ kind }) => kind === 'sequence');
+  const steps = first && builder.stepsOf(first.ref);
+  if (steps === undefined || builder.isForEachStep) return [...values];
+  return values.map((value) => {
+    const isBeside = value.kind === 'vector' || builder.areBeside(first!.ref, value.ref);
+    if (isBeside || value.mask || builder.stepsOf(value.ref) !== steps) return value;
+    const base = { name: builder.name(`${name}_flat`), inputs: [builder.exact(value)] };
+    const flat = builder.add({ type: 'flatten', ...base, steps });
+    const own = { name: builder.name(`${name}_beside`), inputs: [flat], steps, like: first!.ref };
+    return { ...value, ref: builder.add({ type: 'unflatten', ...own }) };
+  });
+}
+
 /** A tensor of one step, beside others of more, as the vector that it is: a merge layer puts that at every step. */
 export function broadcast(call: Call, values: readonly Features[]): Broadcast {
   const { builder, fields } = call;
@@ -19,7 +37,7 @@ export function broadcast(call: Call, values: readonly Features[]): Broadcast {
   if (values.some(({ size }) => size !== 1 && size !== widest)) {
     throw fields.unsupported(`merges tensors of differing sizes (${values.map(({ size }) => size).join(', ')})`);
   }
-  return { values: taken, kind: steps.length > 0 ? 'sequence' : 'vector', size: widest };
+  return { values: besideFirst(call, taken), kind: steps.length > 0 ? 'sequence' : 'vector', size: widest };
 }
 
 function asVector({ builder, fields, name }: Call, value: Features): Features {

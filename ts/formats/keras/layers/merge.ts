@@ -1,6 +1,6 @@
 import type { MergeSpec, ValueRef } from '../../../spec/spec.ts';
 import type { Features, Mask } from '../values.ts';
-import { broadcast, joinSteps } from './broadcast.ts';
+import { besideFirst, broadcast, joinSteps } from './broadcast.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, unknownMask } from './call.ts';
 import { mergedMask, VERSION_TELLS } from './mask-ops.ts';
@@ -68,7 +68,7 @@ const concatenate: Translate = (call) => {
   }
   if (place !== rank - 1) throw fields.unsupported(`axis ${axis} is not supported; supported: features and steps`);
   const mask = maskOf(call, values, true);
-  const inputs = values.map((value) => builder.exact(value));
+  const inputs = besideFirst(call, values).map((value) => builder.exact(value));
   builder.add({ type: 'merge', name, inputs, merge: 'concat' });
   return [{ is: 'features', ref: name, kind, size: values.reduce((sum, value) => sum + value.size, 0), mask }];
 };
