@@ -57,6 +57,24 @@ test('a mask ends at a convolution', () => {
   }
 });
 
+test('a transposed convolution is one of parts, which are taken apart and cut', () => {
+  const given = (config: Config) => read([X, layer('Conv1DTranspose', 'g', { ...BASE['Conv1D'], ...config }, from('x'))], { shapes: { kernel: [3, 4, 2], bias: [4] } }).spec.layers; // prettier-ignore
+  expect(given({ strides: [2], padding: 'same', activation: 'softmax' })).toMatchObject([
+    { type: 'conv1d', kernelSize: 2, outputSize: 8, padding: [1, 0] },
+    { type: 'upsample', factor: 2, split: true },
+    { type: 'activation', name: 'g', activation: 'softmax' },
+  ]);
+  expect(given({ strides: [2], activation: 'linear' })).toMatchObject([
+    { type: 'conv1d', padding: [1, 1] },
+    { type: 'upsample', factor: 2, split: true },
+    { type: 'pad', name: 'g', before: 0, after: -1 },
+  ]);
+  const refused = (config: Config) => refusal([X, layer('Conv1DTranspose', 'g', { ...BASE['Conv1D'], ...config }, from('x'))], { shapes: { kernel: [3, 4, 2], bias: [4] } }); // prettier-ignore
+  expect(refused({ padding: 'causal' })).toMatch(/padding "causal" and dilation_rate 1 are not supported/);
+  expect(refused({ dilation_rate: [2] })).toMatch(/dilation_rate 2/);
+  expect(refused({ output_padding: [1] })).toMatch(/output_padding \[1\] is not supported/);
+});
+
 test.each<[string, string, Config, RegExp, Setting?]>([
   ['channels first', 'Conv1D', { data_format: 'channels_first' }, /Conv1D layer 'g': data_format "channels_first"/],
   ['another padding', 'Conv1D', { padding: 'full' }, /padding "full" is not supported; supported: valid, same, causal/],

@@ -40,6 +40,6 @@ export function convOfParts(given: TransposedConv): ConvOfParts {
   return {
     conv: { ...own, padding: [(taps - 1) * dilation, behind], weights: { kernel, ...(ofRows && { bias: ofRows }) } },
     factor: stride,
-    crop: { before: -left, after: left + more - behind * stride },
+    crop: { before: 0 - left, after: left + more - behind * stride },
   };
 }
