@@ -221,6 +221,11 @@ export function streamRun(random: Choices): Run {
   return { ...run, seen };
 }
 
+/** A number that divides another. */
+function divisor(random: Choices, size: number): number {
+  return random.pick(Array.from({ length: size }, (_, i) => i + 1).filter((n) => size % n === 0));
+}
+
 /**
  * Masking, three recurrent layers of which one is masked and one starts from values of the graph (its cell states too), a merge, a
  * dense layer and an activation over embedded ids.
@@ -306,7 +311,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
     },
     { type: 'reverse', name: 'reversed', inputs: ['twice'] },
     { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
-    { type: 'upsample', name: 'split', inputs: ['twice'], factor: 2, split: true },
+    { type: 'upsample', name: 'split', inputs: ['twice'], factor: divisor(random, outputSize), split: true },
     {
       type: 'pad',
       name: 'padded',
