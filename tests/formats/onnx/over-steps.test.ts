@@ -216,6 +216,9 @@ describe('Slice by steps', () => {
     expect(await of(slice(1, 'end', 3), { steps: 6 })).toEqual([2, 16]);
     expect(await of(slice(-3, 'end', 1))).toEqual([4, 8, 16]);
     expect(await of(slice(-3, 'end', 1), { steps: 4 })).toEqual([2, 4, 8]);
+    expect(await of(slice(-3, 'end', 1), { steps: 3 })).toEqual([1, 2, 4]);
+    // of fewer a runtime gives fewer
+    expect(await of(slice(-3, 'end', 1), { steps: 2 })).toEqual([NaN, NaN, NaN]);
     const computed = [
       node('Shape', ['x'], 's'),
       node('Slice', ['s', '[2]', '[3]'], 'T'),

@@ -8,6 +8,7 @@ import { embedded } from './gather.ts';
 import { padSteps } from './pad.ts';
 import { pickConstant, pickRows, pickStep, stackRows, stepIndex } from './parts.ts';
 import { stepNumbers } from './step-numbers.ts';
+import { inTurn } from './whole.ts';
 
 const HUGE = 2 ** 31 - 1;
 
@@ -153,14 +154,24 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
 /** More last steps are not taken one by one. */
 const MOST_LAST = 64;
 
-/** So many last steps, as features of the whole sequence: each is the last one where those behind it are taken away. */
+/**
+ * So many last steps, as features of the whole sequence: each is the last one where those behind it are taken away. A graph takes fewer of a
+ * sequence that has fewer; here they are no numbers then: 0 sqrt(steps - count) is added.
+ */
 function lastSteps(context: NodeContext, rows: Rows, axis: number, count: number): Rows | undefined {
   if (count > MOST_LAST || rows.dtype !== 'float32') return undefined;
   const steps = Array.from({ length: count }, (_, i) => {
     const behind = count - 1 - i;
     return pickStep(context, behind === 0 ? rows : padSteps(context, rows, 0, -behind, {}), axis, -1);
   });
-  return stackRows(context, steps, axis);
+  const { builder } = context.graph;
+  const name = layerName(context);
+  const stacked = stackRows(context, steps, axis);
+  const one = stacked.axes.map((factors) => factors.filter(({ role: r }) => r !== 'feature'));
+  const numbers: Rows = { ...rows, columns: builder.steps.numbersOf(rows), exclusive: false };
+  const known: Rows = { ...stacked, axes: one, columns: builder.steps.step(numbers, -1) };
+  const root = inTurn(context, builder.affine(known, `${name}_more`, undefined, -count), `${name}_enough`, ['sqrt', { name: 'affine', alpha: 0, beta: 0 }]); // prettier-ignore
+  return { ...builder.merge([stacked, root], name, 'sum'), axes: stacked.axes };
 }
 
 function reverse(context: NodeContext, rows: Rows): Rows {
