@@ -112,7 +112,7 @@ const licences = license({
 const core = [
   'ts/api/api.ts',
   'ts/backends/wasm/index.ts',
-  'ts/backends/wasm/binaries.ts',
+  'ts/backends/wasm/unpack.ts',
   'ts/api/origin.ts',
   'ts/api/fallback.ts',
   '\0wasmHelpers.js',
@@ -143,6 +143,8 @@ export default [
       chunkFileNames: 'chunks/[name].js',
       manualChunks: {
         core,
+        'on-demand': ['ts/api/on-demand.ts', 'ts/backends/wasm/binaries.ts'],
+        'js-layers': ['ts/backends/js/compile.ts', 'ts/backends/js/layers/index.ts'],
         'js-core': ['ts/backends/js/core.ts'],
         'full-layers': ['ts/layers/full.ts'],
         'js-full': ['ts/backends/js/index.ts'],

@@ -71,7 +71,7 @@ function passed(told) {
 
 /** Limits of the consumers, not ours, that the rows keep to. */
 const NOTES = `
-- A worker of one's own under Vite, and under Vite 8 a worklet, needs \`worker: { format: 'es' }\`. Vite 8 (Rolldown) counts \`import()\` in what a script does not use.
+- A worker of one's own that imports \`gru-wasm\` needs \`worker: { format: 'es' }\` under Vite 7; \`gru-wasm/static\` does without.
 - esbuild and Rollup leave the pool's worker to the one who builds: \`dist/pool-worker.js\` was copied beside. One classic script of esbuild's has no \`import.meta.url\`: the pool needs \`createWorker\`.
 - Jest runs \`require\` of ES modules on Node 24.9 and later alone.
 - Next's edge runtime compiles no bytes: JavaScript, told once by a warning. Next 16.4.6 by webpack cannot build an edge route, one without gru-wasm neither (\`route_client-reference-manifest.js\` is

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { GruApi } from '../ts/api/api.ts';
-import { createApi } from '../ts/api/arrays.ts';
+import { createApi } from '../ts/api/create-api.ts';
 import type { Backend } from '../ts/backends/backend.ts';
 import { jsBackend } from '../ts/backends/js/index.ts';
 import { instanceOf } from '../ts/backends/wasm/core.ts';

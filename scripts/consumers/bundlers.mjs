@@ -28,10 +28,7 @@ function viteBuild(name, title, get, { page = 'index', parts = ALL, light, ...co
   return { name, title: `${title}: ${parts.join(', ')}`, parts, light, run };
 }
 
-/**
- * Vite makes workers of one script unless it is told. A worker of one's own that imports `gru-wasm`, with its chunks, is more; to Vite 8 (Rolldown),
- * which counts `import()` in what is not used, a worklet too.
- */
+/** Vite makes workers of one script unless it is told. A worker of one's own that imports `gru-wasm`, with its chunks, is more to Vite 7. */
 const es = { worker: { format: 'es' } };
 
 const viteDev = (name, title, get) => ({
@@ -78,6 +75,7 @@ export const bundlers = [
   }),
   viteBuild('vite-7-build-es', "Vite 7, built, worker: { format: 'es' }", vite7, es),
   viteDev('vite-7-dev', 'Vite 7, development server', vite7),
+  viteBuild('vite-8-build', 'Vite 8, built', vite8),
   viteBuild('vite-8-build-es', "Vite 8, built, worker: { format: 'es' }", vite8, es),
   viteDev('vite-8-dev', 'Vite 8, development server', vite8),
   {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Backend, BackendState } from '../../ts/backends/backend.ts';
-import { createApi } from '../../ts/api/arrays.ts';
+import { createApi } from '../../ts/api/create-api.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { BACKENDS } from '../backends.ts';
 import { collected, growth } from '../heap.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../ts/api/arrays.ts';
+import { createApi } from '../../ts/api/create-api.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { readKeras } from '../../ts/formats/keras.ts';

@@ -1,6 +1,6 @@
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build, type Plugin } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rollup } from 'rollup';
 import { expect, test } from 'vitest';
@@ -173,6 +173,40 @@ test('the static entry is one script, without import(): all that it gives runs w
   expect(output).toHaveLength(1);
   expect(output[0].code).not.toMatch(/\bimport\(/);
   expect(project.run('service.cjs', output[0].code)).toBe('gru-wasm true\n');
+});
+
+test('no script that the static entry reaches has an import(): Vite 8 counts those that nothing calls', () => {
+  const seen = new Set<string>();
+  const visit = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const code = readFileSync(file, 'utf8');
+    expect(code, file).not.toMatch(/\bimport\("/);
+    for (const [, path] of code.matchAll(/^(?:import|export)\b[^"]*"(\.[^"]+)"/gm)) visit(join(file, '..', path!));
+  };
+  for (const entry of ['static', 'formats/keras', 'formats/onnx', 'formats/pytorch', 'formats/tfjs'])
+    visit(project.path(`dist/${entry}.js`));
+  expect([...seen]).toContain(project.path('dist/chunks/core.js'));
+});
+
+test('where the static entry is loaded, the models of all trace by what it brought, whichever came last', () => {
+  cpSync(project.path('dist'), join(project.folder, 'both'), { recursive: true });
+  const onDemand = join(project.folder, 'both', 'chunks', 'on-demand.js');
+  writeFileSync(onDemand, readFileSync(onDemand, 'utf8').replace('./trace.js', './absent.js'));
+  for (const order of [
+    ['static', 'index'],
+    ['index', 'static'],
+  ]) {
+    const printed = project.run(
+      `${order.join('-')}.mjs`,
+      `for (const entry of ${JSON.stringify(order)}) await import('./both/' + entry + '.js');
+       const { createGru } = await import('./both/index.js');
+       const weights = { kernel: new Float32Array(9).fill(0.5), recurrentKernel: new Float32Array(27) };
+       const gru = await createGru({ inputSize: 1, hiddenSize: 3, resetAfter: false }, weights);
+       console.log(Object.keys(await gru.trace(new Float32Array([1, 2]))).join());`,
+    );
+    expect(printed).toBe('z,r,candidate,h\n');
+  }
 });
 
 test('where a chunk cannot be loaded, as in service workers, the error names the static entry', () => {

@@ -9,7 +9,7 @@ import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
 import { flavourOf } from '../layers/index.ts';
 import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
-import { checkHost, onDemand } from '../base/host.ts';
+import { checkHost } from '../base/host.ts';
 import { origins } from './origin.ts';
 import type { Inspection } from './inspect.ts';
 import type { ReadOptions } from './read.ts';
@@ -78,12 +78,6 @@ export interface ReadFiles {
   readonly read: (source: ModelSource, options: LoadOptions) => Promise<ImportedModel>;
   readonly inspectSource: (source: ModelSource, options: ReadOptions) => Promise<Inspection>;
 }
-
-/** The reader of all formats: a chunk of its own, for a program that makes its models from arrays does without. */
-export const anyFile = (): Promise<ReadFiles> => onDemand(() => import('./read-any.ts'));
-
-/** What traces a model: a chunk too. */
-export const traceOnDemand = () => onDemand(() => import('./trace.ts'));
 
 /** `loadModel` over backends that `find` finds, `more` being its options beside those of all entries. */
 export async function modelFromFile(

@@ -1,5 +1,4 @@
 import {
-  anyFile,
   type FindBackend,
   inspectFile,
   type LoadOptions,
@@ -7,8 +6,8 @@ import {
   modelFromFile,
   modelFromSpec,
   type ModelOptions,
-  traceOnDemand,
 } from './api.ts';
+import { anyFile, traceOnDemand } from './on-demand.ts';
 import { useTracer } from './origin.ts';
 import { coreBinaries, ownBinaries } from '../backends/wasm/binaries.ts';
 import { onDemand } from '../base/host.ts';

@@ -1,13 +1,5 @@
-import {
-  anyFile,
-  type FindBackend,
-  type GruApi,
-  inspectFile,
-  modelFromFile,
-  modelFromSpec,
-  type ModelOptions,
-  traceOnDemand,
-} from './api.ts';
+import { type FindBackend, type GruApi, inspectFile, modelFromFile, modelFromSpec, type ModelOptions } from './api.ts';
+import { anyFile, traceOnDemand } from './on-demand.ts';
 import { useTracer } from './origin.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import type { Backend } from '../backends/backend.ts';

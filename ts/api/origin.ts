@@ -16,12 +16,18 @@ export function originOf(model: GruModel): Origin | undefined {
   return origins.get(model);
 }
 
-type LoadTracer = () =>
-  Pick<typeof import('./trace.ts'), 'traceLayer'> | Promise<Pick<typeof import('./trace.ts'), 'traceLayer'>>;
+type Tracer = Pick<typeof import('./trace.ts'), 'traceLayer'>;
+type LoadTracer = () => Tracer | Promise<Tracer>;
 
 /** How `model.trace` gets what it runs by. Each entry says it: some are one file, without `import()`. */
 export let loadTracer: LoadTracer | undefined;
 
+/** Unless it is there: what an entry without `import()` brought runs for the models of all. */
 export function useTracer(load: LoadTracer): void {
-  loadTracer = load;
+  loadTracer ??= load;
+}
+
+/** Of an entry without `import()`. */
+export function bringTracer(tracer: Tracer): void {
+  loadTracer = () => tracer;
 }

@@ -1,5 +1,4 @@
 import {
-  anyFile,
   type FindBackend,
   type GruApi,
   inspectFile,
@@ -7,9 +6,9 @@ import {
   modelFromFile,
   modelFromSpec,
   type ModelOptions,
-  traceOnDemand,
 } from './api.ts';
-import { createApi, gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
+import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
+import { createApi } from './create-api.ts';
 import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
 import type { WithNumbers } from '../base/numbers.ts';
@@ -21,6 +20,7 @@ import type { Inspection } from './inspect.ts';
 import type { ModelSource } from '../io/source.ts';
 import { useAllKinds } from '../layers/full.ts';
 import type { GruModel } from './model.ts';
+import { anyFile, traceOnDemand } from './on-demand.ts';
 import { useTracer } from './origin.ts';
 import type { ReadOptions } from './read.ts';
 import type { WasmModule } from './wasm-module.ts';

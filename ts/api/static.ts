@@ -20,13 +20,13 @@ import type { ModelSource } from '../io/source.ts';
 import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
-import { useTracer } from './origin.ts';
+import { bringTracer } from './origin.ts';
 import { type ReadOptions, readerOf } from './read.ts';
 import { useAllKinds } from '../layers/full.ts';
 import { traceLayer } from './trace.ts';
 
 useAllKinds();
-useTracer(() => ({ traceLayer }));
+bringTracer({ traceLayer });
 
 /** Which files can be read: nothing is loaded on demand here. */
 export interface StaticFormats {

@@ -1,6 +1,6 @@
 import baseline from './baseline.wasm';
 import relaxed from './relaxed.wasm';
-import { createApi } from './arrays.ts';
+import { createApi } from './create-api.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import type { WasmBinaries } from '../backends/wasm/index.ts';
 import { wasmOrJs } from './fallback.ts';

@@ -1,6 +1,6 @@
 import { numbersOf } from '../../../ts/base/weights.ts';
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../../ts/api/arrays.ts';
+import { createApi } from '../../../ts/api/create-api.ts';
 import { jsBackend } from '../../../ts/backends/js/index.ts';
 import { readOnnx, runOnnx } from '../../../ts/formats/onnx.ts';
 import type { Conv1dSpec } from '../../../ts/spec/spec.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../../ts/api/arrays.ts';
+import { createApi } from '../../../ts/api/create-api.ts';
 import { jsBackend } from '../../../ts/backends/js/index.ts';
 import type { TensorLike } from '../../../ts/base/tensor.ts';
 import { readOnnx, runOnnx } from '../../../ts/formats/onnx.ts';

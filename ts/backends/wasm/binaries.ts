@@ -5,21 +5,19 @@ import { type LoadPacked, unpack } from './unpack.ts';
 
 type Packed = () => Promise<{ packed: LoadPacked }>;
 
+/** The builds of a flavour: where they are inlined, and what the names of their files start with. */
+function binariesOf(inlined: Packed, prefix = ''): WasmBinaries {
+  const build = (name: BuildName) => () => load(name, prefix + name, inlined);
+  return { baseline: build('baseline'), relaxed: build('relaxed') };
+}
+
 // Each flavour by itself, with its `import()`: a bundle has those alone that its program reaches.
-const packedFull: Packed = () => import('./packed.ts');
-const packedCore: Packed = () => import('./packed-core.ts');
 
 /** The two builds that the package brings with it, with all kinds of layers. */
-export const ownBinaries: WasmBinaries = {
-  baseline: () => load('baseline', 'baseline', packedFull),
-  relaxed: () => load('relaxed', 'relaxed', packedFull),
-};
+export const ownBinaries = /* @__PURE__ */ binariesOf(() => import('./packed.ts'));
 
 /** Those of the core flavour. */
-export const coreBinaries: WasmBinaries = {
-  baseline: () => load('baseline', 'core-baseline', packedCore),
-  relaxed: () => load('relaxed', 'core-relaxed', packedCore),
-};
+export const coreBinaries = /* @__PURE__ */ binariesOf(() => import('./packed-core.ts'), 'core-');
 
 /**
  * In Node the binaries are files near this one, unless it has been bundled: reading one takes 0.1 ms, loading and unpacking the
