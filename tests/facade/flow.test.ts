@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createApi } from '../../ts/api/arrays.ts';
+import { createApi } from '../../ts/api/create-api.ts';
 import type { Backend } from '../../ts/backends/backend.ts';
 import { BACKENDS } from '../backends.ts';
 import { collected } from '../heap.ts';
@@ -221,6 +221,21 @@ describe.each(BACKENDS)('$name', ({ backend }) => {
     await expectError(() => model.transform({ signal: fake }), 'invalid_argument', 'AbortSignal');
     await expectError(() => model.stream(FRAMES, { batch: 0 }), 'invalid_argument', 'batch');
     expect(alive.states).toBe(0);
+  });
+
+  test('a signal of another realm is one', async () => {
+    using model = await api.createModel(oneGru(3, 5));
+    const { signal } = new AbortController();
+    // Of another window it has another prototype, and the same members.
+    const bound = (key: keyof AbortSignal) => (signal[key] as () => void).bind(signal);
+    const foreign = {
+      aborted: false,
+      ...Object.fromEntries(
+        (['throwIfAborted', 'addEventListener', 'removeEventListener'] as const).map((key) => [key, bound(key)]),
+      ),
+    } as unknown as AbortSignal;
+    const first = await model.stream(FRAMES, { signal: foreign }).next();
+    expect(first.value).toHaveLength(5);
   });
 
   test('aborted beforehand', async () => {

@@ -227,6 +227,66 @@ test('console.log(model) is five lines', async () => {
   expect(print(model)).toBe('GruModel (disposed)');
 });
 
+test('JSON.stringify(model) is what the model is, not its weights', async () => {
+  const spec = oneGru(2, 3);
+  using model = await createModel({ ...spec, layers: [spec.layers[0]!, { name: 'first', type: 'step', index: 0 }] });
+  const { inputs, outputs, layers, states, streamable, backend } = model;
+  expect(JSON.parse(JSON.stringify({ model }))).toEqual({
+    model: { inputs, outputs, layers, states, streamable, backend },
+  });
+});
+
+test.each([
+  ['createGru', createGru, 'resetAfter'],
+  ['createLstm', createLstm, 'inputForget'],
+  ['createRnn', createRnn, 'name'],
+] as const)('%s says config where the config is meant', async (maker, create, field) => {
+  const make = (config: unknown, weights: unknown) => create(config as never, weights as never);
+  await expectError(
+    () => make(undefined, {}),
+    'invalid_argument',
+    `${maker}: the config must be an object, got undefined`,
+  );
+  const units = { inputSize: 1, hiddenSize: 1, units: 1 };
+  await expectError(
+    () => make(units, {}),
+    'invalid_argument',
+    `${maker}: the config has no 'units'; known: inputSize`,
+    field,
+  );
+  const layout = { inputSize: 1, hiddenSize: 1, layout: 'pytorch' };
+  await expectError(() => make(layout, {}), 'invalid_argument', "no 'layout' (it goes with the weights)");
+});
+
+test('arrays of another layout than the one that is named are told to name it, before all else', async () => {
+  const sizes = { inputSize: 1, hiddenSize: 1 };
+  const make = (weights: object, config = {}) => createGru({ ...sizes, ...config } as never, weights as never);
+  const said = [
+    "createGru: 'weight_ih_l0' is a name of the layout 'pytorch': give layout: 'pytorch'",
+    'resetAfter: true',
+  ];
+  for (const config of [{}, { resetAfter: true }, { resetAfter: false }])
+    await expectError(
+      () => make({ weight_ih_l0: [1, 2, 3], weight_hh_l0: [1, 2, 3] }, config),
+      'invalid_argument',
+      ...said,
+    );
+  await expectError(
+    () => make({ weight_hh: [1, 2, 3] }),
+    'invalid_argument',
+    "'weight_hh' is a name of the layout 'pytorch'",
+  );
+  await expectError(() => make({ updateGate: {} }), 'invalid_argument', "give layout: 'textbook'", 'resetAfter: false');
+  await expectError(
+    () => createLstm(sizes, { outputGate: {} } as never),
+    'invalid_argument',
+    "createLstm: 'outputGate' is a name of the layout 'textbook': give layout: 'textbook' beside it",
+  );
+  await expectError(() => createRnn(sizes, { weight_ih: [1] } as never), 'invalid_argument', "give layout: 'pytorch'");
+  const keras = { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] };
+  await expectError(() => make(keras), 'invalid_spec', 'resetAfter is missing in the config: true for PyTorch');
+});
+
 test('what holds no fields is named by its kind', async () => {
   using model = await createModel(oneGru(2, 3));
   const others = { Map: new Map([['x', [1, 2]]]), Set: new Set([1, 2]), DataView: new DataView(new ArrayBuffer(8)) };

@@ -14,7 +14,7 @@ import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';
 import type { Numbers } from '../base/numbers.ts';
 import { ownCopy } from '../base/own-copy.ts';
-import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
+import { alive, freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
 import {
@@ -91,15 +91,16 @@ export interface SaveOptions {
  * const { output, states } = model.run({ data, shape: [batch, steps, size] });
  */
 export class GruModel implements ModelInfo {
-  readonly inputs: ModelInfo['inputs'];
-  readonly outputs: ModelInfo['outputs'];
-  readonly layers: ModelInfo['layers'];
-  readonly states: ModelInfo['states'];
-  readonly streamable: boolean;
+  readonly inputs!: ModelInfo['inputs'];
+  readonly outputs!: ModelInfo['outputs'];
+  readonly layers!: ModelInfo['layers'];
+  readonly states!: ModelInfo['states'];
+  readonly streamable!: boolean;
   /** What computes: `wasm-relaxed`, `wasm-baseline` or `js`. */
   readonly backend: string;
   /** What its file said and where each tensor went; undefined for a model that was not read from a file. */
   readonly report: ImportReport | undefined;
+  private readonly info: ModelInfo;
   private graph: Graph | undefined;
   private readonly resources: ModelResources;
   private readonly groups: StateGroup[];
@@ -114,13 +115,8 @@ export class GruModel implements ModelInfo {
     this.print = lazyFingerprint(graph);
     this.backend = backend;
     this.groups = runGroups(graph);
-    ({
-      inputs: this.inputs,
-      outputs: this.outputs,
-      layers: this.layers,
-      states: this.states,
-      streamable: this.streamable,
-    } = describeModel(graph));
+    this.info = describeModel(graph);
+    Object.assign(this, this.info);
     this.resources = new ModelResources(compiled);
     freeWhenForgotten(this, this.resources);
   }
@@ -308,14 +304,18 @@ export class GruModel implements ModelInfo {
     return this.graph ? printModel(this) : 'GruModel (disposed)';
   }
 
+  /** What `JSON.stringify` writes of a model: what it is. Its weights are in {@link save}'s file. @internal */
+  toJSON(): ModelInfo & { backend: string } {
+    return { ...this.info, backend: this.backend };
+  }
+
   /** {@link dispose}, for `using model = await loadModel(...)`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
   private alive(): Graph {
-    if (!this.graph) throw new GruError('disposed', 'the model has been disposed');
-    return this.graph;
+    return alive(this.graph, 'the model');
   }
 
   private collect(graph: Graph, run: RunInputs, state: BackendState, target: Target): Target['result'] {

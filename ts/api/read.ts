@@ -8,6 +8,7 @@ import { inspectModel } from './inspect.ts';
 import { type LoadProgress, ReadProgress } from '../io/progress.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
 import { readKind } from '../io/source-kind.ts';
+import { checkSignal } from '../base/signal.ts';
 import { copySpec } from '../spec/structure.ts';
 import { checkCallback, describe } from '../base/tensor.ts';
 
@@ -42,9 +43,7 @@ async function read(
 ): Promise<ImportedModel> {
   const precision = options.precision === undefined ? undefined : readPrecision(options.precision);
   const { signal, maxBytes, onProgress, keras, pytorch, onnx } = options;
-  if (signal !== undefined && !isSignal(signal)) {
-    throw new GruError('invalid_argument', `signal must be an AbortSignal, got ${describe(signal)}`);
-  }
+  checkSignal('signal', signal);
   checkCallback('onProgress', onProgress);
   const files = readFiles(options.files);
   const budget = new ReadBudget(maxBytes);
@@ -69,17 +68,6 @@ async function read(
   const own =
     imported.graph || imported.spec.layers.length === 0 ? imported : { ...imported, spec: copySpec(imported.spec) };
   return precision === undefined ? own : withPrecision(own, precision);
-}
-
-/** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
-export function isSignal(value: unknown): boolean {
-  try {
-    const asked: Partial<Record<keyof AbortSignal, unknown>> = value as AbortSignal;
-    const { aborted, addEventListener, throwIfAborted } = asked;
-    return typeof aborted === 'boolean' && [addEventListener, throwIfAborted].every((f) => typeof f === 'function');
-  } catch {
-    return false;
-  }
 }
 
 /** A copy. @throws GruError `invalid_argument` unless it is a record of sources. */

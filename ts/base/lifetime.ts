@@ -1,3 +1,5 @@
+import { GruError } from './errors.ts';
+
 /** Something outside of JavaScript's own memory. `free` is idempotent. */
 export interface Resource {
   free(): void;
@@ -22,4 +24,10 @@ export function freeWhenForgotten(owner: object, resource: Resource): void {
 export function freeNow(resource: Resource): void {
   registry?.unregister(resource);
   resource.free();
+}
+
+/** What an object works by until it is disposed. @throws GruError `disposed`. */
+export function alive<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new GruError('disposed', `${what} has been disposed`);
+  return value;
 }

@@ -1,6 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { checkCount } from '../base/foreign.ts';
 import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
+import { checkSignal } from '../base/signal.ts';
 import type { StepInput } from './step.ts';
 import type { GruStream, StreamOptions } from './stream.ts';
 import { checkOptions, describe, isRevoked } from '../base/tensor.ts';
@@ -160,20 +161,8 @@ function fail(controller: TransformStreamDefaultController, signal: AbortSignal)
 function checkFlow(where: string, options: FlowOptions): FlowOptions {
   const { batch, signal } = checkOptions(where, options, ['batch', 'signal']);
   if (batch !== undefined) checkCount(`${where}: batch`, batch);
-  if (signal !== undefined && !isSignal(signal)) {
-    throw new GruError('invalid_argument', `${where}: signal must be an AbortSignal, got ${describe(signal)}`);
-  }
+  checkSignal(`${where}: signal`, signal);
   return { batch, signal };
-}
-
-/** Asked by the language's own getter, which an object with nothing but the prototype does not pass. */
-function isSignal(value: unknown): value is AbortSignal {
-  try {
-    const own = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')!;
-    return typeof own.get!.call(value) === 'boolean';
-  } catch {
-    return false;
-  }
 }
 
 function iteratorOf(source: StepSource): () => StepIterator {

@@ -1,8 +1,7 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
-import { GruError } from '../base/errors.ts';
 import type { Graph } from '../spec/graph.ts';
 import { INSPECT } from '../base/host.ts';
-import { freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
+import { alive, freeNow, freeWhenForgotten, type Resource } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
@@ -188,9 +187,7 @@ export class GruStream {
   }
 
   private alive(): BackendState {
-    const { state } = this.held;
-    if (!state) throw new GruError('disposed', 'the stream, or its model, has been disposed');
-    return state;
+    return alive(this.held.state, 'the stream, or its model,');
   }
 
   /** Lays the state out for a step or a block. (What makes closures is apart: it takes memory by being called.) */

@@ -3,7 +3,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import { INSPECT } from '../base/host.ts';
-import { freeNow, freeWhenForgotten } from '../base/lifetime.ts';
+import { alive, freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
 import { allocate } from '../base/limits.ts';
@@ -190,9 +190,7 @@ export class GruStreams {
   }
 
   private alive(): BackendState {
-    const { state } = this.held;
-    if (!state) throw new GruError('disposed', 'the streams, or their model, have been disposed');
-    return state;
+    return alive(this.held.state, 'the stream, or its model,');
   }
 
   /** The indices, each read once: they may be the caller's getters. */

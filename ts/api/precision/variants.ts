@@ -1,6 +1,7 @@
 import type { Backend } from '../../backends/backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { ownCopy } from '../../base/own-copy.ts';
+import { checkSignal } from '../../base/signal.ts';
 import { checkCallback, checkOptions, describe, isRevoked, product, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { dtyped, type WeightDtype, type WeightTensor } from '../../base/weights.ts';
@@ -12,7 +13,6 @@ import { type Graph, type GraphNode, resolveGraph } from '../../spec/graph.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
 import { GruModel, type RunOptions } from '../model.ts';
 import { originOf } from '../origin.ts';
-import { isSignal } from '../read.ts';
 import { backendOfIntegers } from './backend.ts';
 import { apart, type Difference } from './difference.ts';
 
@@ -100,9 +100,7 @@ export class Variants {
     if (isRevoked(model) || !(model instanceof GruModel)) throw wrong(`expected a model, got ${describe(model)}`);
     const options = checkOptions(where, given, [...OPTIONS, ...more]);
     const { signal, onProgress } = options;
-    if (signal !== undefined && !isSignal(signal)) {
-      throw wrong(`signal must be an AbortSignal, got ${describe(signal)}`);
-    }
+    checkSignal(`${where}: signal`, signal);
     checkCallback('onProgress', onProgress);
     signal?.throwIfAborted();
     if ((sequences as unknown) === undefined) throw wrong('give sequences: what model.run takes');

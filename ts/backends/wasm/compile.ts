@@ -1,5 +1,6 @@
 import type { CompiledModel } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
+import { alive } from '../../base/lifetime.ts';
 import { dtyped, DTYPES, type WeightTensor } from '../../base/weights.ts';
 import { type Graph, type GraphNode, valuesOf } from '../../spec/graph.ts';
 import { paramWords } from '../../layers/kind.ts';
@@ -28,17 +29,16 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
     engine.model_free(model);
     throw error;
   }
-  let alive = true;
+  let held: number | undefined = model;
   return {
     bytes: engine.model_bytes(model),
     createState(batch) {
-      if (!alive) throw new GruError('disposed', 'the model has been disposed');
-      const handle = checked(engine.state_new(model, batch), `state of batch ${batch}`);
+      const handle = checked(engine.state_new(alive(held, 'the model'), batch), `state of batch ${batch}`);
       return new WasmState(instance, kernels, graph, handle, batch);
     },
     free() {
-      if (alive) engine.model_free(model);
-      alive = false;
+      if (held !== undefined) engine.model_free(held);
+      held = undefined;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { AxisLengths, BackendState } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { fill } from '../../base/foreign.ts';
+import { alive } from '../../base/lifetime.ts';
 import type { Graph, GraphInput, GraphOutput } from '../../spec/graph.ts';
 import { checked, type Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
@@ -143,9 +144,9 @@ export class WasmState implements BackendState {
   }
 
   private alive(): number {
-    if (this.handle === 0) throw new GruError('disposed', 'the state has been disposed');
+    const handle = alive(this.handle || undefined, 'the state');
     if (this.instance.dead) throw this.instance.error();
-    return this.handle;
+    return handle;
   }
 
   private makeViews(): void {
