@@ -258,6 +258,15 @@ test('explain writes the gates, and draws them', async () => {
   expect(readFileSync(at('gates.svg'), 'utf8')).toContain('candidate (16 units down, 3 steps to the right');
 });
 
+test('explain of no steps says so', () => {
+  writeFileSync(at('none.csv'), 'value\n');
+  const args = ['explain', amp, '-i', at('none.csv')];
+  expect(gru(args)).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^z: no steps, nothing to draw\n/) as string,
+  });
+});
+
 describe('completion', () => {
   const has = (shell: string) => spawnSync(shell, ['-c', 'exit']).status === 0;
   /** What a shell offers behind words, the last of them begun. */

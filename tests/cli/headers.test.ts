@@ -117,6 +117,25 @@ describe('the shape in the header of a .npy file', () => {
   });
 });
 
+test.each<[string, (values: Float64Array) => Uint8Array]>([
+  ['a.npy', (values) => {
+    const text = `{'descr': '<f8', 'fortran_order': False, 'shape': (${values.length}, 1), }`.padEnd(117) + '\n';
+    return Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0, ...Buffer.from(text), ...new Uint8Array(values.buffer)]);
+  }],
+  ['a.wav', (values) => {
+    const bytes = Buffer.concat([writeWavHeader(2 * values.length, 1, 8000), new Uint8Array(values.buffer)]);
+    bytes.writeUInt16LE(8, 32);
+    bytes.writeUInt16LE(64, 34);
+    return bytes;
+  }],
+])('numbers of 64 bits in %s: one beyond float32 is refused, as in text', async (name, file) => {
+  expect(await rows(name, file(Float64Array.of(1e-300, 3.4e38, -Infinity)))).toEqual([0, Math.fround(3.4e38), -Infinity]);
+  await expect(rows(name, file(Float64Array.of(1, -1e300)))).rejects.toMatchObject({
+    name: 'CommandError',
+    message: expect.stringMatching(/a\.(npy|wav) holds -1e\+300, beyond float32, whose largest is 3\.4e38$/) as string,
+  });
+}); // prettier-ignore
+
 test('a .npy file that ends early says its shape', async () => {
   const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 1), }".padEnd(117) + '\n';
   const bytes = Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0, ...Buffer.from(text), 0, 0, 0, 0]);

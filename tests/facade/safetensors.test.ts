@@ -21,6 +21,15 @@ test('many halves are the same numbers as one at a time', () => {
   expect(halvesToFloats(all)).toEqual(Float32Array.from(all, halfToFloat));
 });
 
+test('float64 is rounded; what float32 cannot hold is refused', () => {
+  const tensor = (value: number) => {
+    const header = { w: { dtype: 'F64', shape: [2], data_offsets: [0, 16] } };
+    return parseSafetensors(file(header, new Uint8Array(Float64Array.of(0.1, value).buffer))).tensors.get('w')!;
+  };
+  expect(tensor(-Infinity).floats()).toEqual(Float32Array.of(0.1, -Infinity));
+  expect(() => tensor(1e39).floats()).toThrow("tensor 'w' holds 1e+39, beyond float32, whose largest is 3.4e38");
+});
+
 test('writes what it reads', () => {
   const bytes = writeSafetensors(
     {

@@ -72,7 +72,7 @@ export function named(error: unknown, path: string): unknown {
 }
 
 /** What reads a file of data. What the library's readers say of it names the file, and is no fault of the model. */
-export async function ofData<T>(path: string, read: () => Promise<T>): Promise<T> {
+export async function ofData<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

@@ -28,6 +28,7 @@ export function heatText(tensors: Record<string, Tensor>): string {
   return Object.entries(tensors)
     .map(([name, tensor]) => {
       const map = mapOf(tensor);
+      if (map.steps === 0) return `${name}: no steps, nothing to draw`;
       const [columns, rows] = [Math.min(map.steps, COLUMNS), Math.min(map.units, UNITS)];
       const lines = Array.from({ length: rows }, (_, row) =>
         Array.from({ length: columns }, (_, column) =>

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { doublesToFloats } from '../io/double.ts';
 import { halvesToFloats } from '../io/half.ts';
 import { findHdf5 } from './detect.ts';
 import { findAttributes } from './hdf5/attributes.ts';
@@ -152,7 +153,7 @@ export class Hdf5Dataset extends Hdf5Object {
     this.dtype = this.#type.name;
   }
 
-  /** The values as float32, float64 rounded; with `shared` perhaps a view of the opened file. @throws GruError `unsupported` for another type than floats. */
+  /** The values as float32, float64 rounded; with `shared` perhaps a view of the opened file. @throws GruError `unsupported` for another type than floats, and a number beyond float32. */
   floats(shared = false): Float32Array {
     const { kind, size, littleEndian, name } = this.#type;
     if (kind !== 'float')
@@ -160,16 +161,16 @@ export class Hdf5Dataset extends Hdf5Object {
     const { file, unpacked } = this.source;
     const { bytes, isView } = readData(file, this.messages, this.#space, size, this.#what, unpacked);
     const isFree = littleEndian && bytes.byteOffset % size === 0 && (!isView || (shared && size === 4));
-    return decodeFloats(isFree ? bytes : new Uint8Array(bytes), size, littleEndian);
+    return decodeFloats(isFree ? bytes : new Uint8Array(bytes), size, littleEndian, this.#what);
   }
 }
 
 /** Bytes that are aligned, and free to be changed unless they are floats as they are. */
-function decodeFloats(bytes: Uint8Array, size: number, littleEndian: boolean): Float32Array {
+function decodeFloats(bytes: Uint8Array, size: number, littleEndian: boolean, what: string): Float32Array {
   if (!littleEndian) for (let i = 0; i < bytes.length; i += size) bytes.subarray(i, i + size).reverse();
   const { buffer, byteOffset } = bytes;
   const count = bytes.length / size;
   if (size === 4) return new Float32Array(buffer as ArrayBuffer, byteOffset, count);
-  if (size === 8) return new Float32Array(new Float64Array(buffer, byteOffset, count));
+  if (size === 8) return doublesToFloats(new Float64Array(buffer as ArrayBuffer, byteOffset, count), what);
   return halvesToFloats(new Uint16Array(buffer, byteOffset, count));
 }

@@ -1,5 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { product } from '../base/tensor.ts';
+import { doublesToFloats } from './double.ts';
 import { halvesToFloats } from './half.ts';
 import { BACKSLASH, BRACE, COLON, parseJson, QUOTE, utf8 } from './json.ts';
 
@@ -62,14 +63,14 @@ export class SafetensorsTensor {
     return this.data.subarray(this.begin, this.end);
   }
 
-  /** F32, F16 and BF16 exactly, F64 rounded. @throws GruError `unsupported` for another dtype. */
+  /** F32, F16 and BF16 exactly, F64 rounded. @throws GruError `unsupported` for another dtype, and a number beyond float32. */
   floats(): Float32Array {
     const { buffer } = new Uint8Array(this.bytes);
     switch (this.dtype) {
       case 'F32':
         return new Float32Array(buffer);
       case 'F64':
-        return new Float32Array(new Float64Array(buffer));
+        return doublesToFloats(new Float64Array(buffer), `tensor '${this.name}'`);
       case 'F16':
         return halvesToFloats(new Uint16Array(buffer));
       case 'BF16':

@@ -3,7 +3,7 @@ import { DTYPES } from '../../formats/pytorch/dtypes.ts';
 import { SAFETENSORS_DTYPES } from '../../formats/pytorch.ts';
 import { npyHeaderSize, readNpyHeader, swapped } from '../../io/npy.ts';
 import { headerEnd, readHeader } from '../../io/safetensors.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { CommandError, EXIT, ofData } from '../exit.ts';
 import type { ByteSource } from './bytes.ts';
 import type { DataFormat } from './format.ts';
 import { readWavHeader } from './wav.ts';
@@ -26,7 +26,7 @@ export interface Packed {
 function ofType(dtype: string, what: string): Pick<Packed, 'width' | 'floats'> {
   const { bytes: width, view, floats } = DTYPES[dtype] ?? { bytes: 0 };
   if (!view || !floats) throw new CommandError(EXIT.data, `${what}: values of type ${dtype} are not numbers of ours`);
-  return { width, floats: ({ buffer, byteLength }) => floats(view(buffer, 0, byteLength / width)) };
+  return { width, floats: ({ buffer, byteLength }) => floats(view(buffer, 0, byteLength / width), what) };
 }
 
 /** Finds the numbers of a file by what it begins with. undefined: they do not lie one after another, or there are several tensors. */
@@ -52,7 +52,7 @@ export async function findPacked(source: ByteSource, format: DataFormat): Promis
   return { start: start + begin, bytes: only.end - begin, shape, ...ofType(SAFETENSORS_DTYPES[dtype], what) };
 }
 
-/** The numbers, as they come. @throws CommandError where the file ends before them, or in the middle of one. */
+/** The numbers, as they come. @throws CommandError where the file ends before them, or in the middle of one, or float32 holds one not. */
 export async function* packedFloats(source: ByteSource, packed: Packed): AsyncGenerator<Float32Array> {
   await source.peek(packed.start);
   source.skip(packed.start);
@@ -65,7 +65,7 @@ export async function* packedFloats(source: ByteSource, packed: Packed): AsyncGe
     left -= all.length - rest.length;
     const whole = all.length - (all.length % packed.width);
     rest = all.slice(whole);
-    if (whole > 0) yield packed.floats(all.slice(0, whole));
+    if (whole > 0) yield await ofData(source.name, () => packed.floats(all.slice(0, whole)));
   }
   if (rest.length === 0 && (left === 0 || packed.bytes === undefined)) return;
   const { bytes, shape } = packed;

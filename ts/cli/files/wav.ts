@@ -1,3 +1,4 @@
+import { doublesToFloats } from '../../io/double.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Packed } from './packed.ts';
 
@@ -53,7 +54,12 @@ function samples(code: number, bits: number, what: string): Pick<Packed, 'width'
     },
   });
   if (code === FLOAT && bits === 32) return by((view, at) => view.getFloat32(at, true));
-  if (code === FLOAT && bits === 64) return by((view, at) => view.getFloat64(at, true));
+  if (code === FLOAT && bits === 64) {
+    return {
+      width,
+      floats: ({ buffer, byteLength }) => doublesToFloats(new Float64Array(buffer, 0, byteLength / width), what),
+    };
+  }
   if (code === PCM && bits === 8) return by((view, at) => (view.getUint8(at) - 128) / 128);
   if (code === PCM && bits === 16) return by((view, at) => view.getInt16(at, true) / 2 ** 15);
   if (code === PCM && bits === 24) {

@@ -1,4 +1,5 @@
 import { GruError } from '../../base/errors.ts';
+import { doublesToFloats } from '../../io/double.ts';
 import { halvesToFloats } from '../../io/half.ts';
 
 /** Element types by PyTorch's name: bytes an element, and how they become float32 (none: not representable). */
@@ -6,7 +7,7 @@ export interface ElementType {
   bytes: number;
   /** A view of elements; the bytes are aligned. */
   view?: (buffer: ArrayBufferLike, offset: number, length: number) => Elements;
-  floats?: (elements: Elements) => Float32Array;
+  floats?: (elements: Elements, what: string) => Float32Array;
 }
 
 /** Elements before they are converted. */
@@ -45,7 +46,7 @@ function type(bytes: number, View: ViewConstructor, floats: ElementType['floats'
 
 export const DTYPES: Record<string, ElementType> = {
   float32: type(4, Float32Array, (elements) => elements as Float32Array),
-  float64: type(8, Float64Array, (elements) => new Float32Array(elements as Float64Array)),
+  float64: type(8, Float64Array, (elements, what) => doublesToFloats(elements as Float64Array, what)),
   float16: type(2, Uint16Array, fromHalves),
   bfloat16: type(2, Uint16Array, fromBrainFloats),
   int64: type(8, BigInt64Array, fromNumbers),

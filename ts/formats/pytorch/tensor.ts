@@ -46,7 +46,7 @@ export class FloatBudget {
  *
  * @param bytes All bytes of the storage.
  * @returns A view of `bytes` where that is possible: to be copied before it is kept.
- * @throws GruError `invalid_file` when the view leaves its storage, `unsupported` for a dtype that is no number.
+ * @throws GruError `invalid_file` when the view leaves its storage, `unsupported` for a dtype that is no number, and a number beyond float32.
  */
 export function tensorFloats(what: string, tensor: TorchTensor, bytes: Uint8Array): Float32Array {
   const { dtype, storage, shape, strides } = tensor;
@@ -69,7 +69,7 @@ export function tensorFloats(what: string, tensor: TorchTensor, bytes: Uint8Arra
   }
   const span = last - tensor.offset + 1;
   const elements = viewElements(type, bytes, offset, span);
-  return type.floats(isContiguous(shape, strides) ? elements : gather(elements, shape, strides, count));
+  return type.floats(isContiguous(shape, strides) ? elements : gather(elements, shape, strides, count), what);
 }
 
 function viewElements(type: ReturnType<typeof numericType>, bytes: Uint8Array, offset: number, span: number): Elements {
