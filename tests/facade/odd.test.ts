@@ -76,6 +76,7 @@ const MODEL: Record<string, (of: Given) => Call[]> = {
     (odd) => model.transform({ batch: bad(odd) }),
     (odd) => model.transform({ signal: bad(odd) }),
   ],
+  toJSON: () => [],
   trace: ({ model }) => [
     (odd) => model.trace(bad(odd)),
     (odd) => model.trace(bad({ x: odd })),

@@ -91,19 +91,19 @@ export function zeros(shape: number[], dtype?: 'float32' | 'int32'): Tensor<Valu
 }
 
 /** Checks for options that do not exist. @throws GruError `invalid_argument`. */
-export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
+export function checkKnown(where: string, options: unknown, known: readonly string[], what = 'option'): void {
   if (!isRecord(options)) {
-    throw new GruError('invalid_argument', `${where}: options must be an object, got ${describe(options)}`);
+    throw new GruError('invalid_argument', `${where}: ${what}s must be an object, got ${describe(options)}`);
   }
   const stray = Object.keys(options).find((key) => !known.includes(key));
   if (stray !== undefined) {
-    throw new GruError('invalid_argument', `${where}: unknown option '${stray}'; known: ${known.join(', ')}`);
+    throw new GruError('invalid_argument', `${where}: unknown ${what} '${stray}'; known: ${known.join(', ')}`);
   }
 }
 
 /** {@link checkKnown}. @returns A copy of the options, each read once: they may be the caller's getters. */
-export function checkOptions<T extends object>(where: string, options: T, known: readonly string[]): T {
-  checkKnown(where, options, known);
+export function checkOptions<T extends object>(where: string, options: T, known: readonly string[], what?: string): T {
+  checkKnown(where, options, known, what);
   return Object.fromEntries(known.map((key) => [key, options[key as keyof T]])) as T;
 }
 

@@ -1,7 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import type { RunOptions } from '../api/model.ts';
-import { checkSignal } from '../base/signal.ts';
-import { checkOptions, describe } from '../base/tensor.ts';
+import { checkOptions, describe, isRevoked } from '../base/tensor.ts';
 import type { PoolWorker } from './worker.ts';
 
 /** Options of {@link createPool}. */
@@ -60,12 +59,21 @@ export function readRunOptions(options: PoolRunOptions): { run: RunOptions; sign
   const read = checkOptions('pool.run', options, known);
   const { signal, timeout, initialStates, timeMajor, lengths, mask, padding = 'zero' } = read;
   milliseconds('pool.run: timeout', timeout);
-  checkSignal('pool.run: signal', signal);
+  if (signal !== undefined && !isSignal(signal)) {
+    throw new GruError('invalid_argument', `pool.run: signal must be an AbortSignal, got ${describe(signal)}`);
+  }
   if (!['zero', 'hold', 'none'].includes(padding)) {
     throw new GruError('invalid_argument', `pool.run: padding must be zero, hold or none, got ${describe(padding)}`);
   }
   const run = { initialStates, timeMajor, lengths, mask, padding };
   return { run, ...(signal && { signal }), ...(timeout !== undefined && { timeout }) };
+}
+
+/** By what is asked of it: an `AbortSignal` of another realm is no instance of ours. */
+function isSignal(signal: unknown): boolean {
+  if (isRevoked(signal)) return false;
+  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((f) => typeof f === 'function');
 }
 
 function milliseconds(what: string, value: unknown): void {

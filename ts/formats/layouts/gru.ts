@@ -21,10 +21,6 @@ const builder = (): Builder<GruConfig> => ({
   maker: 'createGru',
   type: 'gru',
   check: (spec) => {
-    if ((spec as Partial<GruSpec>).resetAfter === undefined) {
-      const text = "true for PyTorch and Keras's default (reset_after=True), false for the textbook";
-      throw new GruError('invalid_spec', `createGru: resetAfter is missing in the config: ${text}`);
-    }
     gru.check(spec as GruSpec);
   },
   fields: ['resetAfter', 'recurrentActivation'],

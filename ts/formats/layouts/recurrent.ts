@@ -5,7 +5,7 @@ import { type DirectionWeights, type RecurrentSizes, recurrentWeights } from './
 
 import { fromPytorch, pytorchLayers, RECURRENT_TENSOR, type RecurrentType } from './pytorch.ts';
 import type { LayerSpec, ModelSpec, RecurrentBase } from '../../spec/spec.ts';
-import { describe, isRecord } from '../../base/tensor.ts';
+import { checkOptions, describe, isRecord } from '../../base/tensor.ts';
 
 /** What every recurrent layer built from arrays is like; the meaning of the fields is that of {@link RecurrentBase}. */
 export interface RecurrentConfig {
@@ -54,7 +54,7 @@ export function recurrentSpec<C extends RecurrentConfig>(
   given: C,
   weights: unknown,
 ): ModelSpec {
-  const config = checkConfig(maker, given, [...SHARED, ...fields] as (keyof C & string)[]);
+  const config = checkOptions(maker, given, [...SHARED, ...fields] as (keyof C & string)[], 'config field');
   if (!isRecord(weights)) {
     throw new GruError('invalid_argument', `the weights must be an object, got ${describe(weights)}`);
   }
@@ -97,34 +97,15 @@ export function recurrentSpec<C extends RecurrentConfig>(
   };
 }
 
-/** A copy of the config, each field read once. @throws GruError `invalid_argument` for what is none, and for a field that does not exist. */
-function checkConfig<C extends object>(maker: string, config: C, known: readonly (keyof C & string)[]): C {
-  if (!isRecord(config)) {
-    throw new GruError('invalid_argument', `${maker}: the config must be an object, got ${describe(config)}`);
-  }
-  const stray = Object.keys(config).find((key) => !(known as readonly string[]).includes(key));
-  if (stray !== undefined) {
-    const beside = stray === 'layout' ? ' (it goes with the weights)' : '';
-    const text = `${maker}: the config has no '${stray}'${beside}; known: ${known.join(', ')}`;
-    throw new GruError('invalid_argument', text);
-  }
-  return Object.fromEntries(known.map((key) => [key, config[key]])) as C;
-}
-
 /** How tensors are called in the layouts that have to be named. */
-const NAMES: Record<string, RegExp> = {
-  pytorch: RECURRENT_TENSOR,
-  textbook: /^(?:update|reset|input|forget|output)Gate$|^candidate(?:Hidden|Cell)$/,
-};
+const NAMES = { pytorch: RECURRENT_TENSOR, textbook: /Gate$|^candidate/ };
 
 /** @throws GruError `invalid_argument` for names of another layout where none is given: Keras's would say nothing useful of them. */
 function checkNames(maker: string, weights: Record<string, unknown>): void {
-  if (weights['layout'] !== undefined) return;
   for (const [layout, pattern] of Object.entries(NAMES)) {
     const name = Object.keys(weights).find((key) => pattern.test(key));
-    if (name === undefined) continue;
-    const more = maker === 'createGru' ? `, and resetAfter: ${layout === 'pytorch'} in the config` : '';
-    const text = `${maker}: '${name}' is a name of the layout '${layout}': give layout: '${layout}' beside it${more}`;
+    if (name === undefined || weights['layout'] !== undefined) continue;
+    const text = `${maker}: '${name}' is of another layout than Keras's: give layout: '${layout}' beside it`;
     throw new GruError('invalid_argument', text);
   }
 }
