@@ -42,7 +42,11 @@ export function folderOf(url: string): string {
 /** A module of Node's (Deno and Bun have them too); undefined in browsers. Not by import, which webpack refuses for browsers. */
 export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: Name) => Builtins[Name] } };
-  return process?.getBuiltinModule?.(name);
+  try {
+    return process?.getBuiltinModule?.(name);
+  } catch {
+    return undefined; // Next's edge runtime has the function, which throws
+  }
 }
 
 /**

@@ -1,0 +1,20 @@
+import { afterEach, expect, test, vi } from 'vitest';
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test('a host whose process refuses to give modules, as that of the edge runtime of Next, is one that has none', async () => {
+  const getBuiltinModule = () => {
+    throw new Error('A Node.js API is used (process.getBuiltinModule)');
+  };
+  vi.stubGlobal('process', { ...process, versions: {}, getBuiltinModule });
+  const { createGru, loadModel } = await import('../../ts/static.ts');
+  const { crc32 } = await import('../../ts/io/crc32.ts');
+  const weights = { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] };
+  using made = await createGru({ inputSize: 1, hiddenSize: 1, resetAfter: true }, weights, { backend: 'js' });
+  const url = `data:application/octet-stream;base64,${Buffer.from(made.save()).toString('base64')}`;
+  using model = await loadModel(url, { backend: 'js' });
+  expect(model.run([1, 2]).output.data).toEqual(made.run([1, 2]).output.data);
+  expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926);
+});
