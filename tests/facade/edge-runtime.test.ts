@@ -18,3 +18,9 @@ test('a host whose process refuses to give modules, as that of the edge runtime 
   expect(model.run([1, 2]).output.data).toEqual(made.run([1, 2]).output.data);
   expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926);
 });
+
+test('a response whose body is never done with being cancelled does not hold up its error', async () => {
+  const { loadModel } = await import('../../ts/static.ts');
+  const body = new ReadableStream({ cancel: () => new Promise(() => undefined) });
+  await expect(loadModel(new Response(body, { status: 404 }))).rejects.toThrow('HTTP status 404');
+});

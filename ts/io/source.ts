@@ -106,7 +106,7 @@ async function request(url: string | URL, signal: AbortSignal | undefined, besid
     const isRedirect = response.type === 'opaqueredirect' || (response.status > 300 && response.status < 309);
     const location = response.headers.get('location');
     if (!isRedirect || response.status === 304) return response;
-    await response.body?.cancel();
+    response.body?.cancel().catch(() => undefined);
     const next = location === null ? undefined : new URL(location, at);
     if (!next || siteOf(next) !== siteOf(at)) {
       throw new Error(
@@ -137,7 +137,8 @@ async function readResponse(response: Response, what: string, context: ReadConte
     // The header is no reason to set gigabytes aside.
     return body ? await readStream(body, what, context, Math.min(size, 2 ** 24)) : new Uint8Array(0);
   } catch (error) {
-    if (body && !body.locked) await body.cancel(error).catch(() => undefined);
+    // Not waited for: in Next's edge runtime it never ends.
+    if (body && !body.locked) body.cancel(error).catch(() => undefined);
     throw error;
   }
 }
