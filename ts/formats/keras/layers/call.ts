@@ -138,7 +138,7 @@ export function withoutMask(call: Call, features: Features): Features {
   return { is: 'features', ref: builder.exact(features), kind, size };
 }
 
-/** What a layer gives that has handed masks on since Keras 3. (TimeDistributed hands its own on.) */
-export function maskOfKeras3(call: Call, features: Features): Features {
-  return call.perStep || call.builder.dialect.framework === 'keras3' ? features : withoutMask(call, features);
+/** What a layer gives that hands no mask on in Keras 2. (TimeDistributed hands its own on.) */
+export function maskUnlessKeras2(call: Call, features: Features): Features {
+  return call.perStep || call.builder.dialect.framework !== 'keras2' ? features : withoutMask(call, features);
 }

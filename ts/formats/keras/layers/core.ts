@@ -3,7 +3,7 @@ import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
 import type { Features, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, maskOfKeras3, onlyFeatures, onlyValue } from './call.ts';
+import { checkArguments, maskUnlessKeras2, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
 import { maskOfCondition } from './mask-ops.ts';
 import { MERGES } from './merge.ts';
@@ -32,7 +32,7 @@ const identity: Translate = (call) => {
   call.fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
-  return [value.is === 'features' ? maskOfKeras3(call, value) : value];
+  return [value.is === 'features' ? maskUnlessKeras2(call, value) : value];
 };
 
 const embedding: Translate = (call) => {

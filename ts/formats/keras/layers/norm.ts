@@ -3,7 +3,7 @@ import { batchNorm } from '../../batch-norm.ts';
 import type { NormSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, maskOfKeras3, onlyFeatures, withoutMask } from './call.ts';
+import { checkArguments, maskUnlessKeras2, onlyFeatures, withoutMask } from './call.ts';
 import { combine, readAxes, readNumbers, type Table, toTable } from './tables.ts';
 
 /** Dimensions of the tensor as the layer sees it: TimeDistributed shows it one step. */
@@ -237,7 +237,7 @@ const normalization: Translate = (call) => {
       shift: combine(mean, deviation, (m, d) => -m / d),
     };
   };
-  return [maskOfKeras3(call, addScale(call, features, made))];
+  return [maskUnlessKeras2(call, addScale(call, features, made))];
 };
 
 /** x scale + offset, each a number or an array that is broadcast. */
@@ -259,7 +259,7 @@ const rescaling: Translate = (call) => {
     scale: table('scale', scale),
     ...(offset && Array.from(offset.values).some((v) => v !== 0) ? { shift: table('offset', offset) } : {}),
   }));
-  return [maskOfKeras3(call, made)];
+  return [maskUnlessKeras2(call, made)];
 };
 
 /** Layers that normalize, by class. */
