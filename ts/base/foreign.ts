@@ -26,7 +26,7 @@ export function copyInto(target: Values, at: number, source: Values, length: num
 }
 
 export function moved(what: Name): GruError {
-  return new GruError('shape_mismatch', `${nameText(what)}: its array was resized or transferred meanwhile`);
+  return new GruError('shape_mismatch', `${nameText(what)}: its buffer has been transferred or resized`);
 }
 
 /** Fills an array, from `at` on. (One of length 0 over a wasm memory that has grown is detached, and would throw.) */

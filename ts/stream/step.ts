@@ -1,6 +1,6 @@
 import type { BackendState } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import { checkApart, copyInto, fill, lengthOf } from '../base/foreign.ts';
+import { checkApart, copyInto, fill, lengthOf, moved } from '../base/foreign.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
@@ -214,7 +214,7 @@ export function outputOf(state: BackendState, { outputs }: Graph, index: number)
 function presentSize(array: Values, what: string): number {
   const size = sizeOf(array);
   if (size > 0 || !isGone(array)) return size;
-  throw new GruError('shape_mismatch', `'${what}': its buffer has been transferred or has shrunk`);
+  throw moved(`'${what}'`);
 }
 
 function withArticle(dtype: keyof typeof ARRAYS): string {
