@@ -27,10 +27,29 @@ function refuseUnknownMasks({ builder, fields }: Call, masks: readonly (Mask | u
   throw fields.unsupported(`takes masks, which ${label} leaves out; save the model with Keras 2.10 or later`);
 }
 
-/** Where all scores of a row are masked, Softmax gives zeros since Keras 3.14; before, and where there is no dropout, all weigh the same. */
-function zeroesMasked({ builder: { dialect } }: Call): boolean {
+/** Whether Keras 3 of at least this minor version wrote the model. */
+function isSince({ builder: { dialect } }: Call, since: number): boolean {
   const [major = 0, minor = 0] = dialect.version.split('.').map(Number);
-  return dialect.framework === 'keras3' && (major > 3 || minor >= 14);
+  return dialect.framework === 'keras3' && (major > 3 || minor >= since);
+}
+
+/**
+ * Since Keras 3.8 the layer takes the masks off the tensors that it reads: what is called later finds none there, unless the file says which
+ * mask it is given.
+ */
+function takeMasks({ builder, fields }: Call, inputs: readonly Features[], by: ValueRef): void {
+  for (const { maskTakenBy: other } of inputs) {
+    if (other === undefined || other === by || builder.reads(by, other)) continue;
+    throw fields.unsupported(
+      'reads a masked tensor that another one reads: the one that Keras calls first takes the mask away',
+    );
+  }
+  for (const input of inputs) {
+    if (!input.mask && input.maskTakenBy === undefined) continue;
+    input.mask = undefined;
+    // The last one: it is near where the next one looks for it.
+    input.maskTakenBy = by;
+  }
 }
 
 /** The number of features of `output_shape`: that of the query where it is null. */
@@ -107,8 +126,9 @@ export const multiHeadAttention: Translate = (call) => {
   );
   refuseScores(call);
   const causal = readFlag(call, 'use_causal_mask');
+  const queryMask = query.mask;
   const masks = [value.mask, givenKey?.mask].filter((mask) => mask !== undefined);
-  refuseUnknownMasks(call, [query.mask, ...masks]);
+  refuseUnknownMasks(call, [queryMask, ...masks]);
   const projected = (input: Features, role: string, part: number) =>
     project(call, builder.name(`${name}_${role}`), {
       part: [`${role}_dense`, role],
@@ -125,14 +145,16 @@ export const multiHeadAttention: Translate = (call) => {
     scale: 1 / Math.sqrt(keySize),
     ...(causal ? { causal } : {}),
     ...(masks.length > 0 ? { mask: builder.combineMasks(masks, 'mul').ref() } : {}),
-    ...(query.mask ? { queryMask: query.mask.ref() } : {}),
-    withoutKeys: dropout > 0 && zeroesMasked(call) ? 'zero' : 'average',
+    ...(queryMask ? { queryMask: queryMask.ref() } : {}),
+    // Where all scores of a row are masked, Softmax gives zeros since 3.14; before, and where there is no dropout, all weigh the same.
+    withoutKeys: dropout > 0 && isSince(call, 14) ? 'zero' : 'average',
   });
+  if (isSince(call, 8)) takeMasks(call, [query, value, key], attended);
   const ref = project(call, name, {
     part: ['output_dense', 'attention_output'],
     input: attended,
     from: [heads, valueSize],
     to: [size],
   });
-  return [{ is: 'features', ref, kind: 'sequence', size, mask: query.mask }];
+  return [{ is: 'features', ref, kind: 'sequence', size, mask: queryMask }];
 };
