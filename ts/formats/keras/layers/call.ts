@@ -125,15 +125,8 @@ export function unknownMask(why: string): Mask {
   };
 }
 
-/** Why a layer that hands no mask on is refused one: TensorFlow.js throws there. */
-export function takesNoMask({ fields }: Call): Error {
-  return fields.unsupported('takes no mask in TensorFlow.js, and its input has one');
-}
-
 /** A tensor as it is at masked steps too, without its mask. */
-export function withoutMask(call: Call, features: Features): Features {
-  const { builder } = call;
-  if (features.mask && builder.dialect.framework === 'tfjs') throw takesNoMask(call);
+export function withoutMask({ builder }: Call, features: Features): Features {
   const { kind, size } = features;
   return { is: 'features', ref: builder.exact(features), kind, size };
 }

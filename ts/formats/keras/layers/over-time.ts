@@ -1,7 +1,7 @@
 import type { PadSpec, PoolSpec, ReduceSpec } from '../../../spec/spec.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures, takesNoMask, withoutMask } from './call.ts';
+import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures, withoutMask } from './call.ts';
 import { maskOfCall } from './core.ts';
 import { cutSteps, joinNested, toPlainShape } from './shape.ts';
 import { shown } from '../shown.ts';
@@ -23,7 +23,8 @@ const globalPooling: Translate = (call) => {
   const reduce = REDUCTIONS[layer.className]!;
   let mask: Mask | undefined;
   if (reduce === 'mean') mask = maskOfCall(call, features).used;
-  if (mask && builder.dialect.framework === 'tfjs') throw takesNoMask(call);
+  if (mask && builder.dialect.framework === 'tfjs')
+    throw fields.unsupported('takes no mask in TensorFlow.js, where Keras does, and its input has one');
   const { size } = features;
   builder.add({
     type: 'reduce',
