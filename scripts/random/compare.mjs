@@ -13,8 +13,12 @@ const tensorsOf = (record) => Object.fromEntries(Object.entries(record).map(([na
 
 /** The results, in the framework's order. */
 function resultsOf(model, { inputs, outputs }) {
-  if (model.report.format !== 'onnx')
-    return model.outputs.map(({ name }) => model.run(tensorsOf(inputs)).outputs[name]);
+  if (model.report.format !== 'onnx') {
+    // TensorFlow.js numbers the names of its inputs: the one that there is.
+    const named = ({ name }) => [name, tensorOf(inputs[name] ?? inputs.x)];
+    const result = model.run(Object.fromEntries(model.inputs.map(named)));
+    return model.outputs.map(({ name }) => result.outputs[name]);
+  }
   const results = runOnnx(model, tensorsOf(inputs));
   return outputs.map(({ name }) => results[name]);
 }
