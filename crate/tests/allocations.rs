@@ -162,7 +162,7 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             add("repeat", &[last, rows], &[0], vec![], 1);
             add("pool", &[y], &[1, 1, 3, 1, 1, 1, 0, 0, 0, 0], vec![], 1);
             add("pool", &[y], &[0, 0, 3, 1, 1, 0, 2, 0, 1, 0], vec![], 1);
-            add("upsample", &[y], &[2, 0], vec![], 1);
+            add("upsample", &[y], &[2, 0, 0], vec![], 1);
             add("reverse", &[y], &[], vec![], 1);
             add("pad", &[y], &[1, 0, 1, 0, 0, 1, 0], vec![], 1);
         }

@@ -189,7 +189,11 @@ fn repeat_gives_a_row_at_every_step() {
 
 /// What a layer gives on an axis of its own, for sequences of these lengths.
 fn derived(name: &str, params: &[u32], x: &[f32], lengths: &[u32], given: &[u32]) -> Vec<f32> {
-    let (mut model, first) = build(name, &[Shape::sequence(1)], params, &[]).unwrap();
+    derived_of(1, name, params, x, lengths, given)
+}
+
+fn derived_of(size: usize, name: &str, params: &[u32], x: &[f32], lengths: &[u32], given: &[u32]) -> Vec<f32> {
+    let (mut model, first) = build(name, &[Shape::sequence(size)], params, &[]).unwrap();
     model.add_output(first).unwrap();
     let mut state = State::new(&Shared::new(model).unwrap(), lengths.len()).unwrap();
     state.set_lengths(&[lengths, given].concat(), false).unwrap();
@@ -251,11 +255,21 @@ fn reverse_gives_each_sequence_from_its_end() {
 
 #[test]
 fn upsample_gives_each_step_several_times() {
-    let of = |factor, given| derived("upsample", &[factor, 1], &[1.0, 2.0, 3.0], &[2, 1], given);
+    let of = |factor, given| derived("upsample", &[factor, 0, 1], &[1.0, 2.0, 3.0], &[2, 1], given);
     assert_eq!(of(2, &[4, 2]), [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);
     assert_eq!(of(3, &[6, 4]), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 0.0]);
-    refused("upsample", &[Shape::sequence(1)], &[0, 0], &[]);
-    refused("upsample", &[Shape::vector(1)], &[1, 0], &[]);
+    refused("upsample", &[Shape::sequence(1)], &[0, 0, 0], &[]);
+    refused("upsample", &[Shape::vector(1)], &[1, 0, 0], &[]);
+}
+
+#[test]
+fn upsample_cuts_each_step_into_several() {
+    let x: Vec<f32> = (1..=12).map(|i| i as f32).collect();
+    let of = |factor, given| derived_of(4, "upsample", &[factor, 1, 1], &x, &[2, 1], given);
+    assert_eq!(of(2, &[4, 2]), x);
+    assert_eq!(of(4, &[7, 5]), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 9.0, 10.0, 11.0, 12.0, 0.0]);
+    refused("upsample", &[Shape::sequence(4)], &[3, 1, 0], &[]);
+    refused("upsample", &[Shape::sequence(4)], &[0, 1, 0], &[]);
 }
 
 #[test]

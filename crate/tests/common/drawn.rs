@@ -117,7 +117,11 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             let params = PoolParams { mean: flag(0), count_padding: flag(1), windows: windows(h, i) };
             (words(&params), vec![])
         }
-        "upsample" => (words(&UpsampleParams { factor: h, axis: first % 3 }), vec![]),
+        "upsample" => {
+            let split = flag(0);
+            let factor = if split { i } else { h };
+            (words(&UpsampleParams { factor, split, axis: first % 3 }), vec![])
+        }
         "pad" => {
             use Outside::{Constant, Edge, Reflect};
             let outside = [Constant, Edge, Reflect][second as usize % 3];

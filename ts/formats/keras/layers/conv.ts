@@ -180,6 +180,9 @@ const conv1dTranspose: Translate = (call) => {
     const kernel = readKernel(call, 0, 'kernel', shape, features.size);
     const bias = useBias ? readBias(call, 1, outputSize).bias : undefined;
     const weight = (tap: number, o: number, c: number) => kernel[(c * kernelSize + tap) * outputSize + o]!;
+    // Taps of zeros, up to a multiple of the stride, and the bias of each part.
+    const zeros = Math.ceil(kernelSize / stride) * stride - kernelSize;
+    builder.make((zeros * features.size + stride) * outputSize, fields.layer);
     return convOfParts({
       inputSize: features.size,
       outputSize,
