@@ -234,7 +234,11 @@ export class SpecBuilder extends SpecIds {
       const activation = 'activation' in layer ? layer.activation : undefined;
       const f = typeof activation === 'object' ? activation.name : activation;
       const isFinite =
-        layer.type === 'merge' ? !['div', 'pow', 'prelu'].includes(layer.merge) : ALL_FINITE.includes(layer.type);
+        layer.type === 'merge'
+          ? !['div', 'pow', 'prelu'].includes(layer.merge)
+          : layer.type === 'norm'
+            ? layer.epsilon > 0
+            : ALL_FINITE.includes(layer.type);
       if (!isFinite || (f !== undefined && !FINITE.includes(f))) return false;
       for (const ref of layer.inputs ?? []) pending.push(ref);
     }
@@ -255,10 +259,33 @@ const ALL_FINITE: readonly string[] = [
   'step',
   'repeat',
   'reverse',
+  'flatten',
+  'unflatten',
+  'upsample',
+  'timeSoftmax',
+  'attention',
+  'weightedSum',
 ];
 
-/** Functions that make numbers of all numbers: those that are left out neither grow without bound nor end anywhere. */
-const FINITE: readonly string[] = ['linear', 'sigmoid', 'tanh', 'relu', 'hard_sigmoid', 'softsign', 'affine', 'clip', 'abs', 'sign', 'leaky_relu', 'erf', 'round', 'floor', 'ceil']; // prettier-ignore
+/** Functions that make numbers of all numbers: of those that are left out some end somewhere (log, sqrt), others grow too fast (exp, square). */
+const FINITE: readonly string[] = [
+  ...['linear', 'affine', 'clip', 'abs', 'sign', 'round', 'floor', 'ceil', 'relu', 'leaky_relu', 'thresholded_relu'],
+  ...['sigmoid', 'hard_sigmoid', 'log_sigmoid', 'tanh', 'scaled_tanh', 'tanh_shrink', 'shrink', 'erf', 'softsign'],
+  ...[
+    'softplus',
+    'elu',
+    'selu',
+    'celu',
+    'gelu',
+    'gelu_tanh',
+    'swish',
+    'hard_swish',
+    'mish',
+    'squareplus',
+    'sparse_plus',
+  ],
+  ...['softmax', 'log_softmax'],
+];
 
 interface Pair {
   columns: Segment[];
