@@ -35,7 +35,8 @@ export const gru = recurrent<GruSpec>({
   slots: ['hidden'],
   fields: ['resetAfter', 'recurrentActivation'],
   check(spec) {
-    if ((spec.resetAfter as unknown) === undefined) throw specError(spec, 'resetAfter is missing: true (PyTorch, Keras) or false (the textbook)');
+    if ((spec.resetAfter as unknown) === undefined)
+      throw specError(spec, 'resetAfter is missing: true (PyTorch, Keras) or false (the textbook)');
     checkFlag(spec, 'resetAfter', spec.resetAfter);
     checkActivation(spec, 'recurrentActivation', spec.recurrentActivation);
     const recurrentBias = directions(spec).find((d) => spec.weights[`${d}.recurrentBias`]);
