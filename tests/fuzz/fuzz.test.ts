@@ -1,34 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { countAllocations } from '../../scripts/fuzz/memory.mjs';
+import { describe, expect, test } from 'vitest';
 import { FORMATS } from '../../scripts/fuzz/seeds.mjs';
 import { inputsOf, tryInput } from '../../scripts/fuzz/trial.mjs';
+import { type Api, counted, MOST_MS } from './counted.ts';
 
 /** Mutated inputs a format; the long run (`npm run fuzz`) has 200,000. */
 const COUNT = 300;
 
-/** Ten times what the long run allows, which has the machine for itself. */
-const MOST_MS = 10_000;
-
-type Api = Parameters<typeof inputsOf>[1];
-
-let api: Api;
-let memory: ReturnType<typeof countAllocations>;
-
-beforeAll(async () => {
-  memory = countAllocations();
-  api = await import('../../ts/index.ts');
-});
-
-afterAll(() => {
-  memory.stop();
-});
+const run = counted();
 
 describe('mutated files end soon, in little memory, with a GruError if any', () => {
   test.each(FORMATS)('%s', async (format) => {
-    const inputs = await inputsOf(format, api, 3);
+    const inputs = await inputsOf(format, run.api, 3);
     const codes = new Map<string, number>();
     for (let i = 0; i < inputs.whole + COUNT; i++) {
-      const { code, failure } = await tryInput(api, inputs.input(i), () => memory.take(), MOST_MS);
+      const { code, failure } = await tryInput(run.api, inputs.input(i), run.take, MOST_MS);
       expect(failure, `input ${i} of ${format}`).toBeUndefined();
       codes.set(code, (codes.get(code) ?? 0) + 1);
     }
@@ -39,9 +24,7 @@ describe('mutated files end soon, in little memory, with a GruError if any', () 
 
 describe('the fuzzer sees', () => {
   const outcome = (inspect: () => unknown) =>
-    tryInput({ ...api, inspect: inspect as unknown as Api['inspect'] }, { bytes: new Uint8Array(8) }, () =>
-      memory.take(),
-    );
+    tryInput({ ...run.api, inspect: inspect as unknown as Api['inspect'] }, { bytes: new Uint8Array(8) }, run.take);
 
   test('errors that are no GruError', async () => {
     const broken = () => {
@@ -49,7 +32,7 @@ describe('the fuzzer sees', () => {
     };
     expect((await outcome(broken)).failure).toMatch(/^threw TypeError/);
     const internal = () => {
-      throw new api.GruError('internal', 'broken');
+      throw new run.api.GruError('internal', 'broken');
     };
     expect((await outcome(internal)).failure).toMatch(/^threw GruError/);
   });

@@ -1,12 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { countAllocations } from '../../scripts/fuzz/memory.mjs';
+import { expect, test } from 'vitest';
 import { tryInput } from '../../scripts/fuzz/trial.mjs';
 import { unzip, zip } from '../../scripts/fuzz/zip.mjs';
+import { type Api, counted, MOST_MS } from './counted.ts';
 
 /** Every field of every class of layer that the recorded models have, with odd values one after the other: a model, or a GruError, soon, in little memory. */
 
-type Api = typeof import('../../ts/index.ts');
 type Input = Parameters<typeof tryInput>[1];
 type Path = (string | number)[];
 interface Model {
@@ -19,8 +18,6 @@ interface Model {
 const CASES = new URL('../fixtures/cases/', import.meta.url);
 /** Larger models have no more fields, and take longer. */
 const LARGEST = 12_000;
-const MOST_MS = 10_000;
-
 const ODD: unknown[] = [
   ...['', '__proto__', 'constructor', '\ud800'],
   ...[null, true, -1, 0, 0.5, 2 ** 22, 2 ** 24, 2 ** 32, 2 ** 53, 1e308],
@@ -163,18 +160,10 @@ const SPEC: Parameters<Api['createModel']>[0] = {
   outputs: ['d', { name: 'last', from: 'g:last' }],
 };
 
-let api: Api;
-let memory: ReturnType<typeof countAllocations>;
-beforeAll(async () => {
-  memory = countAllocations();
-  api = await import('../../ts/index.ts');
-});
-afterAll(() => {
-  memory.stop();
-});
+const run = counted();
 
 test.each(Object.keys(FORMATS))('%s', async (format) => {
-  const models = await FORMATS[format]!(api);
+  const models = await FORMATS[format]!(run.api);
   const small = models
     .map((model) => ({ ...model, length: JSON.stringify(model.json).length }))
     .filter(({ length }) => length <= LARGEST)
@@ -183,7 +172,7 @@ test.each(Object.keys(FORMATS))('%s', async (format) => {
   const failures: string[] = [];
   let [read, n, refused] = [0, 0, 0];
   for (const { name, json, of } of small) {
-    const plain = await tryInput(api, of(JSON.stringify(json)), () => memory.take(), MOST_MS);
+    const plain = await tryInput(run.api, of(JSON.stringify(json)), run.take, MOST_MS);
     if (plain.code !== 'accepted') continue;
     read++;
     for (const path of pathsOf(json)) {
@@ -192,9 +181,9 @@ test.each(Object.keys(FORMATS))('%s', async (format) => {
       seen.add(field);
       for (const odd of [undefined, ...ODD]) {
         const { failure, code } = await tryInput(
-          api,
+          run.api,
           of(JSON.stringify(changed(json, path, odd))),
-          () => memory.take(),
+          run.take,
           MOST_MS,
         );
         n++;

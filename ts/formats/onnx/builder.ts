@@ -233,20 +233,21 @@ export class SpecBuilder extends SpecIds {
       seen.add(name);
       const activation = 'activation' in layer ? layer.activation : undefined;
       const f = typeof activation === 'object' ? activation.name : activation;
-      const isFinite =
-        layer.type === 'merge'
-          ? !['div', 'pow', 'prelu'].includes(layer.merge)
-          : layer.type === 'norm'
-            ? layer.epsilon > 0
-            : ALL_FINITE.includes(layer.type);
-      if (!isFinite || (f !== undefined && !FINITE.includes(f))) return false;
+      if (!givesNumbers(layer) || (f !== undefined && !FINITE.includes(f))) return false;
       for (const ref of layer.inputs ?? []) pending.push(ref);
     }
     return true;
   }
 }
 
-/** Kinds of layers that do so, with such a function behind them. */
+/** Whether a layer gives numbers for all numbers, with such a function behind it. */
+function givesNumbers(layer: LayerSpec): boolean {
+  if (layer.type === 'merge') return !['div', 'pow', 'prelu'].includes(layer.merge);
+  if (layer.type === 'norm') return layer.epsilon > 0;
+  return ALL_FINITE.includes(layer.type);
+}
+
+/** Kinds of layers that do so, however they are set. */
 const ALL_FINITE: readonly string[] = [
   'dense',
   'scale',
@@ -271,20 +272,8 @@ const ALL_FINITE: readonly string[] = [
 const FINITE: readonly string[] = [
   ...['linear', 'affine', 'clip', 'abs', 'sign', 'round', 'floor', 'ceil', 'relu', 'leaky_relu', 'thresholded_relu'],
   ...['sigmoid', 'hard_sigmoid', 'log_sigmoid', 'tanh', 'scaled_tanh', 'tanh_shrink', 'shrink', 'erf', 'softsign'],
-  ...[
-    'softplus',
-    'elu',
-    'selu',
-    'celu',
-    'gelu',
-    'gelu_tanh',
-    'swish',
-    'hard_swish',
-    'mish',
-    'squareplus',
-    'sparse_plus',
-  ],
-  ...['softmax', 'log_softmax'],
+  ...['softplus', 'squareplus', 'sparse_plus', 'elu', 'selu', 'celu', 'gelu', 'gelu_tanh', 'swish', 'hard_swish'],
+  ...['mish', 'softmax', 'log_softmax'],
 ];
 
 interface Pair {

@@ -1,5 +1,6 @@
 import type { DenseSpec, ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
+import type { Dialect } from '../dialect.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
@@ -21,16 +22,16 @@ function steps(call: Call, features: Features): Features {
 
 /** Masks of the tensors as they come with them: TensorFlow's Keras took none before 2.10. */
 function refuseUnknownMasks({ builder, fields }: Call, masks: readonly (Mask | undefined)[]): void {
-  const { framework, version, label } = builder.dialect;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (framework === 'keras3' || (major === 2 && minor >= 10) || masks.every((mask) => !mask)) return;
-  throw fields.unsupported(`takes masks, which ${label} leaves out; save the model with Keras 2.10 or later`);
+  if (isSince(builder.dialect, 2, 10) || masks.every((mask) => !mask)) return;
+  throw fields.unsupported(
+    `takes masks, which ${builder.dialect.label} leaves out; save the model with Keras 2.10 or later`,
+  );
 }
 
-/** Whether Keras 3 of at least this minor version wrote the model. */
-function isSince({ builder: { dialect } }: Call, since: number): boolean {
-  const [major = 0, minor = 0] = dialect.version.split('.').map(Number);
-  return dialect.framework === 'keras3' && (major > 3 || minor >= since);
+/** Whether Keras of at least this version wrote the model. */
+function isSince({ framework, version }: Dialect, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split(/[.-]/).map(Number);
+  return framework !== 'tfjs' && (first > major || (first === major && second >= minor));
 }
 
 /**
@@ -147,9 +148,9 @@ export const multiHeadAttention: Translate = (call) => {
     ...(masks.length > 0 ? { mask: builder.combineMasks(masks, 'mul').ref() } : {}),
     ...(queryMask ? { queryMask: queryMask.ref() } : {}),
     // Where all scores of a row are masked, Softmax gives zeros since 3.14; before, and where there is no dropout, all weigh the same.
-    withoutKeys: dropout > 0 && isSince(call, 14) ? 'zero' : 'average',
+    withoutKeys: dropout > 0 && isSince(builder.dialect, 3, 14) ? 'zero' : 'average',
   });
-  if (isSince(call, 8)) takeMasks(call, [query, value, key], attended);
+  if (isSince(builder.dialect, 3, 8)) takeMasks(call, [query, value, key], attended);
   const ref = project(call, name, {
     part: ['output_dense', 'attention_output'],
     input: attended,

@@ -2,22 +2,33 @@ import { nodeError } from '../attributes.ts';
 import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
-import { feature, width } from '../value.ts';
+import { feature, type Rows, width } from '../value.ts';
 import { convOfParts } from '../../transposed-conv.ts';
 import { layerName } from './columns.ts';
 import { innerWindow, overPositions, timeWindow, windows, type Window } from './windows.ts';
 
-/** (batch, channels, time), or with an axis of size 1 before or behind the time, along which nothing is convolved. */
-export const conv: Operator = (context) => {
-  const { attributes, graph, inputs, node } = context;
-  const given = requireInput(context, 0);
+/** W, (first, own, taps...), and its groups; `misfit`: the attribute kernel_shape where it is not that of W. */
+function readKernel(context: NodeContext) {
+  const { attributes } = context;
   const matrix = requireConstant(context, 1, 'W');
   const { shape, data } = floatsOf(context, matrix, 'W');
-  const [outputSize = 0, own = 0, ...sizes] = shape;
+  const [first = 0, own = 0, ...sizes] = shape;
   const groups = attributes.int('group') ?? 1;
-  const kernelShape = attributes.ints('kernel_shape') ?? sizes;
-  if (kernelShape.length !== sizes.length || kernelShape.some((size, i) => size !== sizes[i])) {
-    const given = kernelShape.slice(0, 9).join(', ');
+  const given = attributes.ints('kernel_shape') ?? sizes;
+  const isOfW = given.length === sizes.length && given.every((size, i) => size === sizes[i]);
+  return { matrix, shape, data, first, own, sizes, groups, misfit: isOfW ? undefined : given };
+}
+
+/** Axes (batch, channels, time) with so many channels. */
+const withChannels = (axes: Rows['axes'], size: number) => axes.map((axis, i) => (i === 1 ? [feature(size)] : axis));
+
+/** (batch, channels, time), or with an axis of size 1 before or behind the time, along which nothing is convolved. */
+export const conv: Operator = (context) => {
+  const { graph, inputs, node } = context;
+  const given = requireInput(context, 0);
+  const { matrix, shape, data, first: outputSize, own, sizes, groups, misfit } = readKernel(context);
+  if (misfit) {
+    const given = misfit.slice(0, 9).join(', ');
     throw nodeError(node, `attribute 'kernel_shape' [${given}] is not that of W`, 'invalid_file');
   }
   const all = windows(context, sizes);
@@ -51,8 +62,8 @@ export const conv: Operator = (context) => {
   const span = (kernelSize - 1) * dilation;
   const causal = typeof padding !== 'string' && padding[0] === span && padding[1] === 0;
   if (!inner && !(causal && stride === 1)) graph.builder.steps.readsAhead = true;
-  const axes = x.axes.map((axis, i) => (i === 1 ? [feature(outputSize)] : axis));
-  const name = node.name || (node.outputs[0] ?? '');
+  const axes = withChannels(x.axes, outputSize);
+  const name = layerName(context);
   const spec = { inputSize, outputSize, kernelSize, stride, dilation, groups, padding, weights };
   const result = inner
     ? overPositions(context, x, inner, { type: 'conv1d', name: graph.builder.name(name), ...spec })
@@ -88,15 +99,10 @@ function extent(
 
 /** (batch, channels, time): each step is laid, times the taps of W (channels, outputs of a group, taps), over `stride` steps and those behind. */
 export const convTranspose: Operator = (context) => {
-  const { attributes, graph, inputs, node } = context;
+  const { graph, inputs, node } = context;
   const given = requireInput(context, 0);
-  const matrix = requireConstant(context, 1, 'W');
-  const { shape, data } = floatsOf(context, matrix, 'W');
-  const [inputSize = 0, own = 0, ...sizes] = shape;
-  const groups = attributes.int('group') ?? 1;
-  const kernelShape = attributes.ints('kernel_shape') ?? sizes;
-  if (kernelShape.length !== sizes.length || kernelShape.some((size, i) => size !== sizes[i]))
-    throw nodeError(node, `attribute 'kernel_shape' is not that of W ${shapeText(shape)}`, 'invalid_file');
+  const { matrix, shape, data, first: inputSize, own, sizes, groups, misfit } = readKernel(context);
+  if (misfit) throw nodeError(node, `attribute 'kernel_shape' is not that of W ${shapeText(shape)}`, 'invalid_file');
   const all = windows(context, sizes);
   if (given.type !== 'rows' || given.dtype !== 'float32') throw nodeError(node, 'takes a constant or whole numbers');
   const { rows: x, time } = timeWindow(context, given, all, 'lays out');
@@ -126,12 +132,11 @@ export const convTranspose: Operator = (context) => {
   const { steps } = graph.builder;
   steps.readsAhead = true;
   const name = layerName(context);
-  const axesOf = (size: number) => x.axes.map((axis, i) => (i === 1 ? [feature(size)] : axis));
-  const parts = graph.builder.conv1d(x, `${name}_parts`, spec, axesOf(factor * outputSize));
+  const parts = graph.builder.conv1d(x, `${name}_parts`, spec, withChannels(x.axes, factor * outputSize));
   const ref = parts.columns[0]?.ref ?? '';
   graph.place(matrix, `${ref}/kernel`);
   if (inputs[2]) graph.place(requireConstant(context, 2, 'B'), `${ref}/bias`);
-  const apart = steps.split(parts, name, factor, parts.axes.map((axis, i) => (i === 1 ? [feature(outputSize)] : axis))); // prettier-ignore
+  const apart = steps.split(parts, name, factor, withChannels(parts.axes, outputSize));
   return [crop.before === 0 && crop.after === 0 ? apart : steps.pad(apart, name, crop)];
 };
 

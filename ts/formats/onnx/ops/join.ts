@@ -26,7 +26,7 @@ import {
 } from '../value.ts';
 import { layerName } from './columns.ts';
 import { padSteps } from './pad.ts';
-import { onStepsOfFirst, repeatedSteps, stepsAsFeatures } from './over-time.ts';
+import { allAsVectors, numbersOfSteps, onStepsOfFirst, repeatedSteps, stepsAsFeatures } from './over-time.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
 export const split: Operator = (context) => {
@@ -224,8 +224,8 @@ function behindEachOther(context: NodeContext, given: readonly Rows[], axis: num
     return last.reduce((rows, row) => besideSteps(context, rows, row, false), behind);
   }
   if (!graph.flattensSteps) return undefined;
-  const vectors = values.map((value) => (value.kind === 'vector' ? value : stepsAsFeatures(context, value)));
-  return vectors.includes(undefined) ? undefined : concatRows(context, vectors as Rows[], axis);
+  const vectors = allAsVectors(context, values);
+  return vectors && concatRows(context, vectors, axis);
 }
 
 /** A row of each sequence as a step before, or behind, those of a value: that step is 0, and the row is added where there is no step's number. */
@@ -234,10 +234,8 @@ function besideSteps(context: NodeContext, rows: Rows, row: Rows, isBefore: bool
   const name = layerName(context);
   const before = Number(isBefore);
   const after = 1 - before;
-  const ones = rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'feature'));
-  const numbers: Rows = { ...rows, axes: ones, columns: builder.steps.numbersOf(rows), exclusive: false };
   const padded = padSteps(context, rows, before, after, { mode: 'constant' });
-  const numbered = padSteps(context, numbers, before, after, { mode: 'constant' });
+  const numbered = padSteps(context, numbersOfSteps(context, rows), before, after, { mode: 'constant' });
   const isNew = builder.activation(builder.affine(numbered, `${name}_new`, -1, 1), `${name}_is_new`, 'relu');
   const added = builder.merge([{ ...isNew, exclusive: false }, row], `${name}_row`, 'mul');
   const sum = builder.merge([padded, added], name, 'sum');
@@ -254,11 +252,8 @@ export function alikeByFile(context: NodeContext, values: readonly Rows[]): Rows
   const made = values.map((value) => repeatedSteps(context, value));
   if (made.some((rows) => rows !== undefined)) return made.map((rows, i) => rows ?? values[i]!);
   if (!graph.flattensSteps || values.some(({ scores }) => scores)) return undefined;
-  if (values.some(({ kind }) => kind === 'vector')) {
-    const vectors = values.map((value) => (value.kind === 'vector' ? value : stepsAsFeatures(context, value)));
-    const isGain = values.some(({ kind }) => kind === 'sequence') && !vectors.includes(undefined);
-    return isGain ? (vectors as Rows[]) : undefined;
-  }
+  if (values.some(({ kind }) => kind === 'vector'))
+    return values.some(({ kind }) => kind === 'sequence') ? allAsVectors(context, values) : undefined;
   return onStepsOfFirst(context, values);
 }
 

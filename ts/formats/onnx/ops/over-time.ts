@@ -27,8 +27,7 @@ export function reduceSteps(
   op: ReduceSpec['reduce'],
   keep: boolean,
 ): Rows {
-  const { graph, node } = context;
-  const columns = graph.builder.steps.reduce(rows, node.name || (node.outputs[0] ?? ''), op);
+  const columns = context.graph.builder.steps.reduce(rows, layerName(context), op);
   const axes = rows.axes.flatMap((factors, i) => (i === axis ? (keep ? [[]] : []) : [factors]));
   return { ...rows, kind: 'vector', axes, columns, reversed: false, exclusive: false };
 }
@@ -65,12 +64,16 @@ export function argMaxSteps(context: NodeContext, rows: Rows, axis: number, isLa
   const below = { ...builder.merge([most, rows], `${name}_below`, 'sub'), axes: rows.axes, reversed: rows.reversed };
   const isOther = builder.activation(below, `${name}_other`, 'sign');
   const away = builder.affine({ ...isOther, exclusive: false }, `${name}_away`, isLast ? -BEHIND_ALL : BEHIND_ALL);
-  const ones = rows.axes.map((factors) => factors.filter(({ role: r }) => r !== 'feature'));
-  // 1, 2, ..., in the order that the steps lie in
-  const numbers: Rows = { ...rows, axes: ones, columns: builder.steps.numbersOf(rows), exclusive: false };
+  const numbers = numbersOfSteps(context, rows);
   const turned = rows.reversed ? fromLast(context, numbers, axis) : builder.affine(numbers, `${name}_numbers`, undefined, -1); // prettier-ignore
   const all = { ...builder.merge([away, turned], `${name}_steps`, 'sum'), axes: rows.axes, reversed: rows.reversed };
   return { ...reduceSteps(context, all, axis, isLast ? 'max' : 'min', true), whole: true };
+}
+
+/** 1, 2, ... of the steps of rows, in the order that they lie in. */
+export function numbersOfSteps({ graph }: Pick<NodeContext, 'graph'>, rows: Rows): Rows {
+  const axes = rows.axes.map((factors) => factors.filter(({ role: r }) => r !== 'feature'));
+  return { ...rows, axes, columns: graph.builder.steps.numbersOf(rows), exclusive: false };
 }
 
 /** 1, 2, ... as how many steps come after each. */
@@ -106,6 +109,12 @@ export function stepsAsFeatures({ graph }: NodeContext, rows: Rows): Rows | unde
   const others = rows.axes.flatMap((factors, i) => (i === axis ? [] : [factors.map(plain)]));
   const own = { columns, kind: 'vector', reversed: false, exclusive: false } as const;
   return moveFirst({ graph }, { ...rows, ...own, axes: [[feature(steps)], ...others] }, axis);
+}
+
+/** The same of all values, but of what are vectors; undefined where one cannot be. */
+export function allAsVectors(context: NodeContext, values: readonly Rows[]): Rows[] | undefined {
+  const made = values.map((value) => (value.kind === 'vector' ? value : stepsAsFeatures(context, value)));
+  return made.every((rows) => rows !== undefined) ? made : undefined;
 }
 
 /** Sequences that the file says are of as many steps, on the axis of the first; undefined for what are none, or lie there. */
