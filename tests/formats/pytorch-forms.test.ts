@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { inspect, loadModel } from '../../ts/api/js.ts';
+import type { PytorchLayer } from '../../ts/formats/pytorch/forms/index.ts';
 import { writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { expectError } from '../facade/helpers.ts';
 
@@ -56,4 +57,52 @@ test.each<[string, Record<string, number[]>, string | undefined]>([
   const found = modules.find(({ name }) => name === 'm')?.kind;
   if (kind === undefined) expect(found ?? '').not.toMatch(/^(BatchNorm1d|LayerNorm or GroupNorm|Conv1d)$/);
   else expect(found).toContain(kind);
+});
+
+describe('features', () => {
+  const identity = { 'a.weight': [3, 3] };
+  const file = writeSafetensors({
+    'a.weight': { dtype: 'F32', shape: [3, 3], data: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1) },
+  });
+  const run = async (...layers: PytorchLayer[]) => {
+    const model = await loadModel(file, { pytorch: { layers: [{ linear: 'a' }, ...layers] } });
+    const { data, shape } = model.run({ data: Float32Array.of(3, 0, 4, -1, 2, 2), shape: [1, 2, 3] }).output;
+    return { data: [...data], shape };
+  };
+
+  test('of each row become one number', async () => {
+    expect(await run({ l2: 'features' })).toEqual({ data: [5, 3], shape: [1, 2, 1] });
+    expect(await run({ l2: -1 })).toEqual({ data: [5, 3], shape: [1, 2, 1] });
+    expect((await run({ max: 'features' })).data).toEqual([4, 2]);
+    expect((await run({ min: 2 })).data).toEqual([0, -1]);
+    expect((await run({ mean: 'features' })).data[1]).toBe(1);
+    expect(await run({ max: 'time' })).toEqual({ data: [3, 2, 4], shape: [1, 3] });
+  });
+
+  test('are divided by it', async () => {
+    const third = Math.fround(1 / 3);
+    const { data } = await run({ l2: 'features' }, { div: ['a', 'l2'] });
+    expect(data).toEqual([Math.fround(3 / 5), 0, Math.fround(4 / 5), -third, Math.fround(2 / 3), Math.fround(2 / 3)]);
+  });
+
+  test('are sliced', async () => {
+    expect(await run({ slice: [1, 3] })).toEqual({ data: [0, 4, 2, 2], shape: [1, 2, 2] });
+    await expectError(() => run({ slice: [1, 4] }), 'invalid_spec', 'slice', 'rows of 3');
+    await expectError(() => run({ slice: [2, 2] }), 'invalid_spec', 'slice', 'size');
+  });
+
+  test.each([0, 'batch', undefined, [1], '1.0'])('mean over %j is refused', async (over) => {
+    const layers = [{ linear: 'a' }, { mean: over }] as PytorchLayer[];
+    await expectError(() => loadModel(dict(identity), { pytorch: { layers } }), 'invalid_argument', 'mean', 'time');
+  });
+
+  test.each([1, [1], [-1, 2], [0, 1.5], ['0', '1'], null])('slice %j is refused', async (bounds) => {
+    const layers = [{ linear: 'a' }, { slice: bounds }] as unknown as PytorchLayer[];
+    await expectError(
+      () => loadModel(dict(identity), { pytorch: { layers } }),
+      'invalid_argument',
+      'slice',
+      '[start, end]',
+    );
+  });
 });

@@ -99,3 +99,48 @@ describe('ids beside features', () => {
     expect(spec.outputs).toHaveLength(1);
   });
 });
+
+describe('inputShapes', () => {
+  // Relu where there are four steps, else Neg.
+  const branch = (op: string, output: string): unknown => ({
+    graph: { nodes: [{ op, inputs: ['x'], outputs: [output] }], inputs: [], outputs: [output] },
+  });
+  const byShape = {
+    nodes: [
+      { op: 'Shape', inputs: ['x'], outputs: ['shape'] },
+      { op: 'Gather', inputs: ['shape', 'one'], outputs: ['steps'], attributes: { axis: 0 } },
+      { op: 'Equal', inputs: ['steps', 'four'], outputs: ['are_four'] },
+      { op: 'If', name: 'choice', inputs: ['are_four'], outputs: ['y'], attributes: { then_branch: branch('Relu', 'a'), else_branch: branch('Neg', 'b') } }, // prettier-ignore
+    ] as Node[],
+    inputs: [{ name: 'x', shape: ['batch', 'time', 2] }],
+    outputs: ['y'],
+    initializers: [tensor('one', [], [1], 7), tensor('four', [], [4], 7)],
+  };
+  const load = (inputShapes?: unknown) =>
+    readOnnx(onnxModel(byShape), { options: { onnx: { inputShapes: inputShapes as Record<string, number[]> } } });
+
+  test('say which branch is taken, where the file leaves the steps free', async () => {
+    await expect(load()).rejects.toThrow(/inputShapes/);
+    const kinds = async (steps: number) =>
+      (await load({ x: ['batch', steps, 2] })).spec.layers.map((layer) => 'activation' in layer && layer.activation);
+    expect(await kinds(4)).toEqual(['relu']);
+    expect(await kinds(5)).not.toContain('relu');
+  });
+
+  test.each<[unknown, string[]]>([
+    [{ y: [1] }, ["inputShapes['y']", 'it has x']],
+    [{ x: [1, 4] }, ["inputShapes['x']", '[1, 4]', '[batch, time, 2]']],
+    [{ x: [1, 4, 3] }, ["inputShapes['x']", '[1, 4, 3]', '[batch, time, 2]']],
+    [{ x: [1, 0, 2] }, ["inputShapes['x']", 'from 1']],
+    [{ x: [1, 1.5, 2] }, ["inputShapes['x']", 'from 1']],
+    [{ x: [1, 2 ** 60, 2] }, ["inputShapes['x']", 'from 1']],
+    [{ x: 'batch' }, ["inputShapes['x']", 'an array']],
+    [{ x: new Array(3) }, ["inputShapes['x']", 'an array']],
+    [{ x: new Array(2 ** 31) }, ["inputShapes['x']", 'an array']],
+    [[4], ['inputShapes must be an object']],
+    [4, ['inputShapes must be an object']],
+    [null, ['inputShapes must be an object']],
+  ])('%# is refused', async (given, texts) => {
+    await expectError(() => load(given), 'invalid_argument', ...texts);
+  });
+});

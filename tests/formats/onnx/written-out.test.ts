@@ -391,7 +391,9 @@ describe('If', () => {
   });
 
   test('refused', async () => {
-    expect(await refusal(choose('h'))).toContain('the condition');
+    const computed = await refusal(choose('h'));
+    expect(computed).toContain('the condition');
+    expect(computed).toContain('initializers');
     const two = { ...choose('true')[0]!, outputs: ['p', 'q'] };
     expect(await refusal([isOne, two])).toContain('2 outputs');
   });

@@ -40,7 +40,7 @@ export class Attempt {
     const made = { bound: this.#bound, tensors: this.#report };
     this.#context = newContext(source, this.#builder, made, {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
-      flattensSteps: roles.assumed.parts === 'steps',
+      flattensSteps: ['steps', 'fixed'].includes(roles.assumed.parts),
       demand: (rows, wanted) => roles.demand(rows, wanted),
       preferFeature: (axis) => {
         roles.preferFeature(axis);

@@ -168,7 +168,10 @@ export function elementwise(
   const data = Array.from({ length: count }, (_, i) => {
     const value = apply(...values.map((v, k) => v.data[(indices[k] as (i: number) => number)(i)]!));
     if (value === undefined)
-      throw nodeError(context.node, 'its result depends on the batch or the steps in a way that is not supported');
+      throw nodeError(
+        context.node,
+        'its result depends on the batch or the steps in a way that is not supported; { onnx: { inputShapes } } says sizes that the file leaves free',
+      );
     return value;
   });
   return makeConstant(context, dtype, base, data, values.find(({ source }) => source !== '')?.source ?? '', shape);

@@ -29,8 +29,11 @@ const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 export interface Assumed {
   /** Which of the two comes first. For ids it is the other one: the batch, unless that fails; or the batch for all. */
   first: 'time' | 'batch' | 'batch of all';
-  /** What parts are taken of. `steps`: of features; and steps may be features, see `GraphContext.flattensSteps`. */
-  parts: 'feature' | 'any' | 'steps';
+  /**
+   * What parts are taken of. `steps`: of features; and steps may be features, see `GraphContext.flattensSteps`. `fixed`: of features, which
+   * all axes are that the file fixes beside free ones, as those of several states are beside free steps.
+   */
+  parts: 'feature' | 'any' | 'steps' | 'fixed';
 }
 
 /**
@@ -44,7 +47,11 @@ export class InputRoles {
 
   constructor(infos: OnnxValueInfo[], assumed: Assumed) {
     this.assumed = assumed;
-    const { first } = assumed;
+    const { first, parts } = assumed;
+    const parted = (shape: GraphInput['shape']) => {
+      const fixed = shape.flatMap((size, axis) => (typeof size === 'number' ? [axis] : []));
+      return new Set(parts === 'fixed' && fixed.length < shape.length ? fixed : []);
+    };
     this.inputs = infos.map((info) => {
       const dtype = dtypeClass(info.dtype);
       const what = `input '${info.name}' of the graph`;
@@ -71,7 +78,7 @@ export class InputRoles {
         shape: info.shape,
         dtype: dtype === 'float' ? 'float32' : 'int32',
         fixed: new Map(),
-        parted: new Set(),
+        parted: parted(info.shape),
         first,
         isNumbers: false,
         isStep: false,
@@ -244,7 +251,7 @@ function preference({ shape, dtype, first }: GraphInput, time: number, batch: nu
   const isName = (axis: number, pattern: RegExp) => typeof shape[axis] === 'string' && pattern.test(shape[axis]);
   const named =
     (isName(time, TIME_NAME) || isName(batch, BATCH_NAME) ? -10 : 0) +
-    (isName(time, BATCH_NAME) || isName(batch, TIME_NAME) ? 10 : 0);
+    (isName(time, BATCH_NAME) || isName(batch, TIME_NAME) ? 200 : 0);
   const wantsTime = dtype === 'int32' ? rank >= 2 : rank >= 3;
   const missing = (wantsTime === time < 0 ? 100 : 0) + (batch < 0 && rank > 0 ? 50 : 0);
   const isTimeFirst = first !== 'batch of all' && (dtype === 'float32') === (first === 'time');

@@ -1,7 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import { checkFilled, lengthOf, readTensor } from '../../base/foreign.ts';
 import { floatsOf } from '../../base/numbers.ts';
-import { isArrayLike, type TensorLike } from '../../base/tensor.ts';
+import { describe, isArrayLike, isRecord, type TensorLike } from '../../base/tensor.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
 import { Budget } from './limits.ts';
@@ -16,9 +16,56 @@ export interface OnnxOptions {
   outputs?: string[];
   /** Values of inputs of the graph that are the same at each run: weights that the file does not hold. */
   initializers?: Record<string, TensorLike>;
+  /**
+   * Shapes of inputs of the graph of which the file leaves dimensions free: a number, or a name where it stays free. For graphs that hold
+   * for some sizes alone, as ones that branch by how many steps they are given.
+   */
+  inputShapes?: Record<string, readonly (number | string)[]>;
 }
 
 const OPSETS = { first: 7, last: 26 };
+
+/** The graph with these shapes of its inputs. */
+function reshaped(graph: OnnxGraph, given: unknown = {}): OnnxGraph {
+  if (!isRecord(given)) throw new GruError('invalid_argument', `inputShapes must be an object, got ${describe(given)}`);
+  const shapes = new Map(Object.entries(given));
+  const inputs = graph.inputs.map((info) => {
+    const what = `inputShapes['${info.name}']`;
+    const wanted = copyOf(shapes.get(info.name));
+    if (!shapes.delete(info.name)) return info;
+    if (!wanted?.every(isDimension))
+      throw new GruError(
+        'invalid_argument',
+        `${what}: expected an array of whole numbers from 1, or names of free dimensions`,
+      );
+    const { shape = wanted } = info;
+    if (shape.length !== wanted.length || shape.some((d, i) => typeof d === 'number' && d !== wanted[i]))
+      throw new GruError(
+        'invalid_argument',
+        `${what} is [${wanted.join(', ')}], the file says [${shape.map((d) => d || '?').join(', ')}]`,
+      );
+    return { ...info, shape: wanted };
+  });
+  for (const name of shapes.keys())
+    throw new GruError(
+      'invalid_argument',
+      `inputShapes['${name}']: the graph has no such input; it has ${namesOf(graph)}`,
+    );
+  return { ...graph, inputs };
+}
+
+/** More dimensions are no shape. */
+const MOST_DIMENSIONS = 16;
+
+function copyOf(shape: unknown): unknown[] | undefined {
+  return Array.isArray(shape) && shape.length <= MOST_DIMENSIONS ? Array.from<unknown>(shape) : undefined;
+}
+
+function isDimension(size: unknown): size is number | string {
+  return typeof size === 'string' || (Number.isSafeInteger(size) && (size as number) >= 1);
+}
+
+const namesOf = (graph: OnnxGraph) => graph.inputs.map(({ name }) => name).join(', ');
 
 /** A parsed file and the user's options. */
 export class Source {
@@ -35,7 +82,7 @@ export class Source {
   readonly #budget: Budget;
 
   constructor(model: OnnxModel, sidecars: Sidecars, options: OnnxOptions, size: number) {
-    const known = ['node', 'outputs', 'initializers'];
+    const known = ['node', 'outputs', 'initializers', 'inputShapes'];
     const stray = Object.keys(options).find((key) => !known.includes(key));
     if (stray !== undefined)
       throw new GruError('invalid_argument', `unknown ONNX option '${stray}'; known: ${known.join(', ')}`);
@@ -43,7 +90,7 @@ export class Source {
     if (!(model.opset >= first && model.opset <= last)) {
       throw new GruError('unsupported', `the ONNX file is of opset ${model.opset}; supported: ${first} to ${last}`);
     }
-    this.graph = model.graph;
+    this.graph = reshaped(model.graph, options.inputShapes);
     this.opset = model.opset;
     this.producer = model.producer;
     this.options = options;
@@ -61,7 +108,7 @@ export class Source {
     if (!info)
       throw new GruError(
         'invalid_argument',
-        `initializers['${name}']: the graph has no such input; it has ${this.graph.inputs.map((i) => i.name).join(', ')}`,
+        `initializers['${name}']: the graph has no such input; it has ${namesOf(this.graph)}`,
       );
     const what = `initializers['${name}']`;
     const { data: given, shape } = readTensor(what, tensor);

@@ -163,7 +163,8 @@ export class StepLayers {
     this.#spec.add(cut, { kind: 'sequence', size: width(rows) / steps });
     this.#spec.add({ ...layer, inputs: [cut.name] }, { kind: 'sequence', size: 1 });
     const size = layer.type === 'conv1d' ? layer.outputSize : width(rows) / steps;
-    const made = stepsBy(layerKind(layer.type)!.axis!(layer)!, steps) as number;
+    const rule = layerKind(layer.type)!.axis!(layer);
+    const made = rule ? (stepsBy(rule, steps) as number) : steps;
     const flat: LayerSpec = {
       type: 'flatten',
       name: this.#spec.name(`${name}_rows`),

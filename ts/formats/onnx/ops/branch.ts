@@ -1,5 +1,5 @@
 import { nodeError } from '../attributes.ts';
-import { requireConstant } from '../constants.ts';
+import { requireInput } from '../constants.ts';
 import type { Operator } from '../context.ts';
 import { countReaders, neededNodes } from '../nodes.ts';
 
@@ -7,7 +7,13 @@ import { countReaders, neededNodes } from '../nodes.ts';
 export const branch: Operator = (context) => {
   const { attributes, graph, node, scope } = context;
   const branches = [attributes.graph('else_branch'), attributes.graph('then_branch')] as const;
-  const { data } = requireConstant(context, 0, 'the condition');
+  const condition = requireInput(context, 0);
+  if (condition.type !== 'constant')
+    throw nodeError(
+      node,
+      `the condition ('${node.inputs[0] ?? ''}') is computed in a run; supported: constants. An input of the graph that it follows from can be given when the model is loaded: { onnx: { initializers: { name: { data, shape } } } }`,
+    );
+  const { data } = condition;
   const taken = data.length === 1 && typeof data[0] === 'number' ? branches[data[0] === 0 ? 0 : 1] : undefined;
   if (!taken || !scope)
     throw nodeError(node, 'its condition is not one number that is known, or its branch is missing');

@@ -183,9 +183,27 @@ const squeeze: Operator = (context) => {
     throw nodeError(context.node, `drops axis ${axis} of size ${size}: a size of 1 that the file does not fix`);
   }
   const keep = shape.flatMap((_, axis) => (drop.has(axis) ? [] : [axis]));
-  if (input.type === 'rows') return [{ ...input, axes: keep.map((axis) => input.axes[axis]!) }];
+  if (input.type === 'rows') {
+    const made = [...drop].some((axis) => input.axes[axis]!.some(({ steps }) => steps !== undefined));
+    const rows = made ? onlyStep(context, input) : input;
+    return [{ ...rows, axes: keep.map((axis) => rows.axes[axis]!) }];
+  }
   return [{ ...input, base: keep.map((axis) => input.base[axis]!), shape: keep.map((axis) => shape[axis]!) }];
 };
+
+/** The row of sequences of one step, which the file or a layer makes so: a run in which there are more is refused. */
+function onlyStep({ graph }: NodeContext, rows: Rows): Rows {
+  const { steps } = graph.builder;
+  const axes = rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'time'));
+  return {
+    ...rows,
+    kind: 'vector',
+    axes,
+    columns: steps.flatten(steps.straight(rows), 1),
+    reversed: false,
+    exclusive: false,
+  };
+}
 
 const unsqueeze: Operator = (context) => {
   const input = requireInput(context, 0);

@@ -180,6 +180,13 @@ export function withRoles(
   return found && graph.demand(found, [...roles]) ? found : undefined;
 }
 
+/** A vector as a sequence of one step, along an axis on which it has nothing. */
+export function asOneStep({ graph }: Pick<NodeContext, 'graph'>, rows: Rows, axis: number): Rows {
+  const columns = graph.builder.steps.cut(rows, 1);
+  const axes = rows.axes.map((a, i): Factor[] => (i === axis ? [{ role: 'time', size: undefined, steps: 1 }] : a));
+  return { ...rows, kind: 'sequence', axes, columns, exclusive: false };
+}
+
 /** Steps with as many of each beside it, as the steps that they are; undefined for rows without such an axis. */
 export function repeatedSteps(context: NodeContext, rows: Rows): Rows | undefined {
   const axis = rows.axes.findIndex(

@@ -2,8 +2,9 @@ import type { PadSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import { axisIndex, plainIntegers, numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { axesText, role, type Rows } from '../value.ts';
+import { axesText, checkParts, featureSize, role, type Rows } from '../value.ts';
 import { floatRows, layerName } from './columns.ts';
+import { pickRows } from './parts.ts';
 import { asFloats } from './whole.ts';
 
 const MODES = { constant: 'constant', edge: 'edge', reflect: 'reflect' } as const;
@@ -45,12 +46,34 @@ export const pad: Operator = (context) => {
   const axes = pads.flatMap(([before, after], i) => (before === 0 && after === 0 ? [] : [i]));
   const [axis] = axes;
   if (axis === undefined) return [x];
+  const inEach =
+    axes.length === 1 && mode !== 'constant' ? padPositions(context, x, axis, pads[axis]!, mode) : undefined;
+  if (inEach) return [inEach];
   const roles = x.axes.map((_, i) => (i === axis ? ('time' as const) : undefined));
   if (axes.length > 1 || !graph.demand(x, roles) || role(x.axes[axis]!) !== 'time')
     throw nodeError(node, `pads axis ${axes.join(', ')} of ${axesText(x.axes)}; supported: the steps`);
   const [before, after] = pads[axis]!;
   return [padSteps(context, x, before, after, { mode, ...(mode === 'constant' && value !== 0 ? { value } : {}) })];
 };
+
+/** Features of each step, where the file fixes them and the graph is read in no other way: those at the ends again. */
+function padPositions(
+  context: NodeContext,
+  x: Rows,
+  axis: number,
+  pads: [number, number],
+  mode: 'edge' | 'reflect',
+): Rows | undefined {
+  const [before, after] = pads;
+  const size = featureSize(x.axes[axis]!);
+  const fits = Math.min(before, after) >= 0 && (mode === 'edge' || Math.max(before, after) < size);
+  if (!context.graph.flattensSteps || x.kind !== 'sequence' || role(x.axes[axis]!) !== 'feature' || !fits)
+    return undefined;
+  const inside = (i: number) =>
+    mode === 'edge' ? Math.min(Math.max(i, 0), size - 1) : size - 1 - Math.abs(size - 1 - Math.abs(i));
+  const entries = Array.from({ length: checkParts(before + size + after) }, (_, i) => inside(i - before));
+  return pickRows(context, x, axis, entries);
+}
 
 /** Rows with steps before the first and behind the last one; numbers below 0 take so many away. */
 export function padSteps(

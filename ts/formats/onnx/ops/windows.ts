@@ -2,7 +2,7 @@ import type { Conv1dSpec, PoolSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 import { axesText, feature, featureSize, isFeature, role, selectColumns, width, type Rows } from '../value.ts';
-import { withRoles } from './over-time.ts';
+import { asOneStep, withRoles } from './over-time.ts';
 
 /** What the attributes of a convolution or a pool say of one axis. */
 export interface Window {
@@ -101,7 +101,9 @@ export function timeWindow(
   const roles = x.axes.map((_, i) =>
     i === 0 ? ('batch' as const) : i === 1 ? ('feature' as const) : i === time + 2 ? ('time' as const) : undefined,
   );
-  const rows = known ? withRoles(context, x, roles) : undefined;
+  const given = known ? withRoles(context, x, roles) : undefined;
+  const isRow = given?.kind === 'vector' && given.dtype === 'float32' && given.axes[time + 2]!.length === 0;
+  const rows = isRow ? asOneStep(context, given, time + 2) : given;
   const isTime = rows?.kind === 'sequence' && role(rows.axes[time + 2]!) === 'time';
   if (!isTime || flat.some((i) => isPadded(all[i]!))) {
     throw nodeError(context.node, `${what} ${axesText(x.axes)}; supported: [batch, channels, time], over the time`);

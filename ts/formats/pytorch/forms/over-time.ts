@@ -1,35 +1,35 @@
 import { GruError } from '../../../base/errors.ts';
-import type { LayerSpec, PadSpec, PoolSpec, ReduceSpec } from '../../../spec/spec.ts';
-import { ANY, BASE } from './checks.ts';
+import type { LayerSpec, PadSpec, PoolSpec } from '../../../spec/spec.ts';
+import { ANY, BASE, oneOf } from './checks.ts';
 import type { Form, Pending, Place, PytorchLayerBase } from './form.ts';
 
-/** Over time: `'time'`, or the dimension of time of a (batch, steps, features) tensor. */
-type Time = 'time' | 1;
+/** Over time or features, by name, or by their dimension of a (batch, steps, features) tensor. Of features one number a row is left. */
+type Over = 'time' | 1 | 'features' | 2 | -1;
 
 /** `x.mean(1)` (batch first), `nn.AdaptiveAvgPool1d(1)` over (batch, features, steps). */
 export interface PytorchMean extends PytorchLayerBase {
-  mean: Time;
+  mean: Over;
 }
 
 /** `x.max(1).values`, `x.amax(1)`, `nn.AdaptiveMaxPool1d(1)`. */
 export interface PytorchMax extends PytorchLayerBase {
-  max: Time;
+  max: Over;
 }
 
 /** `x.min(1).values`, `x.amin(1)`. */
 export interface PytorchMin extends PytorchLayerBase {
-  min: Time;
+  min: Over;
 }
 
 /** `x.std(1)`; `correction: 0` for `x.std(1, correction=0)`. */
 export interface PytorchStd extends PytorchLayerBase {
-  std: Time;
+  std: 'time' | 1;
   correction?: 0 | 1 | undefined;
 }
 
-/** `x.norm(dim=1)`. */
+/** `x.norm(dim=1)`; `x.norm(dim=-1, keepdim=True)`, by which `div` divides each row. */
 export interface PytorchL2 extends PytorchLayerBase {
-  l2: Time;
+  l2: Over;
 }
 
 /** `nn.MaxPool1d(2)` over the steps. */
@@ -78,35 +78,30 @@ function layer(name: string, spec: object): Pending {
   return { load: () => ({ name, ...JSON.parse(JSON.stringify(spec)) }) as LayerSpec };
 }
 
-function reduction<K extends string, L extends PytorchLayerBase>(kind: K, reduce: ReduceSpec['reduce']): Form<K, L> {
+const OVER: Record<string, 'reduce' | 'reduceFeatures'> = {
+  ...{ time: 'reduce', 1: 'reduce' },
+  ...{ features: 'reduceFeatures', 2: 'reduceFeatures', '-1': 'reduceFeatures' },
+};
+
+function reduction<K extends 'mean' | 'max' | 'min' | 'l2', L extends PytorchLayerBase & Record<K, Over>>(
+  reduce: K,
+): Form<K, L> {
   return {
-    value: ANY,
+    value: oneOf('time', 1, 'features', 2, -1),
     fields: BASE as Form<K, L>['fields'],
-    read: (line, { name }) => {
-      const over: unknown = (line as Record<string, unknown>)[kind];
-      if (over !== 'time' && over !== 1) {
-        throw new GruError(
-          'invalid_argument',
-          `pytorch.layers: ${kind} is over 'time' (dimension 1), got ${String(over)}`,
-        );
-      }
-      return layer(name, { type: 'reduce', reduce });
-    },
+    read: (line, { name }) => layer(name, { type: OVER[line[reduce] as Over], reduce }),
   };
 }
 
-export const mean = reduction<'mean', PytorchMean>('mean', 'mean');
-export const max = reduction<'max', PytorchMax>('max', 'max');
-export const min = reduction<'min', PytorchMin>('min', 'min');
-export const l2 = reduction<'l2', PytorchL2>('l2', 'l2');
+export const mean = reduction<'mean', PytorchMean>('mean');
+export const max = reduction<'max', PytorchMax>('max');
+export const min = reduction<'min', PytorchMin>('min');
+export const l2 = reduction<'l2', PytorchL2>('l2');
 
 export const std: Form<'std', PytorchStd> = {
-  value: ANY,
+  value: oneOf('time', 1),
   fields: { ...BASE, correction: ANY },
-  read: (line, place) => {
-    reduction<'std', PytorchStd>('std', 'std').read(line, place);
-    return layer(place.name, { type: 'reduce', reduce: 'std', correction: line.correction });
-  },
+  read: (line, { name }) => layer(name, { type: 'reduce', reduce: 'std', correction: line.correction }),
 };
 
 function pooled(

@@ -11,3 +11,17 @@ export const step: Form<'step', PytorchStep> = {
   fields: BASE,
   read: (line, { name }) => ({ load: () => ({ name, type: 'step', index: line.step }) }),
 };
+
+/** `x[..., start:end]`: features of each row, from 0 on. */
+export interface PytorchSlice extends PytorchLayerBase {
+  slice: readonly [start: number, end: number];
+}
+
+export const slice: Form<'slice', PytorchSlice> = {
+  value: {
+    is: (value) => Array.isArray(value) && value.length === 2 && value.every((n) => Number.isSafeInteger(n) && n >= 0),
+    text: '[start, end], numbers of features from 0',
+  },
+  fields: BASE,
+  read: ({ slice: [start, end] }, { name }) => ({ load: () => ({ name, type: 'slice', start, size: end - start }) }),
+};

@@ -5,7 +5,7 @@ import type { ValueRef } from '../../../../spec/spec.ts';
 import { equalSizes, shapeText, type Size } from '../../size.ts';
 import { axesText, axisSize, type Factor, feature, isFeature, width, type Rows } from '../../value.ts';
 import { compareWith, stepsBelow } from '../masks.ts';
-import { withRoles } from '../over-time.ts';
+import { asOneStep, withRoles } from '../over-time.ts';
 import { readActivations } from './activations.ts';
 import type { RecurrentOperator } from './cell.ts';
 import { readInitial } from './initial.ts';
@@ -39,7 +39,7 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
 
     const given = readX(context, layout, inputSize);
     const isRow = !graph.demandSequence(given);
-    const x = isRow ? oneStep(context, given, layout) : given;
+    const x = isRow ? rowAsStep(context, given, layout) : given;
     const mask = readLengths(context, x, layout);
     const initial = readInitial(context, operator, x, { layout, directions: times.length, hiddenSize });
     const directions = times.map<Direction>((time, d) => ({
@@ -88,14 +88,10 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
 }
 
 /** A row a sequence, as a decoder reads what it gave before, is one step of a sequence of its own. */
-function oneStep(context: NodeContext, x: Rows, layout: number): Rows {
-  const { graph, inputs, node } = context;
-  if (inputs[4] !== undefined)
-    throw nodeError(node, "input 'sequence_lens' beside an input X of one row a sequence is not supported");
-  const axis = layout === 0 ? 0 : 1;
-  const columns = graph.builder.steps.cut(x, 1);
-  const axes = x.axes.map((a, i): Factor[] => (i === axis ? [{ role: 'time', size: undefined, steps: 1 }] : a));
-  return { ...x, kind: 'sequence', axes, columns, exclusive: false };
+function rowAsStep(context: NodeContext, x: Rows, layout: number): Rows {
+  if (context.inputs[4] !== undefined)
+    throw nodeError(context.node, "input 'sequence_lens' beside an input X of one row a sequence is not supported");
+  return asOneStep(context, x, layout === 0 ? 0 : 1);
 }
 
 function readX(context: NodeContext, layout: number, inputSize: number): Rows {
