@@ -5,6 +5,7 @@ import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
+import type { OnnxOptions } from '../formats/onnx/source.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';
@@ -13,6 +14,7 @@ import { decimal } from './files/text.ts';
 /** Options of how a model is read, as given on the command line. */
 export interface ReadFlags {
   layers?: string;
+  onnx?: string;
 }
 
 /** And of what computes. */
@@ -24,12 +26,17 @@ export interface ModelFlags extends ReadFlags {
 export const BACKENDS = ['auto', 'wasm', 'baseline', 'js'] as const;
 export type Choice = (typeof BACKENDS)[number];
 
-/** `--layers`, for all commands that read a model. */
+/** `--layers` and `--onnx`, for all commands that read a model. */
 export function readOptions(command: Command): Command {
-  return command.option(
-    '--layers <json>',
-    'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
-  );
+  return command
+    .option(
+      '--layers <json>',
+      'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
+    )
+    .option(
+      '--onnx <json>',
+      'ONNX: node, outputs, initializers, inputShapes, as JSON or a .json file: what the graph leaves open',
+    );
 }
 
 /** `--backend` and `--precision` too. */
@@ -56,18 +63,25 @@ export function backendOptions(choice: Choice): ModelOptions {
   return choice === 'baseline' ? { backend: 'wasm', deterministic: true } : { backend: choice };
 }
 
-export async function readFlags({ layers }: ReadFlags): Promise<ReadOptions> {
-  if (layers === undefined) return {};
-  const inline = /^\s*[[{]/.test(layers);
-  const text = inline ? layers : (await readBytes(layers)).toString();
-  let wiring: unknown;
-  try {
-    wiring = JSON.parse(text);
-  } catch (cause) {
-    const where = inline ? '--layers' : layers;
-    throw new CommandError(EXIT.usage, `${where}: not JSON: ${(cause as Error).message}`, { cause });
+export async function readFlags({ layers, onnx }: ReadFlags): Promise<ReadOptions> {
+  const options: ReadOptions = {};
+  if (layers !== undefined) {
+    const wiring = await readJson('--layers', layers);
+    options.pytorch = (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions;
   }
-  return { pytorch: (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions };
+  if (onnx !== undefined) options.onnx = (await readJson('--onnx', onnx)) as OnnxOptions;
+  return options;
+}
+
+/** JSON, or the name of a file of it. */
+async function readJson(flag: string, given: string): Promise<unknown> {
+  const inline = /^\s*[[{]/.test(given);
+  const text = inline ? given : (await readBytes(given)).toString();
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CommandError(EXIT.usage, `${inline ? flag : given}: not JSON: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Loads the model of a command. */
@@ -80,9 +94,11 @@ export async function openModel(
   return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)), precision });
 }
 
-/** Whether `--layers` is for this file: one of tensors by PyTorch's names, which does not say its wiring. */
-export async function takesLayers(path: string): Promise<boolean> {
-  return (await inspect(path)).format.startsWith('PyTorch');
+/** Those of the flags that are for this file: `--layers` where it has tensors by PyTorch's names, and does not say its wiring. */
+export async function flagsFor(path: string, { layers, onnx }: ReadFlags): Promise<ReadFlags> {
+  if (onnx !== undefined && path.endsWith('.onnx')) return { onnx };
+  const takesLayers = layers !== undefined && (await inspect(path)).format.startsWith('PyTorch');
+  return takesLayers ? { layers } : {};
 }
 
 /** A number from 0, of an option. */

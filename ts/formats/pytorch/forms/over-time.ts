@@ -89,7 +89,10 @@ function reduction<K extends 'mean' | 'max' | 'min' | 'l2', L extends PytorchLay
   return {
     value: oneOf('time', 1, 'features', 2, -1),
     fields: BASE as Form<K, L>['fields'],
-    read: (line, { name }) => layer(name, { type: OVER[line[reduce] as Over], reduce }),
+    read: (line, { name }) => {
+      const over: Over = line[reduce];
+      return layer(name, { type: OVER[over], reduce });
+    },
   };
 }
 
