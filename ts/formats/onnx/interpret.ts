@@ -4,6 +4,7 @@ import { Attempt } from './attempt.ts';
 import { nodeName } from './attributes.ts';
 import { unwrapIds } from './ids.ts';
 import { extractNode, recurrentNodes } from './extract.ts';
+import { keepStates, suggestStates } from './kept-states.ts';
 import { operatorName, type OnnxNode } from './messages.ts';
 import { countReaders, neededNodes, subgraphs } from './nodes.ts';
 import { OPERATORS } from './ops/index.ts';
@@ -14,8 +15,14 @@ import { RolesChanged } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
 export function interpret(source: Source): ImportedModel {
+  const imported = interpretNodes(source);
+  const { states } = source.options;
+  return states === undefined ? suggestStates(imported) : keepStates(imported, states);
+}
+
+function interpretNodes(source: Source): ImportedModel {
   try {
-    const node = source.options.node;
+    const { node } = source.options;
     return node === undefined ? readRolled(source) : extractNode(source, node);
   } catch (cause) {
     if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;

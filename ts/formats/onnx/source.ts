@@ -21,6 +21,11 @@ export interface OnnxOptions {
    * for some sizes alone, as ones that branch by how many steps they are given.
    */
   inputShapes?: Record<string, readonly (number | string)[]>;
+  /**
+   * Inputs that are the initial states of recurrent layers, by the outputs that are their final states: `{ h0: 'hn' }`. They become states
+   * that the model keeps, which streams carry on; `runOnnx` still takes them, zeros where they are left out.
+   */
+  states?: Record<string, string>;
 }
 
 const OPSETS = { first: 7, last: 26 };
@@ -82,7 +87,7 @@ export class Source {
   readonly #budget: Budget;
 
   constructor(model: OnnxModel, sidecars: Sidecars, options: OnnxOptions, size: number) {
-    const known = ['node', 'outputs', 'initializers', 'inputShapes'];
+    const known = ['node', 'outputs', 'initializers', 'inputShapes', 'states'];
     const stray = Object.keys(options).find((key) => !known.includes(key));
     if (stray !== undefined)
       throw new GruError('invalid_argument', `unknown ONNX option '${stray}'; known: ${known.join(', ')}`);
