@@ -35,7 +35,7 @@ export function readOptions(command: Command): Command {
     )
     .option(
       '--onnx <json>',
-      'ONNX: node, outputs, initializers, inputShapes, as JSON or a .json file: what the graph leaves open',
+      'ONNX: node, outputs, initializers, inputShapes, states, as JSON or a .json file: what the graph leaves open',
     );
 }
 
