@@ -19,6 +19,7 @@ import {
   isFeature,
   joinColumns,
   role,
+  sameAxis,
   columnTaker,
   width,
   type Constant,
@@ -26,7 +27,7 @@ import {
 } from '../value.ts';
 import { layerName } from './columns.ts';
 import { padSteps } from './pad.ts';
-import { allAsVectors, numbersOfSteps, onStepsOfFirst, repeatedSteps, stepsAsFeatures } from './over-time.ts';
+import { allAsVectors, onStepsOfFirst, repeatedSteps, stepsAsFeatures } from './over-time.ts';
 import { pickConstant, pickRows } from './parts.ts';
 
 export const split: Operator = (context) => {
@@ -169,7 +170,7 @@ function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
       isFeature(value.axes[axis]!) &&
       value.dtype === first.dtype &&
       value.reversed === first.reversed &&
-      value.axes.every((a, i) => i === axis || axesText([a]) === axesText([first.axes[i]!])),
+      value.axes.every((a, i) => i === axis || sameAxis(a, first.axes[i]!)),
   );
   const known = fits ? undefined : alikeByFile(context, rows);
   if (known) return concatRows(context, known, axis);
@@ -211,7 +212,7 @@ function behindEachOther(context: NodeContext, given: readonly Rows[], axis: num
     value.kind === 'vector' &&
     value.dtype === 'float32' &&
     isFeature(value.axes[axis]!) &&
-    value.axes.every((a, i) => i === axis || axesText([a]) === axesText([steps?.axes[i] ?? []]));
+    value.axes.every((a, i) => i === axis || sameAxis(a, steps?.axes[i] ?? []));
   if (steps?.dtype !== 'float32') return undefined;
   if (others.every(isBeside)) {
     const count = others.reduce((n, value) => n + featureSize(value.axes[axis]!), 0);
@@ -235,7 +236,7 @@ function besideSteps(context: NodeContext, rows: Rows, row: Rows, isBefore: bool
   const before = Number(isBefore);
   const after = 1 - before;
   const padded = padSteps(context, rows, before, after, { mode: 'constant' });
-  const numbered = padSteps(context, numbersOfSteps(context, rows), before, after, { mode: 'constant' });
+  const numbered = padSteps(context, builder.steps.numbersWithin(rows, `${name}_numbers`), before, after, { mode: 'constant' });
   const isNew = builder.activation(builder.affine(numbered, `${name}_new`, -1, 1), `${name}_is_new`, 'relu');
   const added = builder.merge([{ ...isNew, exclusive: false }, row], `${name}_row`, 'mul');
   const sum = builder.merge([padded, added], name, 'sum');

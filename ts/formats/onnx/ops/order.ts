@@ -23,13 +23,12 @@ export const topK: Operator = (context) => {
   const isSorted = (attributes.int('sorted') ?? 1) === 1;
   if (lengths.type === 'rows' && lengths.kind === 'sequence') graph.demandVector(lengths);
   const [only] = lengths.type === 'rows' && lengths.axes.length === 1 ? lengths.columns : [];
-  const isInput =
-    only !== undefined &&
-    (graph.builder.inputs.some(({ name, dtype }) => name === only.ref && dtype === 'int32') ||
-      (lengths.type === 'rows' && lengths.dtype === 'float32' && holdWhole(context, lengths)));
+  const isOfInput = () => graph.builder.inputs.some(({ name }) => name === only?.ref);
+  // an input of whole numbers may be one of floats by now, for what else reads it
+  const isKnown = lengths.type === 'rows' && (lengths.dtype === 'int32' ? isOfInput() : holdWhole(context, lengths));
   const isAll = count.type === 'constant' && count.data.length === 1 && equalSizes(count.data[0]!, BATCH, graph.baked);
   const fits = isAll && isLargest && isSorted && (axis === -1 || axis === 0);
-  if (!isInput || lengths.type !== 'rows' || !fits || !graph.demand(lengths, ['batch']))
+  if (!only || !isKnown || !fits || !graph.demand(lengths, ['batch']))
     throw nodeError(
       node,
       `takes the ${isLargest ? 'largest' : 'smallest'} of '${node.inputs[0] ?? ''}'; supported: lengths of all sequences, sorted from the longest on`,
@@ -106,6 +105,7 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
     }
     case 'Gather': {
       const [data] = inputs;
+      if (data?.type === 'constant' && inputs[1] === order && !order.flat && isOfAll(context, data)) return [data];
       if (data?.type === 'rows' && inputs[1] === order)
         return [order.flat ? pickRow(context, data, order) : reordered(context, data, order)];
     }
@@ -114,6 +114,12 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
     node,
     'computes with numbers of sequences; supported: sorting by lengths, and putting back; one step of each sequence',
   );
+}
+
+/** Whether a constant, along the axis that is picked from, is the same for all sequences: initial states of zeros. */
+function isOfAll(context: NodeContext, { base, shape }: Constant): boolean {
+  const axis = axisIndex(context, context.attributes.int('axis') ?? 0, shape.length);
+  return base[axis] === 1 && equalSizes(shape[axis]!, BATCH, context.graph.baked) === true;
 }
 
 const isOnly = (value: Value | undefined): value is Constant => value?.type === 'constant' && value.data.length === 1;
