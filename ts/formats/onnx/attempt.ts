@@ -41,6 +41,7 @@ export class Attempt {
     this.#context = newContext(source, this.#builder, made, {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
       flattensSteps: roles.assumed.parts === 'steps',
+      numbersSteps: roles.assumed.parts === 'numbered' || roles.assumed.parts === 'steps',
       demand: (rows, wanted) => roles.demand(rows, wanted),
       preferFeature: (axis) => {
         roles.preferFeature(axis);

@@ -31,8 +31,8 @@ export function interpret(source: Source): ImportedModel {
 }
 
 /**
- * Reads the graph; where that fails, with what is written out in many nodes as what it says; at last with steps that the file fixes as
- * features, where these are wanted.
+ * Reads the graph; where that fails, with what is written out in many nodes as what it says; then with steps taken by their numbers; at last
+ * with steps that the file fixes as features, where these are wanted.
  */
 function readRolled(source: Source): ImportedModel {
   const unwrapped = unwrapIds(source.graph);
@@ -46,9 +46,9 @@ function readRolled(source: Source): ImportedModel {
     const nodes = rolled === graph ? graph.nodes : together(rolled);
     const isOther = nodes !== source.graph.nodes;
     let refusal: unknown = cause;
-    for (const ways of [['feature', 'any'], ['steps']] as const) {
+    for (const ways of [['feature', 'any'], ['numbered'], ['steps']] as const) {
       try {
-        if (isOther || ways[0] === 'steps') return readWhole(source, nodes, ways);
+        if (isOther || ways[0] !== 'feature') return readWhole(source, nodes, ways);
       } catch (next) {
         // whatever nodes in the place of the file's are not, the file is
         if (!(next instanceof GruError) || next.code === 'unsupported') refusal = next;

@@ -29,8 +29,11 @@ const TIME_NAME = /time|seq|step|len|frame|^t$|^l$/i;
 export interface Assumed {
   /** Which of the two comes first. For ids it is the other one: the batch, unless that fails; or the batch for all. */
   first: 'time' | 'batch' | 'batch of all';
-  /** What parts are taken of. `steps`: of features; and steps may be features, see `GraphContext.flattensSteps`. */
-  parts: 'feature' | 'any' | 'steps';
+  /**
+   * What parts are taken of. `numbered`: of features, and of steps by their numbers, see `GraphContext.numbersSteps`. `steps`: the same; and steps
+   * may be features, see `GraphContext.flattensSteps`.
+   */
+  parts: 'feature' | 'any' | 'numbered' | 'steps';
 }
 
 /**
