@@ -86,6 +86,7 @@ function evaluate(
     demandVector: () => undefined,
     isNumbers: () => false,
     demandIds: () => undefined,
+    inputName: () => '',
     isInput: () => false,
     lengths: new Map(),
     counted: undefined,

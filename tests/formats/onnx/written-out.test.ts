@@ -393,7 +393,7 @@ describe('If', () => {
   test('refused', async () => {
     const computed = await refusal(choose('h'));
     expect(computed).toContain('the condition');
-    expect(computed).toContain('initializers');
+    expect(computed).toContain("initializers: { 'x'");
     const two = { ...choose('true')[0]!, outputs: ['p', 'q'] };
     expect(await refusal([isOne, two])).toContain('2 outputs');
   });

@@ -48,6 +48,8 @@ export interface GraphContext {
   flattensSteps: boolean;
   /** Whether steps may be taken by their numbers: where the graph is read in no other way, for cells that are written out take each step. */
   numbersSteps: boolean;
+  /** The name of a graph input. */
+  inputName(input: number): string;
   /** Whether columns are just those of a graph input. */
   isInput(columns: readonly Segment[], input: number): boolean;
   /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */
@@ -91,6 +93,7 @@ export function newContext(
     ...ofInputs,
     builder,
     budget: builder.budget,
+    inputName: (input) => bound[input]?.name ?? '',
     isInput: ([segment], input) => segment !== undefined && bound[input]?.values[0] === segment.ref,
     lengths: new Map(),
     counted: undefined,

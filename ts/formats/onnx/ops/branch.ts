@@ -8,11 +8,15 @@ export const branch: Operator = (context) => {
   const { attributes, graph, node, scope } = context;
   const branches = [attributes.graph('else_branch'), attributes.graph('then_branch')] as const;
   const condition = requireInput(context, 0);
-  if (condition.type !== 'constant')
+  if (condition.type !== 'constant') {
+    const [input] = condition.inputs;
+    const name = input === undefined ? 'name' : graph.inputName(input);
     throw nodeError(
       node,
-      `the condition ('${node.inputs[0] ?? ''}') is computed in a run; supported: constants. An input of the graph that it follows from can be given when the model is loaded: { onnx: { initializers: { name: { data, shape } } } }`,
+      `the condition ('${node.inputs[0] ?? ''}') is computed in a run; supported: constants. ` +
+        `{ onnx: { initializers: { '${name}': { data, shape } } } } gives an input that it follows from when the model is loaded`,
     );
+  }
   const { data } = condition;
   const taken = data.length === 1 && typeof data[0] === 'number' ? branches[data[0] === 0 ? 0 : 1] : undefined;
   if (!taken || !scope)
