@@ -5,7 +5,6 @@ import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
-import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';
 import { decimal } from './files/text.ts';
@@ -13,6 +12,7 @@ import { decimal } from './files/text.ts';
 /** Options of how a model is read, as given on the command line. */
 export interface ReadFlags {
   layers?: string;
+  options?: string;
 }
 
 /** And of what computes. */
@@ -24,12 +24,17 @@ export interface ModelFlags extends ReadFlags {
 export const BACKENDS = ['auto', 'wasm', 'baseline', 'js'] as const;
 export type Choice = (typeof BACKENDS)[number];
 
-/** `--layers`, for all commands that read a model. */
+/** `--layers` and `--options`, for all commands that read a model. */
 export function readOptions(command: Command): Command {
-  return command.option(
-    '--layers <json>',
-    'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
-  );
+  return command
+    .option(
+      '--layers <json>',
+      'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
+    )
+    .option(
+      '--options <text>',
+      'what a file does not say, as errors and `gru inspect` print it: "{ onnx: { node: \'GRU_17\' } }"; or a .json file of it',
+    );
 }
 
 /** `--backend` and `--precision` too. */
@@ -56,18 +61,39 @@ export function backendOptions(choice: Choice): ModelOptions {
   return choice === 'baseline' ? { backend: 'wasm', deterministic: true } : { backend: choice };
 }
 
-export async function readFlags({ layers }: ReadFlags): Promise<ReadOptions> {
-  if (layers === undefined) return {};
-  const inline = /^\s*[[{]/.test(layers);
-  const text = inline ? layers : (await readBytes(layers)).toString();
-  let wiring: unknown;
+/** Options of the library that are of a format, by its name. */
+const OF_FORMATS = ['keras', 'onnx', 'pytorch'];
+
+export async function readFlags({ layers, options }: ReadFlags): Promise<ReadOptions> {
+  const given = options === undefined ? {} : await literal('--options', options);
+  const stray = Object.keys(given).find((name) => !OF_FORMATS.includes(name));
+  if (stray !== undefined) {
+    const known = '{ keras: { ... } }, { onnx: { ... } } or { pytorch: { ... } }';
+    throw new CommandError(EXIT.usage, `--options: '${stray}' is no format that has options: it takes ${known}`);
+  }
+  if (layers === undefined) return given;
+  if ('pytorch' in given) throw new CommandError(EXIT.usage, '--layers and --options both say how PyTorch is read');
+  const wiring = await literal('--layers', layers);
+  return { ...given, pytorch: Array.isArray(wiring) ? { layers: wiring } : wiring };
+}
+
+/** What JSON writes in another way than messages, and JavaScript: strings in single quotes, names before a colon. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|'([^']*)'|([A-Za-z_$][\w$]*)(?=\s*:)/g;
+
+/** The object or list of an option: its text, or a file of it. */
+async function literal(option: string, given: string): Promise<object> {
+  const inline = /^\s*[[{]/.test(given);
+  const text = inline ? given : (await readBytes(given)).toString();
+  const json = text.replaceAll(TOKENS, (token, string?: string, name?: string) => {
+    const other = string ?? name;
+    return other === undefined ? token : JSON.stringify(other);
+  });
   try {
-    wiring = JSON.parse(text);
+    return Object(JSON.parse(json)) as object;
   } catch (cause) {
-    const where = inline ? '--layers' : layers;
+    const where = inline ? option : given;
     throw new CommandError(EXIT.usage, `${where}: not JSON: ${(cause as Error).message}`, { cause });
   }
-  return { pytorch: (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions };
 }
 
 /** Loads the model of a command. */
@@ -80,9 +106,14 @@ export async function openModel(
   return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)), precision });
 }
 
-/** Whether `--layers` is for this file: one of tensors by PyTorch's names, which does not say its wiring. */
-export async function takesLayers(path: string): Promise<boolean> {
-  return (await inspect(path)).format.startsWith('PyTorch');
+/** Whether what is said of reading is for this file: for its format, or, where it cannot be read without, perhaps. */
+export async function takesOptions(path: string, flags: ReadFlags): Promise<boolean> {
+  const names = Object.keys(await readFlags(flags));
+  const format = await inspect(path).then(
+    (found) => found.format.toLowerCase(),
+    () => undefined,
+  );
+  return format === undefined || names.some((name) => format.startsWith(name));
 }
 
 /** A number from 0, of an option. */

@@ -21,7 +21,7 @@ import {
   openModel,
   readOptions,
   type ReadFlags,
-  takesLayers,
+  takesOptions,
 } from '../model.ts';
 import { print } from '../print.ts';
 import { styled, table, visible } from '../terminal.ts';
@@ -74,9 +74,9 @@ Examples:
 
 async function compare(path: string, other: string | undefined, flags: CompareFlags): Promise<void> {
   if (flags.precision !== undefined) return comparePrecision(path, other, flags, flags.precision);
-  // Of two models one may be wired already; --layers that is for neither is refused by the first.
-  const both = other !== undefined && flags.layers !== undefined;
-  const [first, second] = both ? [await takesLayers(path), await takesLayers(other)] : [true, false];
+  // Of two models one may say it all already; options that are for neither are refused by the first.
+  const both = other !== undefined && (flags.layers ?? flags.options) !== undefined;
+  const [first, second] = both ? [await takesOptions(path, flags), await takesOptions(other, flags)] : [true, false];
   const model = await openModel(path, first || !second ? flags : {}, 'js');
   const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
   const want = await valuesOf(model, inputs, 'js');
