@@ -96,6 +96,54 @@ describe('--layers', () => {
   });
 });
 
+describe('--options', () => {
+  const graph = `${root}tests/fixtures/onnx/external_22/model.onnx`;
+  const node = "{ onnx: { node: '/m/GRU_6' } }";
+
+  test('takes what inspect prints as it is printed, and a file of it', () => {
+    const { stdout } = gru(['inspect', dict]);
+    const [guess] = /\{ pytorch: \{ layers: \[.*\] \} \}/.exec(stdout)!;
+    expect(gru(['inspect', dict, '--options', guess]).stdout).toMatch(/parameters; it/);
+    writeFileSync(at('options.json'), JSON.stringify({ pytorch: { layers } }));
+    for (const given of [at('options.json'), JSON.stringify({ pytorch: { layers } })]) {
+      const { stdout } = gru(['run', dict, '--options', given, '-i', at('x.csv')]);
+      expect(stdout).toBe(gru(['run', dict, '--layers', wiring, '-i', at('x.csv')]).stdout);
+    }
+  });
+
+  test('says what a graph of branches leaves open', () => {
+    const branches = `${root}tests/fixtures/cases/onnx_vad_branches/model.onnx`;
+    const open = "{ onnx: { initializers: { 'sr': { data: [16000], shape: [] } }, inputShapes: { input: ['batch', 36] } } }";
+    expect(gru(['inspect', branches]).stderr).toContain("initializers: { 'sr'");
+    expect(gru(['inspect', branches, '--options', open]).stdout).toMatch(/stateN\.1/);
+  });
+
+  test('loads a node of a graph by itself, of each model that it is for', () => {
+    expect(gru(['inspect', graph, '--options', node]).stdout).toMatch(/Layers[^]*GRU_6 +gru /);
+    gru(['convert', graph, '--options', node, '-o', at('node.safetensors')]);
+    for (const pair of [
+      [graph, at('node.safetensors')],
+      [at('node.safetensors'), graph],
+    ]) {
+      const compared = gru(['compare', ...pair, '--options', node, '--tolerance', '0']);
+      expect(compared).toMatchObject({ status: 0, stderr: '' });
+    }
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['for another format', [graph, '--options', '{ pytorch: {} }'], /the option pytorch is not for this file/],
+    [
+      'of no format',
+      [graph, '--options', '{ node: 1 }'],
+      /--options: 'node' is no format that has options: it takes \{ keras/,
+    ],
+    ['of no text that can be read', [graph, '--options', '{ onnx: node }'], /--options: not JSON/],
+    ['that is said twice', [dict, '--options', '{ pytorch: {} }', '--layers', wiring], /--layers and --options both/],
+  ])('%s is refused', (_, args, message) => {
+    expect(gru(['inspect', ...args])).toMatchObject({ status: 2, stderr: expect.stringMatching(message) as string });
+  });
+});
+
 describe('--lengths', () => {
   test('of a padded batch: each sequence as if it were alone', async () => {
     const model = await loadModel(encoder);

@@ -5,8 +5,6 @@ import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
-import type { OnnxOptions } from '../formats/onnx/source.ts';
-import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';
 import { decimal } from './files/text.ts';
@@ -14,7 +12,7 @@ import { decimal } from './files/text.ts';
 /** Options of how a model is read, as given on the command line. */
 export interface ReadFlags {
   layers?: string;
-  onnx?: string;
+  options?: string;
 }
 
 /** And of what computes. */
@@ -26,7 +24,7 @@ export interface ModelFlags extends ReadFlags {
 export const BACKENDS = ['auto', 'wasm', 'baseline', 'js'] as const;
 export type Choice = (typeof BACKENDS)[number];
 
-/** `--layers` and `--onnx`, for all commands that read a model. */
+/** `--layers` and `--options`, for all commands that read a model. */
 export function readOptions(command: Command): Command {
   return command
     .option(
@@ -34,8 +32,8 @@ export function readOptions(command: Command): Command {
       'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
     )
     .option(
-      '--onnx <json>',
-      'ONNX: node, outputs, initializers, inputShapes, states, as JSON or a .json file: what the graph leaves open',
+      '--options <text>',
+      'what a file does not say, as errors and `gru inspect` print it: "{ onnx: { node: \'GRU_17\' } }"; or a .json file of it',
     );
 }
 
@@ -63,24 +61,38 @@ export function backendOptions(choice: Choice): ModelOptions {
   return choice === 'baseline' ? { backend: 'wasm', deterministic: true } : { backend: choice };
 }
 
-export async function readFlags({ layers, onnx }: ReadFlags): Promise<ReadOptions> {
-  const options: ReadOptions = {};
-  if (layers !== undefined) {
-    const wiring = await readJson('--layers', layers);
-    options.pytorch = (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions;
+/** Options of the library that are of a format, by its name. */
+const OF_FORMATS = ['keras', 'onnx', 'pytorch'];
+
+export async function readFlags({ layers, options }: ReadFlags): Promise<ReadOptions> {
+  const given = options === undefined ? {} : await literal('--options', options);
+  const stray = Object.keys(given).find((name) => !OF_FORMATS.includes(name));
+  if (stray !== undefined) {
+    const known = '{ keras: { ... } }, { onnx: { ... } } or { pytorch: { ... } }';
+    throw new CommandError(EXIT.usage, `--options: '${stray}' is no format that has options: it takes ${known}`);
   }
-  if (onnx !== undefined) options.onnx = (await readJson('--onnx', onnx)) as OnnxOptions;
-  return options;
+  if (layers === undefined) return given;
+  if ('pytorch' in given) throw new CommandError(EXIT.usage, '--layers and --options both say how PyTorch is read');
+  const wiring = await literal('--layers', layers);
+  return { ...given, pytorch: Array.isArray(wiring) ? { layers: wiring } : wiring };
 }
 
-/** JSON, or the name of a file of it. */
-async function readJson(flag: string, given: string): Promise<unknown> {
+/** What JSON writes in another way than messages, and JavaScript: strings in single quotes, names before a colon. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|'([^']*)'|([A-Za-z_$][\w$]*)(?=\s*:)/g;
+
+/** The object or list of an option: its text, or a file of it. */
+async function literal(option: string, given: string): Promise<object> {
   const inline = /^\s*[[{]/.test(given);
   const text = inline ? given : (await readBytes(given)).toString();
+  const json = text.replaceAll(TOKENS, (token, string?: string, name?: string) => {
+    const other = string ?? name;
+    return other === undefined ? token : JSON.stringify(other);
+  });
   try {
-    return JSON.parse(text);
+    return Object(JSON.parse(json)) as object;
   } catch (cause) {
-    throw new CommandError(EXIT.usage, `${inline ? flag : given}: not JSON: ${(cause as Error).message}`, { cause });
+    const where = inline ? option : given;
+    throw new CommandError(EXIT.usage, `${where}: not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -94,11 +106,14 @@ export async function openModel(
   return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)), precision });
 }
 
-/** Those of the flags that are for this file: `--layers` where it has tensors by PyTorch's names, and does not say its wiring. */
-export async function flagsFor(path: string, { layers, onnx }: ReadFlags): Promise<ReadFlags> {
-  if (onnx !== undefined && path.endsWith('.onnx')) return { onnx };
-  const takesLayers = layers !== undefined && (await inspect(path)).format.startsWith('PyTorch');
-  return takesLayers ? { layers } : {};
+/** Whether what is said of reading is for this file: for its format, or, where it cannot be read without, perhaps. */
+export async function takesOptions(path: string, flags: ReadFlags): Promise<boolean> {
+  const names = Object.keys(await readFlags(flags));
+  const format = await inspect(path).then(
+    (found) => found.format.toLowerCase(),
+    () => undefined,
+  );
+  return format === undefined || names.some((name) => format.startsWith(name));
 }
 
 /** A number from 0, of an option. */
