@@ -15,31 +15,6 @@ writeFileSync(at('wiring.json'), wiring);
 writeFileSync(at('x.csv'), '1,2,3,4,5\n5,4,3,2,1\n');
 writeFileSync(at('one.csv'), '0.5\n-0.5\n0.25\n');
 
-describe('--onnx', () => {
-  const branches = `${root}tests/fixtures/cases/onnx_vad_branches/model.onnx`;
-  const options = JSON.stringify({
-    initializers: { sr: { data: [16000], shape: [] } },
-    inputShapes: { input: ['batch', 36] },
-  });
-
-  test('says what a graph leaves open, to each command', () => {
-    expect(gru(['inspect', branches]).stderr).toContain('initializers');
-    expect(gru(['inspect', branches, '--onnx', options]).stdout).toMatch(/stateN\.1/);
-    gru(['convert', branches, '--onnx', options, '-o', at('branches.safetensors')]);
-    const files = [branches, at('branches.safetensors')];
-    for (const pair of [files, files.reverse()]) {
-      const { status, stderr } = gru(['compare', ...pair, '--onnx', options, '--tolerance', '0']);
-      expect([status, stderr]).toEqual([0, '']);
-    }
-  });
-
-  test('is refused for other files', () => {
-    expect(gru(['inspect', amp, '--onnx', options]).stderr).toMatch(/the option onnx is not for this file/);
-    expect(gru(['compare', amp, amp, '--onnx', options]).stderr).toMatch(/the option onnx is not for this file/);
-    expect(gru(['inspect', branches, '--onnx', '{']).stderr).toMatch(/--onnx: not JSON/);
-  });
-});
-
 describe('--layers', () => {
   test.each([
     ['JSON', wiring],
@@ -113,7 +88,8 @@ describe('--options', () => {
 
   test('says what a graph of branches leaves open', () => {
     const branches = `${root}tests/fixtures/cases/onnx_vad_branches/model.onnx`;
-    const open = "{ onnx: { initializers: { 'sr': { data: [16000], shape: [] } }, inputShapes: { input: ['batch', 36] } } }";
+    const open =
+      "{ onnx: { initializers: { 'sr': { data: [16000], shape: [] } }, inputShapes: { input: ['batch', 36] } } }";
     expect(gru(['inspect', branches]).stderr).toContain("initializers: { 'sr'");
     expect(gru(['inspect', branches, '--options', open]).stdout).toMatch(/stateN\.1/);
   });
