@@ -41,6 +41,8 @@ describe('weight_norm and spectral_norm', () => {
     ['the spectrum, as a parametrization', { 'l.parametrizations.weight.original': W, 'l.parametrizations.weight.0._u': [[2], [0.5, 0.25]], 'l.parametrizations.weight.0._v': [[2], [1, 2]] }, 'l.weight', [1, 2, 3, 4].map((x) => x / 5.25)],
     // The axis of u is the second: M = W with rows (1, 2, 3), (4, 5, 6) as columns.
     ['the spectrum of another axis', { weight_orig: [[3, 2], [1, 4, 2, 5, 3, 6]], weight_u: [[2], [1, 0]], weight_v: [[3], [1, 1, 2]] }, 'weight', [1, 4, 2, 5, 3, 6].map((x) => x / 9)],
+    // W^T v = (4, 6) is 52^0.5 u, W v = (3, 7) is not.
+    ['the spectrum of another axis of as many', { weight_orig: W, weight_u: [[2], [4 / Math.sqrt(52), 6 / Math.sqrt(52)]], weight_v: [[2], [1, 1]] }, 'weight', [1, 2, 3, 4].map((x) => x / Math.sqrt(52))],
   ])('of %s', async (_, named, name, wanted) => {
     const dict = dictOf(named);
     expect(computeNorms(dict)).toEqual([`'${name}' is computed from ${Object.keys(named).map((n) => `'${n}'`).join(', ')}`]);

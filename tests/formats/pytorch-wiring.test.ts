@@ -280,6 +280,7 @@ describe('the modules of a state dict', () => {
     ['by their sizes', { 'out.weight': [5, 6], 'out.bias': [5], 'proj.weight': [2, 4], 'proj.bias': [2], 'e.weight': [7, 4], ...under('r.', gru(1, 2)) }, "{ embedding: 'e' }, { linear: 'proj' }, { gru: 'r' }, { step: -1 }, { linear: 'out' }"],
     ['an embedding behind what reads it', { ...under('r.', gru()), 'e.weight': [7, 2] }, "{ embedding: 'e' }, { gru: 'r' }"],
     ['an LSTM', { ...under('r.', { weight_ih_l0: [12, 2], weight_hh_l0: [12, 3] }), 'x.y': [1] }, "{ lstm: 'r' }"],
+    ['the counters of batch norms first', { 'b.num_batches_tracked': [], ...under('a.', { weight: [2], bias: [2] }), ...under('b.', { running_mean: [2], running_var: [2], weight: [2], bias: [2] }), ...under('g.', gru()) }, "{ layernorm: 'a' }, { batchnorm: 'b' }, { gru: 'g' }"],
     ['two recurrent ones', { ...under('a.', gru()), 'h.weight': [9, 5], 'h.bias': [9], ...under('b.', { weight_ih_l0: [5, 3], weight_hh_l0: [5, 5] }) }, "{ gru: 'a' }, { rnn: 'b' }, { step: -1 }, { linear: 'h' }"],
     ['none that is known', { 'x.y': [1] }, "{ gru: 'name' }"],
   ])('as the layers they may be: %s', (_, tensors, wanted) => {

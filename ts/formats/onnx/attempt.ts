@@ -108,6 +108,7 @@ export class Attempt {
         i === lengths ? ('lengths' as const) : bound.values.every(isUsed) ? ('values' as const) : ('unused' as const),
     }));
     this.#checkSizes(inputs);
+    this.#checkCounted(inputs);
     const outputTensors = results.bound.map(onAxis(several?.outputs));
     const partly = inputs.find((bound) => bound.use === 'unused' && bound.values.some(isUsed));
     if (partly) throw new GruError('unsupported', `input '${partly.name}' of the graph is used in part`);
@@ -190,6 +191,24 @@ export class Attempt {
     const { counted } = this.#context;
     if (counted !== undefined) throw new GruError('unsupported', `${counted} counts steps by a Shape, ${several}`);
     if (lengths !== undefined) this.#roles.readAsNumbers(lengths);
+  }
+
+  /** Steps that a Shape counts are those of the inputs that are run: of another, of which nothing but its Shape is read, the file has to call them so. */
+  #checkCounted(bound: readonly BoundTensor[]): void {
+    const { counted } = this.#context;
+    const stepsOf = (i: number) => {
+      const { roles, shape } = this.#roles.inputs[i]!;
+      return roles.includes('time') ? [shape[roles.indexOf('time')]] : [];
+    };
+    const known = new Set(bound.flatMap(({ use }, i) => (use === 'values' ? stepsOf(i) : [])));
+    const other = bound.findIndex(
+      ({ use }, i) => use === 'unused' && stepsOf(i).some((d) => d === undefined || !known.has(d)),
+    );
+    if (counted === undefined || other < 0) return;
+    throw new GruError(
+      'unsupported',
+      `${counted} counts steps by a Shape, in a graph that reads nothing but the Shape of its input '${bound[other]!.name}', which may have steps of its own`,
+    );
   }
 
   /** Inputs that are exported for fixed numbers of sequences and steps have the same. */

@@ -171,6 +171,14 @@ export function axesText(axes: readonly (readonly Factor[])[]): string {
   return `[${axes.map(one).join(', ')}]`;
 }
 
+/** Whether two axes are of the same sequences, the same steps or as many features, whatever of size 1 is in them. As many steps as features are not. */
+export function sameAxis(a: readonly Factor[], b: readonly Factor[]): boolean {
+  if (isFeature(a) && isFeature(b)) return featureSize(a) === featureSize(b);
+  const others = (axis: readonly Factor[]) => axis.filter(({ role: r, size }) => r !== 'feature' || size !== 1);
+  const [x, y] = [others(a), others(b)];
+  return axesText([x]) === axesText([y]) && x.every((factor, i) => factor.role === y[i]?.role);
+}
+
 export function feature(size: number): Factor {
   return { role: 'feature', size };
 }

@@ -9,6 +9,9 @@ export function shapeOf(tensors: Shapes, name: string): readonly number[] | unde
   return typeof shape === 'string' ? undefined : shape;
 }
 
+/** How many batches a norm was trained on. */
+export const COUNTER = 'num_batches_tracked';
+
 /** Tensors of one module. */
 export interface ModuleTensors {
   /** '' for tensors without a prefix. */
@@ -22,10 +25,15 @@ export function splitName(name: string): [module: string, tensor: string] {
   return dot < 0 ? ['', name] : [name.slice(0, dot), name.slice(dot + 1)];
 }
 
-/** The modules that hold tensors themselves, by name, in the order of the file. */
+/**
+ * The modules that hold tensors themselves, by name, in the order of the file. Counters tell nothing of it: safetensors puts those of 64
+ * bits before all others.
+ */
 export function listModules(dict: StateDict): Map<string, ModuleTensors> {
   const modules = new Map<string, ModuleTensors>();
-  for (const [name, entry] of dict) {
+  const isCounter = ([name]: [string, unknown]) => splitName(name)[1] === COUNTER;
+  const entries = [...dict];
+  for (const [name, entry] of [...entries.filter((one) => !isCounter(one)), ...entries.filter(isCounter)]) {
     const [module, tensor] = splitName(name);
     let found = modules.get(module);
     if (!found) modules.set(module, (found = { name: module, tensors: new Map() }));

@@ -75,21 +75,43 @@ function spectralNorm(dict: StateDict, name: string): Computed | undefined {
   if (!isTensor(w) || !isTensor(u) || !isTensor(v)) return undefined;
   const { shape } = w;
   const [rows, columns] = [product(u.shape), product(v.shape)];
-  const axis = shape.findIndex((d) => d === rows);
-  if (axis < 0 || rows * columns !== product(shape)) throw mismatch(name, w, uName, u);
+  const axes = shape.flatMap((d, axis) => (d === rows ? [axis] : []));
+  if (axes.length === 0 || rows * columns !== product(shape)) throw mismatch(name, w, uName, u);
   const floats = async () => {
     const [values, left, right] = [await w.floats(), await u.floats(), await v.floats()];
-    const index = axisIndex(shape, axis);
-    // The columns of M are the other axes in their order: counted up for each row as its values come.
-    const at = new Uint32Array(rows);
-    let sigma = 0;
-    for (let i = 0; i < values.length; i++) {
-      const row = index(i);
-      sigma += left[row]! * values[i]! * right[at[row]!++]!;
-    }
+    const along = axes.map((axis) => alongAxis(axisIndex(shape, axis), values, left, right));
+    const nearest = along.reduce((a, b) => (b.cosine > a.cosine ? b : a));
+    const { sigma } = nearest.cosine > NEAR ? nearest : along[0]!;
     return values.map((value) => value / sigma);
   };
   return { name: weight, from: [name, uName, vName], tensor: { shape, dtype: w.dtype, floats } };
+}
+
+/**
+ * Of axes of one size the file does not say which u is of: that for which u is M v but for its length, as training leaves it; where it is for
+ * none, the first, PyTorch's default.
+ */
+const NEAR = 0.99;
+
+/** u^T M v, and the cosine between u and M v. */
+function alongAxis(
+  index: (at: number) => number,
+  values: Float32Array,
+  left: Float32Array,
+  right: Float32Array,
+): { sigma: number; cosine: number } {
+  // The columns of M are the other axes in their order: counted up for each row as its values come.
+  const at = new Uint32Array(left.length);
+  const made = new Float64Array(left.length);
+  for (let i = 0; i < values.length; i++) {
+    const row = index(i);
+    made[row]! += values[i]! * right[at[row]!++]!;
+  }
+  const sigma = made.reduce((sum, x, row) => sum + x * left[row]!, 0);
+  return {
+    sigma,
+    cosine: sigma / Math.sqrt(made.reduce((sum, x) => sum + x * x, 0) * left.reduce((sum, x) => sum + x * x, 0)),
+  };
 }
 
 /** The index along one axis of the element at a place in row-major order; of no axis (-1) 0. */

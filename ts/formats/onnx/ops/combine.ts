@@ -1,7 +1,7 @@
 import type { MergeSpec } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
-import { axesText, featureSize, isFeature, selectColumns, width, type Factor, type Rows } from '../value.ts';
+import { axesText, featureSize, isFeature, sameAxis, selectColumns, width, type Rows } from '../value.ts';
 import { gridOf } from './attention.ts';
 import { layerName, padAxes } from './columns.ts';
 import { alikeByFile, sameKind } from './join.ts';
@@ -19,7 +19,7 @@ export function combine(context: NodeContext, first: Rows, second: Rows, op: Bin
   const isOne = (axis: Rows['axes'][number]) => isFeature(axis) && featureSize(axis) === 1;
   const axes = x.axes.map((a, i) => {
     const b = y.axes[i]!;
-    if (alike(a, b) || isOne(b)) return a;
+    if (sameAxis(a, b) || isOne(b)) return a;
     return isOne(a) ? b : undefined;
   });
   const grid = gridOf(context, x, y, op === 'sum');
@@ -40,15 +40,6 @@ export function combine(context: NodeContext, first: Rows, second: Rows, op: Bin
   const both = [x, y].map((rows) => repeated(context, rows, known)) as [Rows, Rows];
   const result = graph.builder.merge(both, layerName(context), op);
   return { ...result, axes: known, reversed: (x.kind === 'sequence' ? x : y).reversed };
-}
-
-/** Whether two axes are of the same steps, sequences or number of features, whatever else of size 1 is in them. */
-function alike(a: readonly Factor[], b: readonly Factor[]): boolean {
-  const others = (axis: readonly Factor[]) => axis.filter(({ role, size }) => role !== 'feature' || size !== 1);
-  return (
-    (isFeature(a) && isFeature(b) && featureSize(a) === featureSize(b)) ||
-    axesText([others(a)]) === axesText([others(b)])
-  );
 }
 
 /** A sequence of one step beside steps or vectors is a vector. */

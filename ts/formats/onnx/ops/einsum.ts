@@ -1,7 +1,7 @@
 import { nodeError } from '../attributes.ts';
 import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { axesText, feature, featureSize, isFeature, selectColumns, width, type Rows } from '../value.ts';
+import { axesText, feature, featureSize, isFeature, role, selectColumns, width, type Rows } from '../value.ts';
 import { multiplyRows } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 
@@ -16,7 +16,10 @@ function letters(context: NodeContext): [x: string, w: string, y: string] {
 }
 
 /** Two computed values as a MatMul has them: `bqd,bkd->bqk`, `bqk,bkd->bqd`, with or without each of the axes that stays. */
-function productOfRows(context: NodeContext, x: Rows, y: Rows, [a, b, out]: [string, string, string]): Rows {
+function productOfRows(context: NodeContext, first: Rows, second: Rows, named: [string, string, string]): Rows {
+  const out = named[2];
+  const [x, a] = withoutOnes(first, named[0], named[1] + out);
+  const [y, b] = withoutOnes(second, named[1], named[0] + out);
   const isIn = (letter: string, ...lists: string[]) => lists.every((list) => list.includes(letter));
   const lead = Array.from(out).filter((letter) => isIn(letter, a, b));
   const [sum, ...sums] = Array.from(a).filter((letter) => isIn(letter, b) && !isIn(letter, out));
@@ -29,7 +32,7 @@ function productOfRows(context: NodeContext, x: Rows, y: Rows, [a, b, out]: [str
   if (!fits || out !== [...lead, left, right].join(''))
     throw nodeError(
       context.node,
-      `attribute 'equation' '${a},${b}->${out}' of two computed values is not supported; supported: as a MatMul, bqd,bkd->bqk, bqk,bkd->bqd`,
+      `attribute 'equation' '${named.slice(0, 2).join()}->${out}' of two computed values is not supported; supported: as a MatMul, bqd,bkd->bqk, bqk,bkd->bqd`,
     );
   const made = multiplyRows(
     context,
@@ -38,6 +41,13 @@ function productOfRows(context: NodeContext, x: Rows, y: Rows, [a, b, out]: [str
   );
   const isThere = [...lead.map(() => true), left !== '', right !== ''];
   return { ...made, axes: made.axes.filter((_, i) => isThere[i]) };
+}
+
+/** Without axes of size 1 that the letters of nothing else name: a sum over one entry. */
+function withoutOnes(rows: Rows, letters: string, others: string): [Rows, string] {
+  const isLeft = (letter: string, i: number) => others.includes(letter) || role(rows.axes[i] ?? [feature(2)]) !== 'one';
+  const axes = rows.axes.filter((_, i) => isLeft(letters[i] ?? '', i));
+  return [{ ...rows, axes }, Array.from(letters).filter(isLeft).join('')];
 }
 
 /** The axes that these letters name in another order; one of size 1 for no letter. */

@@ -19,6 +19,7 @@ import {
   isFeature,
   joinColumns,
   role,
+  sameAxis,
   columnTaker,
   width,
   type Constant,
@@ -169,7 +170,7 @@ function concatRows(context: NodeContext, values: Rows[], axis: number): Rows {
       isFeature(value.axes[axis]!) &&
       value.dtype === first.dtype &&
       value.reversed === first.reversed &&
-      value.axes.every((a, i) => i === axis || axesText([a]) === axesText([first.axes[i]!])),
+      value.axes.every((a, i) => i === axis || sameAxis(a, first.axes[i]!)),
   );
   const known = fits ? undefined : alikeByFile(context, rows);
   if (known) return concatRows(context, known, axis);
@@ -211,7 +212,7 @@ function behindEachOther(context: NodeContext, given: readonly Rows[], axis: num
     value.kind === 'vector' &&
     value.dtype === 'float32' &&
     isFeature(value.axes[axis]!) &&
-    value.axes.every((a, i) => i === axis || axesText([a]) === axesText([steps?.axes[i] ?? []]));
+    value.axes.every((a, i) => i === axis || sameAxis(a, steps?.axes[i] ?? []));
   if (steps?.dtype !== 'float32') return undefined;
   if (others.every(isBeside)) {
     const count = others.reduce((n, value) => n + featureSize(value.axes[axis]!), 0);

@@ -288,8 +288,9 @@ const expand: Operator = (context) => {
   const padded: Rows = { ...input, axes: pad<Rows['axes'][number]>(input.axes, []) };
   if (shape.some((size, axis) => equalSizes(size, from[axis]!, baked) !== true)) {
     const asFeatures = () => repeatFeatures(context, padded, from, shape);
-    // indices are repeated for each feature
-    const first = padded.whole === true ? asFeatures() : undefined;
+    // indices are repeated for each feature, and so is one number a row along the last axis: a norm beside what it divides
+    const isLast = from.every((size, axis) => axis === rank - 1 || equalSizes(size, shape[axis]!, baked) === true);
+    const first = padded.whole === true || (isLast && width(padded) === 1) ? asFeatures() : undefined;
     const repeated = first ?? repeatSteps(context, padded, from, shape) ?? asFeatures();
     if (repeated) return [repeated];
     throw nodeError(

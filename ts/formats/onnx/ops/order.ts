@@ -106,6 +106,7 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
     }
     case 'Gather': {
       const [data] = inputs;
+      if (data?.type === 'constant' && inputs[1] === order && !order.flat && isOfAll(context, data)) return [data];
       if (data?.type === 'rows' && inputs[1] === order)
         return [order.flat ? pickRow(context, data, order) : reordered(context, data, order)];
     }
@@ -114,6 +115,12 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
     node,
     'computes with numbers of sequences; supported: sorting by lengths, and putting back; one step of each sequence',
   );
+}
+
+/** Whether a constant, along the axis that is picked from, is the same for all sequences: initial states of zeros. */
+function isOfAll(context: NodeContext, { base, shape }: Constant): boolean {
+  const axis = axisIndex(context, context.attributes.int('axis') ?? 0, shape.length);
+  return base[axis] === 1 && equalSizes(shape[axis]!, BATCH, context.graph.baked) === true;
 }
 
 const isOnly = (value: Value | undefined): value is Constant => value?.type === 'constant' && value.data.length === 1;

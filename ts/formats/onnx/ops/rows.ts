@@ -118,9 +118,15 @@ function reduction(constants: Operator | undefined): Operator {
       throw nodeError(node, `reduces the ${role(other)} axis of ${axesText(rows.axes)}; supported: features`);
     const part = partOfRow(context, rows, indices);
     if (part) return [{ ...part, axes: reducedAxes(rows, taken, keep) }];
-    wholeRow(context, rows, taken);
     const name = layerName(context);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
+    if (wide === undefined && indices.length > 0 && width(rows) > 1) {
+      // of one entry each, beside features: the state of a single layer
+      const own = reduce === 'l2' ? 'abs' : after;
+      const same = own ? graph.builder.activation(prepared, `${name}_${own}`, own) : prepared;
+      return [{ ...same, axes: reducedAxes(rows, taken, keep) }];
+    }
+    wholeRow(context, rows, taken);
     const result = counted(graph.builder.reduceFeatures(prepared, name, reduce));
     const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;
     return [{ ...done, axes: reducedAxes(rows, taken, keep) }];
