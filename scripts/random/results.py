@@ -22,10 +22,10 @@ def tensor(array):
     return {"dtype": kind, "shape": list(array.shape), "data": array.ravel().tolist()}
 
 
-def write(folder, seed, file, parts, runs):
-    """`runs`: inputs and outputs by name; of a graph with lengths, where the batch and the steps of each output lie."""
+def write(folder, seed, file, parts, runs, **more):
+    """`runs`: inputs and outputs by name; of a graph with lengths, where the batch and the steps of each output lie. `more`: how it is loaded."""
     with open(f"{folder}/{seed}.json", "w") as out:
-        json.dump({"file": file, "parts": parts, "runs": runs}, out)
+        json.dump({"file": file, "parts": parts, **more, "runs": runs}, out)
 
 
 def make_all(given, make):

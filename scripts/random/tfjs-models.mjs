@@ -17,16 +17,79 @@ const chance = (share) => random() < share;
 const FUNCTIONS = ['tanh', 'relu', 'sigmoid', 'linear', 'elu', 'softplus', 'softsign', 'selu', 'hardSigmoid'];
 const MERGES = ['add', 'multiply', 'average', 'maximum', 'minimum'];
 
+const CELLS = { gru: 'gruCell', lstm: 'lstmCell', simpleRNN: 'simpleRNNCell' };
+
+/** States of recurrent layers, by kind and units, and what a bidirectional layer gives beside its first result. */
+let states = [];
+let more = [];
+
+const configOf = (kind, units) => ({
+  units,
+  useBias: chance(0.8),
+  ...(kind === 'gru' ? { recurrentActivation: 'sigmoid' } : {}),
+  ...(chance(0.15) ? { activation: pick('relu', 'sigmoid', 'softsign') } : {}),
+});
+
 function recurrent(x, returnSequences) {
-  const kind = pick('gru', 'gru', 'lstm', 'simpleRNN');
-  const config = { units: pick(2, 3, 4), returnSequences, useBias: chance(0.8) };
-  if (kind === 'gru') config.recurrentActivation = 'sigmoid';
+  let kind = pick('gru', 'gru', 'lstm', 'simpleRNN');
+  let units = pick(2, 3, 4);
   if (chance(0.35)) {
-    const mergeMode = pick('concat', 'sum', 'mul', 'ave');
-    return layers.bidirectional({ layer: layers[kind](config), mergeMode }).apply(x);
+    const mergeMode = pick('concat', 'sum', 'mul', 'ave', null);
+    const layer = layers[kind]({ ...configOf(kind, units), returnSequences });
+    const results = [layers.bidirectional({ layer, mergeMode }).apply(x)].flat();
+    more.push(...results.slice(1));
+    return results[0];
   }
-  return layers[kind]({ ...config, goBackwards: chance(0.2) }).apply(x);
+  if (chance(0.25)) {
+    const sizes = chance(0.5) ? [units] : [units, 2];
+    const cell = sizes.map((size) => layers[CELLS[kind]](configOf(kind, size)));
+    const config = { cell: chance(0.5) ? layers.stackedRNNCells({ cells: cell }) : cell, returnSequences };
+    return layers.rnn({ ...config, goBackwards: chance(0.2) }).apply(x);
+  }
+  const known = states.length > 0 && chance(0.6) ? pick(...states) : undefined;
+  if (known) ({ kind, units } = known);
+  const returnState = chance(0.3);
+  const config = { ...configOf(kind, units), returnSequences, returnState, goBackwards: chance(0.2) };
+  const results = [layers[kind](config).apply(x, known ? { initialState: known.values } : undefined)].flat();
+  if (returnState) states.push({ kind, units, values: results.slice(1) });
+  return results[0];
 }
+
+/** A model as a layer: a chain, or one of a graph, at times of two readers. */
+function nested(x, { alike }) {
+  const inner = tf.input({ shape: x.shape.slice(1) });
+  const [outer, others] = [states, more];
+  [states, more] = [[], []];
+  const values = [inner];
+  for (const wanted = pick(2, 3, 4); values.length < wanted;) step(values);
+  const model = tf.model({ inputs: inner, outputs: values.at(-1) });
+  [states, more] = [outer, others];
+  if (chance(0.3)) more.push(model.apply(pick(...alike)));
+  return model.apply(x);
+}
+
+function sequential(x) {
+  const isSteps = x.shape.length === 3;
+  const inputShape = x.shape.slice(1);
+  const first = layers.dense({ units: pick(2, 3), activation: pick(...FUNCTIONS), inputShape });
+  const parts = [
+    () => layers.layerNormalization(),
+    () => layers.activation({ activation: pick(...FUNCTIONS) }),
+    ...(isSteps ? [() => layers.gru({ ...configOf('gru', 2), returnSequences: true })] : []),
+    ...(isSteps ? [() => layers.masking({ maskValue: 0 })] : []),
+  ];
+  const made = Array.from({ length: pick(0, 1, 2) }, () => pick(...parts)());
+  if (isSteps && chance(0.4)) made.push(layers.lstm(configOf('lstm', 2)));
+  return tf.sequential({ layers: [first, ...made] }).apply(x);
+}
+
+const INNER = [
+  () => layers.dense({ units: 2 }),
+  () => layers.layerNormalization(),
+  () => layers.batchNormalization(),
+  () => layers.activation({ activation: pick(...FUNCTIONS) }),
+  () => layers.dropout({ rate: 0.2 }),
+];
 
 const EACH = [
   (x) => layers.dense({ units: pick(1, 2, 3), activation: pick(...FUNCTIONS) }).apply(x),
@@ -41,6 +104,8 @@ const EACH = [
   (x, { alike }) => layers[pick(...MERGES)]().apply([x, pick(...alike)]),
   (x, { alike }) => layers[pick(...MERGES)]().apply([x, pick(...alike)]),
   (x, { beside }) => layers.concatenate().apply([x, pick(...beside)]),
+  (x, others) => nested(x, others),
+  (x) => sequential(x),
 ];
 const window = () => ({ poolSize: 2, strides: pick(1, 2), padding: pick('same', 'valid') });
 const OVER_STEPS = [
@@ -49,10 +114,11 @@ const OVER_STEPS = [
   (x) => recurrent(x, true),
   (x) => recurrent(x, true),
   (x) => recurrent(x, false),
-  (x) => layers.timeDistributed({ layer: layers.dense({ units: 2 }) }).apply(x),
+  (x) => layers.timeDistributed({ layer: pick(...INNER)() }).apply(x),
   (x) => {
     const padding = pick('same', 'causal', 'valid');
-    const config = { filters: 2, kernelSize: pick(1, 2, 3), padding, strides: pick(1, 1, 2) };
+    const [strides, dilationRate] = pick([1, 1], [1, 1], [2, 1], [1, 2]);
+    const config = { filters: 2, kernelSize: pick(1, 2, 3), padding, strides, dilationRate };
     return layers.conv1d({ ...config, activation: pick(...FUNCTIONS) }).apply(x);
   },
   (x) => layers[pick('maxPooling1d', 'averagePooling1d')](window()).apply(x),
@@ -65,6 +131,13 @@ const OVER_STEPS = [
     const scores = layers.softmax().apply(layers.dot({ axes: [2, 2] }).apply([x, x]));
     return layers.dot({ axes: [2, 1] }).apply([scores, x]);
   },
+  (x, { wide }) => {
+    const y = pick(...wide);
+    const scores = layers.softmax().apply(layers.dot({ axes: [2, 2] }).apply([x, y]));
+    return layers.dot({ axes: [2, 1] }).apply([scores, y]);
+  },
+  (x) => (x.shape[1] ? layers.flatten() : layers.globalMaxPooling1d()).apply(x),
+  (x) => layers[pick('gaussianNoise', 'gaussianDropout')]({ stddev: 0.1, rate: 0.1 }).apply(x),
 ];
 const OF_VECTORS = [...EACH, (x) => layers.repeatVector({ n: pick(3, 6) }).apply(x)];
 
@@ -74,8 +147,9 @@ function step(values) {
   const others = {
     alike: values.filter((value) => shape(value) === shape(x)),
     beside: values.filter((value) => shape(value, -1) === shape(x, -1)),
+    wide: values.filter((value) => value.shape.length === 3 && value.shape[2] === x.shape[2]),
   };
-  values.push(pick(...(x.shape.length === 3 ? OVER_STEPS : OF_VECTORS))(x, others));
+  values.push(...more.splice(0), pick(...(x.shape.length === 3 ? OVER_STEPS : OF_VECTORS))(x, others));
 }
 
 /** Numbers for an input of which zeros may be masked: at the end of a sequence, and at the start or in between. */
@@ -94,35 +168,44 @@ function dataOf({ ids, masked, size }, batch, steps) {
   return { dtype: ids ? 'int32' : 'float32', shape, data: [...data] };
 }
 
-function build() {
-  const steps = pick(null, null, 6);
+/** An input, and what the layers read of it. A second one may have steps of its own, and the ids of the first one's table. */
+function inputOf(name, steps, tables) {
   const kind = { ids: chance(0.4), masked: chance(0.4), size: pick(2, 3, 4) };
-  const input = tf.input(kind.ids ? { shape: [steps], dtype: 'int32' } : { shape: [steps, kind.size] });
-  const embedding = () => layers.embedding({ inputDim: 7, outputDim: kind.size, maskZero: kind.masked }).apply(input);
-  const given = kind.masked ? () => layers.masking({ maskValue: 0 }).apply(input) : () => input;
-  const values = [kind.ids ? embedding() : given()];
-  for (const wanted = pick(2, 3, 4, 5, 7, 9); values.length < wanted;) step(values);
-  const model = tf.model({ inputs: input, outputs: values.at(-1) });
+  const x = tf.input(kind.ids ? { name, shape: [steps], dtype: 'int32' } : { name, shape: [steps, kind.size] });
+  if (!kind.ids) return { kind, x, value: kind.masked ? layers.masking({ maskValue: 0 }).apply(x) : x };
+  if (tables.length === 0 || chance(0.5))
+    tables.push({ kind, table: layers.embedding({ inputDim: 7, outputDim: kind.size, maskZero: kind.masked }) });
+  const { kind: own, table } = tables.at(-1);
+  return { kind: own, x, value: table.apply(x) };
+}
+
+function build() {
+  [states, more] = [[], []];
+  const steps = pick(null, null, 6);
+  const tables = [];
+  const inputs = Array.from({ length: pick(1, 1, 1, 2) }, (_, i) => inputOf(`in${i}`, steps, tables));
+  const isApart = steps === null && chance(0.5);
+  const values = inputs.map(({ value }) => value);
+  for (const wanted = values.length + pick(1, 2, 3, 4, 6, 8); values.length < wanted;) step(values);
+  const outputs = [values.at(-1), ...(chance(0.3) ? [pick(...values.slice(inputs.length))] : [])];
+  const model = tf.model({ inputs: inputs.map(({ x }) => x), outputs: [...new Set(outputs)] });
   const numbers = ({ shape, name }) =>
     tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => random() + (name.includes('variance') ? 0.5 : -0.5)), shape); // prettier-ignore
   model.setWeights(model.weights.map(numbers));
-  const runs = (
-    steps
-      ? [[3, 6]]
-      : [
-          [3, 6],
-          [2, 5],
-        ]
-  ).map(([batch, length]) => {
-    // prettier-ignore
-    const x = dataOf(kind, batch, length);
-    const y = model.predict(tf.tensor(x.data, x.shape, x.dtype), { batchSize: 8 });
-    return { inputs: { x }, outputs: [{ value: { dtype: 'float32', shape: y.shape, data: [...y.dataSync()] } }] };
+  const lengths = steps ? [[3, 6]] : [[3, 6], [2, 5]]; // prettier-ignore
+  const runs = lengths.map(([batch, length]) => {
+    const given = inputs.map(({ kind }, i) => dataOf(kind, batch, isApart ? length - i : length));
+    const tensors = given.map((x) => tf.tensor(x.data, x.shape, x.dtype));
+    const results = [model.predict(tensors, { batchSize: 8 })].flat();
+    return {
+      inputs: Object.fromEntries(given.map((x, i) => [`in${i}`, x])),
+      outputs: results.map((y) => ({ value: { dtype: 'float32', shape: y.shape, data: [...y.dataSync()] } })),
+    };
   });
   return { model, runs };
 }
 
-const isFinite = ({ outputs: [{ value }] }) => value.data.every((x) => Math.abs(x) < 1e4);
+const isFinite = ({ outputs }) => outputs.every(({ value }) => value.data.every((x) => Math.abs(x) < 1e4));
 async function save(model, name) {
   mkdirSync(join(folder, name), { recursive: true });
   await model.save(

@@ -239,6 +239,21 @@ export class StepLayers {
     return this.#counted(this.#spec.ref(rows.columns, 'sequence'));
   }
 
+  /**
+   * Numbers from 1 on of the steps of these rows: of rows that others were taken from, the numbers that the steps had before. Padded as the rows are,
+   * they lie on one axis with them.
+   */
+  numbersWithin(rows: Rows, name: string): Rows {
+    const [only, ...others] = rows.columns;
+    const made = others.length === 0 && only ? this.#cropped.get(only.ref) : undefined;
+    const { before = 0, after = 0 } = made?.layer ?? {};
+    const isPart = made && before <= 0 && after <= 0 && !made.rows.reversed;
+    const { axes, ...whole } = isPart ? made.rows : rows;
+    const plain = axes.map((factors) => factors.filter(({ role }) => role !== 'feature'));
+    const numbers = { ...whole, axes: plain, columns: this.numbersOf({ ...whole, axes }), exclusive: false };
+    return isPart ? this.pad(numbers, name, { before, after }) : numbers;
+  }
+
   #counted(from: ValueRef): Segment[] {
     const inputSize = this.#spec.size(from);
     const weights = {

@@ -23,13 +23,12 @@ export const topK: Operator = (context) => {
   const isSorted = (attributes.int('sorted') ?? 1) === 1;
   if (lengths.type === 'rows' && lengths.kind === 'sequence') graph.demandVector(lengths);
   const [only] = lengths.type === 'rows' && lengths.axes.length === 1 ? lengths.columns : [];
-  const isInput =
-    only !== undefined &&
-    (graph.builder.inputs.some(({ name, dtype }) => name === only.ref && dtype === 'int32') ||
-      (lengths.type === 'rows' && lengths.dtype === 'float32' && holdWhole(context, lengths)));
+  const isOfInput = () => graph.builder.inputs.some(({ name }) => name === only?.ref);
+  // an input of whole numbers may be one of floats by now, for what else reads it
+  const isKnown = lengths.type === 'rows' && (lengths.dtype === 'int32' ? isOfInput() : holdWhole(context, lengths));
   const isAll = count.type === 'constant' && count.data.length === 1 && equalSizes(count.data[0]!, BATCH, graph.baked);
   const fits = isAll && isLargest && isSorted && (axis === -1 || axis === 0);
-  if (!isInput || lengths.type !== 'rows' || !fits || !graph.demand(lengths, ['batch']))
+  if (!only || !isKnown || !fits || !graph.demand(lengths, ['batch']))
     throw nodeError(
       node,
       `takes the ${isLargest ? 'largest' : 'smallest'} of '${node.inputs[0] ?? ''}'; supported: lengths of all sequences, sorted from the longest on`,
