@@ -7,6 +7,7 @@ import {
   exactQuotient,
   equalSizes,
   multiplySizes,
+  ownSteps,
   shapeText,
   sizeText,
   stepsBy,
@@ -174,4 +175,22 @@ describe('steps of axes that layers make', () => {
     expect(sizeText(all(16)).length).toBeGreaterThan(100);
     expect(() => all(18)).toThrow('more than 16 times');
   });
+});
+
+test('steps of an input of its own are no others', () => {
+  const [U, V] = [ownSteps('u'), ownSteps('v')];
+  expect(equalSizes(U, ownSteps('u'), FREE)).toBe(true);
+  for (const other of [T, V]) {
+    expect(equalSizes(U, other, FREE)).toBeUndefined();
+    expect(addSizes(U, other)).toBeUndefined();
+    expect(multiplySizes(U, other)).toBeUndefined();
+  }
+  const half = stepsBy({ mul: 1, add: 1, div: 2 }, U);
+  expect(stepsBy({ mul: 2, add: -1, div: 1 }, stepsBy({ mul: 1, add: 3, div: 1 }, U))).toEqual({ ...U, c: 2, k: 5 });
+  expect(half).toEqual(divideSizes(addSizes(U, 1)!, 2));
+  expect([U, addSizes(U, 2)!, half].map(sizeText)).toEqual([
+    "steps of 'u'",
+    "steps of 'u' + 2",
+    "floor((steps of 'u' + 1) / 2)",
+  ]);
 });

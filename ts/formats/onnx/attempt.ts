@@ -3,7 +3,7 @@ import { layerKind } from '../../layers/index.ts';
 import type { AxisRule } from '../../layers/kind.ts';
 import { type Graph, resolveGraph } from '../../spec/graph.ts';
 import { inferAxes } from '../../spec/infer-axes.ts';
-import type { ModelSpec } from '../../spec/spec.ts';
+import type { InputSpec, ModelSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
@@ -15,6 +15,7 @@ import type { GraphInput, InputRoles } from './roles.ts';
 import { Scope } from './scope.ts';
 import type { Source } from './source.ts';
 import { dtypeClass } from './tensor.ts';
+import { ownSteps } from './size.ts';
 import { numbersOfScores } from './ops/attention.ts';
 import { axesText, boundAxes, type Factor, type Rows } from './value.ts';
 
@@ -55,6 +56,11 @@ export class Attempt {
       },
     });
     this.#scope = new Scope({ source, graph: this.#context, readers });
+  }
+
+  /** Whether steps were counted by a Shape that does not say whose they are. */
+  get counts(): boolean {
+    return this.#context.counted !== undefined && this.#roles.areApart;
   }
 
   run(outputs: readonly string[]): ImportedModel {
@@ -135,8 +141,13 @@ export class Attempt {
 
   #addInput(index: number, input: GraphInput): void {
     const { info, shape, roles, dtype, isStep } = input;
+    const own = this.#roles.ownSteps(index);
+    const steps = own === undefined ? undefined : ownSteps(own);
     const axes = roles.map<Factor[]>((role, axis) => [
-      { role, size: typeof shape[axis] === 'number' ? shape[axis] : undefined, origin: { input: index, axis } },
+      {
+        ...{ role, size: typeof shape[axis] === 'number' ? shape[axis] : undefined, origin: { input: index, axis } },
+        ...(role === 'time' && steps && { steps }),
+      },
     ]);
     const features = axes
       .flat()
@@ -164,6 +175,7 @@ export class Attempt {
       reversed: false,
       exclusive: false,
     });
+    if (steps) this.#builder.steps.have(names[0]!, steps);
     if (dtypeClass(info.dtype) === 'bool') this.#builder.whole.set(names[0]!, 'mask');
     this.#bound.push({ name: info.name, use: 'values', dtype, axes: boundAxes(axes), values: names, kind });
   }
@@ -189,8 +201,22 @@ export class Attempt {
     const names = inputs.filter(({ axis }) => axis !== undefined).map(({ name }) => `'${name}'`);
     const several = `in a graph whose inputs ${names.join(', ')} have steps of their own`;
     const { counted } = this.#context;
-    if (counted !== undefined) throw new GruError('unsupported', `${counted} counts steps by a Shape, ${several}`);
+    if (counted !== undefined && !this.#areOwn(inputs))
+      throw new GruError('unsupported', `${counted} counts steps by a Shape, ${several}`);
     if (lengths !== undefined) this.#roles.readAsNumbers(lengths);
+  }
+
+  /** Whether what counts steps of inputs of several axes said whose. */
+  #areOwn(inputs: readonly InputSpec[]): boolean {
+    const axes = new Map<string | undefined, string | undefined>();
+    for (const [i, { values, kind }] of this.#bound.entries()) {
+      const axis = inputs.find(({ name }) => name === values[0])?.axis;
+      if (kind !== 'sequence' || axis === undefined) continue;
+      const own = this.#roles.ownSteps(i);
+      if ((axes.get(own) ?? axis) !== axis) return false;
+      axes.set(own, axis);
+    }
+    return this.#roles.assumed.own === true;
   }
 
   /** Steps that a Shape counts are those of the inputs that are run: of another, of which nothing but its Shape is read, the file has to call them so. */
@@ -198,11 +224,11 @@ export class Attempt {
     const { counted } = this.#context;
     const stepsOf = (i: number) => {
       const { roles, shape } = this.#roles.inputs[i]!;
-      return roles.includes('time') ? [shape[roles.indexOf('time')]] : [];
+      return roles.includes('time') ? [shape[roles.indexOf('time')]!] : [];
     };
     const known = new Set(bound.flatMap(({ use }, i) => (use === 'values' ? stepsOf(i) : [])));
     const other = bound.findIndex(
-      ({ use }, i) => use === 'unused' && stepsOf(i).some((d) => d === undefined || !known.has(d)),
+      ({ use }, i) => use === 'unused' && stepsOf(i).some((d) => d === '' || !known.has(d)),
     );
     if (counted === undefined || other < 0) return;
     throw new GruError(

@@ -85,10 +85,19 @@ function readWhole(source: Source, all: readonly OnnxNode[], ways: readonly Assu
       const roles = new InputRoles(inputs, { first, parts });
       if (first === 'batch of all' && !roles.areMixed && !areMixed) continue;
       let attempt: Attempt | undefined;
+      // Where steps are counted, and the file has several names for them, they are told apart if that gives a model.
+      const apart = () => {
+        if (!attempt?.counts) return undefined;
+        const own = new InputRoles(inputs, { first, parts, own: true });
+        return orNone(() => untilSettled(() => new Attempt(source, own, nodes, readers).run(outputs)));
+      };
       try {
-        return untilSettled(() => (attempt = new Attempt(source, roles, nodes, readers)).run(outputs));
+        const made = untilSettled(() => (attempt = new Attempt(source, roles, nodes, readers)).run(outputs));
+        return apart() ?? made;
       } catch (cause) {
         if (!(cause instanceof GruError)) throw cause;
+        const told = apart();
+        if (told) return told;
         if (!refusal && (cause.code === 'invalid_argument' || cause.code === 'io')) throw cause;
         const progress = attempt?.progress ?? 0;
         if (!refusal || progress > refusal.progress) refusal = { cause, progress };
@@ -98,6 +107,16 @@ function readWhole(source: Source, all: readonly OnnxNode[], ways: readonly Assu
     }
   }
   throw refusal!.cause;
+}
+
+/** What is read, or nothing where it is refused. */
+function orNone(read: () => ImportedModel): ImportedModel | undefined {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof GruError) return undefined;
+    throw cause;
+  }
 }
 
 /** Reads until the roles stay as they are: each failed attempt settles an axis of an input. */

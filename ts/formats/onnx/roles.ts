@@ -34,6 +34,8 @@ export interface Assumed {
    * all axes are that the file fixes beside free ones, as those of several states are beside free steps.
    */
   parts: 'feature' | 'any' | 'steps' | 'fixed';
+  /** Inputs whose steps have another name in the file than those of the first have their own: what a Shape counts says whose. */
+  own?: boolean;
 }
 
 /**
@@ -97,6 +99,19 @@ export class InputRoles {
   /** Whether there are ids beside other inputs. */
   get areMixed(): boolean {
     return new Set(this.inputs.map(({ dtype }) => dtype)).size > 1;
+  }
+
+  /** Whether the file has several names for steps. */
+  get areApart(): boolean {
+    return new Set(this.inputs.map(nameOfSteps).filter((name) => name !== undefined)).size > 1;
+  }
+
+  /** The input after whose steps those of this one are called, where they are not those of all. */
+  ownSteps(index: number): string | undefined {
+    const names = this.inputs.map(nameOfSteps);
+    const [own, first] = [names[index], names.find((name) => name !== undefined)];
+    if (!this.assumed.own || own === undefined || own === first) return undefined;
+    return this.inputs[names.indexOf(own)]!.info.name;
   }
 
   /** The number that the batch or the steps were at export; undefined where they are free, or the inputs do not agree. */
@@ -206,6 +221,12 @@ export class InputRoles {
     for (const input of changed) input.isStep = true;
     throw new RolesChanged();
   }
+}
+
+/** What the file calls the steps of an input; undefined where it has none, or they have no name. */
+function nameOfSteps({ roles, shape }: GraphInput): string | undefined {
+  const size = shape[roles.indexOf('time')];
+  return typeof size === 'string' && size !== '' ? size : undefined;
 }
 
 /** Takes the likeliest roles of those that the graph's demands leave. */

@@ -14,6 +14,8 @@ export interface Symbol {
 /** The steps of an axis that was made of another: floor((mul S + add) / div), where S is T or those of the axis `of`. */
 export interface Steps extends AxisRule {
   of?: Steps;
+  /** T is the steps of this input, which has its own. */
+  input?: string;
 }
 
 export type Size = number | Symbol;
@@ -30,6 +32,11 @@ export const FREE: Baked = { batch: undefined, time: undefined };
 export const BATCH: Symbol = { c: 1, b: 1, t: 0, k: 0 };
 export const TIME: Symbol = { c: 1, b: 0, t: 1, k: 0 };
 
+/** The steps of an input that has its own. */
+export function ownSteps(input: string): Symbol {
+  return { ...TIME, steps: { mul: 1, add: 0, div: 1, input } };
+}
+
 /** Roundings inside of each other: more are no model's. */
 const MOST_STEPS = 16;
 
@@ -41,8 +48,10 @@ function simple(size: Symbol): Size {
   const { c, b, t, k, steps } = size;
   if (c === 0 || (b === 0 && t === 0)) return c === 0 ? k : c + k;
   if (steps === undefined || b > 0 || t !== 1) return size;
-  const { mul, add, div, of } = steps;
-  if (div === 1) return simple({ c: c * mul, b, t, k: k + c * add, ...(of && { steps: of }) });
+  const { mul, add, div, of, input } = steps;
+  const under = of ?? (input === undefined ? undefined : ownSteps(input).steps!);
+  if (div === 1 && sameSteps(steps, under)) return size;
+  if (div === 1) return simple({ c: c * mul, b, t, k: k + c * add, ...(under && { steps: under }) });
   const whole = Math.floor(add / div);
   return whole === 0 ? size : { ...size, k: k + c * whole, steps: { ...steps, add: add - whole * div } };
 }
@@ -78,7 +87,7 @@ function symbol(size: Size): Symbol {
 
 function sameSteps(x: Steps | undefined, y: Steps | undefined): boolean {
   if (!x || !y) return x === y;
-  return x.mul === y.mul && x.add === y.add && x.div === y.div && sameSteps(x.of, y.of);
+  return x.mul === y.mul && x.add === y.add && x.div === y.div && x.input === y.input && sameSteps(x.of, y.of);
 }
 
 /** undefined: not of the form that a {@link Symbol} can say. */
@@ -166,8 +175,10 @@ export function sizeText(size: Size): string {
 
 function stepsText(steps: Steps | undefined): string {
   if (!steps) return 'time';
-  const { mul, add, div, of } = steps;
-  const sum = `${mul === 1 ? '' : `${mul} `}${stepsText(of)}${plus(add)}`;
+  const { mul, add, div, of, input } = steps;
+  if (!of && input !== undefined && mul === 1 && add === 0 && div === 1) return `steps of '${input}'`;
+  const under = of ?? (input === undefined ? undefined : ownSteps(input).steps);
+  const sum = `${mul === 1 ? '' : `${mul} `}${stepsText(under)}${plus(add)}`;
   return div === 1 ? `(${sum})` : `floor((${sum}) / ${div})`;
 }
 

@@ -213,6 +213,11 @@ export class StepLayers {
     return this.#once(`flatten ${steps} ${from}`, from, '_flat', layer, 'vector', steps * width(rows));
   }
 
+  /** A value has so many steps. */
+  have(value: ValueRef, steps: Size): void {
+    if (!this.#onSteps.has(sizeText(steps))) this.#onSteps.set(sizeText(steps), value);
+  }
+
   /** A value that has so many steps; undefined where none has. */
   #like(steps: Size): ValueRef | undefined {
     if (sizeText(steps) !== sizeText(TIME)) return this.#onSteps.get(sizeText(steps));

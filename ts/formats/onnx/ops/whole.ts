@@ -12,8 +12,10 @@ import type { Rows, Value } from '../value.ts';
 
 /** Which whole numbers these rows are known to hold, if they do. */
 export function wholeOf({ graph }: NodeContext, value: Value | undefined): Whole | undefined {
-  if (value?.type !== 'rows' || value.columns.length !== 1) return undefined;
-  return graph.builder.whole.get(value.columns[0]!.ref);
+  const [first, ...others] = value?.type === 'rows' ? value.columns : [];
+  const is = first && graph.builder.whole.get(first.ref);
+  // of several columns all, as of a mask that is repeated for each feature
+  return others.every(({ ref }) => graph.builder.whole.get(ref) === is) ? is : undefined;
 }
 
 /** Rows of zeros and ones, and known to be. */
