@@ -1,5 +1,8 @@
-"""Models of random Keras layers, with masks, and what Keras makes of them: see README.md."""
+"""Models of random Keras layers, with masks, and what Keras, or onnxruntime of their export, makes of them: see README.md."""
 
+import contextlib
+import io
+import logging
 import os
 import random
 import sys
@@ -12,12 +15,14 @@ if "--keras2" in sys.argv:
 import numpy as np
 from results import arguments, make_all, tensor, write
 
-given = arguments(__doc__, "--keras2")
+given = arguments(__doc__, "--keras2", "--onnx")
 if given.keras2:
     import tf_keras as keras
 else:
     import keras
 layers = keras.layers
+
+logging.disable(logging.CRITICAL)
 
 FUNCTIONS = "tanh relu sigmoid linear elu softplus softsign selu gelu swish hard_sigmoid exponential softmax mish leaky_relu".split()
 FUNCTIONS += "relu6 silu log_softmax".split()
@@ -365,6 +370,31 @@ def reads_all(inputs, outputs):
     return len(inputs) == 1 or not any(stands_without(i) for i in range(len(inputs)))
 
 
+def export(model, seed, runs):
+    """Writes the model by tf2onnx; the runs as onnxruntime has them."""
+    import onnxruntime
+
+    file = f"{given.folder}/{seed}.onnx"
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        if given.keras2:
+            import tf2onnx
+
+            tf2onnx.convert.from_keras(model, output_path=file)
+        else:
+            model.export(file, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    asked, names = ([x.name for x in both] for both in (session.get_inputs(), session.get_outputs()))
+    for run in runs:
+        arrays = {name: np.array(x["data"], x["dtype"]).reshape(x["shape"]) for name, x in run["inputs"].items()}
+        if len(asked) == len(arrays):
+            arrays = dict(zip(asked, arrays.values()))
+        arrays = {name: arrays[name] for name in asked}
+        results = session.run(None, arrays)
+        run["inputs"] = {name: tensor(x) for name, x in arrays.items()}
+        run["outputs"] = [{"name": name, "value": tensor(y)} for name, y in zip(names, results)]
+    return f"{seed}.onnx"
+
+
 def make(seed):
     keras.backend.clear_session() if given.keras2 else keras.utils.clear_session()
     is_half = random.Random(seed).random() < 0.04
@@ -389,7 +419,10 @@ def make(seed):
             {"inputs": {k: tensor(x) for k, x in inputs.items()}, "outputs": [{"value": tensor(y)} for y in results]}
         )
     file = f"{seed}." + made.pick("h5", "keras")
-    model.save(f"{given.folder}/{file}")
+    if given.onnx:
+        file = export(model, seed, runs)
+    else:
+        model.save(f"{given.folder}/{file}")
     # Their sums and products have 11 bits; ours, of the same weights, 24.
     more = {"tolerance": 0.03} if is_half else {}
     write(given.folder, seed, file, [type(layer).__name__ for layer in model.layers], runs, **more)

@@ -65,7 +65,8 @@ export class Attempt {
   }
 
   run(outputs: readonly string[]): ImportedModel {
-    for (const [index, input] of this.#roles.inputs.entries()) this.#addInput(index, input);
+    const own = this.#roles.ownSteps();
+    for (const [index, input] of this.#roles.inputs.entries()) this.#addInput(index, input, own[index]);
     for (const node of this.#nodes) {
       this.#scope.read(node);
       this.progress++;
@@ -140,9 +141,8 @@ export class Attempt {
     return this.#bound.some(({ values }) => columns.some(({ ref }) => values.includes(ref)));
   }
 
-  #addInput(index: number, input: GraphInput): void {
+  #addInput(index: number, input: GraphInput, own: string | undefined): void {
     const { info, shape, roles, dtype, isStep } = input;
-    const own = this.#roles.ownSteps(index);
     const steps = own === undefined ? undefined : ownSteps(own);
     const axes = roles.map<Factor[]>((role, axis) => [
       {
@@ -209,13 +209,14 @@ export class Attempt {
 
   /** Whether what counts steps of inputs of several axes said whose. */
   #areOwn(inputs: readonly InputSpec[]): boolean {
-    const axes = new Map<string | undefined, string | undefined>();
+    const own = this.#roles.ownSteps();
+    const axisOf = new Map(inputs.map(({ name, axis }) => [name, axis]));
+    const axes = new Map<string | undefined, string>();
     for (const [i, { values, kind }] of this.#bound.entries()) {
-      const axis = inputs.find(({ name }) => name === values[0])?.axis;
+      const axis = axisOf.get(values[0] ?? '');
       if (kind !== 'sequence' || axis === undefined) continue;
-      const own = this.#roles.ownSteps(i);
-      if ((axes.get(own) ?? axis) !== axis) return false;
-      axes.set(own, axis);
+      if ((axes.get(own[i]) ?? axis) !== axis) return false;
+      axes.set(own[i], axis);
     }
     return this.#roles.assumed.own === true;
   }

@@ -107,12 +107,15 @@ export class InputRoles {
     return new Set(this.inputs.map(nameOfSteps).filter((name) => name !== undefined)).size > 1;
   }
 
-  /** The input after whose steps those of this one are called, where they are not those of all. */
-  ownSteps(index: number): string | undefined {
-    const names = this.inputs.map(nameOfSteps);
-    const [own, first] = [names[index], names.find((name) => name !== undefined)];
-    if (!this.assumed.own || own === undefined || own === first) return undefined;
-    return this.inputs[names.indexOf(own)]!.info.name;
+  /** Of each input the one that its steps are named after, where they are not those of all. */
+  ownSteps(): (string | undefined)[] {
+    const firsts = new Map<string, string>();
+    return this.inputs.map((input) => {
+      const name = nameOfSteps(input);
+      if (!this.assumed.own || name === undefined) return undefined;
+      if (!firsts.has(name)) firsts.set(name, input.info.name);
+      return name === firsts.keys().next().value ? undefined : firsts.get(name);
+    });
   }
 
   /** The number that the batch or the steps were at export; undefined where they are free, or the inputs do not agree. */

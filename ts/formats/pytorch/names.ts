@@ -1,4 +1,4 @@
-import type { StateDict } from './source.ts';
+import type { StateDict, StateEntry } from './source.ts';
 
 /** Shapes of a module's tensors by the last part of their names; what is no tensor, in Python's words. */
 export type Shapes = ReadonlyMap<string, readonly number[] | string>;
@@ -10,7 +10,7 @@ export function shapeOf(tensors: Shapes, name: string): readonly number[] | unde
 }
 
 /** How many batches a norm was trained on. */
-export const COUNTER = 'num_batches_tracked';
+const COUNTER = 'num_batches_tracked';
 
 /** Tensors of one module. */
 export interface ModuleTensors {
@@ -31,13 +31,17 @@ export function splitName(name: string): [module: string, tensor: string] {
  */
 export function listModules(dict: StateDict): Map<string, ModuleTensors> {
   const modules = new Map<string, ModuleTensors>();
-  const isCounter = ([name]: [string, unknown]) => splitName(name)[1] === COUNTER;
-  const entries = [...dict];
-  for (const [name, entry] of [...entries.filter((one) => !isCounter(one)), ...entries.filter(isCounter)]) {
-    const [module, tensor] = splitName(name);
+  const add = (module: string, tensor: string, entry: StateEntry) => {
     let found = modules.get(module);
     if (!found) modules.set(module, (found = { name: module, tensors: new Map() }));
     found.tensors.set(tensor, typeof entry === 'string' ? entry : entry.shape);
+  };
+  const counters: [module: string, entry: StateEntry][] = [];
+  for (const [name, entry] of dict) {
+    const [module, tensor] = splitName(name);
+    if (tensor === COUNTER) counters.push([module, entry]);
+    else add(module, tensor, entry);
   }
+  for (const [module, entry] of counters) add(module, COUNTER, entry);
   return modules;
 }

@@ -42,9 +42,16 @@ function productOf(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
     return made && transposed(made);
   }
   if (x.scores) return isTime(overX) && isTime(overY) ? attend(context, x, x.scores, overX, y) : undefined;
-  if (isFeature(overX) && isFeature(overY)) return dotOf(context, x, y) ?? score(x, y, heads);
+  if (isFeature(overX) && isFeature(overY))
+    return dotOf(context, x, y) ?? score(...inOneDirection(context, x, y), heads);
   if (!isTime(overX) || !isTime(overY) || heads !== 1) return undefined;
-  return weigh(context, x, y);
+  return weigh(context, ...inOneDirection(context, x, y));
+}
+
+/** Steps of which one goes from last to first, both from first to last. */
+function inOneDirection({ graph }: NodeContext, x: Rows, y: Rows): [Rows, Rows] {
+  const { steps } = graph.builder;
+  return x.reversed === y.reversed ? [x, y] : [steps.straight(x), steps.straight(y)];
 }
 
 /** (n, k) of a vector by (k, m), where k are the steps of the second: as many as the file fixes. */
@@ -100,7 +107,7 @@ function score(x: Rows, y: Rows, heads: number): Rows | undefined {
   const fits = (value: Rows, axis: readonly Factor[]) =>
     value.kind === 'sequence' ? isTime(axis) : role(axis) === 'one';
   if (!fits(x, rows) || !fits(y, columns) || (x.kind === 'vector' && y.kind === 'vector')) return undefined;
-  if (width(x) !== width(y) || x.reversed !== y.reversed) return undefined;
+  if (width(x) !== width(y)) return undefined;
   return {
     ...x,
     kind: 'sequence',
@@ -301,17 +308,19 @@ export function scaleScores({ node }: NodeContext, rows: Rows, scores: Scores, f
 
 /** (queries, keys) by (keys, values). */
 function attend(
-  { graph, node }: NodeContext,
+  context: NodeContext,
   rows: Rows,
   scores: Scores,
   over: readonly Factor[],
-  values: Rows,
+  given: Rows,
 ): Rows | undefined {
+  const { graph, node } = context;
   const { x, y, heads, scale, keys, additive, mask } = scores;
   if (!keys || whose(over) !== keys || (mask && mask.of !== keys)) return undefined;
-  const [query, key] = keys === 'y' ? [x, y] : [y, x];
+  const [query, keyed] = keys === 'y' ? [x, y] : [y, x];
   const last = rows.axes.length - 1;
-  if (key.reversed !== values.reversed || width(values) % heads !== 0) return undefined;
+  if ((keyed.reversed !== given.reversed && mask) || width(given) % heads !== 0) return undefined;
+  const [key, values] = inOneDirection(context, keyed, given);
   const asking = unmarked(rows.axes[last - 1]!);
   const columns = graph.builder.steps.attention(query, key, values, node.name || (node.outputs[0] ?? ''), {
     heads,
@@ -332,7 +341,7 @@ function attend(
 function weigh({ graph, node }: NodeContext, x: Rows, y: Rows): Rows | undefined {
   const last = x.axes.length - 1;
   const [n, m] = [x.axes[last - 1]!, y.axes[last]!];
-  if (!isFeature(n) || !isFeature(m) || x.reversed !== y.reversed) return undefined;
+  if (!isFeature(n) || !isFeature(m)) return undefined;
   const columns = graph.builder.steps.weightedSum(x, y, node.name || (node.outputs[0] ?? ''));
   return {
     ...x,

@@ -18,7 +18,7 @@ import {
 import { multiplyRows, sumOfGrid, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
 import { combine } from './combine.ts';
-import { withRoles } from './over-time.ts';
+import { repeatedSteps, withRoles } from './over-time.ts';
 
 /** Products with constants, and what is folded into them. */
 
@@ -90,9 +90,14 @@ function gridProduct(context: NodeContext, rows: Rows, matrix: Constant): Rows |
   return weighed && sumOfGrid(weighed, true);
 }
 
+/** With steps that were each repeated, and lie beside their steps still, as the steps that they are. */
+function asSteps(context: NodeContext, rows: Rows): Rows {
+  return (rows.scores ? undefined : repeatedSteps(context, rows)) ?? rows;
+}
+
 const matMul: Operator = (context) => {
   const [left, right] = [requireInput(context, 0), requireInput(context, 1)];
-  if (isFloat(left) && isFloat(right)) return [multiplyRows(context, left, right)];
+  if (isFloat(left) && isFloat(right)) return [multiplyRows(context, asSteps(context, left), asSteps(context, right))];
   if (left.type === 'constant' && right.type === 'constant') return [productOfConstants(context, left, right)];
   const grid =
     left.type === 'rows' && left.scores && right.type === 'constant' ? gridProduct(context, left, right) : undefined;

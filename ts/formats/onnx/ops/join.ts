@@ -236,7 +236,9 @@ function besideSteps(context: NodeContext, rows: Rows, row: Rows, isBefore: bool
   const before = Number(isBefore);
   const after = 1 - before;
   const padded = padSteps(context, rows, before, after, { mode: 'constant' });
-  const numbered = padSteps(context, builder.steps.numbersWithin(rows, `${name}_numbers`), before, after, { mode: 'constant' });
+  const numbered = padSteps(context, builder.steps.numbersWithin(rows, `${name}_numbers`), before, after, {
+    mode: 'constant',
+  });
   const isNew = builder.activation(builder.affine(numbered, `${name}_new`, -1, 1), `${name}_is_new`, 'relu');
   const added = builder.merge([{ ...isNew, exclusive: false }, row], `${name}_row`, 'mul');
   const sum = builder.merge([padded, added], name, 'sum');
