@@ -9,6 +9,9 @@ import { refusal as refusalIn } from './refusal.ts';
 const read = (pickle: string, limit = 1e6) => unpickle(bytes(pickle), 0, TORCH, limit).value;
 const tuple = (...items: PickleValue[]) => new Tuple(items);
 
+/** What an integer is as a key: no reader asks for one (collisions.test.ts). */
+const INT = new Inert('an int');
+
 function refusal(pickle: string, limit?: number): string {
   return refusalIn(() => read(pickle, limit));
 }
@@ -56,12 +59,12 @@ describe('values', () => {
     ['TUPLE2', 'K\x01K\x02\x86', tuple(1, 2)],
     ['TUPLE3', 'K\x01K\x02K\x03\x87', tuple(1, 2, 3)],
     ['EMPTY_DICT', '}', new Map()],
-    ['DICT', '(K\x01K\x02K\x03K\x04d', new Map([[1, 2], [3, 4]])],
-    ['SETITEM', '}K\x01K\x02s', new Map([[1, 2]])],
-    ['SETITEMS', '}(K\x01K\x02K\x03K\x04u', new Map([[1, 2], [3, 4]])],
+    ['DICT', '(K\x01K\x02K\x03K\x04d', new Map([[INT, 2], [new Inert('an int'), 4]])],
+    ['SETITEM', '}K\x01K\x02s', new Map([[INT, 2]])],
+    ['SETITEMS', '}(K\x01K\x02K\x03K\x04u', new Map([[INT, 2], [new Inert('an int'), 4]])],
     ['EMPTY_SET', '\x8f', new Set()],
-    ['ADDITEMS', '\x8f(K\x01K\x02\x90', new Set([1, 2])],
-    ['FROZENSET', '(K\x01K\x02\x91', new Set([1, 2])],
+    ['ADDITEMS', '\x8f(K\x01K\x02\x90', new Set([INT, new Inert('an int')])],
+    ['FROZENSET', '(K\x01K\x02\x91', new Set([INT, new Inert('an int')])],
     ['POP', 'K\x01K\x020', 1],
     ['POP_MARK', 'K\x01(K\x02K\x031', 1],
     ['DUP', 'K\x012\x86', tuple(1, 1)],
@@ -292,7 +295,7 @@ describe('what else a state dict holds', () => {
     ['a layout', call('torch.serialization._get_layout', key('strided')), new Inert('torch.layout')],
     ['bytes in letters', call('_codecs.encode', `X${u32(3)}a${utf8('\xff')}`, key('latin1')), bytes('a\xff')],
     ...['builtins.set', '__builtin__.set', 'builtins.frozenset', '__builtin__.frozenset'].map((name): [string, string, PickleValue] =>
-      [name, call(name, '](K\x01K\x02e'), new Set([1, 2])]),
+      [name, call(name, '](K\x01K\x02e'), new Set([INT, new Inert('an int')])]),
     ['a set of nothing', call('builtins.set'), new Set()],
   ])('%s', (_, pickle, value) => {
     expect(read(`${pickle}.`)).toStrictEqual(value);

@@ -60,7 +60,8 @@ export class FractalHeap {
   readonly #root: number | undefined;
   readonly #rows: number;
   readonly #hugeTree: number | undefined;
-  #huge: Map<number, Cursor> | undefined;
+  /** By a number as text: V8 hashes numbers in a way that is known, and a file could choose such as collide. */
+  #huge: Map<string, Cursor> | undefined;
 
   constructor(file: Hdf5File, address: number | undefined) {
     this.#file = file;
@@ -104,10 +105,10 @@ export class FractalHeap {
       this.#huge = new Map();
       for (const record of treeRecords(this.#file, this.#hugeTree)) {
         const [address, length] = [record.address(), record.length()];
-        this.#huge.set(record.length(), this.#file.at(address, length));
+        this.#huge.set(String(record.length()), this.#file.at(address, length));
       }
     }
-    const found = this.#huge.get(number);
+    const found = this.#huge.get(String(number));
     if (!found) throw damaged(this.#file.what, 'an object of a heap is not there');
     return this.#file.at(found.position, found.end - found.position);
   }

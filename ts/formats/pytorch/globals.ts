@@ -2,7 +2,7 @@ import { GruError } from '../../base/errors.ts';
 import { DTYPES, STORAGE_DTYPES } from './dtypes.ts';
 import type { PickleHost } from './pickle.ts';
 import { TorchTensor } from './tensor.ts';
-import { Global, Inert, type PickleValue, pythonType, StorageRef, Tuple } from './values.ts';
+import { Global, Inert, keyOf, type PickleValue, pythonType, StorageRef, Tuple } from './values.ts';
 
 const SAVE_STATE_DICT = "save the weights alone, with torch.save(model.state_dict(), 'model.pt')";
 const UNTYPED = 'untyped';
@@ -75,7 +75,7 @@ function fromPairs(list: PickleValue | undefined): Map<PickleValue, PickleValue>
     list.map((pair): [PickleValue, PickleValue] => {
       const items = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? pair : [];
       if (items.length !== 2) throw damaged('a dict is made from something else than pairs');
-      return [items[0]!, items[1]!];
+      return [keyOf(items[0]!), items[1]!];
     }),
   );
 }
@@ -83,7 +83,7 @@ function fromPairs(list: PickleValue | undefined): Map<PickleValue, PickleValue>
 function makeSet([items]: readonly PickleValue[]): Set<PickleValue> {
   if (items === undefined) return new Set();
   if (!Array.isArray(items)) throw damaged(`a set is made from ${pythonType(items)}`);
-  return new Set(items);
+  return new Set(items.map(keyOf));
 }
 
 /** Bytes as pickle protocol 2 writes them: text in Latin-1, to be encoded. */

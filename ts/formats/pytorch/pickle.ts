@@ -1,6 +1,6 @@
 import { GruError } from '../../base/errors.ts';
 import { Cursor } from './cursor.ts';
-import { Global, Inert, type PickleValue, pythonType, Tuple } from './values.ts';
+import { Global, Inert, keyOf, type PickleValue, pythonType, Tuple } from './values.ts';
 
 /** What decides over the names and storages that a pickle refers to. */
 export interface PickleHost {
@@ -62,7 +62,9 @@ export function unpickle(
   const input = new Cursor(bytes, start);
   const stack: PickleValue[] = [];
   const marks: number[] = [];
-  const memo = new Map<number, PickleValue>();
+  /** By numbers that the file chooses: an array hashes those that lie far apart by a seed, a Map does not. */
+  const memo: PickleValue[] = [];
+  let kept = 0;
   let left = limit;
 
   const invalid = (why: string) => input.invalid(why);
@@ -93,10 +95,11 @@ export function unpickle(
   };
   const put = (index: number) => {
     spend(COST.memo);
-    memo.set(index, peek());
+    if (memo[index] === undefined) kept++;
+    memo[index] = peek();
   };
   const get = (index: number): PickleValue => {
-    const value = memo.get(index);
+    const value = memo[index];
     if (value === undefined) throw invalid(`nothing was kept as number ${index}`);
     return value;
   };
@@ -112,7 +115,7 @@ export function unpickle(
     if (!(target instanceof Map)) throw invalid(`an item is set in ${pythonType(target)}`);
     if (items.length % 2 !== 0) throw invalid('a dict has a key without a value');
     spend(COST.memo * items.length);
-    for (let i = 0; i < items.length; i += 2) target.set(items[i]!, items[i + 1]!);
+    for (let i = 0; i < items.length; i += 2) target.set(keyOf(items[i]!), items[i + 1]!);
   };
   const global = (module: PickleValue, name: PickleValue): Global => {
     if (typeof module !== 'string' || typeof name !== 'string') throw invalid('the name of a class is no string');
@@ -285,7 +288,7 @@ export function unpickle(
         break;
       case OP.FROZENSET: {
         const items = popMark();
-        push(new Set(items), COST.map + COST.memo * items.length);
+        push(new Set(items.map(keyOf)), COST.map + COST.memo * items.length);
         break;
       }
       case OP.ADDITEMS: {
@@ -293,7 +296,7 @@ export function unpickle(
         const target = peek();
         if (!(target instanceof Set)) throw invalid(`an item is added to ${pythonType(target)}`);
         spend(COST.memo * items.length);
-        for (const item of items) target.add(item);
+        for (const item of items) target.add(keyOf(item));
         break;
       }
 
@@ -307,7 +310,7 @@ export function unpickle(
         put(input.u32());
         break;
       case OP.MEMOIZE:
-        put(memo.size);
+        put(kept);
         break;
       case OP.GET:
         push(get(Number(input.decimal(input.line()))));

@@ -155,8 +155,8 @@ function fewerSteps(
 ): number | undefined {
   const time = axisSize(axis);
   if (lengths.every((n) => equalSizes(n, time, graph.baked) === true)) return undefined;
-  const [n, ...others] = new Set(lengths);
-  if (others.length === 0 && typeof n === 'number' && n >= 1) return n;
+  const [n] = lengths;
+  if (typeof n === 'number' && n >= 1 && lengths.every((other) => other === n)) return n;
   const list = shapeText(lengths.slice(0, 20));
   throw nodeError(
     node,
