@@ -179,6 +179,7 @@ test.each<[string, Patch, RegExp]>([
   ['a header that goes on in itself', goesOnInItself, /repeat or overlap|damaged/],
   ['huge dimensions', word64(bodyOf(INNER, DATASPACE) + 8, 2n ** 40n), /inner.*24 bytes/],
   ['data of a huge size', word64(bodyOf(INNER, LAYOUT) + 10, HUGE), /inner.*beyond the end/],
+  ['an integer of 18 bytes', byte(text + 16, 0x10), /'text'.*no number or text/],
   ['a list of 2^40 texts', word64(listSpace + 8, 2n ** 40n), /'list'.*says to have more/],
 ])('%s is refused', (_, patch, message) => {
   const bytes = file.slice();

@@ -9,7 +9,7 @@ import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TORCH } from '../../ts/formats/pytorch/globals.ts';
 import { readPytorch, type PytorchOptions } from '../../ts/formats/pytorch.ts';
 import { openZip } from '../../ts/io/zip.ts';
-import { mutate, random, survives } from './mutate.ts';
+import { mutate, random, stopwatch, survives } from './mutate.ts';
 import { writeZip } from './zip-writer.ts';
 
 const FOLDER = new URL('../fixtures/pytorch/', import.meta.url);
@@ -169,6 +169,8 @@ describe('a hostile pickle', () => {
     ['a million memos', concat(text(PROTO), repeat('N\x94', 1e6), text('.'))],
     ['a value doubled a million times', concat(text(PROTO), text(']'), repeat('2', 1e6))],
     ['modules that share', concat(text(PROTO), text('c__torch__.M\nM\nq\x01)\x81q\x00'), repeat('0h\x01)\x81}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00ubq\x00', 60), text('.'))],
+    ['modules of a dict that share', concat(text(PROTO), text(`}(`), ...Array.from({ length: 20_000 }, (_, i) => text(`${key(`p${i}`)}N`)), text('uq\x000}q\x010}('), ...Array.from({ length: 2000 }, (_, i) => text(`${key(`m${i}`)}cm\nM\n)\x81}(${key('_parameters')}h\x00${key('_modules')}h\x01ub`)), text('u.'))],
+    ['modules of a dict that share tensors', concat(text(PROTO), text(`${tensor('K\x00', 'K\x02K\x02\x86', 'K\x02K\x01\x86')}q\x020}(`), ...Array.from({ length: 20_000 }, (_, i) => text(`${key(`p${i}`)}h\x02`)), text('uq\x000}q\x010}('), ...Array.from({ length: 2000 }, (_, i) => text(`${key(`m${i}`)}cm\nM\n)\x81}(${key('_parameters')}h\x00${key('_modules')}h\x01ub`)), text('u.'))],
     ['nested dicts that share', concat(text(PROTO), text('}q\x00'), repeat('0}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00uq\x00', 60_000), text('.'))],
     ['a dict copied again and again', concat(text(PROTO), text('](N\x85\x85'), repeat('NN\x86', 1e5), text('eq\x00'), repeat('0ccollections\nOrderedDict\nh\x00\x85R', 20_000), text('.'))],
     ['a dict made again and again of one pair', concat(text(PROTO), text('NN\x86q\x01]('), repeat('h\x01', 1e5), text('eq\x00'), repeat('0ccollections\nOrderedDict\nh\x00\x85R', 20_000), text('.'))],
@@ -176,8 +178,10 @@ describe('a hostile pickle', () => {
     ['tensors with many flags', concat(text(PROTO), text(`${GLOBAL}q\x00(${STORAGE}K\x00))\x89N}(`), ...Array.from({ length: 20_000 }, (_, i) => text(`${int(i)}\x89`)), text('utq\x01]('), repeat('h\x00h\x01R', 50_000), text('e.'))],
     ['a tensor rebuilt in a hundred thousand others', concat(text(PROTO), text('ctorch._tensor\n_rebuild_from_type_v2\nq\x00ctorch\nTensor\nq\x01)q\x02'), repeat('0h\x00h\x01h\x02\x87q\x02', 1e5), text('0h\x00h\x02R.'))],
     ['a set copied again and again', concat(text(PROTO), text(']('), ...Array.from({ length: 250 }, (_, i) => text(`K${String.fromCharCode(i)}`)), text('eq\x00'), repeat('0cbuiltins\nset\nh\x00\x85R', 40_000), text('.'))],
-  ])('%s ends, in little memory', async (_, pickle) => {
+  ])('%s ends, in little time and memory', async (_, pickle) => {
+    const took = stopwatch();
     expect(await readWithin(64 * 2 ** 20 + 4 * pickle.length, zipped(pickle))).toMatch(/^(read|GruError (?!internal).*)$/);
+    expect(took()).toBeLessThan(10_000);
   }); // prettier-ignore
 });
 

@@ -13,6 +13,9 @@ const IEEE = new Map([
   [8, { exponent: 11, mantissa: 52, bias: 1023 }],
 ]);
 
+/** Bytes of the largest integers that are read. */
+const MAX_INTEGER = 8;
+
 /** The type of an element (IV.A.2.d). */
 export interface Datatype {
   kind: 'float' | 'int' | 'uint' | 'text' | 'long text' | 'other';
@@ -33,6 +36,8 @@ export function readDatatype(cursor: Cursor): Datatype {
       if (!isIeee(cursor, bits, size)) break;
       return { kind: 'float', size, littleEndian, name: `${order}f${size}` };
     case FIXED_POINT: {
+      // Reading one takes the square of its size.
+      if (size > MAX_INTEGER) break;
       const kind = bits & 8 ? 'int' : 'uint';
       return { kind, size, littleEndian, name: `${order}${kind[0]!}${size}` };
     }

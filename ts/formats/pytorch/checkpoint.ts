@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { moduleDict } from './module-dict.ts';
+import { ModuleBudget, moduleDict } from './module-dict.ts';
 import { TorchTensor } from './tensor.ts';
 import { Inert, type PickleValue, pythonType } from './values.ts';
 
@@ -35,10 +35,11 @@ export function findStateDict(root: PickleValue, wanted: string | undefined, wha
   // Keys are joined only where they are shown: one long key may stand in many dicts.
   const all: { keys: string[]; dict: Candidate['dict']; module?: string }[] = [];
   const seen = new Set<PickleValue>();
+  const budget = new ModuleBudget();
   const search = (value: PickleValue, path: string[]) => {
     if (value instanceof Inert && !seen.has(value)) {
       seen.add(value);
-      const dict = moduleDict(value);
+      const dict = moduleDict(value, budget);
       if (dict) all.push({ keys: path, dict, module: value.name });
     }
     if (!(value instanceof Map) || seen.has(value) || path.length > MAX_DEPTH) return;

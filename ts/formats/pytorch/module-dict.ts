@@ -9,6 +9,19 @@ const MAX_ENTRIES = 100_000;
 /** Characters of all names together. */
 const MAX_NAMES = 2 ** 24;
 
+/** What of these limits the modules of a file have taken: they may hold the same others. */
+export class ModuleBudget {
+  #entries = 0;
+  #names = 0;
+
+  /** @throws GruError `unsupported`. */
+  spend({ name }: Inert, letters: number): void {
+    this.#names += letters;
+    if (++this.#entries <= MAX_ENTRIES && this.#names <= MAX_NAMES) return;
+    throw new GruError('unsupported', `the module '${name}' holds too many others`);
+  }
+}
+
 /**
  * The state dict of a whole pickled module or of a TorchScript program, which is what its attributes hold: an nn.Module its parameters,
  * buffers and modules in three dicts, a program each of them by name. No class is looked up and nothing is called.
@@ -16,20 +29,15 @@ const MAX_NAMES = 2 ** 24;
  * @returns Undefined for an object that is no module.
  * @throws GruError `unsupported` for one that is too large or holds itself.
  */
-export function moduleDict(root: PickleValue): Map<string, PickleValue> | undefined {
+export function moduleDict(root: PickleValue, budget = new ModuleBudget()): Map<string, PickleValue> | undefined {
   if (!(root instanceof Inert) || !childrenOf(root)) return undefined;
   const dict = new Map<string, PickleValue>();
-  let entries = 0;
-  let names = 0;
   const add = (module: Inert, prefix: string, depth: number) => {
     if (depth > MAX_DEPTH)
       throw new GruError('unsupported', `modules of '${module.name}' are more than ${MAX_DEPTH} deep`);
     for (const [key, value] of childrenOf(module) ?? []) {
+      budget.spend(module, prefix.length + (typeof key === 'string' ? key.length : 0));
       if (typeof key !== 'string' || value === null) continue;
-      names += prefix.length + key.length;
-      if (++entries > MAX_ENTRIES || names > MAX_NAMES) {
-        throw new GruError('unsupported', `the module '${module.name}' holds too many others`);
-      }
       if (value instanceof TorchTensor) dict.set(prefix + key, value);
       else if (value instanceof Inert) add(value, `${prefix}${key}.`, depth + 1);
     }
