@@ -6,6 +6,8 @@ export interface ZipFile {
   name: string;
   data: Uint8Array;
   method?: 0 | 8;
+  /** In the extra field 0x7075, with the CRC of `name`; bit 11, which says that `name` is UTF-8, is not set then. */
+  unicodeName?: string;
   /** Write other values than the true ones into the directory. */
   lie?: { size?: number; packedSize?: number; crc?: number; offset?: number; method?: number; localName?: string };
 }
@@ -22,7 +24,7 @@ export function writeZip(files: ZipFile[], { zip64 = false }: { zip64?: boolean 
       offset += b.length;
     }
   };
-  for (const { name, data, method = 0, lie = {} } of files) {
+  for (const { name, data, method = 0, unicodeName, lie = {} } of files) {
     const rawName = new TextEncoder().encode(name);
     const localName = new TextEncoder().encode(lie.localName ?? name);
     const packed = method === 8 ? new Uint8Array(deflateRawSync(data)) : data;
@@ -36,10 +38,17 @@ export function writeZip(files: ZipFile[], { zip64 = false }: { zip64?: boolean 
     const size = lie.size ?? data.length;
     const packedSize = lie.packedSize ?? packed.length;
     const needed = zip64 === true;
-    const extra = needed ? fields('2:1 2:24 8:', [size, '8:', packedSize, '8:', start]) : new Uint8Array();
+    const sizes = needed ? fields('2:1 2:24 8:', [size, '8:', packedSize, '8:', start]) : [];
+    const other = new TextEncoder().encode(unicodeName);
+    const named = unicodeName === undefined ? [] : fields('2:28789 2:', [5 + other.length, '1:1 4:', crc32(rawName)]);
+    const extra = Uint8Array.of(...sizes, ...named, ...other);
     const [size32, packed32, start32] = needed ? [0xffffffff, 0xffffffff, 0xffffffff] : [size, packedSize, start];
     directory.push(
-      fields('4:33639248 2:45 2:45 2:2056 2:', [lie.method ?? method, '2:0 2:33 4:', lie.crc ?? crc32(data)]),
+      fields(`4:33639248 2:45 2:45 2:${unicodeName === undefined ? 2056 : 8} 2:`, [
+        lie.method ?? method,
+        '2:0 2:33 4:',
+        lie.crc ?? crc32(data),
+      ]),
       fields('4:', [packed32, '4:', size32, '2:', rawName.length, '2:', extra.length, '2:0 2:0 2:0 4:0 4:', start32]),
       rawName,
       extra,

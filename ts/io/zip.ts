@@ -153,6 +153,14 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
         throw new GruError('unsupported', `${what}: '${found.filename}' in the zip file is encrypted`);
       // By its name, as Python and PyTorch see it: by its attributes it could be hidden.
       if (found.rawFilename.at(-1) === 0x2f) continue;
+      // Some readers take the name of an extra field (0x7075) instead; PyTorch's does not.
+      const plain = asciiName(found.rawFilename);
+      if (plain !== undefined && plain !== found.filename) {
+        throw new GruError(
+          'invalid_file',
+          `${what}: '${plain}' in the zip file has a second name, '${found.filename}', by which it is another file; write the archive again`,
+        );
+      }
       if (entries.has(found.filename)) {
         throw new GruError('invalid_file', `${what}: '${found.filename}' comes twice in the zip file`);
       }
@@ -173,6 +181,13 @@ async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<strin
   }
   checkApart(entries, what);
   return entries;
+}
+
+const decoder = new TextDecoder();
+
+/** A name of ASCII alone, of which there are not two readings. */
+function asciiName(raw: Uint8Array): string | undefined {
+  return raw.every((byte) => byte < 0x80) ? decoder.decode(raw) : undefined;
 }
 
 /** Bytes of two files would be read twice, and so on: time in proportion to the square of the archive's size. */
