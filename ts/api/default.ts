@@ -6,8 +6,8 @@ import {
   modelFromFile,
   modelFromSpec,
   type ModelOptions,
+  type ReadFiles,
 } from './api.ts';
-import { anyFile, traceOnDemand } from './on-demand.ts';
 import { useTracer } from './origin.ts';
 import { coreBinaries, ownBinaries } from '../backends/wasm/binaries.ts';
 import { onDemand } from '../base/host.ts';
@@ -24,7 +24,9 @@ import type { WithNumbers } from '../base/numbers.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
-useTracer(traceOnDemand);
+// on-demand.ts has these too: as a script more it would take Node 0.3 ms to start this entry.
+const anyFile = (): Promise<ReadFiles> => onDemand(() => import('./read-any.ts'));
+useTracer(() => onDemand(() => import('./trace.ts')));
 
 // The binaries, the kinds of layers beside the core's and the JS backends are chunks that are loaded when they are needed.
 const js = async () => (await onDemand(() => import('../backends/js/index.ts'))).jsBackend;
