@@ -154,6 +154,12 @@ describe('refused, with what is supported', () => {
       /leaves no axis but the batch; supported: over features with keepdims/,
     ],
     [
+      'a deviation of features',
+      [x, operation('Std', [tensor('x')], {}, { axis: -1 })],
+      /axis -1.*supported: 1 \(steps\)/,
+    ],
+    ['a variance of a vector', [v, operation('Var', [tensor('v')], {}, { axis: 1 })], /axis 1.*supported: 1 \(steps\)/],
+    [
       'a mean of all',
       [x, operation('Mean', [tensor('x')], {}, { axis: null })],
       /axis null is not supported; supported: one axis/,

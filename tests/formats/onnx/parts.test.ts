@@ -11,7 +11,7 @@ useAllKinds();
 /** Parts of computed tensors, by indices and bounds that the file holds or that the graph computes of its shapes. */
 
 const node = (op: string, inputs: string[], output: string, attributes: Record<string, Attribute> = {}): Node => ({ op, inputs, outputs: [output], name: output, attributes }); // prettier-ignore
-const NUMBERS = [-(2 ** 40), 2 - 2 ** 31, 1 - 2 ** 31, -(10 ** 9), -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 10 ** 9 - 1, 10 ** 9, 2 ** 31 - 2, 2 ** 31 - 1, 2 ** 40]; // prettier-ignore
+const NUMBERS = [-(2 ** 40), 2 - 2 ** 31, 1 - 2 ** 31, -1e9, 1 - 1e9, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 1e9 - 1, 1e9, 2 ** 31 - 2, 2 ** 31 - 1, 2 ** 40]; // prettier-ignore
 /** Constants by their numbers: `[1]` and the scalar `1`. */
 const constants = NUMBERS.flatMap((n) => [tensor(`[${n}]`, [1], [n], 7), tensor(String(n), [], [n], 7)]);
 /** The sizes that `x` has: T, B, and numbers made of them. */
@@ -89,6 +89,7 @@ describe('steps by index', () => {
 describe('steps by a range', () => {
   test.each<[string, string, readonly number[], Info[]]>([
     ['0', '1', FIRST, FREE],
+    ['-1', '1000000000', LAST, FREE],
     ['-1', '2147483647', LAST, FREE],
     ['T-1', 'T', LAST, FREE],
     ['-1', 'T', LAST, FREE],
@@ -135,6 +136,8 @@ describe('steps by a range', () => {
     ['-1', 'T', 2, FREE],
     ['0', '-2147483647', -1, FREE],
     ['-2', '-2147483647', -1, FREE],
+    ['-1', '-999999999', -1, FREE],
+    ['999999999', '-2147483647', -1, FREE],
     ['-1', 'T', -1, FREE],
     ['-1', '-2147483647', -2, FREE],
   ])('refused: %s to %s by %s', async (start, end, step, inputs) => {

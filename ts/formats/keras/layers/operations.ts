@@ -197,6 +197,8 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.reduce_mean': 'Mean',
   'math.reduce_max': 'Max',
   'math.reduce_min': 'Min',
+  'math.reduce_std': 'Std',
+  'math.reduce_variance': 'Var',
   'nn.log_softmax': 'LogSoftmax',
   strided_slice: 'StridedSlice',
   slice: 'Slice',

@@ -46,10 +46,31 @@ function reduction(reduce: Reduction): Translate {
   };
 }
 
+/** The standard deviation over steps, of all that there are; its square is the variance. */
+function deviation(after?: 'square'): Translate {
+  return (call) => {
+    const { fields, builder, name } = call;
+    const axis = axisOf(call, 1, NaN);
+    const keeps = flag(call, 'keepdims', 2);
+    const [argument] = operandsOf(call, ['axis', 'keepdims'], 1);
+    const x = tensor(call, operand(call, argument));
+    if (x.kind !== 'sequence' || (axis < 0 ? axis + rankOf(x) : axis) !== 1 || rankOf(x) !== 3)
+      throw fields.unsupported(`axis ${shown(axis)} is not supported; supported: 1 (steps)`);
+    const made = after ? builder.name(`${name}_std`) : name;
+    builder.add({ type: 'reduce', name: made, inputs: [builder.exact(x)], reduce: 'std', correction: 0 });
+    if (after) builder.add({ type: 'activation', name, inputs: [made], activation: after });
+    if (!keeps) return [{ is: 'features', ref: name, kind: 'vector', size: x.size } satisfies Features];
+    const ref = builder.add({ type: 'unflatten', name: builder.name(`${name}_step`), inputs: [name], steps: 1 });
+    return [{ is: 'features', ref, kind: 'sequence', size: x.size } satisfies Features];
+  };
+}
+
 /** Reductions, by the name of their class in keras.ops. */
 export const REDUCTIONS: Record<string, Translate> = {
   Sum: reduction('sum'),
   Mean: reduction('mean'),
   Max: reduction('max'),
   Min: reduction('min'),
+  Std: deviation(),
+  Var: deviation('square'),
 };

@@ -209,10 +209,13 @@ function bound(a: Size, b: Size, isMax: boolean, baked: Baked): Size | undefined
 export const modulo: Operator = (context) => {
   const { attributes, node } = context;
   const [x, y] = [requireConstant(context, 0, 'its input'), requireConstant(context, 1, 'its input')];
-  attributes.int('fmod');
+  const isFloored = (attributes.int('fmod') ?? 0) === 0;
   if (x.dtype !== 'int') throw nodeError(node, 'is supported for whole numbers only');
-  const compute = (a?: Size, b?: Size) =>
-    typeof a === 'number' && typeof b === 'number' && a >= 0 && b > 0 ? a % b : undefined;
+  const compute = (a?: Size, b?: Size) => {
+    // the last of so many steps, as torch.roll counts it
+    if (a === -1 && typeof b === 'object' && isFloored) return addSizes(b, -1);
+    return typeof a === 'number' && typeof b === 'number' && a >= 0 && b > 0 ? a % b : undefined;
+  };
   return [elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute))];
 };
 
