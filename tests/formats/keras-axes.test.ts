@@ -166,3 +166,40 @@ describe('one number a step, as a row', () => {
     expect(refusal([...flat, ...layers, end((layers.at(-1) as { name: string }).name)])).toMatch(message);
   }); // prettier-ignore
 });
+
+describe('Reshape', () => {
+  const fixed = input('x', 3, 4);
+  const shaped = (newshape: unknown, of = 'x') => op('b', 'Reshape', [tensor(of)], { newshape });
+
+  test.each<[string, object[], unknown, number[]]>([
+    ['(-1, 6, 2)', [fixed], [-1, 6, 2], [1, 6, 2]],
+    ['(-1, 12)', [fixed], [-1, 12], [1, 12]],
+    ['(-1, 3, 4), as it is', [fixed], [-1, 3, 4], [1, 3, 4]],
+  ])('%s of (3, 4)', async (_, layers, newshape, shape) => {
+    expect(await run([...layers, shaped(newshape), end('b')], { x: steps })).toEqual({ data: [...from(12)], shape });
+  });
+
+  test('(-1, 2, 2) of a vector of 4', async () => {
+    const given = { v: { data: from(4), shape: [1, 4] } };
+    expect(await run([v, shaped([-1, 2, 2], 'v'), end('b')], given)).toEqual({ data: [1, 2, 3, 4], shape: [1, 2, 2] });
+  });
+
+  test.each<[string, object, unknown]>([
+    ['steps among the sequences', fixed, [-1, 4]],
+    ['as many sequences', fixed, [2, 6]],
+    ['what is left over as sequences and steps', fixed, [-1, -1, 4]],
+    ['no axis but the batch', fixed, [-1]],
+    ['steps of which there are as many as there are', input('x', null, 4), [-1, 12]],
+  ])('refused: %s', (_, given, newshape) => {
+    expect(refusal([given, shaped(newshape), end('b')])).toMatch(/makes the shape .*supported: \(-1, \.\.\.\)/);
+  });
+});
+
+test('parts of a row of steps, where the file fixes how many there are', async () => {
+  const slice = (start: number | null, stop: number | null) => ({ class_name: '__slice__', config: { start, stop, step: null } }); // prettier-ignore
+  const row = op('r', 'Squeeze', [tensor('x')], { axis: -1 });
+  const part = op('b', 'GetItem', [tensor('r'), [slice(null, null), slice(1, 3)]]);
+  const given = { x: { data: from(4), shape: [1, 4, 1] } };
+  expect(await run([input('x', 4, 1), row, part, end('b')], given)).toEqual({ data: [2, 3], shape: [1, 2] });
+  expect(refusal([one, op('r', 'Squeeze', [tensor('one')], { axis: -1 }), part, end('b')])).toMatch(/takes parts of other things/); // prettier-ignore
+});

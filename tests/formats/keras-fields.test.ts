@@ -205,7 +205,7 @@ describe.each(Object.entries(SWEPT))('%s', (className, swept) => {
     const changed = made(className, swept, { [field]: value });
     expect(changed).not.toBe(plain);
     if (!changed.startsWith('{'))
-      expect(changed).toMatch(/^(unsupported|invalid_file|shape_mismatch): .*'(g|weights)'/);
+      expect(changed).toMatch(/^(unsupported|invalid_file|shape_mismatch): .*'(g|weights|sum)'/);
   });
   test.each(Object.entries({ ...harmless, trainable: false, name: 'g' }))('%s is harmless', (field, value) => {
     expect(made(className, swept, { [field]: value })).toBe(plain);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BACKENDS } from '../backends.ts';
 import { expectClose, numbers } from '../facade/helpers.ts';
-import { KERAS2, KERAS3, from, layer, read, TFJS, type Setting } from './keras-made.ts';
+import { KERAS2, KERAS3, from, layer, read, refusal, TFJS, type Setting } from './keras-made.ts';
 
 /** Dot of vectors, and Flatten: their numbers, and the shapes in which they come. Compared with Keras 3.15 on models of all their arguments. */
 
@@ -118,4 +118,52 @@ describe('Flatten', () => {
     expect(shape).toEqual([2, 4, 3 * size]);
     expect(data).toEqual(x);
   });
+});
+
+describe('global pooling with channels first: over the features of each step', () => {
+  const x = numbers(12);
+  const given = { x: { data: x, shape: [2, 3, 2] } };
+  const mean = [0, 1, 2, 3, 4, 5].map((i) => (x[2 * i]! + x[2 * i + 1]!) / 2);
+  const most = [0, 1, 2, 3, 4, 5].map((i) => Math.max(x[2 * i]!, x[2 * i + 1]!));
+  const pool = (className: string, config: object, ...of: unknown[]) =>
+    layer(className, 'g', { data_format: 'channels_first', ...config }, ...(of.length > 0 ? of : [from('x')]));
+
+  test.each<[string, object, number[], number[]]>([
+    ['GlobalAveragePooling1D', {}, mean, [2, 3]],
+    ['GlobalMaxPooling1D', {}, most, [2, 3]],
+    ['GlobalAveragePooling1D', { keepdims: true }, mean, [2, 3, 1]],
+  ])('%s %j', async (className, config, wanted, shape) => {
+    const result = await run([input('x', 3, 2), pool(className, config)], given);
+    expect(result.shape).toEqual(shape);
+    expectClose(result.data, wanted, TOLERANCE);
+  });
+
+  test('as the features of a Dense layer', () => {
+    const dense = layer('Dense', 'g', { units: 1, use_bias: false, activation: 'linear' }, from('pooled'));
+    const pooled = { ...pool('GlobalAveragePooling1D', {}), config: { name: 'pooled', data_format: 'channels_first' } };
+    const { spec } = read([input('x', 3, 2), pooled, dense], { shapes: { kernel: [3, 1] } });
+    expect(spec.layers.map(({ type }) => type)).toEqual(['reduceFeatures', 'flatten', 'dense']);
+  });
+
+  test('of what has a mask, the mean is refused', () => {
+    const masked = layer('Masking', 'm', { mask_value: 0 }, from('x'));
+    const layers = [input('x', 3, 2), masked, pool('GlobalAveragePooling1D', {}, from('m'))];
+    expect(refusal(layers)).toMatch(/data_format "channels_first" is not supported/);
+    expect(read([input('x', 3, 2), masked, pool('GlobalMaxPooling1D', {}, from('m'))]).spec.layers).not.toHaveLength(0);
+  });
+});
+
+test('a context of attention, one vector a sequence, is a step of what reads steps', async () => {
+  // (2, 3 steps, 2 features) weighted by one number a step
+  const [x, w] = [numbers(12, 5), numbers(6, 6)];
+  const layers = [
+    input('w', 3, 1),
+    input('x', 3, 2),
+    layer('Dot', 'context', { axes: 1 }, from('w'), from('x')),
+    layer('UpSampling1D', 'g', { size: 2 }, from('context')),
+  ];
+  const { data, shape } = await run(layers, { w: { data: w, shape: [2, 3, 1] }, x: { data: x, shape: [2, 3, 2] } });
+  expect(shape).toEqual([2, 2, 2]);
+  const context = [0, 1].map((b) => [0, 1].map((j) => [0, 1, 2].reduce((sum, t) => sum + w[3 * b + t]! * x[6 * b + 2 * t + j]!, 0))); // prettier-ignore
+  expectClose(data, context.flatMap((row) => [...row, ...row]), TOLERANCE); // prettier-ignore
 });

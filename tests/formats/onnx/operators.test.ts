@@ -80,6 +80,7 @@ function evaluate(
     baked: { batch: undefined, time: undefined },
     demand: () => true,
     flattensSteps: false,
+    numbersSteps: false,
     preferFeature: () => undefined,
     demandSequence: () => true,
     demandVector: () => undefined,

@@ -41,6 +41,7 @@ export class Attempt {
     this.#context = newContext(source, this.#builder, made, {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
       flattensSteps: ['steps', 'fixed'].includes(roles.assumed.parts),
+      numbersSteps: ['numbered', 'steps', 'fixed'].includes(roles.assumed.parts),
       demand: (rows, wanted) => roles.demand(rows, wanted),
       preferFeature: (axis) => {
         roles.preferFeature(axis);

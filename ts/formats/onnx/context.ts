@@ -46,6 +46,8 @@ export interface GraphContext {
   demandIds(rows: Rows): void;
   /** Whether steps that the file fixes may be features of whole sequences, which no stream gives: where the graph is read in no other way. */
   flattensSteps: boolean;
+  /** Whether steps may be taken by their numbers: where the graph is read in no other way, for cells that are written out take each step. */
+  numbersSteps: boolean;
   /** Whether columns are just those of a graph input. */
   isInput(columns: readonly Segment[], input: number): boolean;
   /** By recurrent node: the input that gives the lengths of its sequences (undefined: it has none). */
@@ -62,7 +64,15 @@ export interface GraphContext {
 /** What the inputs of a graph say of axes, for those that read it. */
 type OfInputs = Pick<
   GraphContext,
-  'baked' | 'flattensSteps' | 'demand' | 'preferFeature' | 'demandSequence' | 'demandVector' | 'isNumbers' | 'demandIds'
+  | 'baked'
+  | 'flattensSteps'
+  | 'numbersSteps'
+  | 'demand'
+  | 'preferFeature'
+  | 'demandSequence'
+  | 'demandVector'
+  | 'isNumbers'
+  | 'demandIds'
 >;
 
 /**

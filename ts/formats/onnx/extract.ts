@@ -51,6 +51,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     {
       baked: { batch: undefined, time: undefined },
       flattensSteps: false,
+      numbersSteps: false,
       demand: () => true,
       preferFeature: () => undefined,
       demandSequence: () => true,

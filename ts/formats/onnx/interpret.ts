@@ -38,8 +38,8 @@ function interpretNodes(source: Source): ImportedModel {
 }
 
 /**
- * Reads the graph; where that fails, with what is written out in many nodes as what it says; then with steps that the file fixes as
- * features, where these are wanted; at last with all that it fixes as features.
+ * Reads the graph; where that fails, with what is written out in many nodes as what it says; then with steps taken by their numbers; then with
+ * steps that the file fixes as features, where these are wanted; at last with all that it fixes as features.
  */
 function readRolled(source: Source): ImportedModel {
   const unwrapped = unwrapIds(source.graph);
@@ -53,7 +53,7 @@ function readRolled(source: Source): ImportedModel {
     const nodes = rolled === graph ? graph.nodes : together(rolled);
     const isOther = nodes !== source.graph.nodes;
     let refusal: unknown = cause;
-    for (const ways of [['feature', 'any'], ['steps'], ['fixed']] as const) {
+    for (const ways of [['feature', 'any'], ['numbered'], ['steps'], ['fixed']] as const) {
       try {
         if (isOther || ways[0] !== 'feature') return readWhole(source, nodes, ways);
       } catch (next) {

@@ -30,10 +30,11 @@ export interface Assumed {
   /** Which of the two comes first. For ids it is the other one: the batch, unless that fails; or the batch for all. */
   first: 'time' | 'batch' | 'batch of all';
   /**
-   * What parts are taken of. `steps`: of features; and steps may be features, see `GraphContext.flattensSteps`. `fixed`: of features, which
-   * all axes are that the file fixes beside free ones, as those of several states are beside free steps.
+   * What parts are taken of. `numbered`: of features, and of steps by their numbers, see `GraphContext.numbersSteps`. `steps`: the same; and steps
+   * may be features, see `GraphContext.flattensSteps`. `fixed`: of features, which all axes are that the file fixes beside free ones, as those of
+   * several states are beside free steps.
    */
-  parts: 'feature' | 'any' | 'steps' | 'fixed';
+  parts: 'feature' | 'any' | 'numbered' | 'steps' | 'fixed';
 }
 
 /**

@@ -1,6 +1,16 @@
 import { layerKind } from '../../layers/index.ts';
 import type { AxisRule } from '../../layers/kind.ts';
-import type { AttentionSpec, Conv1dSpec, LayerSpec, PadSpec, PoolSpec, ReduceSpec, ValueRef } from '../../spec/spec.ts';
+import type {
+  ActivationSpec,
+  AttentionSpec,
+  Conv1dSpec,
+  LayerSpec,
+  PadSpec,
+  PoolSpec,
+  ReduceFeaturesSpec,
+  ReduceSpec,
+  ValueRef,
+} from '../../spec/spec.ts';
 import { sizeText, stepsBy, TIME, type Size } from './size.ts';
 import type { SpecIds } from './spec-ids.ts';
 import { factorSize, width, type Factor, type Rows, type Segment } from './value.ts';
@@ -174,6 +184,39 @@ export class StepLayers {
     return { columns: this.#spec.add(flat, { kind: 'sequence', size: made * size }), steps: made };
   }
 
+  /** Each step cut into so many steps of its own: a sequence to what reads it. */
+  cutEach(rows: Rows, steps: number): Segment[] {
+    const from = this.#spec.ref(rows.columns, 'sequence');
+    const layer: Unnamed = { type: 'unflatten', inputs: [from], steps, each: true };
+    return this.#once(`cut each ${steps} ${from}`, from, '_each', layer, 'sequence', width(rows) / steps);
+  }
+
+  /** The steps of each step side by side again. */
+  joinEach({ columns }: Rows, steps: number): Segment[] {
+    const from = this.#spec.ref(columns, 'sequence');
+    const layer: Unnamed = { type: 'flatten', inputs: [from], steps };
+    return this.#once(`join each ${from}`, from, '_rows', layer, 'sequence', steps * this.#spec.size(from));
+  }
+
+  /** What a layer gives once for each step's steps: a row a step. */
+  ofEach({ columns }: Rows): Segment[] {
+    for (const { ref } of columns) this.#spec.value(ref, { kind: 'sequence', size: this.#spec.size(ref) });
+    return columns;
+  }
+
+  /** A layer for each of so many parts of a row, which so are steps of their own; what it makes of each side by side. */
+  inParts(rows: Rows, name: string, parts: number, layer: RowLayer): Segment[] {
+    const each = rows.kind === 'sequence' ? { each: true } : {};
+    const cut: LayerSpec = { type: 'unflatten', name: this.#spec.name(`${name}_parts`), inputs: this.#spec.inputOf(rows), steps: parts, ...each }; // prettier-ignore
+    const size = width(rows) / parts;
+    this.#spec.add(cut, { kind: 'sequence', size });
+    const made = layer.type === 'activation' ? size : 1;
+    this.#spec.add({ ...layer, name: this.#spec.name(name), inputs: [cut.name] }, { kind: 'sequence', size: made });
+    const from = this.#spec.layers.at(-1)!.name;
+    const flat: LayerSpec = { type: 'flatten', name: this.#spec.name(`${name}_rows`), inputs: [from], steps: parts };
+    return this.#spec.add(flat, { kind: rows.kind, size: parts * made });
+  }
+
   /** Softmax over the steps. */
   softmax(rows: Rows, name: string): Rows {
     const inputs = this.#spec.inputOf(rows);
@@ -337,6 +380,9 @@ export class StepLayers {
 }
 
 type Padding = Pick<PadSpec, 'before' | 'after' | 'mode' | 'value'>;
+
+/** A layer of each row alone. */
+type RowLayer = Pick<ActivationSpec, 'type' | 'activation'> | Pick<ReduceFeaturesSpec, 'type' | 'reduce'>;
 
 /** A layer that pads, and what it reads. */
 interface Cropped {

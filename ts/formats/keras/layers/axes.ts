@@ -1,8 +1,9 @@
 import type { Features, Transposed, Value } from '../values.ts';
-import type { Call, Translate } from './call.ts';
+import { asFeatures, type Call, type Translate } from './call.ts';
 import { describeValue } from '../builder.ts';
 import { asTensor, axisOf, constants, operandsOf, rankOf, setting } from './operands.ts';
 import { MAX_PARTS, takeFeatures } from './parts.ts';
+import { joinNested, toPlainShape } from './shape.ts';
 import { shown } from '../shown.ts';
 
 /** Operations that put axes in, take them away, or exchange them: the batch stays the first. */
@@ -131,6 +132,24 @@ function sizesToEnds({ fields }: Call, sizes: readonly number[], size: number): 
   if (end !== size || sizes.filter((n) => n < 0).length > 1) throw fields.invalid(`does not cut ${size} features so`);
   return ends.slice(0, -1);
 }
+
+/** Another shape of each sample, its numbers in their order: the first number is the batch's. */
+export const reshape: Translate = (call) => {
+  const { builder, fields } = call;
+  const given = setting(call, 'newshape', 1) ?? setting(call, 'shape', 1);
+  const x = asTensor(call, operandsOf(call, ['newshape', 'shape'], 1)[0]);
+  const [batch, ...shape] = constants(fields, 'shape', Array.isArray(given) ? given : [given]);
+  const isNested = x.is === 'nested' && !x.ids;
+  const features = isNested ? joinNested(call, x) : asFeatures(call, x);
+  const steps = features.kind === 'vector' ? 1 : builder.stepsOf(features.ref);
+  // with -1 in front whatever is left over would be sequences
+  const isSample = steps !== undefined && shape.reduce((n, d) => n * d, 1) === steps * features.size;
+  if (batch !== -1 || !isSample || shape.length < 1)
+    throw fields.unsupported(
+      `makes the shape ${shown(given)} of ${describeValue(x)}; supported: (-1, ...) of as many numbers as a sequence has, where the input shape fixes its steps`,
+    );
+  return [toPlainShape(call, features, shape)];
+};
 
 /** Steps and features change places. */
 export const transpose: Translate = (call) => {

@@ -4,7 +4,7 @@ import { describeValue } from '../builder.ts';
 import type { KerasLayer, KerasModel } from '../config.ts';
 import { Fields } from '../fields.ts';
 import type { KerasArgument } from '../nodes.ts';
-import type { Features, Mask, Transposed, Value } from '../values.ts';
+import type { Features, Mask, Stacked, Transposed, Value } from '../values.ts';
 import type { WeightGroup } from '../weights.ts';
 import { shown } from '../shown.ts';
 
@@ -73,9 +73,20 @@ export function stepsAsFeatures(
   return { is: 'features', ref: made, kind: 'sequence', size: steps };
 }
 
-/** A tensor of numbers: steps as the last axis too, where the file fixes their number. */
+/** Several vectors of a sequence as that many steps. */
+function vectorsAsSteps({ builder, name }: Pick<Call, 'builder' | 'name'>, { ref, count, size }: Stacked): Features {
+  const own = { name: builder.name(`${name}_steps`), inputs: [ref], steps: count, ...builder.like(count) };
+  return { is: 'features', ref: builder.add({ type: 'unflatten', ...own }), kind: 'sequence', size };
+}
+
+/** A tensor of numbers: several vectors of a sequence, and steps as the last axis, where the file fixes their number. */
 export function asFeatures(call: Pick<Call, 'fields' | 'builder' | 'name'>, value: Value): Features {
-  const made = value.is === 'transposed' ? stepsAsFeatures(call, value) : value;
+  const made =
+    value.is === 'transposed'
+      ? stepsAsFeatures(call, value)
+      : value.is === 'stacked'
+        ? vectorsAsSteps(call, value)
+        : value;
   if (made?.is !== 'features') throw call.fields.unsupported(`cannot read ${describeValue(value)}`);
   return made;
 }

@@ -1,7 +1,7 @@
 import { isRecord } from '../../../base/tensor.ts';
 import type { Features, Value } from '../values.ts';
 import { expand } from './axes.ts';
-import type { Call, Resolved, Translate } from './call.ts';
+import { stepsAsFeatures, type Call, type Resolved, type Translate } from './call.ts';
 import { asTensor, axisOf, number, operandsOf, rankOf, setting } from './operands.ts';
 import { isAll, type Range, takeFeatures, takeStep, takeSteps } from './parts.ts';
 import { shown } from '../shown.ts';
@@ -69,8 +69,9 @@ function wholes(call: Call, name: string, value: unknown): number[] | undefined 
   throw call.fields.unsupported(`${name} must be a list of whole numbers`);
 }
 
-function item(call: Call, value: Value, places: Place[]): Value {
+function item(call: Call, given: Value, places: Place[]): Value {
   const { builder, fields } = call;
+  const value = (given.is === 'transposed' ? stepsAsFeatures(call, given) : undefined) ?? given;
   if (value.is !== 'features') throw fields.unsupported('takes parts of other things than steps, features and vectors');
   const x: Features = { is: 'features', ref: builder.exact(value), kind: value.kind, size: value.size };
   const rank = rankOf(x);

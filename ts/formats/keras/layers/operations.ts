@@ -19,7 +19,7 @@ import {
   tensor,
   withRef,
 } from './operands.ts';
-import { expandDims, split, squeeze, stack, transpose } from './axes.ts';
+import { expandDims, reshape, split, squeeze, stack, transpose } from './axes.ts';
 import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
 import { POWERS } from './powers.ts';
 import { REDUCTIONS } from './reductions.ts';
@@ -147,6 +147,7 @@ export const OPERATIONS: Record<string, Translate> = {
   Flip: flip,
   ExpandDims: expandDims,
   Squeeze: squeeze,
+  Reshape: reshape,
   Stack: stack,
   Split: split,
   Transpose: transpose,
@@ -197,6 +198,7 @@ export const TF_FUNCTIONS: Record<string, string> = {
   slice: 'Slice',
   reverse: 'Flip',
   squeeze: 'Squeeze',
+  reshape: 'Reshape',
   'compat.v1.squeeze': 'Squeeze',
   stack: 'Stack',
   split: 'Split',

@@ -1,6 +1,7 @@
-import type { PadSpec, PoolSpec, ReduceSpec } from '../../../spec/spec.ts';
+import type { PadSpec, PoolSpec } from '../../../spec/spec.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
+import { asRow } from './axes.ts';
 import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures, withoutMask } from './call.ts';
 import { maskOfCall } from './core.ts';
 import { cutSteps, joinNested, toPlainShape } from './shape.ts';
@@ -11,16 +12,22 @@ import { shown } from '../shown.ts';
  * (Keras without `supports_masking` drops the mask).
  */
 
-const REDUCTIONS: Record<string, ReduceSpec['reduce']> = { GlobalMaxPooling1D: 'max', GlobalAveragePooling1D: 'mean' };
+const REDUCTIONS: Record<string, 'max' | 'mean'> = { GlobalMaxPooling1D: 'max', GlobalAveragePooling1D: 'mean' };
 
 const globalPooling: Translate = (call) => {
   const { fields, builder, name, layer } = call;
   const keepSteps = fields.flag('keepdims', false);
-  channelsLast(call);
+  const format = fields.choice('data_format', ['channels_last', 'channels_first']);
   fields.finish();
   checkArguments(call, 'mask');
   const features = sequence(call);
   const reduce = REDUCTIONS[layer.className]!;
+  if (format === 'channels_first') {
+    if (reduce === 'mean' && maskOfCall(call, features).used) throw channels(call, format);
+    const ref = builder.add({ type: 'reduceFeatures', name, inputs: [builder.exact(features)], reduce });
+    const made: Features = { is: 'features', ref, kind: 'sequence', size: 1 };
+    return [keepSteps ? made : asRow(made)];
+  }
   let mask: Mask | undefined;
   if (reduce === 'mean') mask = maskOfCall(call, features).used;
   if (mask && builder.dialect.framework === 'tfjs')

@@ -1,9 +1,10 @@
 import { nodeError } from '../attributes.ts';
 import { axisIndex, fullData, numbersOf, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { bakedSize, shapeText, sizeText, type Size } from '../size.ts';
+import { addSizes, bakedSize, multiplySizes, shapeText, sizeText, type Size } from '../size.ts';
 import {
   axesText,
+  axisSize,
   feature,
   featureSize,
   joinColumns,
@@ -15,7 +16,8 @@ import {
 } from '../value.ts';
 import { layerName } from './columns.ts';
 import { asFloats, holdWhole } from './whole.ts';
-import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
+import { pickConstant, pickRows, stepIndex } from './parts.ts';
+import { numberedStep } from './slice.ts';
 
 /** Rows of a table by id (an embedding), or entries of an axis by constant indices. */
 export const gather: Operator = (context) => {
@@ -56,16 +58,28 @@ export const gather: Operator = (context) => {
       Array.from(raw, (i) => entryIndex(context, i, size)),
     );
   } else {
-    const index = raw.length === 1 && axisRole === 'time' ? stepIndex(context, data.axes[axis]!, raw[0]!) : undefined;
-    if (index === undefined)
+    const given = raw.length === 1 && axisRole === 'time' ? raw[0]! : undefined;
+    const index = given === undefined ? undefined : (stepIndex(context, data.axes[axis]!, given) ?? stepNumber(context, data.axes[axis]!, given)); // prettier-ignore
+    if (index === undefined || Math.abs(index) > MOST_STEPS)
       throw nodeError(
         node,
-        `picks ${shapeText(Array.from(raw).slice(0, 20))} of the ${axisRole} axis of ${axesText(data.axes)}; supported: features, the first step, the last step`,
+        `picks ${shapeText(Array.from(raw).slice(0, 20))} of the ${axisRole} axis of ${axesText(data.axes)}; supported: features, the first step, the last step, one by its number`,
       );
-    picked = pickStep(context, data, axis, index);
+    picked = numberedStep(context, data, axis, index);
   }
   return [indexShape.length === 0 ? { ...picked, axes: picked.axes.filter((_, i) => i !== axis) } : picked];
 };
+
+/** A step further from both ends is none that a model picks. */
+const MOST_STEPS = 2 ** 20;
+
+/** The number of a step, counted from the first or, below 0, from the last. */
+function stepNumber({ graph }: NodeContext, axis: Rows['axes'][number], index: Size): number | undefined {
+  if (!graph.numbersSteps) return undefined;
+  if (typeof index === 'number') return index;
+  const behind = addSizes(index, multiplySizes(axisSize(axis), -1)!);
+  return typeof behind === 'number' && behind < 0 ? behind : undefined;
+}
 
 /** More ids in a row are no embedding's: each has a layer of its own. */
 const MOST_IDS = 64;

@@ -2,7 +2,8 @@ import type { ReduceFeaturesSpec } from '../../../spec/spec.ts';
 import { Attributes, nodeError } from '../attributes.ts';
 import { axisIndex, numbersOf, plainIntegers, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { axesText, feature, featureSize, role, width, type Rows } from '../value.ts';
+import type { StepLayers } from '../step-layers.ts';
+import { axesText, feature, featureSize, role, selectColumns, width, type Rows } from '../value.ts';
 import { softmaxOfScores, sumOfGrid } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 import { combine, type BinaryOp } from './combine.ts';
@@ -41,11 +42,37 @@ function ofRows(activation: 'softmax' | 'log_softmax'): Operator {
       if (activation === 'softmax') return [graph.builder.steps.softmax(rows, layerName(context))];
       return [logSoftmaxSteps(context, rows, axis)];
     }
+    const part = alone ? inParts(context, rows, axis, { type: 'activation', activation }) : undefined;
+    if (part) return [part];
     // before opset 13 the axes from this one on are one row
     const taken = rows.axes.map((_, i) => i === axis || (opset < 13 && i > axis));
     wholeRow(context, rows, taken);
     return [graph.builder.activation(rows, layerName(context), activation)];
   };
+}
+
+/** A layer along one axis of features where there are others: undefined for the only one, or what is no axis of features. */
+function inParts(
+  context: NodeContext,
+  rows: Rows,
+  axis: number,
+  layer: Parameters<StepLayers['inParts']>[3],
+): Rows | undefined {
+  const { builder, budget } = context.graph;
+  const size = featureSize(rows.axes[axis]!);
+  const parts = width(rows) / size;
+  // an axis of an input may yet turn out to be another's
+  const isInput = rows.axes[axis]!.some(({ origin }) => origin);
+  if (role(rows.axes[axis]!) !== 'feature' || parts === 1 || isInput || rows.scores) return undefined;
+  const others = rows.axes.flatMap((_, i) => (i === axis ? [] : [i]));
+  const moved = { ...rows, columns: selectColumns(rows, [], [...others, axis], budget), exclusive: false };
+  const columns = builder.steps.inParts(moved, layerName(context), parts, layer);
+  const isSame = layer.type === 'activation';
+  const made = [...others.map((i) => rows.axes[i]!), isSame ? rows.axes[axis]! : []];
+  // back in the order of the axes
+  const back = rows.axes.map((_, i) => (i === axis ? others.length : others.indexOf(i)));
+  const result = { ...rows, axes: made, columns, exclusive: false };
+  return { ...result, axes: back.map((i) => made[i]!), columns: selectColumns(result, [], back, budget) };
 }
 
 /** What comes before and after the sum or the like. */
@@ -118,8 +145,13 @@ function reduction(constants: Operator | undefined): Operator {
       throw nodeError(node, `reduces the ${role(other)} axis of ${axesText(rows.axes)}; supported: features`);
     const part = partOfRow(context, rows, indices);
     if (part) return [{ ...part, axes: reducedAxes(rows, taken, keep) }];
-    wholeRow(context, rows, taken);
     const name = layerName(context);
+    const [only] = indices.length === 1 ? indices : [];
+    if (only !== undefined && !before && !after) {
+      const made = inParts(context, rows, only, { type: 'reduceFeatures', reduce });
+      if (made) return [{ ...made, axes: reducedAxes(made, taken, keep) }];
+    }
+    wholeRow(context, rows, taken);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
     const result = counted(graph.builder.reduceFeatures(prepared, name, reduce));
     const done = after ? graph.builder.activation(result, `${name}_${after}`, after) : result;

@@ -10,13 +10,14 @@ import { readActivations } from './activations.ts';
 import type { RecurrentOperator } from './cell.ts';
 import { readInitial } from './initial.ts';
 import { addLayers, type Direction } from './layers.ts';
+import { alsoOfParts } from './parts.ts';
 import { readWeights } from './weights.ts';
 
 const TIMES = { forward: ['forward'], reverse: ['reverse'], bidirectional: ['forward', 'reverse'] } as const;
 
 /** What all recurrent operators have in common: directions, layouts, clip, activations, lengths, initial states and outputs. */
 export function readRecurrent(operator: RecurrentOperator): Operator {
-  return (context) => {
+  return alsoOfParts((context) => {
     const { attributes, graph, node, opset } = context;
     const layout = attributes.int('layout') ?? 0;
     if (layout !== 0 && (layout !== 1 || opset < 14))
@@ -84,7 +85,7 @@ export function readRecurrent(operator: RecurrentOperator): Operator {
     // of one step the outputs are the states behind it
     const axes = y.axes.map((axis) => (axis === time ? [] : axis));
     return [{ ...finals[0]!, axes }, ...finals];
-  };
+  });
 }
 
 /** A row a sequence, as a decoder reads what it gave before, is one step of a sequence of its own. */
