@@ -60,7 +60,9 @@ const READ: Record<string, PytorchKind[]> = {
   Embedding: MATRIX,
   EmbeddingBag: MATRIX,
   Conv1d: ['conv1d'],
-  'Conv1d no bias': ['conv1d'],
+  // Of the shapes of the other one.
+  'Conv1d no bias': ['conv1d', 'convtranspose1d'],
+  ConvTranspose1d: ['convtranspose1d'],
   // Of the shapes of a Conv1d.
   Bilinear: ['conv1d'],
   // Evaluated, both take the running statistics.

@@ -22,11 +22,20 @@ export interface ConvOfParts {
   crop: Required<Pick<PadSpec, 'before' | 'after'>>;
 }
 
+/** How many q there are behind the last step, and what is cut away of all parts of them. */
+export function extentOf({ stride, left, more }: Pick<TransposedConv, 'stride' | 'left' | 'more'>): {
+  behind: number;
+  crop: ConvOfParts['crop'];
+} {
+  const behind = Math.max(Math.ceil((more + left) / stride), 0);
+  return { behind, crop: { before: 0 - left, after: left + more - behind * stride } };
+}
+
 /** y[s q + p - left] is the sum over j of weight(s j + p) x[q - j]: a convolution that gives all p of q, with as many q behind the last step as are read. */
 export function convOfParts(given: TransposedConv): ConvOfParts {
-  const { inputSize, outputSize, kernelSize, stride, dilation, left, more, weight, bias } = given;
+  const { inputSize, outputSize, kernelSize, stride, dilation, weight, bias } = given;
   const taps = Math.ceil(kernelSize / stride);
-  const behind = Math.max(Math.ceil((more + left) / stride), 0);
+  const { behind, crop } = extentOf(given);
   const kernel = new Float32Array(stride * outputSize * taps * inputSize);
   let at = 0;
   for (let row = 0; row < stride * outputSize; row++) {
@@ -40,6 +49,6 @@ export function convOfParts(given: TransposedConv): ConvOfParts {
   return {
     conv: { ...own, padding: [(taps - 1) * dilation, behind], weights: { kernel, ...(ofRows && { bias: ofRows }) } },
     factor: stride,
-    crop: { before: 0 - left, after: left + more - behind * stride },
+    crop,
   };
 }

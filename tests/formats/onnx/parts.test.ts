@@ -121,7 +121,9 @@ describe('steps by a range', () => {
     expect(await ofFive('-4', '3', 5)).toEqual([1, 2]);
     expect(await ofFive('2', '999999999', 5)).toEqual([2, 3, 4]);
     expect((await run([slice('1', '4')], FREE)).data).toEqual(Array(9).fill(NaN));
-    await expect(run([slice('0', '3')], [{ name: 'x', shape: [5, 'b', 3] }])).rejects.toThrow(/expected shape \[5, batch/);
+    await expect(run([slice('0', '3')], [{ name: 'x', shape: [5, 'b', 3] }])).rejects.toThrow(
+      /expected shape \[5, batch/,
+    );
   });
 
   test.each<[string, string, number, Info[]]>([

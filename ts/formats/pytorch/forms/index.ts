@@ -2,6 +2,7 @@ import { activation } from './activation.ts';
 import { attention, multiheadAttention } from './attention.ts';
 import type { Check } from './checks.ts';
 import { conv1d } from './conv1d.ts';
+import { convtranspose1d } from './convtranspose1d.ts';
 import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
 import type { Shapes } from '../names.ts';
@@ -23,6 +24,7 @@ const FORMS = {
   activation,
   prelu,
   conv1d,
+  convtranspose1d,
   step,
   slice,
   concat,
