@@ -14,10 +14,10 @@ const fileOf = (taps: number, hasBias: boolean, own = 2) => {
   });
 };
 const read = (bytes: Uint8Array, line: object) =>
-  readPytorch(bytes, { options: { pytorch: { layers: [{ convtranspose1d: 'up', ...line } as PytorchLayer] } } });
+  readPytorch(bytes, { options: { pytorch: { layers: [{ convtranspose1d: 'up', ...line }] } } });
 
 // prettier-ignore
-const MADE: [line: { groups?: number }, taps: number, hasBias: boolean, steps: number, wanted: number[]][] = [
+const MADE: [line: { groups?: number; [field: string]: number | undefined }, taps: number, hasBias: boolean, steps: number, wanted: number[]][] = [
   [{"stride": 2}, 4, true, 5, [6, -11, 6, -4, 9, -9, 7, -4, -4, -4, -5, 9, -2, 16, -2, 2, -5, -4, -4, -10, 2, 0, 4, -5]],
   [{"stride": 2, "padding": 1}, 4, true, 5, [6, -4, 9, -9, 7, -4, -4, -4, -5, 9, -2, 16, -2, 2, -5, -4, -4, -10, 2, 0]],
   [{"stride": 2, "padding": 1, "output_padding": 1}, 3, true, 4, [3, -7, 5, -4, 8, -1, -10, -2, -7, 0, 15, 5, -7, 1, -8, 0]],
