@@ -187,6 +187,7 @@ const VALID: Record<keyof typeof LAYERS, Record<string, unknown>> = {
     weights: { 'forward.input': new Float32Array(4), 'forward.recurrent': new Float32Array(1) },
   },
   scale: { inputSize: 4, weights: { scale: new Float32Array(4) } },
+  sine: { cosine: true },
   slice: { start: 0, size: 1 },
   step: { index: 0 },
   timeSoftmax: {},

@@ -91,6 +91,8 @@ describe('forms of Keras 2', () => {
       old('TFOpLambda', { function: 'math.reduce_sum' }, ['x'], { axis: 1, keepdims: false, name: null }),
       { type: 'reduce', reduce: 'sum' },
     ],
+    ['tf.sin', old('TFOpLambda', { function: 'math.sin' }, ['x'], { name: null }), { type: 'sine', inputs: ['x'] }],
+    ['tf.cos', old('TFOpLambda', { function: 'math.cos' }, ['x'], { name: null }), { type: 'sine', cosine: true }],
     ['tf.nn.relu', old('TFOpLambda', { function: 'nn.relu' }, ['x'], { name: null }), { type: 'activation' }],
     [
       'x[..., 1:3]',

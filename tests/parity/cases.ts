@@ -310,6 +310,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
       padding: random.pick(['valid', 'causal', 'same', 'sameLower', [random.int(0, 3), random.int(0, 3)]]),
     },
     { type: 'reverse', name: 'reversed', inputs: ['twice'] },
+    { type: 'sine', name: 'waved', inputs: ['twice'], cosine: random.chance(0.5) },
     { type: 'upsample', name: 'upsampled', inputs: ['twice'], factor: random.int(1, 3) },
     { type: 'upsample', name: 'split', inputs: ['twice'], factor: divisor(random, outputSize), split: true },
     {
@@ -347,6 +348,7 @@ export function graphRun(random: Choices, types = CELLS): Run {
         'split',
         'padded',
         'reversed',
+        'waved',
       ],
     ],
   });

@@ -55,6 +55,7 @@ export type {
   RepeatSpec,
   ReverseSpec,
   IdsSpec,
+  SineSpec,
   RnnSpec,
   RnnWeights,
   ScaleSpec,

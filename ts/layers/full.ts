@@ -19,6 +19,7 @@ import { oneHot } from './one-hot.ts';
 import { argmax } from './argmax.ts';
 import { reverse } from './reverse.ts';
 import { ids } from './ids.ts';
+import { sine } from './sine.ts';
 import { checkIntWeights } from './int-weights.ts';
 import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
 
@@ -42,6 +43,7 @@ const FULL_LAYERS: FullLayers = {
   argmax,
   reverse,
   ids,
+  sine,
 };
 
 /** All kinds of layers, by type. */

@@ -23,6 +23,7 @@ import type { RepeatSpec } from './repeat.ts';
 import type { OneHotSpec } from './one-hot.ts';
 import type { ReduceFeaturesSpec } from './reduce-features.ts';
 import type { ReverseSpec } from './reverse.ts';
+import type { SineSpec } from './sine.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import type { ScaleSpec } from './scale.ts';
 import { slice, type SliceSpec } from './slice.ts';
@@ -61,7 +62,8 @@ export type LayerSpec =
   | OneHotSpec
   | ArgmaxSpec
   | ReverseSpec
-  | IdsSpec;
+  | IdsSpec
+  | SineSpec;
 
 type Kinds<Type extends LayerSpec['type']> = { [T in Type]: LayerKind<Extract<LayerSpec, { type: T }>> };
 

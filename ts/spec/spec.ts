@@ -25,6 +25,7 @@ export type { RepeatSpec } from '../layers/repeat.ts';
 export type { ReduceFeaturesSpec } from '../layers/reduce-features.ts';
 export type { IdsSpec } from '../layers/ids.ts';
 export type { ReverseSpec } from '../layers/reverse.ts';
+export type { SineSpec } from '../layers/sine.ts';
 export type { RnnSpec, RnnWeights } from '../layers/rnn.ts';
 export type { ScaleSpec } from '../layers/scale.ts';
 export type { SliceSpec } from '../layers/slice.ts';

@@ -74,3 +74,25 @@ pub fn power<V: Vector>(x: V, y: V) -> V {
     let power = V::select(x.lt(zero), negative, size);
     V::select(y.abs().le(zero), one, power)
 }
+
+/// pi in parts of 9 bits, but for the last: n + 1/2 times each is exact for n of 14.
+const PI: [f32; 4] = [3.140_625, 0.000_967_025_76, 6.277_114e-7, 1.215_420_1e-10];
+
+/// sin x for a `shift` of 0, cos x for 1/2: sin r, r = x - (n + shift) pi, less for odd n, which the cosine turns round.
+#[inline(never)]
+pub fn sine<V: Vector>(x: V, shift: V) -> V {
+    let (zero, one) = (V::splat(0.0), V::splat(1.0));
+    let n = x.mul(V::splat(core::f32::consts::FRAC_1_PI)).sub(shift).nearest();
+    let m = n.add(shift);
+    let r = PI.iter().fold(x, |r, part| m.madd(V::splat(-part), r));
+    let s = r.mul(r);
+    let mut p = V::splat(2.608_316e-6);
+    for c in [-0.000_198_106_9, 0.008_333_079, -0.166_666_6] {
+        p = p.madd(s, V::splat(c));
+    }
+    let y = p.madd(s.mul(r), r);
+    let half = V::splat(0.5).mul(n);
+    let even = half.sub(half.nearest()).abs().le(zero);
+    let sine = V::select(even, y, y.neg());
+    V::select(zero.lt(shift), sine.neg(), sine).clamp(one.neg(), one)
+}

@@ -149,6 +149,8 @@ const TABLE: [string, (Value | undefined)[], Record<string, Attribute>, Value | 
   ['Floor', [float([4], 1.5, -1.5, 2, -0.5)], {}, float([4], 1, -2, 2, -1)],
   ['Ceil', [float([4], 1.5, -1.5, 2, 0.5)], {}, float([4], 2, -1, 2, 1)],
   ['Sqrt', [float([3], 4, 2, 0)], {}, float([3], 2, f32(Math.SQRT2), 0)],
+  ['Sin', [float([2], 0, 1)], {}, float([2], 0, f32(Math.sin(1)))],
+  ['Cos', [float([2], 0, 1)], {}, float([2], 1, f32(Math.cos(1)))],
   ['Reciprocal', [float([3], 4, -0.5, 3)], {}, float([3], 0.25, -2, f32(1 / 3))],
   // comparisons
   ['Equal', [list(1, 2, 3), list(1, 3, 3)], {}, bool([3], 1, 0, 1)],

@@ -179,3 +179,15 @@ test('a convolution of as many positions as there were, in each step', async () 
   );
   expect(Array.from(y!.data)).toEqual([210, 321, 32, 540, 654, 65]);
 });
+
+test('Sin and Cos of what is computed', async () => {
+  const x = numbers(6);
+  for (const [op, f] of [
+    ['Sin', Math.sin],
+    ['Cos', Math.cos],
+  ] as const) {
+    const nodes = [node(op, ['x'], 'y')];
+    const { y } = await run(onnxModel({ nodes, inputs: [{ name: 'x', shape: ['b', 't', 2] }], outputs: ['y'] }), { data: x, shape: [1, 3, 2] }); // prettier-ignore
+    expect(Array.from(y!.data)).toEqual(Array.from(x, (value) => expect.closeTo(f(value), 6) as number));
+  }
+});

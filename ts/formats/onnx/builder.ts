@@ -82,6 +82,12 @@ export class SpecBuilder extends SpecIds {
     return this.#result(rows, { type: 'activation', name: this.name(name), inputs, activation });
   }
 
+  /** sin x, or cos x. */
+  sine(rows: Rows, name: string, cosine: boolean): Rows {
+    const inputs = this.inputOf(rows);
+    return this.#result(rows, { type: 'sine', name: this.name(name), inputs, ...(cosine ? { cosine } : {}) });
+  }
+
   /** scale x + shift, one of each a column, or a number for all. */
   affine(rows: Rows, name: string, factors: Float32Array | number | undefined, terms?: Float32Array | number): Rows {
     const size = width(rows);
@@ -252,6 +258,7 @@ const ALL_FINITE: readonly string[] = [
   'dense',
   'scale',
   'activation',
+  'sine',
   'slice',
   'embedding',
   'conv1d',

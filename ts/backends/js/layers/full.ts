@@ -14,6 +14,7 @@ import { repeat } from './repeat.ts';
 import { ids } from './ids.ts';
 import { reverse } from './reverse.ts';
 import { scale } from './scale.ts';
+import { sine } from './sine.ts';
 import { timeSoftmax } from './time-softmax.ts';
 import { unflatten } from './unflatten.ts';
 import { upsample } from './upsample.ts';
@@ -43,4 +44,5 @@ export const JS_LAYERS: Builds<LayerSpec['type']> = {
   argmax,
   reverse,
   ids,
+  sine,
 };

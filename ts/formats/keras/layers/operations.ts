@@ -106,6 +106,8 @@ const ELEMENTWISE: Record<string, Translate> = {
         ),
     ]),
   ),
+  Sin: (call) => wave(call, false),
+  Cos: (call) => wave(call, true),
   ...Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, fn]): [string, Translate] => [
       name,
@@ -187,6 +189,8 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.log': 'Log',
   'math.sqrt': 'Sqrt',
   'math.abs': 'Absolute',
+  'math.sin': 'Sin',
+  'math.cos': 'Cos',
   'math.maximum': 'Maximum',
   'math.minimum': 'Minimum',
   'math.reduce_sum': 'Sum',
@@ -239,6 +243,12 @@ export const TF_NODES: Record<string, string> = {
 };
 
 const affine = (alpha: number, beta: number): Activation => ({ name: 'affine', alpha, beta });
+
+function wave(call: Call, cosine: boolean): Value[] {
+  const x = tensor(call, operands(call, 1)[0]);
+  const own = { name: call.name, inputs: [call.builder.exact(x)], ...(cosine ? { cosine } : {}) };
+  return [withRef(x, call.builder.add({ type: 'sine', ...own }))];
+}
 
 /** Over features, or over steps: of one number a step in a row too. */
 function softmax(call: Call): Value[] {

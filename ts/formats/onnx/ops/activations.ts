@@ -22,6 +22,15 @@ function either(found: Activation, apply: (x: number) => number): Operator {
   return (context) => (requireInput(context, 0).type === 'constant' ? constant : computed)(context);
 }
 
+/** sin x, or cos x. */
+function wave(cosine: boolean): Operator {
+  const constant = unary(cosine ? Math.cos : Math.sin);
+  return (context) =>
+    requireInput(context, 0).type === 'constant'
+      ? constant(context)
+      : [context.graph.builder.sine(floatRows(context, 0), layerName(context), cosine)];
+}
+
 /** A function with parameters from attributes; those of the file, else the operator's defaults. */
 function withParameters(
   name: Exclude<Activation, string>['name'],
@@ -101,6 +110,8 @@ export const ACTIVATION_OPERATORS: Record<string, Operator> = {
   ThresholdedRelu: withParameters('thresholded_relu', { alpha: ['alpha', 1] }),
   Shrink: withParameters('shrink', { alpha: ['lambd', 0.5], beta: ['bias', 0] }),
   Erf: activation('erf'),
+  Sin: wave(false),
+  Cos: wave(true),
   Exp: either('exp', Math.exp),
   Log: either('log', Math.log),
   Sqrt: either('sqrt', Math.sqrt),

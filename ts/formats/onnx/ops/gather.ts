@@ -17,7 +17,7 @@ import {
 import { layerName } from './columns.ts';
 import { asFloats, holdWhole } from './whole.ts';
 import { pickConstant, pickRows, stepIndex } from './parts.ts';
-import { numberedStep } from './slice.ts';
+import { numberedStep } from './numbered.ts';
 
 /** Rows of a table by id (an embedding), or entries of an axis by constant indices. */
 export const gather: Operator = (context) => {
@@ -60,7 +60,8 @@ export const gather: Operator = (context) => {
   } else {
     const given = raw.length === 1 && axisRole === 'time' ? raw[0]! : undefined;
     const index = given === undefined ? undefined : (stepIndex(context, data.axes[axis]!, given) ?? stepNumber(context, data.axes[axis]!, given)); // prettier-ignore
-    if (index === undefined || Math.abs(index) > MOST_STEPS)
+    const isFar = index !== undefined && index !== 0 && index !== -1 && (Math.abs(index) > MOST_STEPS || data.dtype !== 'float32'); // prettier-ignore
+    if (index === undefined || isFar)
       throw nodeError(
         node,
         `picks ${shapeText(Array.from(raw).slice(0, 20))} of the ${axisRole} axis of ${axesText(data.axes)}; supported: features, the first step, the last step, one by its number`,

@@ -2,23 +2,13 @@ import { nodeError } from '../attributes.ts';
 import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { addSizes, bakedSize, equalSizes, FREE, multiplySizes, sizeText, TIME, type Size } from '../size.ts';
-import {
-  axesText,
-  axisSize,
-  featureSize,
-  role,
-  selectColumns,
-  width,
-  type Constant,
-  type Factor,
-  type Rows,
-} from '../value.ts';
+import { axesText, axisSize, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
 import { layerName, padAxes } from './columns.ts';
 import { embedded } from './gather.ts';
+import { lastSteps, numberedSteps } from './numbered.ts';
 import { padSteps } from './pad.ts';
-import { pickConstant, pickRows, pickStep, stackRows, stepIndex } from './parts.ts';
+import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
 import { stepNumbers } from './step-numbers.ts';
-import { inTurn } from './whole.ts';
 
 /** From here on an end is that of any axis: exporters write it for all that there is (tf2onnx 10^9). */
 const HUGE = 1e9;
@@ -152,7 +142,7 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
   const behind = typeof to === 'number' ? (to < 0 ? -to : undefined) : addSizes(steps, multiplySizes(to, -1)!);
   const after = isAll ? 0 : behind;
   if (typeof before !== 'number' || before < 0 || typeof after !== 'number' || after < 0 || before + after > 2 ** 24)
-    return step === 1 && graph.numbersSteps ? numberedSteps(context, rows, { axis, start, end, step }) : undefined;
+    return step === 1 && graph.numbersSteps ? partOfSteps(context, rows, { axis, start, end, step }) : undefined;
   const trimmed = step === 1 && before === 0 ? builder.trimConv(rows, after) : undefined;
   if (trimmed) return trimmed;
   const part = padSteps(context, rows, -before, -after, {});
@@ -163,80 +153,19 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
 }
 
 /**
- * Any steps of so many as the file fixes, which a run then has to have. Of any number of steps those from `start` to `end`: a graph takes fewer of
- * a sequence that has fewer; here they are no numbers then.
+ * Any steps of so many as the file fixes, which a run then has to have, or those from one number to another.
  */
-function numberedSteps(context: NodeContext, rows: Rows, range: Range): Rows | undefined {
+function partOfSteps(context: NodeContext, rows: Rows, range: Range): Rows | undefined {
   const { axis, start, end } = range;
   const { baked, builder } = context.graph;
   if (rows.dtype !== 'float32') return undefined;
   const known = bakedSize(axisSize(rows.axes[axis]!), baked);
-  if (known !== undefined) {
-    const taken = rangeEntries(
-      context,
-      { ...range, start: bakedSize(start, baked)!, end: bakedSize(end, baked)! },
-      known,
-    );
-    const [first, last] = [taken[0], taken.at(-1)];
-    if (first === undefined || last === undefined) throw nodeError(context.node, `leaves nothing of axis ${axis}`);
-    return padSteps(context, builder.steps.fixed(builder.steps.straight(rows), known), -first, last + 1 - known, {});
-  }
-  if (typeof start !== 'number' || typeof end !== 'number' || start < 0 || end <= start || end > MOST_FIRST)
-    return undefined;
-  const count = end - start;
-  if (count === 1) return numberedStep(context, rows, axis, start);
-  const taken = Array.from({ length: count }, (_, i) => firstBehind(context, rows, axis, start + i));
-  const vector = atLeast(context, rows, end, stackRows(context, taken, axis));
-  const time = { role: 'time', size: undefined, steps: count } as const;
-  const axes = rows.axes.map((factors, i) => (i === axis ? [time] : factors));
-  const order = [axis, ...vector.axes.flatMap((_, i) => (i === axis ? [] : [i]))];
-  const columns = builder.steps.cut({ ...vector, columns: selectColumns(vector, [], order, context.graph.budget) }, count); // prettier-ignore
-  return { ...vector, kind: 'sequence', axes, columns };
-}
-
-/** The step that so many others come before; zeros where there are not so many. */
-function firstBehind(context: NodeContext, rows: Rows, axis: number, count: number): Rows {
-  return pickStep(context, count === 0 ? rows : padSteps(context, rows, -count, 0, {}), axis, 0);
-}
-
-/** A step by its number: from the first on, or from the last, -1, backwards. */
-export function numberedStep(context: NodeContext, rows: Rows, axis: number, index: number): Rows {
-  if (index === 0 || index === -1) return pickStep(context, rows, axis, index);
-  const step =
-    index < 0
-      ? pickStep(context, padSteps(context, rows, 0, index + 1, {}), axis, -1)
-      : firstBehind(context, rows, axis, index);
-  return atLeast(context, rows, index < 0 ? -index : index + 1, step);
-}
-
-/** A vector of a sequence as it is; no numbers where the sequence has not so many steps: 0 sqrt(steps - count) is added. */
-function atLeast(context: NodeContext, rows: Rows, count: number, vector: Rows): Rows {
-  const { builder } = context.graph;
-  const name = layerName(context);
-  const axes = vector.axes.map((factors) => factors.filter(({ role: r }) => r !== 'feature'));
-  const numbers: Rows = { ...rows, columns: builder.steps.numbersOf(rows), exclusive: false };
-  const known: Rows = { ...vector, axes, columns: builder.steps.step(numbers, -1), exclusive: false };
-  const root = inTurn(context, builder.affine(known, `${name}_more`, undefined, -count), `${name}_enough`, ['sqrt', { name: 'affine', alpha: 0, beta: 0 }]); // prettier-ignore
-  return { ...builder.merge([vector, root], name, 'sum'), axes: vector.axes };
-}
-
-/** Steps further from the first one are not taken one by one. */
-const MOST_FIRST = 256;
-
-/** More last steps are not taken one by one. */
-const MOST_LAST = 64;
-
-/**
- * So many last steps, as features of the whole sequence: each is the last one where those behind it are taken away. A graph takes fewer of a
- * sequence that has fewer; here they are no numbers then: 0 sqrt(steps - count) is added.
- */
-function lastSteps(context: NodeContext, rows: Rows, axis: number, count: number): Rows | undefined {
-  if (count > MOST_LAST || rows.dtype !== 'float32') return undefined;
-  const steps = Array.from({ length: count }, (_, i) => {
-    const behind = count - 1 - i;
-    return pickStep(context, behind === 0 ? rows : padSteps(context, rows, 0, -behind, {}), axis, -1);
-  });
-  return atLeast(context, rows, count, stackRows(context, steps, axis));
+  if (known === undefined) return numberedSteps(context, rows, axis, start, end);
+  const [from, to] = [bakedSize(start, baked)!, bakedSize(end, baked)!];
+  const taken = rangeEntries(context, { ...range, start: from, end: to }, known);
+  const [first, last] = [taken[0], taken.at(-1)];
+  if (first === undefined || last === undefined) throw nodeError(context.node, `leaves nothing of axis ${axis}`);
+  return padSteps(context, builder.steps.fixed(builder.steps.straight(rows), known), -first, last + 1 - known, {});
 }
 
 function reverse(context: NodeContext, rows: Rows): Rows {

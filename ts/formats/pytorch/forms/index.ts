@@ -12,6 +12,7 @@ import { concat, div, mul, sub, sum } from './merge.ts';
 import { prelu } from './prelu.ts';
 import { mean, max, min, std, l2, maxpool1d, avgpool1d, flatten, repeat, upsample, pad } from './over-time.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
+import { sine } from './sine.ts';
 import { slice, step } from './step.ts';
 
 /** The forms of a line of the wiring, by the field that names them. */
@@ -25,6 +26,7 @@ const FORMS = {
   prelu,
   conv1d,
   convtranspose1d,
+  sine,
   step,
   slice,
   concat,
