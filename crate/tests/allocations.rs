@@ -164,6 +164,7 @@ fn calls(size: usize, units: usize) -> Vec<Call> {
             add("pool", &[y], &[0, 0, 3, 1, 1, 0, 2, 0, 1, 0], vec![], 1);
             add("upsample", &[y], &[2, 0, 0], vec![], 1);
             add("reverse", &[y], &[], vec![], 1);
+            add("sine", &[y], &[1], vec![], 1);
             add("pad", &[y], &[1, 0, 1, 0, 0, 1, 0], vec![], 1);
         }
     }

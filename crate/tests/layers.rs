@@ -246,6 +246,17 @@ fn ids_are_whole_numbers_towards_zero() {
 }
 
 #[test]
+fn sine_is_that_of_each_number() {
+    let x = [0.0, core::f32::consts::FRAC_PI_2, 3.0, -1.0, 40_000.0, -7.5];
+    let of = |cosine| one("sine", &[Shape::sequence(2)], &[cosine], &[], &[&x]);
+    let off = |got: &[f32], f: fn(f64) -> f64| {
+        got.iter().zip(x).map(|(&y, x)| (f64::from(y) - f(f64::from(x))).abs()).fold(0.0, f64::max)
+    };
+    assert!(off(&of(0), f64::sin) < 2e-7 && off(&of(1), f64::cos) < 2e-7);
+    refused("sine", &[Shape::vector(1)], &[2], &[]);
+}
+
+#[test]
 fn reverse_gives_each_sequence_from_its_end() {
     let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     assert_eq!(one("reverse", &[Shape::sequence(2)], &[], &[], &[&x]), [3.0, 4.0, 1.0, 2.0, 5.0, 6.0]);

@@ -24,6 +24,7 @@ use gru_wasm::layers::reduce::{ReduceParams, Reduction};
 use gru_wasm::layers::reduce_features::{ReduceFeaturesParams, Reduction as FeatureReduction};
 use gru_wasm::layers::repeat::RepeatParams;
 use gru_wasm::layers::scale::ScaleParams;
+use gru_wasm::layers::sine::SineParams;
 use gru_wasm::layers::slice::SliceParams;
 use gru_wasm::layers::step::StepParams;
 use gru_wasm::layers::unflatten::UnflattenParams;
@@ -79,6 +80,7 @@ pub fn layer(kind: usize, i: usize, h: usize, drawn: [u32; 8]) -> (Vec<u32>, Vec
             vec![],
         ),
         "oneHot" => (words(&OneHotParams { size: h }), vec![]),
+        "sine" => (words(&SineParams { cosine: flag(0) }), vec![]),
         "argmax" => (words(&ArgmaxParams { last: flag(0) }), vec![]),
         "masking" => (words(&MaskingParams { mask_value: f32::from_bits(alpha) }), vec![]),
         "gru" => {
