@@ -191,3 +191,44 @@ test('Sin and Cos of what is computed', async () => {
     expect(Array.from(y!.data)).toEqual(Array.from(x, (value) => expect.closeTo(f(value), 6) as number));
   }
 });
+
+describe('a constant that has a row for each step', () => {
+  /** 1 to 3 of three steps, beside (batch, 3 steps, 2 features). */
+  const of = (op: string, shape: number[], isFirst: boolean, steps: number | string = 3) =>
+    onnxModel({
+      nodes: [
+        node('Transpose', ['x'], 'turned', { perm: [1, 0, 2] }),
+        { ...node('RNN', ['turned', 'I', 'O'], 'Y'), attributes: { hidden_size: 2 } },
+        node('Squeeze', ['Y', '[1]'], 'rows'),
+        node('Transpose', ['rows'], 'h', { perm: [1, 0, 2] }),
+        node(op, isFirst ? ['P', 'h'] : ['h', 'P'], 'y'),
+      ],
+      inputs: [{ name: 'x', shape: ['b', steps, 2] }],
+      outputs: ['y'],
+      initializers: [ints('[1]', 1), tensor('I', [1, 2, 2], [1, 0, 0, 1]), tensor('O', [1, 2, 2], [0, 0, 0, 0]), tensor('P', shape, Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => i + 1))], // prettier-ignore
+    });
+  const x = { data: numbers(12), shape: [2, 3, 2] };
+
+  test.each<[string, number[], boolean, (h: number, t: number, j: number) => number]>([
+    ['Add', [1, 3, 2], false, (h, t, j) => h + 2 * t + j + 1],
+    ['Add', [3, 2], false, (h, t, j) => h + 2 * t + j + 1],
+    ['Mul', [3, 1], true, (h, t) => h * (t + 1)],
+    ['Sub', [1, 3, 1], true, (h, t) => t + 1 - h],
+    ['Div', [3, 1], false, (h, t) => h / (t + 1)],
+  ])('%s of %j, first: %s', async (op, shape, isFirst, f) => {
+    const { y } = await run(of(op, shape, isFirst), x);
+    const wanted = Array.from(x.data, (v, i) => f(Math.tanh(v), Math.floor(i / 2) % 3, i % 2));
+    expect(Array.from(y!.data)).toEqual(wanted.map((value) => expect.closeTo(value, 5) as number));
+  });
+
+  test('which a run of more steps is not', async () => {
+    using model = await api.loadModel(of('Add', [3, 2], false));
+    expect(() => model.run({ data: numbers(8), shape: [1, 4, 2] })).toThrow(
+      expect.objectContaining({ code: 'id_out_of_range' }),
+    );
+  });
+
+  test('of steps that the file leaves open is refused', async () => {
+    expect(await refusalOf(readOnnx(of('Add', [3, 2], false, 't')))).toMatch(/differs from step to step/);
+  });
+});

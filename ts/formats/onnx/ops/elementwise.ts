@@ -9,6 +9,7 @@ import { combine, type BinaryOp } from './combine.ts';
 import { foldBinary, modulo } from './constant.ts';
 import { timesBatch } from './order.ts';
 import { countedSteps } from './step-numbers.ts';
+import { constantOfSteps } from './step-table.ts';
 import { asFloats, inTurn, truncated } from './whole.ts';
 
 /** Operators on two values or more, element by element, with broadcasting. */
@@ -96,6 +97,8 @@ function withConstant(context: NodeContext, given: Rows, constant: Constant, isF
   const rows = padAxes(given, constant.base.length);
   const name = layerName(context);
   const op = OPS[node.op]!;
+  const ofSteps = constantOfSteps(context, rows, constant);
+  if (ofSteps) return isFirst ? combine(context, ofSteps, rows, op) : combine(context, rows, ofSteps, op);
   const placed = (result: Rows, key = 'constant') => {
     graph.place(constant, `${(result.columns[0]?.ref ?? '').split(':')[0] ?? ''}/${key}`);
     return result;
