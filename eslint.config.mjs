@@ -80,6 +80,20 @@ export default defineConfig(
     },
   },
   {
+    // Bundlers for browsers (Parcel, webpack 4) bring a package of their own for each such name, or refuse.
+    files: ['ts/**/*.ts'],
+    ignores: ['ts/cli/**', 'ts/gru.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['process', 'Buffer', 'global', 'setImmediate'].map((name) => ({
+          name,
+          message: 'Browsers load this file: read it of globalThis.',
+        })),
+      ],
+    },
+  },
+  {
     files: ABOVE_LAYERS.map((folder) => `ts/${folder}/**/*.ts`),
     ignores: ['ts/backends/js/layers/**'],
     rules: { 'no-restricted-syntax': ['error', ...SYNTAX, OF_A_KIND] },

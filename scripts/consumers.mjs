@@ -73,6 +73,7 @@ function passed(told) {
 const NOTES = `
 - A worker of one's own that imports \`gru-wasm\` needs \`worker: { format: 'es' }\` under Vite 7; \`gru-wasm/static\` does without.
 - esbuild and Rollup leave the pool's worker to the one who builds: \`dist/pool-worker.js\` was copied beside. One classic script of esbuild's has no \`import.meta.url\`: the pool needs \`createWorker\`.
+- Parcel 2.16 leaves out what a worker of one's own shares with scripts that it imports on demand (\`Cannot find module\`, of any 30 KB): \`gru-wasm/static\` there, or \`--no-scope-hoist\`.
 - Jest runs \`require\` of ES modules on Node 24.9 and later alone.
 - Next's edge runtime compiles no bytes: JavaScript, told once by a warning. Next 16.4.6 by webpack cannot build an edge route, one without gru-wasm neither (\`route_client-reference-manifest.js\` is
   missing); the webpack 5 of the table takes any warning for a failure.

@@ -1,7 +1,7 @@
 import { build } from 'esbuild';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { load, outFolder, project, tool } from './lib.mjs';
+import { load, outFolder, printed, project, tool } from './lib.mjs';
 import { visit, visitServed } from './visit.mjs';
 
 const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>';
@@ -100,6 +100,22 @@ export const bundlers = [
         throw new Error(stats.toString({ all: false, errors: true, warnings: true }));
       writeFileSync(join(path, 'index.html'), PAGE);
       return visitServed({ '/': path }, '', { count: 3 });
+    },
+  },
+  {
+    name: 'parcel',
+    title: 'Parcel 2: page, pool',
+    parts: ['page', 'pool'],
+    async run() {
+      const [folder, cache] = [outFolder('parcel'), outFolder('parcel-cache')];
+      const options = ['--dist-dir', folder, '--cache-dir', cache, '--public-url', './', '--no-autoinstall'];
+      await printed(process.execPath, [
+        tool('parcel', 'lib', 'bin.js'),
+        'build',
+        project('web', 'parcel.html'),
+        ...options,
+      ]);
+      return visitServed({ '/': folder }, 'parcel.html', { count: 2 });
     },
   },
   {

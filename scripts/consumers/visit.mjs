@@ -48,6 +48,7 @@ export async function visit(url, count = 1, name = 'chromium') {
   const browser = await launch(name);
   try {
     const page = await browser.newPage();
+    page.setDefaultTimeout(SILENCE);
     const said = [];
     let watch;
     const done = new Promise((resolve) => {

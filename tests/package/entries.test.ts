@@ -1,6 +1,6 @@
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build, type Plugin } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rollup } from 'rollup';
 import { expect, test } from 'vitest';
@@ -8,7 +8,12 @@ import { printedByNode } from '../run-node.ts';
 import { consumer, root } from './tarball.ts';
 
 type Target = string | { [condition: string]: Target };
-const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { exports: Record<string, Target> };
+interface Manifest {
+  exports: Record<string, Target>;
+  alias: Record<string, string>;
+  typesVersions: { '*': Record<string, string[]> };
+}
+const { exports, alias, typesVersions } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Manifest;
 const named = (target: Target): string[] =>
   typeof target === 'string' ? [target] : Object.values(target).flatMap(named);
 
@@ -22,6 +27,30 @@ const project = consumer();
 test('each file that package.json names is in the package', () => {
   expect(entries).toContain('gru-wasm/formats/onnx');
   for (const file of Object.values(exports).flatMap(named)) expect(existsSync(project.path(file)), file).toBe(true);
+});
+
+test('what reads no `exports` finds the same: TypeScript of node10, and Parcel', () => {
+  const files = (ending: RegExp) =>
+    Object.entries(exports).flatMap(([path, target]) => {
+      const found = named(target).find((file) => ending.test(file) && file !== path);
+      return path === '.' || !found ? [] : [[path, found] as const];
+    });
+  expect(alias).toEqual(Object.fromEntries(files(/(?<!\.d)\.(js|wasm)$/)));
+  expect(typesVersions['*']).toEqual(
+    Object.fromEntries(files(/\.d\.ts$/).map(([path, file]) => [path.slice('./'.length), [file]])),
+  );
+});
+
+test('no call of WebAssembly.compile has an await in it', () => {
+  // Next's development server moves each with its arguments into a function that is not async: a SyntaxError in edge routes.
+  const scripts = readdirSync(project.path('dist'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.c?js$/.test(name),
+  );
+  expect(scripts.length).toBeGreaterThan(30);
+  for (const name of scripts) {
+    const text = readFileSync(project.path(`dist/${name}`), 'utf8');
+    expect(text, name).not.toMatch(/WebAssembly\.(compile|instantiate)\([^;]*?\bawait\b/);
+  }
 });
 
 test('what each file of types imports is in the package', () => {

@@ -160,5 +160,5 @@ async function toModule(name: string, source: WasmSource | undefined): Promise<W
   const isBytes = value instanceof ArrayBuffer || ArrayBuffer.isView(value);
   if (isBytes || !(value instanceof Response)) return WebAssembly.compile(value as BufferSource);
   if (!value.ok) throw new Error(`HTTP status ${value.status} for ${value.url}`);
-  return WebAssembly.compile(await value.arrayBuffer());
+  return value.arrayBuffer().then(WebAssembly.compile);
 }

@@ -37,8 +37,8 @@ export interface StaticFormats {
 }
 
 const binaries: WasmBinaries = {
-  baseline: async () => WebAssembly.compile(await unpack(packed, 'baseline')),
-  relaxed: async () => WebAssembly.compile(await unpack(packed, 'relaxed')),
+  baseline: () => unpack(packed, 'baseline').then(WebAssembly.compile),
+  relaxed: () => unpack(packed, 'relaxed').then(WebAssembly.compile),
 };
 
 const find: FindBackend = (options) => wasmOrJs(options, binaries, () => jsBackend);

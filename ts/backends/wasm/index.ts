@@ -73,7 +73,7 @@ async function start(name: BuildName, binaries: WasmBinaries, revectorize: boole
 function turnOnRevectorizer(): void {
   // V8 12 (Node 22) is the first to know the flag; others print a complaint and go on.
   const v8 = builtin('node:v8');
-  if (!v8 || !(Number.parseInt(process.versions.v8) >= 12)) {
+  if (!v8 || !(Number.parseInt(globalThis.process.versions.v8) >= 12)) {
     throw new GruError(
       'invalid_argument',
       "revectorize needs Node 22.3 or later: it is V8's --experimental-wasm-revectorize",
