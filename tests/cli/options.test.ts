@@ -96,6 +96,31 @@ describe('--layers', () => {
   });
 });
 
+describe('what messages print of an option', () => {
+  const graph = `${root}tests/fixtures/onnx/external_22/model.onnx`;
+
+  test('--layers takes as inspect prints it', () => {
+    const { stdout } = gru(['inspect', dict]);
+    const [guess] = /\{ pytorch: \{ layers: \[.*\] \} \}/.exec(stdout)!;
+    expect(gru(['inspect', dict, '--layers', guess]).stdout).toMatch(/parameters; it/);
+  });
+
+  test.each(["{ onnx: { node: '/m/GRU_6' } }", "{ node: '/m/GRU_6' }", '{ "onnx": { "node": "/m/GRU_6" } }'])(
+    '--onnx takes %s',
+    (given) => {
+      expect(gru(['inspect', graph, '--onnx', given]).stdout).toMatch(/Layers[^]*GRU_6 +gru /);
+    },
+  );
+
+  test('what is neither is refused', () => {
+    for (const given of ['{ onnx: node }', "{ node: 'a }", '{ [node]: 1 }'])
+      expect(gru(['inspect', graph, '--onnx', given])).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(/--onnx: not JSON/) as string,
+      });
+  });
+});
+
 describe('--lengths', () => {
   test('of a padded batch: each sequence as if it were alone', async () => {
     const model = await loadModel(encoder);

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { amp, bin, encoder, folder, gru } from './gru.ts';
+import { amp, bin, encoder, folder, gru, root } from './gru.ts';
 
 const at = folder();
 mkdirSync(at('out'));
@@ -105,6 +105,16 @@ test.each<[NodeJS.Signals, number]>([
   expect(left()).toEqual([]);
 });
 
+test('Ctrl-C does not wait until a run has ended, where there is nothing to take away', async () => {
+  // Four million steps, which take minutes.
+  writeFileSync(at('endless.f32'), new Float32Array(2 ** 22));
+  const child = spawn(process.execPath, [bin, 'compare', amp, '-i', at('endless.f32')], { stdio: 'ignore' });
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  child.kill('SIGINT');
+  // A listener would have exited, in the end, with 130, which is what shells make of this.
+  expect(await once(child, 'exit')).toEqual([null, 'SIGINT']);
+});
+
 describe('a closed pipe', () => {
   test.each<[string, string[]]>([
     ['inspect', ['inspect', amp, '--json']],
@@ -158,6 +168,28 @@ describe('columns', () => {
     expect(lines.join('\n')).toContain(columns === 120 ? '█'.repeat(40) : '█'.repeat(columns - 52));
   });
 
+  const NARROW = { NO_COLOR: '1' };
+  const keras = `${root}tests/fixtures/cases/keras_gru_after_seq/model.keras`;
+  test.each([60, 80, 120])('of a terminal of %i hold all tables, and what is drawn', (columns) => {
+    writeFileSync(at('long.csv'), '0.5\n'.repeat(200));
+    for (const args of [
+      ['inspect', encoder],
+      ['inspect', keras],
+      ['compare', encoder, '--precision', 'i8'],
+      ['explain', amp, '-i', at('long.csv')],
+    ]) {
+      const lines = typed(args, { columns, env: NARROW }).split('\n').slice(1);
+      expect(lines.length, args[0]).toBeGreaterThan(5);
+      for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  test('do not break what goes to no terminal: a row is a line', () => {
+    const shown = typed(['inspect', encoder], { columns: 40, env: NARROW, then: ' | cat' });
+    expect(shown).toContain('encoder_embedding/embeddings  F32   28 x 64    encoder_embedding/embeddings');
+    expect(shown).toBe(gru(['inspect', encoder]).stdout);
+  });
+
   test('are enough for doctor, whatever the names of the processor and of Node', () => {
     const lines = gru(['doctor']).stdout.split('\n');
     const ours = lines.filter((line) => !/^(Node|processor):/.test(line));
@@ -202,6 +234,19 @@ describe('the bar of long work', () => {
     for (const bar of bars) expect(bar.replace('\x1b[K', '').length, bar).toBeLessThan(columns);
   });
 
+  test('bench hears Ctrl-C while it computes, and takes it away', async () => {
+    const then = ` & echo $! > '${at('pid')}'; wait $!; echo "ended $?"`;
+    const [args, options] = onTerminal(['bench', encoder, '--steps', '400'], { env: plain, then, node });
+    const child = spawn('script', args, { stdio: ['ignore', 'pipe', 'inherit'], ...options });
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (!BAR.test(shown) && BAR.test(shown + text)) process.kill(Number(readFileSync(at('pid'), 'utf8')), 'SIGINT');
+      shown += text;
+    });
+    await once(child, 'close');
+    expect(seen(shown)).toMatch(/\|ended 130\n$/);
+  });
+
   test('is gone after Ctrl-C', async () => {
     // Three quarters of this are left when the bar is there first: a million steps.
     writeFileSync(at('long.csv'), '0.5\n'.repeat(2 ** 20 + 2 ** 18));
@@ -217,6 +262,16 @@ describe('the bar of long work', () => {
     expect(seen(shown)).toMatch(/\|ended 130\n$/);
     expect(left()).toEqual([]);
   });
+});
+
+test('a terminal that obeys nothing gets no bar', () => {
+  const node = [
+    '--import',
+    'data:text/javascript,const { now } = performance; performance.now = () => 1000 * now.call(performance)',
+  ];
+  writeFileSync(at('long.csv'), `${'0.5'.padEnd(1023)}\n`.repeat(4096));
+  const shown = typed(['run', amp, '-i', at('long.csv'), '-o', at('dumb.csv')], { env: { TERM: 'dumb' }, node });
+  expect(shown).toBe('');
 });
 
 describe('bytes that are no text', () => {
@@ -244,6 +299,18 @@ describe('bytes that are no text', () => {
 });
 
 describe('colours', () => {
+  test.each([
+    ['24 bits', { TERM: 'xterm', COLORTERM: 'truecolor' }, '48;2;\\d+;\\d+;\\d+m '],
+    ['256', { TERM: 'xterm-256color', COLORTERM: '' }, '48;5;\\d+m '],
+    ['16', { TERM: 'xterm', COLORTERM: '' }, '3[14]m[ ░▒▓█]'],
+  ])('of a heat map are those that the terminal has: %s', (_, env, cell) => {
+    const none = { TMUX: '', CI: '', TERM_PROGRAM: '' };
+    const shown = typed(['explain', amp, '-i', at('x.csv')], { env: { ...none, ...env } });
+    const cells = shown.match(/(?<=\[)(?!39)[34][^[]*(?=.\[)/g)!;
+    expect(cells.length).toBeGreaterThan(100);
+    for (const each of cells) expect(each).toMatch(new RegExp(`^${cell}$`));
+  });
+
   test.each<[string, string[]]>([
     ['inspect', ['inspect', amp]],
     ['explain', ['explain', amp, '-i', at('x.csv')]],

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { afterEach, describe, expect, test } from 'vitest';
 import { table, visible } from '../../ts/cli/terminal.ts';
 
 describe('a table', () => {
@@ -18,6 +19,38 @@ describe('a table', () => {
 
   test('has numbers to the right', () => {
     expect(table(['層', 'n'], [['語', 1], ['ab', 1000]])).toBe('層      n\n語      1\nab  1,000'); // prettier-ignore
+  });
+});
+
+describe('on a terminal that is narrower', () => {
+  const { isTTY, columns } = process.stdout;
+  afterEach(() => Object.assign(process.stdout, { isTTY, columns }));
+  const shown = (room: number, ...given: Parameters<typeof table>) => {
+    Object.assign(process.stdout, { isTTY: true, columns: room });
+    return stripVTControlCharacters(table(...given)).split('\n');
+  };
+
+  test('cells go on below, broken between words, and numbers stay whole', () => {
+    const rows = [['encoder/forward.bias', 'batch x steps x 64', 1792]];
+    expect(shown(34, ['name', 'gives', 'n'], rows)).toEqual([
+      'name          gives              n',
+      'encoder/      batch x steps  1,792',
+      'forward.bias  x 64',
+    ]);
+    expect(shown(80, ['name', 'gives', 'n'], rows)).toHaveLength(2);
+  });
+
+  test('figures are not broken, nor names but where nothing else fits', () => {
+    expect(shown(17, ['layer', 'worst'], [['a_layer', '1.25e-3'], ['語語語語語', '2e-4']])).toEqual([
+      'layer     worst',
+      'a_layer   1.25e-3',
+      '語語語語  2e-4',
+      '語',
+    ]); // prettier-ignore
+  });
+
+  test('of no room at all it is as narrow as it may be', () => {
+    for (const room of [1, 5, 0]) expect(shown(room, ['a', 'b'], [['x', 'y']], 2)[0]).toMatch(/^a +b$/);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Tensor } from '../base/tensor.ts';
 import { escaped, svg } from './svg.ts';
-import { hasColours } from './terminal.ts';
+import { colourDepth, columns as terminalColumns, hasColours, styled } from './terminal.ts';
 
 /** Most columns of a map in the terminal, and most units of each value. */
 const COLUMNS = 64;
@@ -29,7 +29,7 @@ export function heatText(tensors: Record<string, Tensor>): string {
     .map(([name, tensor]) => {
       const map = mapOf(tensor);
       if (map.steps === 0) return `${name}: no steps, nothing to draw`;
-      const [columns, rows] = [Math.min(map.steps, COLUMNS), Math.min(map.units, UNITS)];
+      const [columns, rows] = [Math.min(map.steps, COLUMNS, terminalColumns()), Math.min(map.units, UNITS)];
       const lines = Array.from({ length: rows }, (_, row) =>
         Array.from({ length: columns }, (_, column) =>
           cell(mean(map, column / columns, (column + 1) / columns, row / rows, (row + 1) / rows), map.signed),
@@ -51,15 +51,17 @@ function mean({ steps, units, at }: Map, t0: number, t1: number, u0: number, u1:
   return sum / count;
 }
 
-/** A cell: in colours blue below 0 and red above, else shades of the magnitude. */
+/** A cell: in colours blue below 0 and red above, where there are few of them or none in shades of the magnitude. */
 function cell(value: number, signed: boolean): string {
   const size = Math.min(Math.abs(value), 1);
-  if (!hasColours()) {
-    const shade = SHADES[Math.round(size * (SHADES.length - 1))]!;
-    return signed && value < 0 && shade !== ' ' ? '-' : shade;
-  }
+  const shade = SHADES[Math.round(size * (SHADES.length - 1))]!;
+  if (!hasColours()) return signed && value < 0 && shade !== ' ' ? '-' : shade;
+  const depth = colourDepth();
+  if (depth < 8) return styled(value < 0 ? 'blue' : 'red', shade);
   const [r, g, b] = colour(value);
-  return `\x1b[48;2;${r};${g};${b}m \x1b[0m`;
+  // A terminal of 256 colours has a cube of 6 x 6 x 6 from 16 on.
+  const [x, y, z] = [r, g, b].map((part) => Math.round(part / 51)) as [number, number, number];
+  return depth < 24 ? `\x1b[48;5;${16 + 36 * x + 6 * y + z}m \x1b[0m` : `\x1b[48;2;${r};${g};${b}m \x1b[0m`;
 }
 
 /** White at 0, red at 1, blue at -1. */

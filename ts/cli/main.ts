@@ -9,7 +9,6 @@ import { inspectCommand } from './commands/inspect.ts';
 import { runCommand } from './commands/run.ts';
 import { runServerCommand, SERVER_COMMANDS } from './commands/server.ts';
 import { CommandError, EXIT, failure } from './exit.ts';
-import { endOnSignals } from './files/sink.ts';
 import { Progress, styled, visible, wrapped } from './terminal.ts';
 
 /** All of `gru`, for its help and for completion. */
@@ -54,7 +53,6 @@ export async function main(args: string[], version: string): Promise<number> {
   try {
     const [name = ''] = args;
     if (Object.hasOwn(SERVER_COMMANDS, name)) return await runServerCommand(name, args.slice(1));
-    endOnSignals();
     const gru = program(version);
     for (const command of [gru, ...gru.commands]) {
       command.exitOverride().configureOutput({

@@ -3,6 +3,7 @@ import { inspect, loadModel } from '../api/default.ts';
 import type { ModelOptions } from '../api/api.ts';
 import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
+import { isRecord } from '../base/tensor.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
 import type { OnnxOptions } from '../formats/onnx/source.ts';
@@ -66,21 +67,30 @@ export function backendOptions(choice: Choice): ModelOptions {
 export async function readFlags({ layers, onnx }: ReadFlags): Promise<ReadOptions> {
   const options: ReadOptions = {};
   if (layers !== undefined) {
-    const wiring = await readJson('--layers', layers);
+    const wiring = await readJson('--layers', layers, 'pytorch');
     options.pytorch = (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions;
   }
-  if (onnx !== undefined) options.onnx = (await readJson('--onnx', onnx)) as OnnxOptions;
+  if (onnx !== undefined) options.onnx = (await readJson('--onnx', onnx, 'onnx')) as OnnxOptions;
   return options;
 }
 
-/** JSON, or the name of a file of it. */
-async function readJson(flag: string, given: string): Promise<unknown> {
+/** What JSON writes in another way than messages, and JavaScript: strings in single quotes, names before a colon. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|'([^']*)'|([A-Za-z_$][\w$]*)(?=\s*:)/g;
+
+/** JSON, or the name of a file of it; and what errors and `gru inspect` print of the option, `{ onnx: { node: 'GRU_17' } }`, as it is printed. */
+async function readJson(flag: string, given: string, option: string): Promise<unknown> {
   const inline = /^\s*[[{]/.test(given);
   const text = inline ? given : (await readBytes(given)).toString();
+  const json = text.replaceAll(TOKENS, (token, string?: string, name?: string) => {
+    const other = string ?? name;
+    return other === undefined ? token : JSON.stringify(other);
+  });
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(json) as Record<string, unknown>;
+    return isRecord(value) && Object.keys(value).join() === option ? value[option] : value;
   } catch (cause) {
-    throw new CommandError(EXIT.usage, `${inline ? flag : given}: not JSON: ${(cause as Error).message}`, { cause });
+    const where = inline ? flag : given;
+    throw new CommandError(EXIT.usage, `${where}: not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { Command } from 'commander';
 import { createModel } from '../../api/default.ts';
 import type { GruModel } from '../../api/model.ts';
@@ -11,7 +12,7 @@ import { randomInputs } from '../inputs.ts';
 import { backendOptions, type Choice, count, openModel, readOptions, type ReadFlags } from '../model.ts';
 import { print } from '../print.ts';
 import { escaped, svg } from '../svg.ts';
-import { columns, Progress, styled, table, visible } from '../terminal.ts';
+import { columns, Progress, prose, styled, table, visible } from '../terminal.ts';
 
 interface BenchFlags extends ReadFlags {
   steps: number;
@@ -50,7 +51,7 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
     const model = await createModel(dtype ? specWith(resolveGraph(spec), dtype) : spec, backendOptions(choice));
     const weights = dtypesOf(model.spec);
     const known = found.some((other) => other.backend === model.backend && other.weights === weights);
-    if (!known) found.push({ backend: model.backend, weights, ...measure(model, flags.steps) });
+    if (!known) found.push({ backend: model.backend, weights, ...(await measure(model, flags.steps)) });
     model.dispose();
     progress.update(i + 1);
   }
@@ -60,7 +61,9 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
     // Before stdout, whose reader may have seen enough.
     if (flags.svg !== undefined) await writeWhole(flags.svg, picture(title, found));
   } finally {
-    await print(flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', title)}\n${chart(found)}`);
+    await print(
+      flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', prose([title]))}\n${chart(found)}`,
+    );
   }
 }
 
@@ -102,27 +105,32 @@ const EXAMPLE: ModelSpec = {
 /** Milliseconds of work of which the median is taken. */
 const BUDGET = 300;
 
-/** The median time of a call, in microseconds, after it has been warmed up. */
-function time(call: () => void): number {
+/** And after so many signals are listened to. */
+const HEAR = 50;
+
+/** The median time of a call, in microseconds, after it has been warmed up. Between calls Ctrl-C is heard. */
+async function time(call: () => void): Promise<number> {
   const times: number[] = [];
   const start = performance.now();
+  let heard = start;
   while (performance.now() - start < 2 * BUDGET || times.length < 6) {
     const before = performance.now();
     call();
     times.push(performance.now() - before);
+    if (performance.now() - heard > HEAR) heard = await setImmediate(performance.now());
   }
   const warm = times.slice(Math.floor(times.length / 2)).sort((a, b) => a - b);
   return warm[Math.floor(warm.length / 2)]! * 1000;
 }
 
-function measure(model: GruModel, steps: number): Pick<Measured, 'run' | 'step'> {
+async function measure(model: GruModel, steps: number): Promise<Pick<Measured, 'run' | 'step'>> {
   const whole = randomInputs(model, steps);
-  const run = time(() => model.run(whole)) / steps;
+  const run = (await time(() => model.run(whole))) / steps;
   if (!model.streamable) return { run, step: undefined };
   const x = Object.fromEntries(Object.entries(randomInputs(model, 1)).map(([name, { data }]) => [name, data]));
   const stream = model.createStream();
   // A step is too short for the clock.
-  const step = time(() => {
+  const step = await time(() => {
     for (let i = 0; i < steps; i++) stream.step(x);
   });
   stream.dispose();

@@ -3,7 +3,7 @@ import { inspect } from '../../api/default.ts';
 import type { Inspection } from '../../api/inspect.ts';
 import { readFlags, readOptions, type ReadFlags } from '../model.ts';
 import { print } from '../print.ts';
-import { section, styled, table, visible } from '../terminal.ts';
+import { prose, section, styled, table, visible } from '../terminal.ts';
 
 const text = (shape: readonly (number | string)[]) => shape.join(' x ');
 
@@ -19,7 +19,8 @@ export function inspectCommand(): Command {
 Examples:
   gru inspect encoder.safetensors
   gru inspect tagger.pt                                  # of a state dict: its modules, and a guess at --layers
-  gru inspect tagger.pt --layers '[{ "gru": "rnn" }, { "linear": "fc" }]'`,
+  gru inspect tagger.pt --layers '[{ "gru": "rnn" }, { "linear": "fc" }]'
+  gru inspect speech.onnx --onnx "{ node: 'GRU_17' }"`,
     )
     .action(async (path: string, flags: ReadFlags & { json?: boolean }) => {
       const found = await inspect(path, await readFlags(flags));
@@ -35,10 +36,12 @@ function describe(path: string, found: Inspection): string {
     : 'it runs whole sequences';
   const parts = [
     `${styled('bold', visible(path))}: ${format}${producer === undefined ? '' : `, by ${visible(producer)}`}`,
-    wired ? `${parameters.toLocaleString('en')} parameters; ${streams}\n` : 'not yet a model: its wiring is needed\n',
+    wired
+      ? `${prose([`${parameters.toLocaleString('en')} parameters; ${streams}`])}\n`
+      : 'not yet a model: its wiring is needed\n',
   ];
   const add = (title: string, head: string[], rows: (string | number)[][]) => {
-    if (rows.length > 0) parts.push(section(title, table(head, rows)));
+    if (rows.length > 0) parts.push(section(title, table(head, rows, 2)));
   };
   add(
     'Inputs',
@@ -75,6 +78,6 @@ function describe(path: string, found: Inspection): string {
     ['in the file', 'type', 'shape', ...(wired ? ['goes to'] : [])],
     tensors.map(({ source, dtype, shape, target }) => [source, dtype, text(shape), ...(wired ? [target] : [])]),
   );
-  if (conventions.length > 0) parts.push(section('Found in the file', conventions.map(visible).join('\n')));
+  if (conventions.length > 0) parts.push(section('Found in the file', prose(conventions, 2)));
   return parts.join('\n');
 }

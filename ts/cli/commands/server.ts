@@ -21,8 +21,9 @@ async function load(): Promise<ServerCommands | undefined> {
     return (await import(PACKAGE)) as ServerCommands;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    // Of a package that is there, what is missing in it is an error.
-    if (code === 'ERR_MODULE_NOT_FOUND' && message.includes("'gru-wasm-server'")) return undefined;
+    // Of a package that is there, what is missing in it is an error. The second is Yarn's, of Plug'n'Play.
+    const missing = /'gru-wasm-server'|tried to access gru-wasm-server\b/.test(message);
+    if ((code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && missing) return undefined;
     throw error;
   }
 }

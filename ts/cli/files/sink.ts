@@ -4,6 +4,7 @@ import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
+import { atEnd } from '../cleanup.ts';
 import { CommandError, EXIT, named } from '../exit.ts';
 import { Progress } from '../terminal.ts';
 
@@ -17,25 +18,6 @@ export interface Sink {
   abort(): Promise<void>;
 }
 
-/** Files that are being written. */
-const unfinished = new Set<string>();
-
-/** Ends the process at Ctrl-C, `kill` and when its terminal is closed. However it ends, it leaves no half-written files. */
-export function endOnSignals(): void {
-  process.on('exit', () => {
-    for (const path of unfinished) rmSync(path, { force: true });
-  });
-  for (const [signal, exit] of [
-    ['SIGHUP', EXIT.hungUp],
-    ['SIGINT', EXIT.interrupted],
-    ['SIGTERM', EXIT.terminated],
-  ] as const) {
-    process.once(signal, () => {
-      process.exit(exit);
-    });
-  }
-}
-
 /** A file, written beside its place and renamed. */
 export class FileSink implements Sink {
   /** As it was asked for: errors say it. */
@@ -43,12 +25,15 @@ export class FileSink implements Sink {
   private readonly place: string;
   private readonly beside: string;
   private handle: FileHandle | undefined;
+  /** Until it is in its place: it is taken away where the process ends. */
+  private forget: (() => void) | undefined;
 
-  private constructor(path: string, place: string, beside: string, handle: FileHandle) {
+  private constructor(path: string, place: string, beside: string, handle: FileHandle, forget: () => void) {
     this.path = path;
     this.place = place;
     this.beside = beside;
     this.handle = handle;
+    this.forget = forget;
   }
 
   static async open(path: string): Promise<FileSink> {
@@ -56,11 +41,13 @@ export class FileSink implements Sink {
     const place = await realpath(path).catch(() => path);
     // Containers share a folder and have the same process ids.
     const beside = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`);
-    unfinished.add(beside);
+    const forget = atEnd(() => {
+      rmSync(beside, { force: true });
+    });
     try {
-      return new FileSink(path, place, beside, await open(beside, 'wx'));
+      return new FileSink(path, place, beside, await open(beside, 'wx'), forget);
     } catch (error) {
-      unfinished.delete(beside);
+      forget();
       throw named(error, path);
     }
   }
@@ -80,14 +67,19 @@ export class FileSink implements Sink {
       this.handle = undefined;
       await rename(this.beside, this.place);
     });
-    unfinished.delete(this.beside);
+    this.end();
   }
 
   async abort(): Promise<void> {
-    if (!unfinished.has(this.beside)) return;
+    if (!this.forget) return;
     await this.handle?.close().catch(() => undefined);
     await rm(this.beside, { force: true });
-    unfinished.delete(this.beside);
+    this.end();
+  }
+
+  private end(): void {
+    this.forget?.();
+    this.forget = undefined;
   }
 
   private async named(work: () => Promise<unknown>): Promise<void> {
