@@ -143,7 +143,9 @@ export default [
       chunkFileNames: 'chunks/[name].js',
       manualChunks: {
         core,
-        'on-demand': ['ts/api/on-demand.ts', 'ts/backends/wasm/binaries.ts'],
+        'on-demand': ['ts/api/on-demand.ts'],
+        // By itself: it has import.meta, of which Hermes (React Native) takes no script, and gru-wasm/js does without.
+        binaries: ['ts/backends/wasm/binaries.ts'],
         'js-layers': ['ts/backends/js/compile.ts', 'ts/backends/js/layers/index.ts'],
         'js-core': ['ts/backends/js/core.ts'],
         'full-layers': ['ts/layers/full.ts'],

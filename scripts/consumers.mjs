@@ -8,6 +8,7 @@ import { bundlers } from './consumers/bundlers.mjs';
 import { extensions } from './consumers/extension.mjs';
 import { hosts } from './consumers/hosts.mjs';
 import { outFolder, parts, project, tool } from './consumers/lib.mjs';
+import { managers } from './consumers/managers.mjs';
 import { nexts } from './consumers/next.mjs';
 import { recipes } from './consumers/recipes.mjs';
 import { typescript } from './consumers/typescript.mjs';
@@ -23,14 +24,15 @@ bench/records.
   --light        only those that need nothing but the packages of development: a part of npm test
   --no-record    keep no table`;
 
-const CONSUMERS = [...hosts, ...typescript, ...bundlers, ...nexts, ...recipes, ...browsers, ...extensions];
+const CONSUMERS = [...hosts, ...managers, ...typescript, ...bundlers, ...nexts, ...recipes, ...browsers, ...extensions];
 
 /** The tarball, as npm unpacks it: the lock of tests/consumers stays as it is. */
 async function install() {
   const folder = outFolder('tarball');
   await quietly('npm', ['pack', '--ignore-scripts', '--pack-destination', folder]);
   const [tarball] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-  await quietly('tar', ['-xzf', join(folder, tarball), '-C', folder]);
+  renameSync(join(folder, tarball), join(folder, 'gru-wasm.tgz'));
+  await quietly('tar', ['-xzf', join(folder, 'gru-wasm.tgz'), '-C', folder]);
   mkdirSync(tool(), { recursive: true });
   rmSync(tool('gru-wasm'), { recursive: true, force: true });
   renameSync(join(folder, 'package'), tool('gru-wasm'));
@@ -72,7 +74,7 @@ function passed(told) {
 /** Limits of the consumers, not ours, that the rows keep to. */
 const NOTES = `
 - A worker of one's own that imports \`gru-wasm\` needs \`worker: { format: 'es' }\` under Vite 7; \`gru-wasm/static\` does without.
-- esbuild and Rollup leave the pool's worker to the one who builds: \`dist/pool-worker.js\` was copied beside. One classic script of esbuild's has no \`import.meta.url\`: the pool needs \`createWorker\`.
+- esbuild (Angular's builds too) and Rollup leave the pool's worker to the one who builds: \`dist/pool-worker.js\` was copied beside. One classic script of esbuild's has no \`import.meta.url\`: the pool needs \`createWorker\`.
 - Parcel 2.16 leaves out what a worker of one's own shares with scripts that it imports on demand (\`Cannot find module\`, of any 30 KB): \`gru-wasm/static\` there, or \`--no-scope-hoist\`.
 - Jest runs \`require\` of ES modules on Node 24.9 and later alone.
 - Next's edge runtime compiles no bytes: JavaScript, told once by a warning. Next 16.4.6 by webpack cannot build an edge route, one without gru-wasm neither (\`route_client-reference-manifest.js\` is

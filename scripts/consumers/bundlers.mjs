@@ -67,6 +67,31 @@ async function esbuild(name, entry, options) {
   return outdir;
 }
 
+const webpackLike = (name, title, get) => ({
+  name,
+  title: `${title}: page, pool, own worker; no warnings`,
+  parts: ['page', 'pool', 'worker'],
+  async run() {
+    const path = outFolder(name);
+    const pack = await get();
+    const stats = await new Promise((resolve, reject) =>
+      pack(
+        {
+          mode: 'production',
+          entry: project('web', 'webpack.mjs'),
+          output: { path, filename: 'main.js' },
+          performance: { hints: false },
+        },
+        (error, stats) => (error ? reject(error) : resolve(stats)),
+      ),
+    );
+    if (stats.hasErrors() || stats.hasWarnings())
+      throw new Error(stats.toString({ all: false, errors: true, warnings: true }));
+    writeFileSync(join(path, 'index.html'), PAGE);
+    return visitServed({ '/': path }, '', { count: 3 });
+  },
+});
+
 export const bundlers = [
   viteBuild('vite-7-build', 'Vite 7, built', vite7, {
     page: 'default',
@@ -78,30 +103,8 @@ export const bundlers = [
   viteBuild('vite-8-build', 'Vite 8, built', vite8),
   viteBuild('vite-8-build-es', "Vite 8, built, worker: { format: 'es' }", vite8, es),
   viteDev('vite-8-dev', 'Vite 8, development server', vite8),
-  {
-    name: 'webpack-5',
-    title: 'webpack 5: page, pool, own worker; no warnings',
-    parts: ['page', 'pool', 'worker'],
-    async run() {
-      const path = outFolder('webpack-5');
-      const { default: webpack } = await load('webpack');
-      const stats = await new Promise((resolve, reject) =>
-        webpack(
-          {
-            mode: 'production',
-            entry: project('web', 'webpack.mjs'),
-            output: { path, filename: 'main.js' },
-            performance: { hints: false },
-          },
-          (error, stats) => (error ? reject(error) : resolve(stats)),
-        ),
-      );
-      if (stats.hasErrors() || stats.hasWarnings())
-        throw new Error(stats.toString({ all: false, errors: true, warnings: true }));
-      writeFileSync(join(path, 'index.html'), PAGE);
-      return visitServed({ '/': path }, '', { count: 3 });
-    },
-  },
+  webpackLike('webpack-5', 'webpack 5', async () => (await load('webpack')).default),
+  webpackLike('rspack', 'Rspack 2', async () => (await load('@rspack/core')).rspack),
   {
     name: 'parcel',
     title: 'Parcel 2: page, pool',

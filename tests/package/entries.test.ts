@@ -1,7 +1,7 @@
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build, type Plugin } from 'esbuild';
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { rollup } from 'rollup';
 import { expect, test } from 'vitest';
 import { printedByNode } from '../run-node.ts';
@@ -39,6 +39,21 @@ test('what reads no `exports` finds the same: TypeScript of node10, and Parcel',
   expect(typesVersions['*']).toEqual(
     Object.fromEntries(files(/\.d\.ts$/).map(([path, file]) => [path.slice('./'.length), [file]])),
   );
+});
+
+test('React Native gets JavaScript without import.meta, which Hermes cannot read, nor import() of more than files', () => {
+  const entry = (exports['.'] as Record<string, Record<string, string>>)['react-native']!['default']!;
+  const seen = new Set<string>();
+  const follow = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const text = readFileSync(file, 'utf8');
+    expect(text, file).not.toMatch(/import\.meta/);
+    for (const [, path] of text.matchAll(/(?:from |import ?\(?)["'](\.[^"']+)["']/g))
+      follow(join(dirname(file), path!));
+  };
+  follow(project.path(entry));
+  expect(seen.size).toBeGreaterThan(15);
 });
 
 test('no call of WebAssembly.compile has an await in it', () => {

@@ -125,7 +125,8 @@ function siteOf({ protocol, host }: URL): string {
 
 async function readResponse(response: Response, what: string, context: ReadContext): Promise<Uint8Array> {
   if (response.bodyUsed) throw new GruError('invalid_argument', `the body of ${what} was read before: give its bytes`);
-  const { body, headers } = response;
+  const { headers } = response;
+  const body = response.body as Response['body'] | undefined;
   try {
     if (response.type === 'opaque') throw new Error("mode: 'no-cors' hides its bytes: fetch it without");
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
@@ -135,7 +136,12 @@ async function readResponse(response: Response, what: string, context: ReadConte
     context.budget.check(size, what);
     context.progress?.begin(size > 0 ? size : undefined);
     // The header is no reason to set gigabytes aside.
-    return body ? await readStream(body, what, context, Math.min(size, 2 ** 24)) : new Uint8Array(0);
+    if (body) return await readStream(body, what, context, Math.min(size, 2 ** 24));
+    // null: there is nothing. React Native's has no streams: it lacks the field.
+    const bytes = body === null ? new Uint8Array(0) : new Uint8Array(await response.arrayBuffer());
+    context.budget.spend(bytes.length, what);
+    context.progress?.add(bytes.length);
+    return bytes;
   } catch (error) {
     // Not waited for: in Next's edge runtime it never ends.
     if (body && !body.locked) body.cancel(error).catch(() => undefined);
