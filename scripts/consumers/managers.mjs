@@ -24,15 +24,9 @@ const manager = (name, title, { install, node, gru, files = {} }) => ({
   },
 });
 
-const pnpm = tool('pnpm', 'bin', 'pnpm.mjs');
 const yarn = tool('@yarnpkg', 'cli-dist', 'bin', 'yarn.js');
 
 export const managers = [
-  manager('pnpm', 'pnpm', {
-    install: [pnpm, 'install', '--ignore-workspace', '--offline'],
-    gru: [pnpm, 'exec', 'gru', 'doctor'],
-    node: [],
-  }),
   manager('yarn-pnp', "Yarn 4, Plug'n'Play", {
     install: [yarn, 'install'],
     gru: [yarn, 'gru', 'doctor'],

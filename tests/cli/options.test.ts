@@ -15,6 +15,31 @@ writeFileSync(at('wiring.json'), wiring);
 writeFileSync(at('x.csv'), '1,2,3,4,5\n5,4,3,2,1\n');
 writeFileSync(at('one.csv'), '0.5\n-0.5\n0.25\n');
 
+describe('--onnx', () => {
+  const branches = `${root}tests/fixtures/cases/onnx_vad_branches/model.onnx`;
+  const options = JSON.stringify({
+    initializers: { sr: { data: [16000], shape: [] } },
+    inputShapes: { input: ['batch', 36] },
+  });
+
+  test('says what a graph leaves open, to each command', () => {
+    expect(gru(['inspect', branches]).stderr).toContain('initializers');
+    expect(gru(['inspect', branches, '--onnx', options]).stdout).toMatch(/stateN\.1/);
+    gru(['convert', branches, '--onnx', options, '-o', at('branches.safetensors')]);
+    const files = [branches, at('branches.safetensors')];
+    for (const pair of [files, files.reverse()]) {
+      const { status, stderr } = gru(['compare', ...pair, '--onnx', options, '--tolerance', '0']);
+      expect([status, stderr]).toEqual([0, '']);
+    }
+  });
+
+  test('is refused for other files', () => {
+    expect(gru(['inspect', amp, '--onnx', options]).stderr).toMatch(/the option onnx is not for this file/);
+    expect(gru(['compare', amp, amp, '--onnx', options]).stderr).toMatch(/the option onnx is not for this file/);
+    expect(gru(['inspect', branches, '--onnx', '{']).stderr).toMatch(/--onnx: not JSON/);
+  });
+});
+
 describe('--layers', () => {
   test.each([
     ['JSON', wiring],
@@ -71,52 +96,28 @@ describe('--layers', () => {
   });
 });
 
-describe('--options', () => {
+describe('what messages print of an option', () => {
   const graph = `${root}tests/fixtures/onnx/external_22/model.onnx`;
-  const node = "{ onnx: { node: '/m/GRU_6' } }";
 
-  test('takes what inspect prints as it is printed, and a file of it', () => {
+  test('--layers takes as inspect prints it', () => {
     const { stdout } = gru(['inspect', dict]);
     const [guess] = /\{ pytorch: \{ layers: \[.*\] \} \}/.exec(stdout)!;
-    expect(gru(['inspect', dict, '--options', guess]).stdout).toMatch(/parameters; it/);
-    writeFileSync(at('options.json'), JSON.stringify({ pytorch: { layers } }));
-    for (const given of [at('options.json'), JSON.stringify({ pytorch: { layers } })]) {
-      const { stdout } = gru(['run', dict, '--options', given, '-i', at('x.csv')]);
-      expect(stdout).toBe(gru(['run', dict, '--layers', wiring, '-i', at('x.csv')]).stdout);
-    }
+    expect(gru(['inspect', dict, '--layers', guess]).stdout).toMatch(/parameters; it/);
   });
 
-  test('says what a graph of branches leaves open', () => {
-    const branches = `${root}tests/fixtures/cases/onnx_vad_branches/model.onnx`;
-    const open =
-      "{ onnx: { initializers: { 'sr': { data: [16000], shape: [] } }, inputShapes: { input: ['batch', 36] } } }";
-    expect(gru(['inspect', branches]).stderr).toContain("initializers: { 'sr'");
-    expect(gru(['inspect', branches, '--options', open]).stdout).toMatch(/stateN\.1/);
-  });
+  test.each(["{ onnx: { node: '/m/GRU_6' } }", "{ node: '/m/GRU_6' }", '{ "onnx": { "node": "/m/GRU_6" } }'])(
+    '--onnx takes %s',
+    (given) => {
+      expect(gru(['inspect', graph, '--onnx', given]).stdout).toMatch(/Layers[^]*GRU_6 +gru /);
+    },
+  );
 
-  test('loads a node of a graph by itself, of each model that it is for', () => {
-    expect(gru(['inspect', graph, '--options', node]).stdout).toMatch(/Layers[^]*GRU_6 +gru /);
-    gru(['convert', graph, '--options', node, '-o', at('node.safetensors')]);
-    for (const pair of [
-      [graph, at('node.safetensors')],
-      [at('node.safetensors'), graph],
-    ]) {
-      const compared = gru(['compare', ...pair, '--options', node, '--tolerance', '0']);
-      expect(compared).toMatchObject({ status: 0, stderr: '' });
-    }
-  });
-
-  test.each<[string, string[], RegExp]>([
-    ['for another format', [graph, '--options', '{ pytorch: {} }'], /the option pytorch is not for this file/],
-    [
-      'of no format',
-      [graph, '--options', '{ node: 1 }'],
-      /--options: 'node' is no format that has options: it takes \{ keras/,
-    ],
-    ['of no text that can be read', [graph, '--options', '{ onnx: node }'], /--options: not JSON/],
-    ['that is said twice', [dict, '--options', '{ pytorch: {} }', '--layers', wiring], /--layers and --options both/],
-  ])('%s is refused', (_, args, message) => {
-    expect(gru(['inspect', ...args])).toMatchObject({ status: 2, stderr: expect.stringMatching(message) as string });
+  test('what is neither is refused', () => {
+    for (const given of ['{ onnx: node }', "{ node: 'a }", '{ [node]: 1 }'])
+      expect(gru(['inspect', graph, '--onnx', given])).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(/--onnx: not JSON/) as string,
+      });
   });
 });
 

@@ -3,8 +3,11 @@ import { inspect, loadModel } from '../api/default.ts';
 import type { ModelOptions } from '../api/api.ts';
 import type { GruModel } from '../api/model.ts';
 import type { ReadOptions } from '../api/read.ts';
+import { isRecord } from '../base/tensor.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
+import type { OnnxOptions } from '../formats/onnx/source.ts';
+import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';
 import { decimal } from './files/text.ts';
@@ -12,7 +15,7 @@ import { decimal } from './files/text.ts';
 /** Options of how a model is read, as given on the command line. */
 export interface ReadFlags {
   layers?: string;
-  options?: string;
+  onnx?: string;
 }
 
 /** And of what computes. */
@@ -24,7 +27,7 @@ export interface ModelFlags extends ReadFlags {
 export const BACKENDS = ['auto', 'wasm', 'baseline', 'js'] as const;
 export type Choice = (typeof BACKENDS)[number];
 
-/** `--layers` and `--options`, for all commands that read a model. */
+/** `--layers` and `--onnx`, for all commands that read a model. */
 export function readOptions(command: Command): Command {
   return command
     .option(
@@ -32,8 +35,8 @@ export function readOptions(command: Command): Command {
       'PyTorch: how the modules of a state dict are connected, as JSON or a .json file; `gru inspect` prints a guess',
     )
     .option(
-      '--options <text>',
-      'what a file does not say, as errors and `gru inspect` print it: "{ onnx: { node: \'GRU_17\' } }"; or a .json file of it',
+      '--onnx <json>',
+      'ONNX: node, outputs, initializers, inputShapes, states, as JSON or a .json file: what the graph leaves open',
     );
 }
 
@@ -61,27 +64,21 @@ export function backendOptions(choice: Choice): ModelOptions {
   return choice === 'baseline' ? { backend: 'wasm', deterministic: true } : { backend: choice };
 }
 
-/** Options of the library that are of a format, by its name. */
-const OF_FORMATS = ['keras', 'onnx', 'pytorch'];
-
-export async function readFlags({ layers, options }: ReadFlags): Promise<ReadOptions> {
-  const given = options === undefined ? {} : await literal('--options', options);
-  const stray = Object.keys(given).find((name) => !OF_FORMATS.includes(name));
-  if (stray !== undefined) {
-    const known = '{ keras: { ... } }, { onnx: { ... } } or { pytorch: { ... } }';
-    throw new CommandError(EXIT.usage, `--options: '${stray}' is no format that has options: it takes ${known}`);
+export async function readFlags({ layers, onnx }: ReadFlags): Promise<ReadOptions> {
+  const options: ReadOptions = {};
+  if (layers !== undefined) {
+    const wiring = await readJson('--layers', layers, 'pytorch');
+    options.pytorch = (Array.isArray(wiring) ? { layers: wiring } : wiring) as PytorchOptions;
   }
-  if (layers === undefined) return given;
-  if ('pytorch' in given) throw new CommandError(EXIT.usage, '--layers and --options both say how PyTorch is read');
-  const wiring = await literal('--layers', layers);
-  return { ...given, pytorch: Array.isArray(wiring) ? { layers: wiring } : wiring };
+  if (onnx !== undefined) options.onnx = (await readJson('--onnx', onnx, 'onnx')) as OnnxOptions;
+  return options;
 }
 
 /** What JSON writes in another way than messages, and JavaScript: strings in single quotes, names before a colon. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|'([^']*)'|([A-Za-z_$][\w$]*)(?=\s*:)/g;
 
-/** The object or list of an option: its text, or a file of it. */
-async function literal(option: string, given: string): Promise<object> {
+/** JSON, or the name of a file of it; and what errors and `gru inspect` print of the option, `{ onnx: { node: 'GRU_17' } }`, as it is printed. */
+async function readJson(flag: string, given: string, option: string): Promise<unknown> {
   const inline = /^\s*[[{]/.test(given);
   const text = inline ? given : (await readBytes(given)).toString();
   const json = text.replaceAll(TOKENS, (token, string?: string, name?: string) => {
@@ -89,9 +86,10 @@ async function literal(option: string, given: string): Promise<object> {
     return other === undefined ? token : JSON.stringify(other);
   });
   try {
-    return Object(JSON.parse(json)) as object;
+    const value = JSON.parse(json) as Record<string, unknown>;
+    return isRecord(value) && Object.keys(value).join() === option ? value[option] : value;
   } catch (cause) {
-    const where = inline ? option : given;
+    const where = inline ? flag : given;
     throw new CommandError(EXIT.usage, `${where}: not JSON: ${(cause as Error).message}`, { cause });
   }
 }
@@ -106,14 +104,11 @@ export async function openModel(
   return loadModel(path, { ...backendOptions(choice), ...(await readFlags(flags)), precision });
 }
 
-/** Whether what is said of reading is for this file: for its format, or, where it cannot be read without, perhaps. */
-export async function takesOptions(path: string, flags: ReadFlags): Promise<boolean> {
-  const names = Object.keys(await readFlags(flags));
-  const format = await inspect(path).then(
-    (found) => found.format.toLowerCase(),
-    () => undefined,
-  );
-  return format === undefined || names.some((name) => format.startsWith(name));
+/** Those of the flags that are for this file: `--layers` where it has tensors by PyTorch's names, and does not say its wiring. */
+export async function flagsFor(path: string, { layers, onnx }: ReadFlags): Promise<ReadFlags> {
+  if (onnx !== undefined && path.endsWith('.onnx')) return { onnx };
+  const takesLayers = layers !== undefined && (await inspect(path)).format.startsWith('PyTorch');
+  return takesLayers ? { layers } : {};
 }
 
 /** A number from 0, of an option. */

@@ -14,15 +14,7 @@ import { CommandError, EXIT } from '../exit.ts';
 import type { DataFormat } from '../files/format.ts';
 import { FORMATS } from '../files/format.ts';
 import { append, randomInputs, readInputs } from '../inputs.ts';
-import {
-  backendOptions,
-  type Choice,
-  fromZero,
-  openModel,
-  readOptions,
-  type ReadFlags,
-  takesOptions,
-} from '../model.ts';
+import { backendOptions, type Choice, fromZero, openModel, readOptions, type ReadFlags, flagsFor } from '../model.ts';
 import { print } from '../print.ts';
 import { styled, table, visible } from '../terminal.ts';
 
@@ -74,10 +66,14 @@ Examples:
 
 async function compare(path: string, other: string | undefined, flags: CompareFlags): Promise<void> {
   if (flags.precision !== undefined) return comparePrecision(path, other, flags, flags.precision);
-  // Of two models one may say it all already; options that are for neither are refused by the first.
-  const both = other !== undefined && (flags.layers ?? flags.options) !== undefined;
-  const [first, second] = both ? [await takesOptions(path, flags), await takesOptions(other, flags)] : [true, false];
-  const model = await openModel(path, first || !second ? flags : {}, 'js');
+  // Of two models one may be wired already; what is for neither is refused by the first.
+  const { layers, onnx } = flags;
+  const of = other === undefined ? [] : await Promise.all([path, other].map((file) => flagsFor(file, flags)));
+  const taken = of.flatMap((own) => Object.keys(own));
+  const rest = Object.fromEntries(
+    Object.entries({ layers, onnx }).filter(([flag, given]) => given !== undefined && !taken.includes(flag)),
+  );
+  const model = await openModel(path, { ...of[0], ...rest }, 'js');
   const inputs = flags.input ? await readInputs(model, flags.input, flags.inputFormat) : randomInputs(model);
   const want = await valuesOf(model, inputs, 'js');
   refuseNothing(model, want.values);
@@ -89,7 +85,7 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
       for (const one of differences(backend, model, values, want.values, flags.tolerance)) found.push(one);
     }
   } else {
-    const model2 = await openModel(other, second ? flags : {}, 'js');
+    const model2 = await openModel(other, of[1]!, 'js');
     const { values } = await valuesOf(model2, renamed(inputs, model, model2), 'js');
     for (const one of differences(other, model, values, want.values, flags.tolerance)) found.push(one);
   }

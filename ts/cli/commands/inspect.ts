@@ -20,7 +20,7 @@ Examples:
   gru inspect encoder.safetensors
   gru inspect tagger.pt                                  # of a state dict: its modules, and a guess at --layers
   gru inspect tagger.pt --layers '[{ "gru": "rnn" }, { "linear": "fc" }]'
-  gru inspect speech.onnx --options "{ onnx: { node: 'GRU_17' } }"`,
+  gru inspect speech.onnx --onnx "{ node: 'GRU_17' }"`,
     )
     .action(async (path: string, flags: ReadFlags & { json?: boolean }) => {
       const found = await inspect(path, await readFlags(flags));
