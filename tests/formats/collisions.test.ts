@@ -55,7 +55,7 @@ test.each<[string, () => unknown, number]>([
 
 /** Bytes of one of the large objects of a heap that has them by these numbers. */
 function hugeObject(numbers: readonly number[], wanted: number): number {
-  const letters = (signature: string) => [...signature].map((letter) => letter.charCodeAt(0));
+  const letters = (signature: string) => Array.from(signature, (letter) => letter.charCodeAt(0));
   const word = (n: number, size: number) => Array.from({ length: size }, (_, i) => Math.floor(n / 256 ** i) % 256);
   const [heap, tree, leaf] = [0, 200, 300];
   const head = [

@@ -151,7 +151,6 @@ function reduction(constants: Operator | undefined): Operator {
       const made = inParts(context, rows, only, { type: 'reduceFeatures', reduce });
       if (made) return [{ ...made, axes: reducedAxes(made, taken, keep) }];
     }
-    wholeRow(context, rows, taken);
     const prepared = before ? graph.builder.activation(rows, `${name}_${before}`, before) : rows;
     if (wide === undefined && indices.length > 0 && width(rows) > 1) {
       // of one entry each, beside features: the state of a single layer
