@@ -7,7 +7,7 @@ import type { HTTPRequest } from 'puppeteer-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeBlocks } from '../../scripts/blocks.mjs';
-import { onnxModel, tensor } from '../../tests/formats/onnx/build.ts';
+import { onnxModel, tensor, type Node } from '../../tests/formats/onnx/build.ts';
 import { serve, Visitor } from './harness.ts';
 import { printedByNode } from '../../tests/run-node.ts';
 
@@ -28,6 +28,52 @@ const onnx = (initializers: Uint8Array[]) =>
     ],
     outputs: ['Y_h'],
     initializers,
+  });
+/** What stands for two forms of a voice activity detector: its inputs and outputs, by their names. */
+const vad = () =>
+  onnxModel({
+    nodes: [
+      { op: 'Unsqueeze', inputs: ['input', 'one'], outputs: ['wave'] },
+      { op: 'Conv', inputs: ['wave', 'W'], outputs: ['sums'] },
+      { op: 'Squeeze', inputs: ['sums', 'two'], outputs: ['output'] },
+      ...['first', 'second'].flatMap((name): Node[] => [
+        { op: 'Gather', inputs: ['state', name], outputs: [`${name}.of`], attributes: { axis: 0 } },
+        { op: 'MatMul', inputs: [`${name}.of`, 'M'], outputs: [`${name}.on`] },
+        { op: 'Unsqueeze', inputs: [`${name}.on`, 'zero'], outputs: [`${name}.row`] },
+      ]),
+      { op: 'Concat', inputs: ['first.row', 'second.row'], outputs: ['stateN'], attributes: { axis: 0 } },
+    ],
+    inputs: [
+      { name: 'input', shape: ['batch', 'samples'] },
+      { name: 'state', shape: [2, 'batch', 128] },
+      { name: 'sr', dtype: 7, shape: [] },
+    ],
+    outputs: ['output', 'stateN'],
+    initializers: [
+      ...[tensor('zero', [1], [0], 7), tensor('one', [1], [1], 7), tensor('two', [1], [2], 7)],
+      ...[tensor('first', [], [0], 7), tensor('second', [], [1], 7), tensor('W', [1, 1, 576], random(576))],
+      tensor('M', [128, 128], random(128 * 128)),
+    ],
+  });
+const vadOfFrames = () =>
+  onnxModel({
+    nodes: [
+      { op: 'Unsqueeze', inputs: ['input', 'one'], outputs: ['frames'] },
+      {
+        op: 'LSTM',
+        inputs: ['frames', 'W', 'R', '', '', 'h', 'c'],
+        outputs: ['Y', 'hn', 'cn'],
+        attributes: { hidden_size: 128 },
+      },
+      { op: 'ReduceMean', inputs: ['Y'], outputs: ['speech_probs'], attributes: { axes: [3], keepdims: 0 } },
+    ],
+    inputs: [
+      { name: 'input', shape: ['sequence_length', 576] },
+      { name: 'h', shape: [1, 1, 128] },
+      { name: 'c', shape: [1, 1, 128] },
+    ],
+    outputs: ['speech_probs', 'hn', 'cn'],
+    initializers: [tensor('one', [1], [1], 7), tensor('W', [1, 512, 576], random(512 * 576)), tensor('R', [1, 512, 128], random(512 * 128))], // prettier-ignore
   });
 const random = (length: number) => Float32Array.from({ length }, () => Math.random() - 0.5);
 const WEIGHTS = [tensor('W', [1, 9, 4], random(36)), tensor('R', [1, 9, 3], random(27))];
@@ -72,6 +118,8 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'config.json'), JSON.stringify(weightsOnly.load.keras.config));
   for (const name of ['model.onnx', 'speech.onnx', 'weather.onnx']) writeFileSync(join(folder, name), onnx(WEIGHTS));
   writeFileSync(join(folder, 'gru.onnx'), onnx([]));
+  writeFileSync(join(folder, 'silero_vad.onnx'), vad());
+  writeFileSync(join(folder, 'silero_vad_16k_sequence.onnx'), vadOfFrames());
   writeFileSync(join(folder, 'speech.safetensors'), await gru(64));
   writeFileSync(join(folder, 'amp.safetensors'), await gru(1));
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "dependencies": { "gru-wasm": "*" } }');
@@ -102,6 +150,8 @@ const IN_NODE: [name: string, prints: RegExp][] = [
   ['calibrate.mjs', /^\S+ \S+\n$/],
   ['keras.mjs', /^$/],
   ['onnx-files.mjs', /^$/],
+  ['vad.mjs', /^0\n$/],
+  ['states.mjs', /^$/],
   ['pytorch.mjs', /^$/],
   ['tagger.mjs', /^$/],
   ['rtneural.mjs', /^$/],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Backend } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { ownBinaries } from '../../ts/backends/wasm/binaries.ts';
 import { wasmBackend } from '../../ts/backends/wasm/index.ts';
@@ -16,7 +17,7 @@ import { runNative, type Run } from './native.ts';
 type File = Pick<Recorded, 'label' | 'folder' | 'file'> & { load?: ImportOptions | undefined };
 
 /** The recorded model with inputs and states of our own; undefined for a file that needs options or is to be refused. */
-async function runOf(recorded: File, random: Random): Promise<Run | undefined> {
+async function runOf(recorded: File, random: Random, most = 12): Promise<Run | undefined> {
   const read = readModel(readFile(recorded), contextOf(recorded, recorded.load));
   const imported = await read.catch((error: unknown) => {
     if (error instanceof GruError) return undefined;
@@ -25,7 +26,7 @@ async function runOf(recorded: File, random: Random): Promise<Run | undefined> {
   if (!imported) return undefined;
   const graph = resolveGraph(imported.spec);
   const fixed = graph.fixedSteps.find((one) => one !== undefined)?.steps;
-  const lengths = [random.int(1, 12), random.int(0, 12), random.int(1, 12)].map((length) => fixed ?? length);
+  const lengths = [random.int(1, most), random.int(0, most), random.int(1, most)].map((length) => fixed ?? length);
   const rows = lengths.reduce((sum, length) => sum + length, 0);
   const inputs = graph.inputs.map(({ dtype, kind, size, vocabularySize }) => {
     const count = (kind === 'sequence' ? rows : lengths.length) * size;
@@ -39,6 +40,16 @@ async function runOf(recorded: File, random: Random): Promise<Run | undefined> {
   return { graph, lengths, timeMajor: false, inputs, hidden };
 }
 
+function isWithinTables(backend: Backend, run: Run): boolean {
+  try {
+    runOn(backend, run);
+    return true;
+  } catch (error) {
+    if (error instanceof GruError && error.code === 'id_out_of_range') return false;
+    throw error;
+  }
+}
+
 test('every recorded model: baseline wasm, native and JS', async () => {
   const baseline = await wasmBackend({ deterministic: true, binaries: ownBinaries });
   const random = new Random(5);
@@ -50,7 +61,9 @@ test('every recorded model: baseline wasm, native and JS', async () => {
       .map(({ label, folder, situation: { file, load } }) => ({ label, folder, file, load })),
   ];
   for (const recorded of files) {
-    const run = await runOf(recorded, random);
+    // a table of the steps has rows for as many as the file fixes
+    const any = await runOf(recorded, random);
+    const run = any && isWithinTables(baseline, any) ? any : any && (await runOf(recorded, random, 3));
     if (run) runs.push({ label: recorded.label, run });
   }
   expect(runs.length).toBeGreaterThan(180);
