@@ -75,15 +75,15 @@ export async function readFlags({ layers, onnx }: ReadFlags): Promise<ReadOption
 }
 
 /** What JSON writes in another way than messages, and JavaScript: strings in single quotes, names before a colon. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|'([^']*)'|([A-Za-z_$][\w$]*)(?=\s*:)/g;
+const TOKENS = /"(?:[^"\\]|\\.)*"?|'([^']*)'|([A-Za-z_$][\w$]*)(\s*:)?/g;
 
 /** JSON, or the name of a file of it; and what errors and `gru inspect` print of the option, `{ onnx: { node: 'GRU_17' } }`, as it is printed. */
 async function readJson(flag: string, given: string, option: string): Promise<unknown> {
   const inline = /^\s*[[{]/.test(given);
   const text = inline ? given : (await readBytes(given)).toString();
-  const json = text.replaceAll(TOKENS, (token, string?: string, name?: string) => {
-    const other = string ?? name;
-    return other === undefined ? token : JSON.stringify(other);
+  const json = text.replaceAll(TOKENS, (token, string?: string, name?: string, colon?: string) => {
+    if (string !== undefined) return JSON.stringify(string);
+    return colon === undefined ? token : JSON.stringify(name) + colon;
   });
   try {
     const value = JSON.parse(json) as Record<string, unknown>;
