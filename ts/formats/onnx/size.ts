@@ -37,6 +37,11 @@ export function ownSteps(input: string): Symbol {
   return { ...TIME, steps: { mul: 1, add: 0, div: 1, input } };
 }
 
+/** What steps were made of; undefined: T. */
+function stepsUnder({ of, input }: Steps): Steps | undefined {
+  return of ?? (input === undefined ? undefined : ownSteps(input).steps);
+}
+
 /** Roundings inside of each other: more are no model's. */
 const MOST_STEPS = 16;
 
@@ -48,8 +53,8 @@ function simple(size: Symbol): Size {
   const { c, b, t, k, steps } = size;
   if (c === 0 || (b === 0 && t === 0)) return c === 0 ? k : c + k;
   if (steps === undefined || b > 0 || t !== 1) return size;
-  const { mul, add, div, of, input } = steps;
-  const under = of ?? (input === undefined ? undefined : ownSteps(input).steps!);
+  const { mul, add, div } = steps;
+  const under = stepsUnder(steps);
   if (div === 1 && sameSteps(steps, under)) return size;
   if (div === 1) return simple({ c: c * mul, b, t, k: k + c * add, ...(under && { steps: under }) });
   const whole = Math.floor(add / div);
@@ -177,7 +182,7 @@ function stepsText(steps: Steps | undefined): string {
   if (!steps) return 'time';
   const { mul, add, div, of, input } = steps;
   if (!of && input !== undefined && mul === 1 && add === 0 && div === 1) return `steps of '${input}'`;
-  const under = of ?? (input === undefined ? undefined : ownSteps(input).steps);
+  const under = stepsUnder(steps);
   const sum = `${mul === 1 ? '' : `${mul} `}${stepsText(under)}${plus(add)}`;
   return div === 1 ? `(${sum})` : `floor((${sum}) / ${div})`;
 }

@@ -185,25 +185,13 @@ const squeeze: Operator = (context) => {
   const keep = shape.flatMap((_, axis) => (drop.has(axis) ? [] : [axis]));
   if (input.type === 'rows') {
     const made = [...drop].some((axis) => input.axes[axis]!.some(({ steps }) => steps !== undefined));
-    const rows = made ? onlyStep(context, input) : input;
+    // the row of a sequence of one step: a run in which there are more is refused
+    const rows = made ? stepsAsFeatures(context, input) : input;
+    if (!rows) throw nodeError(context.node, 'drops the steps of what is no value of floats');
     return [{ ...rows, axes: keep.map((axis) => rows.axes[axis]!) }];
   }
   return [{ ...input, base: keep.map((axis) => input.base[axis]!), shape: keep.map((axis) => shape[axis]!) }];
 };
-
-/** The row of sequences of one step, which the file or a layer makes so: a run in which there are more is refused. */
-function onlyStep({ graph }: NodeContext, rows: Rows): Rows {
-  const { steps } = graph.builder;
-  const axes = rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'time'));
-  return {
-    ...rows,
-    kind: 'vector',
-    axes,
-    columns: steps.flatten(steps.straight(rows), 1),
-    reversed: false,
-    exclusive: false,
-  };
-}
 
 const unsqueeze: Operator = (context) => {
   const input = requireInput(context, 0);
