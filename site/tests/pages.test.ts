@@ -287,6 +287,35 @@ describe.each<BrowserName>(['chromium', 'firefox'])('%s', (name) => {
       document.querySelector('.drop')!.dispatchEvent(event);
     });
     await visitor.textWith('.panel [role=alert]', /'saved' is a folder/);
+    // The model that was being read meanwhile takes the place of none of this.
+    await visitor.textWith('.time', /ms on/);
+    expect(await visitor.text('.panel [role=alert]')).toMatch(/'saved' is a folder/);
+    await visitor.page.waitForFunction(() => !document.querySelector('.panel .row[role=status]'));
+  });
+
+  test('of two models, the one that was given last is shown, though it is read sooner', async () => {
+    await visitor.open('try/model.html');
+    await visitor.page.evaluate(() => {
+      // The first file is read once `go` is called.
+      const { stream } = Object.getOwnPropertyDescriptors(Blob.prototype);
+      Blob.prototype.stream = function () {
+        const whole = stream.value!.call(this);
+        if (!(this instanceof File) || 'go' in globalThis) return whole;
+        const start = () => new Promise<void>((resolve) => Object.assign(globalThis, { go: resolve }));
+        return whole.pipeThrough(new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({ start }));
+      };
+    });
+    const cases = '../../tests/fixtures/cases';
+    await visitor.drop('input[name=model]', `${cases}/onnx_bidirectional_lbr1/model.onnx`);
+    await visitor.page.waitForFunction(() => 'go' in globalThis);
+    await visitor.drop('input[name=model]', `${cases}/k3_lstm_default/model.keras`);
+    await visitor.textWith('.time', /ms on/);
+    await visitor.page.evaluate(() => {
+      (globalThis as unknown as { go: () => void }).go();
+    });
+    await visitor.page.waitForFunction(() => !document.querySelector('.panel .row[role=status]'));
+    expect(await visitor.text('.panel h3')).toMatch(/^model.keras/);
+    expect(await visitor.page.$('.panel [role=alert]')).toBeNull();
   });
 
   test('a wiring that cannot run says so before it is asked for; it is chosen from a table', async () => {
