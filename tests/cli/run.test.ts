@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadModel, type Tensor } from '../../ts/index.ts';
 import { parseSafetensors } from '../../ts/formats/safetensors.ts';
@@ -112,6 +112,15 @@ test('a live stream: a line in, a line out, at once', async () => {
   child.stdin.end();
   expect((await once(child, 'exit'))[0]).toBe(0);
   expect(Float32Array.from(got)).toEqual(want.slice(0, 5));
+});
+
+test.each(['csv', 'npz'])('a folder on stdin is told (%s)', (format) => {
+  const fd = openSync(at('.'), 'r');
+  const { status, stderr } = gru(['run', amp, '-i', '-', '--input-format', format], {
+    stdio: [fd, 'pipe', 'pipe'],
+  });
+  closeSync(fd);
+  expect([status, stderr.trim()]).toEqual([3, 'gru: stdin: is a folder']);
 });
 
 test('a closed pipe ends it quietly', () => {

@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, fstatSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { named } from '../exit.ts';
+import { CommandError, EXIT, named } from '../exit.ts';
 import { Progress } from '../terminal.ts';
 
 const CHUNK = 2 ** 20;
@@ -12,6 +12,12 @@ export async function readBytes(path: string): Promise<Buffer> {
   } catch (error) {
     throw named(error, path);
   }
+}
+
+/** The bytes of stdin, as they come. @throws CommandError for a folder, of which Node reads nothing and says nothing. */
+export function stdin(): AsyncIterable<Uint8Array> {
+  if (fstatSync(process.stdin.fd).isDirectory()) throw new CommandError(EXIT.file, 'stdin: is a folder');
+  return process.stdin as AsyncIterable<Uint8Array>;
 }
 
 /** The bytes of a file, or of stdin for `-`, as they come: a file of gigabytes takes a megabyte. */
@@ -29,7 +35,7 @@ export class ByteSource {
   }
 
   static async open(path: string): Promise<ByteSource> {
-    if (path === '-') return new ByteSource('stdin', process.stdin as AsyncIterable<Uint8Array>, 0);
+    if (path === '-') return new ByteSource('stdin', stdin(), 0);
     const { size } = await stat(path);
     return new ByteSource(path, createReadStream(path, { highWaterMark: CHUNK }), size);
   }

@@ -6,7 +6,7 @@ import { FloatBudget } from '../../formats/pytorch/tensor.ts';
 import { readStateDict } from '../../formats/pytorch.ts';
 import { headerEnd, writeSafetensors } from '../../io/safetensors.ts';
 import { CommandError, EXIT, ofData } from '../exit.ts';
-import { readBytes } from './bytes.ts';
+import { readBytes, stdin } from './bytes.ts';
 import type { DataFormat } from './format.ts';
 import { npyBytes, RowWriter } from './writer.ts';
 import { writeWhole } from './sink.ts';
@@ -34,7 +34,7 @@ export async function readTensors(path: string, format: DataFormat): Promise<Map
 
 async function readStdin(): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for await (const part of process.stdin as AsyncIterable<Uint8Array>) parts.push(part);
+  for await (const part of stdin()) parts.push(part);
   return new Uint8Array(Buffer.concat(parts));
 }
 
