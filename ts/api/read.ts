@@ -8,6 +8,7 @@ import { inspectModel } from './inspect.ts';
 import { type LoadProgress, ReadProgress } from '../io/progress.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
 import { readKind } from '../io/source-kind.ts';
+import { ownCopy } from '../base/own-copy.ts';
 import { checkSignal } from '../base/signal.ts';
 import { copySpec } from '../spec/structure.ts';
 import { checkCallback, describe } from '../base/tensor.ts';
@@ -48,7 +49,7 @@ async function read(
   const files = readFiles(options.files);
   const budget = new ReadBudget(maxBytes);
   const imports = Object.fromEntries(
-    Object.entries({ keras, pytorch, onnx }).filter(([, value]) => value !== undefined),
+    Object.entries(ownCopy({ keras, pytorch, onnx })).filter(([, value]) => value !== undefined),
   );
   const context = { budget, signal, progress: onProgress && new ReadProgress(onProgress) };
   const name = sourceName(source);

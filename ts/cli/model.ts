@@ -6,7 +6,7 @@ import type { ReadOptions } from '../api/read.ts';
 import { isRecord } from '../base/tensor.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';
-import type { OnnxOptions } from '../formats/onnx/source.ts';
+import type { OnnxOptions } from '../formats/onnx/options.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';

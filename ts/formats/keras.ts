@@ -1,11 +1,11 @@
 import { GruError } from '../base/errors.ts';
-import { isRecord } from '../base/tensor.ts';
 import { isKeras, isZip } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import type { Hdf5Group } from './hdf5.ts';
 import { openHdf5 } from './hdf5.ts';
 import { parseJson } from '../io/json.ts';
 import { readModelConfig } from './keras/config.ts';
+import { checkKerasOptions } from './keras/options.ts';
 import type { Dialect } from './keras/dialect.ts';
 import { kerasDialect } from './keras/dialect.ts';
 import { NamedWeights, PathWeights } from './keras/h5-weights.ts';
@@ -17,9 +17,10 @@ import { openZip } from '../io/zip.ts';
  * Reads a model of Keras 2 or 3: `.keras`, a whole-model `.h5`, or `.weights.h5` with its config (`options.keras.config`, or
  * config.json beside the file).
  *
- * @throws GruError `invalid_file` for a damaged file, `unsupported` for what cannot be represented, by name.
+ * @throws GruError `invalid_file` for a damaged file, `unsupported` for what cannot be represented, by name; `invalid_argument` for options that do not fit.
  */
 export async function readKeras(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+  checkKerasOptions(context.options?.keras ?? {});
   return isZip(bytes) ? readArchive(bytes, context) : readH5(bytes, context);
 }
 
@@ -56,9 +57,9 @@ async function readH5(bytes: Uint8Array, context: ImportContext): Promise<Import
 
 /** The config of a file that holds weights only. */
 async function findConfig({ options, sidecar }: ImportContext, what: string): Promise<Record<string, unknown>> {
-  const given: unknown = options?.keras?.config;
+  const given = options?.keras?.config;
   if (typeof given === 'string') return parseJson(given, 'the option keras.config');
-  if (isRecord(given)) {
+  if (given !== undefined) {
     try {
       return parseJson(JSON.stringify(given), 'the option keras.config');
     } catch (cause) {

@@ -6,13 +6,14 @@ import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
 import type { OnnxModel, OnnxTensor } from './onnx/messages.ts';
 import { allNodes, subgraphs } from './onnx/nodes.ts';
+import { checkOnnxOptions } from './onnx/options.ts';
 import { parseModel } from './onnx/protobuf.ts';
 import { Source } from './onnx/source.ts';
 
 export { bindInputs, bindOutput, type BoundRun, type BoundTensor, type GraphBinding } from './onnx/binding.ts';
 export { runOnnx } from './onnx/run.ts';
 export type { Values } from '../base/typed-array.ts';
-export type { OnnxOptions } from './onnx/source.ts';
+export type { OnnxOptions } from './onnx/options.ts';
 
 /**
  * Reads an ONNX model.
@@ -22,10 +23,12 @@ export type { OnnxOptions } from './onnx/source.ts';
  *   options that do not fit.
  */
 export async function readOnnx(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+  const options: unknown = context.options?.onnx ?? {};
+  checkOnnxOptions(options);
   const model = parseModel(bytes);
   const sidecars = await loadSidecars(model, context);
   const size = [...sidecars.values()].reduce((n, file) => n + file.length, bytes.length);
-  return interpret(new Source(model, sidecars, context.options?.onnx ?? {}, size));
+  return interpret(new Source(model, sidecars, options, size));
 }
 
 /** Loads the files of external data that the model names. */

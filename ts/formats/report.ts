@@ -2,7 +2,7 @@ import type { ReadBudget } from '../io/budget.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import type { GraphBinding } from './onnx/binding.ts';
-import type { OnnxOptions } from './onnx/source.ts';
+import type { OnnxOptions } from './onnx/options.ts';
 import type { KerasOptions } from './keras/options.ts';
 import type { PytorchOptions } from './pytorch/options.ts';
 

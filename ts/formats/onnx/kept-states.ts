@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { describe, isRecord } from '../../base/tensor.ts';
+import { describe } from '../../base/tensor.ts';
 import { layerKind } from '../../layers/index.ts';
 import { STATE_PORTS } from '../../layers/recurrent.ts';
 import { extrasOf } from '../../spec/refs.ts';
@@ -22,8 +22,7 @@ interface Place {
  * @throws GruError `invalid_argument` for names that are none, `unsupported` for inputs that are more than initial states, or whose outputs
  *   are not what has become of them.
  */
-export function keepStates(imported: ImportedModel, states: unknown): ImportedModel {
-  if (!isRecord(states)) throw new GruError('invalid_argument', `states must be an object, got ${describe(states)}`);
+export function keepStates(imported: ImportedModel, states: Record<string, unknown>): ImportedModel {
   const { spec, report } = imported;
   const graph = report.graph!;
   const [readers, finalsIn] = [readersOf(spec), finalsOf(spec)];

@@ -1,44 +1,25 @@
 import { GruError } from '../../base/errors.ts';
 import { checkFilled, lengthOf, readTensor } from '../../base/foreign.ts';
 import { floatsOf } from '../../base/numbers.ts';
-import { describe, isArrayLike, isRecord, type TensorLike } from '../../base/tensor.ts';
+import { isArrayLike, type TensorLike } from '../../base/tensor.ts';
+import { isListOf } from '../lists.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
 import { Budget } from './limits.ts';
+import type { OnnxOptions } from './options.ts';
 import { dtypeClass, dtypeName, readTensorData, type Sidecars } from './tensor.ts';
 import type { Constant } from './value.ts';
-
-/** Options of the user for ONNX files. */
-export interface OnnxOptions {
-  /** Take one recurrent node (GRU, LSTM, RNN), by its name (or that of one of its outputs), out of the graph, whatever else the graph holds. */
-  node?: string;
-  /** Outputs of the graph that are wanted; default: all. */
-  outputs?: string[];
-  /** Values of inputs of the graph that are the same at each run: weights that the file does not hold. */
-  initializers?: Record<string, TensorLike>;
-  /**
-   * Shapes of inputs of the graph of which the file leaves dimensions free: a number, or a name where it stays free. For graphs that hold
-   * for some sizes alone, as ones that branch by how many steps they are given.
-   */
-  inputShapes?: Record<string, readonly (number | string)[]>;
-  /**
-   * Inputs that are the initial states of recurrent layers, by the outputs that are their final states: `{ h0: 'hn' }`. They become states
-   * that the model keeps, which streams carry on; `runOnnx` still takes them, zeros where they are left out.
-   */
-  states?: Record<string, string>;
-}
 
 const OPSETS = { first: 7, last: 26 };
 
 /** The graph with these shapes of its inputs. */
-function reshaped(graph: OnnxGraph, given: unknown = {}): OnnxGraph {
-  if (!isRecord(given)) throw new GruError('invalid_argument', `inputShapes must be an object, got ${describe(given)}`);
+function reshaped(graph: OnnxGraph, given: OnnxOptions['inputShapes'] = {}): OnnxGraph {
   const shapes = new Map(Object.entries(given));
   const inputs = graph.inputs.map((info) => {
     const what = `inputShapes['${info.name}']`;
-    const wanted = copyOf(shapes.get(info.name));
+    const wanted = shapes.get(info.name);
     if (!shapes.delete(info.name)) return info;
-    if (!wanted?.every(isDimension))
+    if (!isListOf(wanted, isDimension))
       throw new GruError(
         'invalid_argument',
         `${what}: expected an array of whole numbers from 1, or names of free dimensions`,
@@ -57,13 +38,6 @@ function reshaped(graph: OnnxGraph, given: unknown = {}): OnnxGraph {
       `inputShapes['${name}']: the graph has no such input; it has ${namesOf(graph)}`,
     );
   return { ...graph, inputs };
-}
-
-/** More dimensions are no shape. */
-const MOST_DIMENSIONS = 16;
-
-function copyOf(shape: unknown): unknown[] | undefined {
-  return Array.isArray(shape) && shape.length <= MOST_DIMENSIONS ? Array.from<unknown>(shape) : undefined;
 }
 
 function isDimension(size: unknown): size is number | string {
@@ -87,10 +61,6 @@ export class Source {
   readonly #budget: Budget;
 
   constructor(model: OnnxModel, sidecars: Sidecars, options: OnnxOptions, size: number) {
-    const known = ['node', 'outputs', 'initializers', 'inputShapes', 'states'];
-    const stray = Object.keys(options).find((key) => !known.includes(key));
-    if (stray !== undefined)
-      throw new GruError('invalid_argument', `unknown ONNX option '${stray}'; known: ${known.join(', ')}`);
     const { first, last } = OPSETS;
     if (!(model.opset >= first && model.opset <= last)) {
       throw new GruError('unsupported', `the ONNX file is of opset ${model.opset}; supported: ${first} to ${last}`);
@@ -120,7 +90,7 @@ export class Source {
     if (!shape || !isArrayLike(given)) throw new GruError('invalid_argument', `${what}: expected { data, shape }`);
     checkFilled(what, shape, lengthOf(given, what));
     const dtype = dtypeClass(info.dtype) ?? 'float';
-    const data = dtype === 'float' ? floatsOf(what, given).slice() : Float64Array.from(given, Number);
+    const data = dtype === 'float' ? floatsOf(what, given) : Float64Array.from(given, Number);
     this.#given.set(name, { type: 'constant', dtype, shape, base: shape, data, source: name });
   }
 

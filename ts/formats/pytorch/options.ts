@@ -1,7 +1,7 @@
 import { GruError } from '../../base/errors.ts';
-import { describe, isRecord } from '../../base/tensor.ts';
+import { checkKnown, describe, isRecord } from '../../base/tensor.ts';
 import type { InputSpec, ValueRef } from '../../spec/spec.ts';
-import { isStrings } from './forms/checks.ts';
+import { isList, isListOf, isStrings } from '../lists.ts';
 import { formOf, KINDS, kindOf, type PytorchLayer } from './forms/index.ts';
 
 /**
@@ -33,20 +33,17 @@ function invalid(message: string): GruError {
 
 /** Checks what a TypeScript compiler would. @throws GruError `invalid_argument` naming the option. */
 export function checkPytorchOptions(options: unknown): asserts options is PytorchOptions {
-  if (!isRecord(options)) throw invalid(`pytorch: options must be an object, got ${describe(options)}`);
-  const known = ['layers', 'inputs', 'outputs', 'ignore', 'stateDict'];
-  const stray = Object.keys(options).find((key) => !known.includes(key));
-  if (stray !== undefined) throw invalid(`pytorch: unknown option '${stray}'; known: ${known.join(', ')}`);
-  const { layers, inputs, outputs, ignore, stateDict } = options;
+  checkKnown('pytorch', options, ['layers', 'inputs', 'outputs', 'ignore', 'stateDict']);
+  const { layers, inputs, outputs, ignore, stateDict } = options as Record<keyof PytorchOptions, unknown>;
   if (layers !== undefined) {
-    if (!Array.isArray(layers) || layers.length === 0) {
+    if (!isList(layers) || layers.length === 0) {
       throw invalid(`pytorch.layers must be an array of layers, got ${describe(layers)}`);
     }
-    layers.forEach((layer: unknown, i) => {
+    layers.forEach((layer, i) => {
       checkLayer(layer, `pytorch.layers[${i}]`);
     });
   }
-  if (inputs !== undefined && !(Array.isArray(inputs) && inputs.every(isRecord))) {
+  if (inputs !== undefined && !isListOf(inputs, isRecord)) {
     throw invalid(`pytorch.inputs must be an array of { name, dtype, size }, got ${describe(inputs)}`);
   }
   if (outputs !== undefined && !isStrings(outputs)) throw invalid('pytorch.outputs must be an array of names');

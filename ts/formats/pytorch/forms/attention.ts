@@ -1,7 +1,8 @@
 import { GruError } from '../../../base/errors.ts';
 import type { AttentionSpec, DenseSpec, ValueRef } from '../../../spec/spec.ts';
 import type { TakenTensor } from '../tensors.ts';
-import { BASE, type Check, COUNT, isStrings, MODULE, STRING } from './checks.ts';
+import { isStrings } from '../../lists.ts';
+import { BASE, type Check, COUNT, MODULE, STRING } from './checks.ts';
 import type { Form, Pending, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
 

@@ -1,4 +1,5 @@
 import { isRecord } from '../../../base/tensor.ts';
+import { isListOf, isStrings } from '../../lists.ts';
 
 /** A test of a field, and what the field must be. */
 export interface Check {
@@ -39,9 +40,18 @@ export const COUNT: Check = {
   text: 'a whole number from 1',
 };
 
+export function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/** A number of steps or features, from none. */
+export function isAmount(value: unknown): value is number {
+  return isWhole(value) && value >= 0;
+}
+
+export function isPair(value: unknown, is = isAmount): value is [number, number] {
+  return isListOf(value, is) && value.length === 2;
+}
+
 /** The fields of most lines. */
 export const BASE = { name: STRING, from: STRING };
-
-export function isStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}

@@ -2,7 +2,7 @@ import { GruError } from '../../../base/errors.ts';
 import type { WindowPadding } from '../../../spec/spec.ts';
 import { shapeOf } from '../names.ts';
 import { torchActivation, type TorchActivation } from './activation.ts';
-import { ANY, BASE, type Check, MODULE } from './checks.ts';
+import { ANY, BASE, type Check, COUNT, isAmount, isPair, MODULE } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
 
@@ -23,24 +23,22 @@ export interface PytorchConv1d extends PytorchLayerBase {
   activation?: TorchActivation | undefined;
 }
 
-const SIZE: Check = {
-  is: (value) => Number.isSafeInteger(value) && (value as number) > 0,
-  text: 'a whole number from 1',
-};
-
-const isSteps = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
-
 const PADDING: Check = {
-  is: (value) =>
-    isSteps(value) ||
-    ['same', 'valid', 'causal'].includes(value as string) ||
-    (Array.isArray(value) && value.length === 2 && value.every(isSteps)),
+  is: (value) => isAmount(value) || ['same', 'valid', 'causal'].includes(value as string) || isPair(value),
   text: "a whole number, two of them, 'same', 'valid' or 'causal'",
 };
 
 export const conv1d: Form<'conv1d', PytorchConv1d> = {
   value: MODULE,
-  fields: { ...BASE, stride: SIZE, padding: PADDING, dilation: SIZE, groups: SIZE, padding_mode: ANY, activation: ANY },
+  fields: {
+    ...BASE,
+    stride: COUNT,
+    padding: PADDING,
+    dilation: COUNT,
+    groups: COUNT,
+    padding_mode: ANY,
+    activation: ANY,
+  },
   looks(tensors) {
     const weight = shapeOf(tensors, 'weight');
     if (weight?.length !== 3) return undefined;

@@ -3,7 +3,7 @@ import type { LayerSpec } from '../../../spec/spec.ts';
 import { convOfParts, extentOf } from '../../transposed-conv.ts';
 import { shapeOf } from '../names.ts';
 import { torchActivation, type TorchActivation } from './activation.ts';
-import { ANY, BASE, type Check, COUNT, MODULE } from './checks.ts';
+import { ANY, BASE, type Check, COUNT, isAmount, MODULE } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
 
@@ -27,10 +27,7 @@ export interface PytorchConvTranspose1d extends PytorchLayerBase {
   activation?: TorchActivation | undefined;
 }
 
-const STEPS: Check = {
-  is: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  text: 'a whole number from 0',
-};
+const STEPS: Check = { is: isAmount, text: 'a whole number from 0' };
 
 export const convtranspose1d: Form<'convtranspose1d', PytorchConvTranspose1d> = {
   value: MODULE,

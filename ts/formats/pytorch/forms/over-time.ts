@@ -1,6 +1,5 @@
-import { GruError } from '../../../base/errors.ts';
 import type { LayerSpec, PadSpec, PoolSpec } from '../../../spec/spec.ts';
-import { ANY, BASE, oneOf } from './checks.ts';
+import { ANY, BASE, isPair, isWhole, oneOf } from './checks.ts';
 import type { Form, Pending, Place, PytorchLayerBase } from './form.ts';
 
 /** Over time or features, by name, or by their dimension of a (batch, steps, features) tensor. Of features one number a row is left. */
@@ -157,12 +156,7 @@ export const upsample: Form<'upsample', PytorchUpsample> = {
 };
 
 export const pad: Form<'pad', PytorchPad> = {
-  value: ANY,
+  value: { is: (value) => isPair(value, isWhole), text: '[before, after], numbers of steps' },
   fields: { ...BASE, mode: ANY, value: ANY },
-  read: ({ pad: sides, mode, value }, { name }) => {
-    if (!Array.isArray(sides) || (sides as unknown[]).length !== 2) {
-      throw new GruError('invalid_argument', 'pytorch.layers: pad is [before, after], numbers of steps');
-    }
-    return layer(name, { type: 'pad', before: sides[0], after: sides[1], mode, value });
-  },
+  read: ({ pad: [before, after], mode, value }, { name }) => layer(name, { type: 'pad', before, after, mode, value }),
 };

@@ -1,4 +1,4 @@
-import { ANY, BASE } from './checks.ts';
+import { ANY, BASE, isPair } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 
 /** `output[:, -1]` or `output[:, 0]` (batch first): one step of a sequence. */
@@ -18,10 +18,7 @@ export interface PytorchSlice extends PytorchLayerBase {
 }
 
 export const slice: Form<'slice', PytorchSlice> = {
-  value: {
-    is: (value) => Array.isArray(value) && value.length === 2 && value.every((n) => Number.isSafeInteger(n) && n >= 0),
-    text: '[start, end], numbers of features from 0',
-  },
+  value: { is: (value) => isPair(value), text: '[start, end], numbers of features from 0' },
   fields: BASE,
   read: ({ slice: [start, end] }, { name }) => ({ load: () => ({ name, type: 'slice', start, size: end - start }) }),
 };
