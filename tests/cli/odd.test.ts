@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createModel } from '../../ts/index.ts';
-import { writeSafetensors } from '../../ts/io/safetensors.ts';
+import { writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { amp, encoder, folder, gru, root } from './gru.ts';
 
 const at = folder();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { parseSafetensors, type TensorToWrite, writeSafetensors } from '../../ts/io/safetensors.ts';
+import { parseSafetensors, type TensorToWrite, writeSafetensors } from '../../ts/formats/safetensors.ts';
 import type { ModelSource } from '../../ts/io/source.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';

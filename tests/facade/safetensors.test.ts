@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readModel } from '../../ts/formats/index.ts';
 import { floatToHalf, halfToFloat, halvesToFloats } from '../../ts/io/half.ts';
-import { parseSafetensors, writeSafetensors } from '../../ts/io/safetensors.ts';
+import { parseSafetensors, writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { expectError } from './helpers.ts';
 
 /** A file from its header, as JSON or text, and data. */

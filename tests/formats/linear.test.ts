@@ -3,7 +3,7 @@ import { readModel } from '../../ts/formats/index.ts';
 import { readKeras } from '../../ts/formats/keras.ts';
 import { readNative } from '../../ts/formats/native.ts';
 import { readPytorch, type PytorchLayer } from '../../ts/formats/pytorch.ts';
-import { parseSafetensors, writeSafetensors } from '../../ts/io/safetensors.ts';
+import { parseSafetensors, writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type H5Group, writeH5 } from './h5-writer.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readPytorch, type PytorchLayer, type PytorchOptions } from '../../ts/formats/pytorch.ts';
-import { parseSafetensors, writeSafetensors } from '../../ts/io/safetensors.ts';
+import { parseSafetensors, writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { BACKENDS } from '../backends.ts';
 import { expectClose } from '../facade/helpers.ts';
 import type { Tolerance } from '../tolerances.ts';

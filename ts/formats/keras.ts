@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { checkBytes, ownContext } from './arguments.ts';
 import { isKeras, isZip } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import type { Hdf5Group } from './hdf5.ts';
@@ -19,7 +20,9 @@ import { openZip } from '../io/zip.ts';
  *
  * @throws GruError `invalid_file` for a damaged file, `unsupported` for what cannot be represented, by name; `invalid_argument` for options that do not fit.
  */
-export async function readKeras(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+export async function readKeras(bytes: Uint8Array, given: ImportContext = {}): Promise<ImportedModel> {
+  checkBytes('readKeras', bytes);
+  const context = ownContext('readKeras', given);
   checkKerasOptions(context.options?.keras ?? {});
   return isZip(bytes) ? readArchive(bytes, context) : readH5(bytes, context);
 }

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { checkBytes, ownContext } from './arguments.ts';
 import { nameSegments } from '../io/paths.ts';
 import { isOnnx } from './detect.ts';
 import type { ModelFormat } from './format.ts';
@@ -22,7 +23,9 @@ export type { OnnxOptions } from './onnx/options.ts';
  *   recurrent nodes that can be loaded by themselves), `io` when a file of external data is missing, `invalid_argument` for
  *   options that do not fit.
  */
-export async function readOnnx(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+export async function readOnnx(bytes: Uint8Array, given: ImportContext = {}): Promise<ImportedModel> {
+  checkBytes('readOnnx', bytes);
+  const context = ownContext('readOnnx', given);
   const options: unknown = context.options?.onnx ?? {};
   checkOnnxOptions(options);
   const model = parseModel(bytes);

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { checkBudget, checkBytes, checkName, ownContext } from './arguments.ts';
 import { product } from '../base/tensor.ts';
 import { isPytorch } from './detect.ts';
 import type { ModelFormat } from './format.ts';
@@ -38,9 +39,10 @@ export type { SourceTensor, StateDict, StateEntry } from './pytorch/source.ts';
  * @throws GruError `invalid_file` when damaged; `unsupported` when it holds anything but plain data, or tensors that no layer
  *   uses; `invalid_argument` when the options do not fit it.
  */
-export async function readPytorch(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
-  const options: unknown = context.options?.pytorch ?? {};
-  checkPytorchOptions(options);
+export async function readPytorch(bytes: Uint8Array, given: ImportContext = {}): Promise<ImportedModel> {
+  checkBytes('readPytorch', bytes);
+  const context = ownContext('readPytorch', given);
+  const options = context.options?.pytorch ?? {};
   const { dict, kind, conventions, tied } = await readStateDict(bytes, options, context.name, context.budget);
   const counters = isAveraged(dict) ? ['n_averaged'] : [];
   const prefix = wrapperPrefix([...dict.keys()].filter((name) => !counters.includes(name)));
@@ -102,6 +104,10 @@ export async function readStateDict(
   what = 'the file',
   unpacked?: ImportContext['budget'],
 ): Promise<FoundStateDict> {
+  checkBytes('readStateDict', bytes);
+  checkPytorchOptions(options);
+  checkName('readStateDict: what', what);
+  checkBudget('readStateDict: unpacked', unpacked);
   const budget = new FloatBudget(bytes.length);
   if (isJsonDict(bytes)) return { dict: readJsonDict(bytes, what), kind: 'JSON', conventions: [] };
   if (isSafetensors(bytes)) {

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { checkBytes, ownContext } from './arguments.ts';
 import { parseJson } from '../io/json.ts';
 import { isRtneural } from './detect.ts';
 import type { ModelFormat } from './format.ts';
@@ -12,7 +13,9 @@ import { readLayers } from './rtneural/layers.ts';
  *
  * @throws GruError `invalid_file` for a damaged file; `unsupported` for what is not known, by name.
  */
-export async function readRtneural(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+export async function readRtneural(bytes: Uint8Array, given: ImportContext = {}): Promise<ImportedModel> {
+  checkBytes('readRtneural', bytes);
+  const context = ownContext('readRtneural', given);
   const what = context.name ?? 'model.json';
   const root = parseJson(bytes, what);
   if ('model_data' in root) return readGuitarml(root, what);

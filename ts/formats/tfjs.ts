@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { checkBytes, ownContext } from './arguments.ts';
 import { isRecord } from '../base/tensor.ts';
 import { isTfjs } from './detect.ts';
 import type { ModelFormat } from './format.ts';
@@ -16,7 +17,9 @@ import { readManifest } from './tfjs/manifest.ts';
  * @throws GruError `invalid_file` for a damaged file, `io` for a shard that is not there, `unsupported` for what cannot be
  *   represented, by name.
  */
-export async function readTfjs(bytes: Uint8Array, context: ImportContext = {}): Promise<ImportedModel> {
+export async function readTfjs(bytes: Uint8Array, given: ImportContext = {}): Promise<ImportedModel> {
+  checkBytes('readTfjs', bytes);
+  const context = ownContext('readTfjs', given);
   const what = context.name ?? 'model.json';
   const root = parseJson(bytes, what);
   const { modelTopology: topology, format, weightsManifest: manifest } = root;

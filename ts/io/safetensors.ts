@@ -4,8 +4,6 @@ import { doublesToFloats } from './double.ts';
 import { halvesToFloats } from './half.ts';
 import { BACKSLASH, BRACE, COLON, parseJson, QUOTE, utf8 } from './json.ts';
 
-export { type TensorToWrite, writeSafetensors } from './safetensors-writer.ts';
-
 /**
  * The safetensors format: u64 length of the header, header (a JSON object of name -> dtype, shape, data_offsets), data.
  * Specification: https://huggingface.co/docs/safetensors.

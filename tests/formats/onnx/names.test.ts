@@ -116,7 +116,7 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     }
     await expectError(() => runOnnx(whole, {}), 'invalid_argument', `input 'x' is missing`);
     for (const odd of [undefined, null, 5, 'x', [X], Symbol('x')]) {
-      await expectError(() => runOnnx(whole, odd as never), 'invalid_argument', 'record');
+      await expectError(() => runOnnx(whole, odd as never), 'invalid_argument', 'the tensors must be an object');
     }
     for (const odd of [
       null,

@@ -1,4 +1,6 @@
 import { GruError } from '../../base/errors.ts';
+import { checkRecord } from '../arguments.ts';
+import { isList } from '../lists.ts';
 import { checkFilled, lengthOf, moved, readTensor, viewOf } from '../../base/foreign.ts';
 import { allocate, checkBatch, MAX_BATCH } from '../../base/limits.ts';
 import { describe, isArrayLike, product, shapeText, type TensorLike } from '../../base/tensor.ts';
@@ -92,6 +94,12 @@ function layout(tensor: BoundTensor, sizes: { batch: number; time: number }) {
   return { offsets, width, batch: strideOf('batch'), time: strideOf('time'), shape };
 }
 
+function checkLists(what: string, value: unknown, ...keys: string[]): void {
+  checkRecord(what, value);
+  const stray = keys.find((key) => !isList(value[key]));
+  if (stray !== undefined) throw new GruError('invalid_argument', `${what} has no list of ${stray}`);
+}
+
 /**
  * Turns tensors in the axes of the ONNX graph into inputs of the model.
  *
@@ -100,6 +108,8 @@ function layout(tensor: BoundTensor, sizes: { batch: number; time: number }) {
  *   `out_of_memory` for more sequences than a batch may have.
  */
 export function bindInputs(binding: GraphBinding, tensors: Record<string, TensorLike>): BoundRun {
+  checkLists('bindInputs: the binding, report.graph of a model,', binding, 'inputs', 'outputs');
+  checkRecord('the tensors', tensors);
   const names = new Map(binding.inputs.map((bound) => [bound.name, bound]));
   const takes = `the graph takes ${[...names.keys()].map((name) => `'${name}'`).join(', ')}`;
   const stray = Object.keys(tensors).find((name) => !names.has(name));
@@ -270,6 +280,10 @@ export function bindOutput(
   values: Record<string, Values>,
   run: BoundRun,
 ): { data: Values; shape: number[] } {
+  checkLists('bindOutput: the output, one of report.graph,', bound, 'axes', 'values');
+  checkRecord('bindOutput: the values', values);
+  checkRecord('bindOutput: the run, what bindInputs gave,', run);
+  if (!(run.steps instanceof Map)) throw new GruError('invalid_argument', 'bindOutput: the run has no steps');
   const { batch, lengths } = run;
   const made = (steps: number) => (bound.made ?? []).reduce((n, rule) => stepsMade(rule, n), steps);
   const steps = made(stepsOf(bound, run));

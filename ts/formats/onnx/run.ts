@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { describe, isRecord, type Tensor, type TensorLike } from '../../base/tensor.ts';
+import { isRecord, type Tensor, type TensorLike } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
 import type { ImportReport } from '../report.ts';
 import { bindInputs, bindOutput } from './binding.ts';
@@ -28,11 +28,8 @@ export function runOnnx<Data extends Values = Float32Array>(
   model: OnnxModel,
   tensors: Record<string, TensorLike>,
 ): Record<string, Tensor<Data>> {
-  const binding = model instanceof Object ? (model as Partial<OnnxModel>).report?.graph : undefined;
+  const binding = isRecord(model) ? (model as Partial<OnnxModel>).report?.graph : undefined;
   if (!binding) throw new GruError('invalid_argument', 'runOnnx: the model was not loaded from an ONNX file');
-  if (!isRecord(tensors)) {
-    throw new GruError('invalid_argument', `runOnnx: expected a record of tensors, got ${describe(tensors)}`);
-  }
   const run = bindInputs(binding, tensors);
   const { lengths, initialStates } = run;
   const { outputs } = model.run(run.inputs, { initialStates, ...(lengths && { lengths }) });
