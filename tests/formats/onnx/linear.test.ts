@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { SpecBuilder } from '../../../ts/formats/onnx/builder.ts';
-import { Budget } from '../../../ts/formats/onnx/limits.ts';
+import { boundOf, Budget } from '../../../ts/formats/onnx/limits.ts';
 import { columnTaker, takeColumns } from '../../../ts/formats/onnx/value.ts';
 import { looks } from '../looks.ts';
 import { onnxModel, tensor, type Model, type Node } from './build.ts';
@@ -70,7 +70,7 @@ test('twice as many nodes over a constant, and inputs given, take at most 2.5 ti
 });
 
 test('layers of one name are numbered', () => {
-  const builder = new SpecBuilder(new Budget(0));
+  const builder = new SpecBuilder(new Budget(boundOf(0)));
   expect(['a', 'a', 'a_2', 'a', 'a:0', ''].map((name) => builder.name(name))).toEqual([
     'a',
     'a_1',
@@ -109,6 +109,28 @@ test('a sum of many inputs, each with its list of inputs, is refused before the 
   }));
   const file = onnxModel({ nodes, inputs: count(n, 'x').map(info), outputs: [`s${n - 1}`] });
   await expect(readOnnx(file)).rejects.toMatchObject({ code: 'unsupported', message: /more constants than/ });
+});
+
+test('what a refused graph computes is bounded for all the ways in which it is read', async () => {
+  const bounds = [0, 2_900_000, 1].map((value, i) => tensor(['s', 'e', 'd'][i]!, [], [value], 7));
+  const file = onnxModel({
+    nodes: [
+      { op: 'Range', inputs: ['s', 'e', 'd'], outputs: ['r'] },
+      { op: 'Add', inputs: ['x', 'r'], outputs: ['y'] },
+    ],
+    initializers: bounds,
+    inputs: [info('x')],
+    outputs: ['y'],
+  });
+  const from = vi.spyOn(Array, 'from');
+  try {
+    await expect(readOnnx(file)).rejects.toMatchObject({ code: 'unsupported' });
+    const made = from.mock.calls.filter(([list]) => (list as ArrayLike<unknown>).length === 2_900_000);
+    expect(made.length).toBeGreaterThan(0);
+    expect(made.length).toBeLessThanOrEqual(4);
+  } finally {
+    from.mockRestore();
+  }
 });
 
 test('parts of columns', () => {

@@ -5,7 +5,7 @@ import { Attributes } from '../../../ts/formats/onnx/attributes.ts';
 import { SpecBuilder } from '../../../ts/formats/onnx/builder.ts';
 import { fullData } from '../../../ts/formats/onnx/constants.ts';
 import type { GraphContext } from '../../../ts/formats/onnx/context.ts';
-import { Budget } from '../../../ts/formats/onnx/limits.ts';
+import { boundOf, Budget } from '../../../ts/formats/onnx/limits.ts';
 import type { OnnxAttribute } from '../../../ts/formats/onnx/messages.ts';
 import { OPERATORS } from '../../../ts/formats/onnx/ops/index.ts';
 import { readTensorData } from '../../../ts/formats/onnx/tensor.ts';
@@ -73,7 +73,7 @@ function evaluate(
     outputs: Array.from({ length: outputs }, (_, i) => `o${i}`),
     attributes: list_,
   };
-  const budget = new Budget(0);
+  const budget = new Budget(boundOf(0));
   const graph: GraphContext = {
     builder: new SpecBuilder(budget),
     budget,

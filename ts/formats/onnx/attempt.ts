@@ -8,7 +8,6 @@ import type { ImportedModel, ImportReport } from '../report.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
 import { type GraphContext, newContext } from './context.ts';
-import { Budget } from './limits.ts';
 import type { OnnxNode, OnnxValueInfo } from './messages.ts';
 import { SpecOutputs } from './outputs.ts';
 import type { GraphInput, InputRoles } from './roles.ts';
@@ -36,7 +35,7 @@ export class Attempt {
     this.#source = source;
     this.#roles = roles;
     this.#nodes = nodes;
-    this.#builder = new SpecBuilder(new Budget(source.size));
+    this.#builder = new SpecBuilder(source.budget());
     const used = (i: number) => readers.has(roles.inputs[i]!.info.name);
     const made = { bound: this.#bound, tensors: this.#report };
     this.#context = newContext(source, this.#builder, made, {

@@ -4,7 +4,6 @@ import { Attributes, nodeName } from './attributes.ts';
 import type { BoundTensor } from './binding.ts';
 import { isRecurrent, SpecBuilder } from './builder.ts';
 import { type GraphContext, newContext } from './context.ts';
-import { Budget } from './limits.ts';
 import { OPERATORS } from './ops/index.ts';
 import { RECURRENT } from './ops/recurrent/index.ts';
 import { constantStates } from './ops/recurrent/initial.ts';
@@ -41,7 +40,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
     );
   }
   const operator = RECURRENT[node.op]!;
-  const builder = new SpecBuilder(new Budget(source.size));
+  const builder = new SpecBuilder(source.budget());
   const bound: BoundTensor[] = [];
   const tensors: ImportReport['tensors'] = [];
   const context = newContext(

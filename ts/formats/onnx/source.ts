@@ -5,12 +5,15 @@ import { isArrayLike, type TensorLike } from '../../base/tensor.ts';
 import { isListOf } from '../lists.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
-import { Budget } from './limits.ts';
+import { boundOf, Budget } from './limits.ts';
 import type { OnnxOptions } from './options.ts';
 import { dtypeClass, dtypeName, readTensorData, type Sidecars } from './tensor.ts';
 import type { Constant } from './value.ts';
 
 const OPSETS = { first: 7, last: 26 };
+
+/** How often what one reading may compute is computed at most: a graph that is refused is read in up to a dozen ways. */
+const READINGS = 4;
 
 /** The graph with these shapes of its inputs. */
 function reshaped(graph: OnnxGraph, given: OnnxOptions['inputShapes'] = {}): OnnxGraph {
@@ -52,14 +55,15 @@ export class Source {
   readonly opset: number;
   readonly producer: string;
   readonly options: OnnxOptions;
-  /** Bytes of the file and what it refers to. */
-  readonly size: number;
   readonly #sidecars: Sidecars;
   readonly #initializers: Map<string, OnnxTensor>;
   readonly #given = new Map<string, Constant>();
   readonly #read = new Map<OnnxTensor, Constant>();
+  readonly #bound: number;
   readonly #budget: Budget;
+  readonly #readings: Budget;
 
+  /** @param size bytes of the file and what it refers to */
   constructor(model: OnnxModel, sidecars: Sidecars, options: OnnxOptions, size: number) {
     const { first, last } = OPSETS;
     if (!(model.opset >= first && model.opset <= last)) {
@@ -69,9 +73,10 @@ export class Source {
     this.opset = model.opset;
     this.producer = model.producer;
     this.options = options;
-    this.size = size;
     this.#sidecars = sidecars;
-    this.#budget = new Budget(size);
+    this.#bound = boundOf(size);
+    this.#budget = new Budget(this.#bound);
+    this.#readings = new Budget(READINGS * this.#bound);
     this.#initializers = new Map(this.graph.initializers.map((tensor) => [tensor.name, tensor]));
     if (this.#initializers.size < this.graph.initializers.length)
       throw new GruError('invalid_file', 'the ONNX file has two initializers of one name');
@@ -112,6 +117,11 @@ export class Source {
       this.#read.set(tensor, constant);
     }
     return constant;
+  }
+
+  /** What one reading of the graph may compute. */
+  budget(): Budget {
+    return new Budget(this.#bound, this.#readings);
   }
 
   /** The graph's inputs that are given at each run. */

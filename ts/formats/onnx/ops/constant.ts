@@ -160,6 +160,7 @@ function exactly(
 ): (...elements: Size[]) => Size | undefined {
   if (dtype !== 'int') return apply;
   const check = (size: Size) => {
+    if (Number.isSafeInteger(size)) return;
     const parts = typeof size === 'number' ? [size] : [size.c, size.k];
     const rounded = parts.find((n) => !Number.isSafeInteger(n));
     if (rounded !== undefined) throw nodeError(node, `computes with ${rounded}: no whole number up to 2^53`);
