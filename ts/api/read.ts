@@ -10,7 +10,6 @@ import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName 
 import { readKind } from '../io/source-kind.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import { checkSignal } from '../base/signal.ts';
-import { copySpec } from '../spec/structure.ts';
 import { checkCallback, describe } from '../base/tensor.ts';
 
 /** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
@@ -65,10 +64,7 @@ async function read(
     describing,
     ...(name === undefined ? {} : { name }),
   });
-  // What an option says of the wiring is the caller's.
-  const own =
-    imported.graph || imported.spec.layers.length === 0 ? imported : { ...imported, spec: copySpec(imported.spec) };
-  return precision === undefined ? own : withPrecision(own, precision);
+  return precision === undefined ? imported : withPrecision(imported, precision);
 }
 
 /** A copy. @throws GruError `invalid_argument` unless it is a record of sources. */
