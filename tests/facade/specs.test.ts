@@ -263,6 +263,25 @@ test('a spec is copied: what becomes of the given one does not matter', async ()
   expect((await createModel(model.spec)).run(new Float32Array(4)).output.data).toHaveLength(4);
 });
 
+test('a spec is copied with the signs of its zeros', async () => {
+  const shift = (name: string, beta: number): LayerSpec => ({
+    type: 'activation',
+    name,
+    activation: { name: 'affine', alpha: 1, beta },
+  });
+  const outputs = ['a', 'b'].map((name) => ({ name, from: name }));
+  for (const [a, b] of [
+    [-0, 0],
+    [0, -0],
+  ] as const) {
+    const layers = [shift('a', a), { ...shift('b', b), inputs: ['x'] }] as LayerSpec[];
+    const { outputs: given } = (await createModel(spec(layers, { outputs }), { backend: 'js' })).run(
+      new Float32Array(4).fill(-0),
+    );
+    expect([given['a']!.data[0], given['b']!.data[0]]).toEqual([a, b]);
+  }
+});
+
 describe('twice as much is at most 2.5 times the work', () => {
   /** How often a spec's properties are read. */
   function reads(of: ModelSpec): number {

@@ -93,7 +93,8 @@ describe('masks of lengths', () => {
     expect(await of(where(['m', 'h', 'more'], [node('Add', ['h', 'ones'], 'more')]), LENGTHS)).toEqual([10, 13, 3, 6]);
     expect(await of(where(['m', 'one', 'nine'], [node('Cast', ['1'], 'one', { to: 1 })]).slice(0, -1).concat(node('Mul', ['h', 'y'], 'z'), sumOf('z')), LENGTHS)).toEqual([49, 60, 3, 6]); // prettier-ignore
     const floats = (x: string) => [node('Greater', ['h', 'zero'], 'm'), node('Log', ['h'], 'log'), node('Where', ['m', x, 'zero'], 'p')]; // prettier-ignore
-    expect(await of(floats('h'))).toEqual(DATA.map((x) => Math.max(x, 0)));
+    // -0 where a negative number is left out
+    expect((await of(floats('h'))).map((y) => y + 0)).toEqual(DATA.map((x) => Math.max(x, 0)));
     expect(await refusal(floats('log'))).toContain('a comparison of floats');
   });
 
