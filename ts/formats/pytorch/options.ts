@@ -4,6 +4,9 @@ import type { InputSpec, ValueRef } from '../../spec/spec.ts';
 import { isList, isListOf, isStrings } from '../lists.ts';
 import { formOf, KINDS, kindOf, type PytorchLayer } from './forms/index.ts';
 
+/** An input of the model, of `float32` where it does not say another `dtype`. */
+export type PytorchInput = Omit<InputSpec, 'dtype'> & Partial<Pick<InputSpec, 'dtype'>>;
+
 /**
  * What a state dict does not say.
  *
@@ -15,7 +18,7 @@ export interface PytorchOptions {
   /** The model's `forward`, line by line, in order. May be left out for a file with a single recurrent module. */
   layers?: PytorchLayer[] | undefined;
   /** What the model takes. Default: one input, `input`, as the first layer needs it. */
-  inputs?: InputSpec[] | undefined;
+  inputs?: PytorchInput[] | undefined;
   /** What it returns: layers or ports by name. Default: the last layer. */
   outputs?: ValueRef[] | undefined;
   /**

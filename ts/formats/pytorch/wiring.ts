@@ -93,10 +93,10 @@ class Wiring {
   private readonly tensors: Tensors;
   private readonly conventions: string[];
 
-  constructor(tensors: Tensors, conventions: string[], inputs: readonly InputSpec[] | undefined) {
+  constructor(tensors: Tensors, conventions: string[], inputs: PytorchOptions['inputs']) {
     this.tensors = tensors;
     this.conventions = conventions;
-    this.inputs = inputs ? [...inputs] : [];
+    this.inputs = (inputs ?? []).map((input) => ({ ...input, dtype: input.dtype ?? 'float32' }));
     this.inputIsOpen = !inputs;
   }
 
@@ -152,7 +152,7 @@ class Wiring {
         const layers = this.lines.get(of)?.map(({ stack }) => stack);
         return layers?.every((stack): stack is StackLayer => stack !== undefined) ? layers : undefined;
       },
-      isValue: (of) => this.names.has(of) || this.lines.has(of),
+      isValue: (of) => this.names.has(of) || this.lines.has(of) || this.inputs.some(({ name: input }) => input === of),
       note: (text) => this.conventions.push(text),
     };
   }
