@@ -272,7 +272,7 @@ describe('the modules of a state dict', () => {
     const many = (n: number) => modules(Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}.weight`, [4, 3]])));
     expect(describeModules(many(20))).toMatch(/'m19' \([^)]*\)$/);
     expect(describeModules(many(22))).toMatch(/'m19' \([^)]*\), and 2 more$/);
-    expect(suggestLayers(many(22))).toMatch(/\{ embedding: 'm19' \}\] \} \}$/);
+    expect(suggestLayers(many(22))).toMatch(/\{ linear: 'm19' \}\] \} \} \(by their sizes not all/);
   }); // prettier-ignore
 
   test.each<[string, Record<string, number[]>, string]>([
@@ -282,12 +282,38 @@ describe('the modules of a state dict', () => {
     ['an LSTM', { ...under('r.', { weight_ih_l0: [12, 2], weight_hh_l0: [12, 3] }), 'x.y': [1] }, "{ lstm: 'r' }"],
     ['the counters of batch norms first', { 'b.num_batches_tracked': [], ...under('a.', { weight: [2], bias: [2] }), ...under('b.', { running_mean: [2], running_var: [2], weight: [2], bias: [2] }), ...under('g.', gru()) }, "{ layernorm: 'a' }, { batchnorm: 'b' }, { gru: 'g' }"],
     ['two recurrent ones', { ...under('a.', gru()), 'h.weight': [9, 5], 'h.bias': [9], ...under('b.', { weight_ih_l0: [5, 3], weight_hh_l0: [5, 5] }) }, "{ gru: 'a' }, { rnn: 'b' }, { step: -1 }, { linear: 'h' }"],
+    ['of several orders one of all modules', { 'd.weight': [7, 2], 'd.bias': [7], ...under('r.', gru()), 's.weight': [2, 3], 's.bias': [2] }, "{ gru: 'r' }, { step: -1 }, { linear: 's' }, { linear: 'd' }"],
+    ['a head before its embedding, by name', { 'd.weight': [7, 2], 'd.bias': [7], 'e.weight': [7, 2], ...under('r.', gru()), ...under('z.', { weight_ih_l0: [2, 3], weight_hh_l0: [2, 2] }) }, "{ embedding: 'e' }, { gru: 'r' }, { rnn: 'z' }, { step: -1 }, { linear: 'd' }"],
+    ['a linear layer without a bias', { 'l.weight': [2, 4], ...under('r.', gru()) }, "{ linear: 'l' }, { gru: 'r' }"],
+    ['a depthwise convolution behind the last recurrent one', { ...under('r.', gru()), 'c.weight': [3, 1, 4], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { conv1d: 'c', groups: 3 }, { step: -1 }, { linear: 'f' }"],
+    ['one slope', { ...under('r.', gru()), 'p.weight': [1], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { step: -1 }, { prelu: 'p' }, { linear: 'f' }"],
+    ['attention', { 'a.in_proj_weight': [6, 2], 'a.in_proj_bias': [6], 'a.out_proj.weight': [2, 2], 'a.out_proj.bias': [2], ...under('r.', gru()) }, "{ multiheadAttention: 'a', heads: 'num_heads' }, { gru: 'r' }"],
+    ['all of whose inputs others give', { 'b.weight': [3], 'b.bias': [3], 'c.weight': [3, 2, 5], 'c.bias': [3], 'd.weight': [2, 3, 5] }, "{ layernorm: 'b' }, { conv1d: 'd' }, { conv1d: 'c' }"],
+    ['an input that no other module gives', { 'b.weight': [4], 'b.bias': [4], 'c.weight': [4, 2, 5], 'c.bias': [4] }, "{ conv1d: 'c' }, { layernorm: 'b' }"],
     ['none that is known', { 'x.y': [1] }, "{ gru: 'name' }"],
   ])('as the layers they may be: %s', (_, tensors, wanted) => {
-    const [layers, note] = suggestLayers(modules(tensors)).split(' (without ');
+    const [layers, note = ''] = suggestLayers(modules(tensors)).split(' (');
     expect(layers).toBe(`{ pytorch: { layers: [${wanted}] } }`);
-    expect(note !== undefined).toBe(wanted.includes('step'));
+    expect(note.includes('without { step: -1 }')).toBe(wanted.includes('step'));
+    expect(note.includes('no state dict')).toBe(wanted.includes('}, {'));
   }); // prettier-ignore
+
+  test('where sizes do not follow from one another, a suggestion says so', () => {
+    const note = (tensors: Sizes) => suggestLayers(modules(tensors));
+    const two = { ...under('a.', gru()), ...under('b.', gru()), 'f.weight': [5, 6], 'f.bias': [5] };
+    expect(note(two)).toContain('not all of them come one after the other: from, concat');
+    expect(note({ ...under('a.', gru()), 'f.weight': [5, 3], 'f.bias': [5] })).not.toContain('not all');
+  });
+
+  test('a search for an order ends', () => {
+    const square = Object.fromEntries(
+      Array.from({ length: 19 }, (_, i) => [
+        [`m${i}.weight`, [4, 4]],
+        [`m${i}.bias`, [4]],
+      ]).flat() as [string, number[]][],
+    );
+    expect(suggestLayers(modules({ ...square, 'z.weight': [9, 5], 'z.bias': [9] }))).toContain('not all');
+  });
 });
 
 describe('normalization', () => {

@@ -53,6 +53,7 @@ const PARTS = ['q', 'k', 'v'] as const;
 export const multiheadAttention: Form<'multiheadAttention', PytorchMultiheadAttention> = {
   value: MODULE,
   fields: { ...BASE, heads: COUNT, key: STRING, value: STRING, causal: FLAG, mask: STRING },
+  looks: (tensors) => (tensors.has('in_proj_weight') ? 'MultiheadAttention' : undefined),
   read(line, place) {
     const { name, tensors, source, takes, resolve, add } = place;
     const { multiheadAttention: module, heads, causal, mask } = line;
