@@ -194,7 +194,7 @@ describe('a GRU', () => {
     const { spec: made } = await read(under('g.', gru(2, 2)), options);
     expect(made.layers).toMatchObject([{ initialState: ['a', 'b'] }, { initialState: ['c', 'd'] }]);
     const both = { ...under('g.', gru(2, 2)), ...under('h.', gru(2, 2)) };
-    const copied = await read(both, { layers: [{ gru: 'g' }, { gru: 'h', from: 'x', initialState: 'g' }] });
+    const copied = await read(both, { layers: [{ gru: 'g' }, { gru: 'h', from: 'input', initialState: 'g' }] });
     expect(copied.spec.layers[3]).toMatchObject({ initialState: ['g_l1:forwardState', 'g_l1:reverseState'] });
   });
 
@@ -313,6 +313,66 @@ describe('the modules of a state dict', () => {
       ]).flat() as [string, number[]][],
     );
     expect(suggestLayers(modules({ ...square, 'z.weight': [9, 5], 'z.bias': [9] }))).toContain('not all');
+  });
+});
+
+describe('what is nearly right is refused with what to write', () => {
+  const e = { embedding: 'e' };
+  const g = { gru: 'g' };
+  const l = { linear: 'l' };
+  test.each<[object[], RegExp]>([
+    [[e, g, { relu: true }], /layers\[2\]: 'relu' is no kind of line: write \{ activation: 'relu' \}/],
+    [[e, g, { LeakyReLU: 0.1 }], /write \{ activation: 'leaky_relu' \}/],
+    [[e, g, { 'F.softmax': -1 }], /write \{ activation: 'softmax' \}/],
+    [[e, g, { dropout: 0.5 }], /'dropout' is no kind of line: leave it out/],
+    [[e, g, { transpose: [1, 2] }], /leave it out/],
+    [[e, g, { cat: ['g', 'e'] }], /'cat' is no kind of line: write 'concat'/],
+    [[{ 'nn.GRU': 'g' }], /write 'gru'/],
+    [[{ GRUCell: 'g' }], /write 'gru'/],
+    [[{ Linear: 'g' }], /write 'linear'/],
+    [[{ BatchNorm1d: 'g' }], /write 'batchnorm'/],
+    [[{ maxpool: 2 }], /write 'maxpool1d'/],
+    [[{ thing: 'g' }], /no layer that is supported \(embedding, .*an object with thing/],
+    [[e, { gru: 'g', num_layers: 2 }], /no field 'num_layers'; it has name, .*what its tensors say, such as sizes, layers/],
+    [[e, g, { ...l, activation: 'Sigmoid' }], /no activation is the string 'Sigmoid'; write 'sigmoid'/],
+    [[e, g, { ...l, activation: 'F.relu' }], /write 'relu'/],
+    [[e, g, { ...l, activation: 'none' }], /no activation is the string 'none'; known: linear, .*silu/],
+    [[e, g, { ...l, activation: 1 }], /no activation is 1/],
+    [[e, g, { ...l, activation: { name: 'leaky_relu', negative_slope: 1 } }], /no parameter 'negative_slope'; it has alpha and beta/],
+    [[e, g, { ...l, activation: { name: 'softmax', dim: 1 } }], /'softmax' has no parameter 'dim'; it has none/],
+    [[e, g, { ...l, from: 'gru' }], /'gru' is no input, and no layer that comes before; there are input, e, g/],
+    [[e, g, { sum: ['g', 'h'] }], /'h' is no input/],
+    [[e, g, { ...l, from: 'g:h' }], /'g' has no 'h'; it has sequence, last, forwardState$/],
+    [[e, g, e], /'e' is there already: .* like \{ embedding: \.\.\., name: 'e_1' \}/],
+    [[e, g, { ...l, name: 'input' }], /'input' is there already/],
+  ])('%j', async (layers, message) => {
+    const names = ['e', 'g', 'l'].filter((name) => JSON.stringify(layers).includes(`:"${name}"`)).join('');
+    expect(await refusalOf(spec(names, layers as PytorchLayer[]))).toMatch(/^invalid_argument/);
+    expect(await refusalOf(spec(names, layers as PytorchLayer[]))).toMatch(message);
+  }); // prettier-ignore
+
+  test('outputs that nothing gives', async () => {
+    expect(await refusalOf(spec('g', [{ gru: 'g' }], { outputs: ['g', 'g:h_n'] }))).toMatch(/'g' has no 'h_n'; it has/);
+    expect(await refusalOf(spec('g', [{ gru: 'g' }], { outputs: ['fc'] }))).toMatch(/'fc' is no input/);
+    expect(await spec('g', [{ gru: 'g' }], { outputs: ['g:forwardState', 'g:last', 'g:sequence', 'g'] })).toBeDefined();
+  });
+
+  test('a module that holds others, and a parameter that no line reads', async () => {
+    const head = { ...under('g.', gru()), 'head.0.weight': [4, 3], 'head.0.bias': [4] };
+    expect(await refusalOf(read(head, { layers: [{ gru: 'g' }, { linear: 'head' }] }))).toMatch(
+      /no tensor 'head\.weight' .*; 'head' holds modules: 'head\.0' \(Linear\)$/,
+    );
+    const scaled = { ...under('g.', gru()), scale: [3] };
+    expect(await refusalOf(read(scaled, { layers: [{ gru: 'g' }] }))).toMatch(
+      /no layer uses 'scale' \[3\].*\{ mul: \['x', 'scale'\] \}/,
+    );
+    const counted = { ...under('g.', gru()), 'b.weight': [3] };
+    expect(await refusalOf(read(counted, { layers: [{ gru: 'g' }] }))).not.toMatch(/a parameter is named/);
+  });
+
+  test('softmax without parameters is a name', async () => {
+    const made = await spec('gl', [{ gru: 'g' }, { linear: 'l', activation: { name: 'softmax' } as never }]);
+    expect(made.layers[1]).toMatchObject({ activation: 'softmax' });
   });
 });
 

@@ -2,6 +2,8 @@ import { GruError } from '../../base/errors.ts';
 import { checkKnown, describe, isRecord } from '../../base/tensor.ts';
 import type { InputSpec, ValueRef } from '../../spec/spec.ts';
 import { isList, isListOf, isStrings } from '../lists.ts';
+import { MODULE } from './forms/checks.ts';
+import { insteadOf } from './forms/instead.ts';
 import { formOf, KINDS, kindOf, type PytorchLayer } from './forms/index.ts';
 
 /** An input of the model, of `float32` where it does not say another `dtype`. */
@@ -60,12 +62,18 @@ function checkLayer(layer: unknown, where: string): void {
   if (!isRecord(layer)) throw invalid(`${where} must be an object like { gru: 'gru' }, got ${describe(layer)}`);
   const kind = kindOf(layer);
   if (!kind) {
+    const [first = ''] = Object.keys(layer);
+    const instead = insteadOf(first, KINDS);
+    if (instead !== undefined) throw invalid(`${where}: '${first}' is no kind of line: ${instead}`);
     throw invalid(`${where}: no layer that is supported (${KINDS.join(', ')}): ${describe(layer)}`);
   }
   const { value, fields } = formOf(kind);
   const stray = Object.keys(layer).find((field) => field !== kind && !Object.hasOwn(fields, field));
   if (stray !== undefined) {
-    throw invalid(`${where}: a layer '${kind}' has no field '${stray}'; it has ${Object.keys(fields).join(', ')}`);
+    const sizes = value === MODULE ? '; what its tensors say, such as sizes, layers, directions, is left out' : '';
+    throw invalid(
+      `${where}: a layer '${kind}' has no field '${stray}'; it has ${Object.keys(fields).join(', ')}${sizes}`,
+    );
   }
   for (const [field, { is, text }] of [...Object.entries(fields), [kind, value] as const]) {
     const given = layer[field];
