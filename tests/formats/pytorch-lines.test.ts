@@ -138,6 +138,15 @@ test('a step before the last one, on a stream', async () => {
   await expectError(() => load([{ step: 0.5 }]), 'invalid_argument', 'step', '0 for the first');
 });
 
+test('attention of query, keys and values', async () => {
+  const dot = (more: object) => load([{ attention: ['a', 'a', 'a'], ...more }]);
+  expect((await dot({ size: 2 })).spec.layers.at(-1)).toMatchObject({ inputSize: 2, scale: 1 / Math.sqrt(2) });
+  await expectError(() => dot({}), 'invalid_argument', 'needs size');
+  await expectError(() => dot({ size: 3 }), 'invalid_spec', 'inputSize is 3');
+  const two = { attention: ['a', 'a'], size: 2 } as PytorchLayer;
+  await expectError(() => load([two]), 'invalid_argument', 'size is for query, keys and values');
+});
+
 describe('positions', () => {
   test.each(['pe', 'pos'])('rows of %s are added, step by step', async (positions) => {
     expect((await run({ positions })).data).toEqual([2, 4, 6, 8, 10, 13]);
