@@ -412,6 +412,27 @@ def attention(m, x):
     m.line(run, reads, None, count * x.size, fields, named=False)
 
 
+def dot_attention(m, x):
+    others = [y for y in m.values if isinstance(y.steps, str)]
+    if not others or isinstance(x.steps, int):
+        return
+    value = m.pick(*others)
+    key = m.of_module("linear", nn.Linear(value.size, x.size), value, value.steps, x.size)
+    count = m.pick(1, 2) if x.size % 2 == 0 and value.size % 2 == 0 else 1
+    causal, scale = x.steps == value.steps and m.chance(0.3), m.pick(None, 1.0, 0.5)
+
+    def run(q, k, v):
+        parts = [y.unflatten(-1, (count, -1)).transpose(1, 2) for y in (q if x.steps else q[:, None], k, v)]
+        out = F.scaled_dot_product_attention(*parts, is_causal=causal, scale=scale).transpose(1, 2).flatten(2)
+        return out if x.steps else out[:, 0]
+
+    fields = {"heads": count} if count > 1 else {}
+    fields |= {"causal": True} if causal else {}
+    fields |= {} if scale is None else {"scale": scale}
+    names = [x.name, key.name, value.name]
+    m.line(run, [x, key, value], x.steps, value.size, {"attention": names, "size": x.size, **fields}, named=False)
+
+
 def heads(m, x):
     if not x.steps:
         return
@@ -444,7 +465,7 @@ def prelu(m, x):
 
 LINES = [recurrent] * 5 + [linear] * 3 + [norm] * 4 + [convolution] * 3 + [merge] * 3 + [
     *(function, numbers_of, pool, pool, reduce, one_step, repeat, flatten, upsample, pad, pad, attention, heads, prelu),
-    *(row_sum, flip, constant, constant, matmul, positions),
+    *(row_sum, flip, constant, constant, matmul, positions, dot_attention, dot_attention),
 ]  # fmt: skip
 
 
