@@ -50,7 +50,7 @@ const TYPES: Record<string, 'reduce' | 'reduceFeatures'> = {
 
 const OVER = oneOf('time', 1, 'features', 2, -1);
 const OVER_OR_VALUES = {
-  is: (value: unknown) => (Array.isArray(value) ? OPERANDS : OVER).is(value),
+  is: (value: unknown) => OPERANDS.is(value) || OVER.is(value),
   text: `${OVER.text}, or ${OPERANDS.text}`,
 };
 
