@@ -292,17 +292,27 @@ def reduce(m, x):
         return
     kind, run = m.pick(
         ("mean", lambda y: y.mean(1)), ("max", lambda y: y.max(1).values), ("min", lambda y: y.min(1).values),
-        ("std", lambda y: y.std(1)), ("l2", lambda y: y.norm(dim=1)),
+        ("std", lambda y: y.std(1)), ("l2", lambda y: y.norm(dim=1)), ("sum", lambda y: y.sum(1)),
     )  # fmt: skip
     if kind == "std" and m.chance(0.4):
         return m.line(lambda y: y.std(1, correction=0), [x], None, x.size, {"std": "time", "correction": 0})
     m.line(run, [x], None, x.size, {kind: m.pick("time", 1)})
 
 
+def row_sum(m, x):
+    m.line(lambda y: y.sum(-1, keepdim=True), [x], x.steps, 1, {"sum": m.pick("features", 2, -1)})
+
+
 def one_step(m, x):
+    # The shortest of the sequences of fixed steps has two.
     if x.steps:
-        at = m.pick(0, -1)
+        at = m.pick(0, -1, 1, -2)
         m.line(lambda y: y[:, at], [x], None, x.size, {"step": at})
+
+
+def flip(m, x):
+    if x.steps:
+        m.line(lambda y: y.flip(1), [x], *x.kind, {"flip": m.pick("time", 1)})
 
 
 def repeat(m, x):
@@ -350,6 +360,45 @@ def merge(m, x):
     m.line(run, [x, y], x.steps, x.size + y.size if kind == "concat" else x.size, {kind: [x.name, y.name]}, named=False)
 
 
+def constant(m, x):
+    """A number or a parameter beside a value."""
+    kind, run = m.pick(
+        ("sum", torch.add), ("mul", torch.mul), ("sub", torch.sub), ("div", torch.div), ("max", torch.maximum), ("min", torch.minimum),
+    )  # fmt: skip
+    if m.chance(0.5):
+        name = operand = m.pick(0.5, -2, 3)
+        tensor = torch.tensor(float(operand))
+    else:
+        name = f"p{len(m.lines)}"
+        shape = m.pick((x.size,), (1,), (1, x.size), (1, 1, x.size), ())
+        tensor = torch.randn(shape).abs() + 0.5
+        m.root.register_buffer(name, tensor)
+        tensor = tensor.flatten()
+    if m.chance(0.3) and kind != "div":
+        return m.line(lambda y: run(tensor, y), [x], *x.kind, {kind: [name, x.name]}, named=False)
+    m.line(lambda y: run(y, tensor), [x], *x.kind, {kind: [x.name, name]}, named=False)
+
+
+def matmul(m, x):
+    size = m.pick(1, 2, 5)
+    w = torch.randn((x.size,) if size == 1 else (x.size, size))
+    name = f"p{len(m.lines)}"
+    m.root.register_parameter(name, nn.Parameter(w))
+    m.line(lambda y: y @ w.reshape(x.size, size), [x], x.steps, size, {"matmul": name})
+
+
+def positions(m, x):
+    if not x.steps:
+        return
+    if m.chance(0.5):
+        made = nn.Embedding(30, x.size)
+        name, table = m.module(made), made.weight
+    else:
+        name, table = f"p{len(m.lines)}", torch.randn(30, x.size)
+        m.root.register_buffer(name, table[None])
+    m.line(lambda y: y + table[: y.size(1)], [x], *x.kind, {"positions": name})
+
+
 def attention(m, x):
     if not x.steps:
         return
@@ -361,6 +410,27 @@ def attention(m, x):
     else:
         run = lambda s, y: torch.einsum("bth,btf->bhf", F.softmax(s, 1), y).flatten(1)
     m.line(run, reads, None, count * x.size, fields, named=False)
+
+
+def dot_attention(m, x):
+    others = [y for y in m.values if isinstance(y.steps, str)]
+    if not others or isinstance(x.steps, int):
+        return
+    value = m.pick(*others)
+    key = m.of_module("linear", nn.Linear(value.size, x.size), value, value.steps, x.size)
+    count = m.pick(1, 2) if x.size % 2 == 0 and value.size % 2 == 0 else 1
+    causal, scale = x.steps == value.steps and m.chance(0.3), m.pick(None, 1.0, 0.5)
+
+    def run(q, k, v):
+        parts = [y.unflatten(-1, (count, -1)).transpose(1, 2) for y in (q if x.steps else q[:, None], k, v)]
+        out = F.scaled_dot_product_attention(*parts, is_causal=causal, scale=scale).transpose(1, 2).flatten(2)
+        return out if x.steps else out[:, 0]
+
+    fields = {"heads": count} if count > 1 else {}
+    fields |= {"causal": True} if causal else {}
+    fields |= {} if scale is None else {"scale": scale}
+    names = [x.name, key.name, value.name]
+    m.line(run, [x, key, value], x.steps, value.size, {"attention": names, "size": x.size, **fields}, named=False)
 
 
 def heads(m, x):
@@ -394,7 +464,8 @@ def prelu(m, x):
 
 
 LINES = [recurrent] * 5 + [linear] * 3 + [norm] * 4 + [convolution] * 3 + [merge] * 3 + [
-    *(function, numbers_of, pool, pool, reduce, one_step, repeat, flatten, upsample, pad, pad, attention, heads, prelu)
+    *(function, numbers_of, pool, pool, reduce, one_step, repeat, flatten, upsample, pad, pad, attention, heads, prelu),
+    *(row_sum, flip, constant, constant, matmul, positions, dot_attention, dot_attention),
 ]  # fmt: skip
 
 

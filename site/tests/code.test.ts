@@ -7,6 +7,7 @@ import type { HTTPRequest } from 'puppeteer-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeBlocks } from '../../scripts/blocks.mjs';
+import { writeSafetensors } from '../../ts/formats/safetensors.ts';
 import { onnxModel, tensor, type Node } from '../../tests/formats/onnx/build.ts';
 import { serve, Visitor } from './harness.ts';
 import { printedByNode } from '../../tests/run-node.ts';
@@ -88,6 +89,26 @@ const gru = async (size: number) => {
   return (await createGru({ inputSize: size, hiddenSize: size, resetAfter: false }, weights)).save();
 };
 
+/** The state dict of docs/formats/pytorch.md. */
+const classifier = () => {
+  const linear = (name: string, outputs: number, inputs: number) => [
+    [`${name}.weight`, [outputs, inputs]],
+    [`${name}.bias`, [outputs]],
+  ];
+  const cell = ['l0', 'l0_reverse'].flatMap((end) => [
+    [`rnn.weight_ih_${end}`, [36, 16]],
+    [`rnn.weight_hh_${end}`, [36, 12]],
+  ]);
+  const shapes = [
+    ...[['embedding.weight', [100, 16]], ['scale', [24]], ...cell],
+    ...[...linear('score.0', 8, 24), ...linear('score.2', 1, 8), ...linear('head.0', 8, 24), ...linear('head.3', 3, 8)],
+  ] as [string, number[]][];
+  const filled = (shape: number[]) => new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(0.1);
+  return writeSafetensors(
+    Object.fromEntries(shapes.map(([name, shape]) => [name, { dtype: 'F32' as const, shape, data: filled(shape) }])),
+  );
+};
+
 const CASES = '../../tests/fixtures/cases/';
 const TAGGER = `${CASES}torch_module_embedding_gru_linear/`;
 /** What the pages call models of their readers', by the file of ours that stands for it. */
@@ -120,6 +141,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'gru.onnx'), onnx([]));
   writeFileSync(join(folder, 'silero_vad.onnx'), vad());
   writeFileSync(join(folder, 'silero_vad_16k_sequence.onnx'), vadOfFrames());
+  writeFileSync(join(folder, 'classifier.safetensors'), classifier());
   writeFileSync(join(folder, 'speech.safetensors'), await gru(64));
   writeFileSync(join(folder, 'amp.safetensors'), await gru(1));
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "dependencies": { "gru-wasm": "*" } }');
@@ -154,6 +176,7 @@ const IN_NODE: [name: string, prints: RegExp][] = [
   ['states.mjs', /^$/],
   ['pytorch.mjs', /^$/],
   ['tagger.mjs', /^$/],
+  ['classifier.mjs', /^\[ 3 \]\n$/],
   ['rtneural.mjs', /^$/],
   ['tfjs.mjs', /^$/],
 ];

@@ -43,10 +43,17 @@ describe('multiheadAttention', () => {
   });
 });
 
+const ATTENTION_OF_M = Object.fromEntries(
+  Object.entries(ATTENTION).map(([name, shape]) => [name.replace('a.', 'm.'), shape]),
+);
+
 test.each<[string, Record<string, number[]>, string | undefined]>([
   ['BatchNorm1d', { 'm.weight': [4], 'm.bias': [4], 'm.running_mean': [4], 'm.running_var': [4] }, 'BatchNorm1d'],
   ['one without its variance', { 'm.weight': [4], 'm.bias': [4], 'm.running_mean': [4] }, undefined],
-  ['LayerNorm', { 'm.weight': [4], 'm.bias': [4] }, 'LayerNorm or GroupNorm'],
+  ['LayerNorm', { 'm.weight': [4], 'm.bias': [4] }, 'LayerNorm, GroupNorm or InstanceNorm1d'],
+  ['PReLU', { 'm.weight': [1] }, 'PReLU'],
+  ['one row', { 'm.weight': [4] }, 'RMSNorm, PReLU or LayerNorm without bias'],
+  ['MultiheadAttention', ATTENTION_OF_M, 'MultiheadAttention'],
   ['one of two sizes', { 'm.weight': [4], 'm.bias': [5] }, undefined],
   ['with a tensor more', { 'm.weight': [4], 'm.bias': [4], 'm.other': [4] }, undefined],
   ['Conv1d', { 'm.weight': [5, 4, 3], 'm.bias': [5] }, 'Conv1d'],
@@ -55,7 +62,8 @@ test.each<[string, Record<string, number[]>, string | undefined]>([
 ])('a module of these tensors looks like %s', async (_, shapes, kind) => {
   const { modules = [] } = await inspect(dict(shapes));
   const found = modules.find(({ name }) => name === 'm')?.kind;
-  if (kind === undefined) expect(found ?? '').not.toMatch(/^(BatchNorm1d|LayerNorm or GroupNorm|Conv1d)$/);
+  if (kind === undefined)
+    expect(found ?? '').not.toMatch(/^(BatchNorm1d|LayerNorm, GroupNorm or InstanceNorm1d|Conv1d)$/);
   else expect(found).toContain(kind);
 });
 

@@ -194,7 +194,7 @@ describe('a GRU', () => {
     const { spec: made } = await read(under('g.', gru(2, 2)), options);
     expect(made.layers).toMatchObject([{ initialState: ['a', 'b'] }, { initialState: ['c', 'd'] }]);
     const both = { ...under('g.', gru(2, 2)), ...under('h.', gru(2, 2)) };
-    const copied = await read(both, { layers: [{ gru: 'g' }, { gru: 'h', from: 'x', initialState: 'g' }] });
+    const copied = await read(both, { layers: [{ gru: 'g' }, { gru: 'h', from: 'input', initialState: 'g' }] });
     expect(copied.spec.layers[3]).toMatchObject({ initialState: ['g_l1:forwardState', 'g_l1:reverseState'] });
   });
 
@@ -272,7 +272,7 @@ describe('the modules of a state dict', () => {
     const many = (n: number) => modules(Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}.weight`, [4, 3]])));
     expect(describeModules(many(20))).toMatch(/'m19' \([^)]*\)$/);
     expect(describeModules(many(22))).toMatch(/'m19' \([^)]*\), and 2 more$/);
-    expect(suggestLayers(many(22))).toMatch(/\{ embedding: 'm19' \}\] \} \}$/);
+    expect(suggestLayers(many(22))).toMatch(/\{ linear: 'm19' \}\] \} \} \(by their sizes not all/);
   }); // prettier-ignore
 
   test.each<[string, Record<string, number[]>, string]>([
@@ -282,12 +282,98 @@ describe('the modules of a state dict', () => {
     ['an LSTM', { ...under('r.', { weight_ih_l0: [12, 2], weight_hh_l0: [12, 3] }), 'x.y': [1] }, "{ lstm: 'r' }"],
     ['the counters of batch norms first', { 'b.num_batches_tracked': [], ...under('a.', { weight: [2], bias: [2] }), ...under('b.', { running_mean: [2], running_var: [2], weight: [2], bias: [2] }), ...under('g.', gru()) }, "{ layernorm: 'a' }, { batchnorm: 'b' }, { gru: 'g' }"],
     ['two recurrent ones', { ...under('a.', gru()), 'h.weight': [9, 5], 'h.bias': [9], ...under('b.', { weight_ih_l0: [5, 3], weight_hh_l0: [5, 5] }) }, "{ gru: 'a' }, { rnn: 'b' }, { step: -1 }, { linear: 'h' }"],
+    ['of several orders one of all modules', { 'd.weight': [7, 2], 'd.bias': [7], ...under('r.', gru()), 's.weight': [2, 3], 's.bias': [2] }, "{ gru: 'r' }, { step: -1 }, { linear: 's' }, { linear: 'd' }"],
+    ['a head before its embedding, by name', { 'd.weight': [7, 2], 'd.bias': [7], 'e.weight': [7, 2], ...under('r.', gru()), ...under('z.', { weight_ih_l0: [2, 3], weight_hh_l0: [2, 2] }) }, "{ embedding: 'e' }, { gru: 'r' }, { rnn: 'z' }, { step: -1 }, { linear: 'd' }"],
+    ['a linear layer without a bias', { 'l.weight': [2, 4], ...under('r.', gru()) }, "{ linear: 'l' }, { gru: 'r' }"],
+    ['a depthwise convolution behind the last recurrent one', { ...under('r.', gru()), 'c.weight': [3, 1, 4], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { conv1d: 'c', groups: 3 }, { step: -1 }, { linear: 'f' }"],
+    ['one slope', { ...under('r.', gru()), 'p.weight': [1], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { step: -1 }, { prelu: 'p' }, { linear: 'f' }"],
+    ['attention', { 'a.in_proj_weight': [6, 2], 'a.in_proj_bias': [6], 'a.out_proj.weight': [2, 2], 'a.out_proj.bias': [2], ...under('r.', gru()) }, "{ multiheadAttention: 'a', heads: 'num_heads' }, { gru: 'r' }"],
+    ['all of whose inputs others give', { 'b.weight': [3], 'b.bias': [3], 'c.weight': [3, 2, 5], 'c.bias': [3], 'd.weight': [2, 3, 5] }, "{ layernorm: 'b' }, { conv1d: 'd' }, { conv1d: 'c' }"],
+    ['an input that no other module gives', { 'b.weight': [4], 'b.bias': [4], 'c.weight': [4, 2, 5], 'c.bias': [4] }, "{ conv1d: 'c' }, { layernorm: 'b' }"],
     ['none that is known', { 'x.y': [1] }, "{ gru: 'name' }"],
   ])('as the layers they may be: %s', (_, tensors, wanted) => {
-    const [layers, note] = suggestLayers(modules(tensors)).split(' (without ');
+    const [layers, note = ''] = suggestLayers(modules(tensors)).split(' (');
     expect(layers).toBe(`{ pytorch: { layers: [${wanted}] } }`);
-    expect(note !== undefined).toBe(wanted.includes('step'));
+    expect(note.includes('without { step: -1 }')).toBe(wanted.includes('step'));
+    expect(note.includes('no state dict')).toBe(wanted.includes('}, {'));
   }); // prettier-ignore
+
+  test('where sizes do not follow from one another, a suggestion says so', () => {
+    const note = (tensors: Sizes) => suggestLayers(modules(tensors));
+    const two = { ...under('a.', gru()), ...under('b.', gru()), 'f.weight': [5, 6], 'f.bias': [5] };
+    expect(note(two)).toContain('not all of them come one after the other: from, concat');
+    expect(note({ ...under('a.', gru()), 'f.weight': [5, 3], 'f.bias': [5] })).not.toContain('not all');
+  });
+
+  test('a search for an order ends', () => {
+    const square = Object.fromEntries(
+      Array.from({ length: 19 }, (_, i) => [
+        [`m${i}.weight`, [4, 4]],
+        [`m${i}.bias`, [4]],
+      ]).flat() as [string, number[]][],
+    );
+    expect(suggestLayers(modules({ ...square, 'z.weight': [9, 5], 'z.bias': [9] }))).toContain('not all');
+  });
+});
+
+describe('what is nearly right is refused with what to write', () => {
+  const e = { embedding: 'e' };
+  const g = { gru: 'g' };
+  const l = { linear: 'l' };
+  test.each<[object[], RegExp]>([
+    [[e, g, { relu: true }], /layers\[2\]: 'relu' is no kind of line: write \{ activation: 'relu' \}/],
+    [[e, g, { LeakyReLU: 0.1 }], /write \{ activation: 'leaky_relu' \}/],
+    [[e, g, { 'F.softmax': -1 }], /write \{ activation: 'softmax' \}/],
+    [[e, g, { dropout: 0.5 }], /'dropout' is no kind of line: leave it out/],
+    [[e, g, { transpose: [1, 2] }], /leave it out/],
+    [[e, g, { cat: ['g', 'e'] }], /'cat' is no kind of line: write 'concat'/],
+    [[{ 'nn.GRU': 'g' }], /write 'gru'/],
+    [[{ GRUCell: 'g' }], /write 'gru'/],
+    [[{ Linear: 'g' }], /write 'linear'/],
+    [[{ BatchNorm1d: 'g' }], /write 'batchnorm'/],
+    [[{ maxpool: 2 }], /write 'maxpool1d'/],
+    [[{ thing: 'g' }], /no layer that is supported \(embedding, .*an object with thing/],
+    [[e, { gru: 'g', num_layers: 2 }], /no field 'num_layers'; it has name, .*what its tensors say, such as sizes, layers/],
+    [[e, g, { ...l, activation: 'Sigmoid' }], /no activation is the string 'Sigmoid'; write 'sigmoid'/],
+    [[e, g, { ...l, activation: 'F.relu' }], /write 'relu'/],
+    [[e, g, { ...l, activation: 'none' }], /no activation is the string 'none'; known: linear, .*silu/],
+    [[e, g, { ...l, activation: 1 }], /no activation is 1/],
+    [[e, g, { ...l, activation: { name: 'leaky_relu', negative_slope: 1 } }], /no parameter 'negative_slope'; it has alpha and beta/],
+    [[e, g, { ...l, activation: { name: 'softmax', dim: 1 } }], /'softmax' has no parameter 'dim'; it has none/],
+    [[e, g, { ...l, from: 'gru' }], /'gru' is no input, and no layer that comes before; there are input, e, g/],
+    [[e, g, { sum: ['g', 'h'] }], /'h' is no input/],
+    [[e, g, { ...l, from: 'g:h' }], /'g' has no 'h'; it has sequence, last, forwardState$/],
+    [[e, g, e], /'e' is there already: .* like \{ embedding: \.\.\., name: 'e_1' \}/],
+    [[e, g, { ...l, name: 'input' }], /'input' is there already/],
+  ])('%j', async (layers, message) => {
+    const names = ['e', 'g', 'l'].filter((name) => JSON.stringify(layers).includes(`:"${name}"`)).join('');
+    expect(await refusalOf(spec(names, layers as PytorchLayer[]))).toMatch(/^invalid_argument/);
+    expect(await refusalOf(spec(names, layers as PytorchLayer[]))).toMatch(message);
+  }); // prettier-ignore
+
+  test('outputs that nothing gives', async () => {
+    expect(await refusalOf(spec('g', [{ gru: 'g' }], { outputs: ['g', 'g:h_n'] }))).toMatch(/'g' has no 'h_n'; it has/);
+    expect(await refusalOf(spec('g', [{ gru: 'g' }], { outputs: ['fc'] }))).toMatch(/'fc' is no input/);
+    expect(await spec('g', [{ gru: 'g' }], { outputs: ['g:forwardState', 'g:last', 'g:sequence', 'g'] })).toBeDefined();
+  });
+
+  test('a module that holds others, and a parameter that no line reads', async () => {
+    const head = { ...under('g.', gru()), 'head.0.weight': [4, 3], 'head.0.bias': [4] };
+    expect(await refusalOf(read(head, { layers: [{ gru: 'g' }, { linear: 'head' }] }))).toMatch(
+      /no tensor 'head\.weight' .*; 'head' holds modules: 'head\.0' \(Linear\)$/,
+    );
+    const scaled = { ...under('g.', gru()), scale: [3] };
+    expect(await refusalOf(read(scaled, { layers: [{ gru: 'g' }] }))).toMatch(
+      /no layer uses 'scale' \[3\].*\{ mul: \['x', 'scale'\] \}/,
+    );
+    const counted = { ...under('g.', gru()), 'b.weight': [3] };
+    expect(await refusalOf(read(counted, { layers: [{ gru: 'g' }] }))).not.toMatch(/a parameter is named/);
+  });
+
+  test('softmax without parameters is a name', async () => {
+    const made = await spec('gl', [{ gru: 'g' }, { linear: 'l', activation: { name: 'softmax' } as never }]);
+    expect(made.layers[1]).toMatchObject({ activation: 'softmax' });
+  });
 });
 
 describe('normalization', () => {

@@ -145,13 +145,14 @@ test('each option changes the model', async () => {
   const replaced = (i: number, fields: object) => ({ layers: base.map((l, k) => (k === i ? { ...l, ...fields } : l)) });
   const inputs = [{ name: 'input', dtype: 'int32' as const, size: 1 }];
   const initialState = ['a', 'b', 'c', 'd'];
+  const states = initialState.map((name) => ({ name, size: 4, kind: 'vector' as const }));
   const variants: PytorchOptions[] = [
     { layers: [...base] },
     replaced(0, { name: 'table' }),
     replaced(0, { from: 'ids' }),
     replaced(1, { returns: 'last' }),
-    replaced(1, { initialState }),
-    replaced(1, { initialState: initialState.toReversed() }),
+    { ...replaced(1, { initialState }), inputs: [...inputs, ...states] },
+    { ...replaced(1, { initialState: initialState.toReversed() }), inputs: [...inputs, ...states] },
     replaced(2, { activation: 'relu' }),
     replaced(2, { activation: 'hard_sigmoid' }),
     replaced(2, { activation: { name: 'hard_sigmoid', alpha: 0.2 } }),

@@ -45,6 +45,28 @@ describe.each([false, true, 'spare'] as const)('a zip file (zip64: %s)', (zip64)
   });
 });
 
+test.each([false, true, 'spare'] as const)(
+  'the first file may have a name of any length (zip64: %s)',
+  async (zip64) => {
+    // 46 bytes and the name are the first record of the directory; PyTorch's ZIP64 records are 76.
+    for (let length = 1; length <= 120; length++) {
+      const name = 'n'.repeat(length);
+      const zip = await openZip(writeZip([{ ...hello, name }, packed], { zip64 }), 'x.zip');
+      expect(zip.names).toEqual([name, 'm/b']);
+      expect(await zip.read(name)).toEqual(hello.data);
+    }
+  },
+);
+
+test.each([32, 40, 48])('ZIP64 records that differ from the plain one (byte %i) are refused', async (at) => {
+  const bytes = writeZip([hello, packed], { zip64: 'spare' });
+  bytes[bytes.length - 98 + at]! ^= 1;
+  await expect(openZip(bytes, 'x.zip')).rejects.toMatchObject({
+    code: 'invalid_file',
+    message: expect.stringMatching(/two ends that differ/) as string,
+  });
+});
+
 test('a name of the Unicode field that is another is refused; that of one which is no ASCII is taken', async () => {
   const files = (unicodeName: string) => writeZip([{ ...hello, unicodeName }, packed]);
   expect((await openZip(files('m/a.txt'), 'x.zip')).names).toEqual(['m/a.txt', 'm/b']);

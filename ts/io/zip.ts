@@ -3,6 +3,7 @@ import { ZipReader } from '@zip.js/zip.js/lib/zip-core-reader.js';
 import type { ReadBudget } from './budget.ts';
 import { GruError } from '../base/errors.ts';
 import { crc32 } from './crc32.ts';
+import { withoutSpareZip64 } from './zip64.ts';
 
 /** A zip file opened for reading. */
 export interface ZipArchive {
@@ -131,13 +132,13 @@ export async function openZip(
 
 async function readDirectory(bytes: Uint8Array, what: string): Promise<Map<string, Entry>> {
   if (!isZip(bytes)) throw new GruError('invalid_file', `${what}: not a zip file with files in it`);
+  const { size, read } = withoutSpareZip64(bytes, what);
   const source = {
-    size: bytes.length,
+    size,
     init: () => Promise.resolve(),
-    readUint8Array: (offset: number, length: number) => Promise.resolve(bytes.subarray(offset, offset + length)),
+    readUint8Array: (offset: number, length: number) => Promise.resolve(read(offset, length)),
   };
   const reader = new ZipReader(source as unknown as ConstructorParameters<typeof ZipReader>[0], {
-    // Not 'strict': PyTorch writes ZIP64 records where none are needed, which zip.js takes for stray data.
     strictness: 'balanced',
     maxAppendedDataSize: 0,
     filenameValidation: 'tolerant',

@@ -96,6 +96,12 @@ function constants({ inputSize, hiddenSize }: StackLayer['spec'], place: Place):
 /** Adds a vector of `size` values, zeros when left out. */
 type Constant = ((values?: () => Promise<Float32Array>) => ValueRef) & { size: number };
 
+/** What may be read of a layer of a recurrent module by `name:port`. */
+export function portsOf(stack: StackLayer): string[] {
+  const states = directionsOf(stack).flatMap((direction) => slotsOf([stack]).map((slot) => direction + slot));
+  return ['sequence', 'last', ...states];
+}
+
 function slotsOf([first]: StackLayer[]): Slot[] {
   return first?.spec.type === 'lstm' ? ['State', 'Cell'] : ['State'];
 }

@@ -2,7 +2,12 @@ import { GruError } from '../../base/errors.ts';
 import { checkKnown, describe, isRecord } from '../../base/tensor.ts';
 import type { InputSpec, ValueRef } from '../../spec/spec.ts';
 import { isList, isListOf, isStrings } from '../lists.ts';
+import { MODULE } from './forms/checks.ts';
+import { insteadOf } from './forms/instead.ts';
 import { formOf, KINDS, kindOf, type PytorchLayer } from './forms/index.ts';
+
+/** An input of the model, of `float32` where it does not say another `dtype`. */
+export type PytorchInput = Omit<InputSpec, 'dtype'> & Partial<Pick<InputSpec, 'dtype'>>;
 
 /**
  * What a state dict does not say.
@@ -15,7 +20,7 @@ export interface PytorchOptions {
   /** The model's `forward`, line by line, in order. May be left out for a file with a single recurrent module. */
   layers?: PytorchLayer[] | undefined;
   /** What the model takes. Default: one input, `input`, as the first layer needs it. */
-  inputs?: InputSpec[] | undefined;
+  inputs?: PytorchInput[] | undefined;
   /** What it returns: layers or ports by name. Default: the last layer. */
   outputs?: ValueRef[] | undefined;
   /**
@@ -57,12 +62,18 @@ function checkLayer(layer: unknown, where: string): void {
   if (!isRecord(layer)) throw invalid(`${where} must be an object like { gru: 'gru' }, got ${describe(layer)}`);
   const kind = kindOf(layer);
   if (!kind) {
+    const [first = ''] = Object.keys(layer);
+    const instead = insteadOf(first, KINDS);
+    if (instead !== undefined) throw invalid(`${where}: '${first}' is no kind of line: ${instead}`);
     throw invalid(`${where}: no layer that is supported (${KINDS.join(', ')}): ${describe(layer)}`);
   }
   const { value, fields } = formOf(kind);
   const stray = Object.keys(layer).find((field) => field !== kind && !Object.hasOwn(fields, field));
   if (stray !== undefined) {
-    throw invalid(`${where}: a layer '${kind}' has no field '${stray}'; it has ${Object.keys(fields).join(', ')}`);
+    const sizes = value === MODULE ? '; what its tensors say, such as sizes, layers, directions, is left out' : '';
+    throw invalid(
+      `${where}: a layer '${kind}' has no field '${stray}'; it has ${Object.keys(fields).join(', ')}${sizes}`,
+    );
   }
   for (const [field, { is, text }] of [...Object.entries(fields), [kind, value] as const]) {
     const given = layer[field];

@@ -5,6 +5,9 @@ import { describeModules } from './modules.ts';
 import { listModules, type ModuleTensors, splitName } from './names.ts';
 import type { StateDict } from './source.ts';
 
+/** As modules call their tensors. */
+const MODULE_TENSOR = /(^|\.)(weight|bias|running_|num_batches_|in_proj_)[^.]*$/;
+
 /** A tensor that a layer takes. */
 export interface TakenTensor {
   name: string;
@@ -116,10 +119,13 @@ export class Tensors {
   }
 
   missing(name: string, why: string): GruError {
-    return new GruError(
-      'invalid_argument',
-      `the state dict has no tensor '${name}' ${why}; its modules: ${describeModules(this.modules)}`,
-    );
+    const [module] = splitName(name);
+    const inside = new Map([...this.modules].filter(([one]) => module !== '' && one.startsWith(`${module}.`)));
+    const known =
+      inside.size > 0
+        ? `'${module}' holds modules: ${describeModules(inside)}`
+        : `its modules: ${describeModules(this.modules)}`;
+    return new GruError('invalid_argument', `the state dict has no tensor '${name}' ${why}; ${known}`);
   }
 
   /** @throws GruError `unsupported` naming the tensors that no layer took. */
@@ -138,9 +144,16 @@ export class Tensors {
       module === undefined
         ? ''
         : `; '${module}' has others that layer '${owners.get(module)!}' takes: is it another kind of module?`;
+    const isOwn = (name: string) =>
+      !MODULE_TENSOR.test(name) && !owners.has(splitName(name)[0]) && this.shape(name) !== undefined;
+    const own = left.find(isOwn);
+    const parameter =
+      own === undefined
+        ? ''
+        : ` (a parameter is named where it is used: { mul: ['x', '${own}'] }, { matmul: '${own}' }, { positions: '${own}' })`;
     throw new GruError(
       'unsupported',
-      `no layer uses ${shown.join(', ')}${more}${strange}: add their modules to { pytorch: { layers } }, or, where the model does not ` +
+      `no layer uses ${shown.join(', ')}${more}${strange}: add their modules to { pytorch: { layers } }${parameter}, or, where the model does not ` +
         `need them, name them in { pytorch: { ignore } }`,
     );
   }

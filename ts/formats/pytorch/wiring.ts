@@ -9,9 +9,13 @@ import { describeModules, formsOfModule, looksRecurrent } from './modules.ts';
 import type { ModuleTensors } from './names.ts';
 import { inferAxes } from '../../spec/infer-axes.ts';
 import type { PytorchOptions } from './options.ts';
+import { portsOf } from './initial.ts';
 import type { StackLayer } from './recurrent.ts';
 import { suggestLayers } from './suggest.ts';
 import type { Tensors } from './tensors.ts';
+
+/** Names that a message shows. */
+const MAX_NAMED = 20;
 
 /** Makes a spec of the modules of a state dict, wired as `layers` says. */
 export async function wire(tensors: Tensors, options: PytorchOptions, conventions: string[]): Promise<ModelSpec> {
@@ -93,18 +97,41 @@ class Wiring {
   private readonly tensors: Tensors;
   private readonly conventions: string[];
 
-  constructor(tensors: Tensors, conventions: string[], inputs: readonly InputSpec[] | undefined) {
+  constructor(tensors: Tensors, conventions: string[], inputs: PytorchOptions['inputs']) {
     this.tensors = tensors;
     this.conventions = conventions;
-    this.inputs = inputs ? [...inputs] : [];
+    this.inputs = (inputs ?? []).map((input) => ({ ...input, dtype: input.dtype ?? 'float32' }));
     this.inputIsOpen = !inputs;
   }
 
   /** A reference as the user writes it: the name of a line stands for its last layer. */
   resolve(ref: ValueRef): ValueRef {
     const [name, port] = splitRef(ref);
+    this.check(name, port);
     const last = this.lines.get(name)?.at(-1)?.name ?? name;
     return port === undefined ? last : `${last}:${port}`;
+  }
+
+  /** @throws GruError `invalid_argument` for what nothing before gives. */
+  private check(name: string, port: string | undefined): void {
+    // The input of a first line is not known yet.
+    if (this.pending.length === 0 && this.inputIsOpen) return;
+    if (!this.isValue(name)) {
+      const there = [...this.inputs.map((input) => input.name), ...this.names].slice(-MAX_NAMED);
+      throw new GruError(
+        'invalid_argument',
+        `pytorch: '${name}' is no input, and no layer that comes before; there are ${there.join(', ')}`,
+      );
+    }
+    if (port === undefined) return;
+    const stack = (this.lines.get(name)?.at(-1) ?? this.pending.find((layer) => layer.name === name))?.stack;
+    if (!stack || portsOf(stack).includes(port)) return;
+    throw new GruError('invalid_argument', `pytorch: '${name}' has no '${port}'; it has ${portsOf(stack).join(', ')}`);
+  }
+
+  /** Whether an input or a line before has this name. */
+  private isValue(name: string): boolean {
+    return this.names.has(name) || this.lines.has(name) || this.inputs.some((input) => input.name === name);
   }
 
   async load(): Promise<LayerSpec[]> {
@@ -118,6 +145,12 @@ class Wiring {
   add(layer: PytorchLayer): void {
     const kind = kindOf(layer)!;
     const name = layer.name ?? this.defaultName(kind, layer);
+    if (this.isValue(name)) {
+      throw new GruError(
+        'invalid_argument',
+        `pytorch.layers: '${name}' is there already: give this line another name, like { ${kind}: ..., name: '${this.unique(name)}' }`,
+      );
+    }
     const from = 'from' in layer ? layer.from : undefined;
     const first = this.pending.length === 0;
     const inputs = from !== undefined ? [this.resolve(from)] : first ? undefined : [this.resolve(this.lastName)];
@@ -152,7 +185,7 @@ class Wiring {
         const layers = this.lines.get(of)?.map(({ stack }) => stack);
         return layers?.every((stack): stack is StackLayer => stack !== undefined) ? layers : undefined;
       },
-      isValue: (of) => this.names.has(of) || this.lines.has(of),
+      isValue: (of) => this.isValue(of),
       note: (text) => this.conventions.push(text),
     };
   }
@@ -169,11 +202,10 @@ class Wiring {
   }
 
   private unique(name: string): string {
-    const taken = (n: string) => this.names.has(n) || this.lines.has(n);
-    if (!taken(name)) return name;
+    if (!this.isValue(name)) return name;
     // From where the search for this kind ended last.
     let i = this.numbers.get(name) ?? 1;
-    while (taken(`${name}_${i}`)) i++;
+    while (this.isValue(`${name}_${i}`)) i++;
     this.numbers.set(name, i + 1);
     return `${name}_${i}`;
   }

@@ -1,4 +1,5 @@
 import type { Activation } from '../../../spec/spec.ts';
+import { powerFunction } from '../../powers.ts';
 import { nodeError } from '../attributes.ts';
 import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
@@ -147,8 +148,7 @@ function uniform(op: BinaryOp, value: number, isFirst: boolean): Activation | un
   if (op === 'min' && Number.isFinite(value)) return { name: 'clip', beta: value };
   if (op === 'div' && value === 1) return 'reciprocal';
   if (op !== 'pow' || isFirst) return undefined;
-  const powers: Record<number, Activation> = { 0.5: 'sqrt', 1: 'linear', 2: 'square', [-1]: 'reciprocal' };
-  return powers[value];
+  return powerFunction(value);
 }
 
 const pair: Operator = (context) => {

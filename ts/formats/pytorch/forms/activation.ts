@@ -1,5 +1,7 @@
 import type { RowActivation } from '../../../spec/spec.ts';
-import { isRecord } from '../../../base/tensor.ts';
+import { GruError } from '../../../base/errors.ts';
+import { describe, isRecord } from '../../../base/tensor.ts';
+import { ACTIVATIONS } from '../../../layers/activations.ts';
 import { ANY, BASE } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 
@@ -31,10 +33,39 @@ export const activation: Form<'activation', PytorchActivation> = {
   }),
 };
 
-/** As the spec has it, with PyTorch's parameters where they differ: nn.Hardsigmoid is clip(x / 6 + 0.5). */
+/** All names that are read. */
+const KNOWN: readonly string[] = [
+  ...new Set([...Object.keys(ACTIVATIONS), ...Object.keys(NAMES), 'softmax', 'log_softmax']),
+];
+
+/** The function that is called so, in whatever case, with or without underscores: `LeakyReLU`. */
+export function activationNamed(name: string): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replaceAll('_', '');
+  return KNOWN.find((known) => plain(known) === plain(name));
+}
+
+/**
+ * As the spec has it, with PyTorch's parameters where they differ: nn.Hardsigmoid is clip(x / 6 + 0.5).
+ *
+ * @throws GruError `invalid_argument` for a name or a parameter that is not known.
+ */
 export function torchActivation(given: TorchActivation): RowActivation {
-  // whatever it is: those who check the spec say so
   const { name, ...own } = isRecord(given) ? given : { name: given };
+  if (typeof name !== 'string' || !KNOWN.includes(name)) {
+    const like = typeof name === 'string' ? activationNamed(name.slice(name.lastIndexOf('.') + 1)) : undefined;
+    const instead = like === undefined ? `known: ${KNOWN.join(', ')}` : `write '${like}'`;
+    throw new GruError('invalid_argument', `pytorch.layers: no activation is ${describe(name)}; ${instead}`);
+  }
+  const isWhole = name === 'softmax' || name === 'log_softmax';
+  const stray = Object.keys(own).find((key) => isWhole || (key !== 'alpha' && key !== 'beta'));
+  if (stray !== undefined) {
+    const has = isWhole ? 'none: it is over the last dimension' : 'alpha and beta, such as alpha for a negative_slope';
+    throw new GruError(
+      'invalid_argument',
+      `pytorch.layers: activation '${name}' has no parameter '${stray}'; it has ${has}`,
+    );
+  }
+  if (isWhole) return name;
   if (name === 'hard_sigmoid') return { name, alpha: 1 / 6, beta: 0.5, ...own };
   if (!Object.hasOwn(NAMES, name)) return given as RowActivation;
   const known = NAMES[name as keyof typeof NAMES];

@@ -2,31 +2,68 @@ import { GruError } from '../../../base/errors.ts';
 import type { AttentionSpec, DenseSpec, ValueRef } from '../../../spec/spec.ts';
 import type { TakenTensor } from '../tensors.ts';
 import { isStrings } from '../../lists.ts';
-import { BASE, type Check, COUNT, MODULE, STRING } from './checks.ts';
+import { AMOUNT, BASE, type Check, COUNT, MODULE, STRING } from './checks.ts';
 import type { Form, Pending, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
 
-/** `(torch.softmax(scores, 1) * values).sum(1)`: of several scores a step one sum each, side by side. */
+/**
+ * `(torch.softmax(scores, 1) * values).sum(1)`: of several scores a step one sum each, side by side. Or, of queries, keys and values,
+ * `F.scaled_dot_product_attention(q, k, v)`.
+ */
 export interface PytorchAttention {
   name?: string | undefined;
-  attention: [scores: ValueRef, values: ValueRef];
-  /** Steps where this is 0 have no part: `scores.masked_fill(mask == 0, -inf)`. */
+  attention: [scores: ValueRef, values: ValueRef] | [query: ValueRef, keys: ValueRef, values: ValueRef];
+  /** Steps (of the keys) where this is 0 have no part: `scores.masked_fill(mask == 0, -inf)`. */
   mask?: ValueRef | undefined;
+  /** Of three values, and needed there: features of a query. */
+  size?: number | undefined;
+  /** Of three values: factor of the products. Default 1 / sqrt(size / heads); 1 for `torch.softmax(q @ k.transpose(1, 2), -1) @ v`. */
+  scale?: number | undefined;
+  /** Of three values: rows are so many parts, each of which attends by itself. Default 1. */
+  heads?: number | undefined;
+  /** Of three values: `is_causal`. */
+  causal?: boolean | undefined;
 }
 
-const TWO_NAMES: Check = {
-  is: (value) => isStrings(value) && value.length === 2,
-  text: 'the names of scores and values',
+const TWO_OR_THREE: Check = {
+  is: (value) => isStrings(value) && (value.length === 2 || value.length === 3),
+  text: 'the names of scores and values, or of query, keys and values',
 };
 
+const FLAG: Check = { is: (value) => typeof value === 'boolean', text: 'true or false' };
+
 export const attention: Form<'attention', PytorchAttention> = {
-  value: TWO_NAMES,
-  fields: { name: STRING, mask: STRING },
-  read({ attention: refs, mask }, { name, resolve, add }) {
-    const [scores, values] = refs.map(resolve) as [ValueRef, ValueRef];
-    const softmax = { type: 'timeSoftmax', ...(mask === undefined ? {} : { mask: resolve(mask) }) } as const;
+  value: TWO_OR_THREE,
+  fields: { name: STRING, mask: STRING, size: COUNT, scale: AMOUNT, heads: COUNT, causal: FLAG },
+  read(line, { name, resolve, add }) {
+    const refs = line.attention.map(resolve);
+    const mask = line.mask === undefined ? {} : { mask: resolve(line.mask) };
+    const { size, heads = 1, causal = false } = line;
+    if (refs.length === 3) {
+      if (size === undefined) {
+        throw new GruError(
+          'invalid_argument',
+          `attention '${name}' of query, keys and values needs size: the features of a query`,
+        );
+      }
+      const scale = line.scale ?? 1 / Math.sqrt(size / heads);
+      const spec = { name, type: 'attention', inputs: refs, inputSize: size, heads, scale, causal, ...mask } as const;
+      return { inputs: refs, load: () => spec };
+    }
+    const stray = (['size', 'scale', 'heads', 'causal'] as const).find((field) => line[field] !== undefined);
+    if (stray !== undefined) {
+      throw new GruError(
+        'invalid_argument',
+        `attention '${name}': ${stray} is for query, keys and values, these are scores and values`,
+      );
+    }
+    const [scores, values] = refs as [ValueRef, ValueRef];
     const weights = `${name}_weights`;
-    const made = add({ name: weights, inputs: [scores], load: () => ({ name: weights, ...softmax }) });
+    const made = add({
+      name: weights,
+      inputs: [scores],
+      load: () => ({ name: weights, type: 'timeSoftmax', ...mask }),
+    });
     const inputs = [made, values];
     return { inputs, load: () => ({ name, type: 'weightedSum', inputs }) };
   },
@@ -46,13 +83,12 @@ export interface PytorchMultiheadAttention extends PytorchLayerBase {
   mask?: ValueRef | undefined;
 }
 
-const FLAG: Check = { is: (value) => typeof value === 'boolean', text: 'true or false' };
-
 const PARTS = ['q', 'k', 'v'] as const;
 
 export const multiheadAttention: Form<'multiheadAttention', PytorchMultiheadAttention> = {
   value: MODULE,
   fields: { ...BASE, heads: COUNT, key: STRING, value: STRING, causal: FLAG, mask: STRING },
+  looks: (tensors) => (tensors.has('in_proj_weight') ? 'MultiheadAttention' : undefined),
   read(line, place) {
     const { name, tensors, source, takes, resolve, add } = place;
     const { multiheadAttention: module, heads, causal, mask } = line;

@@ -9,8 +9,6 @@ export interface Check {
 
 export const STRING: Check = { is: (value) => typeof value === 'string', text: 'a string' };
 
-export const NAMES: Check = { is: isStrings, text: 'an array of names' };
-
 export const NAME_OR_NAMES: Check = {
   is: (value) => typeof value === 'string' || isStrings(value),
   text: 'a name or an array of names',

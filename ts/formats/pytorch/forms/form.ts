@@ -58,7 +58,7 @@ export interface Place {
   readonly add: (layer: Pending & { name: string }) => ValueRef;
   /** The layers of a recurrent module of a line before. */
   readonly stack: (name: string) => StackLayer[] | undefined;
-  /** Whether a line before has this name. */
+  /** Whether a line before or an input has this name. */
   readonly isValue: (name: string) => boolean;
   /** Tells the report what was decided. */
   readonly note: (text: string) => void;

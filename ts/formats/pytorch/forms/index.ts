@@ -7,13 +7,16 @@ import { embedding } from './embedding.ts';
 import type { Form, Pending, Place } from './form.ts';
 import type { Shapes } from '../names.ts';
 import { linear } from './linear.ts';
+import { matmul } from './matmul.ts';
 import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from './norm.ts';
-import { concat, div, mul, sub, sum } from './merge.ts';
+import { concat, div, mul, pow, sub } from './merge.ts';
+import { positions } from './positions.ts';
 import { prelu } from './prelu.ts';
-import { mean, max, min, std, l2, maxpool1d, avgpool1d, flatten, repeat, upsample, pad } from './over-time.ts';
+import { argmax, l2, max, mean, min, std, sum } from './reduce.ts';
+import { maxpool1d, avgpool1d, flatten, repeat, upsample, pad } from './over-time.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { sine } from './sine.ts';
-import { slice, step } from './step.ts';
+import { flip, slice, step } from './step.ts';
 
 /** The forms of a line of the wiring, by the field that names them. */
 const FORMS = {
@@ -22,6 +25,7 @@ const FORMS = {
   lstm,
   rnn,
   linear,
+  matmul,
   activation,
   prelu,
   conv1d,
@@ -29,11 +33,13 @@ const FORMS = {
   sine,
   step,
   slice,
+  flip,
   concat,
   sum,
   sub,
   mul,
   div,
+  pow,
   batchnorm,
   layernorm,
   rmsnorm,
@@ -46,12 +52,14 @@ const FORMS = {
   min,
   std,
   l2,
+  argmax,
   maxpool1d,
   avgpool1d,
   flatten,
   repeat,
   upsample,
   pad,
+  positions,
 };
 
 export type PytorchKind = keyof typeof FORMS;

@@ -43,6 +43,10 @@ export interface PytorchInstancenorm extends PytorchNorm {
 
 type NormFields = Pick<NormSpec, 'norm' | 'epsilon' | 'groups' | 'overTime'>;
 
+/** Modules of a scale and a shift look alike, and so do those of a row alone. */
+const AFFINE_NORM = 'LayerNorm, GroupNorm or InstanceNorm1d';
+const ONE_ROW = 'RMSNorm, PReLU or LayerNorm without bias';
+
 const AFFINE = ['weight', 'bias'] as const;
 const STATISTICS = ['running_mean', 'running_var', 'num_batches_tracked'] as const;
 const NORM = { ...BASE, eps: AMOUNT, size: COUNT };
@@ -165,7 +169,7 @@ export const layernorm: Form<'layernorm', PytorchLayernorm> = {
   fields: NORM,
   looks(tensors) {
     const [weight, bias] = [shapeOf(tensors, 'weight'), shapeOf(tensors, 'bias')];
-    return tensors.size === 2 && weight?.length === 1 && bias?.[0] === weight[0] ? 'LayerNorm or GroupNorm' : undefined;
+    return tensors.size === 2 && weight?.length === 1 && bias?.[0] === weight[0] ? AFFINE_NORM : undefined;
   },
   read: ({ layernorm: module, eps = 1e-5, size }, place) =>
     normalization('layernorm', module, place, size, { norm: 'standard', epsilon: eps }),
@@ -174,6 +178,10 @@ export const layernorm: Form<'layernorm', PytorchLayernorm> = {
 export const rmsnorm: Form<'rmsnorm', PytorchRmsnorm> = {
   value: MODULE,
   fields: NORM,
+  looks(tensors) {
+    const weight = shapeOf(tensors, 'weight');
+    return tensors.size === 1 && weight?.length === 1 && weight[0] !== 1 ? ONE_ROW : undefined;
+  },
   read: ({ rmsnorm: module, eps = 2 ** -23, size }, place) =>
     normalization('rmsnorm', module, place, size, { norm: 'rms', epsilon: eps }),
 };

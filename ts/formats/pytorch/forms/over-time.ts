@@ -1,35 +1,6 @@
 import type { LayerSpec, PadSpec, PoolSpec } from '../../../spec/spec.ts';
-import { ANY, BASE, isPair, isWhole, oneOf } from './checks.ts';
+import { ANY, BASE, isPair, isWhole } from './checks.ts';
 import type { Form, Pending, Place, PytorchLayerBase } from './form.ts';
-
-/** Over time or features, by name, or by their dimension of a (batch, steps, features) tensor. Of features one number a row is left. */
-type Over = 'time' | 1 | 'features' | 2 | -1;
-
-/** `x.mean(1)` (batch first), `nn.AdaptiveAvgPool1d(1)` over (batch, features, steps). */
-export interface PytorchMean extends PytorchLayerBase {
-  mean: Over;
-}
-
-/** `x.max(1).values`, `x.amax(1)`, `nn.AdaptiveMaxPool1d(1)`. */
-export interface PytorchMax extends PytorchLayerBase {
-  max: Over;
-}
-
-/** `x.min(1).values`, `x.amin(1)`. */
-export interface PytorchMin extends PytorchLayerBase {
-  min: Over;
-}
-
-/** `x.std(1)`; `correction: 0` for `x.std(1, correction=0)`. */
-export interface PytorchStd extends PytorchLayerBase {
-  std: 'time' | 1;
-  correction?: 0 | 1 | undefined;
-}
-
-/** `x.norm(dim=1)`; `x.norm(dim=-1, keepdim=True)`, by which `div` divides each row. */
-export interface PytorchL2 extends PytorchLayerBase {
-  l2: Over;
-}
 
 /** `nn.MaxPool1d(2)` over the steps. */
 export interface PytorchMaxPool extends PytorchLayerBase {
@@ -76,35 +47,6 @@ function layer(name: string, spec: object): Pending {
   // What the spec says is checked with the model.
   return { load: () => ({ name, ...JSON.parse(JSON.stringify(spec)) }) as LayerSpec };
 }
-
-const OVER: Record<string, 'reduce' | 'reduceFeatures'> = {
-  ...{ time: 'reduce', 1: 'reduce' },
-  ...{ features: 'reduceFeatures', 2: 'reduceFeatures', '-1': 'reduceFeatures' },
-};
-
-function reduction<K extends 'mean' | 'max' | 'min' | 'l2', L extends PytorchLayerBase & Record<K, Over>>(
-  reduce: K,
-): Form<K, L> {
-  return {
-    value: oneOf('time', 1, 'features', 2, -1),
-    fields: BASE as Form<K, L>['fields'],
-    read: (line, { name }) => {
-      const over: Over = line[reduce];
-      return layer(name, { type: OVER[over], reduce });
-    },
-  };
-}
-
-export const mean = reduction<'mean', PytorchMean>('mean');
-export const max = reduction<'max', PytorchMax>('max');
-export const min = reduction<'min', PytorchMin>('min');
-export const l2 = reduction<'l2', PytorchL2>('l2');
-
-export const std: Form<'std', PytorchStd> = {
-  value: oneOf('time', 1),
-  fields: { ...BASE, correction: ANY },
-  read: (line, { name }) => layer(name, { type: 'reduce', reduce: 'std', correction: line.correction }),
-};
 
 function pooled(
   pool: PoolSpec['pool'],

@@ -1,3 +1,4 @@
+import { shapeOf } from '../names.ts';
 import { BASE, MODULE } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 import { moduleTensors, type PytorchModule } from './module.ts';
@@ -10,6 +11,7 @@ export interface PytorchPrelu extends PytorchLayerBase {
 export const prelu: Form<'prelu', PytorchPrelu> = {
   value: MODULE,
   fields: BASE,
+  looks: (tensors) => (tensors.size === 1 && shapeOf(tensors, 'weight')?.join() === '1' ? 'PReLU' : undefined),
   read({ prelu: module }, { name, source, tensors }) {
     const { weight } = moduleTensors('prelu', module, tensors, ['weight'], []);
     const slope = tensors.take(weight, `${name}/constant`, [-1]);
