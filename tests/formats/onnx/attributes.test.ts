@@ -241,7 +241,7 @@ describe('refused, by name', () => {
       { op: 'Unique', name: 'conv', inputs: ['X'], outputs: ['C'] },
     ];
     const bytes = gruModel({}, { nodes: nodes.reverse() });
-    await expect(readOnnx(bytes)).rejects.toThrow(/Unique \(node 'conv'\).*supported: GRU, .*'gru'/);
+    await expect(readOnnx(bytes)).rejects.toThrow(/Unique \(node 'conv'\).*'gru'/);
     const { spec } = await readOnnx(bytes, { options: { onnx: { node: 'gru' } } });
     expect(spec.inputs).toMatchObject([{ name: 'X', size: I }]);
     expect(spec.outputs).toMatchObject([{ name: 'Y' }, { name: 'Y_h' }]);

@@ -22,6 +22,7 @@ export interface Node {
   domain?: string;
   overload?: string;
   attributes?: Record<string, Attribute>;
+  metadata?: Record<string, string>;
 }
 
 export interface Info {
@@ -54,6 +55,7 @@ export interface OnnxFunction {
 
 export interface Model extends Graph {
   opset?: number;
+  producer?: string;
   functions?: OnnxFunction[];
 }
 
@@ -114,7 +116,7 @@ function attribute(name: string, value: Attribute): Uint8Array {
   });
 }
 
-function node({ op, inputs, outputs, name = '', domain, overload, attributes = {} }: Node): Uint8Array {
+function node({ op, inputs, outputs, name = '', domain, overload, attributes = {}, metadata = {} }: Node): Uint8Array {
   return message((w) => {
     for (const input of inputs) w.tag(1, LENGTH).string(input);
     for (const output of outputs) w.tag(2, LENGTH).string(output);
@@ -122,6 +124,12 @@ function node({ op, inputs, outputs, name = '', domain, overload, attributes = {
     for (const [key, value] of Object.entries(attributes)) put(w, 5, attribute(key, value));
     if (domain !== undefined) w.tag(7, LENGTH).string(domain);
     if (overload !== undefined) w.tag(8, LENGTH).string(overload);
+    for (const [key, value] of Object.entries(metadata))
+      put(
+        w,
+        9,
+        message((e) => e.tag(1, LENGTH).string(key).tag(2, LENGTH).string(value)),
+      );
   });
 }
 
@@ -178,9 +186,9 @@ function functionOf({ opset = 17, ...made }: OnnxFunction): Uint8Array {
   });
 }
 
-export function onnxModel({ opset = 17, functions = [], ...whole }: Model): Uint8Array {
+export function onnxModel({ opset = 17, producer = 'test', functions = [], ...whole }: Model): Uint8Array {
   return message((w) => {
-    w.tag(1, WireType.Varint).int64(8).tag(2, LENGTH).string('test');
+    w.tag(1, WireType.Varint).int64(8).tag(2, LENGTH).string(producer);
     put(w, 7, graph(whole));
     put(w, 8, version(opset));
     for (const made of functions) put(w, 25, functionOf(made));

@@ -1,5 +1,6 @@
-import { GruError } from '../../base/errors.ts';
+import { GruError, type GruErrorCode } from '../../base/errors.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from './messages.ts';
+import { originOf } from './origin.ts';
 
 /** The attributes of a node. Each one has to be asked for: {@link finish} refuses those that were not. */
 export class Attributes {
@@ -89,10 +90,9 @@ export function nodeName(node: OnnxNode): string {
   return [node.name, ...node.outputs].find((name) => name !== '') ?? '';
 }
 
-export function nodeError(
-  node: OnnxNode,
-  message: string,
-  code: 'unsupported' | 'invalid_file' = 'unsupported',
-): GruError {
-  return new GruError(code, `${node.op} node '${nodeName(node)}': ${message}`);
+/** An error that names a node. */
+export class NodeError extends GruError {}
+
+export function nodeError(node: OnnxNode, message: string, code: GruErrorCode = 'unsupported'): NodeError {
+  return new NodeError(code, `${node.op} node '${nodeName(node)}'${originOf(node)}: ${message}`);
 }

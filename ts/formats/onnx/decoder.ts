@@ -89,6 +89,16 @@ export function bytes(reader: BinaryReader, wire: WireType): Uint8Array {
   return reader.bytes();
 }
 
+/** A StringStringEntryProto. */
+export function entry(decoder: Decoder, data: Uint8Array): [key: string, value: string] {
+  const pair: [string, string] = ['', ''];
+  decoder.message(data, 'StringStringEntryProto', {
+    1: (r, w) => (pair[0] = text(r, w)),
+    2: (r, w) => (pair[1] = text(r, w)),
+  });
+  return pair;
+}
+
 /** Names: bytes that are no UTF-8 would all become the same name. */
 export function text(reader: BinaryReader, wire: WireType): string {
   if (wire !== WireType.LengthDelimited) throw new RangeError('wrong wire type');

@@ -5,12 +5,12 @@ import { nodeName } from './attributes.ts';
 import { unwrapIds } from './ids.ts';
 import { extractNode, recurrentNodes } from './extract.ts';
 import { keepStates, suggestStates } from './kept-states.ts';
-import { operatorName, type OnnxNode } from './messages.ts';
-import { countReaders, neededNodes, subgraphs } from './nodes.ts';
-import { OPERATORS } from './ops/index.ts';
+import type { OnnxNode } from './messages.ts';
+import { countReaders, neededNodes } from './nodes.ts';
 import { reroll, together } from './reroll/index.ts';
 import { InputRoles, type Assumed } from './roles.ts';
 import type { Source } from './source.ts';
+import { unknownOperators } from './unknown-operators.ts';
 import { RolesChanged } from './value.ts';
 
 /** Reads a graph into a spec. The file's bytes bound what may be computed. */
@@ -25,16 +25,48 @@ function interpretNodes(source: Source): ImportedModel {
     const { node } = source.options;
     return node === undefined ? readRolled(source) : extractNode(source, node);
   } catch (cause) {
-    if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
-    const names = recurrentNodes(source).map((node) => `'${nodeName(node)}'`);
-    if (names.length === 0 || source.graph.nodes.length < 2 || source.options.node !== undefined) throw cause;
-    const list = names.slice(0, 20).join(', ') + (names.length > 20 ? ', ...' : '');
-    throw new GruError(
-      'unsupported',
-      `${cause.message}. A recurrent node of this graph can be loaded by itself: { onnx: { node: name } } with one of ${list}`,
-      { cause },
-    );
+    if (!(cause instanceof GruError) || cause.code !== 'unsupported' || source.options.node !== undefined) throw cause;
+    const instead = [...recurrentAlone(source), ...ownFile(source)];
+    if (instead.length === 0) throw cause;
+    throw new GruError('unsupported', [cause.message, ...instead].join('. '), { cause });
   }
+}
+
+function recurrentAlone(source: Source): string[] {
+  const names = recurrentNodes(source).map((node) => `'${nodeName(node)}'`);
+  if (names.length === 0 || source.graph.nodes.length < 2) return [];
+  const list = names.slice(0, 20).join(', ') + (names.length > 20 ? ', ...' : '');
+  return [`A recurrent node of this graph can be loaded by itself: { onnx: { node: name } } with one of ${list}`];
+}
+
+/** What the graph was exported from: of some of what exporters write in many nodes that says which layer it is. */
+function ownFile({ producer }: Source): string[] {
+  if (isKeras(producer)) return ['The .keras or .h5 file that it was made from can be loaded instead'];
+  return producer.startsWith('pytorch')
+    ? [
+        'Its weights can be loaded from a state dict (.pt, .safetensors) instead, with the layers in { pytorch: { layers } }',
+      ]
+    : [];
+}
+
+function isKeras(producer: string): boolean {
+  return /^(?:tf2onnx|keras2onnx)/.test(producer);
+}
+
+/** Why a graph was not read in some way, and how far that came. */
+interface Refusal {
+  cause: GruError;
+  /** Nodes that were left to read. */
+  left: number;
+  /** The axes of the inputs were taken to be what the file's producer makes them. */
+  isLikely: boolean;
+}
+
+/** What is told of several: what came furthest, of those that took the axes for what they are most likely. */
+function furthest(first: Refusal | undefined, other: Refusal): Refusal {
+  if (!first) return other;
+  const isBetter = first.isLikely === other.isLikely ? other.left < first.left : other.isLikely;
+  return isBetter ? other : first;
 }
 
 /**
@@ -43,40 +75,41 @@ function interpretNodes(source: Source): ImportedModel {
  */
 function readRolled(source: Source): ImportedModel {
   const unwrapped = unwrapIds(source.graph);
-  try {
-    return readWhole(source, unwrapped, ['feature', 'any']);
-  } catch (cause) {
-    if (!(cause instanceof GruError) || cause.code !== 'unsupported') throw cause;
-    const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapped }) };
-    const rolled = reroll(graph, (tensor) => source.data(tensor));
-    // layers on the states of each step are written out as the cells are
-    const nodes = rolled === graph ? graph.nodes : together(rolled);
-    const isOther = nodes !== source.graph.nodes;
-    let refusal: unknown = cause;
-    for (const ways of [['feature', 'any'], ['numbered'], ['steps'], ['fixed']] as const) {
-      try {
-        if (isOther || ways[0] !== 'feature') return readWhole(source, nodes, ways);
-      } catch (next) {
-        // whatever nodes in the place of the file's are not, the file is
-        if (!(next instanceof GruError) || next.code === 'unsupported') refusal = next;
-      }
-    }
-    throw refusal;
+  const asItIs = readWhole(source, unwrapped, ['feature', 'any']);
+  if (!('cause' in asItIs)) return asItIs;
+  if (asItIs.cause.code !== 'unsupported') throw asItIs.cause;
+  const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapped }) };
+  const rolled = reroll(graph, (tensor) => source.data(tensor));
+  // layers on the states of each step are written out as the cells are
+  const nodes = rolled === graph ? graph.nodes : together(rolled);
+  const isOther = nodes !== source.graph.nodes;
+  let refusal: Refusal | undefined;
+  for (const ways of [['feature', 'any'], ['numbered'], ['steps'], ['fixed']] as const) {
+    if (!isOther && ways[0] === 'feature') continue;
+    const made = readWhole(source, nodes, ways);
+    if (!('cause' in made)) return made;
+    // whatever nodes in the place of the file's are not, the file is
+    if (made.cause.code === 'unsupported') refusal = furthest(refusal, made);
   }
+  throw furthest(refusal, asItIs).cause;
 }
 
 /**
  * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
- * said otherwise, with the batch first, also of ids; then as if parts were taken of steps as well as of features. What stopped the reading that
- * got furthest is what is refused.
+ * said otherwise, with the batch first, also of ids; then as if parts were taken of steps as well as of features.
  */
-function readWhole(source: Source, all: readonly OnnxNode[], ways: readonly Assumed['parts'][]): ImportedModel {
+function readWhole(
+  source: Source,
+  all: readonly OnnxNode[],
+  ways: readonly Assumed['parts'][],
+): ImportedModel | Refusal {
   const outputs = source.outputNames();
   const nodes = neededNodes(all, outputs);
-  checkOperators(nodes);
+  const unknown = unknownOperators(all, nodes, outputs);
+  if (unknown) return { cause: unknown, left: nodes.length, isLikely: false };
   const readers = countReaders(nodes, outputs);
   const inputs = source.freeInputs().filter(({ name }) => readers.has(name));
-  let refusal: { cause: GruError; progress: number } | undefined;
+  let refusal: Refusal | undefined;
   let hasParts = false;
   for (const parts of ways) {
     if (parts === 'any' && !hasParts) continue;
@@ -99,14 +132,14 @@ function readWhole(source: Source, all: readonly OnnxNode[], ways: readonly Assu
         const told = apart();
         if (told) return told;
         if (!refusal && (cause.code === 'invalid_argument' || cause.code === 'io')) throw cause;
-        const progress = attempt?.progress ?? 0;
-        if (!refusal || progress > refusal.progress) refusal = { cause, progress };
+        const left = nodes.length - (attempt?.progress ?? 0);
+        refusal = furthest(refusal, { cause, left, isLikely: isKeras(source.producer) && roles.areBatchFirst });
         hasParts ||= roles.hasParts;
         areMixed ||= roles.areMixed;
       }
     }
   }
-  throw refusal!.cause;
+  return refusal!;
 }
 
 /** What is read, or nothing where it is refused. */
@@ -127,36 +160,10 @@ function untilSettled(read: () => ImportedModel): ImportedModel {
     } catch (changed) {
       if (!(changed instanceof RolesChanged)) throw changed;
       if (attempt > 24)
-        throw new GruError('unsupported', 'what the axes of the inputs of the graph mean cannot be told');
+        throw new GruError(
+          'unsupported',
+          'what the axes of the inputs of the graph mean cannot be told: name them batch and time when it is exported (dynamic_axes), or by { onnx: { inputShapes } }',
+        );
     }
   }
 }
-
-/** @throws GruError `unsupported` listing the operators of these nodes that are not read. */
-function checkOperators(nodes: readonly OnnxNode[]): void {
-  const unknown = new Map<string, OnnxNode>();
-  const check = (node: OnnxNode) => {
-    const name = operatorName(node);
-    if (!Object.hasOwn(OPERATORS, name)) unknown.set(name, unknown.get(name) ?? node);
-    for (const graph of subgraphs(node)) for (const inner of graph.nodes) check(inner);
-  };
-  for (const node of nodes) check(node);
-  if (unknown.size === 0) return;
-  const found = [...unknown].slice(0, 20).map(([name, node]) => `${name} (node '${nodeName(node)}')`);
-  const hint = UNROLLED.find(({ operators }) => operators.some((name) => unknown.has(name)))?.hint ?? '';
-  throw new GruError(
-    'unsupported',
-    `operators that are not supported: ${found.join(', ')}; supported: ${Object.keys(OPERATORS).join(', ')}${hint}`,
-  );
-}
-
-/** What exporters write instead of a recurrent node, and what can be done. */
-const UNROLLED = [
-  {
-    // torch's dynamo exporter on nn.RNN
-    operators: ['SplitToSequence', 'SequenceAt'],
-    hint:
-      '. A recurrent layer that its exporter unrolled holds for one number of steps only: ' +
-      'export with dynamo: False, or load the model in its own format',
-  },
-];

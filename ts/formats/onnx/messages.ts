@@ -23,6 +23,8 @@ export interface OnnxNode {
   attributes: OnnxAttribute[];
   /** Which of the functions of one name it calls. */
   overload?: string;
+  /** What the exporter notes of it, as it lies in the file: each a StringStringEntryProto. */
+  metadata?: Uint8Array[];
   /** Of a node that was put together of what the file has written out for so many steps. */
   steps?: number;
 }

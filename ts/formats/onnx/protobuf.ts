@@ -5,6 +5,7 @@ import {
   MAX_RANK,
   bytes,
   chunks,
+  entry,
   float,
   integer,
   numbers,
@@ -55,12 +56,7 @@ function readTensor(decoder: Decoder, data: Uint8Array): OnnxTensor {
       10: chunks(packed.double, decoder, WireType.Bit64),
       11: unreadable('it holds unsigned 64-bit integers'),
       13: (r, w) => {
-        const entry = ['', ''];
-        decoder.message(bytes(r, w), 'StringStringEntryProto', {
-          1: (er, ew) => (entry[0] = text(er, ew)),
-          2: (er, ew) => (entry[1] = text(er, ew)),
-        });
-        external.set(entry[0]!, entry[1]!);
+        external.set(...entry(decoder, bytes(r, w)));
       },
       14: (r, w) => (location = integer(r, w)),
     },
@@ -158,9 +154,13 @@ function readNode(decoder: Decoder, data: Uint8Array): OnnxNode {
       5: (r, w) => node.attributes.push(readAttribute(decoder, bytes(r, w))),
       7: (r, w) => (node.domain = text(r, w)),
       8: (r, w) => (node.overload = text(r, w)),
+      9: (r, w) => {
+        decoder.count();
+        (node.metadata ??= []).push(bytes(r, w));
+      },
     },
-    // doc_string, metadata_props, device_configurations
-    [6, 9, 10],
+    // doc_string, device_configurations
+    [6, 10],
   );
   return node;
 }

@@ -97,6 +97,11 @@ export class InputRoles {
     return this.inputs.some(({ parted }) => parted.size > 0);
   }
 
+  /** Whether the batch is the first axis of all inputs. */
+  get areBatchFirst(): boolean {
+    return this.inputs.every(({ roles: [first = 'batch'] }) => first === 'batch');
+  }
+
   /** Whether there are ids beside other inputs. */
   get areMixed(): boolean {
     return new Set(this.inputs.map(({ dtype }) => dtype)).size > 1;
@@ -160,7 +165,7 @@ export class InputRoles {
       if (before !== undefined && before !== wanted) {
         throw new GruError(
           'unsupported',
-          `axis ${axis} of input '${input.info.name}' is used both as ${before} and as ${wanted}`,
+          `takes axis ${axis} of input '${input.info.name}' as ${wanted}, other nodes as ${before}`,
         );
       }
       input.fixed.set(axis, wanted);
@@ -239,9 +244,13 @@ function assignRoles(input: GraphInput): void {
   const best = likeliest(input, false) ?? likeliest(input, true);
   if (!best) {
     const known = [...fixed].map(([axis, r]) => `axis ${axis} is ${r}`).join(', ');
+    const isFree = [...fixed].some(([axis, r]) => r === 'feature' && typeof shape[axis] !== 'number');
+    const hint = isFree
+      ? '; { onnx: { inputShapes } } says how many features there are, which the file leaves free'
+      : '';
     throw new GruError(
       'unsupported',
-      `input '${input.info.name}' of shape [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}] cannot be read as rows of features${known && `: ${known}`}`,
+      `input '${input.info.name}' of shape [${shape.map((d) => (d === '' ? '?' : d)).join(', ')}] cannot be read as rows of features${known && `: ${known}`}${hint}`,
     );
   }
   input.roles = best;

@@ -1,5 +1,5 @@
 import { GruError } from '../../base/errors.ts';
-import { Attributes, nodeError } from './attributes.ts';
+import { Attributes, NodeError, nodeError } from './attributes.ts';
 import type { GraphContext, NodeContext } from './context.ts';
 import { operatorName, type OnnxNode, type OnnxTensor } from './messages.ts';
 import { OPERATORS, maxInputs } from './ops/index.ts';
@@ -54,7 +54,17 @@ export class Scope {
     return new InnerScope(this, options);
   }
 
+  /** @throws GruError that names the node */
   read(node: OnnxNode): void {
+    try {
+      this.#read(node);
+    } catch (cause) {
+      if (!(cause instanceof GruError) || cause instanceof NodeError) throw cause;
+      throw nodeError(node, cause.message, cause.code);
+    }
+  }
+
+  #read(node: OnnxNode): void {
     const { source, graph } = this;
     const most = maxInputs(operatorName(node), source.opset);
     if (node.inputs.length > most) {

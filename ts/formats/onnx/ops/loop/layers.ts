@@ -86,11 +86,7 @@ function recognize(
     return recognizeCells({ layers, refused: body.steps.halves, inputs, masks, states }, graph.budget);
   } catch (cause) {
     if (!(cause instanceof NotTerms)) throw cause;
-    throw nodeError(
-      node,
-      `its body is not that of a GRU, LSTM or simple RNN: it has ${cause.message}. ` +
-        'Load the model in the format of the framework that it is from',
-    );
+    throw nodeError(node, `its body is not that of a GRU, LSTM or simple RNN: it has ${cause.message}`);
   }
 }
 
