@@ -120,6 +120,7 @@ const MODELS = {
   'model.weights.h5': `${CASES}k3_lstm_weights_only/w.weights.h5`,
   'gru.pt': `${CASES}torch_gru_1layer/model.pt`,
   'tagger.pt': `${TAGGER}model.pt`,
+  'step.onnx': `${CASES}onnx_cells_gru/legacy.onnx`,
   'amp.json': `${CASES}rtneural_lstm/model.json`,
   'my-model': `${CASES}tfjs_lstm/plain`,
 };
@@ -174,6 +175,7 @@ const IN_NODE: [name: string, prints: RegExp][] = [
   ['onnx-files.mjs', /^$/],
   ['vad.mjs', /^0\n$/],
   ['states.mjs', /^$/],
+  ['cells.mjs', /^$/],
   ['pytorch.mjs', /^$/],
   ['tagger.mjs', /^$/],
   ['classifier.mjs', /^\[ 3 \]\n$/],

@@ -2,6 +2,7 @@ import { GruError } from '../../base/errors.ts';
 import type { ImportedModel } from '../report.ts';
 import { Attempt } from './attempt.ts';
 import { nodeName } from './attributes.ts';
+import { cellsOfSteps } from './cells-of-steps.ts';
 import { unwrapIds } from './ids.ts';
 import { extractNode, recurrentNodes } from './extract.ts';
 import { keepStates, suggestStates } from './kept-states.ts';
@@ -17,7 +18,9 @@ import { RolesChanged } from './value.ts';
 export function interpret(source: Source): ImportedModel {
   const imported = interpretNodes(source);
   const { states } = source.options;
-  return states === undefined ? suggestStates(imported) : keepStates(imported, states);
+  const budget = source.budget();
+  if (states === undefined) return suggestStates(imported, budget);
+  return keepStates(cellsOfSteps(imported, states, budget), states);
 }
 
 function interpretNodes(source: Source): ImportedModel {

@@ -1,11 +1,13 @@
 import { GruError } from '../../base/errors.ts';
 import { describe } from '../../base/tensor.ts';
 import { layerKind } from '../../layers/index.ts';
-import { STATE_PORTS } from '../../layers/recurrent.ts';
+import { directions, STATE_PORTS } from '../../layers/recurrent.ts';
 import { extrasOf } from '../../spec/refs.ts';
 import type { LayerSpec, ModelSpec, OutputSpec, ValueRef } from '../../spec/spec.ts';
 import type { ImportedModel } from '../report.ts';
 import type { BoundTensor } from './binding.ts';
+import { cellsOfSteps, likelyStates } from './cells-of-steps.ts';
+import type { Budget } from './limits.ts';
 import { isRecurrent, type RecurrentSpec } from './builder.ts';
 
 /** A state of one direction of a layer, and the port that gives what has become of it. */
@@ -31,8 +33,9 @@ export function keepStates(imported: ImportedModel, states: Record<string, unkno
   for (const [input, output] of Object.entries(states)) {
     const bound = named('input', graph.inputs, input);
     const places = placesOf(readers, bound);
-    const finals = finalsIn(named('output', graph.outputs, output));
-    const goesOn = places?.map(({ port }) => port).join() === finals.join();
+    const given = named('output', graph.outputs, output);
+    const finals = finalsIn(given);
+    const goesOn = places?.length === finals.length && places.every((place, i) => portIn(place, given) === finals[i]);
     if (!places || !goesOn)
       throw new GruError(
         'unsupported',
@@ -74,7 +77,7 @@ export function keepStates(imported: ImportedModel, states: Record<string, unkno
 }
 
 /** The same model, whose report says which of the graph's inputs could be kept. */
-export function suggestStates(imported: ImportedModel): ImportedModel {
+export function suggestStates(imported: ImportedModel, budget: Budget): ImportedModel {
   const { spec, report } = imported;
   const { inputs, outputs } = report.graph!;
   const [readers, finalsIn] = [readersOf(spec), finalsOf(spec)];
@@ -82,12 +85,27 @@ export function suggestStates(imported: ImportedModel): ImportedModel {
   const pairs = inputs.flatMap((input) => {
     const places = placesOf(readers, input);
     const output = places && byFinals.get(places.map(({ port }) => port).join());
-    return output === undefined ? [] : [`${JSON.stringify(input.name)}: ${JSON.stringify(output)}`];
+    return output === undefined ? [] : [pairText(input.name, output)];
   });
+  const ofSteps =
+    pairs.length > 0 ? undefined : likelyStates(imported).find((states) => isKept(imported, states, budget));
+  for (const [input, output] of Object.entries(ofSteps ?? {})) pairs.push(pairText(input, output));
   if (pairs.length === 0) return imported;
-  const hint = `initial states are inputs of each run; states that the model keeps, as streams need them, by { onnx: { states: { ${pairs.join(', ')} } } }`;
+  const hint = `initial states are inputs of each run; states that the model keeps, as streams need them, by { onnx: { states: { ${pairs.join(', ')} } } }${ofSteps ? ', each call then takes any number of steps' : ''}`;
   return { ...imported, report: { ...report, conventions: [...report.conventions, hint] } };
 }
+
+function isKept(imported: ImportedModel, states: Record<string, string>, budget: Budget): boolean {
+  try {
+    const made = cellsOfSteps(imported, states, budget);
+    return made !== imported && keepStates(made, states) !== made;
+  } catch (cause) {
+    if (cause instanceof GruError) return false;
+    throw cause;
+  }
+}
+
+const pairText = (input: string, output: string) => `${JSON.stringify(input)}: ${JSON.stringify(output)}`;
 
 function named(what: string, all: readonly BoundTensor[], name: unknown): BoundTensor {
   const found = all.find((bound) => bound.name === name);
@@ -135,6 +153,12 @@ function statesOf(layer: RecurrentSpec): Place[] {
   return layerKind(layer.type)!.slots!(layer, []).flatMap(({ slot, direction }) =>
     slot === 'past' ? [] : [{ layer, slot, port: `${layer.name}:${direction}${STATE_PORTS[slot]}` }],
   );
+}
+
+/** What gives the state in an output: of a graph that is one step the hidden state of each step, which the layer itself gives. */
+function portIn({ layer, slot, port }: Place, { kind, axes }: BoundTensor): ValueRef {
+  const isStep = kind === 'sequence' && !axes.flat().includes('time');
+  return isStep && slot === 'hidden' && directions(layer).join() === 'forward' ? layer.name : port;
 }
 
 /** What the rows of an output are, by its name. */

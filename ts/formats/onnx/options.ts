@@ -18,6 +18,7 @@ export interface OnnxOptions {
   /**
    * Inputs that are the initial states of recurrent layers, by the outputs that are their final states: `{ h0: 'hn' }`. They become states
    * that the model keeps, which streams carry on; `runOnnx` still takes them, zeros where they are left out.
+   * Of a graph that is one step of GRU, LSTM or RNN cells, the states of the cells: what else it takes and gives are sequences then.
    */
   states?: Record<string, string>;
 }

@@ -46,12 +46,20 @@ export class SpecOutputs {
     const { layers, inputs } = this.#builder;
     if (layers.length === 0) throw new GruError('unsupported', 'the ONNX graph has no layers');
     this.#builder.makeFunctions();
-    const read = new Set(this.#outputs.map(({ from }) => nameOf(from)));
-    const kept = [...layers].reverse().filter((layer) => {
-      if (!read.has(layer.name)) return false;
-      for (const ref of [...(layer.inputs ?? []), ...extrasOf(layer)]) read.add(nameOf(ref));
-      return true;
-    });
-    return { inputs: inputs.filter(({ name }) => read.has(name)), layers: kept.reverse(), outputs: this.#outputs };
+    return { ...needed({ inputs, layers }, this.#outputs), outputs: this.#outputs };
   }
+}
+
+/** The layers and inputs that these outputs need. */
+export function needed(
+  { inputs, layers }: Pick<ModelSpec, 'inputs' | 'layers'>,
+  outputs: readonly OutputSpec[],
+): Pick<ModelSpec, 'inputs' | 'layers'> {
+  const read = new Set(outputs.map(({ from }) => nameOf(from)));
+  const kept = [...layers].reverse().filter((layer) => {
+    if (!read.has(layer.name)) return false;
+    for (const ref of [...(layer.inputs ?? []), ...extrasOf(layer)]) read.add(nameOf(ref));
+    return true;
+  });
+  return { inputs: inputs.filter(({ name }) => read.has(name)), layers: kept.reverse() };
 }
