@@ -60,6 +60,11 @@ const BODIES: Record<string, { nodes: Node[]; states: string[] }> = {
     nodes: parse(`${gate('z')}; ${gate('r')}; un = MatMul(h, Un); wn = Add(un, bo); rn = Mul(r, wn); xn = MatMul(v, Wn); sn = Add(xn, rn); an = Add(sn, bn)
       n = Tanh(an); m = Sub(one, z); kept = Mul(m, h); taken = Mul(z, n); hnext = Add(kept, taken)`),
   },
+  'a GRU whose candidate is no function': {
+    states: ['h'],
+    nodes: parse(`${gate('z')}; ${gate('r')}; un = MatMul(h, Un); wn = Add(un, bo); rn = Mul(r, wn); xn = MatMul(v, Wn); sn = Add(xn, rn); n = Add(sn, bn)
+      m = Sub(one, z); zh = Mul(z, h); mn = Mul(m, n); hnext = Add(zh, mn)`),
+  },
   'an LSTM': {
     states: ['h', 'c'],
     nodes: parse(`${gate('z')}; ${gate('r')}; ${gate('n', 'Tanh')}; ${gate('o')}

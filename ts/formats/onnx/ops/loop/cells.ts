@@ -81,28 +81,57 @@ function complement(gate: FunctionFactor): Term[] {
 
 const has = ({ factors }: Term, factor: Factor) => factors.some(({ id }) => id === factor.id);
 
-/**
- * A GRU: h' = z h + (1 - z) n, as three terms; or, with the gates' roles changed, (1 - z) h + z n.
- */
-export function readGru(terms: readonly Term[], sources: CellSources): Cell | undefined {
-  if (terms.length !== 3) return undefined;
-  const isState = (factor: Factor) => isSource(factor, sources.state);
+/** z and n of h' = z h + (1 - z) n, or, with the gate's role changed, of (1 - z) h + z n; n is a function of a sum, or a sum. */
+function readUpdate(terms: readonly Term[], isState: (factor: Factor) => boolean) {
   const kept = partner(terms, 1, isState);
   const taken = partner(terms, -1, isState);
   const [gate] = kept ?? taken ?? [];
   if (gate?.kind !== 'function') return undefined;
-  const others = terms.filter(({ factors }) => !(factors.length === 2 && factors.some(isState)));
-  const single = others.find(({ factors, coefficient }) => factors.length === 1 && isNumber(coefficient, 1));
-  const pair = others.find(({ factors, coefficient }) => factors.length === 2 && isNumber(coefficient, kept ? -1 : 1));
-  const candidate = pair?.factors.find((factor) => factor.id !== gate.id);
-  if (!single || candidate?.kind !== 'function' || !has(pair!, gate)) return undefined;
-  if (kept ? single.factors[0]!.id !== candidate.id : !isState(single.factors[0]!)) return undefined;
+  const others = terms.filter((term) => !(term.factors.length === 2 && term.factors.some(isState) && has(term, gate)));
+  const gated = others.flatMap((term) => {
+    if (!has(term, gate)) return [];
+    const { coefficient } = term;
+    return [
+      {
+        coefficient: kept ? negative(coefficient) : coefficient,
+        factors: term.factors.filter(({ id }) => id !== gate.id),
+      },
+    ];
+  });
+  const rest = others.filter((term) => !has(term, gate));
+  const isRest = kept
+    ? gated.length === rest.length && gated.every((term) => rest.some((other) => isSame(term, other)))
+    : rest.length === 1 &&
+      rest[0]!.factors.length === 1 &&
+      isState(rest[0]!.factors[0]!) &&
+      isNumber(rest[0]!.coefficient, 1);
+  if (!isRest) return undefined;
+  const [only] = gated.length === 1 ? gated : [];
+  const [f] = only?.factors.length === 1 && isNumber(only.coefficient, 1) ? only.factors : [];
+  const candidate = f?.kind === 'function' ? f : { activation: 'linear' as const, of: gated };
+  return { z: kept ? gate.of : complement(gate), activation: gate.activation, candidate };
+}
 
-  const z = requirePlain(readLinear(kept ? gate.of : complement(gate), sources), 'an update gate');
+const negative = (coefficient: Term['coefficient']) =>
+  typeof coefficient === 'number' ? -coefficient : coefficient.map((c) => -c);
+
+function isSame(x: Term, y: Term): boolean {
+  const isAll = x.factors.length === y.factors.length && x.factors.every((factor) => has(y, factor));
+  const [p, q] = [x.coefficient, y.coefficient];
+  if (!isAll) return false;
+  return typeof p === 'number' || typeof q === 'number' ? p === q : p.every((value, i) => value === q[i]);
+}
+
+/** A GRU: h' = z h + (1 - z) n. */
+export function readGru(terms: readonly Term[], sources: CellSources): Cell | undefined {
+  const update = readUpdate(terms, (factor) => isSource(factor, sources.state));
+  if (!update) return undefined;
+  const { candidate, activation } = update;
+  const z = requirePlain(readLinear(update.z, sources), 'an update gate');
   const n = readLinear(candidate.of, sources);
   const { reset, ...form } = readReset(n, sources);
   const r = requirePlain(readLinear(reset.of, sources), 'a reset gate');
-  if (!sameActivation(gate.activation, reset.activation)) throw new NotTerms('gates of differing functions');
+  if (!sameActivation(activation, reset.activation)) throw new NotTerms('gates of differing functions');
   const gates = stackGates([z, r, { ...n, recurrent: form.recurrent }], sources);
   return cell(
     sources,
@@ -110,7 +139,7 @@ export function readGru(terms: readonly Term[], sources: CellSources): Cell | un
     {
       type: 'gru',
       resetAfter: form.resetAfter,
-      recurrentActivation: gate.activation,
+      recurrentActivation: activation,
       activation: candidate.activation,
     },
     { recurrentBias: form.recurrentBias },
