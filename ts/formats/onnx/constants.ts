@@ -166,12 +166,20 @@ export function elementwise(
   context.graph.budget.spend(16 * count + 64);
   const indices = values.map((v) => broadcastIndex(pad(v.base, 1), base));
   const data = Array.from({ length: count }, (_, i) => {
-    const value = apply(...values.map((v, k) => v.data[(indices[k] as (i: number) => number)(i)]!));
-    if (value === undefined)
+    const sizes = values.map((v, k) => v.data[(indices[k] as (i: number) => number)(i)]!);
+    const value = apply(...sizes);
+    if (value === undefined) {
+      const { batch, time } = context.graph.baked;
+      const isFree = sizes.some(
+        (size) =>
+          typeof size === 'object' && ((size.b > 0 && batch === undefined) || (size.t > 0 && time === undefined)),
+      );
+      const hint = isFree ? '; { onnx: { inputShapes } } says sizes that the file leaves free' : '';
       throw nodeError(
         context.node,
-        'its result depends on the batch or the steps in a way that is not supported; { onnx: { inputShapes } } says sizes that the file leaves free',
+        `its result depends on the batch or the steps in a way that is not supported${hint}`,
       );
+    }
     return value;
   });
   return makeConstant(context, dtype, base, data, values.find(({ source }) => source !== '')?.source ?? '', shape);

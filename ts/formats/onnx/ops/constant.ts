@@ -199,11 +199,13 @@ export function foldBinary(context: NodeContext, x: Constant, y: Constant): Cons
   return elementwise(context, x.dtype, [x, y], exactly(context, x.dtype, compute));
 }
 
-/** The greater or the lesser size, where it is known: of two that are equal, or of one with 1. */
+/** The greater or the lesser size, where it is known: of two that are equal, of one with 1, or of those that the file fixes. */
 function bound(a: Size, b: Size, isMax: boolean, baked: Baked): Size | undefined {
   const [one, other] = a === 1 ? [a, b] : [b, a];
   if (equalSizes(a, b, baked) === true) return typeof a === 'number' ? b : a;
-  return one === 1 ? (isMax ? other : one) : undefined;
+  if (one === 1) return isMax ? other : one;
+  const [p, q] = [bakedSize(a, baked), bakedSize(b, baked)];
+  return p === undefined || q === undefined ? undefined : p > q === isMax ? a : b;
 }
 
 /** Remainders of whole numbers from 0: torch's MultiheadAttention computes with such where it changes a shape. */
