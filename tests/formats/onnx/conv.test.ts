@@ -78,7 +78,7 @@ describe('attributes', () => {
     ['groups that do not fit', [{ group: 3 }], /in 3 groups does not fit 2 channels/],
     ['two axes that are convolved', [{}, { shape: [4, 2, 3, 3], x: ['b', 2, 't', 5] }], /supported: \[batch, channels, time\]/],
     ['padding of an axis of size 1', [{ pads: [1, 0, 0, 0] }, { shape: [4, 2, 1, 3], x: ['b', 2, 1, 't'] }], /over the time/],
-    ['channels that are steps', [{}, { shape: [4, 5, 3], x: ['b', 't', 2] }], /Conv node 'c': input 'X' of shape \[b, t, 2\] .*axis 1 is feature.*inputShapes/],
+    ['channels that are steps', [{}, { shape: [4, 5, 3], x: ['b', 't', 2] }], /convolves \[batch, time, 2\]; supported: \[batch, channels, time\]/],
   ])('refused: %s', async (_, args, message) => {
     expect(await refused(...args)).toMatch(message);
   }); // prettier-ignore

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
+import { Scope } from '../../../ts/formats/onnx/scope.ts';
 import { numbers } from '../../facade/helpers.ts';
 import { onnxModel, tensor, type Model, type Node } from './build.ts';
 
@@ -79,4 +80,13 @@ test('whatever a node is refused for names the node', async () => {
     initializers: [tensor('W', [1, 9, 4], numbers(36)), tensor('R', [1, 9, 3], numbers(27))],
   });
   expect(message).toMatch(/^GRU node 'z': takes axis \d of input 'x' as \w+, other nodes as \w+\. A recurrent node/);
+});
+
+test('a graph that asks for no steps by their numbers, or as features, is not read so again', async () => {
+  const read = vi.spyOn(Scope.prototype, 'read');
+  const initializers = [tensor('repeats', [3], [2, 2, 1], 7)];
+  await refusalOf({ nodes: [op('Tile', ['x', 'repeats'], 'y')], outputs: ['y'], initializers });
+  // with the time or the batch first: as it is, and with what the file fixes as features
+  expect(read.mock.calls.length).toBe(4);
+  read.mockRestore();
 });

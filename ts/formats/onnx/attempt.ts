@@ -40,8 +40,8 @@ export class Attempt {
     const made = { bound: this.#bound, tensors: this.#report };
     this.#context = newContext(source, this.#builder, made, {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
-      flattensSteps: ['steps', 'fixed'].includes(roles.assumed.parts),
-      numbersSteps: ['numbered', 'steps', 'fixed'].includes(roles.assumed.parts),
+      flattensSteps: () => roles.allows('steps'),
+      numbersSteps: () => roles.allows('numbered'),
       demand: (rows, wanted) => roles.demand(rows, wanted),
       preferFeature: (axis) => {
         roles.preferFeature(axis);

@@ -45,9 +45,9 @@ export interface GraphContext {
   /** Demands that floats of a graph input, where these rows are such, are whole numbers: ids. Starts the reading anew. */
   demandIds(rows: Rows): void;
   /** Whether steps that the file fixes may be features of whole sequences, which no stream gives: where the graph is read in no other way. */
-  flattensSteps: boolean;
+  flattensSteps(): boolean;
   /** Whether steps may be taken by their numbers: where the graph is read in no other way, for cells that are written out take each step. */
-  numbersSteps: boolean;
+  numbersSteps(): boolean;
   /** The name of a graph input. */
   inputName(input: number): string;
   /** Whether columns are just those of a graph input. */

@@ -49,8 +49,8 @@ export function extractNode(source: Source, name: string): ImportedModel {
     { bound, tensors },
     {
       baked: { batch: undefined, time: undefined },
-      flattensSteps: false,
-      numbersSteps: false,
+      flattensSteps: () => false,
+      numbersSteps: () => false,
       demand: () => true,
       preferFeature: () => undefined,
       demandSequence: () => true,

@@ -63,13 +63,15 @@ interface Refusal {
   left: number;
   /** The axes of the inputs were taken to be what the file's producer makes them. */
   isLikely: boolean;
+  /** Ways of reading steps that were asked for. */
+  wanted: ReadonlySet<Assumed['parts']>;
 }
 
 /** What is told of several: what came furthest, of those that took the axes for what they are most likely. */
 function furthest(first: Refusal | undefined, other: Refusal): Refusal {
   if (!first) return other;
   const isBetter = first.isLikely === other.isLikely ? other.left < first.left : other.isLikely;
-  return isBetter ? other : first;
+  return { ...(isBetter ? other : first), wanted: new Set([...first.wanted, ...other.wanted]) };
 }
 
 /**
@@ -78,7 +80,7 @@ function furthest(first: Refusal | undefined, other: Refusal): Refusal {
  */
 function readRolled(source: Source): ImportedModel {
   const unwrapped = unwrapIds(source.graph);
-  const asItIs = readWhole(source, unwrapped, ['feature', 'any']);
+  const asItIs = readWhole(source, unwrapped, ['feature', 'any'])!;
   if (!('cause' in asItIs)) return asItIs;
   if (asItIs.cause.code !== 'unsupported') throw asItIs.cause;
   const graph = { ...source.graph, nodes: together({ ...source.graph, nodes: unwrapped }) };
@@ -87,29 +89,36 @@ function readRolled(source: Source): ImportedModel {
   const nodes = rolled === graph ? graph.nodes : together(rolled);
   const isOther = nodes !== source.graph.nodes;
   let refusal: Refusal | undefined;
+  const wanted = new Set(isOther ? [] : asItIs.wanted);
   for (const ways of [['feature', 'any'], ['numbered'], ['steps'], ['fixed']] as const) {
-    if (!isOther && ways[0] === 'feature') continue;
+    const [way] = ways;
+    // of those that come as far it is told before the last way, which takes what the file fixes for features
+    if (way === 'fixed') refusal = furthest(refusal, asItIs);
+    // a graph that asks for no such way is read no further in it
+    if (way === 'feature' ? !isOther : way !== 'fixed' && !wanted.has(way)) continue;
     const made = readWhole(source, nodes, ways);
+    if (!made) continue;
     if (!('cause' in made)) return made;
+    for (const other of made.wanted) wanted.add(other);
     // whatever nodes in the place of the file's are not, the file is
     if (made.cause.code === 'unsupported') refusal = furthest(refusal, made);
   }
-  throw furthest(refusal, asItIs).cause;
+  throw refusal!.cause;
 }
 
 /**
  * Reads the graph with the usual assumption about axes, [time, batch, features]; where that fails before any operator has
- * said otherwise, with the batch first, also of ids; then as if parts were taken of steps as well as of features.
+ * said otherwise, with the batch first, also of ids; then as if parts were taken of steps as well as of features. Undefined where `fixed` changes nothing.
  */
 function readWhole(
   source: Source,
   all: readonly OnnxNode[],
   ways: readonly Assumed['parts'][],
-): ImportedModel | Refusal {
+): ImportedModel | Refusal | undefined {
   const outputs = source.outputNames();
   const nodes = neededNodes(all, outputs);
   const unknown = unknownOperators(all, nodes, outputs);
-  if (unknown) return { cause: unknown, left: nodes.length, isLikely: false };
+  if (unknown) return { cause: unknown, left: nodes.length, isLikely: false, wanted: new Set() };
   const readers = countReaders(nodes, outputs);
   const inputs = source.freeInputs().filter(({ name }) => readers.has(name));
   let refusal: Refusal | undefined;
@@ -120,12 +129,15 @@ function readWhole(
     for (const first of ['time', 'batch', 'batch of all'] as const) {
       const roles = new InputRoles(inputs, { first, parts });
       if (first === 'batch of all' && !roles.areMixed && !areMixed) continue;
+      if (parts === 'fixed' && !roles.hasParts) continue;
       let attempt: Attempt | undefined;
       // Where steps are counted, and the file has several names for them, they are told apart if that gives a model.
       const apart = () => {
         if (!attempt?.counts) return undefined;
         const own = new InputRoles(inputs, { first, parts, own: true });
-        return orNone(() => untilSettled(() => new Attempt(source, own, nodes, readers).run(outputs)));
+        const made = orNone(() => untilSettled(() => new Attempt(source, own, nodes, readers).run(outputs)));
+        for (const way of own.wanted) roles.wanted.add(way);
+        return made;
       };
       try {
         const made = untilSettled(() => (attempt = new Attempt(source, roles, nodes, readers)).run(outputs));
@@ -136,13 +148,14 @@ function readWhole(
         if (told) return told;
         if (!refusal && (cause.code === 'invalid_argument' || cause.code === 'io')) throw cause;
         const left = nodes.length - (attempt?.progress ?? 0);
-        refusal = furthest(refusal, { cause, left, isLikely: isKeras(source.producer) && roles.areBatchFirst });
+        const isLikely = isKeras(source.producer) && roles.areBatchFirst;
+        refusal = furthest(refusal, { cause, left, isLikely, wanted: roles.wanted });
         hasParts ||= roles.hasParts;
         areMixed ||= roles.areMixed;
       }
     }
   }
-  return refusal!;
+  return refusal;
 }
 
 /** What is read, or nothing where it is refused. */

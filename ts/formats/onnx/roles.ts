@@ -39,6 +39,9 @@ export interface Assumed {
   own?: boolean;
 }
 
+/** Each of them allows what those before it do. */
+const PARTS: readonly Assumed['parts'][] = ['feature', 'any', 'numbered', 'steps', 'fixed'];
+
 /**
  * What the axes of the graph's inputs mean is not in the file: it follows from what reads them. Roles are assumed first
  * (for three axes [time, batch, features]); where an operator needs other ones, they are changed and the graph is read anew.
@@ -95,6 +98,16 @@ export class InputRoles {
   /** Whether an axis is features for no other reason than that parts are taken of it. */
   get hasParts(): boolean {
     return this.inputs.some(({ parted }) => parted.size > 0);
+  }
+
+  /** What was asked for and is not assumed: with it a graph may be read otherwise, without it not. */
+  readonly wanted = new Set<Assumed['parts']>();
+
+  /** @see GraphContext.numbersSteps, GraphContext.flattensSteps */
+  allows(parts: 'numbered' | 'steps'): boolean {
+    const is = PARTS.indexOf(this.assumed.parts) >= PARTS.indexOf(parts);
+    if (!is) this.wanted.add(parts);
+    return is;
   }
 
   /** Whether the batch is the first axis of all inputs. */

@@ -76,7 +76,7 @@ const MOST_STEPS = 2 ** 20;
 
 /** The number of a step, counted from the first or, below 0, from the last. */
 function stepNumber({ graph }: NodeContext, axis: Rows['axes'][number], index: Size): number | undefined {
-  if (!graph.numbersSteps) return undefined;
+  if (!graph.numbersSteps()) return undefined;
   if (typeof index === 'number') return index;
   const behind = addSizes(index, multiplySizes(axisSize(axis), -1)!);
   return typeof behind === 'number' && behind < 0 ? behind : undefined;

@@ -224,7 +224,7 @@ function behindEachOther(context: NodeContext, given: readonly Rows[], axis: num
     const behind = first.reduceRight((rows, row) => besideSteps(context, rows, row, true), straight);
     return last.reduce((rows, row) => besideSteps(context, rows, row, false), behind);
   }
-  if (!graph.flattensSteps) return undefined;
+  if (!graph.flattensSteps()) return undefined;
   const vectors = allAsVectors(context, values);
   return vectors && concatRows(context, vectors, axis);
 }
@@ -254,7 +254,7 @@ export function alikeByFile(context: NodeContext, values: readonly Rows[]): Rows
   for (const value of values) graph.demandVector(value);
   const made = values.map((value) => repeatedSteps(context, value));
   if (made.some((rows) => rows !== undefined)) return made.map((rows, i) => rows ?? values[i]!);
-  if (!graph.flattensSteps || values.some(({ scores }) => scores)) return undefined;
+  if (!graph.flattensSteps() || values.some(({ scores }) => scores)) return undefined;
   if (values.some(({ kind }) => kind === 'vector'))
     return values.some(({ kind }) => kind === 'sequence') ? allAsVectors(context, values) : undefined;
   return onStepsOfFirst(context, values);

@@ -93,7 +93,7 @@ function reshapeTo(context: NodeContext, input: Rows | Constant, target: Size[])
   if (!axes) {
     const folded = foldSteps(context, input, target);
     if (folded) return folded;
-    const flat = context.graph.flattensSteps ? stepsAsFeatures(context, input) : undefined;
+    const flat = context.graph.flattensSteps() ? stepsAsFeatures(context, input) : undefined;
     if (flat) return reshapeTo(context, flat, target);
     throw nodeError(
       context.node,

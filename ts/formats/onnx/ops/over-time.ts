@@ -169,7 +169,7 @@ export function withRoles(
   const { graph } = context;
   const axis = roles.indexOf('time');
   const at = rows.axes.findIndex((factors) => role(factors) === 'time');
-  const isElsewhere = graph.flattensSteps && at >= 0 && roles[at] === 'feature';
+  const isElsewhere = graph.flattensSteps() && at >= 0 && roles[at] === 'feature';
   try {
     if (graph.demand(rows, [...roles])) return rows;
   } catch (cause) {

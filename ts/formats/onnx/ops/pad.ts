@@ -67,7 +67,7 @@ function padPositions(
   const [before, after] = pads;
   const size = featureSize(x.axes[axis]!);
   const fits = Math.min(before, after) >= 0 && (mode === 'edge' || Math.max(before, after) < size);
-  if (!context.graph.flattensSteps || x.kind !== 'sequence' || role(x.axes[axis]!) !== 'feature' || !fits)
+  if (!context.graph.flattensSteps() || x.kind !== 'sequence' || role(x.axes[axis]!) !== 'feature' || !fits)
     return undefined;
   const inside = (i: number) =>
     mode === 'edge' ? Math.min(Math.max(i, 0), size - 1) : size - 1 - Math.abs(size - 1 - Math.abs(i));

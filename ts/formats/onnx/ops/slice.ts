@@ -142,7 +142,7 @@ function takeSteps(context: NodeContext, rows: Rows, { axis, start, end, step }:
   const behind = typeof to === 'number' ? (to < 0 ? -to : undefined) : addSizes(steps, multiplySizes(to, -1)!);
   const after = isAll ? 0 : behind;
   if (typeof before !== 'number' || before < 0 || typeof after !== 'number' || after < 0 || before + after > 2 ** 24)
-    return step === 1 && graph.numbersSteps ? partOfSteps(context, rows, { axis, start, end, step }) : undefined;
+    return step === 1 && graph.numbersSteps() ? partOfSteps(context, rows, { axis, start, end, step }) : undefined;
   const trimmed = step === 1 && before === 0 ? builder.trimConv(rows, after) : undefined;
   if (trimmed) return trimmed;
   const part = padSteps(context, rows, -before, -after, {});

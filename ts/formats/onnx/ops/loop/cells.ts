@@ -106,9 +106,10 @@ function readUpdate(terms: readonly Term[], isState: (factor: Factor) => boolean
       isState(rest[0]!.factors[0]!) &&
       isNumber(rest[0]!.coefficient, 1);
   if (!isRest) return undefined;
-  const [only] = gated.length === 1 ? gated : [];
+  const sum = kept ? rest : gated;
+  const [only] = sum.length === 1 ? sum : [];
   const [f] = only?.factors.length === 1 && isNumber(only.coefficient, 1) ? only.factors : [];
-  const candidate = f?.kind === 'function' ? f : { activation: 'linear' as const, of: gated };
+  const candidate = f?.kind === 'function' ? f : { activation: 'linear' as const, of: sum };
   return { z: kept ? gate.of : complement(gate), activation: gate.activation, candidate };
 }
 
@@ -118,8 +119,10 @@ const negative = (coefficient: Term['coefficient']) =>
 function isSame(x: Term, y: Term): boolean {
   const isAll = x.factors.length === y.factors.length && x.factors.every((factor) => has(y, factor));
   const [p, q] = [x.coefficient, y.coefficient];
-  if (!isAll) return false;
-  return typeof p === 'number' || typeof q === 'number' ? p === q : p.every((value, i) => value === q[i]);
+  if (!isAll || typeof p !== typeof q) return false;
+  // but for the rounding of folded constants
+  const close = (a: number, b: number) => Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+  return typeof p === 'number' ? close(p, q as number) : p.every((value, i) => close(value, (q as Float32Array)[i]!));
 }
 
 /** A GRU: h' = z h + (1 - z) n. */
