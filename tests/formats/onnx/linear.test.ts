@@ -12,6 +12,17 @@ const count = (n: number, name: string) => Array.from({ length: n }, (_, i) => `
 
 /** How a file grows: n of one thing. */
 const FILES: Record<string, (n: number) => Model> = {
+  'cells upon each other, of one step': (n) => ({
+    nodes: count(n, 'h').flatMap((h, i): Node[] => [
+      { op: 'MatMul', inputs: [i === 0 ? 'x' : `h${i - 1}n`, 'W'], outputs: [`u${i}`] },
+      { op: 'MatMul', inputs: [h, 'W'], outputs: [`w${i}`] },
+      { op: 'Add', inputs: [`u${i}`, `w${i}`], outputs: [`s${i}`] },
+      { op: 'Tanh', inputs: [`s${i}`], outputs: [`${h}n`] },
+    ]),
+    inputs: ['x', ...count(n, 'h')].map((name) => ({ name, shape: ['b', 1] })),
+    outputs: count(n, 'h').map((h) => `${h}n`),
+    initializers: [tensor('W', [1, 1], [0.5])],
+  }),
   'layers of one name': (n) => ({
     nodes: count(n, 'h').map((to, i) => relu(i === 0 ? 'x' : `h${i - 1}`, to, 'a')),
     inputs: [info('x')],

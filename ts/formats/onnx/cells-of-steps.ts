@@ -21,8 +21,9 @@ export function cellsOfSteps(imported: ImportedModel, states: Record<string, unk
   if (![...inputs, ...outputs].every(isOfOneStep) || !spec.layers.every(isOfRows)) return imported;
   const sizes = sizesOf(spec);
   const from = new Map((spec.outputs as OutputSpec[]).map((output) => [output.name, output.from]));
+  const byName = new Map(outputs.map((output) => [output.name, output]));
   const pairs = inputs.flatMap(({ name, values }): BodyState[] => {
-    const output = outputs.find((other) => other.name === states[name]);
+    const output = byName.get(states[name] as string);
     return values.flatMap((before, i) => {
       const after = output && from.get(output.values[i] ?? '');
       return after === undefined ? [] : [{ before, after, size: sizes.get(before)! }];
@@ -106,6 +107,7 @@ class Cells {
   readonly #sizes: ReadonlyMap<ValueRef, number>;
   /** By layer: the states that it depends on. */
   readonly #reads = new Map<ValueRef, ReadonlySet<BodyState>>();
+  readonly #sources = new Map<BodyState, Set<BodyState>>();
 
   constructor({ layers }: ModelSpec, states: readonly BodyState[], sizes: ReadonlyMap<ValueRef, number>) {
     this.#states = states;
@@ -122,7 +124,8 @@ class Cells {
     const layers = [...this.#layers.values()];
     return this.#states.flatMap((state) => {
       if (!left.has(state)) return [];
-      const states = this.#states.filter((other) => this.#goesInto(state, other) && this.#goesInto(other, state));
+      const sources = this.#goInto(state);
+      const states = this.#states.filter((other) => sources.has(other) && this.#goInto(other).has(state));
       for (const one of states) left.delete(one);
       const inputs = this.#inputsOf(states);
       return recognizeCells({ layers, refused: new Map(), inputs, masks: [], states }, budget);
@@ -133,15 +136,20 @@ class Cells {
     return this.#reads.get(ref) ?? new Set();
   }
 
-  /** Whether a state is computed from another one, or from one that is. */
-  #goesInto(from: BodyState, into: BodyState): boolean {
-    const seen = new Set([into]);
-    for (const state of seen) for (const other of this.#readBy(state.after)) seen.add(other);
-    return seen.has(from);
+  /** The state, and those that it is computed from, or that these are. */
+  #goInto(state: BodyState): ReadonlySet<BodyState> {
+    let found = this.#sources.get(state);
+    if (!found) {
+      found = new Set([state]);
+      for (const other of found) for (const read of this.#readBy(other.after)) found.add(read);
+      this.#sources.set(state, found);
+    }
+    return found;
   }
 
   /** What is beside these states: what their gates' products are of, and whatever is no sum. */
   #inputsOf(states: readonly BodyState[]): Map<ValueRef, number> {
+    const own = new Set(states);
     const inputs = new Map<ValueRef, number>();
     const seen = new Set<ValueRef>(states.map(({ before }) => before));
     const pending = states.map(({ after }) => after);
@@ -149,7 +157,7 @@ class Cells {
       if (seen.has(ref)) continue;
       seen.add(ref);
       const layer = this.#layers.get(ref);
-      const isOwn = [...this.#readBy(ref)].some((state) => states.includes(state));
+      const isOwn = [...this.#readBy(ref)].some((state) => own.has(state));
       const isProduct = layer?.type === 'dense' && (layer.activation === undefined || layer.activation === 'linear');
       if (!isOwn && isProduct) for (const of of layer.inputs ?? []) inputs.set(of, this.#sizes.get(of)!);
       else if (layer && (isOwn || isSum(layer))) for (const of of layer.inputs ?? []) pending.push(of);
