@@ -24,7 +24,7 @@ test('operators that are not read: what to do, then each node once, and what can
   const trace = (text: string) => ({ metadata: { namespace: 'x', 'pkg.torch.onnx.stack_trace': text } });
   const message = await refusalOf({
     nodes: [
-      op('Unique', ['x'], 'u', trace('File "/home/me/model.py", line 12, in forward\n    u = x.unique()')),
+      op('Unique', ['x'], 'u', trace('File "/code/model.py", line 12, in forward\n    u = x.unique()')),
       op(
         'Unique',
         ['u'],
