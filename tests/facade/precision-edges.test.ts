@@ -48,6 +48,24 @@ describe.each(BACKENDS)('$name', ({ create, load }) => {
   describe.each(DTYPES)('%s', (precision) => {
     const integers = async (spec: ModelSpec) => load((await create(spec)).save(), { precision });
 
+    test('what counts steps is exact, and says that it has no weights to be integers', async () => {
+      const one = Float32Array.of(1);
+      const weights = { 'forward.input': new Float32Array(4), 'forward.recurrent': one, 'forward.bias': one };
+      const layer = { name: 'count', type: 'rnn', inputSize: 4, hiddenSize: 1, activation: 'linear', weights } as const;
+      const spec: ModelSpec = { inputs: [{ name: 'x', dtype: 'float32', size: 4 }], layers: [layer] };
+      const steps = 40_000;
+      const counted = Float32Array.from({ length: steps }, (_, i) => i + 1);
+      for (const model of [await integers(spec), await load((await create(spec)).save({ dtype: precision }))]) {
+        expect(model.run(new Float32Array(4 * steps)).output.data).toEqual(counted);
+      }
+      const file = (await create(spec)).save();
+      await expectError(
+        () => load(file, { precision: { count: precision } }),
+        'invalid_argument',
+        "'count' has no weights",
+      );
+    });
+
     test('rows of zeros, among others and alone, give the bias', async () => {
       const model = await integers(dense([[0, 0, 0], [1, -2, 0.5], [0, -0, 0]], [0.25, 0, -3])); // prettier-ignore
       const { data } = model.run(Float32Array.of(1e30, -5, 7, 0, 0, 0)).output;

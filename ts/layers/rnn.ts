@@ -10,6 +10,8 @@ export interface RnnSpec extends RecurrentBase {
 /** input: (hiddenSize, inputSize); recurrent: (hiddenSize, hiddenSize); bias: (hiddenSize), the sum of a file's two. */
 export type RnnWeights = RecurrentWeights<'input' | 'recurrent' | 'bias'>;
 
+const functionOf = (activation: RnnSpec['activation'] = 'tanh') => activationWords(activation);
+
 /** One sum a unit. */
 export const rnn = recurrent<RnnSpec>({
   type: 'rnn',
@@ -17,10 +19,14 @@ export const rnn = recurrent<RnnSpec>({
   slots: ['hidden'],
   fields: [],
   check: () => undefined,
-  tensors: ({ inputSize, hiddenSize }) => [
-    { key: 'input', shape: [hiddenSize, inputSize], quantizable: true },
-    { key: 'recurrent', shape: [hiddenSize, hiddenSize], quantizable: true },
-    { key: 'bias', shape: [hiddenSize], optional: true },
-  ],
-  functions: ({ activation = 'tanh' }) => ({ activation: activationWords(activation) }),
+  tensors: ({ inputSize, hiddenSize, activation }) => {
+    // Sums without a bound, as those that count steps: 127 levels of their greatest are no numbers.
+    const integers = functionOf(activation)[0] === 0 ? {} : ({ quantizable: true } as const);
+    return [
+      { key: 'input', shape: [hiddenSize, inputSize], ...integers },
+      { key: 'recurrent', shape: [hiddenSize, hiddenSize], ...integers },
+      { key: 'bias', shape: [hiddenSize], optional: true },
+    ];
+  },
+  functions: ({ activation }) => ({ activation: functionOf(activation) }),
 });
