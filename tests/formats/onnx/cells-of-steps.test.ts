@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { inspect } from '../../../ts/index.ts';
+import { inspect, type Tensor } from '../../../ts/index.ts';
 import { runOnnx } from '../../../ts/formats/onnx.ts';
 import { BACKENDS } from '../../backends.ts';
 import { expectError, numbers } from '../../facade/helpers.ts';
@@ -102,3 +102,62 @@ test.each<[string, Uint8Array, Record<string, string>, string[]]>([
 ])('refused: %s', async (_, file, states, texts) => {
   await expectError(() => inspect(file, { onnx: { states } }), 'unsupported', ...texts);
 }); // prettier-ignore
+
+/** Steps of 3 units, `made` of x (4), h and what is computed of them before: u = W h, m = one number of x. */
+function narrow(...made: [op: string, inputs: string[], output: string][]): Uint8Array {
+  const node = (op: string, inputs: string[], output: string): Node => ({ op, inputs, outputs: [output] });
+  return onnxModel({
+    nodes: [node('MatMul', ['h', 'W'], 'u'), node('MatMul', ['x', 'V'], 'm'), ...made.map((one) => node(...one))],
+    inputs: [
+      { name: 'x', shape: ['batch', 4] },
+      { name: 'h', shape: ['batch', 3] },
+    ],
+    outputs: ['hn'],
+    initializers: [
+      tensor('W', [3, 3], numbers(9)),
+      tensor('U', [4, 3], numbers(12)),
+      tensor('V', [4, 1], numbers(4)),
+      tensor('V3', [3, 1], numbers(3)),
+      tensor('one', [], [1]),
+      tensor('b', [3], numbers(3)),
+    ],
+  });
+}
+
+const NARROW: [what: string, file: Uint8Array][] = [
+  ['a product', narrow(['Add', ['u', 'm'], 's'], ['Tanh', ['s'], 'hn'])],
+  ['a product first, taken away', narrow(['Sub', ['m', 'u'], 's'], ['Tanh', ['s'], 'hn'])],
+  ['a function of a product', narrow(['Sigmoid', ['m'], 'g'], ['Add', ['u', 'g'], 's'], ['Tanh', ['s'], 'hn'])],
+  ['a scaled product', narrow(['Mul', ['m', 'b'], 'k'], ['Add', ['u', 'k'], 's'], ['Tanh', ['s'], 'hn'])],
+  [
+    'a gate',
+    narrow(
+      ['MatMul', ['h', 'V3'], 'r'],
+      ['Add', ['m', 'r'], 'a'],
+      ['Sigmoid', ['a'], 'z'],
+      ['MatMul', ['x', 'U'], 'w'],
+      ['Add', ['w', 'u'], 'q'],
+      ['Sigmoid', ['q'], 'g'],
+      ['Mul', ['g', 'u'], 'v'],
+      ['Add', ['w', 'v'], 'c'],
+      ['Tanh', ['c'], 'n'],
+      ['Sub', ['h', 'n'], 'd'],
+      ['Mul', ['z', 'd'], 'p'],
+      ['Add', ['n', 'p'], 'hn'],
+    ),
+  ],
+];
+
+describe.each(BACKENDS)('one number beside the units, on $name', ({ api }) => {
+  test.each(NARROW)('%s', async (_, file) => {
+    using kept = await api.loadModel(file, { onnx: { states: { h: 'hn' } } });
+    using plain = await api.loadModel(file);
+    const x = numbers(20);
+    const whole = kept.run(x).output.data;
+    let h: Tensor = { data: new Float32Array(3), shape: [1, 3] };
+    for (let t = 0; t < 5; t++) {
+      h = runOnnx(plain, { x: { data: x.subarray(4 * t, 4 * t + 4), shape: [1, 4] }, h })['hn']!;
+      for (const [i, value] of h.data.entries()) expect(whole[3 * t + i]).toBeCloseTo(value, 5);
+    }
+  });
+});

@@ -1,5 +1,6 @@
 import { GruError } from '../../base/errors.ts';
 import { STATE_PORTS } from '../../layers/recurrent.ts';
+import { resolveGraph } from '../../spec/graph.ts';
 import type { LayerSpec, ModelSpec, OutputSpec, ValueRef } from '../../spec/spec.ts';
 import type { ImportedModel } from '../report.ts';
 import type { BoundTensor } from './binding.ts';
@@ -19,7 +20,9 @@ export function cellsOfSteps(imported: ImportedModel, states: Record<string, unk
   const { spec, report } = imported;
   const { inputs, outputs } = report.graph!;
   if (![...inputs, ...outputs].every(isOfOneStep) || !spec.layers.every(isOfRows)) return imported;
-  const sizes = sizesOf(spec);
+  const { values, nodes } = resolveGraph(spec);
+  const sizes = new Map(values.map(({ ref, size }) => [ref, size]));
+  for (const { layer, firstOutput } of nodes) sizes.set(layer.name, values[firstOutput]!.size);
   const from = new Map((spec.outputs as OutputSpec[]).map((output) => [output.name, output.from]));
   const byName = new Map(outputs.map((output) => [output.name, output]));
   const pairs = inputs.flatMap(({ name, values }): BodyState[] => {
@@ -87,17 +90,6 @@ function isOfRows(layer: LayerSpec): boolean {
     default:
       return false;
   }
-}
-
-function sizesOf({ inputs, layers }: ModelSpec): Map<ValueRef, number> {
-  const sizes = new Map<ValueRef, number>(inputs.map(({ name, size }) => [name, size]));
-  for (const layer of layers) {
-    const read = (layer.inputs ?? []).map((ref) => sizes.get(ref) ?? 0);
-    const isJoined = layer.type === 'merge' && layer.merge === 'concat';
-    const most = read.reduce((a, b) => (isJoined ? a + b : Math.max(a, b)), 0);
-    sizes.set(layer.name, 'outputSize' in layer ? layer.outputSize : layer.type === 'slice' ? layer.size : most);
-  }
-  return sizes;
 }
 
 /** The layers that carry states, by what depends on them. */

@@ -11,10 +11,21 @@ export class Evaluator {
 
   readonly #refused: ReadonlyMap<ValueRef, string>;
 
-  /** @param refused values that are no terms, and why */
-  constructor(terms: Terms, layers: readonly LayerSpec[], refused: ReadonlyMap<ValueRef, string> = new Map()) {
+  readonly #masks: ReadonlySet<string>;
+
+  /**
+   * @param refused values that are no terms, and why
+   * @param masks values of one number that stays a factor of its own beside more
+   */
+  constructor(
+    terms: Terms,
+    layers: readonly LayerSpec[],
+    refused: ReadonlyMap<ValueRef, string> = new Map(),
+    masks: readonly string[] = [],
+  ) {
     this.terms = terms;
     this.#refused = refused;
+    this.#masks = new Set(masks);
     this.#layers = new Map(layers.map((layer) => [layer.name, layer]));
   }
 
@@ -92,7 +103,7 @@ export class Evaluator {
   }
 
   #combine(first: readonly Piece[], second: readonly Piece[], isProduct: boolean): Piece[] {
-    const [x, y] = [spread(first, second), spread(second, first)];
+    const [x, y] = [this.#spread(first, second), this.#spread(second, first)];
     const ends = new Set<number>();
     for (const pieces of [x, y]) {
       let end = 0;
@@ -107,6 +118,14 @@ export class Evaluator {
         start = end;
         return { size, terms: isProduct ? this.terms.multiply(size, a, b) : this.terms.sum(size, [...a, ...b]) };
       });
+  }
+
+  /** A single number beside more: the same for all of them. */
+  #spread(pieces: readonly Piece[], beside: readonly Piece[]): readonly Piece[] {
+    const [only] = pieces;
+    const size = sizeOf(beside);
+    if (!only || sizeOf(pieces) !== 1 || size === 1) return pieces;
+    return [{ size, terms: this.terms.repeat(size, only.terms, this.#masks) }];
   }
 
   #scale(pieces: readonly Piece[], { scale, shift }: { scale?: Float32Array; shift?: Float32Array }): Piece[] {
@@ -141,12 +160,3 @@ function constantPieces(values: Float32Array): Piece[] {
 }
 
 const sizeOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { size }) => sum + size, 0);
-
-/** A single number beside more: the same for all of them. */
-function spread(pieces: readonly Piece[], beside: readonly Piece[]): readonly Piece[] {
-  const [only] = pieces;
-  const size = sizeOf(beside);
-  if (!only || sizeOf(pieces) !== 1 || size === 1) return pieces;
-  const one = (coefficient: Term['coefficient']) => (typeof coefficient === 'number' ? coefficient : coefficient[0]!);
-  return [{ size, terms: only.terms.map(({ coefficient, factors }) => ({ coefficient: one(coefficient), factors })) }];
-}

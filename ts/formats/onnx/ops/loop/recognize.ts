@@ -51,7 +51,7 @@ export interface Body {
  */
 export function recognizeCells(body: Body, budget: Budget): Recognized[] {
   const terms = new Terms(budget);
-  const evaluator = new Evaluator(terms, body.layers, body.refused);
+  const evaluator = new Evaluator(terms, body.layers, body.refused, body.masks);
   for (const [ref, size] of body.inputs) evaluator.give(ref, size);
   for (const { before, size } of body.states) evaluator.give(before, size);
   const cells: Recognized[] = [];

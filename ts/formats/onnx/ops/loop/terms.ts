@@ -203,6 +203,23 @@ export class Terms {
     }));
   }
 
+  /** A vector of so many numbers that are each the one number of these terms; what is in `kept` stands for any of them as it is. */
+  repeat(size: number, terms: readonly Term[], kept: ReadonlySet<string>): Term[] {
+    return terms.map(({ coefficient, factors }) => ({
+      coefficient: at(coefficient, 0),
+      factors: factors.map((factor) => this.#repeatFactor(size, factor, kept)),
+    }));
+  }
+
+  #repeatFactor(size: number, factor: Factor, kept: ReadonlySet<string>): Factor {
+    if (factor.kind === 'function') return this.function(factor.activation, this.repeat(size, factor.of, kept));
+    if (factor.kind === 'source' && kept.has(factor.name)) return factor;
+    const row = factor.kind === 'source' ? Float32Array.of(1) : factor.matrix.subarray(0, factor.columns);
+    this.#budget.spend(4 * size * row.length);
+    const matrix = Float32Array.from({ length: size * row.length }, (_, i) => row[i % row.length]!);
+    return this.#product(matrix, row.length, factor.kind === 'source' ? [factor] : factor.of);
+  }
+
   #sliceFactor(factor: Factor, start: number, size: number): Factor {
     // A single number may stand for any of them.
     if (factor.kind === 'source' && factor.size === 1) return factor;
