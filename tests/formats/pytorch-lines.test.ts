@@ -79,6 +79,7 @@ describe('numbers and tensors beside values', () => {
     [{ sum: ['a', NaN] }, 'names and numbers'],
     [{ sum: ['a', null as unknown as string] }, 'names and numbers'],
     [{ sum: ['a', 1], from: 'a' }, "no 'from'"],
+    [{ pow: ['a', 2, 3] }, 'two names or numbers'],
     [{ sum: 'steps' as 'time' }, 'time or 1 or features', 'names and numbers'],
   ])('%j is refused', async (line, ...texts) => {
     const { code, message } = (await load([line]).catch((error: unknown) => error)) as {

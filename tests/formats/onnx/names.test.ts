@@ -115,6 +115,10 @@ describe.each(BACKENDS)('$name', ({ api }) => {
       await expectError(() => runOnnx(whole, given), 'invalid_argument', `no input '${name}'`, `'x'`);
     }
     await expectError(() => runOnnx(whole, {}), 'invalid_argument', `input 'x' is missing`);
+    for (const outputs of [[], ['y', 'y']]) {
+      const load = () => api.loadModel(lone(1, 0, 'left out'), { onnx: { outputs } });
+      await expectError(load, 'invalid_argument', 'onnx.outputs names none, or one twice');
+    }
     for (const odd of [undefined, null, 5, 'x', [X], Symbol('x')]) {
       await expectError(() => runOnnx(whole, odd as never), 'invalid_argument', 'the tensors must be an object');
     }

@@ -137,7 +137,9 @@ export class Source {
     if (stray !== undefined)
       throw new GruError('invalid_argument', `the graph has no output '${stray}'; it has ${all.join(', ')}`);
     if (wanted.length === 0 || new Set(wanted).size < wanted.length)
-      throw new GruError('invalid_file', 'the ONNX graph has no outputs, or one twice');
+      throw wanted === all
+        ? new GruError('invalid_file', 'the ONNX graph has no outputs, or one twice')
+        : new GruError('invalid_argument', `onnx.outputs names none, or one twice; the graph has ${all.join(', ')}`);
     return wanted;
   }
 

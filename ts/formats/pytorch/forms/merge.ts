@@ -65,14 +65,13 @@ export const sub = merge<'sub', PytorchSub>('sub');
 export const div = merge<'div', PytorchDiv>('div');
 
 export const pow: Form<'pow', PytorchPow> = {
-  value: OPERANDS,
+  // a ** b ** c is a ** (b ** c), unlike what a list of them would be
+  value: { is: (value) => OPERANDS.is(value) && (value as Operand[]).length === 2, text: 'two names or numbers' },
   fields: { name: STRING },
   read(line, place) {
-    const [base, power, ...others] = line.pow;
+    const [base, power] = line.pow;
     const activation = typeof power === 'number' ? powerFunction(power) : undefined;
-    if (typeof base !== 'string' || activation === undefined || others.length > 0) {
-      return merged('pow', line.pow, place);
-    }
+    if (typeof base !== 'string' || activation === undefined) return merged('pow', line.pow, place);
     return { inputs: [place.resolve(base)], load: () => ({ name: place.name, type: 'activation', activation }) };
   },
 };
