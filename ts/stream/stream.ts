@@ -89,7 +89,8 @@ export class GruStream {
    *   several inputs a record of these by name.
    * @param out Filled and returned; nothing is allocated then. May be `x` itself, or overlap it. Left out: a new array. (In the first
    *   milliseconds of a program that lets no timer fire, a step may also time kernels, for up to 0.5 ms.)
-   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (the states stay as they were), `disposed`.
+   * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` (of ids that are given the states stay as they were; layers in
+   *   front of ids that are computed, as positions beyond their table, have gone on), `disposed`.
    */
   step<Data extends Values = Float32Array>(x: StepInput, out?: Data): Data;
   /**
