@@ -40,7 +40,8 @@ export function keepStates(imported: ImportedModel, states: Record<string, unkno
       throw new GruError(
         'unsupported',
         `states['${input}']: supported: an input that is nothing but the initial state of recurrent layers, by the output that is their final state; ` +
-          (places ? `'${String(output)}' is not` : `'${input}' is more, or something else`),
+          (places ? `'${String(output)}' is not` : `'${input}' is more, or something else`) +
+          `. The graph runs without the option: give '${input}' at each call what the call before gave`,
       );
     kept.set(input, places);
     for (const ref of bound.values) taken.add(ref);
