@@ -58,8 +58,8 @@ export function checkStructure(spec: ModelSpec): void {
  */
 function copy(value: unknown, depth: number, copies: Copies): unknown {
   if (isRevoked(value)) throw new GruError('invalid_spec', 'the spec holds a Proxy that has been revoked');
-  // A number is no key of a Map, to which 0 and -0 are one.
-  if (typeof value === 'number' || depth > DEEPEST || kindOf(value) !== undefined) return value;
+  // Objects alone are told apart by a Map: 0 and -0 are one to it.
+  if (typeof value !== 'object' || depth > DEEPEST || kindOf(value) !== undefined) return value;
   return once(copies, value, () => made(value, depth + 1, copies));
 }
 

@@ -99,7 +99,9 @@ export function suggestStates(imported: ImportedModel, budget: Budget): Imported
 function isKept(imported: ImportedModel, states: Record<string, string>, budget: Budget): boolean {
   try {
     const made = cellsOfSteps(imported, states, budget);
-    return made !== imported && keepStates(made, states) !== made;
+    if (made === imported) return false;
+    keepStates(made, states);
+    return true;
   } catch (cause) {
     if (cause instanceof GruError) return false;
     throw cause;

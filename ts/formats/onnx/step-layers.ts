@@ -11,6 +11,7 @@ import type {
   ReduceSpec,
   ValueRef,
 } from '../../spec/spec.ts';
+import { stepCounter } from '../step-counter.ts';
 import { sizeText, stepsBy, TIME, type Size } from './size.ts';
 import type { SpecIds } from './spec-ids.ts';
 import { factorSize, width, type Factor, type Rows, type Segment } from './value.ts';
@@ -303,13 +304,7 @@ export class StepLayers {
   }
 
   #counted(from: ValueRef): Segment[] {
-    const inputSize = this.#spec.size(from);
-    const weights = {
-      'forward.input': new Float32Array(inputSize),
-      'forward.recurrent': Float32Array.of(1),
-      'forward.bias': Float32Array.of(1),
-    };
-    const layer: Unnamed = { type: 'rnn', inputs: [from], inputSize, hiddenSize: 1, activation: 'linear', weights };
+    const layer: Unnamed = { inputs: [from], ...stepCounter(this.#spec.size(from)) };
     return this.#once(`numbers ${from}`, from, '_steps', layer, 'sequence', 1);
   }
 

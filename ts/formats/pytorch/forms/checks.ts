@@ -34,7 +34,7 @@ export const AMOUNT: Check = {
 };
 
 export const COUNT: Check = {
-  is: (value) => Number.isSafeInteger(value) && (value as number) > 0,
+  is: (value) => isWhole(value) && value > 0,
   text: 'a whole number from 1',
 };
 

@@ -1,6 +1,7 @@
 import { GruError } from '../../../base/errors.ts';
 import { shapeText } from '../../../base/tensor.ts';
 import type { LayerSpec } from '../../../spec/spec.ts';
+import { stepCounter } from '../../step-counter.ts';
 import { BASE, STRING } from './checks.ts';
 import type { Form, PytorchLayerBase } from './form.ts';
 
@@ -26,18 +27,9 @@ export const positions: Form<'positions', PytorchPositions> = {
     const taken = tensors.take(tensor, `${name}/embeddings`, shape ?? [-1, -1]);
     const [steps, size] = rows as [number, number];
     takes(size);
-    // 1, 2, ...: h' = h + 1
-    const ones = Float32Array.of(1);
-    const weights = { 'forward.input': new Float32Array(size), 'forward.recurrent': ones, 'forward.bias': ones };
     const chain = (what: string, inputs: string[], load: () => object) =>
       add({ name: `${name}_${what}`, inputs, load: load as () => LayerSpec });
-    const count = chain('count', [source], () => ({
-      type: 'rnn',
-      inputSize: size,
-      hiddenSize: 1,
-      activation: 'linear',
-      weights,
-    }));
+    const count = chain('count', [source], () => stepCounter(size));
     const ids = chain('ids', [count], () => ({ type: 'ids' }));
     const table = chain('table', [ids], async () => {
       const embeddings = new Float32Array((steps + 1) * size);
