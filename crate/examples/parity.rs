@@ -65,7 +65,8 @@ fn run_case(words: &mut Words, results: &mut Vec<u32>) {
     for _ in 0..inputs {
         let axis = words.next();
         let shape = Shape { axis: axis.checked_sub(1).map(|axis| axis as usize), size: words.next() as usize };
-        model.add_input(shape).expect("input");
+        let numbers = words.next() == 1;
+        if numbers { model.add_numbers(shape) } else { model.add_input(shape) }.expect("input");
     }
     for _ in 0..words.next() {
         let [axis, of, each] = [words.next(), words.next(), words.next()].map(|word| word as usize);

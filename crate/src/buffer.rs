@@ -76,6 +76,12 @@ impl Buffer {
         unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), with_padding(self.len)) }
     }
 
+    /// All numbers, and of the padding what fills the last vector.
+    pub fn vectors(&mut self) -> &mut [f32] {
+        // SAFETY: as in `padded`.
+        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len.next_multiple_of(LANES)) }
+    }
+
     /// All numbers and the padding, to be written.
     pub fn room(&mut self) -> *mut f32 {
         self.lines.as_mut_ptr().cast()

@@ -67,11 +67,12 @@ impl Engine {
         self.models.insert(Shared::new(Model::new())?)
     }
 
-    /// Adds an input of `size` numbers a row: one row a sequence (`axis` 0), or one a step of axis number `axis` - 1. Returns the
-    /// number of its value.
-    pub fn model_add_input(&mut self, model: f64, axis: impl Into<f64>, size: f64) -> Result<usize> {
+    /// Adds an input of `size` numbers a row: one row a sequence (`axis` 0), or one a step of axis number `axis` - 1; ids,
+    /// where they are no `numbers`. Returns the number of its value.
+    pub fn model_add_input(&mut self, model: f64, axis: impl Into<f64>, size: f64, numbers: bool) -> Result<usize> {
         let shape = Shape { axis: index(axis.into()).checked_sub(1), size: count(size)? };
-        self.models.get_mut(model)?.unshared()?.add_input(shape)
+        let model = self.models.get_mut(model)?.unshared()?;
+        if numbers { model.add_numbers(shape) } else { model.add_input(shape) }
     }
 
     /// Makes `axis` one of `each` steps for each step of the axis `of`.

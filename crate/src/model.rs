@@ -4,8 +4,9 @@ use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{EngineError, Result, ensure};
 use crate::fallible::{collected, copied, filled, filled_with};
+use crate::kernels::activation::flush_all;
 use crate::layers::params::Params;
-use crate::layers::{Axis, Io, LAYERS, Layer, Layouts, MAX_AXES, MAX_SIZE, Plans, Shape, Workspace, flush_state};
+use crate::layers::{Axis, Io, LAYERS, Layer, Layouts, MAX_AXES, MAX_SIZE, Plans, Shape, Workspace};
 use crate::plan::{Layout, Order, ascending};
 use crate::shared::Shared;
 use crate::tensor::Tensor;
@@ -40,6 +41,8 @@ struct Value {
     shape: Shape,
     /// Read by a layer or the caller; others get no buffer.
     used: bool,
+    /// An input of numbers.
+    given: bool,
 }
 
 struct Node {
@@ -75,14 +78,21 @@ impl Model {
         }
     }
 
-    /// Adds an input. Returns the number of its value.
+    /// Adds an input whose bits are taken as they are, as those of ids. Returns the number of its value.
     pub fn add_input(&mut self, shape: Shape) -> Result<usize> {
         ensure(self.nodes.is_empty())?;
         shape.check()?;
         self.values.try_reserve(1)?;
         self.axes = self.axes.max(shape.axis.map_or(1, |axis| axis + 1));
-        self.values.push(Value { shape, used: true });
+        self.values.push(Value { shape, used: true, given: false });
         Ok(self.values.len() - 1)
+    }
+
+    /// Adds an input of numbers. Denormals among them count as zeros.
+    pub fn add_numbers(&mut self, shape: Shape) -> Result<usize> {
+        let value = self.add_input(shape)?;
+        self.values.at_mut(value).given = true;
+        Ok(value)
     }
 
     /// Makes `axis` one of `each` steps for each step of the axis `of`, before layers use it.
@@ -172,7 +182,7 @@ impl Model {
         }
         let (first_output, outputs, node) = (self.values.len(), built.ports.len(), self.nodes.len());
         self.axes = built.ports.iter().filter_map(|shape| shape.axis).fold(self.axes, |axes, axis| axes.max(axis + 1));
-        self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false }));
+        self.values.extend(built.ports.into_iter().map(|shape| Value { shape, used: false, given: false }));
         self.states.extend((0..slots).map(|slot| (node, slot)));
         for &order in orders {
             if !self.orders.contains(&(axis, order)) {
@@ -292,7 +302,7 @@ impl State {
         ensure(sequence.is_none_or(|b| b < batch))?;
         let rows = sequence.map_or(0..batch, |b| b..b + 1);
         if flushes {
-            flush_state(values.at_mut(rows.start * stride..rows.end * stride));
+            flush_all(values.at_mut(rows.start * stride..rows.end * stride));
         }
         Ok(())
     }
@@ -305,8 +315,11 @@ impl State {
         Ok((values, stride))
     }
 
-    /// Runs all steps of the layout. Allocates nothing.
+    /// Runs all steps of the layout, of inputs that are [flushed](flush_all). Allocates nothing.
     pub fn run(&mut self) -> Result<()> {
+        for (_, numbers) in self.model.values.iter().zip(&mut self.values).filter(|(value, _)| value.given) {
+            flush_all(numbers.vectors());
+        }
         for (node, workspace) in self.model.nodes.iter().zip(&mut self.workspaces) {
             let (before, after) = self.values.split_at_mut_checked(node.first_output).unwrap_or_else(|| stop());
             let Axis { layout, plans } = self.axes.at(node.axis);

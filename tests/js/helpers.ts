@@ -2,7 +2,10 @@ import { expect } from 'vitest';
 import type { BackendState } from '../../ts/backends/backend.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
+import { useAllKinds } from '../../ts/layers/full.ts';
 import type { GruSpec, LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.ts';
+
+useAllKinds();
 
 /** Numbers that are the same in each run (mulberry32). */
 export function random(seed: number): () => number {

@@ -1,3 +1,4 @@
+import { flushed } from '../../ts/base/denormals.ts';
 import { dtyped, DTYPES, type WeightTensor } from '../../ts/base/weights.ts';
 import { execFileSync } from 'node:child_process';
 import { NO_AXIS, stepsGiven, stepsOf } from '../../ts/spec/derived-axes.ts';
@@ -50,7 +51,9 @@ function words(run: Run): number[] {
     list(new Uint32Array(bytes.buffer));
   };
   out.push(graph.inputs.length);
-  for (const { kind, axis, size } of graph.inputs) out.push(kind === 'sequence' ? axis + 1 : 0, size);
+  for (const { kind, axis, size, dtype } of graph.inputs) {
+    out.push(kind === 'sequence' ? axis + 1 : 0, size, dtype === 'float32' ? 1 : 0);
+  }
   const nested = graph.derivedAxes.flatMap(({ from, each }, i) =>
     each === undefined ? [] : [[graph.axes.length + i, from, each]],
   );
@@ -67,7 +70,7 @@ function words(run: Run): number[] {
     for (const { key } of slots) {
       const tensor = dtyped(weights[key] ?? new Float32Array(0));
       out.push(DTYPES.indexOf(tensor.dtype), tensor.data.length);
-      data(tensor.data);
+      data(flushed(tensor.data));
       data(tensor.scales ?? new Float32Array(0));
     }
   }

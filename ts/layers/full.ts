@@ -2,6 +2,7 @@ import { stepsAsSequences } from './nesting.ts';
 import { merge } from './merge.ts';
 import { norm } from './norm.ts';
 import { scale } from './scale.ts';
+import { slice } from './slice.ts';
 import { conv1d } from './conv1d.ts';
 import { timeSoftmax } from './time-softmax.ts';
 import { weightedSum } from './weighted-sum.ts';
@@ -25,6 +26,7 @@ import { addKinds, CORE_LAYERS, type FullLayers } from './index.ts';
 
 const FULL_LAYERS: FullLayers = {
   merge,
+  slice,
   scale,
   norm,
   conv1d,

@@ -26,7 +26,7 @@ import type { ReverseSpec } from './reverse.ts';
 import type { SineSpec } from './sine.ts';
 import { rnn, type RnnSpec } from './rnn.ts';
 import type { ScaleSpec } from './scale.ts';
-import { slice, type SliceSpec } from './slice.ts';
+import type { SliceSpec } from './slice.ts';
 import { step, type StepSpec } from './step.ts';
 import type { TimeSoftmaxSpec } from './time-softmax.ts';
 import type { WeightedSumSpec } from './weighted-sum.ts';
@@ -75,7 +75,6 @@ export const CORE_LAYERS = {
   masking,
   gru,
   step,
-  slice,
   lstm,
   rnn,
 } satisfies Partial<Kinds<LayerSpec['type']>>;

@@ -94,11 +94,11 @@ pub fn model_new() -> i32 {
     code(Engine::model_new)
 }
 
-/// Adds an input of `size` numbers a row: one row a sequence (`axis` 0), or one a step of axis number `axis` - 1. Returns the number
-/// of its value.
+/// Adds an input of `size` numbers a row: one row a sequence (`axis` 0), or one a step of axis number `axis` - 1; ids, where they are no
+/// `numbers`. Returns the number of its value.
 #[wasm_bindgen]
-pub fn model_add_input(model: f64, axis: f64, size: f64) -> i32 {
-    code(|engine| engine.model_add_input(model, axis, size))
+pub fn model_add_input(model: f64, axis: f64, size: f64, numbers: bool) -> i32 {
+    code(|engine| engine.model_add_input(model, axis, size, numbers))
 }
 
 /// Makes `axis` one of `each` steps for each step of the axis `of`. After the inputs, before the layers.

@@ -183,7 +183,7 @@ fn whole(engine: &mut Engine, given: &mut Handles, whole: &Whole) -> Result<()> 
     given.models.push(model);
     let axes = 1 + u32::from(whole.two_axes);
     for axis in 1..=axes {
-        engine.model_add_input(model, axis, 4.0)?;
+        engine.model_add_input(model, axis, 4.0, true)?;
     }
     let words = drawn::layer(kind, 4, 4, whole.options.map(|word| word.0));
     let value = add_layer(engine, model, (kind, 0), &[axes - 1], words, whole.weight, None)?;
@@ -210,7 +210,7 @@ fn make(engine: &mut Engine, given: &mut Handles, call: Call) -> Result<()> {
         Call::Input(m, axis, n, four) => {
             // Mostly none or one of three.
             let axis = if axis < 240 { axis % 4 } else { axis - 212 };
-            engine.model_add_input(m.of(&given.models), axis, if four { 4.0 } else { n.0 }).map(drop)
+            engine.model_add_input(m.of(&given.models), axis, if four { 4.0 } else { n.0 }, four).map(drop)
         }
         Call::Nest(m, axis, of, each) => {
             let [axis, of, each] = [axis % 4, of % 3, each % 6].map(f64::from);

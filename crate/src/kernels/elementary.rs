@@ -30,11 +30,17 @@ fn atanh2<V: Vector>(s: V) -> V {
     s.mul(q)
 }
 
+/// What is less is its own log(1 + u), in the bits of the series: 2^-24.
+const LEAST: f32 = 5.960_464_5e-8;
+
 /// log(1 + e^x)
 #[inline(never)]
 pub fn softplus<V: Vector>(x: V) -> V {
-    let u = exp_down(x.abs().neg());
-    x.pmax(V::splat(0.0)).add(atanh2(u.div(V::splat(2.0).add(u))))
+    let (u, least) = (exp_down(x.abs().neg()), V::splat(LEAST));
+    let v = u.pmax(least);
+    // As u / 2 times 2 is: but what squares it makes no denormals, which took 7 times the time of all (an Intel Xeon).
+    let log = V::select(u.lt(least), u, atanh2(v.div(V::splat(2.0).add(v))));
+    x.pmax(V::splat(0.0)).add(log)
 }
 
 /// log(x): NaN below 0, -infinity at 0.

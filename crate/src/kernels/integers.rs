@@ -28,12 +28,13 @@ pub fn row_words(k: usize) -> usize {
     HEAD + k.div_ceil(Pairs::IN_VECTOR) * LANES
 }
 
-/// Rows whose greatest magnitude is less are scaled as by this: its quotient stays finite.
+/// Rows whose greatest magnitude is less are rows of zeros, of scale 0: the quotient stays finite, and of a scale times that of the weights
+/// no denormal comes where a row is silent (on an Intel Xeon 2 to 5 times the time).
 const LEAST: i32 = 0x0d80_0000; // 2^-100
 const INFINITE: i32 = f32::INFINITY.to_bits() as i32;
 
 /// Makes integers of a row: `a = nearest(x * (levels / m))`, the even one of two, by the scale `m / levels`, where m is the greatest
-/// |x|, 2^-100 at least. |a| <= levels, for rounding adds less than levels * 2^-22. An infinity or a NaN makes the scale a NaN. Bytes
+/// |x|; zeros by the scale 0 where that is below 2^-100. |a| <= levels, for rounding adds less than levels * 2^-22. An infinity or a NaN makes the scale a NaN. Bytes
 /// count from `from`: 0 or -128.
 ///
 /// # Safety
@@ -55,12 +56,15 @@ pub unsafe fn quantize<P: Products>(x: *const f32, k: usize, levels: f32, from: 
         for i in (0..whole).step_by(2 * LANES) {
             greatest = greatest.max_magnitude(load(x.add(i))).max_magnitude(load(x.add(i + LANES)));
         }
-        let greatest = greatest.greatest().max(LEAST);
-        let (mut scale, mut by) = (f32::NAN, 0.0);
-        if greatest < INFINITE {
+        let greatest = greatest.greatest();
+        let (scale, by) = if greatest < LEAST {
+            (0.0, 0.0)
+        } else if greatest < INFINITE {
             let m = f32::from_bits(greatest as u32);
-            (scale, by) = (m / levels, levels / m);
-        }
+            (m / levels, levels / m)
+        } else {
+            (f32::NAN, 0.0)
+        };
         *into = scale;
         let (by, from) = (Vector::splat(by), IntLanes::splat_byte(from));
         let mut into = into.add(HEAD);

@@ -30,8 +30,6 @@ pub mod upsample;
 pub mod weighted_sum;
 pub mod windows;
 
-pub(crate) use recurrent::flush_all as flush_state;
-
 use crate::buffer::Buffer;
 use crate::checked::Checked;
 use crate::error::{EngineError, Result, ensure};
@@ -87,7 +85,7 @@ const ALL: [Kind; 29] = [
     kind::<masking::MaskingParams>("masking", masking::build),
     kind::<recurrent::gru::GruParams>("gru", recurrent::gru::build),
     kind::<step::StepParams>("step", step::build),
-    kind::<slice::SliceParams>("slice", slice::build),
+    full_kind::<slice::SliceParams>("slice", slice::build),
     kind::<recurrent::lstm::LstmParams>("lstm", recurrent::lstm::build),
     kind::<recurrent::rnn::RnnParams>("rnn", recurrent::rnn::build),
     full_kind::<scale::ScaleParams>("scale", scale::build),

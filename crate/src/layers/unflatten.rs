@@ -42,6 +42,9 @@ impl Layer for Unflatten {
         let Unflatten { steps, size, transposed, axis } = *self;
         let (x, layout) = (io.input(0), io.layouts.of(axis));
         let y = io.outputs.at_mut(0);
+        if y.is_empty() {
+            return Ok(());
+        }
         for (b, x) in x.rows(steps * size).enumerate() {
             for (step, row) in layout.rows_of(b).enumerate() {
                 let y = y.row_mut(row, size);

@@ -93,7 +93,7 @@ fn make(engine: &mut Engine, handles: &mut Handles, call: Call) -> Result<()> {
         Call::BlockNew(n) => engine.block_new(n).map(|block| handles.blocks.push(block.into())),
         Call::BlockFree(b) => engine.block_free(pick(&handles.blocks, b)),
         Call::ModelNew => engine.model_new().map(|model| handles.models.push(model.into())),
-        Call::Input(m, axis, n) => engine.model_add_input(pick(&handles.models, m), axis, n).map(drop),
+        Call::Input(m, axis, n) => engine.model_add_input(pick(&handles.models, m), axis, n, n > 1.0).map(drop),
         Call::Nest(m, axis, of, each) => {
             engine.model_nest_axis(pick(&handles.models, m), axis.into(), of.into(), each.into())
         }

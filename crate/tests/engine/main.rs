@@ -36,7 +36,7 @@ fn layer(engine: &mut Engine, model: f64, words: &[u32]) -> Result<usize> {
 /// A model of one GRU of 4 inputs and 4 units.
 fn gru(engine: &mut Engine) -> f64 {
     let model = f64::from(engine.model_new().unwrap());
-    engine.model_add_input(model, true, 4.0).unwrap();
+    engine.model_add_input(model, true, 4.0, false).unwrap();
     let weights = block(engine, &[0; 48]) as u32;
     let params =
         GruParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, reset_after: true, ..GruParams::default() };
@@ -55,7 +55,7 @@ fn sizes_beyond_32_bits_are_refused() {
         assert_eq!(engine.state_new(model, huge), Err(OutOfMemory), "{huge}");
         assert_eq!(engine.block_new(huge), Err(OutOfMemory), "{huge}");
         let other = f64::from(engine.model_new().unwrap());
-        assert_eq!(engine.model_add_input(other, true, huge), Err(OutOfMemory), "{huge}");
+        assert_eq!(engine.model_add_input(other, true, huge, false), Err(OutOfMemory), "{huge}");
     }
     for odd in [-1.0, 0.5, 1e-300, f64::NAN, f64::NEG_INFINITY] {
         assert_eq!(engine.state_new(model, odd), Err(InvalidArgument), "{odd}");
@@ -68,7 +68,7 @@ fn sizes_beyond_32_bits_are_refused() {
 fn tensors_are_of_a_dtype() {
     let mut engine = Engine::new();
     let model = f64::from(engine.model_new().unwrap());
-    engine.model_add_input(model, 0.0, 3.0).unwrap();
+    engine.model_add_input(model, 0.0, 3.0, false).unwrap();
     let params = words(&DenseParams { input_size: 3, output_size: 2, ..DenseParams::default() });
     // Rows 1, -2, 3 by 0.5 and -4, 5, -6 by 2.
     let wide = block(&mut engine, &[0xfffe_0001, 0xfffc_0003, 0xfffa_0005]) as u32;
@@ -118,9 +118,9 @@ fn rows_are_bounded() {
     let mut engine = Engine::new();
     let model = f64::from(engine.model_new().unwrap());
     for size in [0.0, MAX_SIZE as f64 + 1.0, MAX_LENGTH as f64] {
-        assert_eq!(engine.model_add_input(model, true, size), Err(InvalidArgument), "{size}");
+        assert_eq!(engine.model_add_input(model, true, size, false), Err(InvalidArgument), "{size}");
     }
-    engine.model_add_input(model, true, MAX_SIZE as f64).unwrap();
+    engine.model_add_input(model, true, MAX_SIZE as f64, false).unwrap();
     let merge = kind("merge");
     for parts in [2, 255, 256, 257] {
         let words: Vec<u32> = [merge, 0, parts].into_iter().chain((0..parts).map(|_| 0)).chain([0; 4]).collect();
@@ -168,13 +168,13 @@ fn axes_are_bounded_and_have_lengths_each() {
     let model = gru(&mut engine);
     for axis in [MAX_AXES as f64 + 1.0, 33.0, WRAPS, WRAPS + 1.0, f64::INFINITY] {
         let other = f64::from(engine.model_new().unwrap());
-        assert_eq!(engine.model_add_input(other, axis, 1.0), Err(InvalidArgument), "{axis}");
+        assert_eq!(engine.model_add_input(other, axis, 1.0, false), Err(InvalidArgument), "{axis}");
     }
     engine.model_free(model).unwrap();
     let model = f64::from(engine.model_new().unwrap());
-    assert_eq!(engine.model_add_input(model, 1.0, 4.0), Ok(0));
-    assert_eq!(engine.model_add_input(model, 2.0, 4.0), Ok(1));
-    assert_eq!(engine.model_add_input(model, 0.0, 4.0), Ok(2));
+    assert_eq!(engine.model_add_input(model, 1.0, 4.0, false), Ok(0));
+    assert_eq!(engine.model_add_input(model, 2.0, 4.0, false), Ok(1));
+    assert_eq!(engine.model_add_input(model, 0.0, 4.0, false), Ok(2));
     let weights = block(&mut engine, &[0; 64]) as u32;
     let params = words(&LstmParams { sizes: Sizes { input_size: 4, hidden_size: 4 }, ..LstmParams::default() });
     let words = [
@@ -207,7 +207,7 @@ fn axes_are_bounded_and_have_lengths_each() {
 fn steps_are_sequences_to_layers_of_a_nested_axis() {
     let mut engine = Engine::new();
     let model = f64::from(engine.model_new().unwrap());
-    engine.model_add_input(model, 1.0, 3.0).unwrap();
+    engine.model_add_input(model, 1.0, 3.0, false).unwrap();
     for (axis, of, each) in [(0.0, 0.0, 3.0), (1.0, 1.0, 3.0), (31.0, 0.0, 3.0), (1.0, 0.0, 0.0), (1.0, 0.0, 1e9)] {
         assert_eq!(engine.model_nest_axis(model, axis, of, each), Err(InvalidArgument), "{axis} {of} {each}");
     }
@@ -252,7 +252,7 @@ fn handles_and_indices_do_not_wrap() {
         let (model, state, words) = (model + off, state + off, words + off);
         assert_eq!(engine.block(words).err(), Some(InvalidHandle), "{off}");
         assert_eq!(engine.block_free(words), Err(InvalidHandle));
-        assert_eq!(engine.model_add_input(model, true, 1.0), Err(InvalidHandle));
+        assert_eq!(engine.model_add_input(model, true, 1.0, false), Err(InvalidHandle));
         assert_eq!(engine.model_bytes(model), Err(InvalidHandle));
         assert_eq!(engine.model_free(model), Err(InvalidHandle));
         assert_eq!(engine.state_new(model, 1.0), Err(InvalidHandle));

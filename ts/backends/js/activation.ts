@@ -57,7 +57,7 @@ const LOOPS: readonly Loop[] = [
     for (let i = from; i < to; i++) v[i] = softplus(fround(v[i]! * alpha)) / alpha;
   },
   function elu(v, from, to, { alpha }) {
-    for (let i = from; i < to; i++) if (v[i]! < 0) v[i] = alpha * fround(exp(v[i]!, -87, 0) - 1);
+    for (let i = from; i < to; i++) if (v[i]! < 0) v[i] = alpha * fround(exp(v[i]!, -80, 0) - 1);
   },
   function leakyRelu(v, from, to, { alpha, beta }) {
     for (let i = from; i < to; i++) if (v[i]! <= beta) v[i] = alpha * fround(v[i]! - beta);
@@ -73,7 +73,7 @@ const LOOPS: readonly Loop[] = [
   },
   function softmax(v, from, to) {
     const max = greatest(v, from, to);
-    for (let i = from; i < to; i++) v[i] = exp(fround(v[i]! - max), -87, 0);
+    for (let i = from; i < to; i++) v[i] = exp(fround(v[i]! - max), -80, 0);
     let sum = 0;
     for (let i = from; i < to; i++) sum = fround(sum + v[i]!);
     for (let i = from; i < to; i++) v[i] = v[i]! / sum;
@@ -82,7 +82,7 @@ const LOOPS: readonly Loop[] = [
     const max = greatest(v, from, to);
     for (let i = from; i < to; i++) v[i] = v[i]! - max;
     let sum = 0;
-    for (let i = from; i < to; i++) sum = fround(sum + exp(v[i]!, -87, 0));
+    for (let i = from; i < to; i++) sum = fround(sum + exp(v[i]!, -80, 0));
     const rest = log(sum);
     for (let i = from; i < to; i++) v[i] = v[i]! - rest;
   },
@@ -106,12 +106,12 @@ const LOOPS: readonly Loop[] = [
   function selu(v, from, to, { alpha, beta }) {
     for (let i = from; i < to; i++) {
       const x = v[i]!;
-      v[i] = beta * (x < 0 ? fround(alpha * fround(exp(x, -87, 0) - 1)) : x);
+      v[i] = beta * (x < 0 ? fround(alpha * fround(exp(x, -80, 0) - 1)) : x);
     }
   },
   function celu(v, from, to, { alpha }) {
     for (let i = from; i < to; i++) {
-      if (v[i]! < 0) v[i] = alpha * fround(exp(fround(v[i]! / alpha), -87, 0) - 1);
+      if (v[i]! < 0) v[i] = alpha * fround(exp(fround(v[i]! / alpha), -80, 0) - 1);
     }
   },
   function mish(v, from, to) {

@@ -1,10 +1,17 @@
 import type { CompiledModel } from '../backend.ts';
+import { flushed } from '../../base/denormals.ts';
 import { GruError } from '../../base/errors.ts';
 import { type Graph, type GraphValue, isVectorTo } from '../../spec/graph.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
 import { allocating } from './buffer.ts';
 import type { Build, BuildInput, Builds, Layer } from './layers/layer.ts';
 import { JsState } from './state.ts';
+
+function flushedWeights(layer: LayerSpec): LayerSpec {
+  if (!('weights' in layer)) return layer;
+  const weights = Object.entries(layer.weights ?? {}).map(([key, tensor]) => [key, tensor && flushed(tensor)]);
+  return { ...layer, weights: Object.fromEntries(weights) } as LayerSpec;
+}
 
 /**
  * A model of the layers of a graph, `builds` being those of their kinds.
@@ -19,7 +26,7 @@ export function compile(graph: Graph, builds: Partial<Builds<LayerSpec['type']>>
       const shapes = inputs.map((value) => graph.values[value]);
       const view = (shape: GraphValue): BuildInput => (isVectorTo(shape, per) ? { ...shape, kind: 'vector' } : shape);
       return build(
-        layer,
+        flushedWeights(layer),
         shapes.map((shape) => shape && view(shape)),
         outputAxis,
       );

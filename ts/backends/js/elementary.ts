@@ -39,10 +39,13 @@ function atanh2(s: number): number {
   return fround(s * q);
 }
 
+/** What is less is its own log(1 + u), without denormals on the way. */
+const LEAST = 2 ** -24;
+
 /** log(1 + e^x) */
 export function softplus(x: number): number {
-  const u = exp(-Math.abs(x), -87, 0);
-  return fround((x < 0 ? 0 : x) + atanh2(fround(u / fround(2 + u))));
+  const u = exp(-Math.abs(x), -80, 0);
+  return fround((x < 0 ? 0 : x) + (u < LEAST ? u : atanh2(fround(u / fround(2 + u)))));
 }
 
 /** log(x): NaN below 0, -infinity at 0. */
@@ -69,7 +72,7 @@ export function erfcAbs(x: number): number {
   if (4 < a) return 0;
   let q = ERFC[0]!;
   for (let i = 1; i < ERFC.length; i++) q = fround(fround(q * a) + ERFC[i]!);
-  return exp(-fround(a * q), -87, 0);
+  return exp(-fround(a * q), -80, 0);
 }
 
 /** x^y. Of x below 0 for whole y alone; x^0 = 1. */

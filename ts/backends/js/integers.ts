@@ -43,26 +43,26 @@ export function partOfRows(rows: MatrixRows, from: number, to: number, depth: nu
   return { data: data.subarray(from * depth, to * depth), scales: scales.subarray(from, to), levels };
 }
 
-/** Rows whose greatest magnitude is less are scaled as by this: its quotient stays finite. */
+/** Rows whose greatest magnitude is less are rows of zeros: the quotient stays finite. */
 const LEAST = 2 ** -100;
 
 /** 1.5 * 2^23: a sum with it is rounded to a whole number, the even one of two. */
 const MAGIC = 12582912;
 
 /**
- * Makes integers of the row of `x` at `at`: `nearest(x * (levels / m))` in `into`, m being its greatest magnitude, {@link LEAST} at least.
+ * Makes integers of the row of `x` at `at`: `nearest(x * (levels / m))` in `into`, m being its greatest magnitude; zeros where that is below {@link LEAST}.
  *
- * @returns The scale, m / levels; NaN for a row with an infinity or a NaN.
+ * @returns The scale, m / levels; 0 for zeros, NaN for a row with an infinity or a NaN.
  */
 export function quantizeRow(x: Float32Array, at: number, levels: number, into: Int16Array): number {
-  let m = LEAST;
+  let m = 0;
   for (let k = 0; k < into.length; k++) {
     const magnitude = Math.abs(x[at + k]!);
     if (!(magnitude <= m)) m = magnitude === magnitude ? magnitude : Infinity;
   }
-  if (m === Infinity) {
+  if (m < LEAST || m === Infinity) {
     into.fill(0);
-    return NaN;
+    return m < LEAST ? 0 : NaN;
   }
   const by = fround(levels / m);
   for (let k = 0; k < into.length; k++) into[k] = fround(fround(x[at + k]! * by) + MAGIC) - MAGIC;

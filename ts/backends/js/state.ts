@@ -1,8 +1,8 @@
 import type { AxisLengths, BackendState } from '../backend.ts';
+import { flush } from '../../base/denormals.ts';
 import { GruError } from '../../base/errors.ts';
 import { fill } from '../../base/foreign.ts';
 import type { Graph } from '../../spec/graph.ts';
-import { flush } from './exp.ts';
 import { allocating, floats } from './buffer.ts';
 import type { Io, Layer, Workspace } from './layers/layer.ts';
 import { emptyPlan, fillPlan, makeLayout } from './plan.ts';
@@ -133,7 +133,8 @@ export class JsState implements BackendState {
   }
 
   run(): void {
-    const { io, workspaces } = this.#alive();
+    const { io, values, ids, workspaces } = this.#alive();
+    for (let i = 0; i < this.#graph.inputs.length; i++) if (!ids[i]) flushAll(values[i]!);
     for (let i = 0; i < io.length; i++) {
       if (this.#graph.nodes[i]!.per !== undefined) clear(workspaces[i]!);
       this.#layers[i]!.run(io[i]!, workspaces[i]!);
@@ -158,6 +159,10 @@ function nested({ axes, derivedAxes }: Graph, layouts: Layout[]): Layout[] {
     layouts[axes.length + i] = makeLayout(rows, new Int32Array(rows).fill(each), false);
   });
   return layouts;
+}
+
+function flushAll(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) values[i] = flush(values[i]!);
 }
 
 /** As at the start of a sequence. */

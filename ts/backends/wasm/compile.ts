@@ -1,4 +1,5 @@
 import type { CompiledModel } from '../backend.ts';
+import { flushed } from '../../base/denormals.ts';
 import { GruError } from '../../base/errors.ts';
 import { alive } from '../../base/lifetime.ts';
 import { dtyped, DTYPES, type WeightTensor } from '../../base/weights.ts';
@@ -15,8 +16,9 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
   const { engine } = instance;
   const model = checked(engine.model_new(), 'new model');
   try {
-    for (const { kind, axis, size, name } of graph.inputs) {
-      checked(engine.model_add_input(model, kind === 'sequence' ? axis + 1 : 0, size), `input '${name}'`);
+    for (const { kind, axis, size, dtype, name } of graph.inputs) {
+      const steps = kind === 'sequence' ? axis + 1 : 0;
+      checked(engine.model_add_input(model, steps, size, Number(dtype === 'float32')), `input '${name}'`);
     }
     graph.derivedAxes.forEach(({ from, each }, i) => {
       if (each === undefined) return;
@@ -54,7 +56,7 @@ function addLayer(engine: Engine, model: number, graph: Graph, node: GraphNode):
       if (!tensor) return [0, 0, 0, 0];
       const { dtype, data, scales } = dtyped(tensor);
       const name = `weights['${key}'] of ${what}`;
-      return [copy(data, name), DTYPES.indexOf(dtype), data.length, scales ? copy(scales, name) : 0];
+      return [copy(flushed(data), name), DTYPES.indexOf(dtype), data.length, scales ? copy(scales, name) : 0];
     });
     const words = [
       kind.code,

@@ -16,12 +16,12 @@ use crate::buffer::{Buffer, product};
 use crate::checked::{Checked, stop};
 use crate::error::{Result, ensure};
 use crate::fallible::{boxed, filled, filled_with};
-use crate::kernels::activation::{Constants, flush};
+use crate::kernels::activation::flush_all;
 use crate::kernels::gates::alone::Alone;
 use crate::kernels::matmul::MAX_VECTORS;
 use crate::pack::{Operands, PackedMatrix, Quantized};
 use crate::plan::{GROUP, Order, ROW_BLOCK, ascending};
-use crate::simd::{LANES, Lanes, Vector};
+use crate::simd::LANES;
 use crate::tensor::Tensor;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -296,15 +296,6 @@ impl Recurrent {
             row.at_mut(..size).copy(values);
             flush_all(row);
         }
-    }
-}
-
-/// Flushes states given from outside. The length is a multiple of the vector's.
-pub fn flush_all(state: &mut [f32]) {
-    let c = Constants::get();
-    for chunk in state.chunks_exact_mut(LANES) {
-        // SAFETY: the chunk holds one vector.
-        unsafe { flush(c, Lanes::load(chunk.as_ptr())).store(chunk.as_mut_ptr()) }
     }
 }
 

@@ -15,6 +15,7 @@ import { ids } from './ids.ts';
 import { reverse } from './reverse.ts';
 import { scale } from './scale.ts';
 import { sine } from './sine.ts';
+import { slice } from './slice.ts';
 import { timeSoftmax } from './time-softmax.ts';
 import { unflatten } from './unflatten.ts';
 import { upsample } from './upsample.ts';
@@ -26,6 +27,7 @@ import type { Builds } from './layer.ts';
 export const JS_LAYERS: Builds<LayerSpec['type']> = {
   ...JS_CORE_LAYERS,
   merge,
+  slice,
   scale,
   norm,
   conv1d,

@@ -7,7 +7,6 @@ import { masking } from './masking.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
 import { rnn } from './recurrent/rnn.ts';
-import { slice } from './slice.ts';
 import { step } from './step.ts';
 
 /** Kinds of the core flavour, by type. Each has its twin in crate/src/layers/ (the same bits) and ts/layers/ (the spec). */
@@ -18,7 +17,6 @@ export const JS_CORE_LAYERS: Builds<keyof typeof CORE_LAYERS> = {
   masking,
   gru,
   step,
-  slice,
   lstm,
   rnn,
 };

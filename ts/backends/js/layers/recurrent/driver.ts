@@ -1,6 +1,6 @@
 import { directions } from '../../../../layers/recurrent.ts';
 import type { LayerSpec, RecurrentBase } from '../../../../spec/spec.ts';
-import { flush } from '../../exp.ts';
+import { flush } from '../../../../base/denormals.ts';
 import { floats } from '../../buffer.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import type { PackedMatrix } from '../../matmul.ts';

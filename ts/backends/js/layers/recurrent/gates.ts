@@ -1,5 +1,5 @@
 import type { GruSpec, LayerSpec, LstmSpec, RecurrentBase } from '../../../../spec/spec.ts';
-import { flush } from '../../exp.ts';
+import { flush } from '../../../../base/denormals.ts';
 import { type MatrixRows, partOfRows } from '../../integers.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, orZeros, type Weights, weightsOf } from './cell.ts';

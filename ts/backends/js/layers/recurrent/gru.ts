@@ -1,5 +1,6 @@
 import type { GruSpec } from '../../../../spec/spec.ts';
-import { expRange, flush } from '../../exp.ts';
+import { flush } from '../../../../base/denormals.ts';
+import { expRange } from '../../exp.ts';
 import { partOfRows } from '../../integers.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, negate } from './cell.ts';

@@ -1,7 +1,8 @@
 import type { LstmSpec } from '../../../../spec/spec.ts';
 import { rowFunction } from '../../activation.ts';
 import type { RowFunction } from '../../activation.ts';
-import { expRange, flush } from '../../exp.ts';
+import { flush } from '../../../../base/denormals.ts';
+import { expRange } from '../../exp.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply, gateFunctions, isTanh, negate } from './cell.ts';
 import type { GateFunctions } from './cell.ts';

@@ -1,6 +1,6 @@
 import type { RnnSpec } from '../../../../spec/spec.ts';
 import { rowFunction } from '../../activation.ts';
-import { flush } from '../../exp.ts';
+import { flush } from '../../../../base/denormals.ts';
 import { multiply, packMatrix } from '../../matmul.ts';
 import { clipThenApply } from './cell.ts';
 import { recurrent } from './driver.ts';
