@@ -5,10 +5,10 @@ import { LAYERS, useAllKinds } from '../../ts/layers/full.ts';
 import { flavourOf } from '../../ts/layers/index.ts';
 import type { LayerKind } from '../../ts/layers/kind.ts';
 import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
-import { createModel, GruError } from '../../ts/index.ts';
+import { createModel, GruError, loadModel } from '../../ts/index.ts';
 import { copySpec } from '../../ts/spec/structure.ts';
 import { describe as describeValue } from '../../ts/base/tensor.ts';
-import { expectError } from './helpers.ts';
+import { expectError, oneGru } from './helpers.ts';
 
 useAllKinds();
 
@@ -267,7 +267,7 @@ test('a spec is copied with the signs of its zeros', async () => {
   const shift = (name: string, beta: number): LayerSpec => ({
     type: 'activation',
     name,
-    activation: { name: 'affine', alpha: 1, beta },
+    activation: { name: 'affine', alpha: -1, beta },
   });
   const outputs = ['a', 'b'].map((name) => ({ name, from: name }));
   for (const [a, b] of [
@@ -276,7 +276,7 @@ test('a spec is copied with the signs of its zeros', async () => {
   ] as const) {
     const layers = [shift('a', a), { ...shift('b', b), inputs: ['x'] }] as LayerSpec[];
     const { outputs: given } = (await createModel(spec(layers, { outputs }), { backend: 'js' })).run(
-      new Float32Array(4).fill(-0),
+      new Float32Array(4),
     );
     expect([given['a']!.data[0], given['b']!.data[0]]).toEqual([a, b]);
   }
@@ -315,4 +315,37 @@ describe('twice as much is at most 2.5 times the work', () => {
     // Would take minutes, were anything quadratic that the Proxy does not see.
     resolveGraph(make(100_000));
   });
+});
+
+test('what lies in itself is refused', async () => {
+  const dense = () => ({
+    type: 'dense',
+    name: 'd',
+    inputSize: 2,
+    outputSize: 2,
+    weights: {} as Record<string, unknown>,
+  });
+  const inputs = [{ name: 'x', dtype: 'float32', size: 2 }];
+  const itself = dense();
+  itself.weights = itself;
+  const kernel = dense();
+  kernel.weights['kernel'] = { weights: kernel.weights };
+  for (const layer of [itself, kernel])
+    await expectError(() => createModel({ inputs, layers: [layer] } as never), 'invalid_spec', "weights['");
+});
+
+test('states that are left out of a list are missed', async () => {
+  const spec = oneGru(2, 2, { initialState: [undefined as never] });
+  await expectError(() => createModel(spec), 'invalid_spec', 'initialState needs 1 reference(s), one a state, got 0');
+});
+
+test.each([Infinity, -Infinity, NaN])('padding of %s is saved', async (value) => {
+  const spec = {
+    inputs: [{ name: 'x', dtype: 'float32' as const, size: 1 }],
+    layers: [{ type: 'pad' as const, name: 'Infinity', before: 1, value }],
+  };
+  using model = await createModel(spec, { backend: 'js' });
+  using again = await loadModel(model.save(), { backend: 'js' });
+  expect([...again.run([1, 2]).output.data]).toEqual([value, 1, 2]);
+  expect(again.outputs[0]!.name).toBe('Infinity');
 });

@@ -174,3 +174,18 @@ describe.each(BACKENDS)('states of an lstm on $name', ({ api }) => {
     expect(await of(400)).toBeLessThan(2.5 * (await of(200)));
   });
 });
+
+test('states that are getters of a class, or inherited, count', async () => {
+  class Given {
+    get lstm() {
+      return { hidden: [1, 2, 3] };
+    }
+  }
+  const { createModel } = await import('../../ts/index.ts');
+  using model = await createModel(one, { backend: 'js' });
+  const expected = model.run(x(2), { initialStates: { lstm: { hidden: [1, 2, 3] } } }).output.data;
+  expect(expected).not.toEqual(model.run(x(2)).output.data);
+  for (const initialStates of [new Given(), Object.create({ lstm: { hidden: [1, 2, 3] } }) as Given]) {
+    expect(model.run(x(2), { initialStates } as never).output.data).toEqual(expected);
+  }
+});

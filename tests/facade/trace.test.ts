@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { GruModel as Model } from '../../ts/api/model.ts';
 import { createModel, type GruModel, type ModelSpec } from '../../ts/index.ts';
 import { createModel as createJs } from '../../ts/js.ts';
+import { gruLayer } from './helpers.ts';
 
 const numbers = (length: number, seed: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin((i + 1) * (seed + 0.7)) * 0.8);
@@ -203,4 +204,36 @@ test('says what cannot be traced', async () => {
   await expect(model.trace(x, { layer: 'first' })).rejects.toThrow(/no recurrent layer 'first'; there is 'cell'/);
   await expect(model.trace(x, { direction: 'reverse' })).rejects.toThrow(/layer 'cell' runs forward/);
   await expect(model.trace(x, { lengths: [9, 9] })).rejects.toMatchObject({ code: 'invalid_argument' });
+});
+
+test('of several inputs, a layer that reads some', async () => {
+  const cell = (name: string, input: string, more: object = {}) => ({
+    ...gruLayer(name, 2, 3),
+    inputs: [input],
+    ...more,
+  });
+  const inputs = ['source', 'target'].map((name) => ({ name, dtype: 'float32' as const, size: 2, axis: name }));
+  const model = await createJs({
+    inputs,
+    layers: [
+      cell('encoder', 'source', { returns: 'last' }),
+      cell('decoder', 'target', { initialState: ['encoder:forwardState'] }),
+    ],
+  });
+  const given = { source: numbers(8, 1), target: numbers(6, 2) };
+  const { h } = await model.trace(given, { layer: 'encoder' });
+  expect(h!.shape).toEqual([4, 3]);
+  const { h: later } = await model.trace(given, { layer: 'decoder' });
+  expect([...later!.data.subarray(6)]).toEqual([...model.run(given).output.data.subarray(6)]);
+});
+
+test('a layer to which each step is a sequence', async () => {
+  const cut = { type: 'unflatten' as const, name: 'cut', steps: 2, each: true };
+  const inner = { ...gruLayer('inner', 2, 3), inputs: ['cut'] };
+  const model = await createJs({
+    inputs: [{ name: 'x', dtype: 'float32', size: 4 }],
+    layers: [cut, inner],
+    outputs: ['inner:last'],
+  });
+  await expect(model.trace(numbers(8, 1), { layer: 'inner' })).rejects.toThrow(/'inner' takes each step as a sequence/);
 });

@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import { checkOptions, describe, isRecord, type Tensor, zeros } from '../base/tensor.ts';
+import { checkOptions, describe, type Tensor, zeros } from '../base/tensor.ts';
 import type { WeightTensor } from '../base/weights.ts';
 import type { Backend } from '../backends/backend.ts';
 import { gatesOf, type RecurrentSpec } from '../backends/js/layers/recurrent/gates.ts';
@@ -91,6 +91,10 @@ function findNode(graph: Graph, name: string | undefined): GraphNode {
     throw new GruError('invalid_argument', `trace: say the layer; those that are recurrent: ${names}`);
   }
   const node = recurrent.find(({ layer }) => name === undefined || layer.name === name);
+  if (node?.per !== undefined) {
+    const text = `trace: layer '${node.layer.name}' takes each step as a sequence; trace a model of that part alone`;
+    throw new GruError('unsupported', text);
+  }
   if (node) return node;
   throw new GruError('invalid_argument', `trace: there is no recurrent layer ${quoted(name)}; there is ${names}`);
 }
@@ -117,17 +121,13 @@ interface LayerInputs {
 }
 
 function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input, options: TraceOptions): LayerInputs {
-  const { lengths, mask } = options;
+  const { lengths, mask, initialStates } = options;
   const { spec } = graph;
   const refs = node.inputs.map((value) => (value < 0 ? undefined : graph.values[value]!.ref));
   const read = [...new Set(refs.filter((ref) => ref !== undefined))];
-  const upTo = resolveGraph({
-    ...spec,
-    layers: spec.layers.slice(0, spec.layers.indexOf(node.layer) + 1),
-    outputs: read.map((from, i) => ({ name: `value ${i}`, from })),
-  });
-  const initialStates = statesOf(upTo, options.initialStates, graph);
-  const model = new GruModel(upTo, backend.compile(upTo), backend.name);
+  // All layers: an input may be read by later ones alone.
+  const whole = resolveGraph({ ...spec, outputs: read.map((from, i) => ({ name: `value ${i}`, from })) });
+  const model = new GruModel(whole, backend.compile(whole), backend.name);
   let outputs: Record<string, Tensor>;
   try {
     ({ outputs } = model.run(input, { initialStates, lengths, mask }));
@@ -138,8 +138,8 @@ function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input,
     const ref = refs[i];
     return ref === undefined ? undefined : outputs[`value ${read.indexOf(ref)}`]!.data;
   };
-  const run = readInputs(upTo, input, { timeMajor: false, lengths, mask, padding: 'zero' });
-  const groups = runGroups(upTo);
+  const run = readInputs(whole, input, { timeMajor: false, lengths, mask, padding: 'zero' });
+  const groups = runGroups(whole);
   const states = readStates(groups, initialStates, run);
   const { steps, ragged } = run.axes[graph.values[node.inputs[0]!]!.axis]!;
   const own = groups.flatMap(({ layer }, g) => (layer === node.layer.name ? [g] : []));
@@ -161,14 +161,6 @@ function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input,
       return all?.subarray(direction * size, (direction + 1) * size);
     },
   };
-}
-
-/** Those of the layers up to the one that is traced; what is wrong in them is found where they are read. */
-function statesOf(upTo: Graph, given: TraceOptions['initialStates'], { spec }: Graph): TraceOptions['initialStates'] {
-  if (!isRecord(given)) return given;
-  const later = spec.layers.slice(upTo.spec.layers.length).map(({ name }) => name);
-  const kept = Object.entries(given).filter(([name]) => !later.includes(name));
-  return kept.length > 0 ? Object.fromEntries(kept) : undefined;
 }
 
 /** Fields of a layer that its cell knows nothing of. */

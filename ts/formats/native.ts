@@ -83,6 +83,12 @@ function readWeights(found: ReadonlyMap<string, SafetensorsTensor>): Record<stri
   return weights;
 }
 
+/** A layer with the numbers for which JSON has none. */
+function withNumbers(layer: Record<string, unknown>): Record<string, unknown> {
+  const { value } = layer;
+  return value === 'Infinity' || value === '-Infinity' || value === 'NaN' ? { ...layer, value: Number(value) } : layer;
+}
+
 function readDescription(json: string): { inputs: unknown; layers: Partial<LayerSpec>[]; outputs: unknown } {
   const what = `__metadata__['${METADATA_KEY}']`;
   const description = parseJson(json, what);
@@ -103,5 +109,5 @@ function readDescription(json: string): { inputs: unknown; layers: Partial<Layer
       `${what}: layer '${String(inline['name'])}' has weights in the JSON, not as tensors`,
     );
   }
-  return { inputs, layers: layers, outputs };
+  return { inputs, layers: layers.map(withNumbers), outputs };
 }

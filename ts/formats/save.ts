@@ -48,8 +48,9 @@ export function saveModel(spec: ModelSpec, dtype: StoredDtype): Uint8Array {
   return writeSafetensors(Object.fromEntries(tensors), { [METADATA_KEY]: description });
 }
 
-/** The same value with the keys of each object in order. */
+/** The same value with the keys of each object in order, and what JSON has no number for as text: what padding may hold. */
 function sortKeys(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

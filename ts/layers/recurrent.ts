@@ -193,8 +193,9 @@ function checkShared(spec: RecurrentSpec, states: number): void {
   if (spec.paddedOutput !== undefined && spec.mask === undefined) {
     throw specError(spec, 'paddedOutput is for a layer with a mask');
   }
-  if (spec.initialState !== undefined && spec.initialState.length !== states) {
-    throw specError(spec, `initialState needs ${states} reference(s), one a state, got ${spec.initialState.length}`);
+  const given = spec.initialState?.filter((ref) => (ref as unknown) !== undefined).length;
+  if (given !== undefined && given !== states) {
+    throw specError(spec, `initialState needs ${states} reference(s), one a state, got ${given}`);
   }
 }
 

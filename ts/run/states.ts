@@ -48,7 +48,8 @@ export function pickStates(groups: readonly StateGroup[], record: Record<string,
   return groups.map((group, g) => {
     if (group.layer !== layer) {
       layer = group.layer;
-      value = Object.hasOwn(record, layer) ? record[layer] : undefined;
+      // Getters of a class count, what every object has does not.
+      value = Object.hasOwn(record, layer) || !(layer in Object.prototype) ? record[layer] : undefined;
       // A layer that has several has two, which follow each other.
       if (!group.only && value !== undefined) checkSlots([group, groups[g + 1]!], layer, value, what);
     }

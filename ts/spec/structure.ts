@@ -70,7 +70,9 @@ function made(value: unknown, depth: number, copies: Copies): unknown {
     return Object.fromEntries(
       fields.map(([key, field]) => [
         key,
-        key === 'weights' && isRecord(field) ? copyWeights(field, name) : copy(field, depth, copies),
+        key === 'weights' && depth <= DEEPEST && isRecord(field)
+          ? copyWeights(field, name)
+          : copy(field, depth, copies),
       ]),
     );
   }

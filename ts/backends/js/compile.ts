@@ -1,6 +1,7 @@
 import type { CompiledModel } from '../backend.ts';
 import { flushed } from '../../base/denormals.ts';
 import { GruError } from '../../base/errors.ts';
+import type { WeightTensor } from '../../base/weights.ts';
 import { type Graph, type GraphValue, isVectorTo } from '../../spec/graph.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
 import { allocating } from './buffer.ts';
@@ -9,8 +10,9 @@ import { JsState } from './state.ts';
 
 function flushedWeights(layer: LayerSpec): LayerSpec {
   if (!('weights' in layer)) return layer;
-  const weights = Object.entries(layer.weights ?? {}).map(([key, tensor]) => [key, tensor && flushed(tensor)]);
-  return { ...layer, weights: Object.fromEntries(weights) } as LayerSpec;
+  const weights: Record<string, WeightTensor | undefined> = { ...layer.weights };
+  for (const [key, tensor] of Object.entries(weights)) weights[key] = tensor && flushed(tensor);
+  return { ...layer, weights } as LayerSpec;
 }
 
 /**
