@@ -8,15 +8,16 @@ use core::f32::consts::LOG2_E;
 
 /// Constants live in memory: V8 rebuilds a `v128.const` with 3 instructions at each use. Each fills a vector, for a load is one
 /// instruction, a load_splat two.
-static TABLE: [[f32; LANES]; 15] = [
+static TABLE: [[f32; LANES]; 16] = [
     [LOG2_E; LANES],
     [12583039.0; LANES],        // MAGIC
-    [0.001_327_463_3; LANES],   // C5
-    [0.009_671_962; LANES],     // C4
-    [0.055_506_784; LANES],     // C3
-    [0.240_222_35; LANES],      // C2
-    [0.693_147_06; LANES],      // C1
-    [1.0; LANES],               // ONE: e^0 is 1, so that tanh(0) is 0 and silence stays silent
+    [0.001_327_647_1; LANES],   // C5
+    [0.009_675_541; LANES],     // C4
+    [0.055_507_13; LANES],      // C3
+    [0.240_221_2; LANES],       // C2
+    [0.693_146_94; LANES],      // C1
+    [1.000_000_1; LANES],       // C0
+    [1.0; LANES],               // ONE
     [f32::MIN_POSITIVE; LANES], // MIN_NORMAL
     [-LOG2_E; LANES],           // SIGMOID
     [-40.0; LANES],
@@ -32,12 +33,12 @@ const LN2_LOW: f32 = 0.000_212_194_44;
 const LOG2E: usize = 0;
 const MAGIC: usize = 1;
 const C5: usize = 2;
-const ONE: usize = 7;
-const MIN_NORMAL: usize = 8;
+const ONE: usize = 8;
+const MIN_NORMAL: usize = 9;
 /// Where the factor stands that `x` gets in the exponent of 2, and after it the bounds of `x`: so e^-x and e^2x need no
 /// operation of their own for the sign and the 2, which are exact and change no bit.
-const SIGMOID: usize = 9;
-const TANH: usize = 12;
+const SIGMOID: usize = 10;
+const TANH: usize = 13;
 
 /// The constants in vectors: those that a loop uses are loaded before it, as far as there are registers (H = 33: 3 % less time).
 #[derive(Clone, Copy)]
@@ -80,7 +81,7 @@ fn power_of_2<V: Vector>(c: Constants<V>, f: V) -> V {
     p = p.madd(f, c.at(C5 + 2));
     p = p.madd(f, c.at(C5 + 3));
     p = p.madd(f, c.at(C5 + 4));
-    p.madd(f, c.one())
+    p.madd(f, c.at(C5 + 5))
 }
 
 /// e^x of all x: 0 below -86.9, infinite from 88.73.

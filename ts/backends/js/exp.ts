@@ -5,11 +5,12 @@ export const LOG2E = fround(1.44269504);
 /** 1.5 * 2^23: adding it rounds to a whole number, taking it away again gives that number. */
 export const ROUND = 12582912;
 export const MAGIC = ROUND + 127;
-const C5 = fround(0.0013274633092805743);
-const C4 = fround(0.009671961888670921);
-const C3 = fround(0.055506784468889236);
-const C2 = fround(0.24022234976291656);
-const C1 = fround(0.6931470632553101);
+const C5 = fround(0.001327647129073739);
+const C4 = fround(0.009675540961325169);
+const C3 = fround(0.05550713092088699);
+const C2 = fround(0.24022120237350464);
+const C1 = fround(0.6931469440460205);
+const C0 = fround(1.0000001192092896);
 
 /** `POWERS[n]` has the exponent bits n: 2^(n - 127). */
 export const POWERS = new Float32Array(Int32Array.from({ length: 256 }, (_, n) => n << 23).buffer);
@@ -26,7 +27,7 @@ export function exp(v: number, lo: number, hi: number): number {
   p = fround(fround(p * f) + C3);
   p = fround(fround(p * f) + C2);
   p = fround(fround(p * f) + C1);
-  p = fround(fround(p * f) + 1);
+  p = fround(fround(p * f) + C0);
   return fround(p * POWERS[(t - ROUND) & 255]!);
 }
 
@@ -36,7 +37,7 @@ export function powerOf2(f: number): number {
   p = fround(fround(p * f) + C3);
   p = fround(fround(p * f) + C2);
   p = fround(fround(p * f) + C1);
-  return fround(fround(p * f) + 1);
+  return fround(fround(p * f) + C0);
 }
 
 /**
