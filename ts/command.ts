@@ -2,5 +2,5 @@
 export { CommandError, EXIT, type ExitCode, failure } from './cli/exit.ts';
 export { endOnSignals } from './cli/cleanup.ts';
 export { FileSink, filled } from './cli/files/sink.ts';
-export { cellsOf, numberOf, shortest } from './cli/files/text.ts';
+export { cellsOf, namesOf, numberOf, type Separator, shortest } from './cli/files/text.ts';
 export { Progress, table } from './cli/terminal.ts';

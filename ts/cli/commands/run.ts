@@ -6,7 +6,7 @@ import type { LayerState } from '../../run/states.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { ByteSource } from '../files/bytes.ts';
-import { type DataFormat, formatOf, FORMATS, tensorFormatOf } from '../files/format.ts';
+import { type DataFormat, endingOf, formatOf, FORMATS, isText, tensorFormatOf } from '../files/format.ts';
 import { type RowSource, openRows } from '../files/rows.ts';
 import { writeTensors } from '../files/tensors.ts';
 import { RowWriter } from '../files/writer.ts';
@@ -87,7 +87,7 @@ async function run(path: string, flags: RunFlags): Promise<void> {
     if (file === first) await checkName(model, first);
     const from = formatOf(file, flags.inputFormat, '--input-format');
     const source = await ByteSource.open(file);
-    const rows = await openRows(source, from, rowSize(port!));
+    const rows = await openRows(source, from, rowSize(port!), port!.vocabularySize);
     if (rows && format !== 'npz') return runStream(model, rows, { output, format, live: file === '-' });
     await source.close();
     if (file === '-') throw new CommandError(EXIT.usage, 'stdin is read as one sequence of rows: give this as a file');
@@ -111,7 +111,9 @@ async function giving(model: GruModel, names: string[], { backend }: RunFlags): 
 
 /** Text on stdout is as what came in. */
 function textLike({ inputFormat, json }: RunFlags, input: string): DataFormat {
-  return json || inputFormat === 'ndjson' || /\.(ndjson|jsonl)$/i.test(input) ? 'ndjson' : 'csv';
+  if (json) return 'ndjson';
+  const from = inputFormat ?? endingOf(input);
+  return from !== undefined && isText(from) ? from : 'csv';
 }
 
 /** Outputs that are written: all of them where the format holds them. @throws CommandError for one that the model does not give. */
