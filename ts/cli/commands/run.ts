@@ -7,11 +7,12 @@ import type { Values } from '../../base/typed-array.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { ByteSource } from '../files/bytes.ts';
 import { type DataFormat, endingOf, formatOf, FORMATS, isText, tensorFormatOf } from '../files/format.ts';
+import { refuseLoss } from '../files/place.ts';
 import { type RowSource, openRows } from '../files/rows.ts';
 import { writeTensors } from '../files/tensors.ts';
 import { RowWriter } from '../files/writer.ts';
 import { append, checkName, readInputs, rowSize } from '../inputs.ts';
-import { backendOptions, type ModelFlags, modelOptions, openModel } from '../model.ts';
+import { backendOptions, type ModelFlags, modelOptions, openModel, readFiles } from '../model.ts';
 import { readStates, stateTensors } from '../states.ts';
 
 interface RunFlags extends ModelFlags {
@@ -70,6 +71,13 @@ async function run(path: string, flags: RunFlags): Promise<void> {
   const form = flags.outputFormat ?? (flags.json || output === '-' ? textLike(flags, first) : undefined);
   const format = formatOf(output, form, '--output-format');
   if (saveStates !== undefined) tensorFormatOf(saveStates, '--save-states');
+  await refuseLoss(
+    [
+      { what: '--output', path: output },
+      { what: '--save-states', path: saveStates },
+    ],
+    readFiles(path, flags, input, states),
+  );
   const loaded = await openModel(path, flags, flags.backend, flags.precision);
   const names = shown(loaded, select, format);
   const model = await giving(loaded, names, flags);
