@@ -11,7 +11,7 @@ import { refuseLoss } from '../files/place.ts';
 import { writeWhole } from '../files/sink.ts';
 import { randomInputs } from '../inputs.ts';
 import { backendOptions, type Choice, count, openModel, readFiles, readOptions, type ReadFlags } from '../model.ts';
-import { print } from '../print.ts';
+import { print, printJson } from '../print.ts';
 import { escaped, svg } from '../svg.ts';
 import { columns, Progress, prose, styled, table, visible } from '../terminal.ts';
 
@@ -63,9 +63,7 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
     // Before stdout, whose reader may have seen enough.
     if (flags.svg !== undefined) await writeWhole(flags.svg, picture(title, found));
   } finally {
-    await print(
-      flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', prose([title]))}\n${chart(found)}`,
-    );
+    await (flags.json ? printJson(found) : print(`${styled('bold', prose([title]))}\n${chart(found)}`));
   }
 }
 
