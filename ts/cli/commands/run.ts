@@ -34,7 +34,7 @@ export function runCommand(): Command {
     .argument('<model>', 'the file of the model')
     .requiredOption(
       '-i, --input <file>',
-      'what it reads: .csv, .ndjson, .f32, .wav, .npy, .npz or .safetensors; - is stdin, line by line; name=file for each of several inputs',
+      'what it reads: .csv, .tsv, .ndjson, .f32, .wav, .npy, .npz or .safetensors; - is stdin, line by line; name=file for each of several inputs',
       append,
     )
     .option('-o, --output <file>', 'what it writes, in any of these formats; - is stdout', '-')
@@ -54,7 +54,7 @@ export function runCommand(): Command {
     .addHelpText(
       'after',
       `
-A row is a step: a line of text, or as many numbers as the model takes. Files of one sequence are read and written piece by piece, whatever their size, where the model streams. Lines that come on stdin give a line each at once.
+A row is a step: a line of text, or as many numbers as the model takes. Files of one sequence, but .npz, are read and written piece by piece, whatever their size, where the model streams. Lines that come on stdin give a line each at once.
 
 Examples:
   gru run amp.safetensors -i guitar.wav -o amped.wav
