@@ -38,7 +38,9 @@ export async function* textRows(
       if (++filled === 1 && !json) {
         const found = namesOf(text, separator, size);
         if (found && found.length !== size)
-          throw refuse(`${found.length} names, and the model takes ${size} values a step`);
+          throw refuse(
+            `${found.length === 1 ? 'one name' : `${found.length} names`}, and the model takes ${size} values a step`,
+          );
         if (found) {
           names = line;
           continue;
