@@ -2,5 +2,6 @@
 export { CommandError, EXIT, type ExitCode, failure } from './cli/exit.ts';
 export { endOnSignals } from './cli/cleanup.ts';
 export { FileSink, filled } from './cli/files/sink.ts';
-export { cellsOf, numberOf, shortest } from './cli/files/text.ts';
+export { type NamedFile, refuseLoss } from './cli/files/place.ts';
+export { cellsOf, namesOf, numberOf, type Separator, shortest } from './cli/files/text.ts';
 export { Progress, table } from './cli/terminal.ts';

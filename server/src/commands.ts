@@ -28,7 +28,7 @@ With gru-wasm the same commands are those of gru: gru serve, gru score, ...`;
  */
 export async function main(args: readonly string[]): Promise<number> {
   const [word = '--help', ...rest] = args;
-  if (word === 'help' && rest.length > 0) return run(rest[0]!, ['--help']);
+  if (word === 'help' && rest.length > 0 && rest[0] !== 'help') return run(rest[0]!, ['--help']);
   if (word === '--help' || word === '-h' || word === 'help') console.log(HELP);
   else if (word === '--version' || word === '-V') console.log(VERSION);
   else return run(word, rest, 'gru-wasm-server');

@@ -98,6 +98,41 @@ function parse(args: string[], { numbers, texts, flags }: Words) {
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const unknown = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /'(-[^']*)'/.exec(message)?.[1] : undefined;
+    // Node's advice is how it would be no option.
+    if (unknown === undefined) throw new UsageError(message, { cause: error });
+    const near = nearest(
+      unknown,
+      Object.keys(options).map((name) => `--${name}`),
+    );
+    const advice = near === undefined ? '--help lists them' : `did you mean ${near}?`;
+    throw new UsageError(`unknown option '${unknown}' (${advice})`, { cause: error });
   }
+}
+
+/** The word that is nearest to another, within two changes of it and fewer than half of its letters. */
+function nearest(word: string, words: readonly string[]): string | undefined {
+  let [found, least]: [string | undefined, number] = [undefined, Math.min(3, word.length / 2)];
+  for (const other of words) {
+    const changes = distance(word, other);
+    if (changes < least) [found, least] = [other, changes];
+  }
+  return found;
+}
+
+/** Damerau and Levenshtein's: letters that are put in, left out, other ones, or in the other order. */
+function distance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const above = rows[i - 1]!;
+      const other = above[j - 1]! + Number(a[i - 1] !== b[j - 1]);
+      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, other));
+      if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1);
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
 }

@@ -107,7 +107,7 @@ test('exit codes: help, wrong words, a model that is not there', async () => {
 test('gru-wasm-server by its own name: help, version, commands', async () => {
   const log = vi.spyOn(console, 'log').mockReturnValue();
   const error = vi.spyOn(console, 'error').mockReturnValue();
-  for (const words of [[], ['--help'], ['-h'], ['help']]) {
+  for (const words of [[], ['--help'], ['-h'], ['help'], ['help', 'help']]) {
     log.mockClear();
     expect(await main(words)).toBe(0);
     for (const name of ['serve', 'score', 'worker', 'queue', '--version'])

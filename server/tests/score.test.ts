@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,6 +112,46 @@ describe('formats', () => {
       expect(Float32Array.from(y, Number)).toEqual(Float32Array.from(alone(model, rows[i]!.x)));
     });
     expect(scored).toHaveLength(rows.length);
+  });
+
+  test('CSV: a first line that is no names is a row, or told', async () => {
+    const csv = (text: string) => score(options('gru.safetensors', write('first.csv', text), 'f.csv'));
+    // A sequence of no steps.
+    expect(String(await csv(',,\n1,2,3\n'))).toMatch(/^\n.+\n$/);
+    for (const first of ['NA,NA,NA', "'1','2','3'", '1|2|3', '1.5V,2V,3V', 'null', '\u22121,2,3']) {
+      await expect(csv(`${first}\n1,2,3\n`), first).rejects.toThrow(/first\.csv, byte 0: value 1 is no number: /);
+    }
+    for (const names of ['a,b,c', '\n \n"a","b, c",d', '\ufeffa;b;c', '# a b c']) {
+      expect(lines(await csv(`${names}\n1,2,3\n4,5,6\n`)), names).toHaveLength(2);
+    }
+    await expect(csv('\nid,x\n\n')).rejects.toThrow(/first\.csv, byte 1: names of columns, and no row after them/);
+  });
+
+  test.each(['csv', 'tsv'])('%s: ids in quotes are read as they are written, whatever is in them', async (ending) => {
+    const [by, other] = ending === 'csv' ? [',', ';'] : ['\t', ','];
+    const ids = ['a,b', 'a;b', 'say "x"', 'two words', 'tab\tbed', '"', ' ', 'plain'];
+    const cells = ids.map((id) => `"${id.replaceAll('"', '""')}"`);
+    const text = [['id', 'x', 'y', 'z'].join(by), ...cells.map((id) => [id, 1, 2, 3].join(by))].join('\n');
+    const out = `ids-out.${ending}`;
+    const scored = lines(await score(options('gru.safetensors', write(`ids.${ending}`, text), out, { id: 'id' })));
+    const again = [['id', 'a', 'b', 'c', 'd', 'e'].join(by), ...scored].join('\n');
+    const read = await FORMATS[ending as FormatName].read(
+      await inputOf(write(`ids-again.${ending}`, again)),
+      { from: 0, to: Buffer.byteLength(again) },
+      { ports: serveModel('', await gruModel()).inputs.map((port) => ({ ...port, size: 5 })), id: 'id' },
+    );
+    expect(read.map(({ id }) => id)).toEqual(ids);
+    expect(scored.at(-1)!.split(by)).toHaveLength(6);
+    await expect(
+      score(options('gru.safetensors', write(`other.${ending}`, `1${other}2${by}3\n`), out)),
+    ).rejects.toThrow(/value [12] is no number/);
+  });
+
+  test('an id of two lines is none of CSV', async () => {
+    const input = write('lines.ndjson', '{"id":"a\\nb","x":[1,2,3]}\n');
+    await expect(score(options('gru.safetensors', input, 'lines.csv'))).rejects.toThrow(
+      /the id "a\\nb" has a line break, .*write NDJSON or Parquet/,
+    );
   });
 
   test('Parquet in and out, a row group a shard', async () => {
@@ -287,13 +327,20 @@ test('exit codes', async () => {
   const good = write('good.ndjson', ndjsonRows());
   const model = at('gru.safetensors');
   const all = ['--input', good, '--output', at('codes.ndjson')];
+  linkSync(good, at('hard.ndjson'));
+  symlinkSync(model, at('link.ndjson'));
   expect(run('score', '--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/--shard-bytes/) as string });
   const wrong: [number, RegExp, string[]][] = [
     [2, /say one MODEL/, all],
     [2, /--input and --output are needed/, [model]],
     [2, /gs:\/\/ is not read or written here/, [model, '--input', 'gs://bucket/a.ndjson', '--output', at('x.ndjson')]],
-    [2, /add --input-format ndjson\|csv\|parquet/, [model, '--input', at('a.npy'), '--output', at('x.ndjson')]],
-    [2, /good\.ndjson is the input: it would be gone/, [model, '--input', good, '--output', good]],
+    [2, /add --input-format ndjson\|csv\|tsv\|parquet/, [model, '--input', at('a.npy'), '--output', at('x.ndjson')]],
+    [2, /good\.ndjson is the input, which would be gone/, [model, '--input', good, '--output', good]],
+    [2, /hard\.ndjson is the input, which would be gone/, [model, '--input', good, '--output', at('hard.ndjson')]],
+    [2, /link\.ndjson is the model, which would be gone/, [model, '--input', good, '--output', at('link.ndjson')]],
+    [2, /score: unknown option '--inptu' \(did you mean --input\?\)\n$/, [model, '--inptu', good]],
+    [2, /score: unknown option '--batch-size' \(--help lists them\)\n$/, [model, ...all, '--batch-size=3']],
+    [2, /score: unknown option '-i' \(--help lists them\)\n$/, [model, '-i', good]],
     [2, /--select z: the model gives y/, [model, ...all, '--select', 'z']],
     [3, /none\.ndjson: no such file/, [model, '--input', at('none.ndjson'), '--output', at('x.ndjson')]],
     [5, /byte 0: no JSON/, [model, '--input', write('broken.ndjson', '{'), '--output', at('x.ndjson')]],

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../ts/index.ts';
 import { runNode } from '../run-node.ts';
@@ -80,10 +80,10 @@ describe('errors are one line, with an exit code of their kind', () => {
     ['an option that is missing', () => ['run', amp], 2, /--input/],
     ['no such file', () => ['inspect', at('absent.onnx')], 3, /absent\.onnx/],
     [
-      'no such folder to write to',
-      () => ['convert', amp, '-o', at('no/such/out.safetensors')],
+      'a file where a folder is to be written to',
+      () => ['convert', amp, '-o', join(text(), 'out.safetensors')],
       3,
-      /no such file or folder/,
+      /a part of the path is no folder/,
     ],
     ['no model', () => ['inspect', text()], 4, /known format/],
     ['a line of the wrong width', () => ['run', amp, '-i', rows('1\n1,2\n')], 5, /line 2: the model takes 1 values/],
@@ -93,8 +93,12 @@ describe('errors are one line, with an exit code of their kind', () => {
       5,
       /line 2: value 1 is no number of float32: x1/,
     ],
-    ['an id that is not there', () => ['run', encoder, '-i', rows('1\n99\n')], 5, /99/],
+    ['an id that is not there', () => ['run', encoder, '-i', rows('1\n99\n')], 5, /rows\.csv, line 2: .* 27: 99/],
+    ['names without a row', () => ['run', amp, '-i', rows('value\n')], 5, /rows\.csv, line 1: names of columns/],
+    ['what is missing, first', () => ['run', amp, '-i', rows('NA\n1\n')], 5, /line 1: value 1 is no number .*: NA/],
     ['what is not installed', () => ['serve', amp], 8, /npm install gru-wasm-server/],
+    ['its help', () => ['score', '--help'], 8, /npm install gru-wasm-server/],
+    ['help of it', () => ['help', 'score'], 8, /npm install gru-wasm-server/],
   ])('%s', (_, args, status, message) => {
     const result = gru(args());
     expect(result.stderr).toMatch(message);
@@ -105,6 +109,42 @@ describe('errors are one line, with an exit code of their kind', () => {
   test('--debug adds the stack', () => {
     expect(gru(['inspect', text(), '--debug']).stderr).toMatch(/\n {4}at /);
   });
+});
+
+describe('commands of gru-wasm-server', () => {
+  const asModule = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
+  /** Stands for the package: says what it is asked for. */
+  const server = asModule('export const run = (name, words) => (console.log(name, ...words), 0);');
+  const resolve = `export const resolve = (name, context, next) =>
+    name === 'gru-wasm-server/commands' ? { url: ${JSON.stringify(server)}, shortCircuit: true } : next(name, context);`;
+  const installed = asModule(`import { register } from 'node:module'; register(${JSON.stringify(asModule(resolve))});`);
+
+  test.each(['serve', 'score', 'worker', 'queue'])('%s: help of it is its own', (name) => {
+    for (const args of [
+      ['help', name],
+      [name, '--help'],
+      ['--debug', 'help', name],
+    ]) {
+      const { status, stdout, stderr } = runNode(['--import', installed, bin, ...args]);
+      expect([status, stdout, stderr]).toEqual([0, `${name} --help\n`, '']);
+    }
+    const given = [name, '--debug', '--port', '1'];
+    expect(runNode(['--import', installed, bin, ...given]).stdout).toBe(`${name} --port 1\n`);
+  });
+});
+
+test('no command: the help of all, and nothing of how it was printed', () => {
+  for (const args of [
+    ['help', 'help'],
+    ['--debug', 'help', 'run'],
+    ['help', '--debug', 'run'],
+  ]) {
+    expect(gru(args)).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/^Usage: gru/) as string });
+  }
+  for (const args of [[], ['--debug']]) {
+    const { status, stdout, stderr } = gru(args);
+    expect([status, stdout + stderr]).toEqual([2, expect.stringMatching(/^Usage: gru [^]*143 terminated\.\s*$/)]);
+  }
 });
 
 describe('a Node that is too old', () => {
@@ -210,6 +250,15 @@ describe('compare', () => {
     expect(stderr).toBe('1\n');
   });
 
+  test.each([NaN, Infinity])('--json of a difference that is no number, of a weight of %d: no null', (weight) => {
+    const bytes = new Uint8Array(readFileSync(amp));
+    new DataView(bytes.buffer).setFloat32(bytes.length - 4, weight, true);
+    writeFileSync(at('broken.safetensors'), bytes);
+    const { status, stdout } = gru(['compare', amp, at('broken.safetensors'), '--json']);
+    expect(status).toBe(7);
+    expect(JSON.parse(stdout)).toMatchObject([{ worst: 'Infinity', rms: 'Infinity' }]);
+  });
+
   test('--precision of two models is refused', () => {
     const { status, stderr } = gru(['compare', encoder, amp, '--precision', 'i8']);
     expect([status, stderr]).toEqual([2, 'gru: --precision compares one model with itself\n']);
@@ -259,7 +308,7 @@ test('explain writes the gates, and draws them', async () => {
 });
 
 test('explain of no steps says so', () => {
-  writeFileSync(at('none.csv'), 'value\n');
+  writeFileSync(at('none.csv'), '');
   const args = ['explain', amp, '-i', at('none.csv')];
   expect(gru(args)).toMatchObject({
     status: 0,
@@ -299,6 +348,21 @@ describe('completion', () => {
     expect(offers('gru', 'help', 'ins')).toEqual(['inspect']);
     expect(offers('gru', 'inspect', 'm').map((word) => word.replace('\\', ''))).toEqual(['my model.pt']);
   });
+
+  test.runIf(has('bash'))(
+    'bash: a value behind =, as it splits words and as others do, and a command behind options',
+    () => {
+      const script = gru(['completion', 'bash']).stdout;
+      const offers = (...words: string[]) => OFFERS['bash']!(script, words).sort();
+      expect(offers('gru', 'run', '--backend', '=', 'b')).toEqual(['baseline']);
+      expect(offers('gru', 'run', '--backend', '=')).toEqual(['auto', 'baseline', 'js', 'wasm']);
+      expect(offers('gru', 'run', '--backend=b')).toEqual(['--backend=baseline']);
+      expect(offers('gru', 'run', '--layers', '=', 'my')).toEqual(['my model.pt']);
+      expect(offers('gru', '--debug', 'run', '--ba')).toEqual(['--backend']);
+      expect(offers('gru', '--debug', 'co')).toEqual(['compare', 'completion', 'convert']);
+      expect(offers('gru', '--debug', 'run', '--backend', 'b')).toEqual(['baseline']);
+    },
+  );
 
   test.runIf(has('zsh'))('zsh reads it', () => {
     const script = `autoload -U compinit; compinit -u -D\n${gru(['completion', 'zsh']).stdout}\n(( \${+functions[_gru]} )) && echo read`;

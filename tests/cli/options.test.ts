@@ -96,6 +96,21 @@ describe('--layers', () => {
   });
 });
 
+test('a file of the wrong width is told in the same words from stdin', () => {
+  const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".padEnd(117) + '\n';
+  const head = Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0]);
+  const input = Buffer.concat([head, Buffer.from(text), Buffer.alloc(24)]);
+  writeFileSync(at('narrow.npy'), input);
+  const args = ['run', dict, '--layers', wiring, '--input-format', 'npy', '-i'];
+  for (const [path, name] of [
+    [at('narrow.npy'), at('narrow.npy')],
+    ['-', 'stdin'],
+  ] as const) {
+    const { status, stderr } = gru([...args, path], { input });
+    expect([status, stderr]).toEqual([5, `gru: ${name} holds [2, 3], and the model takes 5 values a step\n`]);
+  }
+});
+
 describe('what messages print of an option', () => {
   const graph = `${root}tests/fixtures/onnx/external_22/model.onnx`;
 

@@ -1,6 +1,19 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { amp, bin, encoder, folder, gru, root } from './gru.ts';
 
@@ -84,6 +97,116 @@ test('a link stays, and the file that it leads to is written', () => {
   expect(gru(['run', amp, '-i', at('x.csv'), '-o', at('link.csv')]).status).toBe(0);
   expect(lstatSync(at('link.csv')).isSymbolicLink()).toBe(true);
   expect(readFileSync(at('real.csv'), 'utf8').trim().split('\n')).toHaveLength(3);
+});
+
+test('a link to a file that is not there stays too, and so does one to it', () => {
+  mkdirSync(at('links'));
+  symlinkSync('../absent.csv', at('links/first.csv'));
+  symlinkSync('links/first.csv', at('second.csv'));
+  expect(gru(['run', amp, '-i', at('x.csv'), '-o', at('second.csv')]).status).toBe(0);
+  for (const name of ['second.csv', 'links/first.csv']) expect(lstatSync(at(name)).isSymbolicLink()).toBe(true);
+  expect(lstatSync(at('absent.csv')).isFile()).toBe(true);
+  symlinkSync('loop.csv', at('loop.csv'));
+  expect(gru(['run', amp, '-i', at('x.csv'), '-o', at('loop.csv')])).toMatchObject({
+    status: 3,
+    stderr: expect.stringMatching(/loop\.csv: links that lead to each other/) as string,
+  });
+});
+
+describe('a file that is written over', () => {
+  const run = (...output: string[]) => gru(['run', amp, '-i', at('x.csv'), '-o', ...output]);
+  const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+
+  test.each([0o600, 0o640, 0o666, 0o604])('keeps its permissions: %o', (bits) => {
+    const old = process.umask(0o022);
+    writeFileSync(at('secret.csv'), 'old');
+    chmodSync(at('secret.csv'), bits);
+    expect(run(at('secret.csv')).status).toBe(0);
+    expect(mode(at('secret.csv'))).toBe(bits.toString(8));
+    expect(run(at(`new-${bits}.csv`)).status).toBe(0);
+    expect(mode(at(`new-${bits}.csv`))).toBe('644');
+    process.umask(old);
+  });
+
+  test('is for nobody else while it is written', async () => {
+    writeFileSync(out('secret.csv'), 'old');
+    chmodSync(out('secret.csv'), 0o600);
+    const child = spawn(process.execPath, [bin, 'run', amp, '-i', '-', '-o', out('secret.csv')]);
+    child.stdin.write('0.5\n');
+    const part = () => left().find((name) => name.endsWith('.part'));
+    while (!part()) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(mode(out(part()!))).toBe('600');
+    child.stdin.end();
+    await once(child, 'exit');
+    expect(left()).toEqual(['secret.csv']);
+    rmSync(out('secret.csv'));
+  });
+
+  test.runIf(process.getuid?.() === 0)('keeps its owner, where that is allowed', () => {
+    writeFileSync(at('theirs.csv'), 'old');
+    chownSync(at('theirs.csv'), 1234, 5678);
+    run(at('theirs.csv'));
+    expect(statSync(at('theirs.csv'))).toMatchObject({ uid: 1234, gid: 5678 });
+  });
+});
+
+test('a folder that is not there is made', () => {
+  const path = at('new/folder/y.csv');
+  expect(gru(['run', amp, '-i', at('x.csv'), '-o', path])).toMatchObject({ status: 0, stderr: '' });
+  expect(readdirSync(at('new/folder'))).toEqual(['y.csv']);
+  // But not of a file.
+  expect(gru(['convert', amp, '-o', `${path}/m.safetensors`])).toMatchObject({ status: 3 });
+});
+
+describe('what would be lost', () => {
+  const model = at('own.safetensors');
+  const svg = at('own.svg');
+  writeFileSync(model, readFileSync(amp));
+  writeFileSync(svg, readFileSync(amp));
+  linkSync(model, at('hard.safetensors'));
+  symlinkSync(model, at('soft.safetensors'));
+  symlinkSync(at('new.safetensors'), at('dangling.safetensors'));
+  symlinkSync(at('.'), at('here'));
+  mkdirSync(at('sub'));
+  writeFileSync(at('wiring.json'), '[]');
+  const input = ['-i', at('x.csv')];
+  const NEW = at('new.safetensors');
+
+  test.each<[string, string[], RegExp]>([
+    ['run: the model', ['run', model, ...input, '-o', model], /^gru: --output \S+ is the model, which would be gone: /],
+    ['run: a hard link', ['run', model, ...input, '-o', at('hard.safetensors')], /--output .* is the model/],
+    ['run: a link', ['run', model, ...input, '--save-states', at('soft.safetensors')], /--save-states .* is the model/],
+    ['run: an input', ['run', model, ...input, '-o', at('sub/../x.csv')], /--output .* is an input/],
+    ['run: by name', ['run', model, '-i', `sample=${at('x.csv')}`, '-o', at('here/x.csv')], /--output .* is an input/],
+    ['run: states', ['run', model, ...input, '--states', model, '-o', model], /--output .* is the states to start from/],
+    ['run: two', ['run', model, ...input, '-o', NEW, '--save-states', NEW], /--save-states .* is what --output writes too/],
+    ['run: two by a link to nothing', ['run', model, ...input, '-o', NEW, '--save-states', at('dangling.safetensors')], /is what --output writes too/],
+    ['run: two in a link', ['run', model, ...input, '-o', NEW, '--save-states', at('here/new.safetensors')], /is what --output writes too/],
+    ['convert', ['convert', model, '-o', model], /--output .* is the model/],
+    ['run: wiring', ['run', model, ...input, '--layers', at('wiring.json'), '--output-format', 'csv', '-o', at('wiring.json')], /--output .* is the file of --layers/],
+    ['explain', ['explain', model, ...input, '-o', model], /--output .* is the model/],
+    ['explain: two', ['explain', model, ...input, '-o', NEW, '--svg', NEW], /--svg .* is what --output writes too/],
+    ['bench', ['bench', svg, '--svg', svg], /--svg .* is the model/],
+  ])('%s', (_, args, message) => {
+    const before = readdirSync(at('.'));
+    const { status, stdout, stderr } = gru(args);
+    expect(stderr).toMatch(message);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(readdirSync(at('.'))).toEqual(before);
+    expect(readFileSync(model)).toEqual(readFileSync(amp));
+  }); // prettier-ignore
+
+  test('also where it is stdin or stdout', () => {
+    const text = ['run', amp, '-i', '-', '-o', at('x.csv')];
+    expect(shell('"$0" "$@" < "$7"', text).stderr).toMatch(/--output \S+x\.csv is an input/);
+    const both = ['run', amp, ...input, '-o', '-', '--output-format', 'npz', '--save-states', at('both.npz')];
+    expect(shell('"$0" "$@" > "${11}"', both).stderr).toMatch(/--save-states \S+both\.npz is what --output writes too/);
+  });
+
+  test('a device takes both', () => {
+    const args = ['run', amp, ...input, '-o', '/dev/null', '--output-format', 'csv', '--save-states', at('s.npz')];
+    expect(gru(args).status).toBe(0);
+  });
 });
 
 test.each<[NodeJS.Signals, number]>([

@@ -33,10 +33,50 @@ test.each([
   expect(floats(at(name), start)).toEqual(want);
 });
 
-test.each(['csv', 'ndjson', 'npy', 'wav', 'safetensors', 'npz'])('what it writes as %s it reads', (format) => {
+test.each(['csv', 'tsv', 'ndjson', 'npy', 'wav', 'safetensors', 'npz'])('what it writes as %s it reads', (format) => {
   run('-i', at('x.f32'), '-o', at(`between.${format}`));
   run('-i', at(`between.${format}`), '-o', at('again.f32'));
   expect(floats(at('again.f32'), 0)).toEqual(model.run(want).output.data);
+});
+
+/** A `.npy` file, of float32 in C order unless the type says another. */
+function npy(name: string, shape: string, data: ArrayBufferView, { type = '<f4', fortran = false } = {}): string {
+  const order = fortran ? 'True' : 'False';
+  const text = `{'descr': '${type}', 'fortran_order': ${order}, 'shape': ${shape}, }`.padEnd(117) + '\n';
+  const head = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, text.length, 0, ...Buffer.from(text)];
+  writeFileSync(at(name), Uint8Array.from([...head, ...new Uint8Array(data.buffer)]));
+  return at(name);
+}
+
+test('a .tsv file has tabs, and so has stdout where one comes in', () => {
+  writeFileSync(at('word.tsv'), 'letter\n8\n5\n');
+  expect(gru(['run', encoder, '-i', at('word.tsv'), '-o', at('state.tsv')]).status).toBe(0);
+  const text = readFileSync(at('state.tsv'), 'utf8');
+  expect(text.split('\t')).toHaveLength(320);
+  expect(gru(['run', encoder, '-i', at('word.tsv')]).stdout).toBe(text);
+  expect(gru(['run', encoder, '-i', at('word.tsv'), '--output-format', 'csv']).stdout).toBe(text.replaceAll('\t', ','));
+});
+
+test('a batch of one sequence goes into files of rows', () => {
+  const input = npy('one.npy', '(1, 3000, 1)', samples, { fortran: true });
+  for (const name of ['batch.csv', 'batch.ndjson', 'batch.wav']) {
+    run('-i', input, '-o', at(name));
+    run('-i', at('x.f32'), '-o', at(`rows-${name}`));
+    expect(readFileSync(at(name))).toEqual(readFileSync(at(`rows-${name}`)));
+  }
+  const two = npy('two.npy', '(2, 1500, 1)', samples);
+  expect(gru(['run', amp, '-i', two, '-o', at('two.csv')])).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/'output' is of shape \[2, 1500, 1\]: write \.npy, \.npz or \.safetensors/) as string,
+  });
+});
+
+test('an id that is none in tensors of a whole run: the file is named', () => {
+  const path = npy('ids.npy', '(2, 2)', Int32Array.of(8, 5, 28, 5), { type: '<i4' });
+  expect(gru(['run', encoder, '-i', path])).toMatchObject({
+    status: 5,
+    stderr: `gru: ${path}: value 3 is no id from 0 to 27: 28\n`,
+  });
 });
 
 test.each(['i8', 'i16'] as const)(

@@ -10,7 +10,6 @@ const PAGE = join(root, 'docs/command.md');
 const at = folder();
 copyFileSync(encoder, at('encoder.safetensors'));
 copyFileSync(amp, at('amp.safetensors'));
-writeFileSync(at('hello.csv'), '8\n5\n12\n12\n15\n');
 
 /** What it prints in a terminal: both of its streams. */
 function printed(command: string): string {

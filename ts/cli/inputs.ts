@@ -8,6 +8,7 @@ import { allocate } from '../base/limits.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { ByteSource } from './files/bytes.ts';
 import { type DataFormat, formatOf } from './files/format.ts';
+import { checkIds } from './files/ids.ts';
 import { collect, openRows } from './files/rows.ts';
 import { readTensors } from './files/tensors.ts';
 
@@ -33,9 +34,11 @@ export async function readInputs(
   formatGiven: DataFormat | undefined,
 ): Promise<Record<string, ModelInput>> {
   const inputs = new Map<string, ModelInput>();
-  const give = ({ name }: InputInfo, input: ModelInput) => {
+  const give = (port: InputInfo, tensor: Tensor, path: string) => {
+    const { name, vocabularySize: ids } = port;
     if (inputs.has(name)) throw new CommandError(EXIT.usage, `--input: '${name}' is given twice`);
-    inputs.set(name, input);
+    if (ids !== undefined) checkIds(tensor.data, ids, path);
+    inputs.set(name, asInput(port, tensor));
   };
   for (const text of given) {
     const named = model.inputs.find(({ name }) => text.startsWith(`${name}=`));
@@ -46,15 +49,15 @@ export async function readInputs(
     if (format === 'npy' || format === 'npz' || format === 'safetensors') {
       const tensors = await readTensors(path, format);
       const [only] = tensors.values();
-      if (port && only && tensors.size === 1) give(port, asInput(port, only));
+      if (port && only && tensors.size === 1) give(port, only, path);
       else takeNamed(path, model.inputs, tensors, give);
       continue;
     }
     if (!port)
       throw new CommandError(EXIT.usage, `--input ${path}: say for which input: ${model.inputs[0]!.name}=${path}`);
     const size = rowSize(port);
-    const { blocks } = (await openRows(await ByteSource.open(path), format, size))!;
-    give(port, asInput(port, await collect(blocks, size)));
+    const { blocks } = (await openRows(await ByteSource.open(path), format, size, port.vocabularySize))!;
+    give(port, await collect(blocks, size), path);
   }
   const missing = model.inputs.find(({ name }) => !inputs.has(name));
   if (missing)
@@ -75,10 +78,10 @@ function takeNamed(
   path: string,
   ports: readonly InputInfo[],
   tensors: Map<string, Tensor>,
-  give: (port: InputInfo, input: ModelInput) => void,
+  give: (port: InputInfo, tensor: Tensor, path: string) => void,
 ): void {
   const named = ports.filter(({ name }) => tensors.has(name));
-  for (const port of named) give(port, asInput(port, tensors.get(port.name)!));
+  for (const port of named) give(port, tensors.get(port.name)!, path);
   if (named.length > 0) return;
   const names = (of: Iterable<string>) => [...of].slice(0, 8).join(', ');
   throw new CommandError(

@@ -51,8 +51,8 @@ export async function main(args: string[], version: string): Promise<number> {
   const debug = args.includes('--debug');
   endWithStdout(debug);
   try {
-    const [name = ''] = args;
-    if (Object.hasOwn(SERVER_COMMANDS, name)) return await runServerCommand(name, args.slice(1));
+    const server = serverCommand(args.filter((word) => word !== '--debug'));
+    if (server) return await runServerCommand(...server);
     const gru = program(version);
     for (const command of [gru, ...gru.commands]) {
       command.exitOverride().configureOutput({
@@ -65,12 +65,13 @@ export async function main(args: string[], version: string): Promise<number> {
       gru.outputHelp();
       return EXIT.usage;
     }
-    refuseHelpOfNone(gru, args);
-    await gru.parseAsync(args, { from: 'user' });
+    await gru.parseAsync(withHelp(gru, args), { from: 'user' });
     return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.done;
+      // The help of all, which has been printed, for want of a command.
+      if (error.code === 'commander.help') return EXIT.usage;
       return complain(EXIT.usage, error.message.replace(/^error: /, ''), error, debug);
     }
     const { exit, line } = failure(error);
@@ -78,11 +79,19 @@ export async function main(args: string[], version: string): Promise<number> {
   }
 }
 
-/** `gru help nope` is no question after `gru`: commander prints the help of all. */
-function refuseHelpOfNone({ commands }: Command, [first, name]: string[]): void {
-  if (first !== 'help' || name === undefined || name.startsWith('-')) return;
-  if (name !== 'help' && !Object.hasOwn(SERVER_COMMANDS, name) && !commands.some((command) => command.name() === name))
-    throw new CommandError(EXIT.usage, `unknown command '${name}'`);
+/** A command of the other package, and its words. */
+function serverCommand([name = '', ...rest]: string[]): [string, string[]] | undefined {
+  if (Object.hasOwn(SERVER_COMMANDS, name)) return [name, rest];
+  return name === 'help' && Object.hasOwn(SERVER_COMMANDS, rest[0] ?? '') ? [rest[0]!, ['--help']] : undefined;
+}
+
+/** `gru help NAME` as `gru NAME --help`: of a name that is none, and of its own, commander prints the help of all as an error. */
+function withHelp({ commands }: Command, args: string[]): string[] {
+  const [first, name] = args.filter((word) => word !== '--debug');
+  if (first !== 'help' || name === undefined || name.startsWith('-')) return args;
+  if (name === 'help') return ['--help'];
+  if (commands.some((command) => command.name() === name)) return [name, '--help'];
+  throw new CommandError(EXIT.usage, `unknown command '${name}'`);
 }
 
 /** One line on stderr; with `--debug` the stack, and those of its causes. */

@@ -10,6 +10,7 @@ import type { OnnxOptions } from '../formats/onnx/options.ts';
 import type { PytorchOptions } from '../formats/pytorch/options.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readBytes } from './files/bytes.ts';
+import type { NamedFile } from './files/place.ts';
 import { decimal } from './files/text.ts';
 
 /** Options of how a model is read, as given on the command line. */
@@ -62,6 +63,22 @@ export function modelOptions(command: Command): Command {
 /** What the library calls a backend of the command line. */
 export function backendOptions(choice: Choice): ModelOptions {
   return choice === 'baseline' ? { backend: 'wasm', deterministic: true } : { backend: choice };
+}
+
+/** The files that a command reads, for {@link refuseLoss}. `--input` may be `name=file`, of a name that only the model knows. */
+export function readFiles(
+  model: string | undefined,
+  { layers, onnx }: ReadFlags,
+  inputs: readonly string[] = [],
+  states?: string,
+): NamedFile[] {
+  return [
+    { what: 'the model', path: model },
+    ...inputs.flatMap((text) => [text, text.slice(text.indexOf('=') + 1)]).map((path) => ({ what: 'an input', path })),
+    { what: 'the states to start from', path: states },
+    { what: 'the file of --layers', path: layers },
+    { what: 'the file of --onnx', path: onnx },
+  ];
 }
 
 export async function readFlags({ layers, onnx }: ReadFlags): Promise<ReadOptions> {

@@ -15,9 +15,9 @@ const WORDS = {
     'shard-bytes': [2 ** 20, 'bytes of the input that are one shard; of Parquet a row group at least'],
   },
   texts: {
-    input: [undefined, 'what is read: .ndjson, .csv or .parquet, a sequence a row; a file or s3://BUCKET/KEY'],
+    input: [undefined, 'what is read: .ndjson, .csv, .tsv or .parquet, a sequence a row; a file or s3://BUCKET/KEY'],
     output: [undefined, 'what is written, in any of these formats'],
-    'input-format': [undefined, 'ndjson, csv or parquet, instead of by the ending'],
+    'input-format': [undefined, 'ndjson, csv, tsv or parquet, instead of by the ending'],
     'output-format': [undefined, 'the same'],
     id: ['id', 'the field or column that goes from the input to the output'],
     queue: [undefined, 'redis://... of a queue from which workers take shards (gru worker)', 'GRU_QUEUE_URL'],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type GruModel, loadModel } from 'gru-wasm';
-import { CommandError, EXIT } from 'gru-wasm/command';
+import { CommandError, EXIT, refuseLoss } from 'gru-wasm/command';
 import { digestOf, type Port, serveModel } from '../core/model.ts';
 import { UsageError } from '../words.ts';
 import type { FileVersion } from './files/files.ts';
@@ -53,7 +53,13 @@ export async function planOf(options: ScoreOptions): Promise<Plan> {
   ];
   const pathOf = (path: string) => filesOf(path).resolve(path);
   const output = pathOf(options.output);
-  if (pathOf(options.input) === output) throw new UsageError(`--output ${output} is the input: it would be gone`);
+  await refuseLoss(
+    [{ what: '--output', path: output }],
+    [
+      { what: 'the model', path: pathOf(options.model) },
+      { what: 'the input', path: pathOf(options.input) },
+    ],
+  );
   const input = await inputOf(pathOf(options.input));
   const model = { path: pathOf(options.model), relaxed: options.relaxed };
   const loaded = await openModel(model);

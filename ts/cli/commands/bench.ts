@@ -7,10 +7,11 @@ import { DTYPES, dtyped, type IntDtype, type WeightTensor } from '../../base/wei
 import { quantizableOf, specWith } from '../../formats/precision.ts';
 import { resolveGraph } from '../../spec/graph.ts';
 import type { ModelSpec } from '../../spec/spec.ts';
+import { refuseLoss } from '../files/place.ts';
 import { writeWhole } from '../files/sink.ts';
 import { randomInputs } from '../inputs.ts';
-import { backendOptions, type Choice, count, openModel, readOptions, type ReadFlags } from '../model.ts';
-import { print } from '../print.ts';
+import { backendOptions, type Choice, count, openModel, readFiles, readOptions, type ReadFlags } from '../model.ts';
+import { print, printJson } from '../print.ts';
 import { escaped, svg } from '../svg.ts';
 import { columns, Progress, prose, styled, table, visible } from '../terminal.ts';
 
@@ -44,6 +45,7 @@ export function benchCommand(): Command {
 }
 
 async function bench(path: string | undefined, flags: BenchFlags): Promise<void> {
+  await refuseLoss([{ what: '--svg', path: flags.svg }], readFiles(path, flags));
   const spec = path === undefined ? EXAMPLE : (await openModel(path, flags, 'js')).spec;
   const found: Measured[] = [];
   const progress = new Progress(VARIANTS.length);
@@ -61,9 +63,7 @@ async function bench(path: string | undefined, flags: BenchFlags): Promise<void>
     // Before stdout, whose reader may have seen enough.
     if (flags.svg !== undefined) await writeWhole(flags.svg, picture(title, found));
   } finally {
-    await print(
-      flags.json ? JSON.stringify(found, undefined, 2) : `${styled('bold', prose([title]))}\n${chart(found)}`,
-    );
+    await (flags.json ? printJson(found) : print(`${styled('bold', prose([title]))}\n${chart(found)}`));
   }
 }
 

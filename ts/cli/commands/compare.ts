@@ -15,7 +15,7 @@ import type { DataFormat } from '../files/format.ts';
 import { FORMATS } from '../files/format.ts';
 import { append, randomInputs, readInputs } from '../inputs.ts';
 import { backendOptions, type Choice, fromZero, openModel, readOptions, type ReadFlags, flagsFor } from '../model.ts';
-import { print } from '../print.ts';
+import { print, printJson } from '../print.ts';
 import { styled, table, visible } from '../terminal.ts';
 
 interface CompareFlags extends ReadFlags {
@@ -90,7 +90,7 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
     for (const one of differences(other, model, values, want.values, flags.tolerance)) found.push(one);
   }
   const title = `${styled('bold', visible(path))} on JavaScript, against:`;
-  await print(flags.json ? JSON.stringify(found, undefined, 2) : `${title}\n${tableOf(found)}`);
+  await (flags.json ? printJson(found) : print(`${title}\n${tableOf(found)}`));
   setExitCode(found, flags);
 }
 
@@ -140,7 +140,7 @@ async function comparePrecision(
     styled('bold', 'The error that each layer brings to the outputs, alone'),
     table(head, rows),
   ];
-  await print(flags.json ? JSON.stringify({ compared, ...ranking }, undefined, 2) : text.join('\n'));
+  await (flags.json ? printJson({ compared, ...ranking }) : print(text.join('\n')));
   setExitCode(compared, flags);
 }
 

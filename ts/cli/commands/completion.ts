@@ -41,27 +41,42 @@ function bash(gru: Command, zsh: boolean): string {
     optionsOf(command).flatMap(({ short, long, argChoices }) => {
       const flags = [short, long].filter((flag) => flag !== undefined).map((flag) => `"${command.name()} ${flag}"`);
       return argChoices
-        ? [`    ${flags.join('|')}) COMPREPLY=($(compgen -W "${argChoices.join(' ')}" -- "$word")); return ;;`]
+        ? [
+            `    ${flags.join('|')}) COMPREPLY=($(compgen -P "$prefix" -W "${argChoices.join(' ')}" -- "$word")); return ;;`,
+          ]
         : [];
     }),
   );
   return `${zsh ? 'autoload -U +X bashcompinit && bashcompinit\n' : ''}_gru() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words="" files=1
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${names} --help --version" -- "$word"))
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words="" files=1 command="" at
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    case "\${COMP_WORDS[at]}" in
+      -*) ;;
+      *) command="\${COMP_WORDS[at]}"; break ;;
+    esac
+  done
+  if [ -z "$command" ]; then
+    COMPREPLY=($(compgen -W "${names} --help --version --debug" -- "$word"))
     return
   fi
-  case "\${COMP_WORDS[1]} $before" in
+  # --option=value: bash makes three words of it, other shells one.
+  local prefix=""
+  case "$word" in
+    =) word="" ;;
+    --*=*) before="\${word%%=*}" prefix="\${word%%=*}=" word="\${word#*=}" ;;
+    *) [ "$before" = "=" ] && before="\${COMP_WORDS[COMP_CWORD-2]}" ;;
+  esac
+  case "$command $before" in
 ${values.join('\n')}
   esac
-  case "\${COMP_WORDS[1]}" in
+  case "$command" in
     help) words="${names}" files= ;;
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
   # Names of files may have spaces.
   local IFS=$'\n'
-  [ -n "$files" ] && COMPREPLY+=($(compgen -f -- "$word"))
+  [ -n "$files" ] && COMPREPLY+=($(compgen -P "$prefix" -f -- "$word"))
   return 0
 }
 complete -o filenames -F _gru gru gru-wasm`;

@@ -1,8 +1,9 @@
 import { STORED_DTYPES, type StoredDtype } from '../../formats/save.ts';
 import { Command, Option } from 'commander';
 import { CommandError, EXIT } from '../exit.ts';
+import { refuseLoss } from '../files/place.ts';
 import { writeWhole } from '../files/sink.ts';
-import { openModel, readOptions, type ReadFlags } from '../model.ts';
+import { openModel, readFiles, readOptions, type ReadFlags } from '../model.ts';
 
 /** Endings of other formats: whoever gives one wants a file that is not written here. */
 const OTHERS = /\.(onnx|keras|h5|hdf5|pt|pth|ckpt|json|npz|tflite|pb)$/i;
@@ -31,6 +32,7 @@ Examples:
           EXIT.usage,
           `--output ${flags.output}: what is written is gru-wasm's own .safetensors; name it so`,
         );
+      await refuseLoss([{ what: '--output', path: flags.output }], readFiles(path, flags));
       const numbers = flags.dtype === 'float32' || flags.dtype === 'float16';
       // The backend does not matter, and this one starts nothing. Integers of the file become numbers where these are asked for.
       const model = await openModel(path, flags, 'js', numbers ? 'f32' : undefined);

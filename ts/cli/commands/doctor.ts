@@ -6,7 +6,7 @@ import { originOf } from '../../api/origin.ts';
 import type { Engine } from '../../backends/wasm/engine.ts';
 import { hasRelaxedSimd, hasSimd } from '../../backends/wasm/detect.ts';
 import { EXIT } from '../exit.ts';
-import { print } from '../print.ts';
+import { print, printJson } from '../print.ts';
 import { hasServer } from './server.ts';
 
 interface Finding {
@@ -24,7 +24,7 @@ export function doctorCommand(version: string): Command {
       const findings = await examine(version);
       const json = Object.fromEntries(findings.map(({ name, found }) => [name, found]));
       const lines = findings.map(({ name, found }) => `${`${name}:`.padEnd(15)}${found}`);
-      await print(flags.json ? JSON.stringify(json, undefined, 2) : lines.join('\n'));
+      await (flags.json ? printJson(json) : print(lines.join('\n')));
       if (json['bits']!.startsWith('DIFFER')) process.exitCode = EXIT.differs;
     });
 }

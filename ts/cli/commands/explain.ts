@@ -1,11 +1,12 @@
 import { Command, Option } from 'commander';
 import type { GruModel } from '../../api/model.ts';
 import { type DataFormat, FORMATS, tensorFormatOf } from '../files/format.ts';
+import { refuseLoss } from '../files/place.ts';
 import { writeWhole } from '../files/sink.ts';
 import { writeTensors } from '../files/tensors.ts';
 import { heatSvg, heatText } from '../heat.ts';
 import { append, readInputs } from '../inputs.ts';
-import { type ModelFlags, modelOptions, openModel } from '../model.ts';
+import { type ModelFlags, modelOptions, openModel, readFiles } from '../model.ts';
 import { print } from '../print.ts';
 
 interface ExplainFlags extends ModelFlags {
@@ -46,6 +47,11 @@ Examples:
 async function explain(path: string, flags: ExplainFlags): Promise<void> {
   const { output, layer, direction } = flags;
   const format = output === undefined ? undefined : tensorFormatOf(output, '--output');
+  const outputs = [
+    { what: '--output', path: output },
+    { what: '--svg', path: flags.svg },
+  ];
+  await refuseLoss(outputs, readFiles(path, flags, flags.input));
   const model = await openModel(path, flags, flags.backend, flags.precision);
   const traced = await model.trace(await readInputs(model, flags.input, flags.inputFormat), { layer, direction });
   if (output !== undefined) await writeTensors(output, format!, traced);

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { inspect } from '../../api/default.ts';
 import type { Inspection } from '../../api/inspect.ts';
 import { readFlags, readOptions, type ReadFlags } from '../model.ts';
-import { print } from '../print.ts';
+import { print, printJson } from '../print.ts';
 import { prose, section, styled, table, visible } from '../terminal.ts';
 
 const text = (shape: readonly (number | string)[]) => shape.join(' x ');
@@ -24,7 +24,7 @@ Examples:
     )
     .action(async (path: string, flags: ReadFlags & { json?: boolean }) => {
       const found = await inspect(path, await readFlags(flags));
-      await print(flags.json ? `${JSON.stringify(found, undefined, 2)}\n` : describe(path, found));
+      await (flags.json ? printJson(found) : print(describe(path, found)));
     });
 }
 

@@ -6,12 +6,13 @@ import type { LayerState } from '../../run/states.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { ByteSource } from '../files/bytes.ts';
-import { type DataFormat, formatOf, FORMATS, tensorFormatOf } from '../files/format.ts';
+import { type DataFormat, endingOf, formatOf, FORMATS, isText, tensorFormatOf } from '../files/format.ts';
+import { refuseLoss } from '../files/place.ts';
 import { type RowSource, openRows } from '../files/rows.ts';
 import { writeTensors } from '../files/tensors.ts';
 import { RowWriter } from '../files/writer.ts';
 import { append, checkName, readInputs, rowSize } from '../inputs.ts';
-import { backendOptions, type ModelFlags, modelOptions, openModel } from '../model.ts';
+import { backendOptions, type ModelFlags, modelOptions, openModel, readFiles } from '../model.ts';
 import { readStates, stateTensors } from '../states.ts';
 
 interface RunFlags extends ModelFlags {
@@ -33,7 +34,7 @@ export function runCommand(): Command {
     .argument('<model>', 'the file of the model')
     .requiredOption(
       '-i, --input <file>',
-      'what it reads: .csv, .ndjson, .f32, .wav, .npy, .npz or .safetensors; - is stdin, line by line; name=file for each of several inputs',
+      'what it reads: .csv, .tsv, .ndjson, .f32, .wav, .npy, .npz or .safetensors; - is stdin, line by line; name=file for each of several inputs',
       append,
     )
     .option('-o, --output <file>', 'what it writes, in any of these formats; - is stdout', '-')
@@ -53,7 +54,7 @@ export function runCommand(): Command {
     .addHelpText(
       'after',
       `
-A row is a step: a line of text, or as many numbers as the model takes. Files of one sequence are read and written piece by piece, whatever their size, where the model streams. Lines that come on stdin give a line each at once.
+A row is a step: a line of text, or as many numbers as the model takes. Files of one sequence, but .npz, are read and written piece by piece, whatever their size, where the model streams. Lines that come on stdin give a line each at once.
 
 Examples:
   gru run amp.safetensors -i guitar.wav -o amped.wav
@@ -70,6 +71,13 @@ async function run(path: string, flags: RunFlags): Promise<void> {
   const form = flags.outputFormat ?? (flags.json || output === '-' ? textLike(flags, first) : undefined);
   const format = formatOf(output, form, '--output-format');
   if (saveStates !== undefined) tensorFormatOf(saveStates, '--save-states');
+  await refuseLoss(
+    [
+      { what: '--output', path: output },
+      { what: '--save-states', path: saveStates },
+    ],
+    readFiles(path, flags, input, states),
+  );
   const loaded = await openModel(path, flags, flags.backend, flags.precision);
   const names = shown(loaded, select, format);
   const model = await giving(loaded, names, flags);
@@ -87,7 +95,7 @@ async function run(path: string, flags: RunFlags): Promise<void> {
     if (file === first) await checkName(model, first);
     const from = formatOf(file, flags.inputFormat, '--input-format');
     const source = await ByteSource.open(file);
-    const rows = await openRows(source, from, rowSize(port!));
+    const rows = await openRows(source, from, rowSize(port!), port!.vocabularySize);
     if (rows && format !== 'npz') return runStream(model, rows, { output, format, live: file === '-' });
     await source.close();
     if (file === '-') throw new CommandError(EXIT.usage, 'stdin is read as one sequence of rows: give this as a file');
@@ -111,7 +119,9 @@ async function giving(model: GruModel, names: string[], { backend }: RunFlags): 
 
 /** Text on stdout is as what came in. */
 function textLike({ inputFormat, json }: RunFlags, input: string): DataFormat {
-  return json || inputFormat === 'ndjson' || /\.(ndjson|jsonl)$/i.test(input) ? 'ndjson' : 'csv';
+  if (json) return 'ndjson';
+  const from = inputFormat ?? endingOf(input);
+  return from !== undefined && isText(from) ? from : 'csv';
 }
 
 /** Outputs that are written: all of them where the format holds them. @throws CommandError for one that the model does not give. */

@@ -42,11 +42,13 @@ export class ByteSource {
 
   /** The first `count` bytes of those that are left, or fewer at the end; they stay. */
   async peek(count: number): Promise<Uint8Array> {
-    while (this.head.length < count) {
+    const parts = [this.head];
+    for (let length = this.head.length; length < count; length += parts.at(-1)!.length) {
       const next = await this.pull();
       if (!next) break;
-      this.head = this.head.length === 0 ? next : Buffer.concat([this.head, next]);
+      parts.push(next);
     }
+    if (parts.length > 1) this.head = Buffer.concat(parts);
     return this.head.subarray(0, count);
   }
 

@@ -3,7 +3,8 @@ import { CommandError, EXIT } from '../exit.ts';
 
 /** Formats of inputs and outputs, by the endings of their files. */
 const ENDINGS = {
-  csv: ['.csv', '.tsv', '.txt'],
+  csv: ['.csv', '.txt'],
+  tsv: ['.tsv'],
   ndjson: ['.ndjson', '.jsonl'],
   f32: ['.f32', '.raw', '.bin'],
   wav: ['.wav'],
@@ -16,13 +17,23 @@ export type DataFormat = keyof typeof ENDINGS;
 
 export const FORMATS = Object.keys(ENDINGS) as DataFormat[];
 
+/** Whether a file of it has lines. */
+export function isText(format: DataFormat): boolean {
+  return format === 'csv' || format === 'tsv' || format === 'ndjson';
+}
+
+/** The format that the ending of a file says; undefined: none. */
+export function endingOf(path: string): DataFormat | undefined {
+  const ending = extname(path).toLowerCase();
+  return FORMATS.find((format) => (ENDINGS[format] as readonly string[]).includes(ending));
+}
+
 /** The format of a file of data, as `--input-format` or `--output-format` says it, else by its ending. `-` is text. */
 export function formatOf(path: string, given: DataFormat | undefined, option: string): DataFormat {
   if (given !== undefined) return given;
   if (path === '-') return 'csv';
   if (path === '') throw new CommandError(EXIT.usage, 'the name of a file of data is an empty string');
-  const ending = extname(path).toLowerCase();
-  const found = FORMATS.find((format) => (ENDINGS[format] as readonly string[]).includes(ending));
+  const found = endingOf(path);
   if (found) return found;
   throw new CommandError(EXIT.usage, `${path}: its ending does not say its format; add ${option} ${FORMATS.join('|')}`);
 }

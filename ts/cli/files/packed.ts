@@ -6,6 +6,7 @@ import { headerEnd, readHeader } from '../../io/safetensors.ts';
 import { CommandError, EXIT, ofData } from '../exit.ts';
 import type { ByteSource } from './bytes.ts';
 import type { DataFormat } from './format.ts';
+import { checkIds } from './ids.ts';
 import { readWavHeader } from './wav.ts';
 
 /** Numbers that lie one after another in a file. */
@@ -23,22 +24,33 @@ export interface Packed {
   sound?: { rate: number; channels: number };
 }
 
-function ofType(dtype: string, what: string): Pick<Packed, 'width' | 'floats'> {
+/** @param ids The values are ids below this number: as the file has them, for not all integers are a float32. */
+function ofType(dtype: string, what: string, ids?: number): Pick<Packed, 'width' | 'floats'> {
   const { bytes: width, view, floats } = DTYPES[dtype] ?? { bytes: 0 };
   if (!view || !floats) throw new CommandError(EXIT.data, `${what}: values of type ${dtype} are not numbers of ours`);
-  return { width, floats: ({ buffer, byteLength }) => floats(view(buffer, 0, byteLength / width), what) };
+  let before = 0;
+  return {
+    width,
+    floats({ buffer, byteLength }) {
+      const elements = view(buffer, 0, byteLength / width);
+      const values = floats(elements, what);
+      if (ids !== undefined) checkIds(/^u?int/.test(dtype) ? elements : values, ids, what, before);
+      before += values.length;
+      return values;
+    },
+  };
 }
 
 /** Finds the numbers of a file by what it begins with. undefined: they do not lie one after another, or there are several tensors. */
-export async function findPacked(source: ByteSource, format: DataFormat): Promise<Packed | undefined> {
+export async function findPacked(source: ByteSource, format: DataFormat, ids?: number): Promise<Packed | undefined> {
   const what = source.name;
-  if (format === 'f32') return { start: 0, bytes: undefined, ...ofType('float32', what) };
+  if (format === 'f32') return { start: 0, bytes: undefined, ...ofType('float32', what, ids) };
   if (format === 'wav') return readWavHeader(await source.peek(2 ** 16), what);
   if (format === 'npy') {
     const size = npyHeaderSize(await source.peek(12), what);
     const { dtype, shape, bigEndian, fortran, start } = readNpyHeader(await source.peek(size), what);
     if (fortran && shape.length > 1) return undefined;
-    const { width, floats } = ofType(dtype, what);
+    const { width, floats } = ofType(dtype, what, ids);
     const little = bigEndian ? (bytes: Uint8Array<ArrayBuffer>) => floats(swapped(bytes, width)) : floats;
     return { start, bytes: product(shape) * width, width, floats: little, shape };
   }
@@ -49,7 +61,7 @@ export async function findPacked(source: ByteSource, format: DataFormat): Promis
   // A gap before it is for the reader of whole files to refuse, which does not pass over gigabytes.
   if (!only || second || only.begin !== 0) return undefined;
   const { shape, dtype, begin } = only;
-  return { start: start + begin, bytes: only.end - begin, shape, ...ofType(SAFETENSORS_DTYPES[dtype], what) };
+  return { start: start + begin, bytes: only.end - begin, shape, ...ofType(SAFETENSORS_DTYPES[dtype], what, ids) };
 }
 
 /** The numbers, as they come. @throws CommandError where the file ends before them, or in the middle of one, or float32 holds one not. */

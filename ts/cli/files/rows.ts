@@ -1,7 +1,7 @@
-import { product } from '../../base/tensor.ts';
+import { product, shapeText } from '../../base/tensor.ts';
 import { CommandError, EXIT, ofData } from '../exit.ts';
 import type { ByteSource } from './bytes.ts';
-import type { DataFormat } from './format.ts';
+import { type DataFormat, isText } from './format.ts';
 import { findPacked, type Packed, packedFloats } from './packed.ts';
 import { textRows } from './text.ts';
 
@@ -16,13 +16,26 @@ export interface RowSource {
  * Opens a file as one sequence of rows of `size` values; undefined: it holds more than that, or is to be read as a whole. Raw numbers and
  * sound have no rows: each `size` of them are one.
  *
+ * @param ids Each value is an id below this number.
  * @throws CommandError, GruError for a file that is not of this format.
  */
-export async function openRows(source: ByteSource, format: DataFormat, size: number): Promise<RowSource | undefined> {
-  if (format === 'csv' || format === 'ndjson') return { blocks: textRows(source, size, format === 'ndjson') };
-  const packed = await ofData(source.name, () => findPacked(source, format));
+export async function openRows(
+  source: ByteSource,
+  format: DataFormat,
+  size: number,
+  ids?: number,
+): Promise<RowSource | undefined> {
+  if (isText(format)) {
+    const form = { json: format === 'ndjson', separator: format === 'tsv' ? ('\t' as const) : undefined };
+    return { blocks: textRows(source, size, { ...form, vocabularySize: ids }) };
+  }
+  const packed = await ofData(source.name, () => findPacked(source, format, ids));
   if (!packed) return undefined;
   const { shape, sound } = packed;
+  if (shape && size > 1 && shape.length > 1 && shape.at(-1) !== size) {
+    const text = `holds ${shapeText(shape)}, and the model takes ${size} values a step`;
+    throw new CommandError(EXIT.data, `${source.name} ${text}`);
+  }
   if (shape && !isOneSequence(shape, size)) return undefined;
   if (sound && size % sound.channels !== 0) {
     const text = `${sound.channels} channels, and the model takes ${size} values a step`;

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { atEnd } from '../cleanup.ts';
 import { CommandError, EXIT, named } from '../exit.ts';
 import { Progress } from '../terminal.ts';
+import { placeOf } from './place.ts';
 
 /** Where output goes. Nothing of it is under its name before {@link commit}. */
 export interface Sink {
@@ -37,15 +38,15 @@ export class FileSink implements Sink {
   }
 
   static async open(path: string): Promise<FileSink> {
-    // A link stays, and its file is the one that changes.
-    const place = await realpath(path).catch(() => path);
+    const place = await placeOf(path);
     // Containers share a folder and have the same process ids.
     const beside = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}.part`);
     const forget = atEnd(() => {
       rmSync(beside, { force: true });
     });
     try {
-      return new FileSink(path, place, beside, await open(beside, 'wx'), forget);
+      await mkdir(dirname(place), { recursive: true });
+      return new FileSink(path, place, beside, await openLike(place, beside), forget);
     } catch (error) {
       forget();
       throw named(error, path);
@@ -89,6 +90,17 @@ export class FileSink implements Sink {
       throw named(error, this.path);
     }
   }
+}
+
+/** A new file, for nobody whom the one that it is to replace is not for: with the same owner, where that is allowed, and the same permissions. */
+async function openLike(place: string, beside: string): Promise<FileHandle> {
+  const old = await stat(place).catch(() => undefined);
+  if (!old) return open(beside, 'wx');
+  const handle = await open(beside, 'wx', old.mode & 0o700);
+  await handle.chown(old.uid, old.gid).catch(() => undefined);
+  // Afterwards: a change of the owner takes bits away.
+  await handle.chmod(old.mode & 0o7777).catch(() => undefined);
+  return handle;
 }
 
 /** What has no place to go back to: stdout, a device, a pipe. What is patched is held back until {@link commit}. */

@@ -1,5 +1,5 @@
 import { zipSync } from 'fflate';
-import type { Tensor } from '../../base/tensor.ts';
+import { product, shapeText, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { readNpz } from '../../formats/pytorch/npz.ts';
 import { FloatBudget } from '../../formats/pytorch/tensor.ts';
@@ -60,10 +60,10 @@ export async function writeTensors(
     );
   }
   const [[name, { data, shape }]] = Object.entries(tensors) as [[string, Tensor<Values>]];
-  if (format !== 'npy' && format !== 'f32' && shape.length > 2) {
+  if (format !== 'npy' && format !== 'f32' && product(shape.slice(0, -2)) !== 1) {
     throw new CommandError(
       EXIT.usage,
-      `${path}: ${format} holds rows of one sequence, '${name}' is of ${shape.length} axes: write .npy, .npz or .safetensors`,
+      `${path}: ${format} holds rows of one sequence, '${name}' is of shape ${shapeText(shape)}: write .npy, .npz or .safetensors`,
     );
   }
   const dtype = data instanceof Int32Array ? 'int32' : 'float32';

@@ -35,7 +35,13 @@ export function readWavHeader(head: Uint8Array, what: string): Packed {
     // A stream says that its length is not known by 0 or by the largest there is.
     if (name === 'data') {
       if (!form) throw damaged();
-      return { start: at, bytes: size === 0 || size === 0xffff_ffff ? undefined : size, ...form };
+      if (size === 0 || size === 0xffff_ffff) return { start: at, bytes: undefined, ...form };
+      const frame = form.width * form.sound!.channels;
+      if (size % frame === 0) return { start: at, bytes: size, ...form };
+      throw new CommandError(
+        EXIT.data,
+        `${what}: a damaged WAV file: ${size} bytes of sound are no whole frames of ${frame}`,
+      );
     }
     at += size + (size % 2);
   }

@@ -1,7 +1,7 @@
 import type { Values } from '../../base/typed-array.ts';
 import { NPY_HEADER, writeNpyHeader } from '../../io/npy.ts';
 import { CommandError, EXIT } from '../exit.ts';
-import type { DataFormat } from './format.ts';
+import { type DataFormat, isText } from './format.ts';
 import type { Packed } from './packed.ts';
 import { openSink, type Sink } from './sink.ts';
 import { rowText } from './text.ts';
@@ -51,8 +51,8 @@ export class RowWriter {
       return;
     }
     let text = '';
-    for (let at = 0; at < rows.length; at += size)
-      text += rowText(rows.subarray(at, at + size), this.format === 'ndjson');
+    const style = { json: this.format === 'ndjson', separator: this.format === 'tsv' ? '\t' : ',' };
+    for (let at = 0; at < rows.length; at += size) text += rowText(rows.subarray(at, at + size), style);
     await this.sink.write(Buffer.from(text));
   }
 
@@ -78,10 +78,6 @@ export class RowWriter {
     bytes.set(json, 8);
     return bytes;
   }
-}
-
-function isText(format: DataFormat): boolean {
-  return format === 'csv' || format === 'ndjson';
 }
 
 function hasHeader(format: DataFormat): boolean {

@@ -1,11 +1,11 @@
 import { extname } from 'node:path';
 import { UsageError } from '../../words.ts';
-import { csv } from './csv.ts';
+import { csv, tsv } from './csv.ts';
 import type { SequenceFormat } from './format.ts';
 import { ndjson } from './ndjson.ts';
 import { parquet } from './parquet.ts';
 
-export const FORMATS = { ndjson, csv, parquet } satisfies Record<string, SequenceFormat>;
+export const FORMATS = { ndjson, csv, tsv, parquet } satisfies Record<string, SequenceFormat>;
 export type FormatName = keyof typeof FORMATS;
 
 /** The format of a file of sequences, as given or by its ending. @throws UsageError. */
