@@ -2,7 +2,7 @@ import type { ValueRef } from '../../../spec/spec.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Resolved } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
-import { maskOfCall } from './core.ts';
+import { maskOfCall } from './mask-ops.ts';
 import { checkNoMask } from './tfjs.ts';
 
 /** What a recurrent layer reads. */
