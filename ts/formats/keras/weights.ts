@@ -124,7 +124,7 @@ const MAX_PARTS = 8;
 /** The weights of a model as a list. */
 export class FlatWeights implements WeightSource {
   readonly #all: readonly FlatWeight[];
-  /** By a part of their names: of each place of a part. */
+  /** By parts of their names: of each place of the first. */
   readonly #byPart: Map<string, FlatWeight[]>[] = [];
   readonly #groups = new Map<string, FlatGroup>();
   readonly #whole: FlatGroup;
@@ -133,8 +133,11 @@ export class FlatWeights implements WeightSource {
     this.#all = weights;
     this.#whole = new FlatGroup(weights, this);
     for (const weight of weights) {
-      weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1)).forEach((part, i) => {
-        add((this.#byPart[i] ??= new Map<string, FlatWeight[]>()), part, weight);
+      const parts = weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1));
+      // Names in Keras 2 may have slashes: several parts are one.
+      parts.forEach((_, i) => {
+        const map = (this.#byPart[i] ??= new Map<string, FlatWeight[]>());
+        for (let end = i + 1; end <= parts.length; end++) add(map, parts.slice(i, end).join('/'), weight);
       });
     }
   }
