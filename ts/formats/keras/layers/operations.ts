@@ -4,6 +4,7 @@ import type { Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { joinSteps } from './broadcast.ts';
 import { cast } from './cast.ts';
+import { withConstants } from './constants.ts';
 import {
   activation,
   applied,
@@ -48,6 +49,8 @@ const ELEMENTWISE: Record<string, Translate> = {
     const [x, y] = operands(call, 2);
     if (typeof x === 'number') return applied(call, tensor(call, y), affine(-1, x));
     if (typeof y === 'number') return applied(call, tensor(call, x), affine(1, -y));
+    const found = withConstants(call, [x, y], 'sub');
+    if (found) return found;
     const [a, b] = pair(call, x, y);
     const negative = activation(call, b, affine(-1, 0), `${call.name}_negative`);
     return merged(call, [a, withRef(b, negative)], 'sum');
@@ -285,5 +288,5 @@ function arithmetic(call: Call, merge: 'sum' | 'mul' | 'max' | 'min', by: (const
   const [x, y] = operands(call, 2);
   if (typeof x === 'number') return applied(call, tensor(call, y), by(x));
   if (typeof y === 'number') return applied(call, tensor(call, x), by(y));
-  return merged(call, pair(call, x, y), merge);
+  return withConstants(call, [x, y], merge) ?? merged(call, pair(call, x, y), merge);
 }
