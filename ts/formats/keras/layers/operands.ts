@@ -15,6 +15,7 @@ const OPERAND_NAMES = [
   'x2',
   'y',
   'a',
+  'b',
   'features',
   'logits',
   'tensor',
