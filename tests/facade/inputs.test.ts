@@ -109,8 +109,8 @@ describe('several inputs', () => {
 });
 
 describe('the dimensions of a row', () => {
-  const modelOf = (row: number[], size: number) =>
-    createModel({ inputs: [{ name: 'x', dtype: 'float32', size, row }], layers: [{ name: 'y', type: 'slice', start: 0, size }] }, { backend: 'js' }); // prettier-ignore
+  const modelOf = (row: number[], size: number, own?: number[]) =>
+    createModel({ inputs: [{ name: 'x', dtype: 'float32', size, row }], layers: [{ name: 'y', type: 'slice', start: 0, size }], ...(own ? { outputs: [{ name: 'y', from: 'y', row: own }] } : {}) }, { backend: 'js' }); // prettier-ignore
 
   test('none: one number a step', async () => {
     using model = await modelOf([], 1);
@@ -127,6 +127,16 @@ describe('the dimensions of a row', () => {
     expect(output.shape).toEqual([4, 5, 6]);
     expect(output.data).toEqual(tensor([4, 5, 2, 3]).data);
     await expectError(() => model.run(tensor([4, 5, 6])), 'shape_mismatch', '[B, T, 2, 3]');
+  });
+
+  test('of an output', async () => {
+    using one = await modelOf([1], 1, []);
+    expect(one.outputs[0]!.shape).toEqual(['batch', 'steps']);
+    expect(one.run(tensor([2, 3, 1])).output.shape).toEqual([2, 3]);
+    expect(one.run([Float32Array.of(1, 2), Float32Array.of(3)], { padding: 'none' }).output.shape).toEqual([3]);
+    using more = await modelOf([6], 6, [3, 2]);
+    expect(more.run(tensor([4, 5, 6])).output.shape).toEqual([4, 5, 3, 2]);
+    await expectError(() => modelOf([6], 6, [5]), 'invalid_spec', "output 'y': row must");
   });
 
   test.each([[[2, 2]], [[0]], [[1.5, 4]], ['6'], [[-2, -3]]])('%j of 6: refused', async (row) => {

@@ -178,7 +178,7 @@ describe('an input', () => {
     [[null, null, 0], {}, /its last dimension is 0/],
     [[null, null, 1.5], {}, /its last dimension is 1\.5/],
     [[null], {}, /has 1 dimensions/],
-    [[null, null, 2, 2], {}, /cannot read steps of 2 steps of 2 features/],
+    [[null, null, 2, 2], {}, /cannot read steps of 2 steps of 2 features; in TimeDistributed it reads/],
     [7, {}, /invalid_file: .*has no shape/],
     [[null, 2], { sparse: true }, /sparse true/],
     [[null, 2], { ragged: true }, /ragged true/],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { kerasDialect } from '../../ts/formats/keras/dialect.ts';
 import { type Config, from, KERAS2, KERAS3, layer, MASKING, read, X } from './keras-made.ts';
 
 /**
@@ -49,4 +50,46 @@ test.each(
   const layers = [X, MASKING, layer(name, 'l', config, from('m')), mean];
   const { spec } = read(layers, { dialect: FRAMEWORKS[framework], shapes });
   expect((spec.layers.at(-1) as { mask?: unknown }).mask !== undefined).toBe(handsOn === true || handsOn === framework);
+});
+
+const MEAN = layer('GlobalAveragePooling1D', 'g', {}, from('l'));
+const masked = (
+  layers: object[],
+  version: string | undefined,
+  shapes: Record<string, number[]>,
+  outputs = [['g', 0, 0]],
+) => {
+  const { spec } = read(layers, { dialect: kerasDialect(version, true), shapes, outputs });
+  return (spec.layers.find(({ name }) => name === 'g') as { mask?: unknown }).mask !== undefined;
+};
+
+test.each<[version: string | undefined, found: boolean | RegExp]>([
+  ['3.7.0', true],
+  ['3.8.0', false],
+  [undefined, /'h' takes the masks of what it reads away since Keras 3\.8, .* put "keras_version"/],
+])('MultiHeadAttention of Keras %s takes the mask of what it reads away, or not', (version, found) => {
+  const config = { num_heads: 2, key_dim: 2, use_bias: false };
+  const heads = layer('MultiHeadAttention', 'h', config, from('l', { value: ['l', 0, 0] }));
+  const shared = layer('Activation', 'l', { activation: 'tanh' }, from('m'));
+  // Of two of one depth the one that the search from the outputs comes upon later is run first.
+  const run = (...outputs: string[]) =>
+    masked(
+      [X, MASKING, shared, MEAN, heads],
+      version,
+      { kernel: [2, 2, 2] },
+      outputs.map((name) => [name, 0, 0]),
+    );
+  if (found instanceof RegExp) expect(() => run('g', 'h')).toThrow(found);
+  else expect(run('g', 'h')).toBe(found);
+  expect(run('h', 'g')).toBe(true);
+});
+
+test.each([
+  ['3.10.0', false],
+  ['3.11.0', true],
+])('Keras %s hands a mask on that is given, or not', (version, handsOn) => {
+  const given = layer('InputLayer', 'k', { batch_input_shape: [null, null], dtype: 'bool' });
+  const config = { axis: -1, center: false, scale: false };
+  const norm = layer('BatchNormalization', 'l', config, from('x', { mask: ['k', 0, 0] }));
+  expect(masked([X, given, norm, MEAN], version, { moving_mean: [2], moving_variance: [2] })).toBe(handsOn);
 });

@@ -189,7 +189,7 @@ describe('refused, with what is supported', () => {
     ['a sparse tensor', [x, operation('ConvertToTensor', [tensor('x')], {}, { sparse: true })], /tensors are dense/],
     ['a keyword', [x, operation('Add', [tensor('x'), 1], { out: 3 })], /called with out/],
     ['a field', [x, operation('Add', [tensor('x'), 1], {}, { scale: 3 })], /unknown field 'scale'/],
-    ['an operation', [x, operation('Einsum', [tensor('x')])], /'g' is of class Einsum, an operation; supported: Add/],
+    ['an operation', [x, operation('Fft', [tensor('x')])], /'g' is of class Fft, an operation; supported: Add/],
     [
       'a function',
       [x, old('TFOpLambda', { function: 'signal.fft' }, ['x'])],
@@ -223,6 +223,23 @@ test('all that is not supported is told at once', () => {
   const many = Array.from({ length: 50 }, (_, i) => layer(`Mystery${i}`, i === 49 ? 'g' : `m${i}`, 'x'));
   expect(refusal([x, ...many])).toMatch(/replace 50 .*Mystery19 \('m19'\); and 30 more\. Supported/);
 });
+
+test.each<[what: string, operation: string, given: unknown, config: object, expected: RegExp]>([
+  ['a table of free steps', 'Add', [[1, 2], [3, 4]], {}, /has an array of 2 steps; supported where the input shape fixes/],
+  ['an array of other features', 'Multiply', [1, 2, 3], {}, /has an array of shape \[3\] for 3 axes, the last of 2/],
+  ['a row for each of the batch', 'Add', [[[1, 2]], [[3, 4]]], {}, /its array has shape \[2, 1, 2\], which does not fit/],
+  ['a list of lists of two lengths', 'Add', [[1], [2, 3]], {}, /takes a tensor/],
+  ['what is no number', 'Add', { class_name: 'Thing', config: {} }, {}, /a constant that is no number and no array/],
+  ['an array elsewhere', 'Matmul', [[1, 2], [3, 4]], {}, /takes a tensor/],
+  ['einsum over two axes', 'Einsum', null, { subscripts: 'btf,btf->b' }, /"btf,btf->b" is not supported; supported: .* btf,bsf->bts/],
+  ['einsum of the axes of one', 'Einsum', null, { subscripts: 'bff,btf->bft' }, /"bff,btf->bft" is not supported/],
+  ['matmul over features of both', 'Matmul', null, {}, /multiplies features by steps, axes 2 and 1/],
+])('%s: refused', (_, className, given, config, expected) => {
+  const x = input('x', null, 2);
+  const args = [tensor('x'), given ?? tensor('x')];
+  const g = { class_name: className, module: 'keras.src.ops.numpy', name: 'g', config: { name: 'g', ...config }, inbound_nodes: [{ args, kwargs: {} }] };
+  expect(refusal([x, g])).toMatch(expected);
+}); // prettier-ignore
 
 test('errors of a file have its name first', async () => {
   const bytes = new TextEncoder().encode('{"format": "layers-model", "modelTopology": {}, "weightsManifest": []}');

@@ -26,9 +26,8 @@ export interface RunResult<
 }
 
 /** The shape of an output in a run. */
-export function outputShape({ kind, size, axis, dtype }: GraphOutput, run: RunInputs): number[] {
+export function outputShape({ kind, axis, row }: GraphOutput, run: RunInputs): number[] {
   const batch = run.batched ? [run.batch] : [];
-  const row = dtype === 'int32' ? [] : [size];
   if (kind === 'vector') return [...batch, ...row];
   const { steps, ragged } = run.axes[axis]!;
   if (ragged?.padding === 'none') return [ragged.steps.length, ...row];

@@ -55,6 +55,8 @@ export interface GraphOutput {
   kind: ValueKind;
   /** Number of its axis; 0 for a vector. */
   axis: number;
+  /** Dimensions of a row. */
+  row: readonly number[];
 }
 
 export interface GraphValue extends ValueShape {
@@ -154,7 +156,15 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     const number = kind === 'vector' ? axes.none(name, axis) : axes.of(name, axis);
     byName.set(name, { main: i, first: i, count: 1 });
     values.push({ ref: name, kind, dtype, size, axis: number, used: false });
-    return { name, dtype, size, kind, axis: number, row: readRow(name, dtype, size, row), vocabularySize: Infinity };
+    return {
+      name,
+      dtype,
+      size,
+      kind,
+      axis: number,
+      row: readRow(`input '${name}'`, dtype, size, row),
+      vocabularySize: Infinity,
+    };
   });
 
   const nodes: GraphNode[] = [];
@@ -248,7 +258,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   const outputSpecs = (spec.outputs ?? [previous]).map((o) => (typeof o === 'string' ? { name: o, from: o } : o));
   if (outputSpecs.length === 0) throw invalid('the spec has no outputs');
   const outputNames = new Set<string>();
-  const outputs = outputSpecs.map(({ name, from }, i) => {
+  const outputs = outputSpecs.map(({ name, from, row }, i) => {
     if (typeof (name as unknown) !== 'string' || name === '') {
       throw invalid(`output ${i} needs a name, got ${describe(name)}`);
     }
@@ -259,7 +269,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
     if (axes.made(axis)?.each !== undefined)
       throw invalid(`output '${name}' holds steps of steps; supported: a row a step or a sequence`);
     if (dtype === 'int32' && value < inputs.length) throw invalid(`output '${name}' is an input of ids`);
-    return { name, value, dtype, size, kind, axis };
+    return { name, value, dtype, size, kind, axis, row: readRow(`output '${name}'`, dtype, size, row) };
   });
   for (const [i, { name }] of inputs.entries()) {
     if (!values[i]!.used) throw invalid(`input '${name}' is read by no layer`);
@@ -281,17 +291,15 @@ function axisOf(
   return per === undefined ? axes.derive(NO_AXIS, rule, reader) : axes.nest(per, stepsOf(rule, 0), reader);
 }
 
-/** The dimensions of a row of an input. */
-function readRow(name: string, dtype: string, size: number, given: unknown): readonly number[] {
+/** The dimensions of a row of an input or output. */
+function readRow(what: string, dtype: string, size: number, given: unknown): readonly number[] {
   if (given === undefined) return dtype === 'int32' ? [] : [size];
   const row = isArrayLike(given) ? Array.from(given as ArrayLike<unknown>) : [NaN];
   const isSize = (n: unknown) => Number.isInteger(n) && (n as number) >= 1;
   if (row.every(isSize) && product(row as number[]) === size && (dtype !== 'int32' || row.length === 0)) {
     return row as number[];
   }
-  throw invalid(
-    `input '${name}': row must list whole numbers whose product is its size ${size}, got ${describe(given)}`,
-  );
+  throw invalid(`${what}: row must list whole numbers whose product is its size ${size}, got ${describe(given)}`);
 }
 
 const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];

@@ -74,10 +74,10 @@ export function describeModel(graph: Graph): ModelInfo {
       ...axisOf(kind, axis),
       ...(dtype === 'int32' ? { vocabularySize } : {}),
     })),
-    outputs: graph.outputs.map(({ name, dtype, kind, size, axis }) => ({
+    outputs: graph.outputs.map(({ name, dtype, kind, row, axis }) => ({
       name,
       dtype,
-      shape: shapeOf(kind, rowOf({ dtype, size })),
+      shape: shapeOf(kind, row),
       ...axisOf(kind, axis),
     })),
     layers: graph.nodes.map(({ layer, kind, firstOutput, outputCount }) => {

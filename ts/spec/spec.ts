@@ -75,4 +75,6 @@ export interface InputSpec {
 export interface OutputSpec {
   name: string;
   from: ValueRef;
+  /** Dimensions of a row in the arrays that `run` returns, as an input's. Default: as many as `from` has values a row; of ids `[]`. */
+  row?: readonly number[];
 }

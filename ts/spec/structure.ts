@@ -10,7 +10,7 @@ import { kindOf } from '../base/typed-array.ts';
 const FIELDS = {
   spec: ['inputs', 'layers', 'outputs'],
   input: ['name', 'dtype', 'size', 'kind', 'row', 'axis'],
-  output: ['name', 'from'],
+  output: ['name', 'from', 'row'],
 };
 
 /** A spec's parts lie less deep: spec, layers, layer, activation, its fields. */

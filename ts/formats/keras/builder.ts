@@ -1,6 +1,5 @@
 import { GruError } from '../../base/errors.ts';
 import type { EmbeddingSpec, InputSpec, LayerSpec, ValueRef } from '../../spec/spec.ts';
-import { extrasOf, nameOf } from '../../spec/refs.ts';
 import type { ImportedTensor } from '../report.ts';
 import type { Dialect } from './dialect.ts';
 import type { Features, Mask, Value } from './values.ts';
@@ -21,7 +20,6 @@ export class SpecBuilder {
   readonly masksLeak: boolean;
   readonly inputs: InputSpec[] = [];
   readonly layers: LayerSpec[] = [];
-  readonly #byName = new Map<ValueRef, LayerSpec>();
   readonly tensors: ImportedTensor[] = [];
   readonly #conventions = new Set<string>();
   /** The first embedding that reads an input of ids. */
@@ -63,23 +61,11 @@ export class SpecBuilder {
     const nests = layer.type === 'unflatten' || layer.type === 'repeat';
     if (this.#each && nests) layer.each = true;
     this.layers.push(layer);
-    this.#byName.set(layer.name, layer);
     this.#steps.add(layer, this.#each);
     const [input] = layer.inputs ?? [];
     if (layer.type === 'embedding' && input !== undefined && !this.#embeddings.has(input))
       this.#embeddings.set(input, layer);
     return layer.name;
-  }
-
-  /** Whether a layer is computed from another. */
-  reads(layer: ValueRef, other: ValueRef): boolean {
-    const found = new Set([layer]);
-    for (const name of found) {
-      if (name === other) return true;
-      const one = this.#byName.get(name);
-      for (const ref of one ? [...(one.inputs ?? []), ...extrasOf(one)] : []) found.add(nameOf(ref));
-    }
-    return false;
   }
 
   addInput(input: InputSpec, steps?: unknown): void {

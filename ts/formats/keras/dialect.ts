@@ -61,6 +61,13 @@ export function kerasDialect(
   };
 }
 
+/** Whether Keras of at least this version wrote the model; undefined where the file says no version. */
+export function isSince({ framework, version }: Dialect, major: number, minor: number): boolean | undefined {
+  const [first = 0, second] = version.split(/[.-]/).map(Number);
+  if (framework === 'tfjs' || first !== major) return framework !== 'tfjs' && first > major;
+  return second === undefined ? undefined : second >= minor;
+}
+
 /** TensorFlow.js. */
 export function tfjsDialect(version: string | undefined): Dialect {
   return {

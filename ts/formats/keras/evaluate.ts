@@ -9,6 +9,8 @@ import { translatorOf } from './layers/index.ts';
 import { nestedInputs } from './layers/nested.ts';
 import type { KerasArgument, KerasTensor } from './nodes.ts';
 import { Problems, Unmade } from './problems.ts';
+import type { LayerCall } from './run-order.ts';
+import { runOrder } from './run-order.ts';
 import type { Value } from './values.ts';
 import type { WeightSource } from './weights.ts';
 
@@ -67,7 +69,20 @@ export class Evaluation {
       this.#made.set(callKey(name, 0), value && [value]);
     });
     this.#firstCalls = firstCalls(model, shared.builder.dialect.framework !== 'keras3');
-    for (const layer of model.layers) layer.calls.forEach((_, i) => this.#call(layer.name, this.#firstCall(layer) + i));
+    for (const { layer, index } of this.#order(model)) this.#call(layer.name, this.#firstCall(layer) + index);
+  }
+
+  /** All calls, those of Keras 3 as it runs them: there the order decides who finds a mask that MultiHeadAttention takes away. */
+  #order({ layers, outputs }: KerasModel): Iterable<LayerCall> {
+    const calls = new Map(layers.map((layer) => [layer.name, layer.calls.map((_, index) => ({ layer, index }))]));
+    const all = [...calls.values()].flat();
+    if (this.#shared.builder.dialect.framework !== 'keras3') return all;
+    const made = ({ layer: name, node }: KerasTensor) =>
+      calls.get(name)?.[node - this.#firstCall(this.#layers.get(name)!)];
+    const last = flattened(outputs).map(({ tensor }) => made(this.#shift(tensor)));
+    const ordered = new Set(runOrder(last, made));
+    // Keras writes no calls that no output needs.
+    return [...all.filter((call) => !ordered.has(call)), ...ordered];
   }
 
   #firstCall({ name, inner }: KerasLayer): number {
@@ -75,12 +90,17 @@ export class Evaluation {
   }
 
   /** The value of an output of the model. @throws Unmade */
-  output({ layer: name, node, tensor }: KerasTensor): Value {
+  output(tensor: KerasTensor): Value {
+    return this.#value(this.#shift(tensor));
+  }
+
+  /** An output of the model as its layers would write it. */
+  #shift({ layer: name, node, tensor }: KerasTensor): KerasTensor {
     const layer = this.#layers.get(name);
     // Keras 3 counts differently here: a functional model has a call of its own first, one that is Sequential has not.
     const isOld = this.#shared.builder.dialect.framework !== 'keras3';
     const shift = layer?.inner && !isOld ? this.#firstCall(layer) - Number(layer.className !== 'Sequential') : 0;
-    return this.#value({ layer: name, node: node + shift, tensor });
+    return { layer: name, node: node + shift, tensor };
   }
 
   #value({ layer, node, tensor }: KerasTensor): Value {
@@ -161,6 +181,11 @@ function firstCalls({ layers, outputs }: KerasModel, outputsCount: boolean): Map
     for (const { args, kwargs } of calls) [...args, ...Object.values(kwargs)].forEach(visit);
   if (outputsCount) outputs.forEach(visit);
   return first;
+}
+
+/** Outputs as Keras flattens them: those of a record by their names. */
+function flattened(outputs: KerasModel['outputs']): KerasModel['outputs'] {
+  return [...outputs].sort(({ name: x = '' }, { name: y = '' }) => (x < y ? -1 : Number(x > y)));
 }
 
 function callKey(name: string, node: number): string {

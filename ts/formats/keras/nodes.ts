@@ -66,9 +66,12 @@ function history(value: unknown): KerasTensor | undefined {
 /** Keras 2: stands for the layer where the first argument is a number, as in `1 - x`: `["_CONSTANT_VALUE", -1, 1, { y: x }]`. */
 const CONSTANT = '_CONSTANT_VALUE';
 
-/** Keras 2: tensors (or constants) of the first argument; the keyword arguments go with the first of them. */
-function readOldNode(entries: unknown[], what: string): KerasCall {
+/** Keras 2: tensors (or constants, or lists of such) of the first argument; the keyword arguments go with the first of them. */
+function readOldNode(entries: unknown[], what: string, depth = 0): KerasCall {
+  if (depth > MAX_DEPTH) throw invalid(what, 'arguments are nested too deeply');
   const inputs = entries.map((entry): { input: KerasArgument; kwargs: unknown } => {
+    if (Array.isArray(entry) && Array.isArray(entry[0]))
+      return { input: readOldNode(entry, what, depth + 1).args, kwargs: {} };
     const [layer, , value, kwargs = {}] = Array.isArray(entry) ? (entry as unknown[]) : [];
     if (layer === CONSTANT) return { input: { constant: value }, kwargs };
     const tensor = history(entry);

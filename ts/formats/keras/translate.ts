@@ -51,8 +51,9 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
   return model.outputs.map(({ tensor, name: key }) => {
     let value = look(tensor);
     if (value.is === 'transposed') value = stepsAsFeatures({ builder, name: tensor.layer }, value) ?? value;
-    let from = value.is === 'features' ? builder.exact(value) : value.is === 'transposed' && value.flat && value.ref;
-    if (!from) {
+    const flat = value.is === 'transposed' && value.flat ? value.ref : undefined;
+    let from = value.is === 'features' ? builder.exact(value) : flat;
+    if (from === undefined) {
       throw new GruError(
         'unsupported',
         `output '${tensor.layer}' holds ${describeValue(value)}; supported: numbers, a row a step or a sequence`,
@@ -71,6 +72,6 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
     while (names.has(name)) name = `${wanted}_${next++}`;
     names.set(wanted, next);
     if (name !== wanted) names.set(name, 1);
-    return { name, from };
+    return { name, from, ...(flat === undefined ? {} : { row: [] }) };
   });
 }

@@ -11,8 +11,6 @@ export interface Features {
   size: number;
   /** Which steps count, as Keras hands it on beside the tensor. */
   mask?: Mask | undefined;
-  /** The layer of the spec that took the mask off the tensor (MultiHeadAttention does). */
-  maskTakenBy?: ValueRef;
   /**
    * Where `ref` differs from Keras's tensor at masked steps (the Masking layer writes zeros there): makes layers that give
    * the very tensor. Readers that skip masked steps need not ask for it.

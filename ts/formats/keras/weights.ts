@@ -124,7 +124,7 @@ const MAX_PARTS = 8;
 /** The weights of a model as a list. */
 export class FlatWeights implements WeightSource {
   readonly #all: readonly FlatWeight[];
-  /** By a part of their names: of each place of a part. */
+  /** By parts of their names: of each place of the first. */
   readonly #byPart: Map<string, FlatWeight[]>[] = [];
   readonly #groups = new Map<string, FlatGroup>();
   readonly #whole: FlatGroup;
@@ -133,23 +133,47 @@ export class FlatWeights implements WeightSource {
     this.#all = weights;
     this.#whole = new FlatGroup(weights, this);
     for (const weight of weights) {
-      weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1)).forEach((part, i) => {
-        add((this.#byPart[i] ??= new Map<string, FlatWeight[]>()), part, weight);
+      const parts = weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1));
+      // Names in Keras 2 may have slashes: several parts are one.
+      parts.forEach((_, i) => {
+        const map = (this.#byPart[i] ??= new Map<string, FlatWeight[]>());
+        for (let end = i + 1; end <= parts.length; end++) add(map, parts.slice(i, end).join('/'), weight);
       });
     }
   }
 
-  /** Those whose name has the layer's in it, the earlier the better. The name of a model, or of a wrapper of one, may be missing: then it is any of the list. */
+  /**
+   * Those whose name has the layer's in it, the earlier the better. Keras 3 leaves the name of a wrapper out where the model came of a `.keras` file: then
+   * they are those of its parts. So may the name of a model, or of a wrapper of one: then it is any of the list.
+   */
   layer({ name, inner, config }: KerasLayer): WeightGroup {
     const known = this.#groups.get(name);
     if (known) return known;
-    const found = this.#byPart.find((map) => map.has(name))?.get(name);
+    const found = this.#named(name) ?? this.#ofParts(config);
     const wrapped = config['layer'];
     const holdsModel = inner !== undefined || (isRecord(wrapped) && isModelClass(String(wrapped['class_name'])));
     if (!found) return holdsModel ? this.#whole : new FlatGroup([]);
     const group = found.length === this.#all.length ? this.#whole : new FlatGroup(found);
     this.#groups.set(name, group);
     return group;
+  }
+
+  #named(name: string): FlatWeight[] | undefined {
+    return this.#byPart.find((map) => map.has(name))?.get(name);
+  }
+
+  #ofParts(config: Record<string, unknown>): FlatWeight[] | undefined {
+    const { layer, backward_layer: backward, cell, cells } = config;
+    const found = [layer, backward, cell, cells].flat().flatMap((part) => {
+      const own = isRecord(part) ? part['config'] : undefined;
+      if (!isRecord(own)) return [];
+      const given = String(own['name']);
+      const plain = given.replace(/^forward_/, '');
+      const names = 'merge_mode' in config && part === layer ? [`forward_${plain}`, `backward_${plain}`] : [given];
+      const named = names.flatMap((name) => this.#named(name) ?? []);
+      return named.length > 0 ? named : (this.#ofParts(own) ?? []);
+    });
+    return found.length > 0 ? [...new Set(found)] : undefined;
   }
 
   unused(): string[] {

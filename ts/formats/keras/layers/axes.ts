@@ -4,6 +4,7 @@ import { describeValue } from '../builder.ts';
 import { asTensor, axisOf, constants, operandsOf, rankOf, setting } from './operands.ts';
 import { MAX_PARTS, takeFeatures } from './parts.ts';
 import { joinNested, toPlainShape } from './shape.ts';
+import { turnedScores } from './over-steps.ts';
 import { shown } from '../shown.ts';
 
 /** Operations that put axes in, take them away, or exchange them: the batch stays the first. */
@@ -165,6 +166,7 @@ export const transpose: Translate = (call) => {
     if (x.is === 'features' && x.kind === 'sequence')
       return [{ is: 'transposed', ref: builder.exact(x), size: x.size, flat: false }];
     if (x.is === 'transposed' && !x.flat) return [{ is: 'features', ref: x.ref, kind: 'sequence', size: x.size }];
+    if (x.is === 'scores' && x.x.kind === 'sequence') return [turnedScores(x)];
   }
   throw fields.unsupported(
     `orders the axes of ${describeValue(x)} as ${shown(order ?? null)}; supported: (0, 2, 1) of steps of features`,

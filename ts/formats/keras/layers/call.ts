@@ -56,7 +56,10 @@ export function onlyValue(call: Call): Value {
 
 /** The one tensor of numbers that the layer reads. */
 export function onlyFeatures(call: Call): Features {
-  return asFeatures(call, onlyValue(call));
+  const value = onlyValue(call);
+  if (value.is === 'nested')
+    throw call.fields.unsupported(`cannot read ${describeValue(value)}; in TimeDistributed it reads the steps of each`);
+  return asFeatures(call, value);
 }
 
 /** Steps as the last axis, made rows of so many features where the file fixes their number. */

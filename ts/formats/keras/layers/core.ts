@@ -1,11 +1,10 @@
 import type { ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
 import { ACTIVATION_LAYERS, activationLayer, readActivation } from '../activation.ts';
-import type { Features, Value } from '../values.ts';
+import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, maskUnlessKeras2, onlyFeatures, onlyValue } from './call.ts';
 import { CONVOLUTIONS } from './conv.ts';
-import { maskOfCondition } from './mask-ops.ts';
 import { MERGES } from './merge.ts';
 import { NORMALIZATIONS } from './norm.ts';
 import { prelu } from './prelu.ts';
@@ -167,23 +166,3 @@ export const CORE: Record<string, Translate> = {
   Identity: identity,
   ...MERGES,
 };
-
-/** The mask that a call is to use: the argument `mask`, or the one that came with its input. */
-export function maskOfCall(call: Call, features: Value): { used: Features['mask']; carried: Features['mask'] } {
-  const carried = features.is === 'features' ? features.mask : undefined;
-  let given = call.kwargs.get('mask');
-  // TensorFlow 2 and Keras with initial states: a list of masks, one an input.
-  while (Array.isArray(given)) given = given[0];
-  // Keras 3 writes null where it found no mask when the model was made; one that comes with the input counts then.
-  if (given === undefined || ('constant' in given && given.constant === null)) return { used: carried, carried };
-  if (!('value' in given)) throw call.fields.unsupported('its mask is a constant');
-  if (given.value.is === 'features') {
-    const { ref, kind, size } = given.value;
-    if (kind !== 'sequence' || size !== 1) throw call.fields.unsupported('its mask has more than one value a step');
-    return { used: { key: ref, ref: () => ref }, carried };
-  }
-  if (given.value.is !== 'condition') throw call.fields.unsupported('its mask is made of ids');
-  const used = maskOfCondition(call, given.value);
-  // Keras 3 hands on the mask that came with the input, not the one that is given.
-  return { used, carried: call.builder.dialect.framework === 'keras3' ? carried : used };
-}

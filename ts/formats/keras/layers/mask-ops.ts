@@ -1,5 +1,6 @@
 import type { SpecBuilder } from '../builder.ts';
-import type { Condition, Mask, Test, Value } from '../values.ts';
+import { isSince } from '../dialect.ts';
+import type { Condition, Features, Mask, Test, Value } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
 import { checkArguments, isNothing } from './call.ts';
 
@@ -191,3 +192,33 @@ export function mergedMask(
 /** Why a merge of masked inputs is refused. */
 export const VERSION_TELLS =
   'what becomes of masks that are merged depends on the version of Keras, which the file does not say; add keras_version to the config';
+
+/** The mask that a call is to use: the argument `mask`, or the one that came with its input. */
+export function maskOfCall(call: Call, features: Value): { used: Features['mask']; carried: Features['mask'] } {
+  const carried = features.is === 'features' ? features.mask : undefined;
+  let given = call.kwargs.get('mask');
+  // TensorFlow 2 and Keras with initial states: a list of masks, one an input.
+  while (Array.isArray(given)) given = given[0];
+  // Keras 3 writes null where it found no mask when the model was made; one that comes with the input counts then.
+  if (given === undefined || ('constant' in given && given.constant === null)) return { used: carried, carried };
+  if (!('value' in given)) throw call.fields.unsupported('its mask is a constant');
+  const used = maskOfValue(call, given.value);
+  // Keras 3.0 to 3.10 hand on the mask that came with the input, not the one that is given.
+  const { dialect } = call.builder;
+  return { used, carried: dialect.framework === 'keras3' && !isSince(dialect, 3, 11) ? carried : used };
+}
+
+function maskOfValue(call: Call, value: Value): Mask | undefined {
+  if (value.is === 'features') {
+    const { ref, kind, size } = value;
+    if (kind !== 'sequence' || size !== 1) throw call.fields.unsupported('its mask has more than one value a step');
+    return { key: ref, ref: () => ref };
+  }
+  if (value.is !== 'condition') throw call.fields.unsupported('its mask is made of ids');
+  return maskOfCondition(call, value);
+}
+
+/** What a layer reads that hands on the mask it is given. */
+export function withMaskOfCall(call: Call, features: Features): Features {
+  return { ...features, mask: maskOfCall(call, features).carried };
+}

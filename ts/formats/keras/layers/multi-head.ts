@@ -1,9 +1,9 @@
 import type { DenseSpec, ValueRef } from '../../../spec/spec.ts';
 import { transpose } from '../../layouts/canonical.ts';
-import type { Dialect } from '../dialect.ts';
+import { isSince } from '../dialect.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
+import { asFeatures, checkArguments, firstArgument, isNothing, unknownMask } from './call.ts';
 import { readFlag, refuseScores } from './attention.ts';
 import { shown } from '../shown.ts';
 
@@ -28,28 +28,17 @@ function refuseUnknownMasks({ builder, fields }: Call, masks: readonly (Mask | u
   );
 }
 
-/** Whether Keras of at least this version wrote the model. */
-function isSince({ framework, version }: Dialect, major: number, minor: number): boolean {
-  const [first = 0, second = 0] = version.split(/[.-]/).map(Number);
-  return framework !== 'tfjs' && (first > major || (first === major && second >= minor));
-}
-
-/**
- * Since Keras 3.8 the layer takes the masks off the tensors that it reads: what is called later finds none there, unless the file says which
- * mask it is given.
- */
-function takeMasks({ builder, fields }: Call, inputs: readonly Features[], by: ValueRef): void {
-  for (const { maskTakenBy: other } of inputs) {
-    if (other === undefined || other === by || builder.reads(by, other)) continue;
-    throw fields.unsupported(
-      'reads a masked tensor that another one reads: the one that Keras calls first takes the mask away',
-    );
-  }
+/** Since Keras 3.8 the layer takes the masks off the tensors that it reads: what is called later finds none there. */
+function takeMasks({ builder, fields }: Call, inputs: readonly Features[]): void {
+  const takes = isSince(builder.dialect, 3, 8);
+  if (takes === false) return;
   for (const input of inputs) {
-    if (!input.mask && input.maskTakenBy === undefined) continue;
-    input.mask = undefined;
-    // The last one: it is near where the next one looks for it.
-    input.maskTakenBy = by;
+    if (!input.mask) continue;
+    input.mask = takes
+      ? undefined
+      : unknownMask(
+          `${fields.layer} takes the masks of what it reads away since Keras 3.8, and which Keras wrote the file it does not say: put "keras_version": "3.15.1" (or your version) into the config`,
+        );
   }
 }
 
@@ -150,7 +139,7 @@ export const multiHeadAttention: Translate = (call) => {
     // Where all scores of a row are masked, Softmax gives zeros since 3.14; before, and where there is no dropout, all weigh the same.
     withoutKeys: dropout > 0 && isSince(builder.dialect, 3, 14) ? 'zero' : 'average',
   });
-  if (isSince(builder.dialect, 3, 8)) takeMasks(call, [query, value, key], attended);
+  takeMasks(call, [query, value, key]);
   const ref = project(call, name, {
     part: ['output_dense', 'attention_output'],
     input: attended,

@@ -2,7 +2,7 @@ import type { KerasModel } from '../config.ts';
 import type { Value } from '../values.ts';
 import type { Call, Resolved } from './call.ts';
 import { checkArguments, firstArgument } from './call.ts';
-import { maskOfCall } from './core.ts';
+import { maskOfCall } from './mask-ops.ts';
 
 /** What a model that is a layer of another is called on: a tensor for each of its inputs, each with its mask. */
 export function nestedInputs(call: Call, model: KerasModel): Value[] {
@@ -19,6 +19,9 @@ export function nestedInputs(call: Call, model: KerasModel): Value[] {
     if (value.is !== 'features') return value;
     const mask: Resolved | undefined = Array.isArray(masks) ? masks[i] : masks;
     const { used } = maskOfCall({ ...call, kwargs: new Map(mask ? [['mask', mask]] : []) }, value);
-    return { ...value, mask: used };
+    if (call.builder.dialect.framework !== 'keras3') return { ...value, mask: used };
+    // The model gets the very tensor, whose mask layers inside of it may take.
+    value.mask = used;
+    return value;
   });
 }

@@ -4,6 +4,7 @@ import type { NormSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { checkArguments, maskUnlessKeras2, onlyFeatures, withoutMask } from './call.ts';
+import { withMaskOfCall } from './mask-ops.ts';
 import { combine, readAxes, readNumbers, type Table, toTable } from './tables.ts';
 
 /** Dimensions of the tensor as the layer sees it: TimeDistributed shows it one step. */
@@ -90,7 +91,7 @@ const batchNormalization: Translate = (call) => {
     const [{ steps }] = tables as [Table];
     return { scale: { steps, values: scale }, shift: { steps, values: shift } };
   };
-  return [addScale(call, features, made)];
+  return [addScale(call, withMaskOfCall(call, features), made)];
 };
 
 /**

@@ -1,10 +1,11 @@
 import type { MergeSpec, RowActivation, ValueRef } from '../../../spec/spec.ts';
-import { isRecord } from '../../../base/tensor.ts';
 import { oneAxis } from '../fields.ts';
 import type { Features, Value } from '../values.ts';
 import { broadcast } from './broadcast.ts';
 import type { Call, Resolved } from './call.ts';
 import { asFeatures, isNothing } from './call.ts';
+import type { Constants } from './tables.ts';
+import { numbersOf } from './tables.ts';
 import { shown } from '../shown.ts';
 
 /** What the arguments of operations are called. */
@@ -14,6 +15,7 @@ const OPERAND_NAMES = [
   'x2',
   'y',
   'a',
+  'b',
   'features',
   'logits',
   'tensor',
@@ -42,7 +44,7 @@ export function operandsOf(call: Call, settings: readonly string[], count: numbe
   return found;
 }
 
-export type Operand = Features | number | Resolved[];
+export type Operand = Features | number | Constants | Resolved[];
 
 export function operands(call: Call, count: number): Operand[] {
   return operandsOf(call, [], count).map((argument) => operand(call, argument));
@@ -50,13 +52,11 @@ export function operands(call: Call, count: number): Operand[] {
 
 export function operand(call: Call, argument: Resolved | undefined): Operand {
   if (argument === undefined) throw call.fields.invalid('an argument is missing');
-  if (Array.isArray(argument)) return argument;
   if ('value' in argument) return asFeatures(call, argument.value);
-  let { constant } = argument;
-  // a NumPy or TensorFlow constant
-  if (isRecord(constant) && isRecord(constant['config'])) constant = constant['config']['value'];
-  if (typeof constant === 'number') return constant;
-  throw call.fields.unsupported('is given a constant that is no number');
+  const numbers = numbersOf(argument);
+  if (numbers !== undefined) return numbers;
+  if (Array.isArray(argument)) return argument;
+  throw call.fields.unsupported('is given a constant that is no number and no array of numbers');
 }
 
 /** The one tensor that an operation reads, whatever it holds, without its mask. */
@@ -71,6 +71,8 @@ export function asTensor({ fields }: Call, argument: Resolved | undefined): Valu
 export function tensor({ fields }: Call, value: Operand | undefined): Features {
   if (value === undefined || typeof value === 'number' || Array.isArray(value))
     throw fields.unsupported('takes a tensor');
+  if (value.is === 'constants')
+    throw fields.unsupported('is given an array of numbers; supported with +, -, *, /, maximum, minimum and power');
   return value;
 }
 

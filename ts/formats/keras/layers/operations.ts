@@ -4,6 +4,7 @@ import type { Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { joinSteps } from './broadcast.ts';
 import { cast } from './cast.ts';
+import { withConstants } from './constants.ts';
 import {
   activation,
   applied,
@@ -21,7 +22,9 @@ import {
 } from './operands.ts';
 import { expandDims, reshape, split, squeeze, stack, transpose } from './axes.ts';
 import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
+import { softmaxOfScores } from './over-steps.ts';
 import { POWERS } from './powers.ts';
+import { alsoOfScores, PRODUCTS } from './products.ts';
 import { REDUCTIONS } from './reductions.ts';
 import { alsoOfRows } from './rows.ts';
 
@@ -48,6 +51,8 @@ const ELEMENTWISE: Record<string, Translate> = {
     const [x, y] = operands(call, 2);
     if (typeof x === 'number') return applied(call, tensor(call, y), affine(-1, x));
     if (typeof y === 'number') return applied(call, tensor(call, x), affine(1, -y));
+    const found = withConstants(call, [x, y], 'sub');
+    if (found) return found;
     const [a, b] = pair(call, x, y);
     const negative = activation(call, b, affine(-1, 0), `${call.name}_negative`);
     return merged(call, [a, withRef(b, negative)], 'sum');
@@ -73,6 +78,15 @@ const ELEMENTWISE: Record<string, Translate> = {
     const isTanh = approximate !== undefined && 'constant' in approximate && approximate.constant === true;
     const [x] = operandsOf(call, ['approximate'], 1);
     return applied(call, tensor(call, operand(call, x)), isTanh ? 'gelu_tanh' : 'gelu');
+  },
+  Log1p: (call) => {
+    const x = tensor(call, operands(call, 1)[0]);
+    const more = activation(call, x, affine(1, 1), call.builder.name(`${call.name}_more`));
+    return applied(call, withRef(x, more), 'log');
+  },
+  Round: (call) => {
+    call.fields.expect('decimals', [0], 'whole numbers are near');
+    return applied(call, tensor(call, operands(call, 1)[0]), 'round');
   },
   ...POWERS,
   LeakyRelu: (call) => slope(call, 'leaky_relu', ['negative_slope', 'alpha'], 0.2),
@@ -123,6 +137,10 @@ const ELEMENTWISE: Record<string, Translate> = {
  */
 export const OPERATIONS: Record<string, Translate> = {
   ...Object.fromEntries(Object.entries(ELEMENTWISE).map(([name, translate]) => [name, alsoOfRows(translate)])),
+  Multiply: alsoOfScores(alsoOfRows(ELEMENTWISE['Multiply']!), (c) => c),
+  ...Object.fromEntries(
+    ['Divide', 'TrueDivide'].map((name) => [name, alsoOfScores(alsoOfRows(ELEMENTWISE[name]!), (c) => 1 / c)]),
+  ),
   Concatenate: (call) => {
     const axis = axisOf(call, 1, -1);
     const [list] = operandsOf(call, ['axis'], 1);
@@ -142,6 +160,7 @@ export const OPERATIONS: Record<string, Translate> = {
     for (const name of ['sparse', 'ragged']) call.fields.expect(name, [null, false], 'tensors are dense');
     return [tensor(call, operands(call, 1)[0])];
   },
+  StopGradient: (call) => [asTensor(call, operandsOf(call, [], 1)[0])],
   Cast: cast,
   GetItem: getItem,
   StridedSlice: stridedSlice,
@@ -157,6 +176,7 @@ export const OPERATIONS: Record<string, Translate> = {
   Softmax: softmax,
   LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
   ...REDUCTIONS,
+  ...PRODUCTS,
 };
 
 /** TFOpLambda and SlicingOpLambda of Keras 2: functions of TensorFlow, and the operation that each is. */
@@ -181,12 +201,16 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.log_sigmoid': 'LogSigmoid',
   clip_by_value: 'Clip',
   identity: 'ConvertToTensor',
-  stop_gradient: 'ConvertToTensor',
+  stop_gradient: 'StopGradient',
   'math.sigmoid': 'Sigmoid',
   'math.tanh': 'Tanh',
   'math.softplus': 'Softplus',
   'math.exp': 'Exp',
   'math.log': 'Log',
+  'math.log1p': 'Log1p',
+  'math.round': 'Round',
+  'math.l2_normalize': 'L2Normalize',
+  'linalg.matmul': 'Matmul',
   'math.sqrt': 'Sqrt',
   'math.abs': 'Absolute',
   'math.sin': 'Sin',
@@ -257,6 +281,7 @@ function softmax(call: Call): Value[] {
   const { builder, name } = call;
   const axis = axisOf(call, 1, -1);
   const value = asTensor(call, operandsOf(call, ['axis'], 1)[0]);
+  if (value.is === 'scores') return [softmaxOfScores(call, value, axis)];
   const isRow = value.is === 'transposed' && value.flat;
   const isSteps = value.is === 'features' && value.kind === 'sequence';
   if (isRow && (axis === -1 || axis === 1))
@@ -285,5 +310,5 @@ function arithmetic(call: Call, merge: 'sum' | 'mul' | 'max' | 'min', by: (const
   const [x, y] = operands(call, 2);
   if (typeof x === 'number') return applied(call, tensor(call, y), by(x));
   if (typeof y === 'number') return applied(call, tensor(call, x), by(y));
-  return merged(call, pair(call, x, y), merge);
+  return withConstants(call, [x, y], merge) ?? merged(call, pair(call, x, y), merge);
 }

@@ -24,7 +24,10 @@ export function activationOverSteps(inner: Translate): Translate {
     if (value.is === 'features') return (isOverTime(call, value) && featuresOverTime(call, value)) || inner(call);
     if (value.is !== 'transposed' && value.is !== 'scores') return inner(call);
     const { fields, layer, builder } = call;
-    const axis = layer.className === 'Softmax' && value.is === 'scores' ? axisOfScores(call, value) : undefined;
+    const axis =
+      layer.className === 'Softmax' && value.is === 'scores'
+        ? axisOfScores(call, value, fields.axis('axis', -1))
+        : undefined;
     const rank = value.is === 'transposed' && value.flat ? 2 : 3;
     const found = axis
       ? 'softmax'
@@ -50,9 +53,13 @@ function featuresOverTime(call: Call, features: Features): Value[] {
   return [{ is: 'features', ref: softmaxOverTime(call, builder.exact(features)), kind, size, mask }];
 }
 
-/** Whose steps the axis of a Softmax layer names. */
-function axisOfScores({ fields }: Call, { x }: Scores): 'x' | 'y' {
-  const axis = fields.axis('axis', -1);
+/** Softmax over an axis of scores. */
+export function softmaxOfScores(call: Call, scores: Scores, axis: number): Scores {
+  return weigh(call, scores, 'softmax', axisOfScores(call, scores, axis));
+}
+
+/** Whose steps an axis of scores is. */
+function axisOfScores({ fields }: Call, { x }: Scores, axis: number): 'x' | 'y' {
   if (axis === -1 || axis === (x.kind === 'vector' ? 1 : 2)) return 'y';
   if (x.kind === 'sequence' && (axis === 1 || axis === -2)) return 'x';
   throw fields.unsupported(`axis ${axis} is not supported; supported: the steps of one of the two`);
@@ -125,12 +132,17 @@ const turn: Translate = (call) => {
   if (value.is === 'features' && value.kind === 'sequence') {
     return [{ is: 'transposed', ref: builder.exact(value), size: value.size, flat: false }];
   }
-  if (value.is === 'scores' && value.x.kind === 'sequence') {
-    const { x, y, keys } = value;
-    return [{ is: 'scores', x: y, y: x, ...(keys && { keys: keys === 'x' ? 'y' : 'x' }) }];
-  }
+  if (value.is === 'scores' && value.x.kind === 'sequence') return [turnedScores(value)];
   throw fields.unsupported('supported: of steps of features, and of steps by steps');
 };
+
+/** Scores whose two axes of steps change places. */
+export const turnedScores = ({ x, y, keys }: Scores): Scores => ({
+  is: 'scores',
+  x: y,
+  y: x,
+  ...(keys && { keys: keys === 'x' ? 'y' : 'x' }),
+});
 
 /** RepeatVector: of one number a step, which then stands beside each feature; `inner` makes steps of a vector. */
 export const repeatVector =
@@ -162,14 +174,26 @@ export const dot: Translate = (call) => {
   const [left, right] = given.every(isRow) ? given.map((value) => value && rowOf(call, value)) : given;
   if (!left || !right || given.length !== 2) throw fields.unsupported('takes two tensors');
   const [a, b] = (Array.isArray(axes) ? axes : [axes, axes]) as unknown[];
-  const first = axisOf(call, left, a);
-  const second = axisOf(call, right, b);
-  const x = unit ? normalized(call, left, first) : left;
-  const y = unit ? normalized(call, right, second) : right;
-  const made = dotOf(call, x, first, y, second) ?? flipped(dotOf(call, y, second, x, first));
-  if (made) return [made];
-  throw fields.unsupported(`axes ${shown(axes)} is not supported: it multiplies ${first} by ${second}`);
+  const unitOf = (value: Value, axis: unknown) => (unit ? normalized(call, value, axisOf(call, value, axis)) : value);
+  return [contract(call, unitOf(left, a), a, unitOf(right, b), b)];
 };
+
+/** Steps of features where they are transposed. */
+const turnedBack = (value: Value): Value =>
+  value.is === 'transposed' && !value.flat
+    ? { is: 'features', ref: value.ref, kind: 'sequence', size: value.size }
+    : value;
+
+/** The product of two tensors over an axis of each. */
+export function contract(call: Call, x: Value, a: unknown, y: Value, b: unknown): Value {
+  const [first, second] = [axisOf(call, x, a), axisOf(call, y, b)];
+  const [left, right] = [turnedBack(x), turnedBack(y)];
+  const made = dotOf(call, left, first, right, second) ?? flipped(dotOf(call, right, second, left, first));
+  if (made) return made;
+  throw call.fields.unsupported(
+    `multiplies ${first} by ${second}, axes ${shown(a)} and ${shown(b)}, which is not supported`,
+  );
+}
 
 /** Whether a tensor has one row a sequence. */
 function isRow(value: Value | undefined): boolean {
@@ -185,7 +209,12 @@ function rowOf(call: Call, value: Value): Value {
 const LEAST = { keras3: 1e-7, keras2: 1e-6, tfjs: Math.sqrt(1e-7) };
 
 /** Every vector along the axis made one of length 1. */
-function normalized({ builder, fields, name }: Call, value: Value, axis: string): Value {
+export function normalized(
+  { builder, fields, name }: Call,
+  value: Value,
+  axis: string,
+  epsilon = LEAST[builder.dialect.framework],
+): Value {
   if (value.is !== 'features' && value.is !== 'transposed') throw fields.unsupported(`normalizes ${axis}`);
   const { size } = value;
   const ref = builder.add({
@@ -194,7 +223,7 @@ function normalized({ builder, fields, name }: Call, value: Value, axis: string)
     inputs: [value.is === 'features' ? builder.exact(value) : value.ref],
     inputSize: size,
     norm: 'unit',
-    epsilon: LEAST[builder.dialect.framework],
+    epsilon,
     ...(axis === 'steps' ? { groups: size, overTime: true } : {}),
     weights: {},
   });
@@ -210,7 +239,8 @@ function axisOf({ fields }: Call, value: Value, axis: unknown): string {
   return found;
 }
 
-function axesOf(value: Value): string[] {
+/** What each axis of a tensor runs over. */
+export function axesOf(value: Value): string[] {
   switch (value.is) {
     case 'features':
       return value.kind === 'sequence' ? ['batch', 'steps', 'features'] : ['batch', 'features'];

@@ -3,7 +3,7 @@ import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asRow } from './axes.ts';
 import { checkArguments, onlyFeatures, onlyValue, stepsAsFeatures, withoutMask } from './call.ts';
-import { maskOfCall } from './core.ts';
+import { maskOfCall } from './mask-ops.ts';
 import { cutSteps, joinNested, toPlainShape } from './shape.ts';
 import { shown } from '../shown.ts';
 

@@ -1,6 +1,7 @@
 import type { MergeSpec } from '../../../spec/spec.ts';
 import type { Features } from '../values.ts';
 import type { Call, Translate } from './call.ts';
+import { withConstants } from './constants.ts';
 import { activation, applied, merged, type Operand, operands, pair, tensor, withRef } from './operands.ts';
 
 /** Of a tensor and a number, the same for each feature. */
@@ -14,7 +15,7 @@ function withNumber(call: Call, x: Features, merge: MergeSpec['merge'], value: n
 const divide: Translate = (call) => {
   const [x, y] = operands(call, 2);
   if (typeof y === 'number') return applied(call, tensor(call, x), { name: 'affine', alpha: 1 / y, beta: 0 });
-  if (typeof x !== 'number') return merged(call, pair(call, x, y), 'div');
+  if (typeof x !== 'number') return withConstants(call, [x, y], 'div') ?? merged(call, pair(call, x, y), 'div');
   const divisor = tensor(call, y);
   const one = activation(call, divisor, 'reciprocal', call.builder.name(`${call.name}_reciprocal`));
   return applied(call, withRef(divisor, one), { name: 'affine', alpha: x, beta: 0 });
@@ -22,6 +23,8 @@ const divide: Translate = (call) => {
 
 const power: Translate = (call) => {
   const [x, y] = operands(call, 2);
+  const found = withConstants(call, [x, y], 'pow');
+  if (found) return found;
   const base = tensor(call, x);
   if (typeof y !== 'number') return merged(call, pair(call, base, y), 'pow');
   return y === 2 ? square(call, base) : withNumber(call, base, 'pow', y);
@@ -34,6 +37,8 @@ const square = (call: Call, x: Operand | undefined): [Features] => {
 
 const squaredDifference: Translate = (call) => {
   const [x, y] = operands(call, 2);
+  const found = withConstants({ ...call, name: call.builder.name(`${call.name}_difference`) }, [x, y], 'sub');
+  if (found) return square(call, found[0]);
   const [a, b] = pair(call, x, y);
   const inputs = [a, b].map((part) => call.builder.exact(part));
   const ref = call.builder.add({

@@ -2,7 +2,7 @@ import type { ValueRef } from '../../../spec/spec.ts';
 import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Resolved } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
-import { maskOfCall } from './core.ts';
+import { maskOfCall } from './mask-ops.ts';
 import { checkNoMask } from './tfjs.ts';
 
 /** What a recurrent layer reads. */
@@ -21,7 +21,7 @@ export function readInputs(call: Call, stateSizes: readonly number[]): Inputs {
   const first = firstArgument(call);
   // Keras 2 and TensorFlow.js append the states to the first argument.
   const list = Array.isArray(first) ? first : [first];
-  const given: Resolved[] = list.slice(1);
+  const given: Resolved[] = list.slice(1).flat(2);
   for (const more of [call.kwargs.get('initial_state'), call.args[1]]) {
     if (isNothing(more)) continue;
     if (given.length > 0) throw fields.invalid('is given initial states twice');

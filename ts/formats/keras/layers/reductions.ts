@@ -71,6 +71,8 @@ export const REDUCTIONS: Record<string, Translate> = {
   Mean: reduction('mean'),
   Max: reduction('max'),
   Min: reduction('min'),
+  Amax: reduction('max'),
+  Amin: reduction('min'),
   Std: deviation(),
   Var: deviation('square'),
 };

@@ -1,5 +1,6 @@
 import type { Features, Transposed, Value } from '../values.ts';
 import type { Resolved, Translate } from './call.ts';
+import { numbersOf } from './tables.ts';
 
 /**
  * What treats each number alike, of steps as the last axis too, (batch, steps) or (batch, features, steps): it is the same of the values
@@ -11,7 +12,9 @@ export function alsoOfRows(translate: Translate): Translate {
     const [first] = given;
     const alike = (value: Value) =>
       value.is === 'transposed' && first?.is === 'transposed' && value.size === first.size && value.flat === first.flat;
-    if (!first || !given.every(alike)) return translate(call);
+    // An array lies along the last axis, which steps are here.
+    const arrays = [...call.args, ...call.kwargs.values()].some((one) => typeof numbersOf(one) === 'object');
+    if (!first || arrays || !given.every(alike)) return translate(call);
     const args = call.args.map(turned);
     const kwargs = new Map([...call.kwargs].map(([name, argument]) => [name, turned(argument)]));
     return translate({ ...call, args, kwargs }).map((value): Value => {

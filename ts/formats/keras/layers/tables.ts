@@ -1,6 +1,6 @@
 import { isRecord, product } from '../../../base/tensor.ts';
 import type { Fields } from '../fields.ts';
-import type { Call } from './call.ts';
+import type { Call, Resolved } from './call.ts';
 import { shown } from '../shown.ts';
 
 /** A number for each feature or, with `steps`, for each feature of each step: (steps, size). */
@@ -13,6 +13,11 @@ export interface Table {
 interface Numbers {
   shape: readonly number[];
   values: ArrayLike<number>;
+}
+
+/** An array where a tensor might be. */
+export interface Constants extends Numbers {
+  is: 'constants';
 }
 
 const MAX_DIMENSIONS = 8;
@@ -29,6 +34,24 @@ export function readNumbers(fields: Fields, name: string): Numbers | undefined {
     throw fields.invalid(`${name} must be a number or an array, got ${shown(value)}`);
   }
   return { shape, values: values as number[] };
+}
+
+/** What an argument is that holds numbers alone: lists of them, or an array of NumPy or TensorFlow as Keras 3 writes it. */
+export function numbersOf(argument: Resolved): number | Constants | undefined {
+  const shape: number[] = [];
+  const values: unknown[] = [];
+  const visit = (value: unknown, depth: number): boolean => {
+    let one = value;
+    if (isRecord(one) && 'constant' in one) one = one['constant'];
+    if (isRecord(one) && isRecord(one['config'])) one = one['config']['value'];
+    if (!Array.isArray(one)) return depth === shape.length && values.push(one) > 0 && typeof one === 'number';
+    if (values.length === 0 && depth === shape.length) shape.push(one.length);
+    return one.length === shape[depth] && one.every((item) => visit(item, depth + 1));
+  };
+  if (!visit(argument, 0) || values.length === 0 || values.length !== product(shape)) return undefined;
+  return shape.length < 2 && values.length === 1
+    ? (values[0] as number)
+    : { is: 'constants', shape, values: values as number[] };
 }
 
 /**

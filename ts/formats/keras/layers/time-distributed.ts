@@ -6,6 +6,7 @@ import type { Features, Ids, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, layerTitle, onlyValue } from './call.ts';
 import { TRAINING_ONLY } from './core.ts';
+import { withMaskOfCall } from './mask-ops.ts';
 import { MERGES } from './merge.ts';
 import { NORMALIZATIONS } from './norm.ts';
 
@@ -48,7 +49,9 @@ export const timeDistributed =
     if (value.is !== 'nested' && asFeatures(call, value).kind !== 'sequence') {
       throw fields.invalid('reads a tensor without steps');
     }
-    return value.is === 'features' && inner.stepwise ? inner.apply(value, true) : forEachStep(call, value, inner);
+    return value.is === 'features' && inner.stepwise
+      ? inner.apply(withMaskOfCall(call, value), true)
+      : forEachStep(call, value, inner);
   };
 
 function layerAt(call: Call, lookup: Lookup, className: string, config: Record<string, unknown>): Inner {
