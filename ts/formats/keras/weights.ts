@@ -121,6 +121,9 @@ export class FlatGroup implements WeightGroup {
 /** Parts of a weight's name in which a layer's name is looked for: models inside each other write theirs before it. */
 const MAX_PARTS = 8;
 
+/** Parts of a name that a layer's own may take: more, and the names would take many times their room. */
+const MAX_OWN_PARTS = 3;
+
 /** The weights of a model as a list. */
 export class FlatWeights implements WeightSource {
   readonly #all: readonly FlatWeight[];
@@ -134,10 +137,11 @@ export class FlatWeights implements WeightSource {
     this.#whole = new FlatGroup(weights, this);
     for (const weight of weights) {
       const parts = weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1));
-      // Names in Keras 2 may have slashes: several parts are one.
+      // Names of layers in Keras 2 may have slashes.
       parts.forEach((_, i) => {
         const map = (this.#byPart[i] ??= new Map<string, FlatWeight[]>());
-        for (let end = i + 1; end <= parts.length; end++) add(map, parts.slice(i, end).join('/'), weight);
+        const last = Math.min(i + MAX_OWN_PARTS, parts.length);
+        for (let end = i + 1; end <= last; end++) add(map, parts.slice(i, end).join('/'), weight);
       });
     }
   }
