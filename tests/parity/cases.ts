@@ -629,3 +629,6 @@ export function integerRun(random: Choices): Run {
   });
   return { ...run, graph: resolveGraph({ ...run.graph.spec, layers }) };
 }
+
+/** What makes runs from their first step on, of weights in float32: together they have layers of every kind. */
+export const MAKERS = [layerRun, graphRun, normRun, convRun, attentionRun, crossAttentionRun, encoderDecoderRun, elementwiseRun, nestedRun]; // prettier-ignore
