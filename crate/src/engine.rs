@@ -7,11 +7,12 @@
 use crate::buffer::{Buffer, MAX_LENGTH};
 use crate::error::{EngineError, Result, ensure};
 use crate::fallible::collected;
+use crate::kernels::activation::flush_all;
 use crate::layers::Shape;
 use crate::model::{Model, State};
 use crate::shared::Shared;
 use crate::table::Table;
-use crate::tensor::Tensor;
+use crate::tensor::{FLOAT32, Tensor};
 use alloc::vec::Vec;
 
 /// All that lives in an instance.
@@ -82,9 +83,9 @@ impl Engine {
 
     /// Adds a layer. The block `words` holds: kind, 0 or the axis whose steps are sequences to it plus 1, number of inputs, inputs, number of tensors, of each
     /// (block or 0, dtype, values, block of its scales or 0),
-    /// parameters; all int32. Returns the number of its first value.
+    /// parameters; all int32. Blocks of float32 are [flushed](flush_all). Returns the number of its first value.
     pub fn model_add_layer(&mut self, model: f64, words: f64) -> Result<usize> {
-        let words = self.blocks.get(words)?.words();
+        let words = collected(self.blocks.get(words)?.words().iter().copied())?;
         let parsed = (|| {
             let (&kind, rest) = words.split_first()?;
             let (&per, rest) = rest.split_first()?;
@@ -96,6 +97,11 @@ impl Engine {
         })();
         let (kind, per, inputs, tensors, params) = parsed.ok_or(EngineError::InvalidArgument)?;
         let inputs = collected(inputs.iter().map(|&value| value as i32))?;
+        for words in tensors.chunks_exact(TENSOR_WORDS) {
+            if let &[data @ (1..), FLOAT32, ..] = words {
+                flush_all(self.blocks.get_mut(f64::from(data))?.vectors());
+            }
+        }
         let mut given = Vec::new();
         given.try_reserve_exact(tensors.len() / TENSOR_WORDS)?;
         let block = |handle: u32| if handle == 0 { Ok(None) } else { self.blocks.get(f64::from(handle)).map(Some) };

@@ -7,6 +7,9 @@ use crate::error::{EngineError, Result, ensure};
 use crate::kernels::integers::{Weight, levels_of};
 use core::ops::Range;
 
+/// The number of the dtype of 32-bit numbers (ts/base/weights.ts).
+pub const FLOAT32: u32 = 0;
+
 /// A tensor and its dtype. Integers stand for numbers by a scale a row: value `i` of row `r` is `scales[r] * data[r][i]`.
 #[derive(Clone, Copy, Debug)]
 pub enum Tensor<'a> {
@@ -63,7 +66,7 @@ impl<'a> Tensor<'a> {
     /// `length` values of the dtype number `dtype` (ts/base/weights.ts) at the start of a block, and a block of scales.
     pub fn of_blocks(dtype: u32, length: usize, data: &'a Buffer, scales: Option<&'a Buffer>) -> Result<Self> {
         match (dtype, scales) {
-            (0, None) => {
+            (FLOAT32, None) => {
                 ensure(data.len() == length)?;
                 Ok(Tensor::F32(data))
             }

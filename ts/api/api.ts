@@ -132,8 +132,11 @@ export async function modelFromArrays<Config, Weights>(
   more: readonly string[] = [],
 ): Promise<GruModel> {
   const options = check(name, given, [...MODEL_OPTIONS, ...more]);
-  const spec = toSpec(config, weights);
-  return compile(find, { spec: copySpec(spec instanceof Promise ? await spec : spec) }, options);
+  const made = toSpec(config, weights);
+  const copying = made instanceof Promise ? made.then(copySpec) : copySpec(made);
+  // The backend starts while the layouts are loaded.
+  const [spec] = await Promise.all([copying, find(options, 'core')]);
+  return compile(find, { spec }, options);
 }
 
 type CompileSource = Pick<ImportedModel, 'spec'> & Partial<ImportedModel>;

@@ -1,5 +1,4 @@
 import type { CompiledModel } from '../backend.ts';
-import { flushed } from '../../base/denormals.ts';
 import { GruError } from '../../base/errors.ts';
 import { alive } from '../../base/lifetime.ts';
 import { dtyped, DTYPES, type WeightTensor } from '../../base/weights.ts';
@@ -56,7 +55,7 @@ function addLayer(engine: Engine, model: number, graph: Graph, node: GraphNode):
       if (!tensor) return [0, 0, 0, 0];
       const { dtype, data, scales } = dtyped(tensor);
       const name = `weights['${key}'] of ${what}`;
-      return [copy(flushed(data), name), DTYPES.indexOf(dtype), data.length, scales ? copy(scales, name) : 0];
+      return [copy(data, name), DTYPES.indexOf(dtype), data.length, scales ? copy(scales, name) : 0];
     });
     const words = [
       kind.code,

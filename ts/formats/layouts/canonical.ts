@@ -83,29 +83,31 @@ const TILE = 64;
 
 /**
  * (rows, columns) -> (columns, rows). Four rows at a time take half the time of one, and a function of their own: V8 has faster
- * code of it from its next call on, which in one long loop comes later (the first two of 128 x 384: 1.4 ms instead of 1.9).
+ * code of it from its next call on, which in one long loop comes later (the first two of 128 x 384: 1.4 ms instead of 1.9). Bits are
+ * moved, for until it has that code V8 allocates a number for each float.
  */
 export function transpose(data: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(data.length);
+  const transposed = new Float32Array(data.length);
+  const [from, out] = [bitsOf(data), bitsOf(transposed)];
   const fours = rows - (rows % 4);
   for (let c0 = 0; c0 < columns; c0 += TILE) {
     const c1 = Math.min(c0 + TILE, columns);
     for (let r = 0; r < fours; r += 4) {
-      fourRows(out, c0 * rows + r, rows, data, r * columns + c0, r * columns + c1, columns);
+      fourRows(out, c0 * rows + r, rows, from, r * columns + c0, r * columns + c1, columns);
     }
     for (let r = fours; r < rows; r++) {
-      for (let c = c0; c < c1; c++) out[c * rows + r] = data[r * columns + c]!;
+      for (let c = c0; c < c1; c++) out[c * rows + r] = from[r * columns + c]!;
     }
   }
-  return out;
+  return transposed;
 }
 
 /** `data[from .. to - 1]` and the same of the next three rows, as columns of `out` from `at`. */
 function fourRows(
-  out: Float32Array,
+  out: Int32Array,
   at: number,
   rows: number,
-  data: Float32Array,
+  data: Int32Array,
   from: number,
   to: number,
   columns: number,
@@ -116,6 +118,10 @@ function fourRows(
     out[at + 2] = data[i + 2 * columns]!;
     out[at + 3] = data[i + 3 * columns]!;
   }
+}
+
+function bitsOf({ buffer, byteOffset, length }: Float32Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length);
 }
 
 /**
