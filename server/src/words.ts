@@ -87,13 +87,20 @@ export function helpOf({ numbers, texts, flags }: Words): string {
   return [...lines, ...Object.entries(flags).map(([name, meaning]) => line(name, meaning))].join('\n');
 }
 
-const line = (name: string, meaning: string) => `  --${name.padEnd(24)}${meaning}`;
+const line = (name: string, meaning: string) =>
+  `  ${`--${name}${name in SHORT ? `, -${SHORT[name]!}` : ''}`.padEnd(26)}${meaning}`;
+
+/** As `gru run` has them. */
+const SHORT: Record<string, string> = { input: 'i', output: 'o' };
 
 function parse(args: string[], { numbers, texts, flags }: Words) {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
     help: { type: 'boolean', short: 'h' },
   };
-  for (const name of [...Object.keys(numbers), ...Object.keys(texts)]) options[name] = { type: 'string' };
+  for (const name of [...Object.keys(numbers), ...Object.keys(texts)]) {
+    const short = SHORT[name];
+    options[name] = { type: 'string', ...(short !== undefined && { short }) };
+  }
   for (const name of Object.keys(flags)) options[name] = { type: 'boolean' };
   try {
     return parseArgs({ args, options, allowPositionals: true });

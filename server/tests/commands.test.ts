@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { main, run } from '../dist/commands.js';
+import { load } from '../src/models.ts';
 import { readServeOptions } from '../src/options.ts';
-import { UsageError } from '../src/words.ts';
+import { readWords, UsageError } from '../src/words.ts';
 import { gruModel, steps } from './models.ts';
 
 const bin = new URL('../dist/bin.js', import.meta.url).pathname;
@@ -19,6 +20,21 @@ beforeAll(async () => {
   await writeFile(join(folder, 'gru.safetensors'), (await gruModel()).save());
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+test('a file that needs options of its format: which command writes one that needs none', async () => {
+  const path = new URL('../../tests/fixtures/cases/pt_lstm_tagger_bi_last/model.pt', import.meta.url).pathname;
+  await expect(load(path)).rejects.toMatchObject({
+    name: 'GruError',
+    message: expect.stringMatching(/pytorch: \{ layers.*gru convert MODEL -o model.safetensors/) as string,
+  });
+  await expect(load(join(folder, 'none.onnx'))).rejects.toThrow(/^(?!.*gru convert)/s);
+});
+
+test('short options are those of gru run', () => {
+  const words = { numbers: {}, texts: { input: [undefined, ''], output: [undefined, ''] }, flags: {} } as const;
+  const given = readWords(['model', '-i', 'a.csv', '-o', 'b.csv'], words)!;
+  expect([given.positionals, given.text('input'), given.text('output')]).toEqual([['model'], 'a.csv', 'b.csv']);
+});
 
 test('options: numbers, keys of a file and of the environment', async () => {
   const path = join(folder, 'keys');

@@ -340,7 +340,7 @@ test('exit codes', async () => {
     [2, /link\.ndjson is the model, which would be gone/, [model, '--input', good, '--output', at('link.ndjson')]],
     [2, /score: unknown option '--inptu' \(did you mean --input\?\)\n$/, [model, '--inptu', good]],
     [2, /score: unknown option '--batch-size' \(--help lists them\)\n$/, [model, ...all, '--batch-size=3']],
-    [2, /score: unknown option '-i' \(--help lists them\)\n$/, [model, '-i', good]],
+    [2, /score: unknown option '-x' \(--help lists them\)\n$/, [model, '-x', good]],
     [2, /--select z: the model gives y/, [model, ...all, '--select', 'z']],
     [3, /none\.ndjson: no such file/, [model, '--input', at('none.ndjson'), '--output', at('x.ndjson')]],
     [5, /byte 0: no JSON/, [model, '--input', write('broken.ndjson', '{'), '--output', at('x.ndjson')]],

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type GruModel, loadModel } from 'gru-wasm';
+import type { GruModel } from 'gru-wasm';
 import { CommandError, EXIT, refuseLoss } from 'gru-wasm/command';
 import { digestOf, type Port, serveModel } from '../core/model.ts';
+import { load } from '../models.ts';
 import { UsageError } from '../words.ts';
 import type { FileVersion } from './files/files.ts';
 import { disk } from './files/disk.ts';
@@ -103,9 +104,9 @@ export async function modelOf({ model }: Pick<Plan, 'model'>): Promise<GruModel>
 /** From a disk with the files beside it that it names; an object is read as a whole. */
 async function openModel({ path, relaxed }: Pick<Plan['model'], 'path' | 'relaxed'>): Promise<GruModel> {
   const files = filesOf(path);
-  if (files === disk) return loadModel(path, { deterministic: !relaxed });
+  if (files === disk) return load(path, { deterministic: !relaxed });
   const bytes = await files.readWhole(path);
-  if (bytes) return loadModel(bytes, { deterministic: !relaxed });
+  if (bytes) return load(bytes, { deterministic: !relaxed });
   throw new CommandError(EXIT.file, `${path}: no such object`);
 }
 
