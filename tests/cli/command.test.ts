@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadModel } from '../../ts/index.ts';
+import { createModel, type LayerSpec, loadModel } from '../../ts/index.ts';
 import { runNode } from '../run-node.ts';
 import { amp, bin, encoder, folder, gru, root } from './gru.ts';
 
@@ -204,6 +204,30 @@ describe('compare', () => {
     const { status, stdout } = gru(['compare', encoder, at('half.safetensors'), '--tolerance', '1e-6']);
     expect(status).toBe(7);
     expect(stdout).toMatch(/half\.safetensors +state .*encoder_embedding/);
+  });
+
+  test('layers of other names are the same layers where their kinds and order are; of other kinds some are in one alone', async () => {
+    const save = async (file: string, layers: LayerSpec[]) => {
+      using model = await createModel({
+        inputs: [{ name: 'x', dtype: 'float32', size: 1 }],
+        layers,
+        outputs: [{ name: 'y', from: 'out' }],
+      });
+      writeFileSync(at(file), model.save());
+      return at(file);
+    };
+    const dense = (name: string, weight: number): LayerSpec => {
+      const weights = { kernel: Float32Array.of(weight) };
+      return { name, type: 'dense', inputSize: 1, outputSize: 1, weights };
+    };
+    const relu: LayerSpec = { name: 'relu', type: 'activation', activation: 'relu' };
+    const one = await save('one.safetensors', [dense('a', 1), dense('b', 2), dense('out', 1)]);
+    const renamed = await save('renamed.safetensors', [dense('c', 1), dense('d', 3), dense('out', 1)]);
+    const longer = await save('longer.safetensors', [dense('c', 2), relu, dense('b', 2), dense('out', 1)]);
+    const parts = (other: string) =>
+      (JSON.parse(gru(['compare', one, other, '--json']).stdout) as { parts: string }[])[0]!.parts;
+    expect(parts(renamed)).toBe('b');
+    expect(parts(longer)).toBe('b, of those in both (a is in one alone)');
   });
 
   test('--precision: how far integers are, where they part, and the layers by the error that each brings', () => {

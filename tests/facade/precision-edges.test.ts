@@ -146,12 +146,15 @@ describe.each(BACKENDS)('$name', ({ create, load }) => {
     const files = async () => {
       const stored = (await create(recurrent('gru', { resetAfter: true }))).save({ dtype: 'i8' });
       const { tensors, metadata } = parseSafetensors(stored);
-      return (change: (name: string, data: ArrayBufferView) => ArrayBufferView | undefined) => {
+      return (
+        change: (name: string, data: ArrayBufferView) => ArrayBufferView | undefined,
+        shaped: (name: string, shape: readonly number[]) => readonly number[] = (_, shape) => shape,
+      ) => {
         const types = { F32: Float32Array, I8: Int8Array } as const;
         const kept = [...tensors].flatMap(([name, { dtype, shape, bytes }]) => {
           const type = types[dtype as keyof typeof types];
           const data = change(name, new type(bytes.slice().buffer));
-          return data ? [[name, { dtype, shape, data }]] : [];
+          return data ? [[name, { dtype, shape: shaped(name, shape), data }]] : [];
         });
         return writeSafetensors(Object.fromEntries(kept) as Parameters<typeof writeSafetensors>[0], metadata);
       };
@@ -161,6 +164,14 @@ describe.each(BACKENDS)('$name', ({ create, load }) => {
     test('whose scales are missing', async () => {
       const file = (await files())((name, data) => (name === SCALES ? undefined : data));
       await expectError(() => load(file), 'invalid_file', SCALES);
+    });
+
+    test('whose scales are no row', async () => {
+      const file = (await files())(
+        (_, data) => data,
+        (name, shape) => (name === SCALES ? [...shape, 1] : shape),
+      );
+      await expectError(() => load(file), 'invalid_spec', `'${SCALES}': expected one scale a row, the file has shape`);
     });
 
     test.each([NaN, Infinity])('whose scales hold %d', async (strange) => {

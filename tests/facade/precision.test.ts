@@ -183,6 +183,16 @@ describe('the integers of a row', () => {
     expect(scales.every(Number.isFinite)).toBe(true);
   });
 
+  test.each(['i16', 'i8'] as const)('that stand for the greatest numbers are finite, in %s', (dtype) => {
+    const greatest = (2 - 2 ** -23) * 2 ** 127;
+    // Sixteen numbers down from the greatest: a scale is rounded up for some of them.
+    for (let ulps = 0; ulps < 16; ulps++) {
+      const value = greatest - ulps * 2 ** 104;
+      const [number] = numbersOf(rows([-value, 0], 1, dtype));
+      expect(number! / -value).toBeCloseTo(1, 4);
+    }
+  });
+
   test.each([1, 7, 64, 300, 4096])('of %i weights they leave 12 bits', (depth) => {
     for (const dtype of ['i16', 'i8'] as const) {
       for (const values of [

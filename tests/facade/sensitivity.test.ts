@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { WeightTensor } from '../../ts/base/weights.ts';
 import { createModel, createGru, loadModel, type ModelSpec } from '../../ts/index.ts';
 import { createModel as createJsModel, loadModel as loadJsModel } from '../../ts/js.ts';
 import { sensitivity } from '../../ts/precision.ts';
@@ -162,16 +161,15 @@ describe('what cannot be done is refused by name', () => {
     await expectError(() => sensitivity(model, sequences), 'disposed', 'disposed');
   });
 
-  test('weights that are not finite', async () => {
+  test.each(['kernel', 'bias'])('weights that are not finite: %s', async (key) => {
     const strange = spec();
-    (strange.layers[3] as unknown as { weights: Record<string, WeightTensor> }).weights['kernel'] = new Float32Array(
-      4 * H,
-    ).fill(NaN, 5, 6);
+    const { weights } = strange.layers[3] as unknown as { weights: Record<string, Float32Array> };
+    weights[key] = new Float32Array(key === 'bias' ? 4 : 4 * H).fill(NaN, 3, 4);
     const model = await createJsModel(strange);
     await expectError(
       () => sensitivity(model, sequences),
       'unsupported',
-      "weights['kernel'] of dense layer 'dense' cannot be i16: it holds NaN",
+      `in float32, and weights['${key}'] of dense layer 'dense' hold NaN`,
     );
   });
 });

@@ -67,7 +67,7 @@ function readWeights(found: ReadonlyMap<string, SafetensorsTensor>): Record<stri
   const weights: Record<string, WeightTensor> = {};
   const scaled = new Set<string>();
   for (const [key, tensor] of found) {
-    const data = tensor.shortInts();
+    const data = key.endsWith(SCALES) && found.has(key.slice(0, -SCALES.length)) ? undefined : tensor.shortInts();
     if (!data) continue;
     const scales = found.get(key + SCALES);
     if (!scales) {
@@ -75,6 +75,10 @@ function readWeights(found: ReadonlyMap<string, SafetensorsTensor>): Record<stri
         'invalid_file',
         `tensor '${tensor.name}' is ${tensor.dtype}; its scales, '${tensor.name}${SCALES}', are missing`,
       );
+    }
+    if (scales.shape.length !== 1) {
+      const text = `tensor '${scales.name}': expected one scale a row, the file has shape ${shapeText(scales.shape)}`;
+      throw new GruError('invalid_spec', text);
     }
     weights[key] = { dtype: data instanceof Int16Array ? 'i16' : 'i8', data, scales: scales.floats() } as IntWeights;
     scaled.add(key + SCALES);

@@ -11,6 +11,9 @@ const LEVELS = 4095;
 /** So that their products with it add up to 31 bits: docs/arithmetic.md. */
 const MOST = (2 ** 31 - 1) / LEVELS;
 
+/** Below the greatest float32 by a little: what a scale, rounded, stands for is finite. */
+const GREATEST = (2 - 2 ** -22) * 2 ** 127;
+
 /**
  * A tensor as integers by a scale a row, symmetric: `q = round(w / scale)`. Integers stay what they are where they are no
  * wider than asked for.
@@ -37,7 +40,7 @@ export function quantize(what: string, tensor: WeightTensor, rows: number, dtype
     if (greatest === 0) continue;
     // Rounding adds half of 1 to each magnitude at most.
     const scale = Math.max(greatest / most, sum / Math.max(MOST - depth / 2, MOST / 2), 2 ** -126);
-    scales[row] = scale;
+    scales[row] = Math.min(scale, GREATEST / most);
     for (let k = row * depth; k < (row + 1) * depth; k++) data[k] = Math.round(values[k]! / scales[row]!);
   }
   return { dtype, data, scales } as IntWeights;

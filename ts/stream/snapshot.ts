@@ -107,7 +107,7 @@ export function decodeSnapshot(given: unknown, print: Uint8Array, slots: string,
       pair = [bytes.subarray(8, 8 + FINGERPRINT), print].map((of) => `the fingerprint ${of.join('.')}`);
     }
     const [its, own] = pair.map((side) => side || 'no states');
-    throw fail(`it was taken from another model: it holds ${its!}, this one has ${own!}`);
+    throw fail(`it was taken from another model or precision: it holds ${its!}, this one has ${own!}`);
   }
   const known = HEADER + 4 * length + (version === 1 ? 0 : namesSize(slots.length));
   if (count !== length || end !== known) {

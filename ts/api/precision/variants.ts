@@ -4,7 +4,7 @@ import { ownCopy } from '../../base/own-copy.ts';
 import { checkSignal } from '../../base/signal.ts';
 import { checkCallback, checkOptions, describe, isRevoked, product, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
-import { dtyped, type WeightDtype, type WeightTensor } from '../../base/weights.ts';
+import { dtyped, numbersOf, type WeightDtype, type WeightTensor } from '../../base/weights.ts';
 import { quantizableOf, specWith } from '../../formats/precision.ts';
 import type { Padding } from '../../run/batch.ts';
 import { type ModelInput, readInputs } from '../../run/inputs.ts';
@@ -173,11 +173,24 @@ export class Variants {
       throw wrong('the sequences have no step that counts: nothing can be measured');
     for (const [name, { data }] of tensors) {
       if (data.every((value) => Number.isFinite(value))) continue;
-      // Where weights are at fault, they are named.
-      this.compile(this.precision('i16')).dispose();
-      throw wrong(`output '${name}' holds NaN or infinite numbers in float32: give sequences on which it has none`);
+      const text = `output '${name}' holds NaN or infinite numbers in float32`;
+      const weights = this.notFinite();
+      if (weights !== undefined) throw new GruError('unsupported', `${this.where}: ${text}, and ${weights}`);
+      throw wrong(`${text}: give sequences on which it has none`);
     }
     return outputs;
+  }
+
+  /** Weights that may be at fault where outputs are not finite. */
+  private notFinite(): string | undefined {
+    for (const { layer, kind } of this.graph.nodes) {
+      const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
+      for (const { key } of kind.tensors(layer)) {
+        const value = weights[key] && numbersOf(weights[key]).find((value) => !Number.isFinite(value));
+        if (value !== undefined) return `weights['${key}'] of ${layer.type} layer '${layer.name}' hold ${value}`;
+      }
+    }
+    return undefined;
   }
 
   async outputsOf(precision: Record<string, WeightDtype>, of = this.graph): Promise<Outputs> {

@@ -82,12 +82,12 @@ async function compare(path: string, other: string | undefined, flags: CompareFl
     for (const choice of ['wasm', 'baseline'] as const) {
       const { values, backend } = await valuesOf(model, inputs, choice);
       if (found.some(({ of }) => of === backend)) continue;
-      for (const one of differences(backend, model, values, want.values, flags.tolerance)) found.push(one);
+      for (const one of differences(backend, model, model, values, want.values, flags.tolerance)) found.push(one);
     }
   } else {
     const model2 = await openModel(other, of[1]!, 'js');
     const { values } = await valuesOf(model2, renamed(inputs, model, model2), 'js');
-    for (const one of differences(other, model, values, want.values, flags.tolerance)) found.push(one);
+    for (const one of differences(other, model, model2, values, want.values, flags.tolerance)) found.push(one);
   }
   const title = `${styled('bold', visible(path))} on JavaScript, against:`;
   await (flags.json ? printJson(found) : print(`${title}\n${tableOf(found)}`));
@@ -123,7 +123,7 @@ async function comparePrecision(
     valuesOf({ spec: specWith(graph, dtype), outputs: model.outputs }, inputs, 'baseline');
   const [want, got] = [await inDtype('f32'), await inDtype(precision)];
   refuseNothing(model, want.values);
-  const compared = differences(precision, model, got.values, want.values, flags.tolerance);
+  const compared = differences(precision, model, model, got.values, want.values, flags.tolerance);
   const ranking = await sensitivity(model, inputs);
   const rows = ranking.layers.map(({ name, type, parameters, i16, i8 }) => [
     name,
@@ -182,24 +182,43 @@ function refuseNothing({ outputs }: GruModel, values: Record<string, Tensor<Valu
   throw new CommandError(EXIT.data, 'the input gives no values to compare: it has no steps, or no sequences');
 }
 
+/**
+ * Layers of two models that do the same, by their places among those of the spec: one for one where both have the same kinds in the same
+ * order, whatever their names, else by name. Of one that has none, its place and undefined.
+ */
+function pairs({ spec: { layers } }: GruModel, other: GruModel): [number, number | undefined][] {
+  const others = other.spec.layers;
+  if (layers.length === others.length && layers.every(({ type }, i) => type === others[i]!.type)) {
+    return layers.map((_, i) => [i, i]);
+  }
+  const places = new Map(others.map(({ name }, i) => [name, i]));
+  return layers.map(({ name }, i) => [i, places.get(name)]);
+}
+
 function differences(
   of: string,
   model: GruModel,
+  other: GruModel,
   got: Record<string, Tensor<Values>>,
   want: Record<string, Tensor<Values>>,
   tolerance: number,
 ): Compared[] {
-  const layers = Object.keys(want).filter((name) => got[name] !== undefined && !name.startsWith('output '));
-  const parted = layers.find((name) => {
-    const [a, b] = [got[name]!, want[name]!];
+  const name = ({ spec }: GruModel, place: number) => spec.layers[place]!.name;
+  const known = pairs(model, other);
+  const parted = known.find(([i, j]) => {
+    if (j === undefined) return false;
+    const [a, b] = [got[name(other, j)]!, want[name(model, i)]!];
     return a.data.length !== b.data.length || !(apart([a.data, b.data]).worst <= tolerance);
   });
+  const alone = known.slice(0, parted && known.indexOf(parted)).find(([, j]) => j === undefined);
+  const first = parted ? name(model, parted[0]) : 'none';
+  const parts = alone ? `${first}, of those in both (${name(model, alone[0])} is in one alone)` : first;
   return model.outputs.map(({ name }, i) => {
     const [a, b] = [got[`output ${i}`], want[`output ${i}`]!];
     if (a?.data.length !== b.data.length) {
       const text = a ? shapeText(a.shape) : 'nothing';
       throw new CommandError(EXIT.differs, `output '${name}' is ${shapeText(b.shape)}, and ${text} of ${of}`);
     }
-    return { of, output: name, ...apart([a.data, b.data]), parts: parted ?? 'none' };
+    return { of, output: name, ...apart([a.data, b.data]), parts };
   });
 }
