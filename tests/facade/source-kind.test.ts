@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { GruError } from '../../ts/base/errors.ts';
+import { loadModel } from '../../ts/js.ts';
 import { plainBytes, readKind } from '../../ts/io/source-kind.ts';
 
 test.each<[string, string | undefined]>([
@@ -38,6 +39,17 @@ test('says the start of a bad URL, what it is for, and why', () => {
   const { message, cause } = error as GruError;
   expect(message).toMatch(/^files\['shard'\] is no valid URL: 'https:\/\/\[x{191}'$/);
   expect(cause).toBeInstanceOf(TypeError);
+});
+
+test.each(['{"layers": []}', ' [{}]', 'x'.repeat(40_000)])('the text of a file is no path: %.20j', (text) => {
+  expect(() => readKind(text)).toThrow(
+    /is a text of \d+ characters that begins with ".{1,50}", which is no path: give the path, or/,
+  );
+});
+
+test('what a system says of a long path is cut', async () => {
+  const failed = loadModel('x'.repeat(20_000));
+  await expect(failed).rejects.toMatchObject({ code: 'io', message: expect.stringMatching(/^.{300,1300}$/) as string });
 });
 
 test('bytes are the same memory, without what a subclass adds; those of shared memory are a copy', () => {

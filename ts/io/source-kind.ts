@@ -48,11 +48,22 @@ const INSTEAD: Record<string, string> = {
   Request: 'give its response, await fetch(request)',
 };
 
+/** What no path is: longer than any (Windows has 32,767), JSON. */
+function isContent(text: string): boolean {
+  return (text.length > 32_767 && !/^(data|https?):/i.test(text)) || /^\s*[[{]\s*["{]/.test(text);
+}
+
 /** @throws GruError `invalid_argument` for what is no source, saying what to do. */
 export function readKind(source: unknown, what = 'the model source'): KnownSource {
   const fail = (why: string, cause?: unknown) => new GruError('invalid_argument', `${what} ${why}`, { cause });
   if (typeof source === 'string') {
     if (source === '') throw fail('is an empty string');
+    if (isContent(source)) {
+      const start = JSON.stringify(source.slice(0, 40));
+      throw fail(
+        `is a text of ${source.length} characters that begins with ${start}, which is no path: give the path, or the file's bytes`,
+      );
+    }
     const isUrl = /^(https?|file|data|blob):/i.test(source);
     if (!isUrl) return { kind: 'name', name: source, url: undefined };
     try {

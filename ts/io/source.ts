@@ -76,7 +76,7 @@ export async function openSource(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof GruError || (progress?.thrown !== undefined && cause === progress.thrown)) throw cause;
-    throw new GruError('io', `${what} could not be read: ${reason(cause)}`, { cause });
+    throw new GruError('io', `${what} could not be read: ${shorten(reason(cause), 1000)}`, { cause });
   }
 }
 
@@ -149,8 +149,8 @@ async function readResponse(response: Response, what: string, context: ReadConte
   }
 }
 
-function shorten(name: string): string {
-  return name.length > 200 ? `${name.slice(0, 200)}...` : name;
+function shorten(text: string, most = 200): string {
+  return text.length > most ? `${text.slice(0, most)}...` : text;
 }
 
 /** Files that belong to a model file (weight shards, external data, a config), by the name that the file gives them. */
