@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { impostor } from '../io/impostor.ts';
-import { otherFormat, packedFile } from './detect.ts';
+import { absentFormat, otherFormat, packedFile } from './detect.ts';
 import { fold } from './fold.ts';
 import { idsFirst } from './ids-first.ts';
 import { hasSpec, readNative } from './native.ts';
@@ -23,7 +23,7 @@ export interface ModelFormat {
 export const native: ModelFormat = { name: 'gru-wasm', detect: hasSpec, reader: () => Promise.resolve(readNative) };
 
 /**
- * The format of a file, by its bytes or the first 4096 of them: the first that detects it.
+ * The format of a file, by its bytes or the first 4096 of them.
  *
  * @throws GruError `invalid_file` when no format fits, or something came instead of a file; `unsupported` for a format that is
  *   known not to be read.
@@ -38,7 +38,8 @@ export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[], n
   const format = formats.find(({ detect }) => detect(bytes));
   if (format) return format;
   const known = formats.map((one) => one.name).join(', ');
-  throw fail('invalid_file', packedFile(bytes) ?? `not a model file of a known format (${known}): ${startOf(bytes)}`);
+  const why = packedFile(bytes) ?? absentFormat(bytes, known);
+  throw fail('invalid_file', why ?? `not a model file of a known format (${known}): ${startOf(bytes)}`);
 }
 
 /** How a file begins: its text where it is some, an answer of a server perhaps. */

@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { checkBudget, checkBytes, checkName, ownContext } from './arguments.ts';
 import { product } from '../base/tensor.ts';
-import { isPytorch } from './detect.ts';
+import { formatNamed } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
@@ -190,4 +190,4 @@ function readSafetensorsDict(bytes: Uint8Array, budget: FloatBudget): FoundState
 }
 
 /** For `gru-wasm/static`. */
-export const pytorch: ModelFormat = { name: 'PyTorch', detect: isPytorch, reader: () => Promise.resolve(readPytorch) };
+export const pytorch: ModelFormat = { ...formatNamed('pytorch'), reader: () => Promise.resolve(readPytorch) };
