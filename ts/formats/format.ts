@@ -13,7 +13,9 @@ type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Pro
 
 /** A model-file format: how its files begin, and what reads them. */
 export interface ModelFormat {
+  /** For reports and errors. */
   readonly name: string;
+  /** Whether a file is of this format, by its bytes or the first 4096 of them. */
   readonly detect: (bytes: Uint8Array) => boolean;
   /** Gives the reader; where it is a chunk of its own, a program carries only the formats that it meets. */
   readonly reader: () => Promise<Reader>;

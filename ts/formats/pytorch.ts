@@ -83,8 +83,11 @@ function describeUnwired(dict: StateDict, { modules }: Tensors, kind: string, co
 
 /** A state dict, the kind of file it was in, and what was decided to find it. */
 export interface FoundStateDict {
+  /** Tensors by name. */
   dict: StateDict;
+  /** Of file, for reports. */
   kind: string;
+  /** What was decided, for reports. */
   conventions: string[];
   /** Names of tensors that the file holds under another name too. */
   tied?: ReadonlySet<string>;

@@ -12,7 +12,9 @@ import {
 
 /** A worker that runs `gru-wasm/pool-worker`: one of `node:worker_threads`, or a Web Worker made with `type: 'module'`. */
 export interface PoolWorker {
+  /** Sends to the worker. */
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  /** Ends it. */
   terminate(): unknown;
 }
 
