@@ -69,6 +69,8 @@ export function packedFile(bytes: Uint8Array): string | undefined {
 export function otherFormat(bytes: Uint8Array): string | undefined {
   if (ascii(bytes, 4, 8) === 'TFL3')
     return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
+  if (/^\s*\{\s*("module"\s*:\s*"[^"]{1,99}"\s*,\s*)?"class_name"/.test(ascii(bytes, 0, 256)))
+    return "the config of a Keras model has its layers and no weights: load what model.save('model.keras') writes, or the .weights.h5 file with this one beside it or in keras.config";
   if (isTensorFlowGraph(bytes))
     return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
   return undefined;
