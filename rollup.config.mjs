@@ -166,10 +166,10 @@ export default [
     external,
     onwarn,
   },
-  // With an export it is a module to whoever looks at its syntax.
+  // A classic script and a module in one: a copy of it may lie in a folder of either kind.
   {
     input: { 'pool-worker': worker },
-    output: { ...output, footer: 'export {};' },
+    output: { ...output, format: 'iife' },
     plugins: [typescript],
     external,
     onwarn,

@@ -1,6 +1,6 @@
 export { createPool } from './pool/create.ts';
 export type { PoolOptions, PoolRunOptions } from './pool/options.ts';
-export type { GruPool } from './pool/types.ts';
+export type { GruPool, PoolResult } from './pool/types.ts';
 export type { PoolWorker } from './pool/worker.ts';
 export type { ModelInput } from './run/inputs.ts';
 export type { GruModel, RunOptions } from './api/model.ts';

@@ -156,6 +156,7 @@ const IN_NODE: [name: string, prints: RegExp][] = [
   ['first.mjs', /^\[ 20, 8 \] wasm-/],
   ['model.mjs', /Float32Array\(320\)/],
   ['load.mjs', /^$/],
+  ['static.mjs', /^$/],
   ['use.mjs', /^Float32Array\(8\)/],
   ['stream.mjs', /Float32Array\(4\)/],
   ['backends.mjs', /^wasm-baseline\njs\n$/],

@@ -297,6 +297,29 @@ test('a part of the package that has not run yet: the entry that has none is nam
   await expectError(() => onDemand(nothing), 'backend_unavailable', 'top-level await', "'gru-wasm/static'");
 });
 
+test('a File is called by its name', async () => {
+  const file = (content: string, name = 'my.pt') => new File([content], name);
+  await expectError(() => loadModel(file('hello')), 'invalid_file', "'my.pt': not a model file");
+  await expectError(() => loadModel(file('PK\x03\x04 and no more')), 'invalid_file', 'my.pt');
+  await expectError(() => loadModel(file('hello'), { maxBytes: 2 }), 'io', "'my.pt'");
+  await expectError(() => loadModel(new Blob(['hello'])), 'invalid_file', 'not a model file');
+  const odd = Object.defineProperty(file('hello'), 'name', { value: 5 });
+  await expectError(() => loadModel(odd), 'invalid_file', 'not a model file');
+});
+
+test.each([
+  ['Keras 3', '{"module": "keras", "class_name": "Functional", "config": {}}'],
+  ['Keras 2', '{"class_name": "Sequential", "config": {}}'],
+])('the config of a model of %s alone: its weights are missing', async (_, config) => {
+  await expectError(
+    () => loadModel(text(config)),
+    'unsupported',
+    'no weights',
+    "model.save('model.keras')",
+    'keras.config',
+  );
+});
+
 describe('where wasm is forbidden', () => {
   const forbid = () => {
     vi.stubGlobal('WebAssembly', undefined);
@@ -314,7 +337,9 @@ describe('where wasm is forbidden', () => {
       { code: 'backend_unavailable', message: expect.stringContaining('WebAssembly') as string },
     ]);
     for (let i = 0; i < 2; i++) (await createModel(oneGru(2, 3))).dispose();
-    expect(warn.mock.calls).toEqual([[expect.stringMatching(/JavaScript.*no WebAssembly SIMD.*onFallback/)]]);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/JavaScript.*no WebAssembly SIMD \(to silence: onFallback/)],
+    ]);
     await expectError(() => createModel(oneGru(2, 3), { onFallback: 1 as never }), 'invalid_argument', 'onFallback');
   });
 

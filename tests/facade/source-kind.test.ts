@@ -22,7 +22,7 @@ test.each<[string, string | undefined]>([
 
 test('a File is a Blob, and both are told by what they can do', () => {
   const file = new File(['x'], 'model.onnx');
-  expect(readKind(file)).toEqual({ kind: 'blob', blob: file });
+  expect(readKind(file)).toEqual({ kind: 'blob', blob: file, name: 'model.onnx' });
   const blob = new Blob(['x']);
   expect(readKind(blob)).toEqual({ kind: 'blob', blob });
   expect(() => readKind({ [Symbol.toStringTag]: 'File' })).toThrow(GruError);

@@ -1,6 +1,6 @@
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build, type Plugin } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rollup } from 'rollup';
 import { expect, test } from 'vitest';
@@ -176,25 +176,6 @@ test('createModelSync is one script, without import(): Vite makes worklets so', 
   expect(output).toHaveLength(1);
 });
 
-test('a bundle without the script of its workers: an error that says the line to add', async () => {
-  project.write(
-    'crowd.mjs',
-    `import { createGru } from 'gru-wasm';
-     import { createPool } from 'gru-wasm/pool';
-     const config = { inputSize: 1, hiddenSize: 1, resetAfter: true };
-     const model = await createGru(config, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
-     await createPool(model, { workers: 1 }).catch((error) => console.log(error.code, error.message));`,
-  );
-  await build({
-    ...{ entryPoints: [join(project.folder, 'crowd.mjs')], outfile: join(project.folder, 'crowd-bundle.mjs') },
-    ...{ bundle: true, format: 'esm', platform: 'node', logLevel: 'error' },
-  });
-  const printed = printedByNode(['crowd-bundle.mjs'], { cwd: project.folder });
-  expect(printed).toMatch(
-    /^worker_lost .*copy gru-wasm\/dist\/pool-worker\.js beside it, or give createWorker: .*\)\n$/,
-  );
-});
-
 test('the static entry is one script, without import(): all that it gives runs where that is forbidden', async () => {
   project.write(
     'service.mjs',
@@ -295,26 +276,51 @@ test.each(['gru-wasm', 'gru-wasm/js', 'gru-wasm/slim'])(
   },
 );
 
-test('a bundle without the script of the pool: the error has the line to add; with it beside, it runs', async () => {
+/** A program of a pool, as a bundle for Node; `options` is code. */
+async function poolBundle(format: 'esm' | 'cjs', options: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
       contents: `import { createGru } from 'gru-wasm';
         import { createPool } from 'gru-wasm/pool';
-        const weights = { kernel: new Float32Array(9), recurrentKernel: new Float32Array(27) };
-        const gru = await createGru({ inputSize: 1, hiddenSize: 3, resetAfter: false }, weights);
-        const pool = await createPool(gru, { workers: 1 }).catch((error) => error);
-        console.log(pool.code, pool.message);
-        await pool.close?.();`,
+        import { Worker } from 'node:worker_threads';
+        (async () => {
+          const weights = { kernel: new Float32Array(9), recurrentKernel: new Float32Array(27) };
+          const gru = await createGru({ inputSize: 1, hiddenSize: 3, resetAfter: false }, weights);
+          const pool = await createPool(gru, { workers: 1, ${options} }).catch((error) => error);
+          console.log(pool.code, pool.message);
+          await pool.close?.();
+        })();`,
       resolveDir: project.folder,
     },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'es2022',
-    write: false,
+    ...{ bundle: true, format, platform: 'node', target: 'es2022', write: false, logLevel: 'error' },
   });
-  const code = outputFiles[0]!.text;
-  expect(project.run('pool.mjs', code)).toMatch(/^worker_lost .*createWorker: \(\) => new Worker\('\/pool-worker.js'/);
+  return outputFiles[0]!.text;
+}
+
+/** What a message says to write behind `createWorker:`. */
+const lineIn = (message: string) => /createWorker: (\(\) => new Worker\(.*?\)\)?\)), with/.exec(message)![1]!;
+
+test('a bundle without the script of the pool: the error has the line to add; with it beside, it runs', async () => {
+  const code = await poolBundle('esm', '');
+  const printed = project.run('pool.mjs', code);
+  expect(printed).toMatch(/^worker_lost .*copy gru-wasm\/dist\/pool-worker\.js beside it, or give createWorker: /);
+  project.write('line.mjs', await poolBundle('esm', `createWorker: ${lineIn(printed)}`));
+  expect(printedByNode(['line.mjs'], { cwd: project.folder })).toBe('undefined undefined\n');
   copyFileSync(project.path('dist/pool-worker.js'), join(project.folder, 'pool-worker.js'));
   expect(project.run('pool.mjs', code)).toBe('undefined undefined\n');
+});
+
+test('a bundle of CommonJS has no import.meta.url: the error has the line to add, and a copy runs there too', async () => {
+  const printed = project.run('pool.cjs', await poolBundle('cjs', ''));
+  expect(printed).toMatch(/^worker_lost createPool: bundled as CommonJS/);
+  project.write('line.cjs', await poolBundle('cjs', `createWorker: ${lineIn(printed)}`));
+  expect(printedByNode(['line.cjs'], { cwd: project.folder })).toBe('undefined undefined\n');
+
+  const folder = join(project.folder, 'commonjs');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');
+  copyFileSync(project.path('dist/pool-worker.js'), join(folder, 'pool-worker.js'));
+  const [, copy] = /beside it: (new Worker\(.*\))/.exec(printed)!;
+  writeFileSync(join(folder, 'main.js'), await poolBundle('cjs', `createWorker: () => ${copy!}`));
+  expect(printedByNode(['main.js'], { cwd: folder })).toBe('undefined undefined\n');
 });

@@ -158,6 +158,39 @@ test('workers that cannot start: createPool rejects; later, the calls do', async
   await pool.close();
 });
 
+test.each([
+  ['a Promise', async () => Promise.resolve(sourceWorker()), 'got a Promise (await it first)'],
+  ['nothing', () => undefined, 'got undefined'],
+  ['null', () => null, 'got null'],
+  ['an address', () => '/pool-worker.js', "got the string '/pool-worker.js'"],
+  ['a port', () => ({ postMessage: () => undefined }), 'got an object with postMessage'],
+  ['the class', () => Worker, 'got a function'],
+])('createWorker that gives %s: the error says what came', async (_, createWorker, words) => {
+  const made: unknown[] = [];
+  const recording = () => {
+    made.push(createWorker());
+    return made.at(-1) as Worker;
+  };
+  await expect(createPool(model, { workers: 1, createWorker: recording })).rejects.toMatchObject({
+    code: 'worker_lost',
+    message: `createPool: createWorker must return a worker, ${words}`,
+  });
+  for (const worker of await Promise.all(made)) if (worker instanceof Worker) await worker.terminate();
+});
+
+test('a page whose bundle lacks the script of the workers: the error has the line to add', async () => {
+  vi.stubGlobal('process', undefined);
+  vi.stubGlobal('Worker', function () {
+    throw new Error('not found');
+  });
+  await expect(createPool(model, { workers: 1 })).rejects.toMatchObject({
+    code: 'worker_lost',
+    message: expect.stringMatching(
+      /not found; in a bundle, copy .* createWorker: \(\) => new Worker\('\/pool-worker\.js', \{ type: 'module' \}\); Vite/,
+    ) as string,
+  });
+});
+
 test('what a dead worker had goes to one that has nothing to do, not to its successor', async () => {
   let workers = 0;
   const pool = await createPool(model, {

@@ -18,6 +18,7 @@ import { alive, freeNow, freeWhenForgotten } from '../base/lifetime.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
 import {
+  type AnyState,
   fillStates,
   type LayerState,
   type LstmStateInput,
@@ -154,7 +155,7 @@ export class GruModel implements ModelInfo {
    * for (const x of batches) use((result = model.run(x, { out: result })));              // new arrays for the first only
    */
   run<
-    States extends Record<string, LayerState> = Record<string, Tensor>,
+    States extends Record<string, LayerState> = Record<string, AnyState>,
     Data extends Values = Float32Array,
     Outputs extends string = string,
   >(

@@ -29,6 +29,7 @@ import type { ModelSpec } from '../spec/spec.ts';
 /** A wasm binary: its bytes, a response that brings them, or the compiled module; or a promise or function that gives it. */
 export type WasmSource = WasmValue | Promise<WasmValue> | (() => WasmValue | Promise<WasmValue>);
 
+/** A wasm binary: its bytes, a response that has them, or a compiled module. */
 export type WasmValue = ArrayBuffer | ArrayBufferView | Response | WasmModule;
 
 /** Wasm binaries of your own hosting; at least one. */

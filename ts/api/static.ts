@@ -31,7 +31,8 @@ bringTracer({ traceLayer });
 /** Which files can be read: nothing is loaded on demand here. */
 export interface StaticFormats {
   /**
-   * Formats of files beside gru-wasm's own: `keras`, `onnx`, `pytorch`, `tfjs`, each from `gru-wasm/formats/<name>`. Default none.
+   * Formats of files beside gru-wasm's own, in any order: `keras`, `onnx`, `pytorch`, `rtneural`, `tfjs`, each from
+   * `gru-wasm/formats/<name>`. Default none.
    */
   formats?: readonly ModelFormat[] | undefined;
 }
@@ -51,7 +52,11 @@ function reader({ formats = [] }: StaticFormats = {}): ReadFiles {
   const isList = isArrayLike(formats) && lengthOf(formats, 'formats') <= MANY;
   const given = isList ? Array.from<unknown>(formats) : [undefined];
   if (given.every(isFormat)) return readerOf([native, ...given]);
-  throw new GruError('invalid_argument', `formats must be an array of formats, got ${describe(formats)}`);
+  const stray = isList ? given.find((format) => !isFormat(format)) : formats;
+  throw new GruError(
+    'invalid_argument',
+    `formats must be an array of what gru-wasm/formats/* give (import { keras } from 'gru-wasm/formats/keras'; formats: [keras]), got ${isList ? 'in it ' : ''}${describe(stray)}`,
+  );
 }
 
 function isFormat(value: unknown): value is ModelFormat {

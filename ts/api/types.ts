@@ -67,7 +67,7 @@ export type {
   WeightedSumSpec,
   WindowPadding,
 } from '../spec/spec.ts';
-export type { LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
+export type { AnyState, LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
 export type { GruStream, StreamOptions } from '../stream/stream.ts';
 export type { Blocks } from '../stream/blocks.ts';

@@ -5,13 +5,17 @@ import { kindOf, type Values } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
 export interface Tensor<Data extends Values = Float32Array> {
+  /** Row-major: the last dimension is the one whose values lie side by side. */
   data: Data;
+  /** Dimensions, whose product is the length of `data`. */
   shape: number[];
 }
 
 /** A tensor handed in: features, states or ids, as any typed array or an array of numbers. */
 export interface TensorLike {
+  /** Row-major. */
   data: Numbers;
+  /** Dimensions, whose product is the length of `data`. */
   shape: readonly number[];
 }
 

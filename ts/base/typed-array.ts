@@ -15,6 +15,7 @@ const set = Reflect.get(prototype, 'set') as (this: Values, from: Values, at?: n
 
 const none = new Float32Array(0);
 
+/** Numbers of a result: features, or ids. */
 export type Values = Float32Array | Int32Array;
 
 /** What kind of typed array a value is; undefined for anything else, and for a Proxy of one. */

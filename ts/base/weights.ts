@@ -14,6 +14,7 @@ export type WeightTensor = Float32Array | IntWeights;
 /** What the numbers of a tensor are kept in; the index of each is its number in crate/src/tensor.rs. */
 export const DTYPES = ['f32', 'i16', 'i8'] as const;
 
+/** What products of a layer are made with: float32, or integers of 16 or 8 bits. */
 export type WeightDtype = (typeof DTYPES)[number];
 
 export type IntDtype = IntWeights['dtype'];

@@ -25,7 +25,7 @@ export function isZip(bytes: Uint8Array): boolean {
 }
 
 /** HDF5, or a zip file whose first entry is one of a `.keras` file. */
-export function isKeras(bytes: Uint8Array): boolean {
+function isKeras(bytes: Uint8Array): boolean {
   return (
     findHdf5(bytes) !== undefined ||
     (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
@@ -33,7 +33,7 @@ export function isKeras(bytes: Uint8Array): boolean {
 }
 
 /** A state dict: a `.safetensors` file, JSON, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
-export function isPytorch(bytes: Uint8Array): boolean {
+function isPytorch(bytes: Uint8Array): boolean {
   return (
     isSafetensors(bytes) || isZip(bytes) || isJsonDict(bytes) || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)
   );
@@ -43,7 +43,7 @@ export function isPytorch(bytes: Uint8Array): boolean {
  * An ONNX model: a protobuf message that begins with ir_version (1 to 31), then producer_name .. graph, opset_import,
  * metadata_props, or model_version.
  */
-export function isOnnx(bytes: Uint8Array): boolean {
+function isOnnx(bytes: Uint8Array): boolean {
   const next = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
   return bytes.length > 8 && bytes[0] === 0x08 && bytes[1]! >= 1 && bytes[1]! < 32 && next.includes(bytes[2]!);
 }
@@ -69,6 +69,8 @@ export function packedFile(bytes: Uint8Array): string | undefined {
 export function otherFormat(bytes: Uint8Array): string | undefined {
   if (ascii(bytes, 4, 8) === 'TFL3')
     return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
+  if (/^\s*\{\s*("module"\s*:\s*"[^"]{1,99}"\s*,\s*)?"class_name"/.test(ascii(bytes, 0, 256)))
+    return "the config of a Keras model has its layers and no weights: load what model.save('model.keras') writes, or the .weights.h5 file with this one beside it or in keras.config";
   if (isTensorFlowGraph(bytes))
     return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
   return undefined;
@@ -93,7 +95,7 @@ function isTensorFlowGraph(bytes: Uint8Array): boolean {
 }
 
 /** A JSON object of audio effects: of RTNeural's exporter or GuitarML's trainer. Keys may stand in any order, weights among them. */
-export function isRtneural(bytes: Uint8Array): boolean {
+function isRtneural(bytes: Uint8Array): boolean {
   const start = ascii(bytes, 0, 4096);
   if (!/^\s*\{/.test(start) || /"(modelTopology|weightsManifest)"/.test(start)) return false;
   const first = /^\s*\{\s*"(layers|state_dict|in_skip|in_gain|out_gain|samplerate|metadata|input_batch|output_batch)"/;
@@ -106,7 +108,36 @@ export function isJsonDict(bytes: Uint8Array): boolean {
 }
 
 /** The model.json of TensorFlow.js. */
-export function isTfjs(bytes: Uint8Array): boolean {
+function isTfjs(bytes: Uint8Array): boolean {
   const start = ascii(bytes, 0, 4096);
   return /^\s*\{/.test(start) && /"(modelTopology|weightsManifest|format)"/.test(start);
+}
+
+/** Formats of `gru-wasm/formats/<key>`. What fits two of these patterns is the first. */
+const FORMATS = {
+  keras: { name: 'Keras', fits: isKeras },
+  rtneural: { name: 'RTNeural', fits: isRtneural },
+  pytorch: { name: 'PyTorch', fits: isPytorch },
+  onnx: { name: 'ONNX', fits: isOnnx },
+  tfjs: { name: 'TensorFlow.js', fits: isTfjs },
+};
+type FormatKey = keyof typeof FORMATS;
+
+/** The format that a file looks like. */
+function formatOf(bytes: Uint8Array): FormatKey | undefined {
+  return (Object.keys(FORMATS) as FormatKey[]).find((key) => FORMATS[key].fits(bytes));
+}
+
+/** A format's name, and whether a file is of it and of no other: in what order formats are asked makes no difference. */
+export function formatNamed(key: FormatKey): { name: string; detect: (bytes: Uint8Array) => boolean } {
+  return { name: FORMATS[key].name, detect: (bytes) => formatOf(bytes) === key };
+}
+
+/** What to do with a file of a format that is not among those given. */
+export function absentFormat(bytes: Uint8Array, given: string): string | undefined {
+  const key = formatOf(bytes);
+  return (
+    key &&
+    `it looks like a file of ${FORMATS[key].name}, which is none of the formats given (${given}): import { ${key} } from 'gru-wasm/formats/${key}', and give formats: [${key}]`
+  );
 }

@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { impostor } from '../io/impostor.ts';
-import { otherFormat, packedFile } from './detect.ts';
+import { absentFormat, otherFormat, packedFile } from './detect.ts';
 import { fold } from './fold.ts';
 import { idsFirst } from './ids-first.ts';
 import { hasSpec, readNative } from './native.ts';
@@ -13,7 +13,9 @@ type Reader = (bytes: Uint8Array, context: ImportContext) => ImportedModel | Pro
 
 /** A model-file format: how its files begin, and what reads them. */
 export interface ModelFormat {
+  /** For reports and errors. */
   readonly name: string;
+  /** Whether a file is of this format, by its bytes or the first 4096 of them. */
   readonly detect: (bytes: Uint8Array) => boolean;
   /** Gives the reader; where it is a chunk of its own, a program carries only the formats that it meets. */
   readonly reader: () => Promise<Reader>;
@@ -23,7 +25,7 @@ export interface ModelFormat {
 export const native: ModelFormat = { name: 'gru-wasm', detect: hasSpec, reader: () => Promise.resolve(readNative) };
 
 /**
- * The format of a file, by its bytes or the first 4096 of them: the first that detects it.
+ * The format of a file, by its bytes or the first 4096 of them.
  *
  * @throws GruError `invalid_file` when no format fits, or something came instead of a file; `unsupported` for a format that is
  *   known not to be read.
@@ -38,7 +40,8 @@ export function findFormat(bytes: Uint8Array, formats: readonly ModelFormat[], n
   const format = formats.find(({ detect }) => detect(bytes));
   if (format) return format;
   const known = formats.map((one) => one.name).join(', ');
-  throw fail('invalid_file', packedFile(bytes) ?? `not a model file of a known format (${known}): ${startOf(bytes)}`);
+  const why = packedFile(bytes) ?? absentFormat(bytes, known);
+  throw fail('invalid_file', why ?? `not a model file of a known format (${known}): ${startOf(bytes)}`);
 }
 
 /** How a file begins: its text where it is some, an answer of a server perhaps. */

@@ -1,5 +1,5 @@
 import { onDemand } from '../base/host.ts';
-import { isKeras, isOnnx, isPytorch, isRtneural, isTfjs } from './detect.ts';
+import { formatNamed } from './detect.ts';
 import { type ModelFormat, native, readModelOf } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { headerNames, isSafetensors } from '../io/safetensors.ts';
@@ -8,8 +8,7 @@ import { headerNames, isSafetensors } from '../io/safetensors.ts';
 export const FORMATS: readonly ModelFormat[] = [
   native,
   {
-    name: 'Keras',
-    detect: isKeras,
+    ...formatNamed('keras'),
     reader: async () => (await onDemand(() => import('./keras.ts'))).readKeras,
   },
   {
@@ -18,17 +17,15 @@ export const FORMATS: readonly ModelFormat[] = [
     reader: async () => (await onDemand(() => import('./textbook.ts'))).readTextbook,
   },
   {
-    name: 'PyTorch',
-    detect: isPytorch,
+    ...formatNamed('pytorch'),
     reader: async () => (await onDemand(() => import('./pytorch.ts'))).readPytorch,
   },
   {
-    name: 'RTNeural',
-    detect: isRtneural,
+    ...formatNamed('rtneural'),
     reader: async () => (await onDemand(() => import('./rtneural.ts'))).readRtneural,
   },
-  { name: 'ONNX', detect: isOnnx, reader: async () => (await onDemand(() => import('./onnx.ts'))).readOnnx },
-  { name: 'TensorFlow.js', detect: isTfjs, reader: async () => (await onDemand(() => import('./tfjs.ts'))).readTfjs },
+  { ...formatNamed('onnx'), reader: async () => (await onDemand(() => import('./onnx.ts'))).readOnnx },
+  { ...formatNamed('tfjs'), reader: async () => (await onDemand(() => import('./tfjs.ts'))).readTfjs },
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { checkBytes, ownContext } from './arguments.ts';
-import { isKeras, isZip } from './detect.ts';
+import { formatNamed, isZip } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import type { Hdf5Group } from './hdf5.ts';
 import { openHdf5 } from './hdf5.ts';
@@ -101,4 +101,4 @@ function dialectOf(config: Record<string, unknown>, version: unknown): Dialect {
 }
 
 /** For `gru-wasm/static`. */
-export const keras: ModelFormat = { name: 'Keras', detect: isKeras, reader: () => Promise.resolve(readKeras) };
+export const keras: ModelFormat = { ...formatNamed('keras'), reader: () => Promise.resolve(readKeras) };

@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { checkBytes, ownContext } from './arguments.ts';
 import { nameSegments } from '../io/paths.ts';
-import { isOnnx } from './detect.ts';
+import { formatNamed } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { interpret } from './onnx/interpret.ts';
@@ -55,4 +55,4 @@ async function loadSidecars(model: OnnxModel, { sidecar }: ImportContext): Promi
 }
 
 /** For `gru-wasm/static`. */
-export const onnx: ModelFormat = { name: 'ONNX', detect: isOnnx, reader: () => Promise.resolve(readOnnx) };
+export const onnx: ModelFormat = { ...formatNamed('onnx'), reader: () => Promise.resolve(readOnnx) };

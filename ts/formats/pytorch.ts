@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { checkBudget, checkBytes, checkName, ownContext } from './arguments.ts';
 import { product } from '../base/tensor.ts';
-import { isPytorch } from './detect.ts';
+import { formatNamed } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import { findStateDict, wrapperPrefix } from './pytorch/checkpoint.ts';
 import { isPickle, openTorchLegacy, openTorchZip } from './pytorch/container.ts';
@@ -83,8 +83,11 @@ function describeUnwired(dict: StateDict, { modules }: Tensors, kind: string, co
 
 /** A state dict, the kind of file it was in, and what was decided to find it. */
 export interface FoundStateDict {
+  /** Tensors by name. */
   dict: StateDict;
+  /** Of file, for reports. */
   kind: string;
+  /** What was decided, for reports. */
   conventions: string[];
   /** Names of tensors that the file holds under another name too. */
   tied?: ReadonlySet<string>;
@@ -190,4 +193,4 @@ function readSafetensorsDict(bytes: Uint8Array, budget: FloatBudget): FoundState
 }
 
 /** For `gru-wasm/static`. */
-export const pytorch: ModelFormat = { name: 'PyTorch', detect: isPytorch, reader: () => Promise.resolve(readPytorch) };
+export const pytorch: ModelFormat = { ...formatNamed('pytorch'), reader: () => Promise.resolve(readPytorch) };

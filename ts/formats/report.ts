@@ -26,6 +26,7 @@ export interface ImportReport {
 export interface ImportedTensor {
   /** Name in the file. */
   source: string;
+  /** In the file. */
   shape: number[];
   /** Name of the element type as the format calls it. */
   dtype: string;
@@ -35,9 +36,11 @@ export interface ImportedTensor {
 
 /** What a reader of a format returns. */
 export interface ImportedModel {
+  /** The model, weights included. */
   spec: ModelSpec;
   /** Of a reader that had to resolve it anyway, for a spec that is all the reader's. */
   graph?: Graph | undefined;
+  /** What the file said and where each tensor went. */
   report: ImportReport;
 }
 

@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { checkBytes, ownContext } from './arguments.ts';
 import { parseJson } from '../io/json.ts';
-import { isRtneural } from './detect.ts';
+import { formatNamed } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
 import { readGuitarml } from './rtneural/guitarml.ts';
@@ -28,7 +28,6 @@ export async function readRtneural(bytes: Uint8Array, given: ImportContext = {})
 
 /** For `gru-wasm/static`. */
 export const rtneural: ModelFormat = {
-  name: 'RTNeural',
-  detect: isRtneural,
+  ...formatNamed('rtneural'),
   reader: () => Promise.resolve(readRtneural),
 };

@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { checkBytes, ownContext } from './arguments.ts';
 import { isRecord } from '../base/tensor.ts';
-import { isTfjs } from './detect.ts';
+import { formatNamed } from './detect.ts';
 import type { ModelFormat } from './format.ts';
 import { parseJson } from '../io/json.ts';
 import { readModelConfig } from './keras/config.ts';
@@ -40,4 +40,4 @@ export async function readTfjs(bytes: Uint8Array, given: ImportContext = {}): Pr
 }
 
 /** For `gru-wasm/static`. */
-export const tfjs: ModelFormat = { name: 'TensorFlow.js', detect: isTfjs, reader: () => Promise.resolve(readTfjs) };
+export const tfjs: ModelFormat = { ...formatNamed('tfjs'), reader: () => Promise.resolve(readTfjs) };

@@ -6,8 +6,11 @@ const BYTES = { F32: 4, F16: 2, I32: 4, I16: 2, I8: 1 };
 
 /** A tensor to be written. */
 export interface TensorToWrite {
+  /** Of the elements in the file. */
   dtype: keyof typeof BYTES;
+  /** Dimensions, whose product is the length of `data`. */
   shape: number[];
+  /** Float32Array for F32 and F16, else the typed array of the dtype. */
   data: Float32Array | Int32Array | Int16Array | Int8Array;
 }
 

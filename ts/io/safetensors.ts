@@ -18,14 +18,17 @@ const DTYPES = {
   I64: 8, U64: 8, F64: 8,
 };
 
+/** An element type, as the format calls it. */
 export type SafetensorsDtype = keyof typeof DTYPES;
 
 /** The specification's limit. */
 const MAX_HEADER = 100_000_000;
 
+/** What a safetensors file holds. */
 export interface SafetensorsFile {
   /** `__metadata__`. */
   metadata: Record<string, string>;
+  /** By name, in the order of the header. */
   tensors: Map<string, SafetensorsTensor>;
 }
 
@@ -40,8 +43,11 @@ interface Entry {
 
 /** A tensor of a file. It refers to the file's bytes; what it returns are copies. */
 export class SafetensorsTensor {
+  /** In the file. */
   readonly name: string;
+  /** Of its elements. */
   readonly dtype: SafetensorsDtype;
+  /** Dimensions; none for one number. */
   readonly shape: number[];
   private readonly data: Uint8Array;
   private readonly begin: number;

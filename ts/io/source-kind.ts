@@ -9,7 +9,7 @@ export type ModelSource = string | URL | Response | Blob | ArrayBuffer | Uint8Ar
 export type KnownSource =
   | { kind: 'name'; name: string; url: URL | undefined }
   | { kind: 'response'; response: Response }
-  | { kind: 'blob'; blob: Blob }
+  | { kind: 'blob'; blob: Blob; name: string | undefined }
   | { kind: 'bytes'; bytes: Uint8Array<ArrayBuffer> };
 
 const own: { get?: (this: unknown) => unknown } = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!;
@@ -88,7 +88,8 @@ export function readKind(source: unknown, what = 'the model source'): KnownSourc
       return { kind: 'response', response: source as Response };
     }
     if ((tag === 'Blob' || tag === 'File') && can(source, 'stream', 'size')) {
-      return { kind: 'blob', blob: source as Blob };
+      const { name } = source as Partial<File>;
+      return { kind: 'blob', blob: source as Blob, name: typeof name === 'string' ? name : undefined };
     }
   } catch (cause) {
     throw fail(`${taken} an odd ${tag}`, cause);

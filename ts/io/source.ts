@@ -48,7 +48,8 @@ export async function openSource(
         progress?.add(known.bytes.length);
         return { bytes: known.bytes, place: undefined };
       case 'blob': {
-        const { blob } = known;
+        const { blob, name } = known;
+        if (name) what = `'${shorten(name)}'`;
         budget.check(blob.size, what);
         progress?.begin(blob.size);
         const bytes = await readStream(blob.stream(), what, context, blob.size);
@@ -240,9 +241,10 @@ async function readIfThere(place: string | URL, context: ReadContext): Promise<U
   }
 }
 
-/** What a source is called in messages. */
+/** What a source is called in messages: its path or URL, or the name of a File. */
 export function sourceName(source: ModelSource): string | undefined {
-  const name = String(placeOf(source) ?? '');
+  const known = readKind(source);
+  const name = String((known.kind === 'blob' ? known.name : placeOf(source)) ?? '');
   return name === '' ? undefined : shorten(name);
 }
 

@@ -6,6 +6,7 @@ import type { LayerBase, RowActivation } from './spec.ts';
 /** An elementwise function, or softmax or its logarithm over the row. */
 export interface ActivationSpec extends LayerBase {
   type: 'activation';
+  /** The function. */
   activation: RowActivation;
 }
 

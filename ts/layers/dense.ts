@@ -8,7 +8,9 @@ import type { LayerBase, RowActivation } from './spec.ts';
 /** (rows, inputSize) -> (rows, outputSize): activation(kernel x + bias). */
 export interface DenseSpec extends LayerBase {
   type: 'dense';
+  /** Values of a row that it reads. */
   inputSize: number;
+  /** Values of a row that it gives. */
   outputSize: number;
   /** Default `linear`. `softmax` and `log_softmax` are over the row. */
   activation?: RowActivation;

@@ -8,6 +8,7 @@ export interface EmbeddingSpec extends LayerBase {
   type: 'embedding';
   /** Number of ids: valid ones are 0 .. vocabularySize - 1. */
   vocabularySize: number;
+  /** Values of a row that it gives. */
   outputSize: number;
   /** Id 0 is padding; the layer gets a port `mask` that is 0 there. */
   maskZero?: boolean;

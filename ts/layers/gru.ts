@@ -16,9 +16,11 @@ import type { Activation } from './spec.ts';
  */
 export interface GruSpec extends RecurrentBase {
   type: 'gru';
+  /** Whether the reset gate is applied after the recurrent product (PyTorch, Keras's default) or before (the textbook). */
   resetAfter: boolean;
   /** Default `sigmoid`. */
   recurrentActivation?: Activation;
+  /** By direction and tensor: see {@link GruWeights}. */
   weights: GruWeights;
 }
 

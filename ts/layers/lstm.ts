@@ -24,6 +24,7 @@ export interface LstmSpec extends RecurrentBase {
   outputActivation?: Activation;
   /** Couples the forget gate to the input gate: f = 1 - i. Default false. */
   inputForget?: boolean;
+  /** By direction and tensor: see {@link LstmWeights}. */
   weights: LstmWeights;
 }
 

@@ -5,6 +5,7 @@ import type { LayerBase } from './spec.ts';
 /** Passes its input on and gives, at the port `mask`, 0 for each row in which every value equals `maskValue`, else 1. */
 export interface MaskingSpec extends LayerBase {
   type: 'masking';
+  /** A step is masked where all its values are this. */
   maskValue: number;
 }
 

@@ -12,6 +12,7 @@ import type { LayerBase, ValueRef } from './spec.ts';
 export interface MergeSpec extends LayerBase {
   type: 'merge';
   inputs: ValueRef[];
+  /** What is made of the values. */
   merge: 'concat' | 'sum' | 'mul' | 'ave' | 'sub' | 'div' | 'min' | 'max' | 'pow' | 'prelu';
   /** Numbers of `weights.constant`: one value more, behind those of `inputs`. */
   constantSize?: number;

@@ -16,8 +16,11 @@ import type { LayerBase } from './spec.ts';
  */
 export interface NormSpec extends LayerBase {
   type: 'norm';
+  /** Values of a row. */
   inputSize: number;
+  /** What rows are divided by: see the equations. */
   norm: 'standard' | 'variance' | 'rms' | 'unit';
+  /** Keeps the divisor from zero. */
   epsilon: number;
   /** Equal parts of the row, of neighbouring features. Default 1. */
   groups?: number;

@@ -20,6 +20,7 @@ import {
  */
 export interface PoolSpec extends LayerBase {
   type: 'pool';
+  /** What is made of a window. */
   pool: 'max' | 'mean';
   /** Taps of a window. */
   window: number;

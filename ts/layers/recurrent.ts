@@ -13,7 +13,9 @@ export const DIRECTION_MERGES = ['concat', 'sum', 'mul', 'ave'] as const;
 
 /** What all recurrent layers have: directions over one sequence value, and a state from step to step. */
 export interface RecurrentBase extends LayerBase {
+  /** Features of a step. */
   inputSize: number;
+  /** Units: values of a hidden state, in one direction. */
   hiddenSize: number;
   /** Default `forward`. */
   direction?: 'forward' | 'reverse' | 'bidirectional';

@@ -15,6 +15,7 @@ export const REDUCTIONS = ['sum', 'mean', 'max', 'min', 'l2', 'std'] as const;
  */
 export interface ReduceSpec extends LayerBase {
   type: 'reduce';
+  /** What is made of the steps. */
   reduce: (typeof REDUCTIONS)[number];
   /** Of `std`: 1 (the default) divides by one less than the number of steps. */
   correction?: 0 | 1;

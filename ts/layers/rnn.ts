@@ -4,6 +4,7 @@ import { recurrent, type RecurrentBase, type RecurrentWeights } from './recurren
 /** A simple RNN layer: h' = activation(W x + b + R h). Source: Elman 1990; torch.nn.RNN's documentation. */
 export interface RnnSpec extends RecurrentBase {
   type: 'rnn';
+  /** By direction and tensor: see {@link RnnWeights}. */
   weights: RnnWeights;
 }
 

@@ -9,6 +9,7 @@ import type { LayerBase } from './spec.ts';
  */
 export interface ScaleSpec extends LayerBase {
   type: 'scale';
+  /** Values of a row. */
   inputSize: number;
   /** scale and shift have a row for each step: every sequence then has this many steps. */
   steps?: number;

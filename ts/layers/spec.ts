@@ -12,6 +12,7 @@ export type ValueRef = string;
 
 /** Fields that every layer has. */
 export interface LayerBase {
+  /** By which other layers, states and errors call it. */
   name: string;
   /** Left out: the layer before, or the first input of the model. */
   inputs?: ValueRef[];
@@ -28,6 +29,7 @@ export type RowActivation = Activation | 'softmax' | 'log_softmax';
 /** An elementwise function; alpha and beta where it has such. Equations: ts/layers/activations.ts. */
 export type Activation = ActivationName | { name: ActivationName; alpha?: number; beta?: number };
 
+/** An elementwise function by its name, as in ONNX and Keras. Equations: ts/layers/activations.ts. */
 export type ActivationName =
   | 'linear'
   | 'sigmoid'

@@ -6,6 +6,7 @@ import type { LayerBase, ValueRef } from './spec.ts';
 /** A vector cut into a fixed number of steps: y_t[j] = x[t * size + j], or with `transposed` x[j * steps + t]. */
 export interface UnflattenSpec extends LayerBase {
   type: 'unflatten';
+  /** How many steps are made. */
   steps: number;
   /** Default false. */
   transposed?: boolean;

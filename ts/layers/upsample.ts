@@ -6,6 +6,7 @@ import { onlySteps } from './steps.ts';
 /** Each step `factor` times: y_t = x[floor(t / factor)]. */
 export interface UpsampleSpec extends LayerBase {
   type: 'upsample';
+  /** Steps that are made of one. */
   factor: number;
   /** Each time the next of `factor` parts of its row, not all of it: y_t[j] = x[floor(t / factor)][(t mod factor) size + j]. Default false. */
   split?: boolean;

@@ -1,7 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { toGruError } from './failure.ts';
 import type { Graph } from '../spec/graph.ts';
-import type { RunResult } from '../run/result.ts';
+import type { PoolResult } from './types.ts';
 import type { StateGroup } from '../spec/state-groups.ts';
 import { Assembly, type Batch } from './parts.ts';
 import type { Span } from './work.ts';
@@ -24,11 +24,11 @@ export interface Limits {
 export class Call {
   readonly batch: Batch;
   readonly work: number;
-  readonly promise: Promise<RunResult>;
+  readonly promise: Promise<PoolResult>;
   settled = false;
   private readonly assembly: Assembly;
   private readonly onSettled: (call: Call) => void;
-  private resolve!: (result: RunResult) => void;
+  private resolve!: (result: PoolResult) => void;
   private fail!: (reason: unknown) => void;
   private missing = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;

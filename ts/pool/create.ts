@@ -10,6 +10,9 @@ import { describe, isRevoked } from '../base/tensor.ts';
 
 const WORKER = 'pool-worker.js';
 
+/** Undefined in bundles that are no modules. */
+const here = import.meta.url as string | undefined;
+
 /**
  * Starts workers (Node's worker threads, Web Workers) that run a model at the same time. Each has an instance of its own of
  * the compiled module; no cross-origin isolation is needed. Where there is shared memory, workers read the model's weights
@@ -49,12 +52,22 @@ export async function createPool(model: GruModel, options: PoolOptions = {}): Pr
 /** What starts no worker of the package's own is most often a bundle whose bundler left the worker's script behind. */
 function notCarried(error: unknown): unknown {
   if (!(error instanceof GruError) || error.code !== 'worker_lost') return error;
-  const fix = [
-    `in a bundle, copy gru-wasm/dist/${WORKER} beside it, or give createWorker: () => new Worker('/${WORKER}', { type: 'module' })`,
-    "; Vite's development server needs optimizeDeps: { exclude: ['gru-wasm'] }",
-  ];
-  if (builtin('node:worker_threads')) fix.pop();
-  return new GruError('worker_lost', `${error.message}; ${fix.join('')}`, { cause: error });
+  return new GruError('worker_lost', `${error.message}; ${fix()}`, { cause: error });
+}
+
+/** The line to add. Scripts of CommonJS, and classic ones of browsers, have no address by which a file beside them is found. */
+function fix(): string {
+  const copy = `copy gru-wasm/dist/${WORKER} beside it`;
+  if (builtin('node:worker_threads')) {
+    const give = (place: string) => `give createWorker: () => new Worker(${place}), with Worker of node:worker_threads`;
+    return here === undefined
+      ? `${give("require.resolve('gru-wasm/pool-worker')")}; or ${copy}: new Worker(require('node:path').join(__dirname, '${WORKER}'))`
+      : `in a bundle, ${copy}, or ${give("new URL(import.meta.resolve('gru-wasm/pool-worker'))")}`;
+  }
+  const give = `give createWorker: () => new Worker('/${WORKER}', { type: 'module' })`;
+  return here === undefined
+    ? `${copy}, and ${give}`
+    : `in a bundle, ${copy}, or ${give}; Vite's development server needs optimizeDeps: { exclude: ['gru-wasm'] }`;
 }
 
 function parallelism(): number {
@@ -66,10 +79,13 @@ function nodeParallelism(): number {
 }
 
 function defaultWorker(): PoolWorker {
+  if (here === undefined) {
+    const format = builtin('node:worker_threads') ? 'CommonJS' : 'a classic script';
+    throw new GruError('worker_lost', `createPool: bundled as ${format} it does not find the script of its workers`);
+  }
   const threads = builtin('node:worker_threads');
   // Bundlers know the form of the other line; here it would make them bundle the script twice.
   // The process's own execArgv may hold what workers refuse (--input-type) or should not do twice (--import).
-  if (threads)
-    return new threads.Worker(new URL(folderOf(import.meta.url) + WORKER), { execArgv: [], name: 'gru-wasm' });
+  if (threads) return new threads.Worker(new URL(folderOf(here) + WORKER), { execArgv: [], name: 'gru-wasm' });
   return new Worker(new URL('./pool-worker.js', import.meta.url), { type: 'module' });
 }

@@ -6,7 +6,8 @@ import type { Values } from '../base/typed-array.ts';
 import type { RunOptions } from '../api/model.ts';
 import { padRows } from '../run/batch.ts';
 import { type RunInputs, readInputs } from '../run/inputs.ts';
-import { outputShape, paddedBy, type RunResult } from '../run/result.ts';
+import { outputShape, paddedBy } from '../run/result.ts';
+import type { PoolResult } from './types.ts';
 import { fillStates, newStates, readStates, stateName } from '../run/states.ts';
 import type { Graph, GraphOutput } from '../spec/graph.ts';
 import { runSlots, type StateGroup } from '../spec/state-groups.ts';
@@ -186,7 +187,7 @@ export class Assembly {
   }
 
   /** All parts are in, the last one in this very turn. */
-  result(groups: StateGroup[]): RunResult {
+  result(groups: StateGroup[]): PoolResult {
     const { run } = this.batch;
     const tensors = this.graph.outputs.map((output, i): [string, Tensor<Values>] => {
       const values = this.results[i]!;
@@ -206,6 +207,6 @@ export class Assembly {
     fillStates(groups, arrays, (_, out) => {
       out.set(this.results[next++]!);
     });
-    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states } as RunResult;
+    return { output: tensors[0]![1], outputs: Object.fromEntries(tensors), states } as PoolResult;
   }
 }

@@ -5,7 +5,7 @@ import { ownCopy } from '../base/own-copy.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import type { ModelInput } from '../run/inputs.ts';
 import type { GruModel, RunOptions } from '../api/model.ts';
-import type { RunResult } from '../run/result.ts';
+import type { GruPool, PoolResult } from './types.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { runGroups, type StateGroup } from '../spec/state-groups.ts';
 import { Call, type Limits, type Part } from './call.ts';
@@ -14,7 +14,6 @@ import { toGruError } from './failure.ts';
 import { type PoolRunOptions, readRunOptions } from './options.ts';
 import { cut, prepare, readRun } from './parts.ts';
 import { shareSpec } from './share.ts';
-import type { GruPool } from './types.ts';
 import { shareOut, stepWork, totalSteps } from './work.ts';
 import type { PoolWorker } from './worker.ts';
 import { useAllKinds } from '../layers/full.ts';
@@ -121,7 +120,7 @@ export class Pool implements GruPool {
     return new Promise((resolve) => this.roomWaiters.push(resolve));
   }
 
-  async run(input: ModelInput | Record<string, ModelInput>, options: PoolRunOptions = {}): Promise<RunResult> {
+  async run(input: ModelInput | Record<string, ModelInput>, options: PoolRunOptions = {}): Promise<PoolResult> {
     const { run, signal, timeout } = readRunOptions(options);
     this.checkOpen();
     if (signal?.aborted) throw signal.reason;
@@ -154,7 +153,7 @@ export class Pool implements GruPool {
   }
 
   /** Copies what the caller gives; runs it at once where it is small. */
-  private take(given: unknown, givenOptions: RunOptions, limits: Limits): Call | RunResult {
+  private take(given: unknown, givenOptions: RunOptions, limits: Limits): Call | PoolResult {
     checkAlive(this.model);
     // Read once: what is small is read again below, and a getter may then give something else.
     const [input, options] = ownCopy([given, givenOptions] as const);

@@ -3,7 +3,7 @@ import type { Part } from './call.ts';
 import { toGruError } from './failure.ts';
 import { type Failure, fits, type Start } from './messages.ts';
 import { Place } from './place.ts';
-import { type PoolWorker, WorkerHandle } from './worker.ts';
+import { checkWorker, type PoolWorker, WorkerHandle } from './worker.ts';
 
 /** Workers in a row that a slot may lose before any has ended a job: when none has been ready yet, and later. */
 const MAX_LOSSES = { first: 3, later: 8 };
@@ -65,7 +65,7 @@ export class Slot {
   start(): void {
     const { createWorker, start, startTimeout } = this.options;
     try {
-      const worker: WorkerHandle = new WorkerHandle(createWorker(), start, {
+      const worker: WorkerHandle = new WorkerHandle(checkWorker(createWorker()), start, {
         online: () => {
           this.events.starting();
         },

@@ -1,6 +1,10 @@
 import type { ModelInput } from '../run/inputs.ts';
 import type { RunResult } from '../run/result.ts';
+import type { AnyState } from '../run/states.ts';
 import type { PoolRunOptions } from './options.ts';
+
+/** What `model.run` returns of a model of any kind of layers. */
+export type PoolResult = RunResult<Record<string, AnyState>>;
 
 /**
  * Workers with a copy of a model each. Made by {@link createPool}.
@@ -38,7 +42,7 @@ export interface GruPool {
    * @example
    * const { output, states } = await pool.run([first, second, third], { timeout: 1000, signal });
    */
-  run(input: ModelInput | Record<string, ModelInput>, options?: PoolRunOptions): Promise<RunResult>;
+  run(input: ModelInput | Record<string, ModelInput>, options?: PoolRunOptions): Promise<PoolResult>;
 
   /** Resolves when all calls made so far, and those made meanwhile, have settled. */
   drain(): Promise<void>;

@@ -1,3 +1,5 @@
+import { GruError } from '../base/errors.ts';
+import { describe } from '../base/tensor.ts';
 import {
   type Answer,
   type Failure,
@@ -10,7 +12,9 @@ import {
 
 /** A worker that runs `gru-wasm/pool-worker`: one of `node:worker_threads`, or a Web Worker made with `type: 'module'`. */
 export interface PoolWorker {
+  /** Sends to the worker. */
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  /** Ends it. */
   terminate(): unknown;
 }
 
@@ -133,7 +137,7 @@ export class WorkerHandle {
 
   /** No event tells of a worker that is gone, but its lock becomes free (in secure contexts, which alone have locks). */
   private listenInBrowser(worker: Worker): string | undefined {
-    const { locks: manager } = navigator as { locks?: LockManager };
+    const manager = (globalThis.navigator as { locks?: LockManager } | undefined)?.locks;
     const lock = manager && `gru-wasm-pool-${performance.timeOrigin}-${Math.random()}-${locks++}`;
     worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
       // The worker has its lock before it starts the backend, and so before its first message.
@@ -158,6 +162,15 @@ export class WorkerHandle {
       })
       .catch(() => undefined);
   }
+}
+
+/** @throws GruError `worker_lost` for what `createWorker` returned and is no worker. */
+export function checkWorker(made: unknown): PoolWorker {
+  const has = (method: string) => typeof (made as Record<string, unknown> | undefined)?.[method] === 'function';
+  if (made !== null && has('postMessage') && has('terminate') && (has('on') || has('addEventListener'))) {
+    return made as PoolWorker;
+  }
+  throw new GruError('worker_lost', `createPool: createWorker must return a worker, got ${describe(made)}`);
 }
 
 function isNode(worker: PoolWorker): worker is NodeWorker {

@@ -31,6 +31,9 @@ export type LstmState = Record<RecurrentSlot, Tensor>;
 /** What a layer ends with: a gru's or an rnn's hidden state, or an lstm's two. */
 export type LayerState = Tensor | LstmState;
 
+/** The state of a layer whose kind TypeScript does not know: a gru's or an rnn's is read as a tensor, an lstm's as `{ hidden, cell }`. */
+export type AnyState = Tensor & LstmState;
+
 /** The shape of a state in a run. */
 export function stateShape({ count, size }: StateGroup, { batched, batch }: RunInputs): number[] {
   return batched ? [count, batch, size] : [count, size];

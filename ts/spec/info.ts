@@ -10,6 +10,7 @@ export interface ModelInfo {
   readonly inputs: readonly InputInfo[];
   /** What they return, in order. */
   readonly outputs: readonly OutputInfo[];
+  /** The layers, in the order in which they run. */
   readonly layers: readonly LayerInfo[];
   /** The states: one entry a gru or rnn layer, two an lstm layer, one a convolution that streams, in the order of the layers. */
   readonly states: readonly StateInfo[];
@@ -17,9 +18,13 @@ export interface ModelInfo {
   readonly streamable: boolean;
 }
 
+/** What a model takes. */
 export interface InputInfo {
+  /** By which `run` takes it, where there are several. */
   readonly name: string;
+  /** `int32` for ids. */
   readonly dtype: 'float32' | 'int32';
+  /** (batch, steps, size), as far as it has these: `['batch', 'steps', 64]`. */
   readonly shape: readonly Dimension[];
   /** For ids: valid ones are 0 .. vocabularySize - 1. */
   readonly vocabularySize?: number;
@@ -27,17 +32,23 @@ export interface InputInfo {
   readonly axis?: string;
 }
 
+/** What a model gives. */
 export interface OutputInfo {
+  /** By which results have it in `outputs`. */
   readonly name: string;
   /** `int32` where a layer gives ids: its results are Int32Arrays. */
   readonly dtype: 'float32' | 'int32';
+  /** (batch, steps, size), as far as it has these: `['batch', 'steps', 64]`. */
   readonly shape: readonly Dimension[];
   /** The time axis of its steps, where the model has several. */
   readonly axis?: string;
 }
 
+/** A layer of a model. */
 export interface LayerInfo {
+  /** By which `trace`, states and errors call it. */
   readonly name: string;
+  /** Its kind. */
   readonly type: LayerSpec['type'];
   /** Shape of the layer's main value. */
   readonly shape: readonly Dimension[];
@@ -45,11 +56,13 @@ export interface LayerInfo {
   readonly parameters: number;
 }
 
+/** A state that goes on from step to step. */
 export interface StateInfo {
   /** Name of the layer. */
   readonly name: string;
   /** Which of its states: `hidden`, an lstm's `cell`, or the `past` that a convolution's windows need. */
   readonly slot: StateSlot['slot'];
+  /** (directions, batch, size). */
   readonly shape: readonly Dimension[];
   /** Whether `initialStates` may give it: false where the model itself computes it, and for a `past`, which streams alone carry on. */
   readonly settable: boolean;

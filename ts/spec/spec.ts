@@ -52,6 +52,7 @@ export interface ModelSpec {
 
 /** An input of a model. */
 export interface InputSpec {
+  /** By which layers read it, and `run` takes it. */
   name: string;
   /** `float32` features or `int32` ids. */
   dtype: 'float32' | 'int32';
@@ -73,7 +74,9 @@ export interface InputSpec {
 
 /** An output of a model: a name for a layer's value. */
 export interface OutputSpec {
+  /** By which results have it. */
   name: string;
+  /** The value that it is. */
   from: ValueRef;
   /** Dimensions of a row in the arrays that `run` returns, as an input's. Default: as many as `from` has values a row; of ids `[]`. */
   row?: readonly number[];

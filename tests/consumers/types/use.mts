@@ -1,4 +1,4 @@
-import { createGru, GruError, type GruModel, loadModel, type Tensor } from 'gru-wasm';
+import { createGru, createLstm, GruError, type GruModel, loadModel, type RunResult, type Tensor } from 'gru-wasm';
 import { keras } from 'gru-wasm/formats/keras';
 import { onnx } from 'gru-wasm/formats/onnx';
 import { pytorch } from 'gru-wasm/formats/pytorch';
@@ -16,6 +16,13 @@ export async function use(): Promise<Tensor> {
   const config = { inputSize: 1, hiddenSize: 1, resetAfter: true };
   const model: GruModel = await createGru(config, { kernel: [1, 2, 3], recurrentKernel: [1, 2, 3] });
   const pool: GruPool = await createPool(model);
+  const states = [
+    (await pool.run([1])).states,
+    (await createLstm({ inputSize: 1, hiddenSize: 1 }, { kernel: [], recurrentKernel: [] })).run([1]).states,
+  ];
+  for (const { gru, lstm } of states) lstm!.hidden.data.set(gru!.data);
+  const result: RunResult = model.run([1]);
+  model.run([1], { out: result });
   await pool.close();
   const ranking: Sensitivity = await sensitivity(model, [[1, 2, 3]]);
   // @ts-expect-error: the largest error is needed

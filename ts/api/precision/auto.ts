@@ -25,6 +25,7 @@ export interface AutoPrecision extends Difference {
   precision: Record<string, WeightDtype>;
   /** Bytes of the weights that can be integers, their scales included, in this precision; and in float32. */
   bytes: number;
+  /** {@link bytes} in float32. */
   bytesInFloat32: number;
   /** How many times as fast as float32 the model runs over the sequences, on this machine. Undefined for `prefer: 'size'`. */
   speedup: number | undefined;

@@ -16,7 +16,9 @@ export interface CalibrateOptions extends SensitivityOptions {
 
 /** A layer that multiplies weights by several features: the error that it brings to the outputs, alone, without scales and with them. */
 export interface CalibratedLayer extends QuantizableLayer {
+  /** Without scales. */
   before: Difference;
+  /** With them. */
   after: Difference;
   /** Whether the model has the scales: they make this rms error less by a third at least, and that of the whole model by a tenth; a layer more takes some time. */
   scaled: boolean;
@@ -30,6 +32,7 @@ export interface Calibration {
   layers: CalibratedLayer[];
   /** The error of all layers in the precision, without scales and with them: the same where none helped. */
   before: Difference;
+  /** With scales. */
   after: Difference;
 }
 

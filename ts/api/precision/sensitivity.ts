@@ -5,7 +5,9 @@ import { type QuantizableLayer, type SensitivityOptions, type Sequences, Variant
 
 /** What a layer alone does to the outputs when its weights become integers. */
 export interface LayerSensitivity extends QuantizableLayer {
+  /** In integers of 16 bits. */
   i16: Difference;
+  /** In integers of 8 bits. */
   i8: Difference;
 }
 

@@ -31,7 +31,9 @@ const OPTIONS = ['initialStates', 'lengths', 'mask', 'signal', 'onProgress'];
 
 /** A layer whose products can be made of integers. */
 export interface QuantizableLayer {
+  /** By which `precision` names it. */
   name: string;
+  /** Its kind. */
   type: LayerSpec['type'];
   /** Weights that become integers. */
   parameters: number;

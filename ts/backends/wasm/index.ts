@@ -39,7 +39,7 @@ const started = new WeakMap<WasmBinaries, Map<BuildName, Started>>();
  */
 export async function wasmBackend(options: WasmOptions): Promise<Backend> {
   if (!hasSimd()) {
-    throw new GruError('backend_unavailable', "this host has no WebAssembly SIMD, which backend: 'wasm' needs");
+    throw new GruError('backend_unavailable', 'this host has no WebAssembly SIMD');
   }
   const name = !options.deterministic && hasRelaxedSimd() ? 'relaxed' : 'baseline';
   const revectorize = options.revectorize === true;

@@ -16,9 +16,9 @@ export class Instance {
   private during = '';
   private cause: unknown;
 
-  constructor(exports: Engine) {
-    this.stateRun = exports.state_run;
-    const guarded = Object.entries(exports).map(([name, value]) => [
+  constructor(engine: Engine) {
+    this.stateRun = engine.state_run;
+    const guarded = Object.entries(engine).map(([name, value]) => [
       name,
       typeof value === 'function' ? this.guard(name, value as Call) : (value as unknown),
     ]);

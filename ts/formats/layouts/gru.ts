@@ -10,6 +10,7 @@ import type { GruSpec, ModelSpec } from '../../spec/spec.ts';
 export interface GruConfig extends RecurrentConfig {
   /** Whether the reset gate is applied after the recurrent product (PyTorch, Keras's default) or before (the textbook). */
   resetAfter: boolean;
+  /** The function of the gates z and r. Default `sigmoid`. */
   recurrentActivation?: GruSpec['recurrentActivation'] | undefined;
 }
 

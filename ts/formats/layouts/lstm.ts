@@ -7,8 +7,11 @@ import type { LstmSpec, ModelSpec } from '../../spec/spec.ts';
 
 /** What an LSTM built from arrays is like; the meaning of the fields is that of {@link LstmSpec}. */
 export interface LstmConfig extends RecurrentConfig {
+  /** The function of the gates i, f and o. Default `sigmoid`. */
   recurrentActivation?: LstmSpec['recurrentActivation'] | undefined;
+  /** The function of the cell state on its way out. Default: `activation`. */
   outputActivation?: LstmSpec['outputActivation'] | undefined;
+  /** Couples the gates: f = 1 - i. Default false. */
   inputForget?: boolean | undefined;
 }
 

@@ -9,13 +9,19 @@ import { checkOptions, describe, isRecord } from '../../base/tensor.ts';
 
 /** What every recurrent layer built from arrays is like; the meaning of the fields is that of {@link RecurrentBase}. */
 export interface RecurrentConfig {
+  /** Features of a step. */
   inputSize: number;
+  /** Units: values of a hidden state, in one direction. */
   hiddenSize: number;
   /** Default: `bidirectional` where weights for both directions are given, else `forward`. */
   direction?: RecurrentBase['direction'] | undefined;
+  /** How the two directions of a bidirectional layer become one value. Default `concat`. */
   merge?: RecurrentBase['merge'] | undefined;
+  /** What the output is: all hidden states, or the last one. Default `sequence`. */
   returns?: RecurrentBase['returns'] | undefined;
+  /** The function of the candidate; of an rnn that of the state. Default `tanh`. */
   activation?: RecurrentBase['activation'] | undefined;
+  /** Bounds the input of every activation of a gate or candidate to [-clip, clip]. Default: no bound. */
   clip?: number | undefined;
   /** Name of the layer, by default that of its type; the layers of a stack are `<name>_l0`, `<name>_l1`, ... */
   name?: string | undefined;

@@ -11,8 +11,11 @@ export interface TextbookGate {
 
 /** Weights of one direction as the textbook's three Dense layers. */
 export interface TextbookDirection {
+  /** z. */
   updateGate: TextbookGate;
+  /** r. */
   resetGate: TextbookGate;
+  /** n, of the reset state. */
   candidateHidden: TextbookGate;
 }
 
@@ -23,9 +26,13 @@ export type TextbookGruWeights = { layout: 'textbook' } & (
 
 /** Weights of one direction of an LSTM as four Dense layers: `candidateCell` is the gate g. */
 export interface TextbookLstmDirection {
+  /** i. */
   inputGate: TextbookGate;
+  /** f. */
   forgetGate: TextbookGate;
+  /** g. */
   candidateCell: TextbookGate;
+  /** o. */
   outputGate: TextbookGate;
 }
 

@@ -17,6 +17,7 @@ export interface BoundTensor {
    * `unused`: nothing reads it.
    */
   use: 'values' | 'lengths' | 'states' | 'unused';
+  /** The model's: `int32` for ids. */
   dtype: 'float32' | 'int32';
   /** What each axis is made of; an axis of size 1 may be made of nothing. */
   axes: ('batch' | 'time' | number)[][];
@@ -29,6 +30,7 @@ export interface BoundTensor {
   values: string[];
   /** For `states` of layers that have two: which. */
   slot?: 'hidden' | 'cell';
+  /** Whether the model's values have steps. */
   kind: 'sequence' | 'vector';
   /** The model's axis on which its steps lie, where the model has several. */
   axis?: string;
@@ -40,7 +42,9 @@ export interface BoundTensor {
 
 /** How the tensors of an ONNX graph are given to the model, and its results read as the graph's. */
 export interface GraphBinding {
+  /** Of the graph, in its order. */
   inputs: BoundTensor[];
+  /** Of the graph, in its order. */
   outputs: BoundTensor[];
 }
 
@@ -54,6 +58,7 @@ interface BoundState {
 export interface BoundRun {
   /** By name of the model's inputs: rows, sequence after sequence. */
   inputs: Record<string, { data: Float32Array | Float64Array; shape: number[] }>;
+  /** Sequences. */
   batch: number;
   /** By axis of the model. */
   steps: ReadonlyMap<string, number>;

@@ -1,5 +1,6 @@
 /** A tensor of a state dict, whatever kind of file it is in. */
 export interface SourceTensor {
+  /** As PyTorch has it. */
   shape: number[];
   /** As PyTorch calls it: `float32`, `bfloat16`, ... */
   dtype: string;

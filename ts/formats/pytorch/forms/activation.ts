@@ -22,6 +22,7 @@ export type TorchActivation =
 
 /** `nn.ReLU`, `nn.Tanh`, `nn.Softmax(dim=-1)`, ... */
 export interface PytorchActivation extends PytorchLayerBase {
+  /** The function. */
   activation: TorchActivation;
 }
 

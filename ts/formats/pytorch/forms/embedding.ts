@@ -5,6 +5,7 @@ import { moduleTensors, type PytorchModule } from './module.ts';
 
 /** `nn.Embedding`. */
 export interface PytorchEmbedding extends PytorchLayerBase {
+  /** Name of the module. */
   embedding: PytorchModule;
 }
 

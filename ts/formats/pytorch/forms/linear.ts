@@ -7,6 +7,7 @@ import { moduleTensors, type PytorchModule } from './module.ts';
 
 /** `nn.Linear`. */
 export interface PytorchLinear extends PytorchLayerBase {
+  /** Name of the module. */
   linear: PytorchModule;
   /** What follows it. Default none. */
   activation?: TorchActivation | undefined;

@@ -25,11 +25,13 @@ interface PytorchRecurrent extends PytorchLayerBase {
 
 /** `nn.GRU` (all its layers and directions, counted from the tensors) or `nn.GRUCell` (run over a sequence). */
 export interface PytorchGru extends PytorchRecurrent {
+  /** Name of the module. */
   gru: PytorchModule;
 }
 
 /** `nn.LSTM` (all its layers and directions, counted from the tensors) or `nn.LSTMCell` (run over a sequence). */
 export interface PytorchLstm extends PytorchRecurrent {
+  /** Name of the module. */
   lstm: PytorchModule;
   /**
    * Where the initial cell states come from, as `initialState` says it of `c_0`. Left out where `initialState` is the name of an
@@ -40,6 +42,7 @@ export interface PytorchLstm extends PytorchRecurrent {
 
 /** `nn.RNN` (all its layers and directions, counted from the tensors) or `nn.RNNCell` (run over a sequence). */
 export interface PytorchRnn extends PytorchRecurrent {
+  /** Name of the module. */
   rnn: PytorchModule;
   /** As the module was made with; a state dict does not say it. Default `tanh`. */
   nonlinearity?: 'tanh' | 'relu' | undefined;

@@ -4,6 +4,7 @@ import type { Form, PytorchLayerBase } from './form.ts';
 
 /** `output[:, -1]` or `output[:, 0]` (batch first): one step of a sequence; zeros where it has too few. */
 export interface PytorchStep extends PytorchLayerBase {
+  /** Its index; from the end where it is negative. */
   step: number;
 }
 
