@@ -142,7 +142,7 @@ describe.each(BACKENDS)('values of different steps on $name', ({ api }) => {
     await expectError(run({ lengths: { to: [9] } }), 'invalid_argument', "lengths['to'][0]", '0 to 3');
     await expectError(run({ lengths: { target: [9] } }), 'invalid_argument', "lengths['target'][0]", '0 to 3');
     await expectError(run({ lengths: { to: [1, 1] } }), 'shape_mismatch', "lengths['to']: expected 1");
-    await expectError(run({ mask: { to: [1] } }), 'shape_mismatch', "mask['to']: expected shape");
+    await expectError(run({ mask: { to: [1] } }), 'shape_mismatch', "mask['to']: shape [1, 3]");
     await expectError(
       run({ mask: { to: [1, 1, 1] }, lengths: { to: [1] } }),
       'invalid_argument',

@@ -50,8 +50,25 @@ describe('masks', () => {
     await expectError(() => model.run(x, { mask: mask.slice(0, STEPS) }), 'shape_mismatch', 'mask', '[2, 6]');
     const one = { data: x.data.slice(0, STEPS * SIZE), shape: [1, STEPS, SIZE] };
     expect(model.run(one, { mask: { data: mask.slice(0, STEPS), shape: [STEPS] } as never }).output.data).toEqual(want.output.data.slice(0, STEPS * 3)); // prettier-ignore
-    await expectError(() => model.run(one, { mask: mask.slice(0, 5) }), 'shape_mismatch', 'mask', '5 values');
+    await expectError(
+      () => model.run(one, { mask: mask.slice(0, 5) }),
+      'shape_mismatch',
+      'mask',
+      'a flat array of 6, data has 5',
+    );
   });
+});
+
+test('arrays in arrays where a flat one is wanted', async () => {
+  using model = await api.createModel(oneGru(2, 3));
+  const frames = [[1, 2], [3, 4]]; // prettier-ignore
+  const x = { data: numbers(8), shape: [2, 2, 2] };
+  const rows = [[1, 1], [1, 0]]; // prettier-ignore
+  for (const mask of [rows, rows.map((row) => Uint8Array.from(row)), { data: rows, shape: [2, 2] }])
+    await expectError(() => model.run(x, { mask } as never), 'shape_mismatch', 'mask', 'a flat array of 4, data has 2');
+  await expectError(() => model.run([frames, frames] as never), 'dtype_mismatch', "'x', sequence 0", 'a flat array of numbers', 'Array of length 2'); // prettier-ignore
+  await expectError(() => model.run({ data: frames, shape: [1, 2, 2] }), 'shape_mismatch', "'x'", 'a flat array of 4, data has 2'); // prettier-ignore
+  await expectError(() => model.run(x, { initialStates: { gru: [[1, 2, 3], [4, 5, 6]] } } as never), 'dtype_mismatch', "['gru']", 'a flat array of numbers'); // prettier-ignore
 });
 
 test('a record of data without a shape: what the model has is said', async () => {

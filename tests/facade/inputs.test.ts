@@ -81,7 +81,11 @@ describe('several inputs', () => {
     ['a flat vector too long', { v: numbers(6) }, ["'v'", 'expected 3 values', 'got 6']],
     ['a shape of other dimensions', { a: tensor([2, 3, 4]) }, ['[B, T, 2], or [T, 2] for one sequence', '[2, 3, 4]']],
     ['a vector of other dimensions', { v: tensor([2, 3, 1]) }, ['[B, 3], or [3] for one sequence', '[2, 3, 1]']],
-    ['a shape that its data do not fill', { a: { ...given.a, shape: [2, 4, 2] } }, ['takes 16 values, data has 12']],
+    [
+      'a shape that its data do not fill',
+      { a: { ...given.a, shape: [2, 4, 2] } },
+      ['takes a flat array of 16, data has 12'],
+    ],
     ['a negative size', { a: { ...given.a, shape: [-2, -3, 2] } }, ['whole numbers, got [-2, -3, 2]']],
     ['a size that is none', { a: { ...given.a, shape: [2, 3, '2'] } }, ["whole numbers, got [2, 3, the string '2']"]],
     ['a broken size', { a: { ...given.a, shape: [2, 1.5, 4] } }, ['whole numbers, got [2, 1.5, 4]']],

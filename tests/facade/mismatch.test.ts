@@ -8,7 +8,7 @@ const SIDES = [
   /takes (?<want>.*?), got (?<got>.*)$/,
   /must (?:be|have) (?<want>.*?), got (?<got>.*)$/,
   /it holds (?<got>.*), this one has (?<want>.*)$/,
-  /shape \S+ .*?takes (?<want>\d+) values, data has (?<got>\d+)/,
+  /shape \S+ .*?takes a flat array of (?<want>\d+), data has (?<got>\d+)/,
   /: (?:sequence \d+ has )?(?<want>\d+) and (?<got>\d+) (?:steps|sequences)$/,
 ];
 

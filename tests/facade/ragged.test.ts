@@ -101,7 +101,7 @@ describe.each(BACKENDS)('sequences of different lengths on $name', ({ api }) => 
     await expectError(run({ lengths: [1, 4] }), 'invalid_argument', 'lengths[1]', '0 to 3', 'got 4');
     await expectError(run({ lengths: [1, NaN] }), 'invalid_argument', 'lengths[1]', 'NaN');
     await expectError(run({ lengths: 3 }), 'dtype_mismatch', 'lengths');
-    await expectError(run({ mask: [1, 0] }), 'shape_mismatch', 'mask', '[2, 3]', '2 values');
+    await expectError(run({ mask: [1, 0] }), 'shape_mismatch', 'mask', '[2, 3]', 'data has 2');
     await expectError(run({ mask: {} }), 'dtype_mismatch', 'mask');
     await expectError(run({ mask: [1, 0, 1, NaN, 1, 0] }), 'dtype_mismatch', 'mask: value 3', 'NaN');
     await expectError(run({ mask: [1, 0, 1, 0, 1, 0], lengths: [1, 2] }), 'invalid_argument', 'one of');

@@ -53,7 +53,7 @@ describe('numbers', () => {
     [count(5), /shape_mismatch: w: expected 6 values of shape \[2, 3\], got 5/],
     [undefined, /dtype_mismatch: w: expected an array of shape \[2, 3\], got undefined/],
     [7, /dtype_mismatch: w: expected an array/],
-    [[1, 2, 3, '4', 5, 6], /dtype_mismatch: w: expected numbers, got .*4.* at 3/],
+    [[1, 2, 3, '4', 5, 6], /dtype_mismatch: w: expected a flat array of numbers, got .*4.* at 3/],
   ])('refused: %j', (data, message) => {
     try {
       toFloats('w', data, [2, 3]);

@@ -117,7 +117,7 @@ export function checkFilled(what: string, shape: readonly number[], length: numb
   const expected = product(shape);
   if (length === expected) return;
   const text = shapeText(shape);
-  throw new GruError('shape_mismatch', `${what}: shape ${text} takes ${expected} values, data has ${length}`);
+  throw new GruError('shape_mismatch', `${what}: shape ${text} takes a flat array of ${expected}, data has ${length}`);
 }
 
 /** @throws GruError `invalid_argument` for no whole number from 1, `out_of_memory` above {@link MAX_BATCH}. */

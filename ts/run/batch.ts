@@ -100,11 +100,9 @@ export function readMask(
     throw new GruError('dtype_mismatch', `${what}: expected a tensor or an array, got ${describe(mask)}`);
   }
   const count = lengthOf(data, what);
-  if (shape !== expected) checkFilled(what, shape, count);
-  const fits = sameShape(shape, expected) && count === batch * steps;
-  if (!fits && !(batch === 1 && count === steps)) {
-    const got = shape === expected ? `${count} values` : shapeText(shape);
-    throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${got}`);
+  checkFilled(what, shape, count);
+  if (!sameShape(shape, expected) && !(batch === 1 && count === steps)) {
+    throw new GruError('shape_mismatch', `${what}: expected shape ${shapeText(expected)}, got ${shapeText(shape)}`);
   }
   const lengths = new Int32Array(batch);
   const kept = ints(batch * steps, what);

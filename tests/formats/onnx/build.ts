@@ -29,7 +29,8 @@ export interface Info {
   name: string;
   /** TensorProto.DataType; 1 is float. */
   dtype?: number;
-  shape: (number | string)[];
+  /** Undefined: the file says none. */
+  shape?: (number | string)[] | undefined;
 }
 
 export interface Graph {
@@ -135,7 +136,7 @@ function node({ op, inputs, outputs, name = '', domain, overload, attributes = {
 
 function info({ name, dtype = 1, shape }: Info): Uint8Array {
   const dims = message((w) => {
-    for (const size of shape) {
+    for (const size of shape ?? []) {
       put(
         w,
         1,
@@ -147,7 +148,7 @@ function info({ name, dtype = 1, shape }: Info): Uint8Array {
   });
   const tensorType = message((w) => {
     w.tag(1, WireType.Varint).int32(dtype);
-    put(w, 2, dims);
+    if (shape) put(w, 2, dims);
   });
   const type = message((w) => {
     put(w, 1, tensorType);

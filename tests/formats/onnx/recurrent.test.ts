@@ -258,6 +258,37 @@ describe('an RNN', () => {
   });
 });
 
+describe('shapes that the file leaves free follow from the weights', () => {
+  const free = (rank: number | undefined) => (name: string) => ({
+    name,
+    ...(rank ? { shape: Array<string>(rank).fill('') } : {}),
+  });
+  test.each([
+    ['sizes', free(3)],
+    ['ranks', free(undefined)],
+  ])('%s', async (_, of) => {
+    for (const layout of [0, 1]) {
+      const own = { attributes: { layout }, more: ['', 'lens', 'h0', 'c1'] };
+      const order = (first: string, second: string, size: number) =>
+        layout ? [second, first, size] : [first, second, size];
+      const said = [order('t', 'b', I), ...[0, 1].map(() => (layout ? ['b', 1, H] : [1, 'b', H]))];
+      const names = ['X', 'h0', 'c1'];
+      const lens = { name: 'lens', shape: ['b'], dtype: 6 };
+      const given = (infos: { name: string }[]) =>
+        read({ ...own, inputs: [...infos, lens] as Wanted['inputs'] & object });
+      const { spec } = await given(names.map(of));
+      expect(spec).toEqual((await given(names.map((name, i) => ({ name, shape: said[i]! })))).spec);
+    }
+  });
+
+  test('where no weight says them, inputShapes may', async () => {
+    const relu = (shape?: string[]) =>
+      read({ nodes: [{ op: 'Relu', name: 'n', inputs: ['X'], outputs: ['Y'] }], outputs: ['Y'], inputs: [{ name: 'X', ...(shape && { shape }) }] }); // prettier-ignore
+    await expect(relu()).rejects.toThrow("input 'X' of the graph has no shape; { onnx: { inputShapes } } says it");
+    await expect(relu(['', '', ''])).rejects.toThrow(/rows of features; \{ onnx: \{ inputShapes \} \} says how many/);
+  });
+});
+
 describe('refused by name', () => {
   test.each<[string, Wanted, RegExp]>([
     [

@@ -66,7 +66,7 @@ export class InputRoles {
           'unsupported',
           `${what} has the type ${dtypeName(info.dtype)}; supported: floats, whole numbers and booleans`,
         );
-      if (!info.shape) throw new GruError('unsupported', `${what} has no shape`);
+      if (!info.shape) throw new GruError('unsupported', `${what} has no shape; { onnx: { inputShapes } } says it`);
       if (
         info.shape.length > 6 ||
         info.shape.some((size) => typeof size === 'number' && !(Number.isSafeInteger(size) && size > 0))
@@ -257,7 +257,9 @@ function assignRoles(input: GraphInput): void {
   const best = likeliest(input, false) ?? likeliest(input, true);
   if (!best) {
     const known = [...fixed].map(([axis, r]) => `axis ${axis} is ${r}`).join(', ');
-    const isFree = [...fixed].some(([axis, r]) => r === 'feature' && typeof shape[axis] !== 'number');
+    const isFree =
+      shape.every((size) => typeof size === 'string') ||
+      [...fixed].some(([axis, r]) => r === 'feature' && typeof shape[axis] !== 'number');
     const hint = isFree
       ? '; { onnx: { inputShapes } } says how many features there are, which the file leaves free'
       : '';

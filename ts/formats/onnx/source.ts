@@ -7,6 +7,7 @@ import type { ImportedTensor } from '../report.ts';
 import type { OnnxGraph, OnnxModel, OnnxTensor, OnnxValueInfo } from './messages.ts';
 import { boundOf, Budget } from './limits.ts';
 import type { OnnxOptions } from './options.ts';
+import { shapedByNodes } from './recurrent-shapes.ts';
 import { dtypeClass, dtypeName, readTensorData, type Sidecars } from './tensor.ts';
 import type { Constant } from './value.ts';
 
@@ -69,7 +70,6 @@ export class Source {
     if (!(model.opset >= first && model.opset <= last)) {
       throw new GruError('unsupported', `the ONNX file is of opset ${model.opset}; supported: ${first} to ${last}`);
     }
-    this.graph = reshaped(model.graph, options.inputShapes);
     this.opset = model.opset;
     this.producer = model.producer;
     this.options = options;
@@ -77,9 +77,12 @@ export class Source {
     this.#bound = boundOf(size);
     this.#budget = new Budget(this.#bound);
     this.#readings = new Budget(READINGS * this.#bound);
-    this.#initializers = new Map(this.graph.initializers.map((tensor) => [tensor.name, tensor]));
-    if (this.#initializers.size < this.graph.initializers.length)
+    const { initializers } = model.graph;
+    this.#initializers = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+    if (this.#initializers.size < initializers.length)
       throw new GruError('invalid_file', 'the ONNX file has two initializers of one name');
+    const given = reshaped(model.graph, options.inputShapes);
+    this.graph = shapedByNodes(given, (name) => this.#initializers.get(name)?.dims);
     const inputs = new Map(this.graph.inputs.map((input) => [input.name, input]));
     for (const [name, tensor] of Object.entries(options.initializers ?? {})) this.#give(name, tensor, inputs.get(name));
   }

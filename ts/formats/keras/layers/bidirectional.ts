@@ -19,6 +19,7 @@ import {
   sequenceOf,
   stateOutputs,
   stateSizes,
+  unturnedMask,
 } from './recurrent.ts';
 import { shown } from '../shown.ts';
 
@@ -38,7 +39,11 @@ export const bidirectional: Translate = (call) => {
   checkMask(call, forward, inputs);
   const states = (refs: ValueRef[]) => (forward.returnState ? stateOutputs(refs, sizes) : []);
 
-  const layerOfBoth = merge !== null && !needsLastStep(builder, forward, inputs);
+  const layerOfBoth =
+    merge !== null &&
+    !forward.goBackwards &&
+    !needsLastStep(builder, forward, inputs) &&
+    !unturnedMask(backward, inputs);
   if (layerOfBoth && isOneCell(forward.cells, backward.cells)) {
     const [cell, reverseCell] = [forward.cells[0]!, backward.cells[0]!];
     const { hiddenSize } = cell.spec;
@@ -69,7 +74,7 @@ export const bidirectional: Translate = (call) => {
   const parts = [forward, backward].map((direction, d) => {
     const own = inputs.states.slice(d * half, d === 0 ? half : undefined);
     const partName = builder.name(`${name}_${d === 0 ? 'forward' : 'backward'}`);
-    return addDirection(builder, partName, direction, { ...inputs, states: own }, false);
+    return addDirection(builder, partName, direction, { ...inputs, states: own }, d === 1);
   });
   const finalStates = states(parts.flatMap((part) => part.states));
   if (merge === null)
@@ -116,12 +121,8 @@ function readDirections(call: Call): [Recurrent, Recurrent] {
     const inner = new Fields(`${fields.layer}: ${className} '${name}'`, config);
     return readRecurrent(className, inner, builder, weights.part(attribute, name));
   }) as [Recurrent, Recurrent];
-  if (layers[1] === null) backward.goBackwards = true;
-  if (forward.goBackwards || !backward.goBackwards) {
-    throw fields.unsupported(
-      'its forward layer goes backwards; supported: forward_layer forwards, backward_layer backwards',
-    );
-  }
+  if (layers[1] === null) backward.goBackwards = !forward.goBackwards;
+  if (forward.goBackwards === backward.goBackwards) throw fields.invalid('its layers go the same way');
   for (const name of ['returnSequences', 'returnState'] as const) {
     if (forward[name] !== backward[name]) throw fields.invalid(`its layers differ in ${name}`);
   }

@@ -19,6 +19,7 @@ export interface Recurrent {
   returnState: boolean;
   goBackwards: boolean;
   zeroOutputForMask: boolean;
+  unroll: boolean;
 }
 
 export function readRecurrent(
@@ -32,11 +33,11 @@ export function readRecurrent(
     returnState: fields.flag('return_state', false),
     goBackwards: fields.flag('go_backwards', false),
     zeroOutputForMask: fields.flag('zero_output_for_mask', false),
+    unroll: fields.flag('unroll', false),
   };
   if (fields.flag('stateful', false)) {
     builder.note(`${fields.layer}: stateful; a stream keeps its state from call to call, run() starts from zero`);
   }
-  fields.ignore('unroll');
   fields.expect('time_major', [false], 'tensors are (batch, steps, features) here');
   fields.expect('num_constants', [null, 0], 'cells have no further inputs here');
   fields.expect('ragged', [false], 'ragged tensors');
@@ -63,18 +64,23 @@ export function cellWeights(className: string, weights: WeightGroup): WeightGrou
   return weights.part('cell', snakeCase(`${className}Cell`));
 }
 
-/** One direction: a layer for each cell, each reading what the one before gives. */
+/**
+ * One direction: a layer for each cell, each reading what the one before gives. `turned`: its steps are taken from the last to the
+ * first then, as Bidirectional does with its second layer.
+ */
 export function addDirection(
   builder: SpecBuilder,
   name: string,
   recurrent: Recurrent,
   inputs: Inputs,
-  reversedOutput: boolean,
+  turned: boolean,
 ): { output: ValueRef; states: ValueRef[]; size: number } {
   const { cells, goBackwards, returnSequences, zeroOutputForMask } = recurrent;
   const { features, mask, states } = inputs;
   const lastStep = needsLastStep(builder, recurrent, inputs);
+  const unturned = unturnedMask(recurrent, inputs);
   const direction = goBackwards ? 'reverse' : 'forward';
+  const reversedOutput = goBackwards && (returnSequences ? !turned || unturned !== undefined : lastStep);
   let input = sequenceOf(builder, features, mask);
   let { size } = features;
   const finalStates: ValueRef[] = [];
@@ -92,8 +98,8 @@ export function addDirection(
       direction,
       ...(last && !returnSequences && !lastStep ? { returns: 'last' } : {}),
       // Inner cells leave their output at its place in the sequence, so that the mask fits.
-      ...(last && goBackwards && (reversedOutput || lastStep) ? { reversedOutput: true } : {}),
-      ...maskFields(mask, zeroOutputForMask),
+      ...(last && reversedOutput ? { reversedOutput: true } : {}),
+      ...maskFields(mask, zeroOutputForMask && !unturned),
       ...(initialState.length > 0 ? { initialState } : {}),
       weights: recurrentWeights({ [direction]: cell.weights(size, layer, direction) }),
     });
@@ -101,6 +107,15 @@ export function addDirection(
     size = cell.spec.hiddenSize;
   });
   if (lastStep) input = builder.add({ type: 'step', name, inputs: [input], index: -1 });
+  if (unturned) {
+    builder.note(
+      `${name}: unroll, backwards under a mask: zeros are where Keras on TensorFlow puts them, not at the masked steps; save with unroll=False for those`,
+    );
+    input = builder.zeroMasked(input, size, unturned);
+  }
+  if (turned && returnSequences && reversedOutput === goBackwards) {
+    input = builder.add({ type: 'reverse', name: builder.name(`${name}_turned`), inputs: [input] });
+  }
   return { output: input, states: finalStates, size };
 }
 
@@ -136,6 +151,12 @@ export function needsLastStep({ dialect }: SpecBuilder, recurrent: Recurrent, { 
   return recurrent.zeroOutputForMask || states.length > 0;
 }
 
+/** The mask by which an unrolled loop of Keras zeroes outputs of reversed time without being reversed itself. */
+export function unturnedMask(recurrent: Recurrent, { mask }: Inputs): Mask | undefined {
+  const { goBackwards, returnSequences, unroll, zeroOutputForMask } = recurrent;
+  return unroll && goBackwards && returnSequences && zeroOutputForMask ? mask : undefined;
+}
+
 /** Sizes of a layer's initial and final states, in Keras's order. */
 export function stateSizes({ cells }: Recurrent): number[] {
   return cells.flatMap((cell) => statePorts(cell, 'forward').map(() => cell.spec.hiddenSize));
@@ -151,7 +172,7 @@ const recurrent: Translate = (call) => {
   const sizes = stateSizes(found);
   const inputs = readInputs(call, sizes);
   checkMask(call, found, inputs);
-  const { output, states, size } = addDirection(builder, name, found, inputs, found.returnSequences);
+  const { output, states, size } = addDirection(builder, name, found, inputs, false);
   return [mainOutput(output, size, found, inputs), ...(found.returnState ? stateOutputs(states, sizes) : [])];
 };
 

@@ -12,6 +12,7 @@ const LEFT_OUT: Record<string, Record<string, unknown>> = {
   GlobalAveragePooling1D: { keepdims: false },
   GlobalMaxPooling1D: { keepdims: false },
   LayerNormalization: { rms_scaling: false },
+  ...Object.fromEntries(['GRU', 'LSTM', 'SimpleRNN', 'RNN'].map((name) => [name, { zero_output_for_mask: false }])),
 };
 
 /** Layers that refuse, in files of TensorFlow.js, what it would compute otherwise than Keras. */
