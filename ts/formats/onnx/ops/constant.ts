@@ -67,14 +67,16 @@ const constantOfShape: Operator = (context) => {
   return [makeConstant(context, value.dtype, base, data, context.node.outputs[0] ?? '', shape)];
 };
 
-const shape: Operator = (context) => {
+/** What Shape gives of these sizes. */
+export function partOfShape(context: NodeContext, whole: readonly Size[]): Constant {
   const { attributes, opset } = context;
-  const whole = shapeOf(requireInput(context, 0));
   const start = opset >= 15 ? (attributes.int('start') ?? 0) : 0;
   const end = opset >= 15 ? (attributes.int('end') ?? whole.length) : whole.length;
   const part = whole.slice(start, end);
-  return [makeConstant(context, 'int', [part.length], part, '')];
-};
+  return makeConstant(context, 'int', [part.length], part, '');
+}
+
+const shape: Operator = (context) => [partOfShape(context, shapeOf(requireInput(context, 0)))];
 
 const size: Operator = (context) => {
   const product = shapeOf(requireInput(context, 0)).reduce<Size | undefined>(
