@@ -68,10 +68,15 @@ function weighFixed(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
   return productOf(context, { ...x, kind: 'sequence', axes: [...x.axes.slice(0, -1), time], columns: cut, exclusive: false }, y); // prettier-ignore
 }
 
+/** Whether scores are those of one row a sequence with each step, so that they are a number a step. */
+function areNumbers({ x, y, heads, additive, mask, low, part }: Scores): boolean {
+  return x.kind !== y.kind && heads === 1 && !additive && !mask && !low && !part;
+}
+
 /** Scores of one row a sequence with each step of another value, or its weights, as a number a step; undefined for all others. */
 export function numbersOfScores(builder: SpecBuilder, rows: Rows, name: string): Rows | undefined {
-  const { x, y, heads, scale, keys, additive, mask, low, part } = rows.scores!;
-  if (x.kind === y.kind || heads !== 1 || additive || mask || low || part) return undefined;
+  if (!areNumbers(rows.scores!)) return undefined;
+  const { x, y, scale, keys } = rows.scores!;
   const sequence = x.kind === 'sequence' ? x : y;
   const axes = rows.axes.map(unmarked);
   const sum = builder.reduceFeatures(builder.merge([x, y], `${name}_products`, 'mul'), `${name}_scores`, 'sum');
@@ -233,14 +238,15 @@ function forAllHeads(rows: Rows): Rows {
   return { ...rows, columns: [first], axes: rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'feature')) };
 }
 
-/** Scores plus what is 0 at some steps of the keys and very low at others. */
-export function penalize(context: NodeContext, rows: Rows, repeated: Rows, isMinus: boolean): Rows {
+/** Scores plus what is 0 at some steps of the keys and very low at others; undefined for other terms of scores that are a number a step. */
+export function penalize(context: NodeContext, rows: Rows, repeated: Rows, isMinus: boolean): Rows | undefined {
   const other = forAllHeads(repeated);
   const pair = context.graph.builder.pairOf(other);
   const [zero, one] = pair && isMinus ? [-pair.zero, -pair.one] : [pair?.zero ?? NaN, pair?.one ?? NaN];
   if (pair && one === 0 && zero <= NONE) return maskScores(context, rows, { ...other, columns: pair.columns }, true);
   if (pair && Math.abs(zero) === 0 && one <= NONE)
     return maskScores(context, rows, { ...other, columns: pair.columns }, false);
+  if (areNumbers(rows.scores!)) return undefined;
   throw nodeError(context.node, `adds to scores of steps by steps; supported: 0 and numbers below ${NONE}, by a mask`);
 }
 

@@ -115,7 +115,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   LessOrEqual: 2,
   GreaterOrEqual: 2,
   Scan: Infinity,
-  Einsum: 2,
+  Einsum: Infinity,
   CumSum: 2,
   DequantizeLinear: 3,
   'com.microsoft.BiasGelu': 2,
