@@ -62,6 +62,13 @@ describe('refused', () => {
   const steps = (nodes: Node[], initializers: Uint8Array[], inputs = [X], outputs = ['y']): Model => ({
     ...{ nodes, inputs, outputs, initializers },
   });
+  test('an output that is a constant, with the others', async () => {
+    const model = steps([node('Neg', ['x'], ['y']), node('Shape', ['c'], ['z'])], [floats('c', 3)], [X], ['y', 'z']);
+    expect(await refusal(model)).toMatch(
+      /^unsupported: output 'z' of the graph does not hold what is computed from its inputs; { onnx: { outputs: \['y'\] } } leaves it out$/,
+    );
+  });
+
   test.each<[string, Model, RegExp]>([
     [
       'several steps picked',
