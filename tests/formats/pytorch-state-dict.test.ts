@@ -165,7 +165,7 @@ describe('a tensor taken', () => {
       ['.a', 'a'],
     ];
     expect(prefixes.map((names) => new Tensors(dictOf(...names), '').local('q'))).toEqual(prefixes.map(() => 'q'));
-    expect(prefixes.map((names) => new Tensors(dictOf(...names), '').local(names[0]!.slice(2)))).toEqual(['a.b.c', 'b.c', '', 'b', 'b.c', '']); // prettier-ignore
+    expect(prefixes.map((names) => new Tensors(dictOf(...names), '').local(names[0]!.slice(2)))).toEqual(['a.b.c', 'a.b.c', '', 'b', 'b.c', '']); // prettier-ignore
   });
 
   test('leaves the others to be named', () => {

@@ -72,6 +72,22 @@ test('a value beside itself a step earlier: cat((zeros, h[:, :-1]), 1) + h, whol
   expect(live).toEqual(y);
 });
 
+test("names without a part of what all begin with, as Lightning's model.", async () => {
+  const names = async (tensors: Sizes, ...layers: PytorchLayer[]) =>
+    (await read(tensors, { layers })).report.tensors.map(({ source }) => source);
+  const alone = under('model.gru.', gru());
+  for (const name of ['gru', 'model.gru', '']) expect(await names(alone, { gru: name })).toEqual(Object.keys(alone));
+  const net = { 'a.b.net.0.weight': [4, 3], 'a.b.net.2.weight': [2, 4] };
+  for (const prefix of ['', 'net.', 'b.net.', 'a.b.net.'])
+    expect(await names(net, { linear: `${prefix}0` }, { linear: `${prefix}2` })).toEqual(Object.keys(net));
+  await expect(names(net, { linear: 'other.0' })).rejects.toThrow(/no tensor 'other.0.weight'/);
+});
+
+test('pads by the names of PyTorch', async () => {
+  const made = await spec('g', [{ gru: 'g' }, { pad: [1, 1], mode: 'replicate' }]);
+  expect(made.layers[1]).toMatchObject({ type: 'pad', mode: 'edge' });
+});
+
 describe("the model's input", () => {
   test.each<[string, string, PytorchLayer[], object]>([
     ['ids of an embedding', 'eg', [{ embedding: 'e' }, { gru: 'g' }], { name: 'input', dtype: 'int32', size: 1 }],
@@ -286,6 +302,8 @@ describe('the modules of a state dict', () => {
     ['a head before its embedding, by name', { 'd.weight': [7, 2], 'd.bias': [7], 'e.weight': [7, 2], ...under('r.', gru()), ...under('z.', { weight_ih_l0: [2, 3], weight_hh_l0: [2, 2] }) }, "{ embedding: 'e' }, { gru: 'r' }, { rnn: 'z' }, { step: -1 }, { linear: 'd' }"],
     ['a linear layer without a bias', { 'l.weight': [2, 4], ...under('r.', gru()) }, "{ linear: 'l' }, { gru: 'r' }"],
     ['a depthwise convolution behind the last recurrent one', { ...under('r.', gru()), 'c.weight': [3, 1, 4], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { conv1d: 'c', groups: 3 }, { step: -1 }, { linear: 'f' }"],
+    ['a transposed convolution behind the last recurrent one', { ...under('r.', gru()), 'u.weight': [3, 4, 2], 'u.bias': [4], 'f.weight': [5, 4], 'f.bias': [5] }, "{ gru: 'r' }, { convtranspose1d: 'u' }, { step: -1 }, { linear: 'f' }"],
+    ['attention behind the last recurrent one', { ...under('r.', gru()), 'a.in_proj_weight': [9, 3], 'a.in_proj_bias': [9], 'a.out_proj.weight': [3, 3], 'a.out_proj.bias': [3], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { multiheadAttention: 'a', heads: 'num_heads' }, { step: -1 }, { linear: 'f' }"],
     ['one slope', { ...under('r.', gru()), 'p.weight': [1], 'f.weight': [5, 3], 'f.bias': [5] }, "{ gru: 'r' }, { step: -1 }, { prelu: 'p' }, { linear: 'f' }"],
     ['attention', { 'a.in_proj_weight': [6, 2], 'a.in_proj_bias': [6], 'a.out_proj.weight': [2, 2], 'a.out_proj.bias': [2], ...under('r.', gru()) }, "{ multiheadAttention: 'a', heads: 'num_heads' }, { gru: 'r' }"],
     ['all of whose inputs others give', { 'b.weight': [3], 'b.bias': [3], 'c.weight': [3, 2, 5], 'c.bias': [3], 'd.weight': [2, 3, 5] }, "{ layernorm: 'b' }, { conv1d: 'd' }, { conv1d: 'c' }"],

@@ -62,6 +62,50 @@ describe('refused', () => {
   const steps = (nodes: Node[], initializers: Uint8Array[], inputs = [X], outputs = ['y']): Model => ({
     ...{ nodes, inputs, outputs, initializers },
   });
+  const causal = (k: number, upper: number, after: Node[], outputs = ['y']): Model => ({
+    nodes: [
+      node('Shape', ['x'], ['shape']),
+      node('Gather', ['shape', 'one'], ['count']),
+      node('Concat', ['count', 'count'], ['square'], { axis: 0 }),
+      node('ConstantOfShape', ['square'], ['all'], { value: { tensor: tensor('', [1], [1]) } }),
+      node('Trilu', ['all', 'k'], ['mask'], { upper }),
+      node('Transpose', ['x'], ['turned'], { perm: [0, 2, 1] }),
+      node('MatMul', ['x', 'turned'], ['scores']),
+      ...after,
+      node('Softmax', ['masked'], ['weights'], { axis: 2 }),
+      node('MatMul', ['weights', 'x'], ['y']),
+    ],
+    inputs: [X],
+    outputs,
+    initializers: [ints('one', 1), tensor('k', [], [k], 7), tensor('low', [], [-1e9]), tensor('few', [], [-5])],
+  });
+  const masked = (low: string) => [
+    node('Cast', ['mask'], ['is'], { to: 9 }),
+    node('Where', ['is', low, 'scores'], ['masked']),
+  ];
+
+  test('causal masks are read, and no other parts of steps by steps', async () => {
+    const { spec } = await readOnnx(onnxModel(causal(1, 1, masked('low'))));
+    expect(spec.layers).toMatchObject([{ type: 'attention', causal: true }]);
+    expect(await refusal(causal(0, 1, masked('low')))).toMatch(/Trilu.*takes a part of \[time, time\]; supported: /);
+    expect(await refusal(causal(1, 0, masked('low')))).toMatch(/Trilu.*takes a part/);
+    expect(await refusal(causal(1, 1, masked('few')))).toMatch(
+      /Where.*masks later steps of scores .* by -5; supported: /,
+    );
+    expect(await refusal(causal(0, 0, masked('low')))).toMatch(/Where.*reads a mask of steps by steps/);
+    const added = [node('Mul', ['mask', 'low'], ['lows']), node('Add', ['scores', 'lows'], ['masked'])];
+    const other = (await readOnnx(onnxModel(causal(1, 1, added)))).spec;
+    expect(other.layers).toMatchObject([{ type: 'attention', causal: true }]);
+    expect(await refusal(causal(1, 1, masked('low'), ['mask']))).toMatch(/output 'mask' of the graph does not hold/);
+  });
+
+  test('an output that is a constant, with the others', async () => {
+    const model = steps([node('Neg', ['x'], ['y']), node('Shape', ['c'], ['z'])], [floats('c', 3)], [X], ['y', 'z']);
+    expect(await refusal(model)).toMatch(
+      /^unsupported: output 'z' of the graph does not hold what is computed from its inputs; { onnx: { outputs: \['y'\] } } leaves it out$/,
+    );
+  });
+
   test.each<[string, Model, RegExp]>([
     [
       'several steps picked',

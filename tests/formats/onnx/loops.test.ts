@@ -218,3 +218,26 @@ test('a cell that is written out for a part of the steps that the file fixes is 
   }
   expect(open.streamable).toBe(false);
 });
+
+test('nodes that do not follow those that they read are put in order, in bodies too', async () => {
+  const body = [step('MatMul', ['h', 'W'], 'u'), step('Add', ['u', 'v'], 's'), ...next];
+  expect((await readOnnx(scan({ nodes: body.reverse() }))).spec).toEqual((await readOnnx(scan())).spec);
+  const chain = [step('Neg', ['x'], 'a'), step('Exp', ['a'], 'b'), step('Add', ['a', 'b'], 'y')];
+  const whole = (nodes: Node[]) => onnxModel({ nodes, inputs: [{ name: 'x', shape: ['t', 'b', 2] }], outputs: ['y'] });
+  const { spec } = await readOnnx(whole(chain));
+  for (const nodes of [chain.toReversed(), [chain[1]!, chain[2]!, chain[0]!]])
+    expect((await readOnnx(whole(nodes))).spec).toEqual(spec);
+});
+
+test('nodes that read each other are refused by name', async () => {
+  const nodes = [step('Add', ['x', 'b'], 'a'), step('Exp', ['a'], 'b'), step('Neg', ['b'], 'y')];
+  await expect(
+    readOnnx(onnxModel({ nodes, inputs: [{ name: 'x', shape: ['t', 'b', 2] }], outputs: ['y'] })),
+  ).rejects.toMatchObject({
+    code: 'invalid_file',
+    message: "Exp node 'b': reads 'a', which is computed of what it gives",
+  });
+  await expect(readOnnx(scan({ nodes: [step('Add', ['v', 'next'], 'next')] }))).rejects.toThrow(
+    /Add node 'next': reads 'next', which is computed of what it gives/,
+  );
+});

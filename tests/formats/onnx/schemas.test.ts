@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { GruError } from '../../../ts/base/errors.ts';
 import { interpret } from '../../../ts/formats/onnx/interpret.ts';
-import type { OnnxAttribute, OnnxModel, OnnxNode } from '../../../ts/formats/onnx/messages.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from '../../../ts/formats/onnx/messages.ts';
 import { operatorName } from '../../../ts/formats/onnx/messages.ts';
 import { OPERATORS } from '../../../ts/formats/onnx/ops/index.ts';
 import { parseModel } from '../../../ts/formats/onnx/protobuf.ts';
@@ -25,6 +25,12 @@ const SCHEMAS = JSON.parse(readFileSync(join(FIXTURES, 'onnx/attributes.json'), 
   Record<string, string>
 >;
 
+/** Defaults of the attributes, by the opset since which they are so (of the same schemas). */
+const DEFAULTS = JSON.parse(readFileSync(join(FIXTURES, 'onnx/defaults.json'), 'utf8')) as Record<
+  string,
+  [number, Record<string, number | string | string[]>][]
+>;
+
 /** Small graphs, each once. */
 const MODELS = ['cases', 'onnx'].flatMap((root) =>
   readdirSync(join(FIXTURES, root)).flatMap((folder) => {
@@ -39,7 +45,11 @@ function made(model: OnnxModel): string {
   try {
     const { spec, report } = interpret(new Source(model, new Map(), {}, 1e6));
     const text = (_: string, value: unknown) =>
-      ArrayBuffer.isView(value) ? Array.from(value as Float32Array).join() : value;
+      ArrayBuffer.isView(value)
+        ? Array.from(value as Float32Array).join()
+        : typeof value === 'number'
+          ? Math.fround(value)
+          : value;
     return JSON.stringify([spec, report.graph], text);
   } catch (error) {
     if (!(error instanceof GruError)) throw error;
@@ -49,14 +59,17 @@ function made(model: OnnxModel): string {
 
 const isRefusal = (text: string) => /^[a-z_]+: /.test(text);
 
+const READ: { name: string; model: OnnxModel; whole: string }[] = [];
+
 /** Operators at the top of graphs that are read, a few of each. */
 const FOUND = new Map<string, { model: OnnxModel; node: OnnxNode; whole: string }[]>();
-function add(model: OnnxModel, only?: string): void {
+function add(model: OnnxModel, name: string, only?: string): void {
   const whole = made(model);
   if (isRefusal(whole)) {
     expect(only && whole).toBeUndefined();
     return;
   }
+  READ.push({ name, model, whole });
   for (const node of model.graph.nodes) {
     const list = FOUND.get(operatorName(node)) ?? [];
     if (list.length < 6 && (only ?? node.op) === node.op) list.push({ model, node, whole });
@@ -65,7 +78,7 @@ function add(model: OnnxModel, only?: string): void {
 }
 for (const file of MODELS) {
   try {
-    add(parseModel(new Uint8Array(readFileSync(file))));
+    add(parseModel(new Uint8Array(readFileSync(file))), file.slice(FIXTURES.length));
   } catch (error) {
     // some are there to be refused
     if (!(error instanceof GruError)) throw error;
@@ -156,7 +169,7 @@ for (const [op, { opset = 13, inputs = ['h'], attributes = {}, before = [], afte
     ...after,
   ];
   const outputs = [after.at(-1)?.outputs[0] ?? 'p'];
-  add(parseModel(onnxModel({ opset, nodes, inputs: [{ name: 'x', shape: ['b', 't', 4] }], outputs, initializers: WEIGHTS })), op); // prettier-ignore
+  add(parseModel(onnxModel({ opset, nodes, inputs: [{ name: 'x', shape: ['b', 't', 4] }], outputs, initializers: WEIGHTS })), op, op); // prettier-ignore
 }
 
 const TYPES: Record<string, number> = {
@@ -204,6 +217,7 @@ const HARMLESS: Record<string, string> = {
   'Dropout.seed': 'of training',
   'Dropout.is_test': 'of training',
   'Cast.saturate': 'of casts to 8 bits',
+  'Cast.round_mode': 'of casts to 8 bits',
   'LayerNormalization.stash_type': 'float32 is what is computed in',
   'RMSNormalization.stash_type': 'float32 is what is computed in',
   'GroupNormalization.stash_type': 'float32 is what is computed in',
@@ -254,4 +268,26 @@ describe('attributes of the standard', () => {
     const { model, node } = FOUND.get(op)![0]!;
     expect(made(withAttribute(model, node, { name: 'unheard_of', type: 2, i: 1 }))).toSatisfy(isRefusal);
   });
+});
+
+/** The graph with each attribute that is left out as what its operator takes it for. */
+function withDefaults(graph: OnnxGraph, opset: number): OnnxGraph {
+  const nodes = graph.nodes.map((node) => {
+    const own = node.attributes.map((attribute) =>
+      attribute.g ? { ...attribute, g: withDefaults(attribute.g, opset) } : attribute,
+    );
+    const [, defaults = {}] = DEFAULTS[operatorName(node)]?.findLast(([since]) => opset >= since) ?? [];
+    const others = Object.entries(defaults).flatMap(([name, value]): OnnxAttribute[] => {
+      if (own.some((attribute) => attribute.name === name)) return [];
+      const kind = SCHEMAS[node.op]![name]!;
+      const field = { INT: 'i', FLOAT: 'f', STRING: 's', STRINGS: 'strings' }[kind]!;
+      return [{ name, type: TYPES[kind]!, [field]: value }];
+    });
+    return { ...node, attributes: [...own, ...others] };
+  });
+  return { ...graph, nodes };
+}
+
+test.each(READ)('written defaults change nothing: $name', ({ model, whole }) => {
+  expect(made({ ...model, graph: withDefaults(model.graph, model.opset) })).toBe(whole);
 });

@@ -352,12 +352,24 @@ describe('Einsum', () => {
     expect((await of(...einsum('bti,io->bto', [1, 2, 3, 4], [2, 2]))).slice(0, 2)).toEqual([7, 10]);
     expect((await of(...einsum('bti,oi->bto', [1, 2, 3, 4], [2, 2]))).slice(0, 2)).toEqual([5, 11]);
     expect((await of(...einsum('btgi,gio->btgo', [2, 3], [2, 1, 1], grouped))).slice(0, 4)).toEqual([2, 6, 6, 12]);
+    expect((await of(...einsum('bti,i->bt', [1, 2], [2]))).slice(0, 2)).toEqual([5, 11]);
+  });
+
+  test.each(['bti,io,op->btp', 'op,bti,io->btp', 'io,op,bti->btp'])('of several factors: %s', async (equation) => {
+    const [factors] = equation.split('->') as [string];
+    const names = factors.split(',').map((letters) => ({ bti: 'h', io: 'first', op: 'second' })[letters]!);
+    const nodes = [node('Einsum', names, 'p', { equation })];
+    const given = [tensor('first', [2, 2], [1, 2, 3, 4]), tensor('second', [2, 1], [1, -1])];
+    expect((await of(nodes, X, given)).slice(0, 2)).toEqual([7 - 10, 15 - 22]);
   });
 
   test('refused', async () => {
+    expect(await refusal(...einsum('bti,ij,jk->btk', [1, 2, 3, 4], [2, 2]))).toMatch(
+      /^invalid_file.* is of 3 inputs, it has 2/,
+    );
     expect(await refusal(...einsum('bti,ij->btj,', [1, 2, 3, 4], [2, 2]))).toContain('equation');
     expect(await refusal(...einsum('bti,io->obt', [1, 2, 3, 4], [2, 2]))).toContain('linear layers');
-    expect(await refusal(...einsum('bti,ti->bt', [1, 2, 3, 4], [2, 2]))).toContain('linear layers');
+    expect(await refusal(...einsum('bti,ti->bt', [1, 2, 3, 4], [2, 2]))).toContain('axis 1 is feature');
     expect(await refusal(...einsum('bti,iop->bto', [1, 2, 3, 4], [2, 2, 1]))).toContain('linear layers');
   });
 });

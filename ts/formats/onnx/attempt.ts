@@ -7,6 +7,7 @@ import type { InputSpec, ModelSpec } from '../../spec/spec.ts';
 import type { ImportedModel, ImportReport } from '../report.ts';
 import type { BoundTensor } from './binding.ts';
 import { SpecBuilder } from './builder.ts';
+import { broadcastIndex, elements } from './constants.ts';
 import { type GraphContext, newContext } from './context.ts';
 import type { OnnxNode, OnnxValueInfo } from './messages.ts';
 import { SpecOutputs } from './outputs.ts';
@@ -14,9 +15,9 @@ import type { GraphInput, InputRoles } from './roles.ts';
 import { Scope } from './scope.ts';
 import type { Source } from './source.ts';
 import { dtypeClass } from './tensor.ts';
-import { ownSteps } from './size.ts';
+import { BATCH, equalSizes, FREE, ownSteps } from './size.ts';
 import { numbersOfScores } from './ops/attention.ts';
-import { axesText, boundAxes, type Factor, type Rows } from './value.ts';
+import { axesText, boundAxes, feature, type Constant, type Factor, type Rows } from './value.ts';
 
 /** One reading of a graph, under assumed roles of the inputs' axes. */
 export class Attempt {
@@ -75,12 +76,15 @@ export class Attempt {
     for (const name of outputs) {
       const given = this.#scope.value(name);
       const scores = given.type === 'rows' && given.scores ? numbersOfScores(this.#builder, given, name) : undefined;
-      const value = scores ?? given;
-      if (value.type !== 'rows' || (value.dtype === 'int32' && this.#isGiven(value)))
+      const value = scores ?? (given.type === 'constant' ? (this.#forAll(name, given) ?? given) : given);
+      if (value.type !== 'rows' || (value.dtype === 'int32' && this.#isGiven(value))) {
+        const others = outputs.filter((other) => other !== name).map((other) => `'${other}'`);
+        const hint = others.length > 0 ? `; { onnx: { outputs: [${others.join(', ')}] } } leaves it out` : '';
         throw new GruError(
           'unsupported',
-          `output '${name}' of the graph does not hold what is computed from its inputs`,
+          `output '${name}' of the graph does not hold what is computed from its inputs${hint}`,
         );
+      }
       if (value.scores)
         throw new GruError('unsupported', `output '${name}' of the graph holds scores of steps by steps`);
       if (value.sortedBy !== undefined)
@@ -133,6 +137,37 @@ export class Attempt {
       graph: { inputs: [...inputs, ...unused.map(readByNothing)], outputs: outputTensors },
     };
     return { spec, report };
+  }
+
+  /** A constant row for each sequence, as of an input that has one; undefined for constants of other axes. */
+  #forAll(name: string, constant: Constant): Rows | undefined {
+    const { shape, base, dtype } = constant;
+    const at = shape.findIndex((size) => typeof size !== 'number' && equalSizes(size, BATCH, FREE) === true);
+    const sizes = shape.filter((size) => typeof size === 'number');
+    if (dtype !== 'float' || at < 0 || base[at] !== 1 || sizes.length !== shape.length - 1) return undefined;
+    const given = this.#roles.inputs.map(({ info }) => this.#scope.find(info.name));
+    const rows = given.filter((value) => value?.type === 'rows' && value.dtype === 'float32') as Rows[];
+    const from = rows.find(({ kind }) => kind === 'vector') ?? rows[0];
+    if (!from) return undefined;
+    const index = broadcastIndex(
+      base.filter((_, axis) => axis !== at),
+      sizes,
+    );
+    const length = elements(sizes);
+    this.#context.budget.spend(8 * length);
+    const row = Array.from({ length }, (_, i) => constant.data[index(i)]!);
+    if (!row.every((value) => typeof value === 'number')) return undefined;
+    const ref = this.#builder.constantVector(from, name, Float32Array.from(row));
+    return {
+      type: 'rows',
+      dtype: 'float32',
+      kind: 'vector',
+      axes: shape.map((size) => [typeof size === 'number' ? feature(size) : { role: 'batch', size: undefined }]),
+      columns: [{ ref, start: 0, length }],
+      inputs: from.inputs,
+      reversed: false,
+      exclusive: false,
+    };
   }
 
   /** Whether ids are those of an input, not computed. */

@@ -101,6 +101,13 @@ export function plainIntegers(context: Context, value: Value, what: string): num
   });
 }
 
+/** The type that a Cast casts to. How it rounds and saturates is of casts to 8 bits. */
+export function castTo({ attributes }: Pick<NodeContext, 'attributes'>): number {
+  attributes.int('saturate');
+  attributes.text('round_mode');
+  return attributes.int('to') ?? 0;
+}
+
 /** The axis that a node names, counted from the start. */
 export function axisIndex({ node }: Pick<NodeContext, 'node'>, axis: number, rank: number): number {
   const index = axis < 0 ? axis + rank : axis;

@@ -25,6 +25,7 @@ import {
   type OnnxTensor,
   type OnnxValueInfo,
 } from './messages.ts';
+import { inOrder } from './nodes.ts';
 
 function readTensor(decoder: Decoder, data: Uint8Array): OnnxTensor {
   const packed = { float: [], int32: [], int64: [], double: [] } as Record<
@@ -295,5 +296,5 @@ function readModel(decoder: Decoder, data: Uint8Array): OnnxModel {
       for (let i = 0; i < objects; i++) decoder.count();
     },
   );
-  return { ...model, producer: model.producer.filter((part) => part !== '').join(' '), graph };
+  return { ...model, producer: model.producer.filter((part) => part !== '').join(' '), graph: inOrder(graph) };
 }

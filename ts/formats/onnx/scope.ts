@@ -3,6 +3,7 @@ import { Attributes, NodeError, nodeError } from './attributes.ts';
 import type { GraphContext, NodeContext } from './context.ts';
 import { operatorName, type OnnxNode, type OnnxTensor } from './messages.ts';
 import { OPERATORS, maxInputs } from './ops/index.ts';
+import { readCausal } from './ops/causal.ts';
 import { readOrder, sortedBy } from './ops/order.ts';
 import type { Source } from './source.ts';
 import type { Value } from './value.ts';
@@ -95,7 +96,7 @@ export class Scope {
 
   /** All that a node makes of sorted sequences is sorted, but what puts them back. */
   #results(context: NodeContext): (Value | undefined)[] {
-    const known = readOrder(context);
+    const known = readOrder(context) ?? readCausal(context);
     if (known) return known;
     const by = sortedBy(context);
     const results = this.operate(context);

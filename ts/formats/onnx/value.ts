@@ -58,6 +58,8 @@ export interface Scores {
   additive?: { form: 'sum' | 'tanh' | 'score'; factors?: Float32Array };
   /** One number a step of one of the two: where it is 0 the step has no part. */
   mask?: { rows: Rows; of: 'x' | 'y' };
+  /** Of the second value only rows that are no later than those of the first have a part. */
+  causal?: boolean;
   /** Less a number, so that steps have no part. */
   low?: boolean;
   /** Times this mask. */
@@ -119,7 +121,16 @@ export interface Order {
   flat?: { sequence: Size; step: Size };
 }
 
-export type Value = Rows | Constant | Zeros | Unknown | Index | Continues | Outer | Order;
+/** Steps by steps: a number where the second is no later than the first, and one where it is. */
+export interface Causal {
+  type: 'causal';
+  within: number;
+  later: number;
+  /** How many steps there are. */
+  steps: Size;
+}
+
+export type Value = Causal | Rows | Constant | Zeros | Unknown | Index | Continues | Outer | Order;
 
 /** The roles that the axes of a graph input turned out to have are not those assumed: the graph is to be read again. */
 export class RolesChanged extends Error {}

@@ -9,6 +9,9 @@ const MAX_SHOWN = 20;
 /** Lines that a search for an order looks at. */
 const MAX_TRIED = 10_000;
 
+/** Beside recurrent modules. */
+const READ_STEPS: readonly PytorchKind[] = ['conv1d', 'convtranspose1d', 'multiheadAttention'];
+
 /** A module as a line that may read it, with the sizes of the rows that it takes and gives; undefined: any, and the same. */
 interface Guess {
   name: string;
@@ -31,14 +34,14 @@ interface Line {
 
 /**
  * A guess at `layers` for a message: the modules in an order in which all sizes follow from one another, else as far as they do.
- * What follows the last recurrent module, or convolution, reads the last step.
+ * What follows the last module that reads steps reads the last one.
  */
 export function suggestLayers(modules: ReadonlyMap<string, ModuleTensors>): string {
   const found = guesses(modules);
   const chain = wholeChain(found);
   const lines = chain ?? partialChain(found);
   const texts = lines.map(lineText);
-  const last = lines.findLastIndex(({ kind }) => isRecurrent(kind) || kind === 'conv1d');
+  const last = lines.findLastIndex(({ kind }) => isRecurrent(kind) || READ_STEPS.includes(kind));
   const hasStep = lines.some(({ kind }) => isRecurrent(kind)) && last < lines.length - 1;
   if (hasStep) texts.splice(last + 1, 0, '{ step: -1 }');
   const notes = [

@@ -8,6 +8,9 @@ import type { StateDict } from './source.ts';
 /** As modules call their tensors. */
 const MODULE_TENSOR = /(^|\.)(weight|bias|running_|num_batches_|in_proj_)[^.]*$/;
 
+/** Modules within each other that names are tried without. */
+const MOST_LEFT_OUT = 16;
+
 /** A tensor that a layer takes. */
 export interface TakenTensor {
   name: string;
@@ -28,7 +31,8 @@ export class Tensors {
   /** Names that no layer has to use. */
   private readonly ignored: ReadonlySet<string>;
   private readonly optional: ReadonlySet<string>;
-  private listed: { needed: Map<string, ModuleTensors>; all: Map<string, ModuleTensors>; common: string } | undefined;
+  private listed:
+    { needed: Map<string, ModuleTensors>; all: Map<string, ModuleTensors>; prefixes: string[] } | undefined;
 
   /**
    * @param ignored Names that the user wants ignored: they are there for layers that name them all the same.
@@ -51,13 +55,14 @@ export class Tensors {
     return name.startsWith(this.prefix) && !this.dict.has(name) ? name.slice(this.prefix.length) : name;
   }
 
-  /** The name in the state dict of what the user named: without the wrapper's prefix, or with what all names begin with left out. */
+  /** The name in the state dict of what the user named: without the wrapper's prefix, or with what all names begin with, or the first modules of it, left out. */
   local(name: string): string {
     const short = this.short(name);
-    const { all, common } = this.lists;
+    const { all, prefixes } = this.lists;
     const isKnown = (n: string) => this.dict.has(n) || all.has(n);
-    const full = short === '' ? common.slice(0, -1) : common + short;
-    return !isKnown(short) && isKnown(full) ? full : short;
+    if (isKnown(short)) return short;
+    const full = short === '' ? [prefixes[0]!.slice(0, -1)] : prefixes.map((prefix) => prefix + short);
+    return full.find(isKnown) ?? short;
   }
 
   has(name: string): boolean {
@@ -81,7 +86,7 @@ export class Tensors {
       this.listed = {
         needed: listModules(needed),
         all: listModules(this.dict),
-        common: commonPrefix([...needed.keys()]),
+        prefixes: leftOut(commonPrefix([...needed.keys()])),
       };
     }
     return this.listed;
@@ -169,6 +174,12 @@ function commonPrefix([first = '', ...names]: readonly string[]): string {
     if (same === 0) length = 0;
   }
   return first.slice(0, length);
+}
+
+/** What names may be given without: all that they begin with, or its first modules. */
+function leftOut(common: string): string[] {
+  const modules = common.split('.', MOST_LEFT_OUT + 1).slice(0, -1);
+  return [common, ...modules.map((_, i) => `${modules.slice(0, i + 1).join('.')}.`)];
 }
 
 /** The names that the user wants ignored. @throws GruError `invalid_argument` for one that nothing has. */

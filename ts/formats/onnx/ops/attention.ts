@@ -1,8 +1,10 @@
 import { nodeError } from '../attributes.ts';
 import type { SpecBuilder } from '../builder.ts';
 import type { NodeContext } from '../context.ts';
+import { equalSizes } from '../size.ts';
 import {
   axesText,
+  axisSize,
   bakedFactor,
   feature,
   featureSize,
@@ -10,6 +12,7 @@ import {
   role,
   selectColumns,
   width,
+  type Causal,
   type Factor,
   type Rows,
   type Scores,
@@ -68,10 +71,15 @@ function weighFixed(context: NodeContext, x: Rows, y: Rows): Rows | undefined {
   return productOf(context, { ...x, kind: 'sequence', axes: [...x.axes.slice(0, -1), time], columns: cut, exclusive: false }, y); // prettier-ignore
 }
 
+/** Whether scores are those of one row a sequence with each step, so that they are a number a step. */
+function areNumbers({ x, y, heads, additive, mask, causal, low, part }: Scores): boolean {
+  return x.kind !== y.kind && heads === 1 && !additive && !mask && !causal && !low && !part;
+}
+
 /** Scores of one row a sequence with each step of another value, or its weights, as a number a step; undefined for all others. */
 export function numbersOfScores(builder: SpecBuilder, rows: Rows, name: string): Rows | undefined {
-  const { x, y, heads, scale, keys, additive, mask, low, part } = rows.scores!;
-  if (x.kind === y.kind || heads !== 1 || additive || mask || low || part) return undefined;
+  if (!areNumbers(rows.scores!)) return undefined;
+  const { x, y, scale, keys } = rows.scores!;
   const sequence = x.kind === 'sequence' ? x : y;
   const axes = rows.axes.map(unmarked);
   const sum = builder.reduceFeatures(builder.merge([x, y], `${name}_products`, 'mul'), `${name}_scores`, 'sum');
@@ -208,6 +216,7 @@ export function maskScores(context: NodeContext, rows: Rows, repeated: Rows, isK
     !scores ||
     scores.keys ||
     scores.mask ||
+    scores.causal ||
     scores.low ||
     scores.part ||
     width(mask) !== 1 ||
@@ -233,15 +242,31 @@ function forAllHeads(rows: Rows): Rows {
   return { ...rows, columns: [first], axes: rows.axes.map((axis) => axis.filter(({ role: r }) => r !== 'feature')) };
 }
 
-/** Scores plus what is 0 at some steps of the keys and very low at others. */
-export function penalize(context: NodeContext, rows: Rows, repeated: Rows, isMinus: boolean): Rows {
+/** Scores plus what is 0 at some steps of the keys and very low at others; undefined for other terms of scores that are a number a step. */
+export function penalize(context: NodeContext, rows: Rows, repeated: Rows, isMinus: boolean): Rows | undefined {
   const other = forAllHeads(repeated);
   const pair = context.graph.builder.pairOf(other);
   const [zero, one] = pair && isMinus ? [-pair.zero, -pair.one] : [pair?.zero ?? NaN, pair?.one ?? NaN];
   if (pair && one === 0 && zero <= NONE) return maskScores(context, rows, { ...other, columns: pair.columns }, true);
   if (pair && Math.abs(zero) === 0 && one <= NONE)
     return maskScores(context, rows, { ...other, columns: pair.columns }, false);
+  if (areNumbers(rows.scores!)) return undefined;
   throw nodeError(context.node, `adds to scores of steps by steps; supported: 0 and numbers below ${NONE}, by a mask`);
+}
+
+/** Scores of which those of later steps are so low that these have no part. */
+export function forgetLater({ graph, node }: NodeContext, rows: Rows, mask: Causal, low: number): Rows {
+  const scores = rows.scores!;
+  const { x, y, keys, part, low: isLow } = scores;
+  const [asking, asked] = rows.axes.slice(-2).map(whose);
+  const areSteps = rows.axes.slice(-2).every((axis) => equalSizes(axisSize(axis), mask.steps, graph.baked) === true);
+  const fits = asking === 'x' && asked === 'y' && !x.reversed && !y.reversed && areSteps;
+  if (!fits || keys || scores.mask || part || isLow || !(low <= NONE))
+    throw nodeError(
+      node,
+      `masks later steps of scores ${axesText(rows.axes)} by ${low}; supported: by one mask, with numbers below ${NONE}, before their softmax`,
+    );
+  return { ...rows, scores: { ...scores, causal: true } };
 }
 
 const DONE = { form: 'score' };
@@ -266,7 +291,9 @@ export function joinParts(context: NodeContext, x: Rows, y: Rows): Rows {
   const [low, high] = x.scores?.low ? [x, y] : [y, x];
   const [lowered, kept] = [low.scores, high.scores];
   const [a, b] = [lowered, kept].map((scores) => scores?.part && builder.pairOf(scores.part));
-  const same = (['x', 'y', 'scale', 'additive', 'mask'] as const).every((key) => lowered?.[key] === kept?.[key]);
+  const same = (['x', 'y', 'scale', 'additive', 'mask', 'causal'] as const).every(
+    (key) => lowered?.[key] === kept?.[key],
+  );
   const isBit = (n: number | undefined) => n === 0 || n === 1;
   const areOpposite = a?.columns[0]!.ref === b?.columns[0]!.ref && a?.zero === b?.one && a?.one === b?.zero;
   if (!same || !lowered?.low || !kept?.part || kept.low || !a || !areOpposite || !isBit(a.zero) || a.zero + a.one !== 1)
@@ -315,17 +342,18 @@ function attend(
   given: Rows,
 ): Rows | undefined {
   const { graph, node } = context;
-  const { x, y, heads, scale, keys, additive, mask } = scores;
-  if (!keys || whose(over) !== keys || (mask && mask.of !== keys)) return undefined;
+  const { x, y, heads, scale, keys, additive, mask, causal } = scores;
+  if (!keys || whose(over) !== keys || (mask && mask.of !== keys) || (causal && keys !== 'y')) return undefined;
   const [query, keyed] = keys === 'y' ? [x, y] : [y, x];
   const last = rows.axes.length - 1;
-  if ((keyed.reversed !== given.reversed && mask) || width(given) % heads !== 0) return undefined;
+  if ((keyed.reversed !== given.reversed && (mask || causal)) || width(given) % heads !== 0) return undefined;
   const [key, values] = inOneDirection(context, keyed, given);
   const asking = unmarked(rows.axes[last - 1]!);
   const columns = graph.builder.steps.attention(query, key, values, node.name || (node.outputs[0] ?? ''), {
     heads,
     scale,
     ...(additive && { score: 'additive' as const, weights: additive.factors ? { factors: additive.factors } : {} }),
+    ...(causal && { causal }),
     ...(mask && { mask: graph.builder.ref(mask.rows.columns, 'sequence'), withoutKeys: 'average' as const }),
   });
   return {

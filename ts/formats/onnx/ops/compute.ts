@@ -1,5 +1,5 @@
 import { nodeError } from '../attributes.ts';
-import { floatsOf, numbersOf, requireConstant, requireInput } from '../constants.ts';
+import { elements, floatsOf, numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { shapeText } from '../size.ts';
 import { batchNorm } from '../../batch-norm.ts';
@@ -66,20 +66,29 @@ function product(context: NodeContext, given: Rows, matrix: Constant, transposed
   return { ...only, axes, columns: joinColumns(parts.map(({ columns }) => columns)), exclusive: false };
 }
 
-/** A row that is the same for each sequence, such as a first state, by a matrix. */
+/** Rows that are the same for each sequence, such as a first state or a table of ids, by a matrix. */
 function productOfConstants(context: NodeContext, x: Constant, matrix: Constant): Constant {
   const { shape, data } = floatsOf(context, matrix, 'the matrix');
   const [k, n] = shape as [number, number];
-  const size = x.shape.at(-1);
-  if (shape.length !== 2 || size !== k || x.base.slice(0, -1).some((rows) => rows !== 1))
+  const [lead, size] = [x.base.slice(0, -1), x.shape.at(-1)];
+  if (shape.length !== 2 || size !== k)
     throw nodeError(context.node, `multiplies constants of ${shapeText(x.shape)} and ${shapeText(shape)}`);
-  context.graph.budget.spend(8 * n);
-  const row = new Float32Array(n);
-  for (let i = 0; i < k; i++) {
-    const value = Number(x.data[x.data.length === 1 ? 0 : i]);
-    for (let j = 0; j < n; j++) row[j]! += value * data[i * n + j]!;
+  const rows = elements(lead);
+  const base = [...lead, k];
+  const from = numbersOf(context, { ...x, shape: base }, 'the constant').data;
+  // sixteen multiplications take as long as a byte
+  context.graph.budget.spend(4 * rows * n + (rows * n * k) / 16);
+  const made = new Float32Array(rows * n);
+  const sums = new Float64Array(n);
+  for (let row = 0; row < rows; row++) {
+    sums.fill(0);
+    for (let i = 0; i < k; i++) {
+      const value = from[row * k + i]!;
+      for (let j = 0; j < n; j++) sums[j]! += value * data[i * n + j]!;
+    }
+    made.set(sums, row * n);
   }
-  return { ...x, base: [...x.base.slice(0, -1), n], shape: [...x.shape.slice(0, -1), n], data: row };
+  return { ...x, base: [...lead, n], shape: [...x.shape.slice(0, -1), n], data: made };
 }
 
 /** Additive scores as a product with a matrix of one column. */

@@ -20,11 +20,13 @@ import {
   bakedSize,
   divideSizes,
   equalSizes,
+  exactQuotient,
   FREE,
   multiplySizes,
   type Baked,
   type Size,
 } from '../size.ts';
+import type { StepLayers } from '../step-layers.ts';
 import { stepNumbers } from './step-numbers.ts';
 import { readTensorData } from '../tensor.ts';
 import type { Constant } from '../value.ts';
@@ -67,14 +69,16 @@ const constantOfShape: Operator = (context) => {
   return [makeConstant(context, value.dtype, base, data, context.node.outputs[0] ?? '', shape)];
 };
 
-const shape: Operator = (context) => {
+/** What Shape gives of these sizes. */
+export function partOfShape(context: NodeContext, whole: readonly Size[]): Constant {
   const { attributes, opset } = context;
-  const whole = shapeOf(requireInput(context, 0));
   const start = opset >= 15 ? (attributes.int('start') ?? 0) : 0;
   const end = opset >= 15 ? (attributes.int('end') ?? whole.length) : whole.length;
   const part = whole.slice(start, end);
-  return [makeConstant(context, 'int', [part.length], part, '')];
-};
+  return makeConstant(context, 'int', [part.length], part, '');
+}
+
+const shape: Operator = (context) => [partOfShape(context, shapeOf(requireInput(context, 0)))];
 
 const size: Operator = (context) => {
   const product = shapeOf(requireInput(context, 0)).reduce<Size | undefined>(
@@ -243,11 +247,21 @@ export const notConstant = unary((x) => Number(x === 0));
 
 /** Less and Greater: with sizes that are free, and the steps that a value has, taken to be at least 1. */
 function less(a: Size, b: Size, { graph }: NodeContext): boolean | undefined {
-  const isSome = (size: Size) => typeof size !== 'number' && size.c > 0 && (size.k >= 0 || graph.builder.steps.has(size)); // prettier-ignore
+  const isSome = (size: Size) => typeof size !== 'number' && size.c > 0 && (size.k >= 0 || areMultiples(graph.builder.steps, size)); // prettier-ignore
   if (typeof a === 'number' && a <= 0 && isSome(b)) return true;
   if (typeof b === 'number' && b <= 0 && isSome(a)) return false;
   const [p, q] = [bakedSize(a, graph.baked), bakedSize(b, graph.baked)];
   return p === undefined || q === undefined ? undefined : p < q;
+}
+
+/** Repeated values are looked for so often. */
+const MOST_TIMES = 64;
+
+/** Whether it is a whole number of times the steps that a value has: those of one whose steps were repeated, too. */
+function areMultiples(steps: StepLayers, size: Size): boolean {
+  return Array.from({ length: MOST_TIMES }, (_, i) => exactQuotient(size, i + 1)).some(
+    (part) => part !== undefined && steps.has(part),
+  );
 }
 
 export function unary(apply: (x: number) => number): Operator {

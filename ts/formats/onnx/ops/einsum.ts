@@ -1,18 +1,41 @@
 import { nodeError } from '../attributes.ts';
 import { floatsOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { axesText, feature, featureSize, isFeature, role, selectColumns, width, type Rows } from '../value.ts';
+import {
+  axesText,
+  feature,
+  featureSize,
+  isFeature,
+  role,
+  selectColumns,
+  width,
+  type Constant,
+  type Rows,
+} from '../value.ts';
 import { multiplyRows } from './attention.ts';
 import { floatRows, layerName } from './columns.ts';
 
+/** A factor of the sum, and its axes by letter. */
+interface Operand {
+  value: Rows | Constant;
+  letters: string;
+}
+
 /** Axes by letter: `btgi,gih->btgh`. */
-function letters(context: NodeContext): [x: string, w: string, y: string] {
-  const equation = (context.attributes.text('equation') ?? '').replaceAll(' ', '');
-  const [, x, w, y] = /^([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)$/.exec(equation) ?? [];
+function letters({ attributes, inputs, node }: NodeContext): { of: string[]; out: string } {
+  const equation = (attributes.text('equation') ?? '').replaceAll(' ', '');
+  const [, left = '', out = ''] = /^([a-zA-Z]+(?:,[a-zA-Z]+)+)->([a-zA-Z]+)$/.exec(equation) ?? [];
+  const of = left.split(',');
   const isOnce = (list: string) => new Set(list).size === list.length;
-  if (x === undefined || w === undefined || y === undefined || ![x, w, y].every(isOnce))
-    throw nodeError(context.node, `attribute 'equation' '${equation}' is not supported; supported: as btgi,gih->btgh`);
-  return [x, w, y];
+  if (out === '' || ![...of, out].every(isOnce))
+    throw nodeError(node, `attribute 'equation' '${equation}' is not supported; supported: as btgi,gih->btgh`);
+  if (of.length !== inputs.length)
+    throw nodeError(
+      node,
+      `attribute 'equation' '${equation}' is of ${of.length} inputs, it has ${inputs.length}`,
+      'invalid_file',
+    );
+  return { of, out };
 }
 
 /** Two computed values as a MatMul has them: `bqd,bkd->bqk`, `bqk,bkd->bqd`, with or without each of the axes that stays. */
@@ -58,28 +81,73 @@ function inOrder({ graph }: NodeContext, rows: Rows, from: string, to: readonly 
   return { ...rows, axes, columns, exclusive: false };
 }
 
-/** Linear layers of the features of a row, or one of each of their groups: a matrix that is zero between groups. */
+/** The two that come next: a value and a constant that are summed over an axis of both at once, where there are such. */
+function nextTwo(operands: readonly Operand[], out: string): [Operand, Operand] {
+  const isSummed = (letter: string) =>
+    !out.includes(letter) && operands.filter((one) => one.letters.includes(letter)).length === 2;
+  const constants = operands.filter(({ value }) => value.type === 'constant');
+  const values = operands.filter(({ value }) => value.type === 'rows');
+  for (const x of values) {
+    const w = constants.find((one) =>
+      Array.from(one.letters).some((letter) => x.letters.includes(letter) && isSummed(letter)),
+    );
+    if (w) return [x, w];
+  }
+  const [x, w] = [...values, ...constants];
+  return [x!, w!];
+}
+
+/** The axes of the product of two: those that are still needed, of a linear layer's result in the place of what it sums. */
+function lettersOf(x: Operand, w: Operand, needed: ReadonlySet<string>): string {
+  const isNeeded = (letter: string) => needed.has(letter);
+  const [a, b] = [x, w].map((one) => Array.from(one.letters)) as [string[], string[]];
+  const own = b.filter((letter) => isNeeded(letter) && !a.includes(letter));
+  if (w.value.type === 'rows') {
+    const shared = (letter: string) => b.includes(letter);
+    const left = a.filter(isNeeded);
+    return [...left.filter(shared), ...left.filter((letter) => !shared(letter)), ...own].join('');
+  }
+  const sum = a.find((letter) => !isNeeded(letter));
+  return a.flatMap((letter) => (letter === sum ? own : isNeeded(letter) ? [letter] : [])).join('');
+}
+
+/** Two at a time. */
 export const einsum: Operator = (context) => {
+  const { of, out } = letters(context);
+  let operands = of.map((list, i): Operand => ({ value: requireInput(context, i), letters: list }));
+  while (operands.length > 1) {
+    const [x, w] = nextTwo(operands, out);
+    const rest = operands.filter((one) => one !== x && one !== w);
+    const made = rest.length === 0 ? out : lettersOf(x, w, new Set([...rest.map((one) => one.letters), out].join('')));
+    const value = productOfTwo({ ...context, inputs: [x.value, w.value] }, [x.letters, w.letters, made]);
+    operands = [{ value, letters: made }, ...rest];
+  }
+  return operands.map(({ value }) => value);
+};
+
+/** Linear layers of the features of a row, or one of each of their groups: a matrix that is zero between groups. */
+function productOfTwo(context: NodeContext, named: [string, string, string]): Rows {
   const { graph, node } = context;
-  const [x, w, y] = letters(context);
+  const [x, w, y] = named;
   const first = requireInput(context, 0);
   const rows = first.type === 'rows' && first.scores ? first : floatRows(context, 0);
   const second = requireInput(context, 1);
-  if (second.type === 'rows') return [productOfRows(context, rows, floatRows(context, 1), [x, w, y])];
+  if (second.type === 'rows') return productOfRows(context, rows, floatRows(context, 1), named);
   const matrix = requireConstant(context, 1, 'the matrix');
   const { shape, data } = floatsOf(context, matrix, 'the matrix');
   const summed = Array.from(x).filter((letter) => !y.includes(letter));
   const grouped = Array.from(x).filter((letter) => w.includes(letter) && y.includes(letter));
   const made = Array.from(w).filter((letter) => !x.includes(letter));
-  const [sum, out] = [summed[0]!, made[0]!];
-  const isLinear =
-    summed.length === 1 && made.length === 1 && grouped.length <= 1 && w.includes(sum) && y.includes(out);
+  // a vector is a matrix of one column, which the result has no axis for
+  const [sum, out = ''] = [summed[0]!, made[0]];
+  const isLinear = summed.length === 1 && made.length <= 1 && grouped.length <= 1 && w.includes(sum) && y.includes(out);
   const fits =
     isLinear &&
     Array.from(x)
       .map((letter) => (letter === sum ? out : letter))
       .join('') === y;
-  const isFit = x.length === rows.axes.length && w.length === shape.length && w.length === 2 + grouped.length;
+  const isFit =
+    x.length === rows.axes.length && w.length === shape.length && w.length === 1 + made.length + grouped.length;
   const refuse = () =>
     nodeError(
       node,
@@ -93,7 +161,7 @@ export const einsum: Operator = (context) => {
   const groups = grouped.length > 0 ? size(grouped[0]!) : 1;
   const isOrdered = grouped.length === 0 || x.indexOf(grouped[0]!) < x.indexOf(sum);
   const sizes = Array.from(x).every((letter, i) => !w.includes(letter) || featureSize(rows.axes[i]!) === size(letter));
-  const [inputs, outputs] = [size(sum), size(out)];
+  const [inputs, outputs] = [size(sum), out === '' ? 1 : size(out)];
   if (!known || !isOrdered || !sizes || width(rows) !== groups * inputs) throw refuse();
   const [inputSize, outputSize] = [groups * inputs, groups * outputs];
   graph.budget.spend(4 * inputSize * outputSize);
@@ -106,8 +174,8 @@ export const einsum: Operator = (context) => {
       }
     }
   }
-  const axes = rows.axes.map((axis, i) => (x[i] === sum ? [feature(outputs)] : axis));
+  const axes = rows.axes.flatMap((axis, i) => (x[i] !== sum ? [axis] : out === '' ? [] : [[feature(outputs)]]));
   const result = graph.builder.dense(rows, layerName(context), { inputSize, outputSize, weights: { kernel } }, axes);
   graph.place(matrix, `${result.columns[0]?.ref ?? ''}/kernel`);
-  return [result];
-};
+  return result;
+}

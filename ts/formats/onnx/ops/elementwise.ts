@@ -4,7 +4,7 @@ import { nodeError } from '../attributes.ts';
 import { numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { feature, isFeature, width, type Constant, type Rows } from '../value.ts';
-import { joinParts, lowered, partOf, penalize, scaleScores, weighGrid } from './attention.ts';
+import { joinParts, lowered, numbersOfScores, partOf, penalize, scaleScores, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName, padAxes } from './columns.ts';
 import { combine, type BinaryOp } from './combine.ts';
 import { foldBinary, modulo } from './constant.ts';
@@ -42,7 +42,9 @@ function quotientOrOther(context: NodeContext, x: Rows | Constant, y: Rows | Con
     const [op, [scores, other]] = [OPS[context.node.op], x.scores ? [x, y] : [y, x]];
     const part = op === 'mul' ? partOf(context, scores, other) : undefined;
     if (part) return part;
-    if (op === 'sum' || (op === 'sub' && scores === x)) return penalize(context, scores, other, op === 'sub');
+    const penalized =
+      op === 'sum' || (op === 'sub' && scores === x) ? penalize(context, scores, other, op === 'sub') : undefined;
+    if (penalized) return penalized;
   }
   if (x.type === 'rows' && y.type === 'rows')
     return combine(context, floats(context, x), floats(context, y), OPS[context.node.op]!);
@@ -87,6 +89,8 @@ function factorOf(context: NodeContext, constant: Constant, isFirst: boolean): n
 }
 
 function floats(context: NodeContext, rows: Rows): Rows {
+  const numbers = rows.scores && numbersOfScores(context.graph.builder, rows, layerName(context));
+  if (numbers) return numbers;
   if (rows.scores)
     throw nodeError(context.node, 'reads scores of steps by steps; supported: Softmax, MatMul, a factor');
   return asFloats(context, rows);

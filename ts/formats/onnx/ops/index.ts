@@ -4,6 +4,7 @@ import { COMPUTE_OPERATORS } from './compute.ts';
 import { CONSTANT_OPERATORS } from './constant.ts';
 import { ELEMENTWISE_OPERATORS } from './elementwise.ts';
 import { branch } from './branch.ts';
+import { trilu } from './causal.ts';
 import { CONTRIB_OPERATORS } from './contrib.ts';
 import { conv, convTranspose } from './conv.ts';
 import { cumSum } from './cumsum.ts';
@@ -52,6 +53,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...MASK_OPERATORS,
   ...CONTRIB_OPERATORS,
   Einsum: einsum,
+  Trilu: trilu,
   CumSum: cumSum,
   If: branch,
 };
@@ -76,6 +78,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   Mean: Infinity,
   OneHot: 3,
   TopK: 2,
+  Trilu: 2,
   ScatterElements: 3,
   Clip: [{ since: 11, count: 3 }],
   PRelu: 2,
@@ -115,7 +118,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   LessOrEqual: 2,
   GreaterOrEqual: 2,
   Scan: Infinity,
-  Einsum: 2,
+  Einsum: Infinity,
   CumSum: 2,
   DequantizeLinear: 3,
   'com.microsoft.BiasGelu': 2,

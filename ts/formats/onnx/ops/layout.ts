@@ -1,6 +1,7 @@
 import { nodeError } from '../attributes.ts';
 import {
   axisIndex,
+  castTo,
   elements,
   fullData,
   integers,
@@ -226,8 +227,7 @@ const dropout: Operator = (context) => {
 
 const cast: Operator = (context) => {
   const input = requireInput(context, 0);
-  const to = context.attributes.int('to') ?? 0;
-  context.attributes.int('saturate');
+  const to = castTo(context);
   const dtype = dtypeClass(to);
   if (!dtype) throw nodeError(context.node, `attribute 'to': ${dtypeName(to)} is not supported`);
   if (input.type === 'rows') {

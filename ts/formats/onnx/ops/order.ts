@@ -1,10 +1,11 @@
 import { nodeError } from '../attributes.ts';
-import { axisIndex, makeConstant, requireInput } from '../constants.ts';
+import { axisIndex, castTo, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { BATCH, equalSizes, type Size } from '../size.ts';
 import { factorSize, role, type Constant, type Order, type Rows, type Value } from '../value.ts';
 import { layerName } from './columns.ts';
 import { combine } from './combine.ts';
+import { partOfShape } from './constant.ts';
 import { pickStepAt } from './pick.ts';
 import { asFloats, holdWhole } from './whole.ts';
 
@@ -55,7 +56,7 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
   if (!order) return undefined;
   switch (node.op) {
     case 'Cast':
-      attributes.int('to');
+      castTo(context);
       return [order];
     case 'Identity':
       return [order];
@@ -93,13 +94,14 @@ export function readOrder(context: NodeContext): (Value | undefined)[] | undefin
       if (order.is === 'given' && isFlat(context, inputs[1])) return [order];
       break;
     case 'Shape':
-      return [makeConstant(context, 'int', [1], [BATCH], '')];
+      return [partOfShape(context, [BATCH])];
     case 'ScatterElements': {
       const [, places, values] = inputs;
       const isInverse =
         places?.type === 'order' && places.is === 'sorted' && values?.type === 'order' && values.is === 'given';
       const axis = attributes.int('axis') ?? 0;
-      if (isInverse && inputs[0]?.type === 'constant' && (axis === 0 || axis === -1))
+      const isPlain = (attributes.text('reduction') ?? 'none') === 'none';
+      if (isInverse && isPlain && inputs[0]?.type === 'constant' && (axis === 0 || axis === -1))
         return [{ ...places, is: 'restored' }];
       break;
     }

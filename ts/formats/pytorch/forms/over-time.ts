@@ -39,7 +39,8 @@ export interface PytorchUpsample extends PytorchLayerBase {
 /** `nn.ConstantPad1d`, `nn.ReplicationPad1d`, `nn.ReflectionPad1d` over the steps: [before, after], below 0 to take away. */
 export interface PytorchPad extends PytorchLayerBase {
   pad: readonly [number, number];
-  mode?: PadSpec['mode'];
+  /** `replicate` is what specs call `edge`. */
+  mode?: PadSpec['mode'] | 'replicate';
   value?: number | undefined;
 }
 
@@ -100,5 +101,6 @@ export const upsample: Form<'upsample', PytorchUpsample> = {
 export const pad: Form<'pad', PytorchPad> = {
   value: { is: (value) => isPair(value, isWhole), text: '[before, after], numbers of steps' },
   fields: { ...BASE, mode: ANY, value: ANY },
-  read: ({ pad: [before, after], mode, value }, { name }) => layer(name, { type: 'pad', before, after, mode, value }),
+  read: ({ pad: [before, after], mode, value }, { name }) =>
+    layer(name, { type: 'pad', before, after, mode: mode === 'replicate' ? 'edge' : mode, value }),
 };

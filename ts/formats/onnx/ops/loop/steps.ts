@@ -1,5 +1,5 @@
 import { nodeError, nodeName } from '../../attributes.ts';
-import { requireConstant } from '../../constants.ts';
+import { castTo, requireConstant } from '../../constants.ts';
 import type { NodeContext } from '../../context.ts';
 import type { Reading } from '../../scope.ts';
 import { addSizes, equalSizes, type Baked, type Size } from '../../size.ts';
@@ -58,8 +58,7 @@ export class StepReader {
     const { inputs, node, graph } = context;
     switch (node.op) {
       case 'Cast':
-        context.attributes.int('to');
-        context.attributes.int('saturate');
+        castTo(context);
         return inputs[0]!;
       case 'Unsqueeze':
       case 'Squeeze':

@@ -46,7 +46,14 @@ export function readActivations(
   directions: number,
 ): Activation[][] {
   const count = defaults.length;
-  const names = attributes.texts('activations') ?? Array.from({ length: directions }, () => defaults).flat();
+  const listed = attributes.texts('activations') ?? Array.from({ length: directions }, () => defaults).flat();
+  // of RNN the specification's default is a list of two, whatever the direction
+  const isOfTwo =
+    count === 1 &&
+    directions === 1 &&
+    listed.length === 2 &&
+    listed.every((name) => name.toLowerCase() === defaults[0]!.toLowerCase());
+  const names = isOfTwo ? defaults : listed;
   const lists = {
     alpha: attributes.floats('activation_alpha') ?? [],
     beta: attributes.floats('activation_beta') ?? [],
