@@ -48,7 +48,11 @@ describe.runIf(built)('with wasm', () => {
     const path = new URL('../fixtures/cases/k3_lstm_default/model.keras', import.meta.url);
     using loaded = await statically.loadModel(path, { formats: [keras] });
     expect(loaded.report!.format).toBe('keras');
-    await expectError(() => statically.loadModel(path), 'invalid_file', 'gru-wasm): its first bytes');
+    await expectError(
+      () => statically.loadModel(path),
+      'invalid_file',
+      'none of the formats given (gru-wasm): import { keras }',
+    );
     await expectError(() => statically.loadModel(path, { formats: ['keras'] as never }), 'invalid_argument', 'formats');
   });
 
