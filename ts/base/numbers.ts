@@ -52,5 +52,8 @@ export function floatsOf(what: Name, data: unknown, first?: unknown): Float32Arr
 function toNumber(what: Name, given: unknown, i: number): number {
   if (typeof given === 'number') return given;
   if (typeof given === 'bigint') return Number(given);
-  throw new GruError('dtype_mismatch', `${nameText(what)}: expected a flat array of numbers, got ${describe(given)} at ${i}`);
+  throw new GruError(
+    'dtype_mismatch',
+    `${nameText(what)}: expected a flat array of numbers, got ${describe(given)} at ${i}`,
+  );
 }
