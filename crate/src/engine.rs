@@ -7,7 +7,6 @@
 use crate::buffer::{Buffer, MAX_LENGTH};
 use crate::error::{EngineError, Result, ensure};
 use crate::fallible::collected;
-use crate::kernels::activation::flush_all;
 use crate::layers::Shape;
 use crate::model::{Model, State};
 use crate::shared::Shared;
@@ -83,7 +82,7 @@ impl Engine {
 
     /// Adds a layer. The block `words` holds: kind, 0 or the axis whose steps are sequences to it plus 1, number of inputs, inputs, number of tensors, of each
     /// (block or 0, dtype, values, block of its scales or 0),
-    /// parameters; all int32. Blocks of float32 are [flushed](flush_all). Returns the number of its first value.
+    /// parameters; all int32. Denormals in blocks of float32 become 0. Returns the number of its first value.
     pub fn model_add_layer(&mut self, model: f64, words: f64) -> Result<usize> {
         let words = collected(self.blocks.get(words)?.words().iter().copied())?;
         let parsed = (|| {
@@ -99,7 +98,9 @@ impl Engine {
         let inputs = collected(inputs.iter().map(|&value| value as i32))?;
         for words in tensors.chunks_exact(TENSOR_WORDS) {
             if let &[data @ (1..), FLOAT32, ..] = words {
-                flush_all(self.blocks.get_mut(f64::from(data))?.vectors());
+                for weight in self.blocks.get_mut(f64::from(data))?.iter_mut().filter(|weight| weight.is_subnormal()) {
+                    *weight = 0.0;
+                }
             }
         }
         let mut given = Vec::new();

@@ -61,6 +61,15 @@ describe.each(BACKENDS)('$name', ({ api }) => {
     expect((layers[0] as { weights: { kernel: Float32Array } }).weights.kernel[0]).toBe(Math.fround(TINY));
   });
 
+  test('zeros among weights keep their signs, beside a denormal or not', async () => {
+    const constants = (...value: number[]): LayerSpec => ({
+      ...{ type: 'merge', name: 'quotients', merge: 'div', inputs: ['x'], constantSize: value.length },
+      weights: { constant: Float32Array.from(value) },
+    });
+    expect(await run(model(2, constants(-0, 1)), [1, 1])).toEqual([-Infinity, 1]);
+    expect(await run(model(3, constants(-0, -TINY, 0)), [1, 1, 1])).toEqual([-Infinity, Infinity, Infinity]);
+  });
+
   test.each(['i16', 'i8'] as const)('rows of nothing, of weights in %s', async (precision) => {
     const spec = model(2, dense([1, 0.5, -1, 0.25], 2));
     using plain = await api.createModel(spec);

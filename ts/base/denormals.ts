@@ -10,7 +10,8 @@ export function flush(x: number): number {
   return x < MIN_NORMAL && x > -MIN_NORMAL ? 0 : x;
 }
 
-/** `values` {@link flush}ed; themselves where they hold no denormals, or are integers. */
+/** `values` without denormals, zeros keeping their signs; themselves where they hold none, or are integers. */
 export function flushed<T extends object>(values: T): T {
-  return isFloats(values) && values.some((x) => x && flush(x) !== x) ? (values.map(flush) as T) : values;
+  const holds = isFloats(values) && values.some((x) => x && flush(x) !== x);
+  return holds ? (values.map((x) => x && flush(x)) as T) : values;
 }
