@@ -1,4 +1,4 @@
-import { dtyped, type WeightTensor } from '../base/weights.ts';
+import { dtyped, weightsOf } from '../base/weights.ts';
 import type { ImportedModel, ImportReport } from '../formats/report.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
@@ -18,8 +18,7 @@ const NOTHING: ModelInfo = { inputs: [], outputs: [], layers: [], states: [], st
 export function inspectModel({ spec, graph, report }: ImportedModel): Inspection {
   const parametersByLayer = Object.fromEntries(
     spec.layers.map((layer): [string, number] => {
-      const weights =
-        'weights' in layer ? Object.values(layer.weights as Record<string, WeightTensor | undefined>) : [];
+      const weights = Object.values(weightsOf(layer));
       return [layer.name, weights.reduce((sum, tensor) => sum + (tensor ? dtyped(tensor).data.length : 0), 0)];
     }),
   );

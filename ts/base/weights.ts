@@ -37,3 +37,8 @@ export function numbersOf(tensor: WeightTensor): Float32Array {
   const length = data.length / scales.length;
   return Float32Array.from(data, (q, i) => q * scales[Math.floor(i / length)]!);
 }
+
+/** The tensors of a layer by key; none of a layer of a kind without weights. */
+export function weightsOf(layer: object): Record<string, WeightTensor | undefined> {
+  return (layer as { weights?: Record<string, WeightTensor | undefined> }).weights ?? {};
+}

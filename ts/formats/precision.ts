@@ -1,6 +1,6 @@
 import { GruError } from '../base/errors.ts';
 import { describe, isRecord } from '../base/tensor.ts';
-import { DTYPES, numbersOf, type WeightDtype, type WeightTensor } from '../base/weights.ts';
+import { DTYPES, numbersOf, type WeightDtype, weightsOf } from '../base/weights.ts';
 import type { TensorSlot } from '../layers/kind.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
@@ -67,7 +67,7 @@ export function specWith({ spec, nodes }: Graph, precision: Precision): ModelSpe
       const what = `the ${layer.type} layer '${layer.name}'`;
       throw new GruError('invalid_argument', `loadModel: precision: ${what} has no weights that can be ${dtype}`);
     }
-    const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? { ...layer.weights } : {};
+    const weights = { ...weightsOf(layer) };
     for (const { key, shape } of slots) {
       const tensor = weights[key];
       if (!tensor) continue;

@@ -1,11 +1,7 @@
 import { allocate } from '../base/limits.ts';
 import { isFloats } from '../base/typed-array.ts';
-import { dtyped, type IntWeights, type WeightTensor } from '../base/weights.ts';
+import { dtyped, type IntWeights, weightsOf, type WeightTensor } from '../base/weights.ts';
 import type { LayerSpec, ModelSpec } from '../spec/spec.ts';
-
-type Weights = Record<string, WeightTensor | undefined>;
-
-const weightsOf = (layer: LayerSpec): Weights => ('weights' in layer ? layer.weights : {});
 
 /** 4-byte words that a tensor takes. */
 function wordsOf(tensor: WeightTensor): number {
@@ -44,7 +40,7 @@ export function shareSpec(spec: ModelSpec): ModelSpec {
   const layers = spec.layers.map((layer) => {
     if (!('weights' in layer)) return layer;
     const entries = Object.entries(weightsOf(layer)).map(([key, weights]) => [key, weights && copy(weights)]);
-    return { ...layer, weights: Object.fromEntries(entries) as Weights } as LayerSpec;
+    return { ...layer, weights: Object.fromEntries(entries) as unknown } as LayerSpec;
   });
   return { ...spec, layers };
 }

@@ -1,5 +1,5 @@
 import { isFloats } from '../base/typed-array.ts';
-import type { WeightTensor } from '../base/weights.ts';
+import { weightsOf } from '../base/weights.ts';
 import type { Affine } from '../layers/fold.ts';
 import { layerKind } from '../layers/index.ts';
 import { extrasOf, nameOf } from './refs.ts';
@@ -73,7 +73,7 @@ function foldOn(graph: Wiring, layer: LayerSpec, affine: Affine): string[] | und
 }
 
 function isFinite(layer: LayerSpec): boolean {
-  const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
+  const weights = weightsOf(layer);
   return Object.values(weights).every((tensor) => !isFloats(tensor) || tensor.every(Number.isFinite));
 }
 

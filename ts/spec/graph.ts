@@ -8,6 +8,7 @@ import type { AxisRule, LayerKind, StateSlot, ValueShape } from '../layers/kind.
 import type { LayerSpec, ModelSpec, ValueKind, ValueRef } from './spec.ts';
 import { describe, isArrayLike, isRecord, product } from '../base/tensor.ts';
 import { isFloats, sizeOf } from '../base/typed-array.ts';
+import { weightsOf } from '../base/weights.ts';
 
 /** A {@link ModelSpec} that has been checked, with every reference resolved to the number of a value. */
 export interface Graph {
@@ -306,7 +307,7 @@ const BASE_FIELDS = ['name', 'type', 'inputs', 'weights'];
 
 /** Checks the layer's fields and that its weights are there, of their dtype and the right length, and no others. */
 function checkTensors(layer: LayerSpec, kind: LayerKind<LayerSpec>): void {
-  const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
+  const weights = weightsOf(layer);
   const strayField = Object.keys(layer).find((field) => !BASE_FIELDS.includes(field) && !kind.fields.includes(field));
   if (strayField !== undefined) {
     throw specError(layer, `unknown field '${strayField}'; known: ${[...BASE_FIELDS, ...kind.fields].join(', ')}`);

@@ -3,6 +3,7 @@ import type { StateSlot } from '../layers/kind.ts';
 import type { LayerSpec, ValueKind } from './spec.ts';
 import { groupStates, isOfRuns } from './state-groups.ts';
 import { type Dimension, product } from '../base/tensor.ts';
+import { weightsOf } from '../base/weights.ts';
 
 /** What a model is, for reading. */
 export interface ModelInfo {
@@ -97,7 +98,7 @@ export function describeModel(graph: Graph): ModelInfo {
       const main = `${layer.name}:${kind.mainPort?.(layer) ?? ''}`;
       const ports = graph.values.slice(firstOutput, firstOutput + outputCount);
       const value = ports.find(({ ref }) => ref === main) ?? ports[0];
-      const weights: Record<string, unknown> = 'weights' in layer ? layer.weights : {};
+      const weights = weightsOf(layer);
       const present = kind.tensors(layer).filter(({ key }) => weights[key] !== undefined);
       return {
         name: layer.name,

@@ -4,7 +4,7 @@ import { ownCopy } from '../../base/own-copy.ts';
 import { checkSignal } from '../../base/signal.ts';
 import { checkCallback, checkOptions, describe, isRevoked, product, type Tensor } from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
-import { dtyped, numbersOf, type WeightDtype, type WeightTensor } from '../../base/weights.ts';
+import { dtyped, numbersOf, type WeightDtype, weightsOf, type WeightTensor } from '../../base/weights.ts';
 import { quantizableOf, specWith } from '../../formats/precision.ts';
 import type { Padding } from '../../run/batch.ts';
 import { type ModelInput, readInputs } from '../../run/inputs.ts';
@@ -43,7 +43,7 @@ const BYTES: Record<WeightDtype, number> = { f32: 4, i16: 2, i8: 1 };
 
 /** Those of a layer that can be integers. */
 function tensorsOf(node: GraphNode): { shape: readonly number[]; tensor: WeightTensor }[] {
-  const { weights = {} } = node.layer as { weights?: Record<string, WeightTensor | undefined> };
+  const weights = weightsOf(node.layer);
   return quantizableOf(node).flatMap(({ key, shape }) => {
     const tensor = weights[key];
     return tensor ? [{ shape, tensor }] : [];
@@ -186,7 +186,7 @@ export class Variants {
   /** Weights that may be at fault where outputs are not finite. */
   private notFinite(): string | undefined {
     for (const { layer, kind } of this.graph.nodes) {
-      const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
+      const weights = weightsOf(layer);
       for (const { key } of kind.tensors(layer)) {
         const value = weights[key] && numbersOf(weights[key]).find((value) => !Number.isFinite(value));
         if (value !== undefined) return `weights['${key}'] of ${layer.type} layer '${layer.name}' hold ${value}`;

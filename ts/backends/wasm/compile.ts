@@ -1,7 +1,7 @@
 import type { CompiledModel } from '../backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { alive } from '../../base/lifetime.ts';
-import { dtyped, DTYPES, type WeightTensor } from '../../base/weights.ts';
+import { dtyped, DTYPES, weightsOf } from '../../base/weights.ts';
 import { type Graph, type GraphNode, valuesOf } from '../../spec/graph.ts';
 import { paramWords } from '../../layers/kind.ts';
 import { checked, type Engine } from './engine.ts';
@@ -48,7 +48,7 @@ export function compile(instance: Instance, graph: Graph, kernels: Kernels): Com
 function addLayer(engine: Engine, model: number, graph: Graph, node: GraphNode): void {
   const { layer, kind, inputs, outputAxis, per, firstOutput } = node;
   const what = `${layer.type} layer '${layer.name}'`;
-  const weights: Record<string, WeightTensor | undefined> = 'weights' in layer ? layer.weights : {};
+  const weights = weightsOf(layer);
   withBlocks(engine, (copy) => {
     const tensors = kind.tensors(layer).flatMap(({ key }) => {
       const tensor = weights[key];

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Command } from 'commander';
 import { createModel } from '../../api/default.ts';
 import type { GruModel } from '../../api/model.ts';
-import { DTYPES, dtyped, type IntDtype, type WeightTensor } from '../../base/weights.ts';
+import { DTYPES, dtyped, type IntDtype, weightsOf } from '../../base/weights.ts';
 import { quantizableOf, specWith } from '../../formats/precision.ts';
 import { resolveGraph } from '../../spec/graph.ts';
 import type { ModelSpec } from '../../spec/spec.ts';
@@ -79,7 +79,7 @@ const VARIANTS: readonly (readonly [Choice, IntDtype?])[] = [
 /** Of the weights that can be integers. */
 function dtypesOf(spec: ModelSpec): string {
   const found = resolveGraph(spec).nodes.flatMap((node) => {
-    const weights = ('weights' in node.layer ? node.layer.weights : {}) as Record<string, WeightTensor | undefined>;
+    const weights = weightsOf(node.layer);
     return quantizableOf(node).flatMap(({ key }) => (weights[key] ? [dtyped(weights[key]).dtype] : []));
   });
   return DTYPES.filter((dtype) => found.includes(dtype)).join(', ') || 'none';

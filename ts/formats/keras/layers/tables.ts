@@ -20,38 +20,38 @@ export interface Constants extends Numbers {
   is: 'constants';
 }
 
-const MAX_DIMENSIONS = 8;
-
-/** A number, lists of numbers, or an array of NumPy's as Keras writes it; undefined where there is none. */
-export function readNumbers(fields: Fields, name: string): Numbers | undefined {
-  let value = fields.take(name);
-  if (value === undefined || value === null) return undefined;
-  if (isRecord(value) && isRecord(value['config'])) value = value['config']['value'];
+/** What holds numbers alone: one, lists of them, or an array of NumPy or TensorFlow as Keras writes it. */
+function arrayOf(given: unknown): { shape: number[]; values: number[] } | undefined {
   const shape: number[] = [];
-  for (let inner = value; Array.isArray(inner); inner = (inner as unknown[])[0]) shape.push(inner.length);
-  const values = Array.isArray(value) ? (value as unknown[]).flat(MAX_DIMENSIONS) : [value];
-  if (!values.every((v) => typeof v === 'number' && Number.isFinite(v)) || values.length !== product(shape)) {
-    throw fields.invalid(`${name} must be a number or an array, got ${shown(value)}`);
-  }
-  return { shape, values: values as number[] };
-}
-
-/** What an argument is that holds numbers alone: lists of them, or an array of NumPy or TensorFlow as Keras 3 writes it. */
-export function numbersOf(argument: Resolved): number | Constants | undefined {
-  const shape: number[] = [];
-  const values: unknown[] = [];
+  const values: number[] = [];
   const visit = (value: unknown, depth: number): boolean => {
     let one = value;
     if (isRecord(one) && 'constant' in one) one = one['constant'];
     if (isRecord(one) && isRecord(one['config'])) one = one['config']['value'];
-    if (!Array.isArray(one)) return depth === shape.length && values.push(one) > 0 && typeof one === 'number';
+    if (!Array.isArray(one)) return depth === shape.length && typeof one === 'number' && values.push(one) > 0;
     if (values.length === 0 && depth === shape.length) shape.push(one.length);
     return one.length === shape[depth] && one.every((item) => visit(item, depth + 1));
   };
-  if (!visit(argument, 0) || values.length === 0 || values.length !== product(shape)) return undefined;
-  return shape.length < 2 && values.length === 1
-    ? (values[0] as number)
-    : { is: 'constants', shape, values: values as number[] };
+  return visit(given, 0) && values.length > 0 && values.length === product(shape) ? { shape, values } : undefined;
+}
+
+/** A number, or an array of any shape; undefined where there is none. */
+export function readNumbers(fields: Fields, name: string): Numbers | undefined {
+  const value = fields.take(name);
+  if (value === undefined || value === null) return undefined;
+  const array = arrayOf(value);
+  if (!array?.values.every(Number.isFinite)) {
+    throw fields.invalid(`${name} must be a number or an array, got ${shown(value)}`);
+  }
+  return array;
+}
+
+/** An argument that holds numbers alone. */
+export function numbersOf(argument: Resolved): number | Constants | undefined {
+  const array = arrayOf(argument);
+  return array && array.shape.length < 2 && array.values.length === 1
+    ? array.values[0]
+    : array && { is: 'constants', ...array };
 }
 
 /**

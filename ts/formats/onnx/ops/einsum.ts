@@ -59,8 +59,8 @@ function productOfRows(context: NodeContext, first: Rows, second: Rows, named: [
     );
   const made = multiplyRows(
     context,
-    inOrder(context, x, a, [...lead, left, sum]),
-    inOrder(context, y, b, [...lead, sum, right]),
+    permuted(context, x, a, [...lead, left, sum]),
+    permuted(context, y, b, [...lead, sum, right]),
   );
   const isThere = [...lead.map(() => true), left !== '', right !== ''];
   return { ...made, axes: made.axes.filter((_, i) => isThere[i]) };
@@ -74,7 +74,7 @@ function withoutOnes(rows: Rows, letters: string, others: string): [Rows, string
 }
 
 /** The axes that these letters name in another order; one of size 1 for no letter. */
-function inOrder({ graph }: NodeContext, rows: Rows, from: string, to: readonly string[]): Rows {
+function permuted({ graph }: NodeContext, rows: Rows, from: string, to: readonly string[]): Rows {
   const order = to.flatMap((letter) => (letter === '' ? [] : [from.indexOf(letter)]));
   const columns = rows.scores ? rows.columns : selectColumns(rows, [], order, graph.budget);
   const axes = to.map((letter) => (letter === '' ? [] : rows.axes[from.indexOf(letter)]!));
