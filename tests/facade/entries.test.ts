@@ -51,9 +51,15 @@ describe.runIf(built)('with wasm', () => {
     await expectError(
       () => statically.loadModel(path),
       'invalid_file',
-      'none of the formats given (gru-wasm): import { keras }',
+      'none of the formats given (gru-wasm, textbook): import { keras }',
     );
     await expectError(() => statically.loadModel(path, { formats: ['keras'] as never }), 'invalid_argument', 'formats');
+    const { pytorch } = await import('../../ts/formats/pytorch.ts');
+    const cell = new URL('../fixtures/cases/seed_gru_20_steps/model.safetensors', import.meta.url);
+    for (const formats of [[], [pytorch]]) {
+      using textbook = await statically.loadModel(cell, { formats });
+      expect(textbook.report!.format).toBe('textbook');
+    }
   });
 
   test('gru-wasm/slim: bytes, a response, a function', async () => {

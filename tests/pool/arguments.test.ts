@@ -17,6 +17,10 @@ afterAll(() => pool.close());
 const LENGTH = 16 * 50 * SIZE;
 const batch = (data = numbers(LENGTH)) => ({ data, shape: [16, 50, SIZE] });
 
+test('JSON.stringify(pool) is what its model is, and how many run it', () => {
+  expect(JSON.parse(JSON.stringify(pool))).toEqual({ ...(JSON.parse(JSON.stringify(model)) as object), workers: 1 });
+});
+
 /** What the caller's own code throws, which passes as it is. */
 const MINE = new Error('from a getter');
 const thrower = () => {

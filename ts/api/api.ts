@@ -30,7 +30,7 @@ export interface ModelOptions {
   deterministic?: boolean | undefined;
   /**
    * Node only, experimental: turn on V8's `--experimental-wasm-revectorize` for the whole process before the core is compiled.
-   * Batches of 6 rows and more then run about twice as fast on Node 24 and later, with the same bits. Must be asked for by
+   * Batches of 6 rows and more then run about twice as fast as without it on Node 24 and later, with the same bits. Must be asked for by
    * the first model of the process. Default false.
    */
   revectorize?: boolean | undefined;

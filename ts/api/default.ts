@@ -55,7 +55,7 @@ const later =
 
 /**
  * Reads a model file and makes it ready to run; everything after that is synchronous. The format is detected: gru-wasm's own
- * `.safetensors` (what `model.save()` writes), PyTorch, Keras, ONNX, TensorFlow.js. Its reader is loaded when it is needed.
+ * `.safetensors` (what `model.save()` writes), PyTorch, Keras, ONNX, TensorFlow.js, RTNeural. Its reader is loaded when it is needed.
  *
  * @param source A path (in a browser: a URL relative to the page), URL (`file:`, `http(s):`, `data:`), Response, Blob,
  *   ArrayBuffer or Uint8Array.

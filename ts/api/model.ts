@@ -226,7 +226,7 @@ export class GruModel implements ModelInfo {
   /**
    * Makes a stream: sequences that come step by step, with hidden states that start from zero and stay in the backend.
    *
-   * @throws GruError `not_streamable` for a model with reverse layers, `invalid_argument`, `out_of_memory`, `disposed`.
+   * @throws GruError `not_streamable` where a layer needs later steps (the message names it), `invalid_argument`, `out_of_memory`, `disposed`.
    */
   createStream(options: StreamOptions = {}): GruStream {
     const graph = this.alive();

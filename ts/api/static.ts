@@ -16,6 +16,7 @@ import { GruError } from '../base/errors.ts';
 import { lengthOf } from '../base/foreign.ts';
 import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
 import { type ModelFormat, native } from '../formats/format.ts';
+import { textbook } from '../formats/textbook.ts';
 import type { ModelSource } from '../io/source.ts';
 import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
@@ -51,7 +52,7 @@ const MANY = 64;
 function reader({ formats = [] }: StaticFormats = {}): ReadFiles {
   const isList = isArrayLike(formats) && lengthOf(formats, 'formats') <= MANY;
   const given = isList ? Array.from<unknown>(formats) : [undefined];
-  if (given.every(isFormat)) return readerOf([native, ...given]);
+  if (given.every(isFormat)) return readerOf([native, textbook, ...given]);
   const stray = isList ? given.find((format) => !isFormat(format)) : formats;
   throw new GruError(
     'invalid_argument',

@@ -26,47 +26,7 @@ export type { Inspection } from './inspect.ts';
 export type { ReadOptions } from './read.ts';
 export type { LoadProgress } from '../io/progress.ts';
 export type { ModelFiles, ModelSource } from '../io/source.ts';
-export type {
-  Activation,
-  ActivationName,
-  ActivationSpec,
-  Conv1dSpec,
-  AttentionSpec,
-  DenseSpec,
-  EmbeddingSpec,
-  FlattenSpec,
-  GruSpec,
-  GruWeights,
-  InputSpec,
-  LayerBase,
-  LayerSpec,
-  LstmSpec,
-  LstmWeights,
-  MaskingSpec,
-  MergeSpec,
-  ModelSpec,
-  NormSpec,
-  OutputSpec,
-  PadSpec,
-  PoolSpec,
-  RecurrentBase,
-  RecurrentWeights,
-  ReduceSpec,
-  RepeatSpec,
-  ReverseSpec,
-  IdsSpec,
-  SineSpec,
-  RnnSpec,
-  RnnWeights,
-  ScaleSpec,
-  TimeSoftmaxSpec,
-  UnflattenSpec,
-  UpsampleSpec,
-  ValueKind,
-  ValueRef,
-  WeightedSumSpec,
-  WindowPadding,
-} from '../spec/spec.ts';
+export type * from '../spec/spec.ts';
 export type { AnyState, LayerState, LstmState, LstmStateInput, StateInput, StateRecord } from '../run/states.ts';
 export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
 export type { GruStream, StreamOptions } from '../stream/stream.ts';

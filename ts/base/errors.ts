@@ -14,7 +14,7 @@ export type GruErrorCode =
   | 'invalid_file'
   /** Something valid that gru-wasm does not (or cannot) represent. */
   | 'unsupported'
-  /** A model with reverse layers cannot run step by step. */
+  /** A layer needs later steps, so the model cannot run step by step; the message names it. */
   | 'not_streamable'
   /** The model or its buffers do not fit into memory. */
   | 'out_of_memory'

@@ -1,6 +1,6 @@
 /** What the first bytes of a file say, without the parsers of the formats. */
 
-import { isSafetensors } from '../io/safetensors.ts';
+import { headerNames, isSafetensors } from '../io/safetensors.ts';
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return bytes.length >= magic.length && magic.every((byte, i) => bytes[i] === byte);
@@ -30,6 +30,11 @@ function isKeras(bytes: Uint8Array): boolean {
     findHdf5(bytes) !== undefined ||
     (isZip(bytes) && /^(metadata\.json|config\.json|model\.weights\.h5)/.test(ascii(bytes, 30, 55)))
   );
+}
+
+/** The textbook's cell. */
+function isTextbook(bytes: Uint8Array): boolean {
+  return isSafetensors(bytes) && headerNames(bytes, 'candidate_hidden.kernel');
 }
 
 /** A state dict: a `.safetensors` file, JSON, or what `torch.save` writes: a zip file, or (before PyTorch 1.6) a pickle of protocol 2 to 5. */
@@ -113,10 +118,11 @@ function isTfjs(bytes: Uint8Array): boolean {
   return /^\s*\{/.test(start) && /"(modelTopology|weightsManifest|format)"/.test(start);
 }
 
-/** Formats of `gru-wasm/formats/<key>`. What fits two of these patterns is the first. */
+/** Formats of `gru-wasm/formats/<key>`, and `textbook`, which every entry reads. What fits two of these patterns is the first. */
 const FORMATS = {
   keras: { name: 'Keras', fits: isKeras },
   rtneural: { name: 'RTNeural', fits: isRtneural },
+  textbook: { name: 'textbook', fits: isTextbook },
   pytorch: { name: 'PyTorch', fits: isPytorch },
   onnx: { name: 'ONNX', fits: isOnnx },
   tfjs: { name: 'TensorFlow.js', fits: isTfjs },

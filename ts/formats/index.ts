@@ -2,9 +2,8 @@ import { onDemand } from '../base/host.ts';
 import { formatNamed } from './detect.ts';
 import { type ModelFormat, native, readModelOf } from './format.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
-import { headerNames, isSafetensors } from '../io/safetensors.ts';
 
-/** All formats; the first that detects its file reads it. */
+/** All formats, in no order that matters: a file is of one of them. */
 export const FORMATS: readonly ModelFormat[] = [
   native,
   {
@@ -12,8 +11,7 @@ export const FORMATS: readonly ModelFormat[] = [
     reader: async () => (await onDemand(() => import('./keras.ts'))).readKeras,
   },
   {
-    name: 'textbook',
-    detect: (bytes) => isSafetensors(bytes) && headerNames(bytes, 'candidate_hidden.kernel'),
+    ...formatNamed('textbook'),
     reader: async () => (await onDemand(() => import('./textbook.ts'))).readTextbook,
   },
   {

@@ -1,5 +1,7 @@
 import { GruError } from '../base/errors.ts';
 import { gruSpec } from './layouts/gru.ts';
+import { formatNamed } from './detect.ts';
+import type { ModelFormat } from './format.ts';
 import type { ImportedModel } from './report.ts';
 import { parseSafetensors } from '../io/safetensors.ts';
 
@@ -46,3 +48,6 @@ interface Gate {
   kernel: Float32Array;
   bias?: Float32Array;
 }
+
+/** For `gru-wasm/static`. */
+export const textbook: ModelFormat = { ...formatNamed('textbook'), reader: () => Promise.resolve(readTextbook) };

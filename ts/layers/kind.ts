@@ -57,7 +57,7 @@ export function keptSlot(size: number): StateSlot {
 }
 
 /**
- * What the wasm binaries hold: `full`, all kinds of layers; `core`, in two thirds of the bytes, those alone that most models of
+ * What the wasm binaries hold: `full`, all kinds of layers; `core`, in about half of the bytes, those alone that most models of
  * recurrent layers need, of weights in f32.
  */
 export type Flavour = 'core' | 'full';

@@ -5,6 +5,7 @@ import type { LayerBase } from './spec.ts';
 /** ids (rows) -> (rows, size): 1 where the id says, else 0. Valid ids are 0 .. size - 1. */
 export interface OneHotSpec extends LayerBase {
   type: 'oneHot';
+  /** Columns: ids are below it. */
   size: number;
 }
 

@@ -5,6 +5,7 @@ import type { LayerBase } from './spec.ts';
 /** The features of each row made one number. `l2` is the square root of the sum of squares. */
 export interface ReduceFeaturesSpec extends LayerBase {
   type: 'reduceFeatures';
+  /** What becomes of the features of a step; `l2`: the root of the sum of their squares. */
   reduce: 'sum' | 'mean' | 'prod' | 'max' | 'min' | 'l2';
 }
 

@@ -6,7 +6,9 @@ import type { LayerBase } from './spec.ts';
 /** Neighbouring values of each row: `start` .. `start + size - 1`. */
 export interface SliceSpec extends LayerBase {
   type: 'slice';
+  /** The first feature. */
   start: number;
+  /** How many features. */
   size: number;
 }
 

@@ -110,6 +110,11 @@ export class Pool implements GruPool {
     }
   }
 
+  /** What `JSON.stringify` writes of a pool: what its model is, and how many run it. @internal */
+  toJSON(): ReturnType<GruModel['toJSON']> & { workers: number } {
+    return { ...this.model.toJSON(), workers: this.workers };
+  }
+
   get queued(): number {
     const waiting = this.queue.length + this.again.length;
     return Math.max(0, waiting - this.crew.idleCount) + this.crew.waitingCount;
