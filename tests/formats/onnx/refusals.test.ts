@@ -90,3 +90,4 @@ test('a graph that asks for no steps by their numbers, or as features, is not re
   expect(read.mock.calls.length).toBe(4);
   read.mockRestore();
 });
+

@@ -292,6 +292,23 @@ export class Attempt {
         );
       }
     }
+    this.#checkOneStep(bound);
+  }
+
+  /** One step beside any number of them is another axis: a product of both repeats it, where steps of one axis are taken each with each. */
+  #checkOneStep(bound: readonly BoundTensor[]): void {
+    const steps = this.#roles.inputs.flatMap(({ info, roles, shape }, i) => {
+      const axis = roles.indexOf('time');
+      return axis < 0 ? [] : [{ name: info.name, size: shape[axis]!, axis: bound[i]!.axis }];
+    });
+    for (const one of steps.filter(({ size }) => size === 1)) {
+      const other = steps.find(({ size, axis }) => typeof size === 'string' && axis === one.axis);
+      if (!other) continue;
+      throw new GruError(
+        'unsupported',
+        `input '${one.name}' of the graph has one step and '${other.name}' any number of them, which are read as one axis; supported: one step as a row (batch, features), or of both as many`,
+      );
+    }
   }
 
   #describeSizes(): string[] {
