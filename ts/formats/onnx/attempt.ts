@@ -180,7 +180,8 @@ export class Attempt {
     const steps = own === undefined ? undefined : ownSteps(own);
     const axes = roles.map<Factor[]>((role, axis) => [
       {
-        ...{ role, size: typeof shape[axis] === 'number' ? shape[axis] : undefined, origin: { input: index, axis } },
+        ...{ role, size: typeof shape[axis] === 'number' ? shape[axis] : undefined },
+        ...(axis !== input.oneStep && { origin: { input: index, axis } }),
         ...(role === 'time' && steps && { steps }),
       },
     ]);
@@ -275,6 +276,7 @@ export class Attempt {
 
   /** Inputs that are exported for fixed numbers of sequences and steps have the same. */
   #checkSizes(bound: readonly BoundTensor[]): void {
+    this.#checkOneStep(bound);
     for (const role of ['batch', 'time'] as const) {
       const fixed = this.#roles.inputs.flatMap(({ info, roles, shape }, i) => {
         const size = shape[roles.indexOf(role)];
@@ -292,22 +294,16 @@ export class Attempt {
         );
       }
     }
-    this.#checkOneStep(bound);
   }
 
-  /** One step beside any number of them is another axis: a product of both repeats it, where steps of one axis are taken each with each. */
+  /** One step beside any number of them, or another, is no step of theirs: it is repeated for each, where steps are taken each with its own. */
   #checkOneStep(bound: readonly BoundTensor[]): void {
-    const steps = this.#roles.inputs.flatMap(({ info, roles, shape }, i) => {
-      const axis = roles.indexOf('time');
-      return axis < 0 ? [] : [{ name: info.name, size: shape[axis]!, axis: bound[i]!.axis }];
+    const steps = this.#roles.inputs.flatMap((input, index) => {
+      const axis = input.roles.indexOf('time');
+      return axis < 0 ? [] : [{ input, size: input.shape[axis], axis: bound[index]!.axis }];
     });
     for (const one of steps.filter(({ size }) => size === 1)) {
-      const other = steps.find(({ size, axis }) => typeof size === 'string' && axis === one.axis);
-      if (!other) continue;
-      throw new GruError(
-        'unsupported',
-        `input '${one.name}' of the graph has one step and '${other.name}' any number of them, which are read as one axis; supported: one step as a row (batch, features), or of both as many`,
-      );
+      if (steps.some(({ size, axis }) => size !== 1 && axis === one.axis)) this.#roles.readAsOneStep(one.input);
     }
   }
 

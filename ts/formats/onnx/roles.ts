@@ -19,6 +19,8 @@ export interface GraphInput {
   isNumbers: boolean;
   /** It has no time axis, but is a sequence: of one step. */
   isStep: boolean;
+  /** The axis of its one step, which no steps of others are: an axis of one, as those are that an Unsqueeze makes. */
+  oneStep: number | undefined;
   roles: Role[];
 }
 
@@ -88,6 +90,7 @@ export class InputRoles {
         first,
         isNumbers: false,
         isStep: false,
+        oneStep: undefined,
         roles: [],
       };
       assignRoles(input);
@@ -176,6 +179,7 @@ export class InputRoles {
     for (const { input, axis, wanted } of changes) {
       const before = input.fixed.get(axis);
       if (before !== undefined && before !== wanted) {
+        if (input.shape[axis] === 1 && wanted !== 'batch' && before !== 'batch') this.readAsOneStep(input, axis);
         throw new GruError(
           'unsupported',
           `takes axis ${axis} of input '${input.info.name}' as ${wanted}, other nodes as ${before}`,
@@ -233,9 +237,19 @@ export class InputRoles {
     throw new RolesChanged();
   }
 
+  /** @see GraphInput.oneStep */
+  readAsOneStep(input: GraphInput, axis = input.roles.indexOf('time')): never {
+    input.oneStep = axis;
+    input.fixed.set(axis, 'feature');
+    assignRoles(input);
+    throw new RolesChanged();
+  }
+
   /** @see GraphContext.demandSequence */
   demandSequence(rows: Rows): boolean {
     if (rows.kind === 'sequence') return true;
+    // beside steps of others, one step is of none of theirs
+    if (this.inputs.some(({ roles }) => roles.includes('time'))) return false;
     const changed = rows.inputs
       .map((i) => this.inputs[i]!)
       .filter(({ isStep, roles }) => !isStep && !roles.includes('time'));
