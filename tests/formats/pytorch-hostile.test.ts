@@ -185,6 +185,14 @@ describe('a hostile pickle', () => {
   }); // prettier-ignore
 });
 
+test.each([
+  ['torch', 'ScriptObject'],
+  ['torch._utils', '_rebuild_qtensor'],
+])('what quantization leaves is told to be that: %s.%s', (module, name) => {
+  const read = () => unpickle(text(`\x80\x02c${module}\n${name}\n)R.`), 0, TORCH, 1e6).value;
+  expect(read).toThrow(/quantized .* from before that/);
+});
+
 test('an unpickled value never holds a function of the host', () => {
   const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
   for (const name of names) {

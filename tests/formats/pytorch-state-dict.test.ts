@@ -168,6 +168,16 @@ describe('a tensor taken', () => {
     expect(prefixes.map((names) => new Tensors(dictOf(...names), '').local(names[0]!.slice(2)))).toEqual(['a.b.c', 'a.b.c', '', 'b', 'b.c', '']); // prettier-ignore
   });
 
+  test('is named with what the model is in, and what to ignore beside it', () => {
+    const without = (...names: string[]) => refusal(() => new Tensors(dictOf(...names), '').take('rnn.w', 't', [1]));
+    expect(without('model.rnn.w', 'model.b', 'loss.w', 'metric.a.b')).toMatch(
+      /It has 'model\.rnn\.w': \{ pytorch: \{ ignore: \['loss', 'metric\.a'\] \} \} leaves out what is beside 'model'$/,
+    );
+    const many = Array.from({ length: 9 }, (_, i) => `other${i}.w`);
+    for (const names of [['model.b', 'loss.w'], ['xrnn.w'], ['model.rnn.w', ...many]])
+      expect(without(...names)).not.toContain('ignore');
+  });
+
   test('leaves the others to be named', () => {
     const all = tensors();
     all.take('w', 't', [3, 2]);

@@ -187,12 +187,21 @@ const PLAIN =
 /** Where PyTorch's functions that rebuild tensors are: one that is not known makes a tensor of a kind that is not known. */
 const TENSORS = /^torch(?:\.storage|\._.*|\.sparse.*|\.distributed.*)?$/;
 
+/** What quantize_dynamic and its like leave in a state dict: packed parameters, and tensors with scales. */
+const QUANTIZED = /^torch\.(?:ScriptObject|_utils\._rebuild_qtensor)$/;
+
 /** What {@link unpickle} asks about the names in a file of `torch.save`. */
 export const TORCH: PickleHost = {
   global(module, name) {
     const full = `${module}.${name}`;
     const found = GLOBALS.get(full);
     if (found) return found;
+    if (QUANTIZED.test(full)) {
+      throw new GruError(
+        'unsupported',
+        `the file refers to '${full}': weights that PyTorch has quantized or packed are not read; save the state dict of the model from before that (loadModel's { precision: 'i8' } quantizes it here)`,
+      );
+    }
     if (TENSORS.test(module)) {
       throw new GruError(
         'unsupported',

@@ -11,6 +11,9 @@ const MODULE_TENSOR = /(^|\.)(weight|bias|running_|num_batches_|in_proj_)[^.]*$/
 /** Modules within each other that names are tried without. */
 const MOST_LEFT_OUT = 16;
 
+/** Modules beside the model that are named. */
+const MOST_BESIDE = 8;
+
 /** A tensor that a layer takes. */
 export interface TakenTensor {
   name: string;
@@ -130,7 +133,19 @@ export class Tensors {
       inside.size > 0
         ? `'${module}' holds modules: ${describeModules(inside)}`
         : `its modules: ${describeModules(this.modules)}`;
-    return new GruError('invalid_argument', `the state dict has no tensor '${name}' ${why}; ${known}`);
+    const hint = this.besideModel(name);
+    return new GruError('invalid_argument', `the state dict has no tensor '${name}' ${why}; ${known}${hint}`);
+  }
+
+  /** What to ignore where the model is one module of the file's, beside a loss or metrics. */
+  private besideModel(name: string): string {
+    const full = [...this.dict.keys()].find((key) => key.endsWith(`.${name}`));
+    if (full === undefined) return '';
+    const model = full.slice(0, -name.length);
+    const others = [...this.modules.keys()].filter((module) => !`${module}.`.startsWith(model));
+    if (others.length === 0 || others.length > MOST_BESIDE) return '';
+    const list = others.map((module) => `'${module}'`).join(', ');
+    return `. It has '${full}': { pytorch: { ignore: [${list}] } } leaves out what is beside '${model.slice(0, -1)}'`;
   }
 
   /** @throws GruError `unsupported` naming the tensors that no layer took. */
