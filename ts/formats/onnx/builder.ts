@@ -37,14 +37,36 @@ export class SpecBuilder extends SpecIds {
     spec: Pick<DenseSpec, 'inputSize' | 'outputSize' | 'weights'>,
     axes: Rows['axes'],
   ): Rows {
+    const order = this.#orderOf(rows, spec.inputSize);
     const layer: DenseSpec = {
       type: 'dense',
       name: this.name(name),
-      inputs: this.inputOf(rows),
+      inputs: order ? [rows.columns[0]!.ref] : this.inputOf(rows),
       ...spec,
+      weights: order
+        ? { ...spec.weights, kernel: this.#reordered(numbersOf(spec.weights.kernel), order) }
+        : spec.weights,
     };
     this.#dense.set(layer.name, layer);
     return this.#result({ ...rows, axes }, layer, true);
+  }
+
+  /** Of columns that are all of one value in another order: which each is. */
+  #orderOf({ columns }: Rows, size: number): number[] | undefined {
+    const [first] = columns;
+    const isAll = first && columns.length > 1 && this.size(first.ref) === size;
+    if (!isAll || !columns.every(({ ref }) => ref === first.ref)) return undefined;
+    const order = columns.flatMap(({ start, length }) => Array.from({ length }, (_, i) => start + i));
+    return new Set(order).size === size ? order : undefined;
+  }
+
+  /** The kernel of a value whose columns were taken in this order: no layer has to put them so. */
+  #reordered(kernel: Float32Array, order: readonly number[]): Float32Array {
+    this.budget.spend(4 * kernel.length);
+    const made = new Float32Array(kernel.length);
+    const size = order.length;
+    for (let row = 0; row < kernel.length; row += size) order.forEach((to, i) => (made[row + to] = kernel[row + i]!));
+    return made;
   }
 
   /** @param axes those of the result, but for its steps */

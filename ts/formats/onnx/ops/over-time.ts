@@ -83,10 +83,13 @@ function fromLast(context: NodeContext, numbers: Rows, axis: number): Rows {
   return { ...after, axes: numbers.axes, reversed: numbers.reversed };
 }
 
-/** An axis on which all steps, and behind them all features, lie side by side: as features, where the file fixes the steps. */
-export function flattenSteps({ graph }: NodeContext, rows: Rows): Rows {
+/** An axis on which all steps and features lie side by side: as features, where the file fixes the steps. */
+export function flattenSteps(context: NodeContext, rows: Rows): Rows {
+  const { graph } = context;
   const axis = rows.axes.findIndex((factors) => factors.length > 1 && factors.some(({ role: r }) => r === 'time'));
   const factors = rows.axes[axis] ?? [];
+  if (factors[0]?.role === 'feature' && factors.every(({ role: r }) => r !== 'batch'))
+    return flattenBehind(context, rows, axis);
   const steps = factors[0]?.role === 'time' ? bakedFactor(factors[0], graph.baked) : undefined;
   const features = rows.axes.flat().filter(({ role: r, size }) => r === 'feature' && size !== 1);
   const rest = factors.slice(1);
@@ -96,6 +99,16 @@ export function flattenSteps({ graph }: NodeContext, rows: Rows): Rows {
   const columns = graph.builder.steps.flatten(graph.builder.steps.straight(rows), steps);
   const axes = rows.axes.map((a, i) => (i === axis ? [feature(steps * width(rows))] : a));
   return { ...rows, kind: 'vector', axes, columns, reversed: false, exclusive: false };
+}
+
+/** Of an axis whose steps lie behind features, as they do where channels come first. */
+function flattenBehind(context: NodeContext, rows: Rows, axis: number): Rows {
+  const { length } = rows.axes[axis]!;
+  const apart = rows.axes.flatMap((factors, i) => (i === axis ? factors.map((factor) => [factor]) : [factors]));
+  const flat = stepsAsFeatures(context, { ...rows, axes: apart });
+  if (!flat) return rows;
+  const joined = flat.axes.slice(axis, axis + length).flat();
+  return { ...flat, axes: [...flat.axes.slice(0, axis), joined, ...flat.axes.slice(axis + length)] };
 }
 
 /** All steps of rows as features of a vector, where the file fixes how many there are; undefined where it does not. */
