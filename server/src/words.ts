@@ -103,8 +103,13 @@ function parse(args: string[], { numbers, texts, flags }: Words) {
   }
   for (const name of Object.keys(flags)) options[name] = { type: 'boolean' };
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    const parsed = parseArgs({ args, options, allowPositionals: true, tokens: true });
+    checkOnce(
+      parsed.tokens.flatMap((token) => (token.kind === 'option' && token.value !== undefined ? [token.name] : [])),
+    );
+    return parsed;
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const unknown = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /'(-[^']*)'/.exec(message)?.[1] : undefined;
     // Node's advice is how it would be no option.
@@ -116,6 +121,12 @@ function parse(args: string[], { numbers, texts, flags }: Words) {
     const advice = near === undefined ? '--help lists them' : `did you mean ${near}?`;
     throw new UsageError(`unknown option '${unknown}' (${advice})`, { cause: error });
   }
+}
+
+/** The first of two would be ignored. */
+function checkOnce(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`--${twice} is given twice: it takes one value`);
 }
 
 /** The word that is nearest to another, within two changes of it and fewer than half of its letters. */

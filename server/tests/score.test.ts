@@ -147,6 +147,35 @@ describe('formats', () => {
     ).rejects.toThrow(/value [12] is no number/);
   });
 
+  test('what would lose a row or its id is refused, with its place', async () => {
+    const refusal = async (name: string, data: string | ArrayBuffer, more: Partial<ScoreOptions> = {}) =>
+      score(options('gru.safetensors', write(name, data), 'refused.ndjson', more)).then(
+        () => 'nothing',
+        (error: unknown) => (error as Error).message,
+      );
+    const latin1 = (text: string) => new Uint8Array(Buffer.from(text, 'latin1')).buffer;
+    expect(await refusal('break.csv', 'id,a,b,c\n"two\nlines",1,2,3\n')).toMatch(
+      /byte 9: a quote that its line does not/,
+    );
+    expect(await refusal('latin1.csv', latin1('id,a,b,c\nM\xfcller,1,2,3\n'))).toMatch(
+      /byte 9: a line that is no UTF-8/,
+    );
+    expect(await refusal('latin1.ndjson', latin1('{"id":"\xfc","x":[1,2,3]}\n'))).toMatch(
+      /byte 0: a line that is no UTF-8/,
+    );
+    const last = 'a,b,c,id\n1,2,3,17\n1,2,3,4,5,6,18\n';
+    expect(await refusal('last.csv', last)).toMatch(/byte 18: has 7 cells, with id as column 4: put id first/);
+    expect(await refusal('first.ndjson', '{"x":[1,2,3]}\n{"id":"q","x":[1,2,3]}\n')).toMatch(
+      /byte 14: has an id, which the file's first/,
+    );
+    expect(await refusal('y.ndjson', '{"y":7,"x":[1,2,3]}\n', { id: 'y' })).toMatch(
+      /--id y: an output of the model has that name/,
+    );
+    expect(await refusal('bom.ndjson', '\ufeff{"id":7,"x":[1,2,3]}\n', { output: at('bom-out.ndjson') })).toBe(
+      'nothing',
+    );
+  });
+
   test('an id of two lines is none of CSV', async () => {
     const input = write('lines.ndjson', '{"id":"a\\nb","x":[1,2,3]}\n');
     await expect(score(options('gru.safetensors', input, 'lines.csv'))).rejects.toThrow(
@@ -341,6 +370,7 @@ test('exit codes', async () => {
     [2, /score: unknown option '--inptu' \(did you mean --input\?\)\n$/, [model, '--inptu', good]],
     [2, /score: unknown option '--batch-size' \(--help lists them\)\n$/, [model, ...all, '--batch-size=3']],
     [2, /score: unknown option '-x' \(--help lists them\)\n$/, [model, '-x', good]],
+    [2, /score: --input is given twice: it takes one value\n$/, [model, ...all, '-i', good]],
     [2, /--select z: the model gives y/, [model, ...all, '--select', 'z']],
     [3, /none\.ndjson: no such file/, [model, '--input', at('none.ndjson'), '--output', at('x.ndjson')]],
     [5, /byte 0: no JSON/, [model, '--input', write('broken.ndjson', '{'), '--output', at('x.ndjson')]],

@@ -69,11 +69,14 @@ export async function planOf(options: ScoreOptions): Promise<Plan> {
   const shards = await FORMATS[format].split(input, Math.max(options.shardBytes, Math.ceil(input.bytes / MAX_SHARDS)));
   const columns = { ports: served.inputs, id: options.id };
   const [first] = shards[0] ? await FORMATS[format].read(input, shards[0], columns) : [];
+  const id = idOf(first, options.id);
+  if (id && outputs.some(({ name }) => name === id.name))
+    throw new UsageError(`--id ${id.name}: an output of the model has that name; --select others, or rename the field`);
   return {
     format: FORMAT,
     model: { ...model, digest: digestOf(loaded) },
     input: { path: input.path, bytes: input.bytes, version: input.version, format },
-    output: { path: output, format: outputFormat, columns: { id: idOf(first, options.id), outputs } },
+    output: { path: output, format: outputFormat, columns: { id, outputs } },
     last: options.last,
     id: options.id,
     shards,

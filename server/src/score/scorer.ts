@@ -40,6 +40,9 @@ export class Scorer {
     const { input, output, id, shards } = this.parts.plan;
     const columns = { ports: this.served.inputs, id };
     const rows = await FORMATS[input.format].read(this.input, shards[shard]!, columns);
+    const known = output.columns.id ? undefined : rows.find((row) => row.id !== undefined);
+    if (known)
+      throw dataError(`${known.where}: has an ${id}, which the file's first row has not: give it one there too`);
     const results = this.slices(rows).flatMap((slice) => this.runOrName(slice));
     await this.parts.write(shard, FORMATS[output.format].encode(results, output.columns));
   }

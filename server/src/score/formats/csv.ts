@@ -33,7 +33,15 @@ function delimited(endings: readonly string[], separator?: Separator): SequenceF
       const column = names?.cells.indexOf(id) ?? -1;
       return lines.map(({ at, text }) => {
         const where = `${file.path}, byte ${at}`;
+        if (text.split('"').length % 2 === 0)
+          throw dataError(
+            `${where}: a quote that its line does not close: a row is one line, and NDJSON has ids of several`,
+          );
         const cells = cellsOf(text, separator);
+        if (column > 0 && column === names!.cells.length - 1 && cells.length > names!.cells.length)
+          throw dataError(
+            `${where}: has ${cells.length} cells, with ${id} as column ${column + 1}: put ${id} first where rows differ`,
+          );
         const [own] = column < 0 ? [] : cells.splice(column, 1);
         while (cells.at(-1) === '') cells.pop();
         const values = cells.map((cell, i) => {

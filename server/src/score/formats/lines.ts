@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { InputFile } from '../files/files.ts';
 import type { Shard } from './format.ts';
 import { dataError } from '../rows.ts';
@@ -21,17 +22,23 @@ export function byteRanges({ bytes }: InputFile, size: number): Promise<Shard[]>
   );
 }
 
-/** The lines whose first byte lies in a range, but empty ones. @throws CommandError for a line of over 64 MiB. */
+/** What some programs write before a text in UTF-8. */
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** The lines whose first byte lies in a range, but empty ones. @throws CommandError for a line of over 64 MiB, or in no UTF-8. */
 export async function linesOf(file: InputFile, { from, to }: Shard): Promise<Line[]> {
   // The byte before the range says whether a line begins with it.
   const start = Math.max(from - 1, 0);
   const bytes = await withLastLine(file, start, to);
   const lines: Line[] = [];
-  let at = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+  const begin = bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+  let at = from === 0 ? begin : bytes.indexOf(NEWLINE) + 1;
   if (from > 0 && at === 0) return lines;
   while (at < to - start) {
     const found = bytes.indexOf(NEWLINE, at);
     const end = found < 0 ? bytes.length : found;
+    // Else ids that differ would become the same.
+    if (!isUtf8(bytes.subarray(at, end))) throw dataError(`${file.path}, byte ${start + at}: a line that is no UTF-8`);
     const text = bytes.toString('utf8', at, end);
     if (text.trim() !== '') lines.push({ at: start + at, text });
     at = end + 1;
