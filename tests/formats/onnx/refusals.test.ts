@@ -90,4 +90,3 @@ test('a graph that asks for no steps by their numbers, or as features, is not re
   expect(read.mock.calls.length).toBe(4);
   read.mockRestore();
 });
-
