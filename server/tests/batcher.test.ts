@@ -2,9 +2,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { GruModel } from 'gru-wasm';
 import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
 import type { SequenceCall } from '../src/core/sequence.ts';
-import { StreamsEngine, stepsOf } from '../src/core/engine.ts';
-import { serveModel, type Tensors } from '../src/core/model.ts';
+import { checkSteps, StreamsEngine, stepsOf } from '../src/core/engine.ts';
+import { type ServedModel, serveModel, type Tensors } from '../src/core/model.ts';
 import { calledBy } from '../src/core/sequence.ts';
+import { sequenceOf } from '../src/oip/messages.ts';
 import { call, LIMITS, refusal } from './calls.ts';
 import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
 
@@ -178,6 +179,24 @@ describe('step numbers make a retry safe', () => {
     expect(three.outputs['y']).toEqual(model.run(x).output.data.subarray(2 * HIDDEN));
   });
 
+  test('a request that begins or ends a sequence is not the one before that did not', async () => {
+    const live = batcher();
+    const x = steps(2);
+    const start = { start: true, step: 0 };
+    await live.submit(call('a', { ...start, end: true }), rowOf(x, 0));
+    await live.submit(call('a', start), rowOf(x, 0));
+    expect((await live.submit(call('a', { step: 1 }), rowOf(x, 1))).step).toBe(2);
+    await expect(live.submit(call('a', { step: 1, end: true }), rowOf(x, 1))).rejects.toEqual(refusal('conflict'));
+  });
+
+  test('a start that is refused has not begun', async () => {
+    const live = batcher({}, await taggerModel());
+    const begun = live.submit(call('a', first), { ids: Int32Array.of(7) });
+    await expect(begun).rejects.toMatchObject({ code: 'id_out_of_range' });
+    await expect(live.submit(call('a'), { ids: Int32Array.of(1) })).rejects.toEqual(refusal('not_found'));
+    expect(live.live).toBe(0);
+  });
+
   test('another request of a step that is over, or to come, says where the sequence is', async () => {
     const live = batcher();
     const x = steps(3);
@@ -198,6 +217,22 @@ describe('step numbers make a retry safe', () => {
     await live.submit(call('d', { start: true }), { x });
     await expect(live.submit(call('e', { start: true }), { x })).rejects.toEqual(refusal('unavailable'));
   });
+});
+
+test('inputs of a block have as many steps each', () => {
+  const port = { datatype: 'FP32', size: 2 };
+  const inputs = [{ ...port, name: 'a', hasSteps: true }, { ...port, name: 'b', hasSteps: true }, { ...port, name: 'c', hasSteps: false }]; // prettier-ignore
+  const check = (a: number, b: number) => () => {
+    const block = { a: new Float32Array(2 * a), b: new Float32Array(2 * b), c: new Float32Array(2) };
+    checkSteps({ inputs } as unknown as ServedModel, block);
+  };
+  expect(check(3, 3)).not.toThrow();
+  expect(check(1, 3)).toThrow(/inputs 'a' and 'b' have 1 and 3 steps/);
+});
+
+test('an id is what UTF-8 can say', () => {
+  expect(sequenceOf({ sequence_id: '\ud83d\ude00' })?.id).toBe('s:\ud83d\ude00');
+  for (const id of ['\ud800', 'a\udc00b']) expect(() => sequenceOf({ sequence_id: id })).toThrow(/half of a surrogate/);
 });
 
 test('messages call a sequence what its client calls it', () => {

@@ -1,9 +1,9 @@
-import type { GruModel } from 'gru-wasm';
+import { GruError, type GruModel } from 'gru-wasm';
 import type { GruPool } from 'gru-wasm/pool';
 import { expect, test, vi } from 'vitest';
 import { serveModel, type Values } from '../src/core/model.ts';
 import { RunBatcher, type WholeSequences } from '../src/core/runs.ts';
-import { gruModel, HIDDEN, INPUT, steps } from './models.ts';
+import { gruModel, HIDDEN, INPUT, steps, taggerModel } from './models.ts';
 
 /** A batcher whose runs are seen, in this thread. */
 function batcher(model: GruModel) {
@@ -42,6 +42,30 @@ test('sequences without a step count as one: a long one does not fail beside a m
   expect(many.outputs['y']!.shape).toEqual([2 ** 18, 0, HIDDEN]);
   expect(one.outputs['y']!.data).toHaveLength(3 * HIDDEN);
   expect(run).toHaveBeenCalledTimes(2);
+});
+
+test('a request that fails is refused alone', async () => {
+  const tagger = await taggerModel();
+  const { run, batcher: runs } = batcher(tagger);
+  const ids = [[1, 2], [3], [7, 1], [4, 5, 6], [2]].map((list) => Int32Array.from(list));
+  const answers = await Promise.allSettled(
+    ids.map((data) => runs.submit({ batch: 1, inputs: { ids: { data, shape: [1, data.length] } } })),
+  );
+  answers.forEach((answer, i) => {
+    if (i === 2) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'id_out_of_range' } });
+    else if (answer.status === 'fulfilled')
+      expect(answer.value.outputs['rnn']!.data).toEqual(tagger.run(ids[i]!).outputs['rnn']!.data);
+    else expect.fail(`request ${i} was refused: ${String(answer.reason)}`);
+  });
+  expect(run.mock.calls.length).toBeLessThan(8);
+});
+
+test('what no request is at fault for is tried once', async () => {
+  const { run, batcher: runs } = batcher(await gruModel());
+  run.mockRejectedValue(new GruError('timeout', 'no answer'));
+  const answers = await Promise.allSettled([1, 2, 3].map((count) => runs.submit(call(1, count))));
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  expect(run).toHaveBeenCalledTimes(1);
 });
 
 test('of a batch of one length the rows are one piece', async () => {

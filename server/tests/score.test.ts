@@ -171,9 +171,18 @@ describe('formats', () => {
     expect(await refusal('y.ndjson', '{"y":7,"x":[1,2,3]}\n', { id: 'y' })).toMatch(
       /--id y: an output of the model has that name/,
     );
-    expect(await refusal('bom.ndjson', '\ufeff{"id":7,"x":[1,2,3]}\n', { output: at('bom-out.ndjson') })).toBe(
-      'nothing',
-    );
+  });
+
+  test('ids are those of the first row, whichever shard that is in', async () => {
+    const input = write('late.csv', `${'\n'.repeat(50)}id,a,b,c\n17,1,2,3\n`);
+    const scored = lines(await score(options('gru.safetensors', input, 'late.ndjson', { shardBytes: 8 })));
+    expect(scored.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(['17']);
+  });
+
+  test.each([700, 1, 2, 3])('a byte order mark is no part of the first row: shards of %i bytes', async (shardBytes) => {
+    const input = write('bom.ndjson', '\ufeff{"id":7,"x":[1,2,3]}\n{"id":8,"x":[1,2,3]}\n');
+    const scored = lines(await score(options('gru.safetensors', input, `bom-${shardBytes}.ndjson`, { shardBytes })));
+    expect(scored.map((line) => (JSON.parse(line) as { id: number }).id)).toEqual([7, 8]);
   });
 
   test('an id of two lines is none of CSV', async () => {

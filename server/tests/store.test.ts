@@ -70,10 +70,23 @@ function suite(newStore: () => Promise<SequenceStore>) {
     const last = await two.step(3, { end: true });
     expect(await one.step(3, { end: true })).toEqual(last);
     await expect(one.step(4)).rejects.toEqual(expect.objectContaining({ reason: 'not_found' }) as Error);
+    expect(one.live.live).toBe(0);
     expect((await two.step(0)).step).toBe(1);
     expect((await one.step(1)).outputs['y']).toEqual(rowOf(1));
   });
 }
+
+test('a sequence that has ended elsewhere does not go on from the state that is here', async () => {
+  for (const storeEvery of [1, 10]) {
+    const store = new MemoryStore();
+    const [one, two] = [instance(store, { storeEvery }), instance(store, { storeEvery })];
+    await one.step(0);
+    await one.live.save();
+    await two.step(1, { end: true });
+    await expect(one.step(2)).rejects.toEqual(expect.objectContaining({ reason: 'not_found' }) as Error);
+    expect(one.live.live).toBe(0);
+  }
+});
 
 describe('in memory', () => {
   suite(() => Promise.resolve(new MemoryStore()));

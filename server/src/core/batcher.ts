@@ -113,7 +113,7 @@ export class SequenceBatcher {
       );
     }
     const sequence = known ?? this.table.begin(call.key, call.owner);
-    const digest = call.step === undefined ? undefined : digestOf(block);
+    const digest = call.step === undefined ? undefined : digestOf(call, block);
     sequence.waiting.push({ call, block, digest, tries: 0, reply, place });
     this.pending++;
     this.quota.addPending(1);
@@ -213,7 +213,8 @@ export class SequenceBatcher {
       if (!stored || stored.version === one.version) return;
       const { version, step, ended, state, last } = stored;
       Object.assign(one, { version, step, durableStep: step, ended, last, fromStore: true });
-      if (!ended) restored.push({ sequence: one, state });
+      if (ended) this.table.releaseSlot(one);
+      else restored.push({ sequence: one, state });
     });
     if (restored.length === 0) return;
     const whole = await this.engine.load(
@@ -292,7 +293,11 @@ export class SequenceBatcher {
         for (const turn of turns) ran.push(...(await this.run([turn])));
         return ran;
       }
-      for (const { sequence } of turns) this.settle(sequence, undefined, error);
+      for (const { sequence, waiting } of turns) {
+        // What is refused has not begun.
+        if (waiting.call.start) this.table.forget(sequence);
+        this.settle(sequence, undefined, error);
+      }
       return [];
     }
     this.options.onBatch?.(turns.length, performance.now() - start);

@@ -1,4 +1,5 @@
 import { GruError, type GruStreams } from 'gru-wasm';
+import { ServeError } from '../errors.ts';
 import type { Port, ServedModel, Tensors, Values } from './model.ts';
 
 type Awaitable<T> = T | Promise<T>;
@@ -159,6 +160,17 @@ const most = (numbers: readonly number[]) => numbers.reduce((most, n) => Math.ma
 export function stepsOf({ inputs }: ServedModel, block: Tensors): number {
   const port = inputs.find(({ hasSteps }) => hasSteps);
   return port ? block[port.name]!.length / port.size : 1;
+}
+
+/** @throws ServeError `bad_request` where inputs have differing numbers of steps. */
+export function checkSteps({ inputs }: ServedModel, block: Tensors): void {
+  const [first, ...others] = inputs.filter(({ hasSteps }) => hasSteps);
+  if (!first) return;
+  const countOf = ({ name, size }: Port) => block[name]!.length / size;
+  const other = others.find((port) => countOf(port) !== countOf(first));
+  if (!other) return;
+  const text = `inputs '${first.name}' and '${other.name}' have ${countOf(first)} and ${countOf(other)} steps`;
+  throw new ServeError('bad_request', `${text}: those of a live sequence have the same`);
 }
 
 /** The t-th step's row, or the one that all steps have. */

@@ -1,3 +1,4 @@
+import { GruError } from 'gru-wasm';
 import type { GruPool } from 'gru-wasm/pool';
 import { ServeError } from '../errors.ts';
 import { join } from './engine.ts';
@@ -133,10 +134,14 @@ export class RunBatcher {
       }
       this.options.onBatch?.(batch, performance.now() - start);
     } catch (error) {
+      if (group.length > 1 && isOfSome(error)) {
+        const half = group.length >> 1;
+        await Promise.all([this.run(group.slice(0, half)), this.run(group.slice(half))]);
+        return;
+      }
       for (const { reject } of group) reject(error);
-    } finally {
-      this.pending -= group.length;
     }
+    this.pending -= group.length;
   }
 
   private inputOf(group: readonly Waiting[]): Record<string, { data: Values; shape: number[] } | Values[]> {
@@ -184,6 +189,17 @@ export class RunBatcher {
     );
   }
 }
+
+/** Errors by what requests hold, or how much of it: the others of a run are not to suffer for them. */
+const OF_SOME: ReadonlySet<string> = new Set([
+  'invalid_argument',
+  'shape_mismatch',
+  'dtype_mismatch',
+  'id_out_of_range',
+  'out_of_memory',
+]);
+
+const isOfSome = (error: unknown) => error instanceof GruError && OF_SOME.has(error.code);
 
 function rowsOf({ data, shape: [batch] }: { data: Values; shape: number[] }): Values[] {
   const size = data.length / batch!;

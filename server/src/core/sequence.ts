@@ -90,8 +90,9 @@ export function unknown(id: string): ServeError {
   return new ServeError('not_found', `there is no sequence ${calledBy(id)}: ${how}`);
 }
 
-export function digestOf(block: Tensors): string {
-  const hash = createHash('sha256');
+/** Of a request: one that begins or ends its sequence is no other one that comes again. */
+export function digestOf({ start, end }: SequenceCall, block: Tensors): string {
+  const hash = createHash('sha256').update(`${start} ${end}\0`);
   for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(block)) {
     hash.update(`${name}\0${byteLength}\0`).update(new Uint8Array(buffer, byteOffset, byteLength));
   }

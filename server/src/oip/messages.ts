@@ -162,6 +162,8 @@ function nameOf(id: unknown): string {
 }
 
 export function checkId(what: string, id: string): string {
+  // In UTF-8 they would all be the same.
+  if (/\p{Surrogate}/u.test(id)) throw bad(`${what} has half of a surrogate pair`);
   if (id.length <= MAX_ID) return id;
   throw bad(`${what} has ${id.length} characters, more than ${MAX_ID}`);
 }

@@ -68,7 +68,9 @@ export async function planOf(options: ScoreOptions): Promise<Plan> {
   const outputs = selected(served.outputs, options);
   const shards = await FORMATS[format].split(input, Math.max(options.shardBytes, Math.ceil(input.bytes / MAX_SHARDS)));
   const columns = { ports: served.inputs, id: options.id };
-  const [first] = shards[0] ? await FORMATS[format].read(input, shards[0], columns) : [];
+  // The names of columns may fill shards of their own.
+  let first: Row | undefined;
+  for (const shard of shards) if ((first = (await FORMATS[format].read(input, shard, columns))[0])) break;
   const id = idOf(first, options.id);
   if (id && outputs.some(({ name }) => name === id.name))
     throw new UsageError(`--id ${id.name}: an output of the model has that name; --select others, or rename the field`);

@@ -31,15 +31,15 @@ export async function linesOf(file: InputFile, { from, to }: Shard): Promise<Lin
   const start = Math.max(from - 1, 0);
   const bytes = await withLastLine(file, start, to);
   const lines: Line[] = [];
-  const begin = bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
-  let at = from === 0 ? begin : bytes.indexOf(NEWLINE) + 1;
+  const marked = from === 0 && bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+  let at = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
   if (from > 0 && at === 0) return lines;
   while (at < to - start) {
     const found = bytes.indexOf(NEWLINE, at);
     const end = found < 0 ? bytes.length : found;
     // Else ids that differ would become the same.
     if (!isUtf8(bytes.subarray(at, end))) throw dataError(`${file.path}, byte ${start + at}: a line that is no UTF-8`);
-    const text = bytes.toString('utf8', at, end);
+    const text = bytes.toString('utf8', Math.max(at, marked), end);
     if (text.trim() !== '') lines.push({ at: start + at, text });
     at = end + 1;
   }
