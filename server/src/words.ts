@@ -123,9 +123,9 @@ function parse(args: string[], { numbers, texts, flags }: Words) {
   }
 }
 
-/** The first of two would be ignored. */
+/** Of two files the first would be ignored; of other options the last counts, so that one more overrides what a script or image says. */
 function checkOnce(names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const twice = names.find((name, i) => Object.hasOwn(SHORT, name) && names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`--${twice} is given twice: it takes one value`);
 }
 

@@ -9,6 +9,7 @@ import { RedisStore } from '../src/core/redis-store.ts';
 import { checkRedis } from '../src/redis.ts';
 import type { SequenceStore } from '../src/core/store.ts';
 import { call } from './calls.ts';
+import { ServeError } from '../src/errors.ts';
 import { MemoryStore } from './memory-store.ts';
 import { gruModel, HIDDEN, INPUT, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
@@ -75,6 +76,19 @@ function suite(newStore: () => Promise<SequenceStore>) {
     expect((await one.step(1)).outputs['y']).toEqual(rowOf(1));
   });
 }
+
+test('whose state is here goes on beside one that the store is asked for in vain', async () => {
+  const store = new MemoryStore();
+  const one = instance(store, { storeEvery: 100 });
+  await one.step(0);
+  store.load = () => Promise.reject(new ServeError('unavailable', 'no answer'));
+  const stranger = one.live.submit(call('stranger'), { x: x.subarray(0, INPUT) });
+  const [own, other] = await Promise.allSettled([one.step(1), stranger]);
+  expect(other).toMatchObject({ status: 'rejected', reason: { reason: 'unavailable' } });
+  expect(own.status).toBe('fulfilled');
+  expect((await one.step(2)).outputs['y']).toEqual(rowOf(2));
+  expect(one.live.waiting).toBe(0);
+});
 
 test('a sequence that has ended elsewhere does not go on from the state that is here', async () => {
   for (const storeEvery of [1, 10]) {

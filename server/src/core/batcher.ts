@@ -175,8 +175,8 @@ export class SequenceBatcher {
     const { store, storeEvery = 1 } = this.options;
     const heads = batch.map(({ waiting }) => waiting[0]);
     try {
-      if (store) await this.fetch(batch, store);
-      const turns = await this.run(batch.map((one) => this.turnOf(one)).filter((turn) => turn !== undefined));
+      const here = store ? await this.fetch(batch, store) : batch;
+      const turns = await this.run(here.map((one) => this.turnOf(one)).filter((turn) => turn !== undefined));
       const due = store
         ? turns.filter(
             ({ sequence: one, waiting: { call } }) =>
@@ -202,11 +202,18 @@ export class SequenceBatcher {
     for (const one of batch) this.next(one);
   }
 
-  /** Brings the states here that are in the store, or may have gone on there. */
-  private async fetch(batch: readonly Sequence[], store: SequenceStore): Promise<void> {
+  /** Brings the states here that are in the store, or may have gone on there. Gives the sequences that go on: where the store does not answer, the others. */
+  private async fetch(batch: readonly Sequence[], store: SequenceStore): Promise<readonly Sequence[]> {
     const missing = batch.filter(mayBeElsewhere);
-    if (missing.length === 0) return;
-    const found = await store.load(missing.map(({ key }) => key));
+    if (missing.length === 0) return batch;
+    let found: Awaited<ReturnType<SequenceStore['load']>>;
+    try {
+      found = await store.load(missing.map(({ key }) => key));
+    } catch (error) {
+      for (const one of missing) this.settle(one, undefined, error);
+      const refused = new Set(missing);
+      return batch.filter((one) => !refused.has(one));
+    }
     const restored: { sequence: Sequence; state: Float32Array }[] = [];
     missing.forEach((one, i) => {
       const stored = found[i];
@@ -216,7 +223,7 @@ export class SequenceBatcher {
       if (ended) this.table.releaseSlot(one);
       else restored.push({ sequence: one, state });
     });
-    if (restored.length === 0) return;
+    if (restored.length === 0) return batch;
     const whole = await this.engine.load(
       restored.map(({ sequence }) => this.table.takeSlot(sequence)),
       restored.map(({ state }) => state),
@@ -225,6 +232,7 @@ export class SequenceBatcher {
     restored.forEach(({ sequence }, i) => {
       if (!whole[i]) this.table.forget(sequence);
     });
+    return batch;
   }
 
   /** What a sequence does in this batch; undefined where its request has been answered or refused. */
