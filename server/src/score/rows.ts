@@ -36,6 +36,11 @@ export function rowOf(fields: Record<string, unknown>, ports: readonly Port[], i
 
 function idOf(given: unknown, name: string, where: string): RowId {
   if (given === undefined || given === null) return undefined;
+  // It may have been rounded, to that of another row.
+  if (typeof given === 'number' && !(Math.abs(given) <= Number.MAX_SAFE_INTEGER))
+    throw dataError(
+      `${where}: ${name} is a number beyond 2^53, or none (${given}), which is not exact: write a text, or in Parquet INT64`,
+    );
   if (typeof given === 'string' || typeof given === 'number' || typeof given === 'bigint') return given;
   throw dataError(`${where}: ${name} must be a text or a number`);
 }

@@ -15,10 +15,6 @@ export const ndjson: SequenceFormat = {
       if (Array.isArray(value) && ports.length === 1)
         return finite(rowOf({ [ports[0]!.name]: value }, ports, '', where));
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-        const own = Object.hasOwn(value, id) ? (value as Record<string, unknown>)[id] : undefined;
-        if (typeof own === 'number' && Math.abs(own) > Number.MAX_SAFE_INTEGER) {
-          throw dataError(`${where}: ${id} is a number beyond 2^53, which JSON does not keep: write it as a text`);
-        }
         return finite(rowOf(value as Record<string, unknown>, ports, id, where));
       }
       throw dataError(`${where}: a row must be an object with the fields ${ports.map(({ name }) => name).join(', ')}`);

@@ -110,6 +110,8 @@ function columnsOf(results: readonly Result[], { id, outputs }: OutputColumns): 
 function idValue(id: RowId, kind: 'integer' | 'text'): string | bigint | null {
   if (id === undefined) return null;
   if (kind === 'text') return String(id);
+  if (typeof id === 'bigint' && id !== BigInt.asIntN(64, id))
+    throw dataError(`the id ${id} is beyond the 64 bits of Parquet's INT64`);
   if (typeof id === 'bigint' || Number.isSafeInteger(id)) return BigInt(id);
   throw dataError(
     `the id ${JSON.stringify(id)} is no whole number, as that of the first row is: Parquet has one type a column`,
