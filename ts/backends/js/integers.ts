@@ -1,4 +1,5 @@
-import { dtyped, numbersOf, type WeightTensor } from '../../base/weights.ts';
+import { isFloats } from '../../base/typed-array.ts';
+import { numbersOf, type WeightTensor } from '../../base/weights.ts';
 
 const fround = Math.fround;
 
@@ -22,8 +23,8 @@ const LEVELS = { i16: { least: 1023, most: 32767 }, i8: { least: 128, most: 127 
  * products overflows (for i8 128 times: crate/src/kernels/integers.rs says why).
  */
 export function matrixRows(tensor: WeightTensor): MatrixRows {
-  const { data, scales } = dtyped(tensor);
-  if (!scales || data instanceof Float32Array) return numbersOf(tensor);
+  if (isFloats(tensor)) return tensor;
+  const { dtype, data, scales } = tensor;
   const depth = data.length / scales.length;
   let greatest = 1;
   for (let row = 0; row < data.length; row += depth) {
@@ -31,14 +32,14 @@ export function matrixRows(tensor: WeightTensor): MatrixRows {
     for (let k = row; k < row + depth; k++) sum += Math.abs(data[k]!);
     greatest = Math.max(greatest, sum);
   }
-  const { least, most } = LEVELS[data instanceof Int8Array ? 'i8' : 'i16'];
+  const { least, most } = LEVELS[dtype];
   const levels = Math.floor((2 ** 31 - 1) / greatest);
   return levels < least ? numbersOf(tensor) : { data, scales, levels: Math.min(levels, most) };
 }
 
 /** Rows `from` to `to`, of `depth` each. */
 export function partOfRows(rows: MatrixRows, from: number, to: number, depth: number): MatrixRows {
-  if (rows instanceof Float32Array) return rows.subarray(from * depth, to * depth);
+  if (isFloats(rows)) return rows.subarray(from * depth, to * depth);
   const { data, scales, levels } = rows;
   return { data: data.subarray(from * depth, to * depth), scales: scales.subarray(from, to), levels };
 }

@@ -1,3 +1,4 @@
+import { isFloats, kindOf } from '../../base/typed-array.ts';
 import { type MatrixRows, quantizeRow } from './integers.ts';
 
 const fround = Math.fround;
@@ -30,12 +31,12 @@ interface Integers {
 /** Packs an output-major (columns, depth) matrix, for rows that lie `apart` (less than their length: they overlap). */
 export function packMatrix(rows: MatrixRows, columns: number, depth: number, apart = depth): PackedMatrix {
   const size = Math.ceil(columns / PANEL) * PANEL * depth;
-  if (rows instanceof Float32Array) {
+  if (isFloats(rows)) {
     return { panels: fillPanels(new Float32Array(size), rows, columns, depth), columns, depth, apart };
   }
   const { data, scales, levels } = rows;
   const panels = fillPanels(
-    data instanceof Int16Array ? new Int16Array(size) : new Int8Array(size),
+    kindOf(data) === 'Int16Array' ? new Int16Array(size) : new Int8Array(size),
     data,
     columns,
     depth,
