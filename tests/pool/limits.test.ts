@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { GruModel } from 'gru-wasm';
 import { createPool, type PoolOptions } from 'gru-wasm/pool';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -138,6 +139,22 @@ test('a thread that is busy with the answers still comes to its timers', async (
   await Promise.all(Array.from({ length: 6 }, produce));
   clearInterval(timer);
   expect(ticks).toBeGreaterThan(10);
+  await pool.close();
+});
+
+test('calls that share a signal share a listener, and leave none behind', async () => {
+  const pool = await createPool(model, { workers: 1, createWorker: () => sourceWorker() });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const calls = Array.from({ length: 20 }, () => pool.run(big(), { signal }));
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  await Promise.all(calls);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  const [reason, more] = [new Error('enough'), Array.from({ length: 20 }, () => pool.run(big(), { signal }))];
+  controller.abort(reason);
+  for (const { status, ...rest } of await Promise.allSettled(more))
+    expect([status, rest]).toEqual(['rejected', { reason }]);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   await pool.close();
 });
 

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { onAbort } from './abort.ts';
 import { toGruError } from './failure.ts';
 import type { Graph } from '../spec/graph.ts';
 import type { PoolResult } from './types.ts';
@@ -80,14 +81,9 @@ export class Call {
 
   private limit({ signal, timeout }: Limits): void {
     if (signal) {
-      const abort = () => {
+      this.stopListening = onAbort(signal, () => {
         this.reject(signal.reason);
-      };
-      // The caller's code: nothing is to be undone where it throws.
-      signal.addEventListener('abort', abort, { once: true });
-      this.stopListening = () => {
-        signal.removeEventListener('abort', abort);
-      };
+      });
     }
     if (timeout === undefined) return;
     this.timer = setTimeout(() => {
