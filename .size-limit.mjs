@@ -11,11 +11,11 @@ const entry = (name, limit) => ({
 /** What it is, so that it does not grow unseen. */
 export default [
   // Budget: 60 kB, which the core (28 kB) and its wasm (36 kB) alone are above. On demand, and so in one file: the JS backend's core 9, layouts 3, trace 2 kB.
-  entry('index', { import: '{ createGru }', limit: '80.1 kB' }),
-  entry('slim', { import: '{ createGru }', limit: '39.9 kB' }),
+  entry('index', { import: '{ createGru }', limit: '80.2 kB' }),
+  entry('slim', { import: '{ createGru }', limit: '40 kB' }),
   // `createRuntime` gives all functions, and so brings all readers of model files.
-  entry('slim', { import: '{ createRuntime }', limit: '258 kB' }),
-  entry('js', { import: '{ createGru }', limit: '38.8 kB' }),
-  entry('worklet', { import: '{ createModelSync }', limit: '47.3 kB' }),
-  entry('pool', { import: '{ createPool }', limit: '36.9 kB' }),
+  entry('slim', { import: '{ createRuntime }', limit: '258.3 kB' }),
+  entry('js', { import: '{ createGru }', limit: '38.9 kB' }),
+  entry('worklet', { import: '{ createModelSync }', limit: '47.4 kB' }),
+  entry('pool', { import: '{ createPool }', limit: '37 kB' }),
 ];

@@ -317,6 +317,53 @@ describe.each(BACKENDS)('$name', ({ backend }) => {
     expect(alive.states).toBe(0);
   });
 
+  describe('a source whose return() is odd', () => {
+    const never = () => new Promise<never>(() => undefined);
+    const throws = () => {
+      throw new Error('closing failed');
+    };
+    const frames = (value: Float32Array, close: () => unknown) => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false, value }), return: close }) as never,
+    });
+
+    test('what failed first is told', async () => {
+      using model = await api.createModel(oneGru(3, 5));
+      await expectError(() => model.stream(frames(numbers(4), throws)).next(), 'shape_mismatch', "'x'");
+      const flow = model.stream(frames(FRAMES[0]!, throws));
+      await flow.next();
+      await expect(flow.return()).rejects.toThrow('closing failed');
+      const aborter = new AbortController();
+      const aborted = model.stream(frames(FRAMES[0]!, throws), { signal: aborter.signal });
+      await aborted.next();
+      aborter.abort('enough');
+      await expect(aborted.next()).rejects.toBe('enough');
+      expect(alive.states).toBe(0);
+    });
+
+    test('nobody waits for one that never ends once the signal has aborted', async () => {
+      using model = await api.createModel(oneGru(3, 5));
+      const failing = new AbortController();
+      const failed = model.stream(frames(numbers(4), never), { signal: failing.signal }).next();
+      setTimeout(() => {
+        failing.abort('enough');
+      });
+      await expectError(() => failed, 'shape_mismatch', "'x'");
+
+      for (const early of [true, false]) {
+        const leaving = new AbortController();
+        const flow = model.stream(frames(FRAMES[0]!, never), { signal: leaving.signal });
+        await flow.next();
+        if (early) leaving.abort('enough');
+        else
+          setTimeout(() => {
+            leaving.abort('enough');
+          });
+        expect(await flow.return()).toEqual({ done: true, value: undefined });
+      }
+      expect(alive.states).toBe(0);
+    });
+  });
+
   test('a model disposed under way', async () => {
     const model = await api.createModel(oneGru(3, 5));
     const results = model.stream(FRAMES);

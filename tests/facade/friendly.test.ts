@@ -380,12 +380,14 @@ test('onProgress: bytes so far, of how many', async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
-  const enough = new RangeError('enough');
-  const stop = () => {
-    throw enough;
-  };
-  for (const source of [bytes, new Blob([bytes]), new Response(bytes)]) {
-    expect(await loadModel(source, { onProgress: stop }).catch((error: unknown) => error)).toBe(enough);
+  for (const enough of [new RangeError('enough'), undefined, NaN]) {
+    const stop = () => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- whatever a caller throws
+      throw enough;
+    };
+    for (const source of [bytes, new Blob([bytes]), new Response(bytes)]) {
+      expect(await loadModel(source, { onProgress: stop }).catch((error: unknown) => error)).toBe(enough);
+    }
   }
   await expectError(() => loadModel(bytes, { onProgress: 1 as never }), 'invalid_argument', 'onProgress');
 });

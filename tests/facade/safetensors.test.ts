@@ -50,6 +50,13 @@ test('writes what it reads', () => {
   expect(tensors.get('none')!.shape).toEqual([0, 5]);
 });
 
+test('a file of more than 4 GB is none', () => {
+  const data = new Float32Array(2 ** 24);
+  const tensor = { dtype: 'F32' as const, shape: [2 ** 24], data };
+  const tensors = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`t${i}`, tensor]));
+  expect(() => writeSafetensors(tensors)).toThrow(/^a file: .* do not fit into memory/);
+});
+
 test('bytes at an odd address, and those of a Buffer, are copied', () => {
   const bytes = writeSafetensors({ a: { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) } });
   const odd = new Uint8Array(bytes.length + 3).subarray(3);

@@ -334,6 +334,20 @@ test('what lies in itself is refused', async () => {
     await expectError(() => createModel({ inputs, layers: [layer] } as never), 'invalid_spec', "weights['");
 });
 
+test('names have up to 4096 characters', async () => {
+  const named = (name: string, output: string) =>
+    spec([tanh(name, { inputs: [name + 'x'] })], {
+      inputs: [input(name + 'x', 4)],
+      outputs: [{ name: output, from: name }],
+    });
+  const long = 'n'.repeat(4095);
+  resolveGraph(named(long, `${long}y`));
+  const why = 'of 1 to 4096 characters';
+  await expectError(() => resolveGraph(named(`${long}n`, 'y')), 'invalid_spec', 'input 0 needs a name', why);
+  await expectError(() => resolveGraph(spec([tanh('t'.repeat(4097))])), 'invalid_spec', 'a layer of type', why);
+  await expectError(() => resolveGraph(named('n', `${long}yy`)), 'invalid_spec', 'output 0 needs a name', why);
+});
+
 test('states that are left out of a list are missed', async () => {
   const spec = oneGru(2, 2, { initialState: [undefined as never] });
   await expectError(() => createModel(spec), 'invalid_spec', 'initialState needs 1 reference(s), one a state, got 0');

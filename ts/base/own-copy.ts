@@ -45,9 +45,15 @@ function made(value: object, depth: number, copies: Copies): unknown {
   }
   if (isArrayLike(value)) {
     const length = lengthOf(value, WHAT);
-    // A hole where there should be a first item: nothing that is worth room for the rest.
-    if (length > 0 && !(0 in value)) return value;
-    return allocate(length, WHAT, () => Array.from({ length }, (_, i) => copy(value[i], depth, copies)));
+    return allocate(length, WHAT, () => {
+      const items: unknown[] = [];
+      for (let i = 0; i < length; i++) {
+        // A hole: nothing that is worth room for the rest.
+        if (!(i in value)) return value;
+        items.push(copy(value[i], depth, copies));
+      }
+      return items;
+    });
   }
   const entries = isTensorLike(value)
     ? (['data', 'shape'] as const).map((key) => [key, value[key]] as const)

@@ -5,6 +5,7 @@ import { fold } from './fold.ts';
 import { idsFirst } from './ids-first.ts';
 import { hasSpec, readNative } from './native.ts';
 import type { ImportContext, ImportedModel } from './report.ts';
+import { checkShared } from './shared-tensors.ts';
 import { useAllKinds } from '../layers/full.ts';
 
 useAllKinds();
@@ -68,6 +69,7 @@ export async function readModelOf(
   const read = await format.reader();
   try {
     const imported = await read(bytes, context);
+    if (!context.describing) checkShared(imported.spec);
     // What was saved is as it was made.
     if (format === native) return imported;
     const folded = fold(imported);

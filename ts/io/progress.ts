@@ -11,8 +11,7 @@ export class ReadProgress {
   readonly #report: (progress: LoadProgress) => void;
   #loaded = 0;
   #total: number | undefined = 0;
-  /** What the callback threw. It ends the load, as itself: the file is not to blame. */
-  thrown: unknown;
+  #thrown: { error: unknown } | undefined;
 
   constructor(report: (progress: LoadProgress) => void) {
     this.#report = report;
@@ -29,8 +28,13 @@ export class ReadProgress {
     try {
       this.#report({ loaded: this.#loaded, total: this.#total });
     } catch (error) {
-      this.thrown = error;
+      this.#thrown = { error };
       throw error;
     }
+  }
+
+  /** Whether the callback threw it. It ends the load, as itself: the file is not to blame. */
+  threw(error: unknown): boolean {
+    return this.#thrown !== undefined && Object.is(error, this.#thrown.error);
   }
 }

@@ -1,4 +1,5 @@
 import { GruError } from '../base/errors.ts';
+import { allocate } from '../base/limits.ts';
 import { floatToHalf } from './half.ts';
 
 /** Bytes a value. */
@@ -17,7 +18,7 @@ export interface TensorToWrite {
 /**
  * Makes a file; the same tensors give the same bytes. The data begin at a multiple of 8.
  *
- * @throws GruError `unsupported` for F16 and a finite value that it cannot hold, naming the tensor.
+ * @throws GruError `unsupported` for F16 and a finite value that it cannot hold, naming the tensor; `out_of_memory` beyond 4 GB.
  */
 export function writeSafetensors(
   tensors: Record<string, TensorToWrite>,
@@ -39,7 +40,8 @@ export function writeSafetensors(
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const length = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + length + at);
+  const bytes = 8 + length + at;
+  const file = allocate(bytes / 4, 'a file', () => new Uint8Array(bytes));
   new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
   file.fill(0x20, 8, 8 + length);
   file.set(json, 8);

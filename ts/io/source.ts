@@ -76,7 +76,7 @@ export async function openSource(
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    if (cause instanceof GruError || (progress?.thrown !== undefined && cause === progress.thrown)) throw cause;
+    if (cause instanceof GruError || progress?.threw(cause)) throw cause;
     throw new GruError('io', `${what} could not be read: ${shorten(reason(cause), 1000)}`, { cause });
   }
 }

@@ -91,6 +91,9 @@ export interface GraphState extends StateSlot {
   node: number;
 }
 
+/** Characters of the longest name: an engine makes no text of 2^29, and an error holds several names. */
+const LONGEST_NAME = 4096;
+
 /** Most values that all layers give for one step: 256 MB. */
 const MAX_WIDTH = 2 ** 26;
 
@@ -106,6 +109,14 @@ export function isVectorTo({ kind, axis }: Pick<GraphValue, 'kind' | 'axis'>, pe
 
 function isSequence(value: GraphValue | undefined): value is GraphValue {
   return value?.kind === 'sequence';
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME;
+}
+
+function unnamed(needs: string, name: unknown): GruError {
+  return invalid(`${needs}, of 1 to ${LONGEST_NAME} characters, got ${describe(name)}`);
 }
 
 function invalid(message: string): GruError {
@@ -124,9 +135,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   /** By name of an input or a layer: its main value, the first of its values, and how many there are. */
   const byName = new Map<string, { main: number; first: number; count: number }>();
   const claim = (name: unknown, what: () => string) => {
-    if (typeof name !== 'string' || name === '' || name.includes(':')) {
-      throw invalid(`${what()} needs a name without ':', got ${describe(name)}`);
-    }
+    if (!isName(name) || name.includes(':')) throw unnamed(`${what()} needs a name without ':'`, name);
     if (byName.has(name)) throw invalid(`the name '${name}' is used twice`);
   };
   const find = (ref: ValueRef): number => {
@@ -260,9 +269,7 @@ export function resolveGraph(spec: ModelSpec, axes: Axes = new NamedAxes()): Gra
   if (outputSpecs.length === 0) throw invalid('the spec has no outputs');
   const outputNames = new Set<string>();
   const outputs = outputSpecs.map(({ name, from, row }, i) => {
-    if (typeof (name as unknown) !== 'string' || name === '') {
-      throw invalid(`output ${i} needs a name, got ${describe(name)}`);
-    }
+    if (!isName(name)) throw unnamed(`output ${i} needs a name`, name);
     if (outputNames.has(name)) throw invalid(`the output name '${name}' is used twice`);
     outputNames.add(name);
     const value = lookUp(from, () => `output '${name}'`);

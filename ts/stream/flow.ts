@@ -37,6 +37,7 @@ async function* generate(
   const stream = open();
   const unlisten = whenAborted(signal, stream, disposeOf);
   let toClose: StepIterator | undefined;
+  let failed = true;
   try {
     const iterator = iterate();
     for (;;) {
@@ -49,34 +50,44 @@ async function* generate(
       if (done) return;
       toClose = iterator;
       signal?.throwIfAborted();
-      yield stream.step(value);
+      const stepped = stream.step(value);
+      failed = false;
+      yield stepped;
+      failed = true;
       signal?.throwIfAborted();
     }
   } finally {
     unlisten();
     stream.dispose();
-    if (toClose) await close(toClose);
+    const source = toClose;
+    if (source) {
+      await orAborted(() => close(source), signal).catch((error: unknown) => {
+        // As in `for await`: what failed first is what is told.
+        if (!failed && !signal?.aborted) throw error;
+      });
+    }
   }
 }
 
 /**
- * A result, or the signal's reason when that comes first: the source is closed then, without waiting for what it is doing.
- * Listens anew each time: promises that race one long-lived promise would pile up on it.
+ * A result, or the signal's reason when that comes first: the source that is asked is closed then, without waiting for what it is
+ * doing. Listens anew each time: promises that race one long-lived promise would pile up on it.
  */
 async function orAborted<R>(
   ask: () => R | Promise<R>,
   signal: AbortSignal | undefined,
-  source: StepIterator,
+  source?: StepIterator,
 ): Promise<R> {
   if (!signal) return ask();
   let abort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => {
-      close(source).catch(() => undefined);
+      if (source) close(source).catch(() => undefined);
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as fetch does: whatever the caller gave
       reject(signal.reason);
     };
-    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
   });
   // The source may abort the signal and throw: then nobody waits for it.
   aborted.catch(() => undefined);
