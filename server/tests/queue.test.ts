@@ -8,10 +8,10 @@ import { setTimeout } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { QUEUE } from '../src/score/queue.ts';
+import { bin } from './bin.ts';
 import { gruModel, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
-const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 const spawned: ChildProcess[] = [];
 
 let folder: string;
