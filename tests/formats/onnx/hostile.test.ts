@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { GruError } from '../../../ts/base/errors.ts';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { resolveGraph } from '../../../ts/spec/graph.ts';
-import { mutate, random, survives, stopwatch } from '../mutate.ts';
+import { random } from '../../random.ts';
+import { mutate, survives, stopwatch } from '../mutate.ts';
 import { onnxModel, tensor, type Node } from './build.ts';
 
 const file = (name: string) =>

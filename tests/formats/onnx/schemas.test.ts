@@ -10,6 +10,7 @@ import { parseModel } from '../../../ts/formats/onnx/protobuf.ts';
 import { Source } from '../../../ts/formats/onnx/source.ts';
 import { useAllKinds } from '../../../ts/layers/full.ts';
 import { onnxModel, tensor, type Attribute, type Node } from './build.ts';
+import { wordsOf } from '../refusal.ts';
 
 useAllKinds();
 
@@ -52,8 +53,7 @@ function made(model: OnnxModel): string {
           : value;
     return JSON.stringify([spec, report.graph], text);
   } catch (error) {
-    if (!(error instanceof GruError)) throw error;
-    return `${error.code}: ${error.message}`;
+    return wordsOf(error);
   }
 }
 
