@@ -46,10 +46,12 @@ describe.each(BACKENDS)('$name', ({ name, backend, api }) => {
   test.each(FORMATS)('files of %s, loaded and disposed of', async (format) => {
     const { files } = await seedsOf(format, whole);
     const inputs = files.slice(0, 8).map(({ parts, build }) => build(parts));
+    let loaded = 0;
     const pass = async () => {
       for (const { bytes, options } of inputs) {
         try {
           (await api.loadModel(bytes, options)).dispose();
+          loaded++;
         } catch (error) {
           // some files are there to be refused
           if (!(error instanceof whole.GruError)) throw error;
@@ -57,6 +59,7 @@ describe.each(BACKENDS)('$name', ({ name, backend, api }) => {
       }
     };
     for (let i = 0; i < 3; i++) await pass();
+    expect(loaded).toBeGreaterThan(0);
     const memory = wasm();
     await expectLeft(3e6, async () => {
       for (let i = 0; i < 25; i++) await pass();

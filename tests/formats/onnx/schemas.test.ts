@@ -11,6 +11,7 @@ import { Source } from '../../../ts/formats/onnx/source.ts';
 import { useAllKinds } from '../../../ts/layers/full.ts';
 import { onnxModel, tensor, type Attribute, type Node } from './build.ts';
 import { wordsOf } from '../refusal.ts';
+import { filled } from '../../filled.ts';
 
 useAllKinds();
 
@@ -288,6 +289,6 @@ function withDefaults(graph: OnnxGraph, opset: number): OnnxGraph {
   return { ...graph, nodes };
 }
 
-test.each(READ)('written defaults change nothing: $name', ({ model, whole }) => {
+test.each(filled(READ, 'graphs that are read'))('written defaults change nothing: $name', ({ model, whole }) => {
   expect(made({ ...model, graph: withDefaults(model.graph, model.opset) })).toBe(whole);
 });
