@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
 import type { GruApi } from '../ts/api/api.ts';
 import { createApi } from '../ts/api/create-api.ts';
 import type { Backend } from '../ts/backends/backend.ts';
 import { jsBackend } from '../ts/backends/js/index.ts';
+import { ownBinaries } from '../ts/backends/wasm/binaries.ts';
 import { instanceOf } from '../ts/backends/wasm/core.ts';
+import { hasRelaxedSimd, wasmBackend } from '../ts/backends/wasm/index.ts';
+import { built } from './built.ts';
 
 /** A backend that the suites run on, and the functions of gru-wasm over it. */
 export interface BackendCase {
@@ -22,17 +24,13 @@ function backendCase(backend: Backend): BackendCase {
 /** Every backend that this host runs: `js`, `wasm-baseline` and, where there is relaxed SIMD, `wasm-relaxed`. */
 export const BACKENDS: BackendCase[] = [backendCase(jsBackend)];
 
-// Without a build (crate/pkg) there is JavaScript alone; `npm test` builds first.
-if (existsSync(new URL('../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url))) {
-  const { hasRelaxedSimd, wasmBackend } = await import('../ts/backends/wasm/index.ts');
-  const { ownBinaries } = await import('../ts/backends/wasm/binaries.ts');
-  const exact = await wasmBackend({ deterministic: true, binaries: ownBinaries });
-  const backends = hasRelaxedSimd() ? [exact, await wasmBackend({ binaries: ownBinaries })] : [exact];
-  for (const backend of backends) {
-    // What its probe of the kernels takes and gives back should not show in tests of the memory.
-    await backend.settled!();
-    BACKENDS.push(backendCase(backend));
-  }
+built('crate/pkg/packed.wasm');
+const wasm = [await wasmBackend({ deterministic: true, binaries: ownBinaries })];
+if (hasRelaxedSimd()) wasm.push(await wasmBackend({ binaries: ownBinaries }));
+for (const backend of wasm) {
+  // What its probe of the kernels takes and gives back should not show in tests of the memory.
+  await backend.settled!();
+  BACKENDS.push(backendCase(backend));
 }
 
 /** The memory of a wasm backend that runs. */

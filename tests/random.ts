@@ -1,20 +1,24 @@
 /** What random cases are made by. */
 export type Choices = Pick<Random, 'next' | 'int' | 'pick' | 'chance' | 'floats' | 'fork'>;
 
-/** Reproducible random numbers for tests: mulberry32. */
-export class Random {
-  private state: number;
-
-  constructor(seed: number) {
-    this.state = seed;
-  }
-
-  /** In [0, 1). */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+/** Pseudo-random numbers in [0, 1), the same on each run (mulberry32). */
+export function random(seed: number): () => number {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What tests choose by `random`. */
+export class Random {
+  /** In [0, 1). */
+  readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = random(seed);
   }
 
   /** A whole number in [from, to]. */

@@ -10,9 +10,8 @@ import { main, run } from '../dist/commands.js';
 import { load } from '../src/models.ts';
 import { readServeOptions } from '../src/options.ts';
 import { readWords, UsageError } from '../src/words.ts';
+import { bin } from './bin.ts';
 import { gruModel, steps } from './models.ts';
-
-const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 
 let folder: string;
 beforeAll(async () => {

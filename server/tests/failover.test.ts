@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createGru } from 'gru-wasm';
+import { bin } from './bin.ts';
 import { gruModel, HIDDEN, INPUT, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
 const SEQUENCES = 12;
 const STEPS = 12;
-const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 
 interface Instance {
   child: ChildProcess;

@@ -2,16 +2,16 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { QUEUE } from '../src/score/queue.ts';
+import { bin } from './bin.ts';
 import { gruModel, steps } from './models.ts';
 import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
-const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 const spawned: ChildProcess[] = [];
 
 let folder: string;
@@ -126,8 +126,14 @@ describe.skipIf(!hasRedis)('scoring by a queue', () => {
     await redis.stop();
     const outages = () => said.split('the queue does not answer (').length - 1;
     await vi.waitUntil(() => outages() > 0, { timeout: 100_000, interval: 100 });
-    await setTimeout(3000);
-    redis = await startRedis(Number(new URL(redis.url).port), folder);
+    // It tries on, in vain.
+    let tries = 0;
+    const port = Number(new URL(redis.url).port);
+    const door = createServer((socket) => (tries++, socket.destroy())).listen(port, '127.0.0.1');
+    await vi.waitUntil(() => tries > 3, { timeout: 100_000 });
+    door.close();
+    await once(door, 'close');
+    redis = await startRedis(port, folder);
     worker();
     expect(await ended).toEqual([0, null]);
     expect(outages()).toBe(1);

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { reopened } from '../src/score/files/index.ts';
 import { S3 } from '../src/score/files/s3.ts';
+import { bin } from './bin.ts';
 import { gruModel, steps } from './models.ts';
 import { hasRedis, startRedis } from './redis.ts';
 import { environmentOf, etagOf, type Fault, KEY, type S3Server, startS3 } from './s3-server.ts';
 
-const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 const spawned: ChildProcess[] = [];
 
 let folder: string;

@@ -13,6 +13,7 @@ import { FORMATS, type FormatName } from '../src/score/formats/index.ts';
 import { Parts } from '../src/score/parts.ts';
 import { planOf, type ScoreOptions } from '../src/score/plan.ts';
 import { Scorer } from '../src/score/scorer.ts';
+import { bin } from './bin.ts';
 import { gruModel, INPUT, steps, taggerModel } from './models.ts';
 
 let folder: string;
@@ -369,7 +370,6 @@ test('parts of another run are not gone on with, nor a model or an input that ha
   await expect(Scorer.load(parts)).rejects.toThrow(/another model/);
 });
 
-const bin = new URL('../dist/bin.js', import.meta.url).pathname;
 const run = (...args: string[]) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
 
 test('exit codes', async () => {

@@ -341,6 +341,6 @@ describe.skipIf(!hasRedis)('in Redis', () => {
     await again.stop();
     await expect(
       RedisStore.connect({ url: own.url, prefix: '', keep: 1, keepEnded: 1, timeout: 1000, warn }),
-    ).rejects.toThrow();
+    ).rejects.toThrow('Connection is closed.');
   });
 });

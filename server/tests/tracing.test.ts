@@ -10,6 +10,7 @@ import type { SequenceStore } from '../src/core/store.ts';
 import { readServeOptions } from '../src/options.ts';
 import { startServer } from '../src/serve.ts';
 import { Tracing } from '../src/tracing.ts';
+import { bin } from './bin.ts';
 import { gruModel, INPUT } from './models.ts';
 import { hasRedis, startRedis } from './redis.ts';
 
@@ -148,7 +149,6 @@ const scoreWords = (input: string, output: string, ...more: string[]) => [
 
 /** A command of what has been built, as threads need it, to its end. */
 async function command(...words: string[]) {
-  const bin = new URL('../dist/bin.js', import.meta.url).pathname;
   const [code] = (await once(spawn(process.execPath, [bin, ...words], { stdio: 'ignore' }), 'exit')) as [number];
   return code;
 }
@@ -175,7 +175,6 @@ test('a span a file that is scored, and one a shard under it', async () => {
 
 test.skipIf(!hasRedis)('shards of workers are under the span of the run that put them in', async () => {
   const redis = await startRedis();
-  const bin = new URL('../dist/bin.js', import.meta.url).pathname;
   const worker = spawn(process.execPath, [bin, 'worker', '--queue', redis.url, '--otel'], { stdio: 'ignore' });
   const words = scoreWords(rowsFile('queued.ndjson', false), 'queued-out.ndjson', '--otel', '--queue', redis.url);
   expect(await command('score', ...words)).toBe(0);

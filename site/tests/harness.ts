@@ -32,13 +32,13 @@ const CHROMIUM = [
 
 export type BrowserName = 'chromium' | 'firefox';
 
+if (!existsSync(DIST)) throw new Error('site/dist is missing: build it by `npm run site`');
+
 /** Every page that was built, by its address below the site. */
-export const pages = existsSync(DIST)
-  ? readdirSync(DIST, { recursive: true, encoding: 'utf8' })
-      .map((name) => name.replaceAll('\\', '/'))
-      .filter((name) => name.endsWith('.html') && name !== '404.html')
-      .sort()
-  : [];
+export const pages = readdirSync(DIST, { recursive: true, encoding: 'utf8' })
+  .map((name) => name.replaceAll('\\', '/'))
+  .filter((name) => name.endsWith('.html') && name !== '404.html')
+  .sort();
 
 /** A folder, the built site's, on 127.0.0.1, in a folder of a server. */
 export async function serve(root = DIST): Promise<{ url: string; close: () => void }> {

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import { built } from '../built.ts';
 import { runNode } from '../run-node.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 /** The command as it is installed: what `bin` of package.json names. */
-export const bin = join(root, 'dist/gru.js');
+export const bin = built('dist/gru.js');
 export const amp = join(root, 'examples/audio/amp.safetensors');
 export const encoder = join(root, 'examples/g2p/encoder.safetensors');
 

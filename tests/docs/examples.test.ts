@@ -11,6 +11,7 @@ import * as precision from '../../ts/precision.ts';
 import * as slim from '../../ts/slim.ts';
 import * as statically from '../../ts/static.ts';
 import * as worklet from '../../ts/worklet.ts';
+import { wasmFile } from '../built.ts';
 import { onnxModel, tensor } from '../formats/onnx/build.ts';
 import { numbers } from '../facade/helpers.ts';
 import { sourceWorker } from '../pool/source.ts';
@@ -87,8 +88,7 @@ async function scopeOf(where: string, code: string): Promise<Record<string, unkn
     inspect: async (name: string) => index.inspect(await file(name)),
     createPool: (of: index.GruModel, options?: object) =>
       pool.createPool(of, { workers: 1, ...options, createWorker: () => sourceWorker() }),
-    fetch: (path: string) =>
-      Promise.resolve(new Response(readFileSync(at(`crate/pkg${path.replace('.wasm', '')}/gru_wasm_bg.wasm`)))),
+    fetch: (path: string) => Promise.resolve(new Response(readFileSync(wasmFile(path.slice(1).replace('.wasm', ''))))),
     ...{ model, batch, steps, size, data, sequences, first, second, third, x: data },
     kernel: numbers(gates * 8 * 4),
     recurrentKernel: numbers(gates * 8 * 8),

@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as js from '../../ts/js.ts';
+import { wasmFile } from '../built.ts';
 import { expectClose, expectError, numbers, oneGru, tensor } from './helpers.ts';
 import { SAME_BITS } from '../tolerances.ts';
 
-const wasm = (name: string) => new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url);
-const built = existsSync(wasm('baseline'));
 const NAMES = ['GruError', 'createGru', 'createLstm', 'createModel', 'createRnn', 'inspect', 'loadModel'];
 
 test('gru-wasm/js', async () => {
@@ -17,7 +16,7 @@ test('gru-wasm/js', async () => {
   await expectError(() => js.createModel(oneGru(2, 3), { backend: 'wasm' }), 'backend_unavailable', 'gru-wasm/js');
 });
 
-describe.runIf(built)('with wasm', () => {
+describe('with wasm', () => {
   test('gru-wasm: auto, wasm, deterministic, js', async () => {
     const index = await import('../../ts/index.ts');
     expect(Object.keys(index).sort()).toEqual(NAMES);
@@ -64,7 +63,7 @@ describe.runIf(built)('with wasm', () => {
 
   test('gru-wasm/slim: bytes, a response, a function', async () => {
     const { createRuntime } = await import('../../ts/slim.ts');
-    const bytes = new Uint8Array(readFileSync(wasm('baseline')));
+    const bytes = new Uint8Array(readFileSync(wasmFile()));
     let calls = 0;
     const runtime = createRuntime({
       baseline: () => {
@@ -84,7 +83,7 @@ describe.runIf(built)('with wasm', () => {
   test('gru-wasm/slim: its functions by the option wasm, one instance for one object', async () => {
     const slim = await import('../../ts/slim.ts');
     expect(Object.keys(slim).sort()).toEqual([...NAMES, 'createRuntime'].sort());
-    const bytes = readFileSync(wasm('baseline'));
+    const bytes = readFileSync(wasmFile());
     let calls = 0;
     const own = { baseline: () => (calls++, new Uint8Array(bytes)) };
     const weights = { kernel: numbers(18), recurrentKernel: numbers(27, 2), bias: numbers(18, 3) };

@@ -14,6 +14,7 @@ import type { LayerSpec, LstmSpec } from '../../ts/spec/spec.ts';
 import { BACKENDS } from '../backends.ts';
 import { SAME_BITS } from '../tolerances.ts';
 import { expectClose, expectError, type FixtureCase, fixtureCase, gruLayer, numbers, tensor } from './helpers.ts';
+import { filled } from '../filled.ts';
 
 const FIXTURES = new URL('../fixtures/cases/', import.meta.url);
 /** Those whose weights are arrays by name: other cases are there for their container. */
@@ -21,8 +22,13 @@ const CASES = readdirSync(FIXTURES)
   .filter((name) => /^(seed|torch)_/.test(name) && name !== 'torch_gru_packed')
   .filter((name) => existsSync(new URL(`${name}/model.safetensors`, FIXTURES)))
   .map(fixtureCase);
-const seeds = CASES.filter(({ name }) => name.startsWith('seed_'));
-const torch = CASES.filter(({ name }) => /^torch_gru(cell)?_/.test(name));
+const casesOf = (pattern: RegExp) =>
+  filled(
+    CASES.filter(({ name }) => pattern.test(name)),
+    `cases ${pattern}`,
+  );
+const seeds = casesOf(/^seed_/);
+const torch = casesOf(/^torch_gru(cell)?_/);
 
 function stateDict({ model }: FixtureCase): PytorchWeights {
   return { layout: 'pytorch', ...Object.fromEntries([...model].map(([key, tensor]) => [key, tensor.floats()])) };

@@ -14,6 +14,7 @@ import { type ModelFiles, type ModelSource, readSource } from '../../ts/io/sourc
 import { wiringOfCase } from '../cases/pytorch-wiring.ts';
 import { recordedFiles, type Recorded } from '../cases/recorded.ts';
 import { situations } from '../cases/situations.ts';
+import { filled } from '../filled.ts';
 
 /** The bytes as a view that begins `offset` bytes into a larger buffer of other bytes. */
 function atOffset(bytes: Uint8Array, offset: number): Uint8Array<ArrayBuffer> {
@@ -124,7 +125,7 @@ describe('every recorded file gives the same bits by every door', () => {
 
   const onnx = fileURLToPath(new URL('../fixtures/onnx/', import.meta.url));
   const folders = readdirSync(onnx).filter((name) => !name.includes('.'));
-  test.each(folders)('onnx/%s', async (name) => {
+  test.each(filled(folders, 'folders of graphs'))('onnx/%s', async (name) => {
     const folder = join(onnx, name);
     const files = readdirSync(folder).filter((file) => file.endsWith('.onnx'));
     expect(files.length).toBeGreaterThan(0);
@@ -132,7 +133,8 @@ describe('every recorded file gives the same bits by every door', () => {
   });
 
   const torch = fileURLToPath(new URL('../fixtures/pytorch/', import.meta.url));
-  test.each(readdirSync(torch).filter((name) => name.endsWith('.pt')))('pytorch/%s', async (file) => {
+  const checkpoints = readdirSync(torch).filter((name) => name.endsWith('.pt'));
+  test.each(filled(checkpoints, 'checkpoints'))('pytorch/%s', async (file) => {
     const path = join(torch, file);
     const bytes = readFileSync(path);
     const values = async (door: string) => {

@@ -4,12 +4,17 @@ import { findFormat } from '../../ts/formats/format.ts';
 import { FORMATS } from '../../ts/formats/index.ts';
 import { Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../ts/formats/hdf5.ts';
 import { writeH5 } from './h5-writer.ts';
+import { filled } from '../filled.ts';
 
 /** Written by h5py: see make.py there. */
 const FOLDER = new URL('../fixtures/hdf5/', import.meta.url);
 const load = (name: string) => new Uint8Array(readFileSync(new URL(name, FOLDER)));
 const open = (name: string) => openHdf5(load(name), name);
-const named = (part: string) => readdirSync(FOLDER).filter((name) => name.startsWith(part) && name.endsWith('.h5'));
+const named = (part: string) =>
+  filled(
+    readdirSync(FOLDER).filter((name) => name.startsWith(part) && name.endsWith('.h5')),
+    `files ${part}*.h5`,
+  );
 
 /** All tensors below a group. */
 function* tensors(group: Hdf5Group): Generator<Hdf5Dataset> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LAYERS } from '../../ts/formats/keras/layers/index.ts';
-import { GruError } from '../../ts/base/errors.ts';
 import { type Config, from, H, K, layer, read, type Setting, TFJS, X } from './keras-made.ts';
+import { wordsOf } from './refusal.ts';
 
 /** A class whose fields are gone through. */
 interface Swept {
@@ -186,8 +186,7 @@ function made(className: string, swept: Swept, change: Config, setting: Setting 
     const { spec } = read([...layers, ...more], { shapes, outputs, ...setting });
     return JSON.stringify(spec, (_, value: unknown) => (value instanceof Float32Array ? [...value] : value));
   } catch (error) {
-    if (!(error instanceof GruError)) throw error;
-    return `${error.code}: ${error.message}`;
+    return wordsOf(error);
   }
 }
 

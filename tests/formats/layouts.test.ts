@@ -3,6 +3,7 @@ import { foldBiases, recurrentWeights, toFloats, transpose } from '../../ts/form
 import { fromKeras } from '../../ts/formats/layouts/keras.ts';
 import { fromPytorch, pytorchLayers } from '../../ts/formats/layouts/pytorch.ts';
 import { fromTextbook } from '../../ts/formats/layouts/textbook.ts';
+import { refusal } from './refusal.ts';
 
 /** Arrays of weights of each layout, number by number. */
 
@@ -55,12 +56,7 @@ describe('numbers', () => {
     [7, /dtype_mismatch: w: expected an array/],
     [[1, 2, 3, '4', 5, 6], /dtype_mismatch: w: expected a flat array of numbers, got .*4.* at 3/],
   ])('refused: %j', (data, message) => {
-    try {
-      toFloats('w', data, [2, 3]);
-      expect.fail('nothing was refused');
-    } catch (error) {
-      expect(`${(error as { code: string }).code}: ${(error as Error).message}`).toMatch(message);
-    }
+    expect(refusal(() => toFloats('w', data, [2, 3]))).toMatch(message);
   });
 });
 

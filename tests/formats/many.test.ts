@@ -1,24 +1,16 @@
-import { test } from 'vitest';
-import { GruError } from '../../ts/base/errors.ts';
+import { expect, test } from 'vitest';
 import { readOnnx } from '../../ts/formats/onnx.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { useAllKinds } from '../../ts/layers/full.ts';
+import { resolveGraph } from '../../ts/spec/graph.ts';
 import { type Node, onnxModel, tensor } from './onnx/build.ts';
+import { refusalOf } from './refusal.ts';
 
 useAllKinds();
 
 /** More than a call has room for arguments: a list of so many, spread into one, overflows the stack. */
 const MANY = 130_000;
 const many = <T>(make: (i: number) => T) => Array.from({ length: MANY }, (_, i) => make(i));
-
-/** A model, or a GruError. */
-async function isRead(read: Promise<unknown>): Promise<void> {
-  try {
-    await read;
-  } catch (error) {
-    if (!(error instanceof GruError)) throw error;
-  }
-}
 
 test.each(['Add', 'Maximum', 'Concatenate', 'Average'])('TensorFlow.js: %s of many inputs', async (className) => {
   const named = (name: string, class_name: string, config: object, inbound: unknown[]) => ({
@@ -38,7 +30,8 @@ test.each(['Add', 'Maximum', 'Concatenate', 'Average'])('TensorFlow.js: %s of ma
     output_layers: [['m', 0, 0]],
   };
   const json = { format: 'layers-model', modelTopology: { class_name: 'Functional', config }, weightsManifest: [] };
-  await isRead(readTfjs(new TextEncoder().encode(JSON.stringify(json)), { name: 'model.json' }));
+  const { spec } = await readTfjs(new TextEncoder().encode(JSON.stringify(json)), { name: 'model.json' });
+  expect(resolveGraph(spec).outputs).toHaveLength(1);
 });
 
 const IO = { inputs: [{ name: 'x', shape: ['B', 'T', 1] }], outputs: [{ name: 'y', shape: ['B', 'T', 1] }] };
@@ -61,7 +54,15 @@ test.each<[string, Node[], Uint8Array[]?]>([
     ],
     [tensor('c', [1], [1])],
   ],
-  ['Split', [{ op: 'Split', inputs: ['x'], outputs: many((i) => `y${i || ''}`), attributes: { axis: 2 } }]],
 ])('ONNX: %s of many', async (_, nodes, initializers = []) => {
-  await isRead(readOnnx(onnxModel({ ...IO, nodes, initializers })));
+  const { spec } = await readOnnx(onnxModel({ ...IO, nodes, initializers }));
+  expect(resolveGraph(spec).outputs).toHaveLength(1);
+});
+
+test('ONNX: Split into more than there is', async () => {
+  const outputs = many((i) => `y${i || ''}`);
+  const nodes = [{ op: 'Split', inputs: ['x'], outputs, attributes: { axis: 2 } }];
+  expect(await refusalOf(readOnnx(onnxModel({ ...IO, nodes })))).toMatch(
+    /^\w+: Split node 'y': .* do not fit an axis of 1$/,
+  );
 });

@@ -1,17 +1,6 @@
 import { expect } from 'vitest';
 import { GruError } from '../../ts/base/errors.ts';
 
-/** Pseudo-random numbers in [0, 1), the same on each run (mulberry32). */
-export function random(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** A damaged copy: bit flips, huge or zero numbers, cut, doubled and swapped stretches. */
 export function mutate(bytes: Uint8Array, next: () => number): Uint8Array {
   let out = bytes.slice();

@@ -9,7 +9,8 @@ import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TORCH } from '../../ts/formats/pytorch/globals.ts';
 import { readPytorch, type PytorchOptions } from '../../ts/formats/pytorch.ts';
 import { openZip } from '../../ts/io/zip.ts';
-import { mutate, random, stopwatch, survives } from './mutate.ts';
+import { random } from '../random.ts';
+import { mutate, stopwatch, survives } from './mutate.ts';
 import { writeZip } from './zip-writer.ts';
 
 const FOLDER = new URL('../fixtures/pytorch/', import.meta.url);

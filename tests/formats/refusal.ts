@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
 
 /** What was refused and why, `code: message`, of a GruError. */
-function wordsOf(error: unknown): string {
+export function wordsOf(error: unknown): string {
   expect(error).toMatchObject({ name: 'GruError' });
   const { code, message } = error as { code: string; message: string };
+  expect(code, message).not.toBe('internal');
   return `${code}: ${message}`;
 }
 

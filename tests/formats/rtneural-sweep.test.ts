@@ -4,9 +4,9 @@ import { createModel } from '../../ts/api/js.ts';
 import { readRtneural } from '../../ts/formats/rtneural.ts';
 import { KINDS } from '../../ts/formats/rtneural/kinds.ts';
 import { readNested } from '../../ts/io/nested.ts';
-import { GruError } from '../../ts/base/errors.ts';
 import { expectRecorded } from '../cases/recorded.ts';
 import { RANDOM_LAYERS } from '../tolerances.ts';
+import { wordsOf } from './refusal.ts';
 
 /** Every field of every layer, and of SimpleRNN: against what Keras and PyTorch gave (make_rtneural.py), and changed. */
 
@@ -37,8 +37,7 @@ async function made(json: unknown): Promise<string> {
     (await createModel(spec)).dispose();
     return JSON.stringify(spec, (_, value: unknown) => (value instanceof Float32Array ? [...value] : value));
   } catch (error) {
-    if (!(error instanceof GruError)) throw error;
-    return `${error.code}: ${error.message}`;
+    return wordsOf(error);
   }
 }
 

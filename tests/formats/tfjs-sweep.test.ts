@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createModel } from '../../ts/api/js.ts';
-import { GruError } from '../../ts/base/errors.ts';
 import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { expectRecorded } from '../cases/recorded.ts';
 import { RANDOM_LAYERS } from '../tolerances.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, wordsOf } from './refusal.ts';
 
 /** Layers models of TensorFlow.js, each field with a value that is not the default, against what it gave (make_tfjs.mjs). */
 
@@ -79,8 +78,7 @@ async function made(json: unknown, weights: string): Promise<string> {
     (await createModel(spec)).dispose();
     return JSON.stringify(spec, (_, value: unknown) => (value instanceof Float32Array ? [...value] : value));
   } catch (error) {
-    if (!(error instanceof GruError)) throw error;
-    return `${error.code}: ${error.message}`;
+    return wordsOf(error);
   }
 }
 

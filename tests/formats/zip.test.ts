@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { crc32, portableCrc32 } from '../../ts/io/crc32.ts';
 import { isZip, openZip } from '../../ts/io/zip.ts';
-import { mutate, random, survives } from './mutate.ts';
+import { random } from '../random.ts';
+import { mutate, survives } from './mutate.ts';
 import { writeZip, type ZipFile } from './zip-writer.ts';
 
 const text = (s: string) => new TextEncoder().encode(s);

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.ts';
 import { expectClose } from '../facade/helpers.ts';
 import { RANDOM_LAYERS } from '../tolerances.ts';
-import { cellLayer, expectSameSteps, makeState, pick, random, randomFloats } from './helpers.ts';
+import { random } from '../random.ts';
+import { cellLayer, expectSameSteps, makeState, pick, randomFloats } from './helpers.ts';
 import { DRAWN, referenceLayer } from './reference.ts';
 
 type Type = (LstmSpec | RnnSpec)['type'];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { GruSpec, ModelSpec } from '../../ts/spec/spec.ts';
-import { expectSameSteps, gruWeights, makeState, pick, random, randomFloats } from './helpers.ts';
+import { random } from '../random.ts';
+import { expectSameSteps, gruWeights, makeState, pick, randomFloats } from './helpers.ts';
 import { referenceLayer } from './reference.ts';
 
 /** float32 against float64 over up to 12 steps of sums of up to 40 products with weights up to 1. */

@@ -7,17 +7,6 @@ import type { GruSpec, LstmSpec, ModelSpec, RnnSpec } from '../../ts/spec/spec.t
 
 useAllKinds();
 
-/** Numbers that are the same in each run (mulberry32). */
-export function random(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export function randomFloats(next: () => number, length: number, scale = 1): Float32Array {
   return new Float32Array(length).map(() => (next() * 2 - 1) * scale);
 }

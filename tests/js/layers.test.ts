@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { JS_LAYERS } from '../../ts/backends/js/layers/full.ts';
 import { jsBackend } from '../../ts/backends/js/index.ts';
-import { GruError } from '../../ts/base/errors.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { LAYERS, useAllKinds } from '../../ts/layers/full.ts';
 import type { GruErrorCode } from '../../ts/base/errors.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
-import { gruWeights, makeState, random, randomFloats } from './helpers.ts';
+import { failure } from '../facade/helpers.ts';
+import { random } from '../random.ts';
+import { gruWeights, makeState, randomFloats } from './helpers.ts';
 
 useAllKinds();
 
@@ -25,14 +26,7 @@ const tokens: ModelSpec = {
   outputs: ['table', { name: 'mask', from: 'table:mask' }],
 };
 
-function codeOf(action: () => unknown): GruErrorCode | undefined {
-  try {
-    action();
-  } catch (error) {
-    return error instanceof GruError ? error.code : undefined;
-  }
-  return undefined;
-}
+const codeOf = (action: () => unknown) => failure(action).code;
 
 test('the registry has the kinds of the spec', () => {
   expect(Object.keys(JS_LAYERS)).toEqual(Object.keys(LAYERS));

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { output } from '../../scripts/lib.mjs';
+import { built } from '../built.ts';
 
-const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
+const dist = built('dist/');
 const entries = new Map(
   readFileSync(`${dist}THIRD-PARTY-LICENSES.txt`, 'utf8')
     .split('\n---\n')

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
+import { built } from '../built.ts';
 import { printedByNode } from '../run-node.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -16,6 +17,7 @@ export class Consumer {
   readonly folder = mkdtempSync(join(tmpdir(), 'gru-wasm-consumer-'));
 
   install(): void {
+    built('dist/index.js');
     const [{ filename }] = JSON.parse(npm(root, 'pack', '--json', '--pack-destination', this.folder)) as [
       { filename: string },
     ];

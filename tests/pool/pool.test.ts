@@ -1,6 +1,7 @@
 import type { GruModel, ModelOptions, RunOptions } from 'gru-wasm';
 import { createPool, type GruPool } from 'gru-wasm/pool';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { failure } from '../facade/helpers.ts';
 import { numbers, plain, SIZE, wide } from './models.ts';
 import { sourceWorker } from './source.ts';
 
@@ -102,7 +103,7 @@ describe.each(BACKENDS)('a pool of three workers, %s', (_, options, shared) => {
       [numbers(SIZE), { padding: 'odd' as 'zero' }],
     ];
     for (const [input, runOptions] of bad) {
-      const { code, message } = thrown(() => model.run(input, runOptions));
+      const { code, message } = failure(() => model.run(input, runOptions));
       await expect(pool.run(input, runOptions)).rejects.toMatchObject({
         name: 'GruError',
         code,
@@ -111,12 +112,3 @@ describe.each(BACKENDS)('a pool of three workers, %s', (_, options, shared) => {
     }
   });
 });
-
-function thrown(f: () => unknown): { code: string; message: string } {
-  try {
-    f();
-  } catch (error) {
-    return error as { code: string; message: string };
-  }
-  throw new Error('nothing was thrown');
-}

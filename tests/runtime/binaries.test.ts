@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { packed as full } from '../../ts/backends/wasm/packed.ts';
 import { packed as core } from '../../ts/backends/wasm/packed-core.ts';
 import { unpack } from '../../ts/backends/wasm/unpack.ts';
+import { wasmFile } from '../built.ts';
 
 const BUILDS = [
   ['baseline', full, 'baseline'],
@@ -10,7 +11,7 @@ const BUILDS = [
   ['core-baseline', core, 'baseline'],
   ['core-relaxed', core, 'relaxed'],
 ] as const;
-const built = (name: string) => readFileSync(new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url));
+const built = (name: string) => readFileSync(wasmFile(name));
 
 describe('the inlined binaries are those that were built', () => {
   afterEach(() => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { backendFrom, instanceOf } from '../../ts/backends/wasm/core.ts';
 import type { Engine } from '../../ts/backends/wasm/engine.ts';
@@ -6,10 +6,10 @@ import { Instance } from '../../ts/backends/wasm/instance.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { GruModel } from '../../ts/api/model.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
+import { wasmFile } from '../built.ts';
 import { expectError, numbers, oneGru } from '../facade/helpers.ts';
 
-const wasm = (name: string) => new URL(`../../crate/pkg/${name}/gru_wasm_bg.wasm`, import.meta.url);
-const compiled = (name = 'baseline') => new WebAssembly.Module(readFileSync(wasm(name)));
+const compiled = () => new WebAssembly.Module(readFileSync(wasmFile()));
 const bits = ({ data }: { data: Float32Array }) => Buffer.from(data.slice().buffer).toString('hex');
 
 /** Writes over all of its memory, which the next call cannot survive. */
@@ -23,7 +23,7 @@ function sync(module: WebAssembly.Module, spec: ModelSpec, kernels = 0): GruMode
   return new GruModel(graph, backend.compile(graph), backend.name);
 }
 
-describe.runIf(existsSync(wasm('baseline')))('an instance of the core', () => {
+describe('an instance of the core', () => {
   const x = numbers(12);
 
   test('that traps is dead, with all that lives on it; what is made next lives on another', async () => {
@@ -199,7 +199,7 @@ describe.runIf(existsSync(wasm('baseline')))('an instance of the core', () => {
   });
 });
 
-describe.runIf(existsSync(wasm('baseline')))('entries after a death', () => {
+describe('entries after a death', () => {
   const x = numbers(12);
 
   test('gru-wasm', async () => {

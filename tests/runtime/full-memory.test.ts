@@ -1,17 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { backendFrom, instanceOf } from '../../ts/backends/wasm/core.ts';
 import { GruError } from '../../ts/base/errors.ts';
 import { resolveGraph } from '../../ts/spec/graph.ts';
 import { GruModel } from '../../ts/api/model.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
+import { wasmFile } from '../built.ts';
 import { numbers, oneGru, textModel } from '../facade/helpers.ts';
 
-const wasm = new URL('../../crate/pkg/baseline/gru_wasm_bg.wasm', import.meta.url);
 const KB = 256;
 
-describe.runIf(existsSync(wasm))('when the 4 GB of wasm memory are full', () => {
-  const module = new WebAssembly.Module(existsSync(wasm) ? readFileSync(wasm) : new Uint8Array());
+describe('when the 4 GB of wasm memory are full', () => {
+  const module = new WebAssembly.Module(readFileSync(wasmFile()));
   const make = (spec: ModelSpec) => {
     const graph = resolveGraph(spec);
     const backend = backendFrom('baseline', module, 0);

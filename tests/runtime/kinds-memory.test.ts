@@ -45,11 +45,15 @@ describe.each(BACKENDS)('$name', ({ name, backend, api }) => {
 
   test.each(FORMATS)('files of %s, loaded and disposed of', async (format) => {
     const { files } = await seedsOf(format, whole);
-    const inputs = files.slice(0, 8).map(({ parts, build }) => build(parts));
+    // From all over the list: the first ones of a format may all be there to be refused.
+    const every = Math.ceil(files.length / 8);
+    const inputs = files.filter((_, i) => i % every === 0).map(({ parts, build }) => build(parts));
+    let loaded = 0;
     const pass = async () => {
       for (const { bytes, options } of inputs) {
         try {
           (await api.loadModel(bytes, options)).dispose();
+          loaded++;
         } catch (error) {
           // some files are there to be refused
           if (!(error instanceof whole.GruError)) throw error;
@@ -57,6 +61,8 @@ describe.each(BACKENDS)('$name', ({ name, backend, api }) => {
       }
     };
     for (let i = 0; i < 3; i++) await pass();
+    // Those of TorchScript are state dicts that say no wiring: they are read, and refused then.
+    if (format !== 'torchscript') expect(loaded).toBeGreaterThan(0);
     const memory = wasm();
     await expectLeft(3e6, async () => {
       for (let i = 0; i < 25; i++) await pass();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { GruError } from '../../../ts/base/errors.ts';
 import { readOnnx, runOnnx } from '../../../ts/formats/onnx.ts';
 import { BACKENDS } from '../../backends.ts';
 import { numbers } from '../../facade/helpers.ts';
+import { refusalOf } from '../refusal.ts';
 import { type Attribute, onnxModel, tensor, type Model, type Node } from './build.ts';
 
 /** Operators one condition away from what is read: refused by name, or right. */
@@ -19,15 +19,7 @@ const LENGTHS = { name: 'lengths', shape: ['batch'], dtype: 7 };
 const RNN = node('RNN', ['s', 'W', 'R', '', 'lengths'], ['Y', 'H'], { hidden_size: 2 });
 const WEIGHTS = [floats('W', 1, 2, 3), floats('R', 1, 2, 2)];
 
-const refusal = async (model: Model) => {
-  try {
-    await readOnnx(onnxModel(model));
-  } catch (error) {
-    if (error instanceof GruError) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return 'nothing';
-};
+const refusal = (model: Model) => refusalOf(readOnnx(onnxModel(model)));
 
 describe('refused', () => {
   /** Sorted as torch packs sequences: longest first, all of them. */

@@ -3,7 +3,7 @@ import { jsBackend } from '../../../ts/backends/js/index.ts';
 import { GruError } from '../../../ts/base/errors.ts';
 import { readOnnx } from '../../../ts/formats/onnx.ts';
 import { onnxModel, tensor, type Graph, type Node } from './build.ts';
-import { random } from '../mutate.ts';
+import { random } from '../../random.ts';
 import { runGraph } from './run.ts';
 
 /**
