@@ -1,6 +1,5 @@
 import { GruError } from './errors.ts';
 import { allocate } from './limits.ts';
-import type { Numbers } from './numbers.ts';
 import { kindOf, type Values } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
@@ -10,6 +9,9 @@ export interface Tensor<Data extends Values = Float32Array> {
   /** Dimensions, whose product is the length of `data`. */
   shape: number[];
 }
+
+/** Numbers as the caller has them: a Float32Array is taken as it is, everything else is converted to one. */
+export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
 
 /** A tensor handed in: features, states or ids, as any typed array or an array of numbers. */
 export interface TensorLike {

@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import type { RunOptions } from '../api/model.ts';
+import type { RunOptions } from '../run/options.ts';
 import { checkOptions, describe, isRevoked } from '../base/tensor.ts';
 import type { PoolWorker } from './worker.ts';
 

@@ -3,7 +3,7 @@ import { copyInto } from '../base/foreign.ts';
 import { allocate } from '../base/limits.ts';
 import { type Tensor, zeros } from '../base/tensor.ts';
 import type { Values } from '../base/typed-array.ts';
-import type { RunOptions } from '../api/model.ts';
+import type { RunOptions } from '../run/options.ts';
 import { padRows } from '../run/batch.ts';
 import { type RunInputs, readInputs } from '../run/inputs.ts';
 import { outputShape, paddedBy } from '../run/result.ts';

@@ -14,8 +14,8 @@ import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../b
 import type { FixedSteps, Graph } from '../spec/graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, checkSteps, ints } from '../base/limits.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
-import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from '../base/tensor.ts';
+import { floatsOf } from '../base/numbers.ts';
+import { describe, isArrayLike, isRecord, type Numbers, shapeText, type TensorLike } from '../base/tensor.ts';
 import { isFloats, kindOf, sizeOf, type Values } from '../base/typed-array.ts';
 
 /**

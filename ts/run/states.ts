@@ -3,11 +3,12 @@ import { checkFilled, lengthOf, partOf, readTensor } from '../base/foreign.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
 import type { RunInputs } from './inputs.ts';
 import type { RecurrentSlot } from '../layers/kind.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
+import { floatsOf } from '../base/numbers.ts';
 import {
   describe,
   isArrayLike,
   isRecord,
+  type Numbers,
   sameShape,
   shapeText,
   type Tensor,
