@@ -11,7 +11,7 @@ import {
 } from './batch.ts';
 import { GruError } from '../base/errors.ts';
 import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../base/foreign.ts';
-import type { FixedSteps, Graph } from '../spec/graph.ts';
+import type { FixedSteps, Graph, GraphInput } from '../spec/graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, checkSteps, ints } from '../base/limits.ts';
 import { floatsOf } from '../base/numbers.ts';
@@ -72,8 +72,6 @@ export class RunInputs {
     });
   }
 }
-
-export type InputPort = Graph['inputs'][number];
 
 interface ReadInput {
   name: string;
@@ -248,7 +246,7 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
 }
 
 /** The error for `{ data }`. */
-function withoutShape(input: InputPort, given: Record<string, unknown>): GruError {
+function withoutShape(input: GraphInput, given: Record<string, unknown>): GruError {
   const [batched, single] = [true, false].map((batch) => shapeText(dimensions(input, batch, false)));
   return new GruError(
     'shape_mismatch',
@@ -257,13 +255,13 @@ function withoutShape(input: InputPort, given: Record<string, unknown>): GruErro
 }
 
 /** Dimensions of an input as `run` takes it; `batched: false` for a single sequence. */
-function dimensions({ kind, row }: InputPort, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
+function dimensions({ kind, row }: GraphInput, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
   const batch = batched ? (['B'] as const) : [];
   if (kind === 'vector') return [...batch, ...row];
   return timeMajor ? ['T', ...batch, ...row] : [...batch, 'T', ...row];
 }
 
-function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadInput {
+function readInput(input: GraphInput, value: unknown, timeMajor: boolean): ReadInput {
   const what = `input '${input.name}'`;
   if ((typeof value === 'number' || typeof value === 'bigint') && input.dtype === 'int32')
     return readInput(input, [value], timeMajor);
@@ -297,7 +295,7 @@ function readItems(first: unknown, array: ArrayLike<unknown>, length: number): u
 }
 
 /** Sequences of any lengths, joined without padding. */
-function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput {
+function readSequences(input: GraphInput, given: ArrayLike<number>[]): ReadInput {
   const { name, kind, size, dtype } = input;
   let b = 0;
   const what = () => `input '${name}', sequence ${b}`;
@@ -334,7 +332,7 @@ function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput 
 
 type Extent = Pick<ReadInput, 'batched' | 'batch' | 'steps'>;
 
-function readShape(input: InputPort, shape: readonly number[], timeMajor: boolean): Extent {
+function readShape(input: GraphInput, shape: readonly number[], timeMajor: boolean): Extent {
   const { kind, row } = input;
   const leading = shape.length - row.length;
   const perStep = kind === 'sequence';
@@ -352,7 +350,7 @@ function readShape(input: InputPort, shape: readonly number[], timeMajor: boolea
 }
 
 /** An array without a shape is a single sequence. */
-function readLength({ kind, size, name }: InputPort, length: number): Extent {
+function readLength({ kind, size, name }: GraphInput, length: number): Extent {
   const steps = length / size;
   if (kind === 'sequence' ? !Number.isInteger(steps) : length !== size) {
     const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;
