@@ -9,13 +9,20 @@ import { GruModel } from './model.ts';
 import { checkHost } from '../base/host.ts';
 import { type FindBackend, origins } from './origin.ts';
 import type { Inspection } from './inspect.ts';
-import { type LoadOptions, MODEL_OPTIONS, type ModelOptions, READ_OPTIONS, type ReadOptions } from './options.ts';
+import {
+  type EntryOptions,
+  type LoadOptions,
+  MODEL_OPTIONS,
+  type ModelOptions,
+  READ_OPTIONS,
+  type ReadOptions,
+} from './options.ts';
 import type { ReadFiles } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
 import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
-import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
+import { checkCallback, checkFlag, checkOptions, describe, isRecord, type Names } from '../base/tensor.ts';
 
 /** The functions that make models. */
 export interface GruApi {
@@ -38,8 +45,8 @@ export async function modelFromFile(
   find: FindBackend,
   reader: () => ReadFiles | Promise<ReadFiles>,
   source: ModelSource,
-  given: LoadOptions = {},
-  more: readonly string[] = [],
+  given: LoadOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<GruModel> {
   const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS, 'precision', ...more]);
   // The backend that most files need starts while the file is read.
@@ -52,8 +59,8 @@ export async function modelFromFile(
 export async function inspectFile(
   reader: () => ReadFiles | Promise<ReadFiles>,
   source: ModelSource,
-  given: ReadOptions = {},
-  more: readonly string[] = [],
+  given: ReadOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<Inspection> {
   checkHost();
   const options = checkOptions('inspect', given, [...READ_OPTIONS, ...more]);
@@ -64,8 +71,8 @@ export async function inspectFile(
 export async function modelFromSpec(
   find: FindBackend,
   spec: WithNumbers<ModelSpec>,
-  given: ModelOptions = {},
-  more: readonly string[] = [],
+  given: ModelOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<GruModel> {
   const options = check('createModel', given, [...MODEL_OPTIONS, ...more]);
   if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
@@ -82,8 +89,8 @@ export async function modelFromArrays<Config, Weights>(
   toSpec: FromArrays<Config, Weights>,
   config: Config,
   weights: Weights,
-  given: ModelOptions = {},
-  more: readonly string[] = [],
+  given: ModelOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<GruModel> {
   const options = check(name, given, [...MODEL_OPTIONS, ...more]);
   const made = toSpec(config, weights);
@@ -106,7 +113,11 @@ async function compile(find: FindBackend, imported: CompileSource, options: Mode
 }
 
 /** @returns A copy of the options, each read once. */
-function check<T extends ModelOptions>(where: string, given: T, known: string[]): T {
+function check<T extends ModelOptions, const List extends readonly string[]>(
+  where: string,
+  given: T,
+  known: List & Names<T, List>,
+): T {
   checkHost();
   const options = checkOptions(where, given, known);
   const { backend = 'auto', deterministic, revectorize, onFallback } = options;

@@ -5,7 +5,7 @@ import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.
 import type { ModelSpec } from '../spec/spec.ts';
 import { modelFromArrays } from './api.ts';
 import type { FindBackend } from './origin.ts';
-import type { ModelOptions } from './options.ts';
+import type { EntryOptions, ModelOptions } from './options.ts';
 import type { GruModel } from './model.ts';
 
 /** @param more Its options beside those of all entries. */
@@ -14,7 +14,7 @@ type Make<Config, Weights> = (
   config: Config,
   weights: Weights,
   options?: ModelOptions,
-  more?: readonly string[],
+  more?: readonly (keyof EntryOptions)[],
 ) => Promise<GruModel>;
 
 const make =

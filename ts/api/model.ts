@@ -14,7 +14,7 @@ import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import { alive, freeNow, freeWhenForgotten } from '../base/lifetime.ts';
-import type { RunOptions } from '../run/options.ts';
+import { RUN_OPTIONS, type RunOptions } from '../run/options.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
 import { type AnyState, fillStates, type LayerState, readStates, stateName } from '../run/states.ts';
@@ -24,10 +24,9 @@ import { fingerprint } from '../stream/snapshot.ts';
 import type { StepInput } from '../stream/step.ts';
 import { GruStream, type StreamOptions, type StreamState } from '../stream/stream.ts';
 import { GruStreams } from '../stream/streams.ts';
-import { checkFlag, checkKnown, checkOptions, describe, type Tensor } from '../base/tensor.ts';
+import { checkKnown, checkOptions, describe, type Tensor } from '../base/tensor.ts';
 import { sizeOf, type Values } from '../base/typed-array.ts';
 
-const RUN_OPTIONS = ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out'];
 const NO_OPTIONS: RunOptions = {};
 
 /** Options of {@link GruModel.save}. */
@@ -119,13 +118,9 @@ export class GruModel implements ModelInfo {
   ): RunResult<States, Data, Outputs> {
     const graph = this.alive();
     if (options !== NO_OPTIONS) checkKnown('run', options, RUN_OPTIONS);
-    const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
-    checkFlag('run', 'timeMajor', timeMajor);
-    if (!['zero', 'hold', 'none'].includes(padding)) {
-      throw new GruError('invalid_argument', `run: padding must be zero, hold or none, got ${describe(padding)}`);
-    }
-    const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
-    const initial = readStates(this.groups, initialStates, run);
+    const { initialStates, out } = options;
+    const run = readInputs('run', graph, input, options);
+    const initial = readStates('run: initialStates', this.groups, initialStates, run);
     const target = out === undefined ? newTarget(graph, this.groups, run) : readOut(out, graph, this.groups, run);
     // What ran of the caller's code meanwhile may have run the model, which is fine, or disposed it. From here on none runs.
     this.alive();
@@ -137,7 +132,7 @@ export class GruModel implements ModelInfo {
         const { first, count } = group;
         const size = run.batch * group.size;
         const given = initial[g];
-        if (given && sizeOf(given) !== count * size) throw moved(stateName('initialStates', group));
+        if (given && sizeOf(given) !== count * size) throw moved(stateName('run: initialStates', group));
         for (let i = 0; given && i < count; i++) state.writeHidden(first + i, partOf(given, i * size, (i + 1) * size));
       });
       graph.inputs.forEach(({ dtype }, i) => {

@@ -51,5 +51,11 @@ export interface LoadOptions extends ModelOptions, ReadOptions {
   precision?: Precision | undefined;
 }
 
-export const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize', 'onFallback'];
-export const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'onProgress', 'keras', 'pytorch', 'onnx'];
+export const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize', 'onFallback'] as const;
+export const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'onProgress', 'keras', 'pytorch', 'onnx'] as const;
+
+/** What some entries take beside the options of all. */
+export interface EntryOptions {
+  wasm?: unknown;
+  formats?: unknown;
+}

@@ -1,7 +1,7 @@
 import { ReadBudget } from '../io/budget.ts';
 import { GruError } from '../base/errors.ts';
 import { findFormat, type ModelFormat, readModelOf } from '../formats/format.ts';
-import type { ImportedModel } from '../formats/report.ts';
+import type { ImportedModel, ImportOptions } from '../formats/report.ts';
 import { readPrecision, withPrecision } from '../formats/precision.ts';
 import { inspectModel, type Inspection } from './inspect.ts';
 import type { LoadOptions, ReadOptions } from './options.ts';
@@ -38,9 +38,8 @@ async function read(
   checkCallback('onProgress', onProgress);
   const files = readFiles(options.files);
   const budget = new ReadBudget(maxBytes);
-  const imports = Object.fromEntries(
-    Object.entries(ownCopy({ keras, pytorch, onnx })).filter(([, value]) => value !== undefined),
-  );
+  const byFormat = { keras, pytorch, onnx } satisfies Record<keyof ImportOptions, unknown>;
+  const imports = Object.fromEntries(Object.entries(ownCopy(byFormat)).filter(([, value]) => value !== undefined));
   const context = { budget, signal, progress: onProgress && new ReadProgress(onProgress) };
   const name = sourceName(source);
   const { bytes, place } = await openSource(source, {

@@ -73,7 +73,7 @@ function findBy(where: string, options: OwnWasm): FindBackend {
   return find;
 }
 
-const OPTION = ['wasm'];
+const OPTION = ['wasm'] as const;
 
 /**
  * `createGru` of `gru-wasm` over wasm binaries of your own hosting; a program's bundle has of `gru-wasm/slim` what it names alone.

@@ -140,9 +140,9 @@ function inputsOf(
     const ref = refs[i];
     return ref === undefined ? undefined : outputs[`value ${read.indexOf(ref)}`]!.data;
   };
-  const run = readInputs(whole, input, { timeMajor: false, lengths, mask, padding: 'zero' });
+  const run = readInputs('trace', whole, input, { lengths, mask });
   const groups = runGroups(whole);
-  const states = readStates(groups, initialStates, run);
+  const states = readStates('trace: initialStates', groups, initialStates, run);
   const { steps, ragged } = run.axes[graph.values[node.inputs[0]!]!.axis]!;
   const own = groups.flatMap(({ layer }, g) => (layer === node.layer.name ? [g] : []));
   const starts = [0];

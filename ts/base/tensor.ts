@@ -96,8 +96,20 @@ export function zeros(shape: number[], dtype?: 'float32' | 'int32'): Tensor<Valu
   return { data: allocate(length, what, () => new type(length)), shape };
 }
 
+/** A list that has not the names of all fields of T, or has others, does not compile; of an `unknown` any does. */
+export type Names<T, List extends readonly string[]> = [keyof T] extends [never]
+  ? List
+  : [keyof T, List[number]] extends [List[number], keyof T]
+    ? List
+    : readonly Exclude<keyof T | List[number], keyof T & List[number]>[] & 'left out, or unknown';
+
 /** Checks for options that do not exist. @throws GruError `invalid_argument`. */
-export function checkKnown(where: string, options: unknown, known: readonly string[], what = 'option'): void {
+export function checkKnown<T, const List extends readonly string[]>(
+  where: string,
+  options: T,
+  known: List & Names<T, List>,
+  what = 'option',
+): void {
   if (!isRecord(options)) {
     throw new GruError('invalid_argument', `${where}: ${what}s must be an object, got ${describe(options)}`);
   }
@@ -108,7 +120,12 @@ export function checkKnown(where: string, options: unknown, known: readonly stri
 }
 
 /** {@link checkKnown}. @returns A copy of the options, each read once: they may be the caller's getters. */
-export function checkOptions<T extends object>(where: string, options: T, known: readonly string[], what?: string): T {
+export function checkOptions<T extends object, const List extends readonly string[]>(
+  where: string,
+  options: T,
+  known: List & Names<T, List>,
+  what?: string,
+): T {
   checkKnown(where, options, known, what);
   return Object.fromEntries(known.map((key) => [key, options[key as keyof T]])) as T;
 }

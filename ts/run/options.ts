@@ -39,3 +39,5 @@ export interface RunOptions {
    */
   out?: RunResult<Record<string, LayerState>, Values> | undefined;
 }
+
+export const RUN_OPTIONS = ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out'] as const;
