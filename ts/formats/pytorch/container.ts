@@ -32,7 +32,7 @@ export function isPickle(bytes: Uint8Array): boolean {
 }
 
 /** A zip file that holds a `data.pkl` in its only folder. */
-export function findPickle(names: readonly string[]): string | undefined {
+function findPickle(names: readonly string[]): string | undefined {
   return names.find((name) => /^[^/]*\/data\.pkl$/.test(name));
 }
 
