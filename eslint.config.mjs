@@ -80,6 +80,13 @@ export default defineConfig(
     },
   },
   {
+    files: ['ts/**/*.ts', 'server/src/**/*.ts', 'site/lib/**/*.ts'],
+    plugins: { 'import-x': importX },
+    // Of files with other endings the imports are not read.
+    settings: { 'import-x/extensions': ['.ts'] },
+    rules: { 'import-x/no-cycle': 'error' },
+  },
+  {
     // Bundlers for browsers (Parcel, webpack 4) bring a package of their own for each such name, or refuse.
     files: ['ts/**/*.ts'],
     ignores: ['ts/cli/**', 'ts/gru.ts'],

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { GruModel } from 'gru-wasm';
 import { type BatcherOptions, SequenceBatcher } from '../src/core/batcher.ts';
 import type { SequenceCall } from '../src/core/sequence.ts';
-import { checkSteps, StreamsEngine, stepsOf } from '../src/core/engine.ts';
+import { StreamsEngine, stepsOf } from '../src/core/engine.ts';
 import { type ServedModel, serveModel, type Tensors } from '../src/core/model.ts';
 import { calledBy } from '../src/core/sequence.ts';
 import { sequenceOf } from '../src/oip/messages.ts';
@@ -224,7 +224,7 @@ test('inputs of a block have as many steps each', () => {
   const inputs = [{ ...port, name: 'a', hasSteps: true }, { ...port, name: 'b', hasSteps: true }, { ...port, name: 'c', hasSteps: false }]; // prettier-ignore
   const check = (a: number, b: number) => () => {
     const block = { a: new Float32Array(2 * a), b: new Float32Array(2 * b), c: new Float32Array(2) };
-    checkSteps({ inputs } as unknown as ServedModel, block);
+    stepsOf({ inputs } as unknown as ServedModel, block);
   };
   expect(check(3, 3)).not.toThrow();
   expect(check(1, 3)).toThrow(/inputs 'a' and 'b' have 1 and 3 steps/);

@@ -5,7 +5,7 @@ import { fill, isSequence, sizeOf } from './data.ts';
 export type Drawing = Record<string, Float32Array>;
 
 /** Features that can be chosen: more than these nobody draws. */
-export const MAX_FEATURES = 64;
+const MAX_FEATURES = 64;
 
 /** What can be drawn for a model: each feature of each of its sequences. */
 export function features(inputs: readonly InputInfo[]): string[] {

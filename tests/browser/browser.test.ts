@@ -1,7 +1,7 @@
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ModelOptions } from '../../ts/api/api.ts';
+import type { ModelOptions } from '../../ts/api/options.ts';
 import { loadModel } from '../../ts/index.ts';
 import { expectClose, numbers } from '../facade/helpers.ts';
 import { LONG_RUN, SAME_BITS } from '../tolerances.ts';

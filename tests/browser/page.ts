@@ -1,4 +1,4 @@
-import type { ModelOptions } from '../../ts/api/api.ts';
+import type { ModelOptions } from '../../ts/api/options.ts';
 import { loadModel } from '../../ts/index.ts';
 import { compileForWorklet, createModelSync } from '../../ts/worklet.ts';
 import { timeQuanta } from './quanta.ts';

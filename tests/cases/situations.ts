@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect } from 'vitest';
-import type { LoadOptions } from '../../ts/api/api.ts';
+import type { LoadOptions } from '../../ts/api/options.ts';
 import type { Tensor, TensorLike } from '../../ts/base/tensor.ts';
 import { runOnnx } from '../../ts/formats/onnx.ts';
 import type { LayerState } from '../../ts/run/states.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { GruModel, RunOptions } from '../../ts/api/model.ts';
+import type { GruModel } from '../../ts/api/model.ts';
+import type { RunOptions } from '../../ts/run/options.ts';
 import type { ModelInput } from '../../ts/run/inputs.ts';
 import type { RunResult } from '../../ts/run/result.ts';
 import { BACKENDS } from '../backends.ts';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Name } from '../../ts/base/errors.ts';
 import { readIds } from '../../ts/run/ids.ts';
-import type { InputPort } from '../../ts/run/inputs.ts';
+import type { GraphInput } from '../../ts/spec/graph.ts';
 import { failure } from './helpers.ts';
 
-const input = { name: 'ids', vocabularySize: 11 } as InputPort;
+const input = { name: 'ids', vocabularySize: 11 } as GraphInput;
 
 test.each<[string, ArrayLike<unknown>, number[] | undefined, Name | undefined, string]>([
   [

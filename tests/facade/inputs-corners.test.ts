@@ -83,7 +83,7 @@ test('initial states: of no recurrent layer, of several, of one that is not ther
   using none = await api.createModel({ inputs: [{ name: 'x', dtype: 'float32', size: 2 }], layers: [dense] });
   const run = (model: typeof none, initialStates: unknown) => () =>
     model.run(numbers(2), { initialStates: initialStates as never });
-  await expectError(run(none, numbers(3)), 'invalid_argument', 'initialStates: the model has no recurrent layer');
+  await expectError(run(none, numbers(3)), 'invalid_argument', 'run: initialStates: the model has no recurrent layer');
   await expectError(run(none, { d: numbers(3) }), 'invalid_argument', "no recurrent layer 'd'; there is none");
   const spec: ModelSpec = { inputs: [{ name: 'x', dtype: 'float32', size: 2 }], layers: [gruLayer('a', 2, 3), gruLayer('b', 3, 3)] }; // prettier-ignore
   using several = await api.createModel(spec);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as index from '../../ts/index.ts';
 import * as js from '../../ts/js.ts';
-import type { ModelOptions } from '../../ts/api/api.ts';
+import type { ModelOptions } from '../../ts/api/options.ts';
 import { GruModel } from '../../ts/api/model.ts';
 import type { KerasWeights } from '../../ts/formats/layouts/keras.ts';
 import * as slim from '../../ts/slim.ts';

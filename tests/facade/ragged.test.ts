@@ -97,16 +97,16 @@ describe.each(BACKENDS)('sequences of different lengths on $name', ({ api }) => 
     const x = { data: numbers(12), shape: [2, 3, 2] };
     const want = model.run(x);
     const run = (options: object) => () => model.run(x, options);
-    await expectError(run({ lengths: [1] }), 'shape_mismatch', 'lengths', 'expected 2', 'got 1');
+    await expectError(run({ lengths: [1] }), 'shape_mismatch', 'run: lengths: ', 'expected 2', 'got 1');
     await expectError(run({ lengths: [1, 4] }), 'invalid_argument', 'lengths[1]', '0 to 3', 'got 4');
     await expectError(run({ lengths: [1, NaN] }), 'invalid_argument', 'lengths[1]', 'NaN');
     await expectError(run({ lengths: 3 }), 'dtype_mismatch', 'lengths');
     await expectError(run({ mask: [1, 0] }), 'shape_mismatch', 'mask', '[2, 3]', 'data has 2');
     await expectError(run({ mask: {} }), 'dtype_mismatch', 'mask');
-    await expectError(run({ mask: [1, 0, 1, NaN, 1, 0] }), 'dtype_mismatch', 'mask: value 3', 'NaN');
+    await expectError(run({ mask: [1, 0, 1, NaN, 1, 0] }), 'dtype_mismatch', 'run: mask: value 3', 'NaN');
     await expectError(run({ mask: [1, 0, 1, 0, 1, 0], lengths: [1, 2] }), 'invalid_argument', 'one of');
     await expectError(run({ padding: 'same' }), 'invalid_argument', 'zero, hold or none', 'same');
-    await expectError(run({ padding: 'none' }), 'invalid_argument', 'array of sequences');
+    await expectError(run({ padding: 'none' }), 'invalid_argument', "run: padding 'none'", 'array of sequences');
     await expectError(
       () => model.run([numbers(4), numbers(3)]),
       'shape_mismatch',
@@ -114,7 +114,7 @@ describe.each(BACKENDS)('sequences of different lengths on $name', ({ api }) => 
       'multiple of 2',
       'got 3',
     );
-    await expectError(() => model.run([numbers(4)], { timeMajor: true }), 'invalid_argument', 'timeMajor');
+    await expectError(() => model.run([numbers(4)], { timeMajor: true }), 'invalid_argument', 'run: timeMajor');
     await expectError(() => model.run([numbers(4)], { lengths: [2] }), 'invalid_argument', 'one of');
     expect(model.run(x)).toEqual(want);
   });

@@ -1,7 +1,7 @@
 import { numbersOf } from '../../ts/base/weights.ts';
 import { describe, expect, test } from 'vitest';
 import type { GruErrorCode } from '../../ts/base/errors.ts';
-import type { RunOptions } from '../../ts/api/model.ts';
+import type { RunOptions } from '../../ts/run/options.ts';
 import type { RunResult } from '../../ts/run/result.ts';
 import { BACKENDS } from '../backends.ts';
 import { FLOAT64_REFERENCE, SAME_BITS } from '../tolerances.ts';

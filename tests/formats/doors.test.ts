@@ -8,7 +8,7 @@ import { wrapperPrefix } from '../../ts/formats/pytorch/checkpoint.ts';
 import { saveModel } from '../../ts/formats/save.ts';
 import { openZip } from '../../ts/io/zip.ts';
 import { loadModel } from '../../ts/index.ts';
-import type { ReadOptions } from '../../ts/api/read.ts';
+import type { ReadOptions } from '../../ts/api/options.ts';
 import { read } from '../../ts/api/read-any.ts';
 import { type ModelFiles, type ModelSource, readSource } from '../../ts/io/source.ts';
 import { wiringOfCase } from '../cases/pytorch-wiring.ts';

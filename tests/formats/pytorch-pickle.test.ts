@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { TORCH } from '../../ts/formats/pytorch/globals.ts';
 import { unpickle } from '../../ts/formats/pytorch/pickle.ts';
 import { TorchTensor } from '../../ts/formats/pytorch/tensor.ts';
-import { Global, Inert, type PickleValue, StorageRef, Tuple } from '../../ts/formats/pytorch/values.ts';
+import { StorageRef } from '../../ts/formats/pytorch/storage.ts';
+import { Global, Inert, type PickleValue, Tuple } from '../../ts/formats/pytorch/values.ts';
 import { bytes, call, global, ints, key, storage, u32, u64, utf8 } from './pickle-writer.ts';
 import { refusal as refusalIn } from './refusal.ts';
 

@@ -4,7 +4,8 @@ import { checkPytorchOptions } from '../../ts/formats/pytorch/options.ts';
 import type { StateDict, StateEntry } from '../../ts/formats/pytorch/source.ts';
 import { TorchTensor } from '../../ts/formats/pytorch/tensor.ts';
 import { ignoredNames, Tensors } from '../../ts/formats/pytorch/tensors.ts';
-import { type PickleValue, StorageRef } from '../../ts/formats/pytorch/values.ts';
+import { StorageRef } from '../../ts/formats/pytorch/storage.ts';
+import type { PickleValue } from '../../ts/formats/pytorch/values.ts';
 import { refusal } from './refusal.ts';
 
 /** Which dict of a checkpoint holds the weights, and what becomes of its names. */

@@ -258,6 +258,15 @@ test('each option is read once', async () => {
   await second.close();
 });
 
+test.each([
+  [{ padding: 'same' }, "pool.run: padding must be zero, hold or none, got the string 'same'"],
+  [{ timeMajor: 1 }, 'pool.run: timeMajor must be true or false, got 1'],
+  [{ lengths: [1] }, 'pool.run: lengths: expected 16, one a sequence, got 1'],
+  [{ initialStates: 1 }, /^pool\.run: initialStates\['\w+'\]: expected a tensor or an array, got 1$/],
+])('errors of %j name the function', async (options, message) => {
+  await expect(pool.run(batch(), options as never)).rejects.toThrow(message);
+});
+
 interface Run {
   x: Float32Array;
   shape: number[];

@@ -1,55 +1,28 @@
-import type { Backend } from '../backends/backend.ts';
 import { GruError } from '../base/errors.ts';
-import type { Precision } from '../formats/precision.ts';
 import type { ImportedModel } from '../formats/report.ts';
 import { resolveGraph } from '../spec/graph.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
 import type { LstmConfig, LstmLayout } from '../formats/layouts/lstm.ts';
 import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
 import { flavourOf } from '../layers/index.ts';
-import type { Flavour } from '../layers/kind.ts';
 import { GruModel } from './model.ts';
 import { checkHost } from '../base/host.ts';
-import { origins } from './origin.ts';
+import { type FindBackend, origins } from './origin.ts';
 import type { Inspection } from './inspect.ts';
-import type { ReadOptions } from './read.ts';
+import {
+  type EntryOptions,
+  type LoadOptions,
+  MODEL_OPTIONS,
+  type ModelOptions,
+  READ_OPTIONS,
+  type ReadOptions,
+} from './options.ts';
+import type { ReadFiles } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
 import type { WithNumbers } from '../base/numbers.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { copySpec } from '../spec/structure.ts';
-import { checkCallback, checkFlag, checkOptions, describe, isRecord } from '../base/tensor.ts';
-
-/** Options of `createModel`, `createGru`, `createLstm` and `createRnn`. */
-export interface ModelOptions {
-  /** What computes. `auto`, the default: wasm where it runs, else JavaScript. */
-  backend?: 'auto' | 'wasm' | 'js' | undefined;
-  /**
-   * Use the baseline wasm build, whose results are the same bits on every machine (and those of the JS backend), instead of
-   * relaxed SIMD, which is faster. Default false.
-   */
-  deterministic?: boolean | undefined;
-  /**
-   * Node only, experimental: turn on V8's `--experimental-wasm-revectorize` for the whole process before the core is compiled.
-   * Batches of 6 rows and more then run about twice as fast as without it on Node 24 and later, with the same bits. Must be asked for by
-   * the first model of the process. Default false.
-   */
-  revectorize?: boolean | undefined;
-  /**
-   * Called where `backend: 'auto'` takes JavaScript because wasm does not run here, with the reason. Left out: the first time is told
-   * by `console.warn`. `backend: 'js'` asks for JavaScript, which nothing is told of.
-   */
-  onFallback?: ((reason: GruError) => void) | undefined;
-}
-
-/** Options of `loadModel`. */
-export interface LoadOptions extends ModelOptions, ReadOptions {
-  /**
-   * What the weights that products are made with become: `f32`, or integers with a scale a row, `i16` or `i8`, which products are then made
-   * of: smaller and faster, less precise (docs/precision.md). For all layers that have such weights, or by the name of a layer, as
-   * `autoPrecision` of `gru-wasm/precision` finds it. Left out: what the file has.
-   */
-  precision?: Precision | undefined;
-}
+import { checkCallback, checkFlag, checkOptions, describe, isRecord, type Names } from '../base/tensor.ts';
 
 /** The functions that make models. */
 export interface GruApi {
@@ -67,25 +40,13 @@ export interface GruApi {
   readonly createRnn: (config: RnnConfig, weights: RnnLayout, options?: ModelOptions) => Promise<GruModel>;
 }
 
-const MODEL_OPTIONS = ['backend', 'deterministic', 'revectorize', 'onFallback'];
-const READ_OPTIONS = ['signal', 'files', 'maxBytes', 'onProgress', 'keras', 'pytorch', 'onnx'];
-
-/** Finds what computes: a backend that has the kinds of layers of this flavour. */
-export type FindBackend = (options: ModelOptions, flavour: Flavour) => Promise<Backend>;
-
-/** Reads model files: what `loadModel` and `inspect` do. */
-export interface ReadFiles {
-  readonly read: (source: ModelSource, options: LoadOptions) => Promise<ImportedModel>;
-  readonly inspectSource: (source: ModelSource, options: ReadOptions) => Promise<Inspection>;
-}
-
 /** `loadModel` over backends that `find` finds, `more` being its options beside those of all entries. */
 export async function modelFromFile(
   find: FindBackend,
   reader: () => ReadFiles | Promise<ReadFiles>,
   source: ModelSource,
-  given: LoadOptions = {},
-  more: readonly string[] = [],
+  given: LoadOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<GruModel> {
   const options = check('loadModel', given, [...MODEL_OPTIONS, ...READ_OPTIONS, 'precision', ...more]);
   // The backend that most files need starts while the file is read.
@@ -98,8 +59,8 @@ export async function modelFromFile(
 export async function inspectFile(
   reader: () => ReadFiles | Promise<ReadFiles>,
   source: ModelSource,
-  given: ReadOptions = {},
-  more: readonly string[] = [],
+  given: ReadOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<Inspection> {
   checkHost();
   const options = checkOptions('inspect', given, [...READ_OPTIONS, ...more]);
@@ -110,8 +71,8 @@ export async function inspectFile(
 export async function modelFromSpec(
   find: FindBackend,
   spec: WithNumbers<ModelSpec>,
-  given: ModelOptions = {},
-  more: readonly string[] = [],
+  given: ModelOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<GruModel> {
   const options = check('createModel', given, [...MODEL_OPTIONS, ...more]);
   if (!isRecord(spec)) throw new GruError('invalid_spec', `the spec must be an object, got ${describe(spec)}`);
@@ -128,8 +89,8 @@ export async function modelFromArrays<Config, Weights>(
   toSpec: FromArrays<Config, Weights>,
   config: Config,
   weights: Weights,
-  given: ModelOptions = {},
-  more: readonly string[] = [],
+  given: ModelOptions & EntryOptions = {},
+  more: readonly (keyof EntryOptions)[] = [],
 ): Promise<GruModel> {
   const options = check(name, given, [...MODEL_OPTIONS, ...more]);
   const made = toSpec(config, weights);
@@ -152,7 +113,11 @@ async function compile(find: FindBackend, imported: CompileSource, options: Mode
 }
 
 /** @returns A copy of the options, each read once. */
-function check<T extends ModelOptions>(where: string, given: T, known: string[]): T {
+function check<T extends ModelOptions, const List extends readonly string[]>(
+  where: string,
+  given: T,
+  known: List & Names<T, List>,
+): T {
   checkHost();
   const options = checkOptions(where, given, known);
   const { backend = 'auto', deterministic, revectorize, onFallback } = options;

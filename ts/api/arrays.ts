@@ -3,7 +3,9 @@ import { type GruConfig, type GruLayout, gruSpec } from '../formats/layouts/gru.
 import { type LstmConfig, type LstmLayout, lstmSpec } from '../formats/layouts/lstm.ts';
 import { type RnnConfig, type RnnLayout, rnnSpec } from '../formats/layouts/rnn.ts';
 import type { ModelSpec } from '../spec/spec.ts';
-import { type FindBackend, modelFromArrays, type ModelOptions } from './api.ts';
+import { modelFromArrays } from './api.ts';
+import type { FindBackend } from './origin.ts';
+import type { EntryOptions, ModelOptions } from './options.ts';
 import type { GruModel } from './model.ts';
 
 /** @param more Its options beside those of all entries. */
@@ -12,7 +14,7 @@ type Make<Config, Weights> = (
   config: Config,
   weights: Weights,
   options?: ModelOptions,
-  more?: readonly string[],
+  more?: readonly (keyof EntryOptions)[],
 ) => Promise<GruModel>;
 
 const make =

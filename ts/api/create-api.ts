@@ -1,8 +1,9 @@
 import { useAllKinds } from '../layers/full.ts';
-import { type FindBackend, type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import { type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import type { FindBackend } from './origin.ts';
+import { useTracer } from './tracer.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { anyFile, traceOnDemand } from './on-demand.ts';
-import { useTracer } from './origin.ts';
 
 /** All functions over backends that `find` finds: what a program does not name is in its bundle too. */
 export function createApi(find: FindBackend): GruApi {

@@ -1,14 +1,8 @@
-import {
-  type FindBackend,
-  inspectFile,
-  type LoadOptions,
-  modelFromArrays,
-  modelFromFile,
-  modelFromSpec,
-  type ModelOptions,
-  type ReadFiles,
-} from './api.ts';
-import { useTracer } from './origin.ts';
+import { inspectFile, modelFromArrays, modelFromFile, modelFromSpec } from './api.ts';
+import type { FindBackend } from './origin.ts';
+import type { LoadOptions, ModelOptions, ReadOptions } from './options.ts';
+import type { ReadFiles } from './read.ts';
+import { useTracer } from './tracer.ts';
 import { coreBinaries, ownBinaries } from '../backends/wasm/binaries.ts';
 import { onDemand } from '../base/host.ts';
 import type { GruConfig, GruLayout } from '../formats/layouts/gru.ts';
@@ -17,7 +11,6 @@ import type { RnnConfig, RnnLayout } from '../formats/layouts/rnn.ts';
 import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
-import type { ReadOptions } from './read.ts';
 import type { ModelSource } from '../io/source.ts';
 import type * as Layouts from '../formats/layouts/index.ts';
 import type { WithNumbers } from '../base/numbers.ts';

@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
 import { GruError } from '../base/errors.ts';
-import type { ModelOptions } from './api.ts';
+import type { ModelOptions } from './options.ts';
 
 /** The backend that is asked for: `auto` is wasm over these binaries where that runs, else JavaScript. */
 export async function wasmOrJs<Js>(

@@ -1,6 +1,8 @@
-import { type FindBackend, type GruApi, inspectFile, modelFromFile, modelFromSpec, type ModelOptions } from './api.ts';
+import { type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import type { FindBackend } from './origin.ts';
+import type { ModelOptions } from './options.ts';
+import { useTracer } from './tracer.ts';
 import { anyFile, traceOnDemand } from './on-demand.ts';
-import { useTracer } from './origin.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import type { Backend } from '../backends/backend.ts';
 import { coreJsBackend } from '../backends/js/core.ts';

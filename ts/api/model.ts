@@ -1,8 +1,8 @@
 import type { BackendState, CompiledModel } from '../backends/backend.ts';
-import { type Padding, padRows } from '../run/batch.ts';
+import { padRows } from '../run/batch.ts';
 import { GruError } from '../base/errors.ts';
-import { loadTracer, originOf } from './origin.ts';
-import type { TraceOptions } from './trace.ts';
+import { originOf } from './origin.ts';
+import { loadTracer, type TraceOptions } from './tracer.ts';
 import { type FlowOptions, stepAll, type StepSource, transformSteps } from '../stream/flow.ts';
 import { checkCount, fill, moved, partOf } from '../base/foreign.ts';
 import type { ImportReport } from '../formats/report.ts';
@@ -12,67 +12,21 @@ import { INSPECT } from '../base/host.ts';
 import { describeModel, type ModelInfo } from '../spec/info.ts';
 import { type ModelInput, readInputs, type RunInputs } from '../run/inputs.ts';
 import { printModel } from './print.ts';
-import type { Numbers } from '../base/numbers.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import { alive, freeNow, freeWhenForgotten } from '../base/lifetime.ts';
+import { RUN_OPTIONS, type RunOptions } from '../run/options.ts';
 import { ModelResources } from '../run/resources.ts';
 import { newTarget, paddedBy, readOut, type RunResult, type Target } from '../run/result.ts';
-import {
-  type AnyState,
-  fillStates,
-  type LayerState,
-  type LstmStateInput,
-  readStates,
-  type StateInput,
-  stateName,
-  type StateRecord,
-} from '../run/states.ts';
+import { type AnyState, fillStates, type LayerState, readStates, stateName } from '../run/states.ts';
 import { runGroups, type StateGroup } from '../spec/state-groups.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { fingerprint } from '../stream/snapshot.ts';
 import type { StepInput } from '../stream/step.ts';
 import { GruStream, type StreamOptions, type StreamState } from '../stream/stream.ts';
 import { GruStreams } from '../stream/streams.ts';
-import { checkFlag, checkKnown, checkOptions, describe, type Tensor, type TensorLike } from '../base/tensor.ts';
+import { checkKnown, checkOptions, describe, type Tensor } from '../base/tensor.ts';
 import { sizeOf, type Values } from '../base/typed-array.ts';
 
-/** Numbers or booleans, shaped like the steps. */
-export type Mask = TensorLike | Numbers | ArrayLike<boolean> | { data: ArrayLike<boolean>; shape: readonly number[] };
-
-/** Options of {@link GruModel.run}. */
-export interface RunOptions {
-  /**
-   * States to start from, by recurrent layer: (directions, batch, hiddenSize), or (directions, hiddenSize) for one sequence; for an
-   * lstm `{ hidden, cell }` of such. What is left out starts from zeros. A model with one recurrent layer takes its states without a
-   * record too.
-   */
-  initialStates?: StateRecord | LstmStateInput | StateInput | undefined;
-  /** Sequences come and go as (steps, batch, size) instead of (batch, steps, size). Default false. */
-  timeMajor?: boolean | undefined;
-  /**
-   * For a padded array: the steps of each sequence, (batch). No work is spent on the rest, and each sequence gives what it
-   * gives alone: a reverse layer starts at the sequence's own last step. For a model of several axes a record by axis, or by an
-   * input on it.
-   */
-  lengths?: Numbers | Record<string, Numbers | undefined> | undefined;
-  /**
-   * For a padded array: 0 or false for each step to leave out, (batch, steps), or (steps, batch) with `timeMajor`. As Keras
-   * means it: the state passes over such a step. For a model of several axes a record, as `lengths`.
-   */
-  mask?: Mask | Record<string, Mask | undefined> | undefined;
-  /**
-   * What outputs are at steps left out: zeros (the default; PyTorch, ONNX), the last output held (Keras), or `none`: no rows, the
-   * output is (rows, size), sequence after sequence, which saves what padding costs.
-   */
-  padding?: Padding | undefined;
-  /**
-   * What an earlier run returned, for a run of the same shapes: its arrays are filled and it is returned, so that nothing large is
-   * allocated. `out.states` may be the `initialStates` too, and its outputs the input; arrays that overlap each other are refused.
-   */
-  out?: RunResult<Record<string, LayerState>, Values> | undefined;
-}
-
-const RUN_OPTIONS = ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'out'];
 const NO_OPTIONS: RunOptions = {};
 
 /** Options of {@link GruModel.save}. */
@@ -164,13 +118,9 @@ export class GruModel implements ModelInfo {
   ): RunResult<States, Data, Outputs> {
     const graph = this.alive();
     if (options !== NO_OPTIONS) checkKnown('run', options, RUN_OPTIONS);
-    const { initialStates, timeMajor = false, lengths, mask, padding = 'zero', out } = options;
-    checkFlag('run', 'timeMajor', timeMajor);
-    if (!['zero', 'hold', 'none'].includes(padding)) {
-      throw new GruError('invalid_argument', `run: padding must be zero, hold or none, got ${describe(padding)}`);
-    }
-    const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
-    const initial = readStates(this.groups, initialStates, run);
+    const { initialStates, out } = options;
+    const run = readInputs('run', graph, input, options);
+    const initial = readStates('run: initialStates', this.groups, initialStates, run);
     const target = out === undefined ? newTarget(graph, this.groups, run) : readOut(out, graph, this.groups, run);
     // What ran of the caller's code meanwhile may have run the model, which is fine, or disposed it. From here on none runs.
     this.alive();
@@ -182,7 +132,7 @@ export class GruModel implements ModelInfo {
         const { first, count } = group;
         const size = run.batch * group.size;
         const given = initial[g];
-        if (given && sizeOf(given) !== count * size) throw moved(stateName('initialStates', group));
+        if (given && sizeOf(given) !== count * size) throw moved(stateName('run: initialStates', group));
         for (let i = 0; given && i < count; i++) state.writeHidden(first + i, partOf(given, i * size, (i + 1) * size));
       });
       graph.inputs.forEach(({ dtype }, i) => {

@@ -1,5 +1,5 @@
 import { onDemand } from '../base/host.ts';
-import type { ReadFiles } from './api.ts';
+import type { ReadFiles } from './read.ts';
 
 // Apart from what `gru-wasm/static` is made of: Vite 8 (Rolldown) counts an `import()` that a script never reaches.
 

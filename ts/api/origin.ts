@@ -1,6 +1,10 @@
 import type { Backend } from '../backends/backend.ts';
-import type { FindBackend } from './api.ts';
-import type { GruModel } from './model.ts';
+import type { Flavour } from '../layers/kind.ts';
+import type { ModelInfo } from '../spec/info.ts';
+import type { ModelOptions } from './options.ts';
+
+/** Finds what computes: a backend that has the kinds of layers of this flavour. */
+export type FindBackend = (options: ModelOptions, flavour: Flavour) => Promise<Backend>;
 
 interface Origin {
   /** `gru-wasm/pool` starts the same one in its workers. */
@@ -10,24 +14,8 @@ interface Origin {
 }
 
 /** What models were made by. */
-export const origins = new WeakMap<GruModel, Origin>();
+export const origins = new WeakMap<ModelInfo, Origin>();
 
-export function originOf(model: GruModel): Origin | undefined {
+export function originOf(model: ModelInfo): Origin | undefined {
   return origins.get(model);
-}
-
-type Tracer = Pick<typeof import('./trace.ts'), 'traceLayer'>;
-type LoadTracer = () => Tracer | Promise<Tracer>;
-
-/** How `model.trace` gets what it runs by. Each entry says it: some are one file, without `import()`. */
-export let loadTracer: LoadTracer | undefined;
-
-/** Unless it is there: what an entry without `import()` brought runs for the models of all. */
-export function useTracer(load: LoadTracer): void {
-  loadTracer ??= load;
-}
-
-/** Of an entry without `import()`. */
-export function bringTracer(tracer: Tracer): void {
-  loadTracer = () => tracer;
 }

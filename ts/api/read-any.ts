@@ -1,5 +1,5 @@
 import { FORMATS } from '../formats/index.ts';
-import type { ReadFiles } from './api.ts';
+import type { ReadFiles } from './read.ts';
 import { readerOf } from './read.ts';
 
 /** Files of all formats. */

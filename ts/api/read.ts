@@ -3,28 +3,19 @@ import { GruError } from '../base/errors.ts';
 import { findFormat, type ModelFormat, readModelOf } from '../formats/format.ts';
 import type { ImportedModel, ImportOptions } from '../formats/report.ts';
 import { readPrecision, withPrecision } from '../formats/precision.ts';
-import type { LoadOptions, ReadFiles } from './api.ts';
-import { inspectModel } from './inspect.ts';
-import { type LoadProgress, ReadProgress } from '../io/progress.ts';
+import { inspectModel, type Inspection } from './inspect.ts';
+import type { LoadOptions, ReadOptions } from './options.ts';
+import { ReadProgress } from '../io/progress.ts';
 import { filesBeside, type ModelFiles, type ModelSource, openSource, sourceName } from '../io/source.ts';
 import { readKind } from '../io/source-kind.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import { checkSignal } from '../base/signal.ts';
 import { checkCallback, describe } from '../base/tensor.ts';
 
-/** Options of `inspect`: how a file is read. `keras`, `pytorch` and `onnx` say what a file of that format does not. */
-export interface ReadOptions extends ImportOptions {
-  /** Aborts reading; the promise then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-  /** Files that the model file names (shards, external data), where they are not beside it: by that name. */
-  files?: ModelFiles | undefined;
-  /**
-   * Most bytes that are read: of the file, of those beside it, and of what they unpack to, together. More end with a GruError
-   * `io`. A whole number from 1; default 2 GiB (2 ** 31).
-   */
-  maxBytes?: number | undefined;
-  /** Called while files are read, with the bytes so far and, where it is known, their number in all. The load is rejected with what it throws. */
-  onProgress?: ((progress: LoadProgress) => void) | undefined;
+/** Reads model files: what `loadModel` and `inspect` do. */
+export interface ReadFiles {
+  readonly read: (source: ModelSource, options: LoadOptions) => Promise<ImportedModel>;
+  readonly inspectSource: (source: ModelSource, options: ReadOptions) => Promise<Inspection>;
 }
 
 /** Reads model files of these formats. */
@@ -47,9 +38,8 @@ async function read(
   checkCallback('onProgress', onProgress);
   const files = readFiles(options.files);
   const budget = new ReadBudget(maxBytes);
-  const imports = Object.fromEntries(
-    Object.entries(ownCopy({ keras, pytorch, onnx })).filter(([, value]) => value !== undefined),
-  );
+  const byFormat = { keras, pytorch, onnx } satisfies Record<keyof ImportOptions, unknown>;
+  const imports = Object.fromEntries(Object.entries(ownCopy(byFormat)).filter(([, value]) => value !== undefined));
   const context = { budget, signal, progress: onProgress && new ReadProgress(onProgress) };
   const name = sourceName(source);
   const { bytes, place } = await openSource(source, {

@@ -1,12 +1,7 @@
-import {
-  type FindBackend,
-  type GruApi,
-  inspectFile,
-  type LoadOptions,
-  modelFromFile,
-  modelFromSpec,
-  type ModelOptions,
-} from './api.ts';
+import { type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import type { FindBackend } from './origin.ts';
+import type { LoadOptions, ModelOptions, ReadOptions } from './options.ts';
+import { useTracer } from './tracer.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { createApi } from './create-api.ts';
 import { wasmBackend, type WasmBinaries } from '../backends/wasm/index.ts';
@@ -21,8 +16,6 @@ import type { ModelSource } from '../io/source.ts';
 import { useAllKinds } from '../layers/full.ts';
 import type { GruModel } from './model.ts';
 import { anyFile, traceOnDemand } from './on-demand.ts';
-import { useTracer } from './origin.ts';
-import type { ReadOptions } from './read.ts';
 import type { WasmModule } from './wasm-module.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 
@@ -80,7 +73,7 @@ function findBy(where: string, options: OwnWasm): FindBackend {
   return find;
 }
 
-const OPTION = ['wasm'];
+const OPTION = ['wasm'] as const;
 
 /**
  * `createGru` of `gru-wasm` over wasm binaries of your own hosting; a program's bundle has of `gru-wasm/slim` what it names alone.

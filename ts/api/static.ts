@@ -1,12 +1,8 @@
-import {
-  type FindBackend,
-  type GruApi,
-  inspectFile,
-  type LoadOptions,
-  modelFromFile,
-  modelFromSpec,
-  type ReadFiles,
-} from './api.ts';
+import { type GruApi, inspectFile, modelFromFile, modelFromSpec } from './api.ts';
+import type { FindBackend } from './origin.ts';
+import type { LoadOptions, ReadOptions } from './options.ts';
+import type { ReadFiles } from './read.ts';
+import { bringTracer } from './tracer.ts';
 import { gruFromArrays, lstmFromArrays, rnnFromArrays } from './arrays.ts';
 import { jsBackend } from '../backends/js/index.ts';
 import type { WasmBinaries } from '../backends/wasm/index.ts';
@@ -21,8 +17,7 @@ import type { ModelSource } from '../io/source.ts';
 import { wasmOrJs } from './fallback.ts';
 import type { Inspection } from './inspect.ts';
 import type { GruModel } from './model.ts';
-import { bringTracer } from './origin.ts';
-import { type ReadOptions, readerOf } from './read.ts';
+import { readerOf } from './read.ts';
 import { useAllKinds } from '../layers/full.ts';
 import { traceLayer } from './trace.ts';
 

@@ -4,21 +4,12 @@ import type { WeightTensor } from '../base/weights.ts';
 import type { Backend } from '../backends/backend.ts';
 import { gatesOf, type RecurrentSpec } from '../backends/js/layers/recurrent/gates.ts';
 import { directions } from '../layers/recurrent.ts';
-import { type ModelInput, readInputs } from '../run/inputs.ts';
+import { readInputs } from '../run/inputs.ts';
 import { readStates } from '../run/states.ts';
 import { type Graph, type GraphNode, resolveGraph, valuesOf } from '../spec/graph.ts';
 import { runGroups } from '../spec/state-groups.ts';
-import { GruModel, type RunOptions } from './model.ts';
-
-/** Options of {@link GruModel.trace}: those of a run, and what is looked at. */
-export interface TraceOptions extends Pick<RunOptions, 'initialStates' | 'lengths' | 'mask'> {
-  /** Name of a gru, lstm or rnn layer. May be left out where the model has one. */
-  layer?: string | undefined;
-  /** Of a bidirectional layer: which direction. Default `forward`. */
-  direction?: 'forward' | 'reverse' | undefined;
-}
-
-type Input = ModelInput | Record<string, ModelInput>;
+import { GruModel } from './model.ts';
+import type { TracedInput, TraceOptions } from './tracer.ts';
 
 /**
  * What {@link GruModel.trace} gives of copies of what it is given, which is read by the run and again for what the run does not tell. The layer's input and initial states come from the model, run up to the layer. The layer's cell then runs
@@ -26,7 +17,12 @@ type Input = ModelInput | Record<string, ModelInput>;
  * gates are computed from these by the operations of the JS backend. (A hook in the seam would have cost each backend's kernels their fused
  * form of the gates, for something that is used to look.)
  */
-export function traceLayer(graph: Graph, backend: Backend, input: Input, given: TraceOptions): Record<string, Tensor> {
+export function traceLayer(
+  graph: Graph,
+  backend: Backend,
+  input: TracedInput,
+  given: TraceOptions,
+): Record<string, Tensor> {
   const options = checkOptions('trace', given, ['layer', 'direction', 'initialStates', 'lengths', 'mask']);
   const node = findNode(graph, options.layer);
   const spec = node.layer as RecurrentSpec;
@@ -120,7 +116,13 @@ interface LayerInputs {
   initial(slot: number, direction: number, directions: number): Float32Array | undefined;
 }
 
-function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input, options: TraceOptions): LayerInputs {
+function inputsOf(
+  graph: Graph,
+  node: GraphNode,
+  backend: Backend,
+  input: TracedInput,
+  options: TraceOptions,
+): LayerInputs {
   const { lengths, mask, initialStates } = options;
   const { spec } = graph;
   const refs = node.inputs.map((value) => (value < 0 ? undefined : graph.values[value]!.ref));
@@ -138,9 +140,9 @@ function inputsOf(graph: Graph, node: GraphNode, backend: Backend, input: Input,
     const ref = refs[i];
     return ref === undefined ? undefined : outputs[`value ${read.indexOf(ref)}`]!.data;
   };
-  const run = readInputs(whole, input, { timeMajor: false, lengths, mask, padding: 'zero' });
+  const run = readInputs('trace', whole, input, { lengths, mask });
   const groups = runGroups(whole);
-  const states = readStates(groups, initialStates, run);
+  const states = readStates('trace: initialStates', groups, initialStates, run);
   const { steps, ragged } = run.axes[graph.values[node.inputs[0]!]!.axis]!;
   const own = groups.flatMap(({ layer }, g) => (layer === node.layer.name ? [g] : []));
   const starts = [0];

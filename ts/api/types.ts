@@ -1,5 +1,8 @@
 /** What every entry exports beside its functions. */
-export type { GruApi, LoadOptions, ModelOptions } from './api.ts';
+export type { GruApi } from './api.ts';
+export type { LoadOptions, ModelOptions, ReadOptions } from './options.ts';
+export type { Mask, RunOptions } from '../run/options.ts';
+export type { TraceOptions } from './tracer.ts';
 export { GruError, type GruErrorCode } from '../base/errors.ts';
 export type { FlowOptions, StepSource } from '../stream/flow.ts';
 export type { Precision } from '../formats/precision.ts';
@@ -19,11 +22,9 @@ export type {
   TextbookLstmDirection,
   TextbookLstmWeights,
 } from '../formats/layouts/textbook.ts';
-export type { GruModel, Mask, RunOptions, SaveOptions } from './model.ts';
-export type { TraceOptions } from './trace.ts';
+export type { GruModel, SaveOptions } from './model.ts';
 export type { RunResult } from '../run/result.ts';
 export type { Inspection } from './inspect.ts';
-export type { ReadOptions } from './read.ts';
 export type { LoadProgress } from '../io/progress.ts';
 export type { ModelFiles, ModelSource } from '../io/source.ts';
 export type * from '../spec/spec.ts';
@@ -32,5 +33,5 @@ export type { StepInput, StepOutput, StepValue } from '../stream/step.ts';
 export type { GruStream, StreamOptions } from '../stream/stream.ts';
 export type { Blocks } from '../stream/blocks.ts';
 export type { GruStreams } from '../stream/streams.ts';
-export type { Numbers, WithNumbers } from '../base/numbers.ts';
-export type { Dimension, Tensor, TensorLike } from '../base/tensor.ts';
+export type { WithNumbers } from '../base/numbers.ts';
+export type { Dimension, Numbers, Tensor, TensorLike } from '../base/tensor.ts';

@@ -4,7 +4,7 @@ import { GruError, type Name, nameText } from './errors.ts';
 export const MAX_BATCH = 2 ** 20;
 
 /** Most values of an array, and steps of a sequence: 4 GB of float32, which is what a wasm memory holds. */
-export const MAX_VALUES = 2 ** 30;
+const MAX_VALUES = 2 ** 30;
 
 /** Room for whole numbers. @throws GruError `out_of_memory`. */
 export function ints(length: number, what: Name): Int32Array {

@@ -1,12 +1,9 @@
 import { GruError, type Name, nameText } from './errors.ts';
 import { lengthOf } from './foreign.ts';
 import { allocate } from './limits.ts';
-import { describe, isArrayLike } from './tensor.ts';
+import { describe, isArrayLike, type Numbers } from './tensor.ts';
 import { isFloats } from './typed-array.ts';
 import type { IntWeights } from './weights.ts';
-
-/** Numbers as the caller has them: a Float32Array is taken as it is, everything else is converted to one. */
-export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
 
 /** What a spec's types are where a caller gives weights: any {@link Numbers}. */
 export type WithNumbers<T> = T extends Float32Array

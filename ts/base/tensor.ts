@@ -1,6 +1,5 @@
 import { GruError } from './errors.ts';
 import { allocate } from './limits.ts';
-import type { Numbers } from './numbers.ts';
 import { kindOf, type Values } from './typed-array.ts';
 
 /** A result: numbers in row-major order, and how they are laid out. The caller owns it. */
@@ -10,6 +9,9 @@ export interface Tensor<Data extends Values = Float32Array> {
   /** Dimensions, whose product is the length of `data`. */
   shape: number[];
 }
+
+/** Numbers as the caller has them: a Float32Array is taken as it is, everything else is converted to one. */
+export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
 
 /** A tensor handed in: features, states or ids, as any typed array or an array of numbers. */
 export interface TensorLike {
@@ -94,8 +96,20 @@ export function zeros(shape: number[], dtype?: 'float32' | 'int32'): Tensor<Valu
   return { data: allocate(length, what, () => new type(length)), shape };
 }
 
+/** A list that has not the names of all fields of T, or has others, does not compile; of an `unknown` any does. */
+export type Names<T, List extends readonly string[]> = [keyof T] extends [never]
+  ? List
+  : [keyof T, List[number]] extends [List[number], keyof T]
+    ? List
+    : readonly Exclude<keyof T | List[number], keyof T & List[number]>[] & 'left out, or unknown';
+
 /** Checks for options that do not exist. @throws GruError `invalid_argument`. */
-export function checkKnown(where: string, options: unknown, known: readonly string[], what = 'option'): void {
+export function checkKnown<T, const List extends readonly string[]>(
+  where: string,
+  options: T,
+  known: List & Names<T, List>,
+  what = 'option',
+): void {
   if (!isRecord(options)) {
     throw new GruError('invalid_argument', `${where}: ${what}s must be an object, got ${describe(options)}`);
   }
@@ -106,7 +120,12 @@ export function checkKnown(where: string, options: unknown, known: readonly stri
 }
 
 /** {@link checkKnown}. @returns A copy of the options, each read once: they may be the caller's getters. */
-export function checkOptions<T extends object>(where: string, options: T, known: readonly string[], what?: string): T {
+export function checkOptions<T extends object, const List extends readonly string[]>(
+  where: string,
+  options: T,
+  known: List & Names<T, List>,
+  what?: string,
+): T {
   checkKnown(where, options, known, what);
   return Object.fromEntries(known.map((key) => [key, options[key as keyof T]])) as T;
 }

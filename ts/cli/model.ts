@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { inspect, loadModel } from '../api/default.ts';
-import type { ModelOptions } from '../api/api.ts';
+import type { ModelOptions, ReadOptions } from '../api/options.ts';
 import type { GruModel } from '../api/model.ts';
-import type { ReadOptions } from '../api/read.ts';
 import { isRecord } from '../base/tensor.ts';
 import { DTYPES, type WeightDtype } from '../base/weights.ts';
 import type { Precision } from '../formats/precision.ts';

@@ -32,11 +32,9 @@ export function checkBudget(what: string, value: unknown): asserts value is Impo
     throw invalid(`${what} must be an object with spend(bytes), got ${describe(value)}`);
 }
 
-const KNOWN = ['name', 'sidecar', 'budget', 'options', 'describing'];
-
 /** A copy of what a reader may be given besides the bytes, its options to their last array. @throws GruError `invalid_argument` naming what is odd. */
 export function ownContext(what: string, context: unknown): ImportContext {
-  checkKnown(what, context, KNOWN);
+  checkKnown(what, context as ImportContext, ['name', 'sidecar', 'budget', 'options', 'describing']);
   const { name, sidecar, budget, options = {}, describing } = context as Record<keyof ImportContext, unknown>;
   checkName(`${what}: name`, name);
   checkCallback(`${what}: sidecar`, sidecar);

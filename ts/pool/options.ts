@@ -1,5 +1,5 @@
 import { GruError } from '../base/errors.ts';
-import type { RunOptions } from '../api/model.ts';
+import type { RunOptions } from '../run/options.ts';
 import { checkOptions, describe, isRevoked } from '../base/tensor.ts';
 import type { PoolWorker } from './worker.ts';
 
@@ -39,7 +39,7 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /** Reads each option once. @throws GruError `invalid_argument`. */
 export function readPoolOptions(options: PoolOptions): PoolOptions {
-  const known = ['workers', 'maxQueue', 'createWorker', 'startTimeout'];
+  const known = ['workers', 'maxQueue', 'createWorker', 'startTimeout'] as const;
   const { workers, maxQueue, createWorker, startTimeout } = checkOptions('createPool', options, known);
   whole('createPool: workers', workers, 1, 1024);
   whole('createPool: maxQueue', maxQueue, 0, 2 ** 31);
@@ -54,18 +54,20 @@ export function readPoolOptions(options: PoolOptions): PoolOptions {
 }
 
 /** The options of `model.run`, and the others; each is read once. @throws GruError `invalid_argument`. */
-export function readRunOptions(options: PoolRunOptions): { run: RunOptions; signal?: AbortSignal; timeout?: number } {
-  const known = ['initialStates', 'timeMajor', 'lengths', 'mask', 'padding', 'signal', 'timeout'];
-  const read = checkOptions('pool.run', options, known);
-  const { signal, timeout, initialStates, timeMajor, lengths, mask, padding = 'zero' } = read;
+export function readPoolRun(options: PoolRunOptions): { run: RunOptions; signal?: AbortSignal; timeout?: number } {
+  const { signal, timeout, ...run } = checkOptions('pool.run', options, [
+    'initialStates',
+    'timeMajor',
+    'lengths',
+    'mask',
+    'padding',
+    'signal',
+    'timeout',
+  ]);
   milliseconds('pool.run: timeout', timeout);
   if (signal !== undefined && !isSignal(signal)) {
     throw new GruError('invalid_argument', `pool.run: signal must be an AbortSignal, got ${describe(signal)}`);
   }
-  if (!['zero', 'hold', 'none'].includes(padding)) {
-    throw new GruError('invalid_argument', `pool.run: padding must be zero, hold or none, got ${describe(padding)}`);
-  }
-  const run = { initialStates, timeMajor, lengths, mask, padding };
   return { run, ...(signal && { signal }), ...(timeout !== undefined && { timeout }) };
 }
 

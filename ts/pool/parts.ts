@@ -3,7 +3,7 @@ import { copyInto } from '../base/foreign.ts';
 import { allocate } from '../base/limits.ts';
 import { type Tensor, zeros } from '../base/tensor.ts';
 import type { Values } from '../base/typed-array.ts';
-import type { RunOptions } from '../api/model.ts';
+import type { RunOptions } from '../run/options.ts';
 import { padRows } from '../run/batch.ts';
 import { type RunInputs, readInputs } from '../run/inputs.ts';
 import { outputShape, paddedBy } from '../run/result.ts';
@@ -31,9 +31,8 @@ export function readRun(
   input: unknown,
   options: RunOptions,
 ): Pick<Batch, 'run' | 'initial'> {
-  const { timeMajor = false, lengths, mask, padding = 'zero' } = options;
-  const run = readInputs(graph, input, { timeMajor, lengths, mask, padding });
-  return { run, initial: readStates(groups, options.initialStates, run) };
+  const run = readInputs('pool.run', graph, input, options);
+  return { run, initial: readStates('pool.run: initialStates', groups, options.initialStates, run) };
 }
 
 /**
@@ -54,7 +53,7 @@ export function prepare(graph: Graph, groups: StateGroup[], { run, initial }: Pi
     if (!given) return undefined;
     const what = stateName('initialStates', group);
     const into = room(Float32Array, group.count * run.batch * group.size, what) as Float32Array;
-    copyInto(into, 0, given, into.length, what);
+    copyInto(into, 0, given, into.length, `pool.run: ${what}`);
     return into;
   });
   const offsets = run.axes.map(({ ragged }) => ragged && offsetsOf(ragged.lengths));

@@ -4,14 +4,15 @@ import { INSPECT } from '../base/host.ts';
 import { ownCopy } from '../base/own-copy.ts';
 import { type Graph, resolveGraph } from '../spec/graph.ts';
 import type { ModelInput } from '../run/inputs.ts';
-import type { GruModel, RunOptions } from '../api/model.ts';
+import type { GruModel } from '../api/model.ts';
+import type { RunOptions } from '../run/options.ts';
 import type { GruPool, PoolResult } from './types.ts';
 import type { ModelSpec } from '../spec/spec.ts';
 import { runGroups, type StateGroup } from '../spec/state-groups.ts';
 import { Call, type Limits, type Part } from './call.ts';
 import { Crew } from './crew.ts';
 import { toGruError } from './failure.ts';
-import { type PoolRunOptions, readRunOptions } from './options.ts';
+import { type PoolRunOptions, readPoolRun } from './options.ts';
 import { cut, prepare, readRun } from './parts.ts';
 import { shareSpec } from './share.ts';
 import { shareOut, stepWork, totalSteps } from './work.ts';
@@ -126,7 +127,7 @@ export class Pool implements GruPool {
   }
 
   async run(input: ModelInput | Record<string, ModelInput>, options: PoolRunOptions = {}): Promise<PoolResult> {
-    const { run, signal, timeout } = readRunOptions(options);
+    const { run, signal, timeout } = readPoolRun(options);
     this.checkOpen();
     if (signal?.aborted) throw signal.reason;
     const taken = this.take(input, run, { signal, timeout });

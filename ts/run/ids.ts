@@ -1,6 +1,6 @@
 import { GruError, type Name, nameText } from '../base/errors.ts';
-import type { InputPort } from './inputs.ts';
 import { describe, shapeText } from '../base/tensor.ts';
+import type { GraphInput } from '../spec/graph.ts';
 
 /**
  * Reads ids into memory of ours: each once (`first` is one that has been read), and checked there. `what`: a part of the input, by name.
@@ -8,7 +8,7 @@ import { describe, shapeText } from '../base/tensor.ts';
  * @throws GruError `id_out_of_range` saying which id, where, and the range.
  */
 export function readIds(
-  input: InputPort,
+  input: GraphInput,
   from: ArrayLike<unknown>,
   into: Int32Array,
   shape?: readonly number[],
@@ -27,7 +27,7 @@ export function readIds(
   }
 }
 
-function badId(input: InputPort, id: unknown, index: number, shape: readonly number[], what?: Name): GruError {
+function badId(input: GraphInput, id: unknown, index: number, shape: readonly number[], what?: Name): GruError {
   const position = shape.map((_, d) => {
     const below = shape.slice(d + 1).reduce((n, size) => n * size, 1);
     return Math.floor(index / below) % shape[d]!;

@@ -11,11 +11,19 @@ import {
 } from './batch.ts';
 import { GruError } from '../base/errors.ts';
 import { checkFilled, copyInto, lengthOf, moved, readTensor, viewOf } from '../base/foreign.ts';
-import type { FixedSteps, Graph } from '../spec/graph.ts';
+import type { FixedSteps, Graph, GraphInput } from '../spec/graph.ts';
 import { readIds } from './ids.ts';
 import { checkBatch, checkSteps, ints } from '../base/limits.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
-import { describe, isArrayLike, isRecord, shapeText, type TensorLike } from '../base/tensor.ts';
+import { floatsOf } from '../base/numbers.ts';
+import {
+  checkFlag,
+  describe,
+  isArrayLike,
+  isRecord,
+  type Numbers,
+  shapeText,
+  type TensorLike,
+} from '../base/tensor.ts';
 import { isFloats, kindOf, sizeOf, type Values } from '../base/typed-array.ts';
 
 /**
@@ -26,11 +34,19 @@ import { isFloats, kindOf, sizeOf, type Values } from '../base/typed-array.ts';
  */
 export type ModelInput = TensorLike | Numbers | readonly Numbers[] | number | bigint;
 
-/** How a run's arrays are laid out: the options that `readInputs` needs. */
-export interface Layout {
+/** The options of a run that say how its arrays are laid out, as the caller gives them. */
+interface LayoutOptions {
+  timeMajor?: boolean | undefined;
+  lengths?: unknown;
+  mask?: unknown;
+  padding?: Padding | undefined;
+}
+
+/** The same for the arrays of one axis. */
+interface Layout {
+  /** The function that is called, for errors. */
+  where: string;
   timeMajor: boolean;
-  lengths: unknown;
-  mask: unknown;
   padding: Padding;
 }
 
@@ -73,8 +89,6 @@ export class RunInputs {
   }
 }
 
-export type InputPort = Graph['inputs'][number];
-
 interface ReadInput {
   name: string;
   axis: number;
@@ -94,12 +108,18 @@ interface ReadInput {
 }
 
 /**
- * Finds the data of each input, and what they say of batch and steps.
+ * Finds the data of each input, and what they say of batch and steps. Of the options it reads, each once, those that lay arrays out.
  *
+ * @param where The function that is called, for errors.
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `id_out_of_range` or `invalid_argument`, naming the input.
  */
-export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInputs {
-  const { timeMajor, padding } = layout;
+export function readInputs(where: string, graph: Graph, given: unknown, options: LayoutOptions): RunInputs {
+  const { timeMajor = false, lengths, mask, padding = 'zero' } = options;
+  checkFlag(where, 'timeMajor', timeMajor);
+  if (!['zero', 'hold', 'none'].includes(padding)) {
+    throw new GruError('invalid_argument', `${where}: padding must be zero, hold or none, got ${describe(padding)}`);
+  }
+  const layout = { where, timeMajor, padding };
   const pick = picker(graph, given);
   const parts = graph.inputs.map((input) => readInput(input, pick(input.name), timeMajor));
   const first = parts[0]!;
@@ -113,17 +133,17 @@ export function readInputs(graph: Graph, given: unknown, layout: Layout): RunInp
       throw new GruError('shape_mismatch', `${pair(first, part)} ${batch} and ${part.batch} sequences`);
     }
   }
-  checkBatch('run', batch);
-  const lengths = byAxis(graph, 'lengths', layout.lengths);
-  const masks = byAxis(graph, 'mask', layout.mask);
+  checkBatch(where, batch);
+  const lengthsOf = byAxis(graph, where, 'lengths', lengths);
+  const masksOf = byAxis(graph, where, 'mask', mask);
   const axes: AxisRun[] = [];
   for (let axis = 0; axis < graph.axes.length; axis++) {
-    axes.push(readAxis(parts, axis, layout, lengths[axis], masks[axis]));
+    axes.push(readAxis(parts, axis, layout, lengthsOf[axis], masksOf[axis]));
   }
   for (const axis of graph.derivedAxes) axes.push(deriveRun(axis, axes[axis.from], padding));
-  for (let axis = 0; axis < axes.length; axis++) checkFixed(graph.fixedSteps[axis], axes[axis]!);
+  for (let axis = 0; axis < axes.length; axis++) checkFixed(where, graph.fixedSteps[axis], axes[axis]!);
   if (padding === 'none' && axes.every(({ ragged }) => !ragged)) {
-    throw new GruError('invalid_argument', "padding 'none' is for an array of sequences, lengths or mask");
+    throw new GruError('invalid_argument', `${where}: padding 'none' is for an array of sequences, lengths or mask`);
   }
   return new RunInputs(parts, axes, timeMajor);
 }
@@ -146,11 +166,11 @@ function readAxis(parts: ReadInput[], axis: number, layout: Layout, lengths?: Gi
 }
 
 /** Where a layer takes no other number of steps. */
-function checkFixed(fixed: FixedSteps | undefined, { steps, ragged }: AxisRun): void {
+function checkFixed(where: string, fixed: FixedSteps | undefined, { steps, ragged }: AxisRun): void {
   if (!fixed) return;
   const other = ragged ? ragged.lengths.find((length) => length !== fixed.steps) : steps;
   if (other === undefined || other === fixed.steps) return;
-  const text = `run: ${fixed.reader} takes sequences of ${fixed.steps} steps, got one of ${other}`;
+  const text = `${where}: ${fixed.reader} takes sequences of ${fixed.steps} steps, got one of ${other}`;
   throw new GruError('shape_mismatch', text);
 }
 
@@ -162,8 +182,14 @@ function pair(a: ReadInput, b: ReadInput): string {
 const NOTHING: readonly Given[] = [];
 
 /** An option of a run that is given by axis: by the names of axes, or of inputs on them; bare where there is one axis. */
-function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly (Given | undefined)[] {
+function byAxis(
+  { axes, inputs }: Graph,
+  where: string,
+  option: string,
+  given: unknown,
+): readonly (Given | undefined)[] {
   if (given === undefined) return NOTHING;
+  const what = `${where}: ${option}`;
   if (!isRecord(given)) {
     if (axes.length === 1) return [[what, given]];
     const text = `${what}: the model has the axes ${axes.join(', ')}: give a record by axis, got ${describe(given)}`;
@@ -189,7 +215,7 @@ function byAxis({ axes, inputs }: Graph, what: string, given: unknown): readonly
 }
 
 function readRagged(
-  { padding, timeMajor }: Layout,
+  { where, padding, timeMajor }: Layout,
   packed: Int32Array | undefined,
   lengths: Given | undefined,
   mask: Given | undefined,
@@ -202,7 +228,7 @@ function readRagged(
   }
   if (packed) {
     if (timeMajor)
-      throw new GruError('invalid_argument', 'timeMajor is for padded arrays, not for an array of sequences');
+      throw new GruError('invalid_argument', `${where}: timeMajor is for padded arrays, not for an array of sequences`);
     return fromLengths(packed, padding);
   }
   if (lengths) return readLengths(lengths, batch, steps, padding);
@@ -248,7 +274,7 @@ function picker(graph: Graph, given: unknown): (name: string) => unknown {
 }
 
 /** The error for `{ data }`. */
-function withoutShape(input: InputPort, given: Record<string, unknown>): GruError {
+function withoutShape(input: GraphInput, given: Record<string, unknown>): GruError {
   const [batched, single] = [true, false].map((batch) => shapeText(dimensions(input, batch, false)));
   return new GruError(
     'shape_mismatch',
@@ -257,13 +283,13 @@ function withoutShape(input: InputPort, given: Record<string, unknown>): GruErro
 }
 
 /** Dimensions of an input as `run` takes it; `batched: false` for a single sequence. */
-function dimensions({ kind, row }: InputPort, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
+function dimensions({ kind, row }: GraphInput, batched: boolean, timeMajor: boolean): (number | 'B' | 'T')[] {
   const batch = batched ? (['B'] as const) : [];
   if (kind === 'vector') return [...batch, ...row];
   return timeMajor ? ['T', ...batch, ...row] : [...batch, 'T', ...row];
 }
 
-function readInput(input: InputPort, value: unknown, timeMajor: boolean): ReadInput {
+function readInput(input: GraphInput, value: unknown, timeMajor: boolean): ReadInput {
   const what = `input '${input.name}'`;
   if ((typeof value === 'number' || typeof value === 'bigint') && input.dtype === 'int32')
     return readInput(input, [value], timeMajor);
@@ -297,7 +323,7 @@ function readItems(first: unknown, array: ArrayLike<unknown>, length: number): u
 }
 
 /** Sequences of any lengths, joined without padding. */
-function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput {
+function readSequences(input: GraphInput, given: ArrayLike<number>[]): ReadInput {
   const { name, kind, size, dtype } = input;
   let b = 0;
   const what = () => `input '${name}', sequence ${b}`;
@@ -334,7 +360,7 @@ function readSequences(input: InputPort, given: ArrayLike<number>[]): ReadInput 
 
 type Extent = Pick<ReadInput, 'batched' | 'batch' | 'steps'>;
 
-function readShape(input: InputPort, shape: readonly number[], timeMajor: boolean): Extent {
+function readShape(input: GraphInput, shape: readonly number[], timeMajor: boolean): Extent {
   const { kind, row } = input;
   const leading = shape.length - row.length;
   const perStep = kind === 'sequence';
@@ -352,7 +378,7 @@ function readShape(input: InputPort, shape: readonly number[], timeMajor: boolea
 }
 
 /** An array without a shape is a single sequence. */
-function readLength({ kind, size, name }: InputPort, length: number): Extent {
+function readLength({ kind, size, name }: GraphInput, length: number): Extent {
   const steps = length / size;
   if (kind === 'sequence' ? !Number.isInteger(steps) : length !== size) {
     const expected = kind === 'sequence' ? `a multiple of ${size} values (steps x ${size})` : `${size} values`;

@@ -3,11 +3,12 @@ import { checkFilled, lengthOf, partOf, readTensor } from '../base/foreign.ts';
 import { type StateGroup } from '../spec/state-groups.ts';
 import type { RunInputs } from './inputs.ts';
 import type { RecurrentSlot } from '../layers/kind.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
+import { floatsOf } from '../base/numbers.ts';
 import {
   describe,
   isArrayLike,
   isRecord,
+  type Numbers,
   sameShape,
   shapeText,
   type Tensor,
@@ -39,7 +40,7 @@ export function stateShape({ count, size }: StateGroup, { batched, batch }: RunI
   return batched ? [count, batch, size] : [count, size];
 }
 
-/** What a state is called in errors, after `initialStates` or `out.states`. */
+/** What a state is called in errors, after `run: initialStates` or `out.states`. */
 export function stateName(what: string, { layer, slot, only }: StateGroup): string {
   return `${what}['${layer}']${only ? '' : `.${slot}`}`;
 }
@@ -77,9 +78,11 @@ const NONE: readonly undefined[] = [];
 /**
  * The given states, one array of the caller's a group, undefined for those left out.
  *
+ * @param what The option, for errors: `run: initialStates`.
  * @throws GruError `shape_mismatch`, `dtype_mismatch`, `invalid_argument`, naming the layer and the state.
  */
 export function readStates(
+  what: string,
   groups: StateGroup[],
   given: unknown,
   run: RunInputs,
@@ -91,18 +94,18 @@ export function readStates(
   if (!record) {
     const message =
       layers.size === 0 ? 'the model has no recurrent layer' : 'several recurrent layers: give a record by layer name';
-    throw new GruError('invalid_argument', `initialStates: ${message}; got ${describe(given)}`);
+    throw new GruError('invalid_argument', `${what}: ${message}; got ${describe(given)}`);
   }
   const stray = Object.keys(record).find((name) => !layers.has(name));
   if (stray !== undefined) {
     const names = [...layers].map((layer) => `'${layer}'`).join(', ');
     throw new GruError(
       'invalid_argument',
-      `initialStates: there is no recurrent layer '${stray}'; there is ${names || 'none'}`,
+      `${what}: there is no recurrent layer '${stray}'; there is ${names || 'none'}`,
     );
   }
-  return pickStates(groups, record, 'initialStates').map((value, g) =>
-    value === undefined ? undefined : readState(groups[g]!, value, run),
+  return pickStates(groups, record, what).map((value, g) =>
+    value === undefined ? undefined : readState(stateName(what, groups[g]!), groups[g]!, value, run),
   );
 }
 
@@ -118,8 +121,7 @@ function byLayer(
   return Object.keys(given).some(isSlot) ? { [only]: given } : given;
 }
 
-function readState(group: StateGroup, value: unknown, run: RunInputs): Float32Array {
-  const what = stateName('initialStates', group);
+function readState(what: string, group: StateGroup, value: unknown, run: RunInputs): Float32Array {
   if (group.fromGraph) {
     throw new GruError('invalid_argument', `${what}: this layer takes its initial state from inside the model`);
   }

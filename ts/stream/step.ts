@@ -6,8 +6,8 @@ import type { Clock } from './clock.ts';
 import { readIds } from '../run/ids.ts';
 import { wantsRecord } from '../run/inputs.ts';
 import { ints } from '../base/limits.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
-import { describe, isArrayLike, isRecord } from '../base/tensor.ts';
+import { floatsOf } from '../base/numbers.ts';
+import { describe, isArrayLike, isRecord, type Numbers } from '../base/tensor.ts';
 import { type ARRAYS, holds, isFloats, isGone, setFew, sizeOf, type Values } from '../base/typed-array.ts';
 
 /**

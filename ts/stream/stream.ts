@@ -6,7 +6,8 @@ import { Clock } from './clock.ts';
 import { readState, slotNames, type Slots, stateLength, writeState } from './slots.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { StepIo, type StepInput, type StepOutput } from './step.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
+import { floatsOf } from '../base/numbers.ts';
+import type { Numbers } from '../base/tensor.ts';
 import { type Values } from '../base/typed-array.ts';
 
 /** Options of `GruModel.createStream`. */

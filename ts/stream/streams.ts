@@ -20,8 +20,8 @@ import {
 } from './blocks.ts';
 import { outputOf, StepIo, type StepInput, type StepOutput } from './step.ts';
 import { StreamState } from './stream.ts';
-import { describe, isArrayLike } from '../base/tensor.ts';
-import { floatsOf, type Numbers } from '../base/numbers.ts';
+import { describe, isArrayLike, type Numbers } from '../base/tensor.ts';
+import { floatsOf } from '../base/numbers.ts';
 import { type Values } from '../base/typed-array.ts';
 
 /**

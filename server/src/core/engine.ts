@@ -156,21 +156,18 @@ export class StreamsEngine implements StepEngine {
 /** As arguments of Math.max 120,000 of them are too many for the stack. */
 const most = (numbers: readonly number[]) => numbers.reduce((most, n) => Math.max(most, n), 0);
 
-/** Steps of a block: those of the first input that has any. */
+/** Steps of a block: one where no input has any. @throws ServeError `bad_request` where inputs have differing numbers of them. */
 export function stepsOf({ inputs }: ServedModel, block: Tensors): number {
-  const port = inputs.find(({ hasSteps }) => hasSteps);
-  return port ? block[port.name]!.length / port.size : 1;
-}
-
-/** @throws ServeError `bad_request` where inputs have differing numbers of steps. */
-export function checkSteps({ inputs }: ServedModel, block: Tensors): void {
-  const [first, ...others] = inputs.filter(({ hasSteps }) => hasSteps);
-  if (!first) return;
-  const countOf = ({ name, size }: Port) => block[name]!.length / size;
-  const other = others.find((port) => countOf(port) !== countOf(first));
-  if (!other) return;
-  const text = `inputs '${first.name}' and '${other.name}' have ${countOf(first)} and ${countOf(other)} steps`;
-  throw new ServeError('bad_request', `${text}: those of a live sequence have the same`);
+  let first: { name: string; steps: number } | undefined;
+  for (const { name, size, hasSteps } of inputs) {
+    if (!hasSteps) continue;
+    const steps = block[name]!.length / size;
+    first ??= { name, steps };
+    if (steps === first.steps) continue;
+    const text = `inputs '${first.name}' and '${name}' have ${first.steps} and ${steps} steps`;
+    throw new ServeError('bad_request', `${text}: those of a live sequence have the same`);
+  }
+  return first?.steps ?? 1;
 }
 
 /** The t-th step's row, or the one that all steps have. */

@@ -1,5 +1,5 @@
 import { type BatcherOptions, SequenceBatcher } from './batcher.ts';
-import { checkSteps, type StepEngine, stepsOf } from './engine.ts';
+import { type StepEngine, stepsOf } from './engine.ts';
 import type { ServedModel, Tensors } from './model.ts';
 import { Quota } from './quota.ts';
 import { keyOf, type Reply, type SequenceCall, type StepAnswer } from './sequence.ts';
@@ -8,14 +8,13 @@ import { keyOf, type Reply, type SequenceCall, type StepAnswer } from './sequenc
 export class LiveSequences {
   private readonly batchers: SequenceBatcher[];
   private readonly engines: readonly StepEngine[];
-  private readonly served: ServedModel;
+  private readonly steps: BatcherOptions['steps'];
 
   constructor(served: ServedModel, engines: readonly StepEngine[], options: Omit<BatcherOptions, 'steps' | 'quota'>) {
     const quota = new Quota(options);
-    const steps = (block: Tensors) => stepsOf(served, block);
     this.engines = engines;
-    this.served = served;
-    this.batchers = engines.map((engine) => new SequenceBatcher(engine, { ...options, steps, quota }));
+    this.steps = (block) => stepsOf(served, block);
+    this.batchers = engines.map((engine) => new SequenceBatcher(engine, { ...options, steps: this.steps, quota }));
   }
 
   get live(): number {
@@ -27,12 +26,13 @@ export class LiveSequences {
   }
 
   async submit(call: SequenceCall, block: Tensors): Promise<StepAnswer> {
-    checkSteps(this.served, block);
+    // Throws where inputs differ in them.
+    this.steps(block);
     return this.batcherOf(call.key).submit(call, block);
   }
 
   ask(call: SequenceCall, block: Tensors, reply: Reply, place: number): void {
-    checkSteps(this.served, block);
+    this.steps(block);
     this.batcherOf(call.key).ask(call, block, reply, place);
   }
 

@@ -5,8 +5,8 @@ import { ServeError } from '../errors.ts';
 import { decodeInfer, encodeInfer } from '../oip/json.ts';
 import { describeServer, metadataOf, repositoryOf } from '../oip/messages.ts';
 import type { InferenceService } from '../service.ts';
+import type { HttpOptions } from './options.ts';
 import { SCHEMAS } from './schemas.ts';
-import type { HttpOptions } from './server.ts';
 
 interface ModelParams {
   model: string;

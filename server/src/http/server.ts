@@ -1,38 +1,14 @@
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
-import {
-  fastify,
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  LogController,
-} from 'fastify';
-import { type Authenticate, checkHostHeader, checkOrigin } from '../auth.ts';
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
+import { checkHostHeader, checkOrigin } from '../auth.ts';
 import { ServeError } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
 import { quote } from '../oip/messages.ts';
 import { asServeError, type InferenceService } from '../service.ts';
 import type { Tls } from '../tls.ts';
 import { VERSION } from '../version.ts';
+import type { HttpOptions } from './options.ts';
 import { addRoutes, HEADER_LENGTH } from './routes.ts';
-
-export interface HttpOptions {
-  authenticate: Authenticate;
-  /** Other origins whose pages are let in (CORS). */
-  allowOrigins: readonly string[];
-  /** Names by which requests may ask for this server; undefined: any. */
-  hosts?: readonly string[] | undefined;
-  metrics: Metrics;
-  logger: FastifyBaseLogger;
-  /** Bytes of a request. */
-  maxBody: number;
-  /** Bytes of all requests at a time. */
-  maxBodies: number;
-  /** Milliseconds that a client may take to send a request. */
-  requestTimeout: number;
-  tls?: Tls | undefined;
-}
 
 /** For so long a browser does not ask again whether a page may send. */
 const PREFLIGHT_SECONDS = 600;

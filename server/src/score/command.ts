@@ -31,7 +31,7 @@ const WORDS = {
   },
 } as const;
 
-export const SCORE_HELP = `gru score [options] MODEL --input FILE --output FILE
+const SCORE_HELP = `gru score [options] MODEL --input FILE --output FILE
 
 Runs a model over a file of sequences, on all of this machine's cores, in memory that does not grow with the file. Stopped in between
 and started again it goes on where it was: FILE.parts beside the output holds what is done.

@@ -8,7 +8,7 @@ const WORDS = {
   flags: { json: 'print JSON' },
 } as const;
 
-export const QUEUE_HELP = `gru queue status [options] --queue redis://HOST
+const QUEUE_HELP = `gru queue status [options] --queue redis://HOST
 
 Shows how many shards are done (where their folder can be seen from here), those that wait, those that are being scored, and those that no worker could score, with their errors.
 

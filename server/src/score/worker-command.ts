@@ -17,7 +17,7 @@ const WORDS = {
   flags: { otel: OTEL },
 } as const;
 
-export const WORKER_HELP = `gru worker [options] --queue redis://HOST
+const WORKER_HELP = `gru worker [options] --queue redis://HOST
 
 Scores shards of a queue until SIGTERM; it ends those that it is at. The files of the model, the input and the output have to be found
 at the same paths as where \`gru score\` runs: on this machine, on a shared disk, or in an object store (s3://).

@@ -6,7 +6,7 @@ import { choose, ladder, type Rung } from './choose.ts';
 import type { Difference } from './difference.ts';
 import { eachAlone, type LayerSensitivity } from './sensitivity.ts';
 import { timeRatio } from './time.ts';
-import { type SensitivityOptions, type Sequences, Variants } from './variants.ts';
+import { SENSITIVITY_OPTIONS, type SensitivityOptions, type Sequences, Variants } from './variants.ts';
 
 /** Options of {@link autoPrecision}. */
 export interface AutoPrecisionOptions extends SensitivityOptions {
@@ -53,8 +53,8 @@ export async function autoPrecision(
   sequences: Sequences,
   options: AutoPrecisionOptions,
 ): Promise<AutoPrecision> {
-  const more = ['maxError', 'prefer'];
-  const { variants, options: read } = await Variants.of('autoPrecision', model, sequences, options, more);
+  const known = [...SENSITIVITY_OPTIONS, 'maxError', 'prefer'] as const;
+  const { variants, options: read } = await Variants.of('autoPrecision', model, sequences, options, known);
   const { maxError, prefer = 'speed' } = read;
   if (!(typeof maxError === 'number' && maxError >= 0)) {
     const what = 'the largest distance from float32 that an output may have, a number from 0';

@@ -5,7 +5,7 @@ import { GruError } from '../../base/errors.ts';
 import { onDemand } from '../../base/host.ts';
 import { useAllKinds } from '../../layers/full.ts';
 import { resolveGraph } from '../../spec/graph.ts';
-import type { FindBackend } from '../api.ts';
+import type { FindBackend } from '../origin.ts';
 
 /**
  * A backend like the one of a model, with all kinds of layers and the kernels of integers.

@@ -6,7 +6,13 @@ import type { ModelSpec } from '../../spec/spec.ts';
 import type { GruModel } from '../model.ts';
 import type { Difference } from './difference.ts';
 import { type Features, featuresOf, inNumbers, scalesOf, withScales } from './feature-scales.ts';
-import { type QuantizableLayer, type SensitivityOptions, type Sequences, Variants } from './variants.ts';
+import {
+  type QuantizableLayer,
+  SENSITIVITY_OPTIONS,
+  type SensitivityOptions,
+  type Sequences,
+  Variants,
+} from './variants.ts';
 
 /** Options of {@link calibrate}. */
 export interface CalibrateOptions extends SensitivityOptions {
@@ -59,7 +65,8 @@ export async function calibrate(
   sequences: Sequences,
   options: CalibrateOptions = {},
 ): Promise<Calibration> {
-  const { variants, options: read } = await Variants.of('calibrate', model, sequences, options, ['precision']);
+  const known = [...SENSITIVITY_OPTIONS, 'precision'] as const;
+  const { variants, options: read } = await Variants.of('calibrate', model, sequences, options, known);
   const { precision: dtype = 'i8' } = read;
   if (!['i16', 'i8'].includes(dtype)) {
     throw new GruError('invalid_argument', `calibrate: precision must be i16 or i8, got ${describe(dtype)}`);

@@ -1,7 +1,13 @@
 import type { WeightDtype } from '../../base/weights.ts';
 import type { GruModel } from '../model.ts';
 import type { Difference } from './difference.ts';
-import { type QuantizableLayer, type SensitivityOptions, type Sequences, Variants } from './variants.ts';
+import {
+  type QuantizableLayer,
+  SENSITIVITY_OPTIONS,
+  type SensitivityOptions,
+  type Sequences,
+  Variants,
+} from './variants.ts';
 
 /** What a layer alone does to the outputs when its weights become integers. */
 export interface LayerSensitivity extends QuantizableLayer {
@@ -38,7 +44,7 @@ export async function sensitivity(
   sequences: Sequences,
   options: SensitivityOptions = {},
 ): Promise<Sensitivity> {
-  const { variants } = await Variants.of('sensitivity', model, sequences, options);
+  const { variants } = await Variants.of('sensitivity', model, sequences, options, SENSITIVITY_OPTIONS);
   variants.total = 2 * variants.layers.length + 3;
   const layers = await eachAlone(variants);
   const all = await both((dtype) => variants.difference(variants.precision(dtype)));

@@ -2,7 +2,15 @@ import type { Backend } from '../../backends/backend.ts';
 import { GruError } from '../../base/errors.ts';
 import { ownCopy } from '../../base/own-copy.ts';
 import { checkSignal } from '../../base/signal.ts';
-import { checkCallback, checkOptions, describe, isRevoked, product, type Tensor } from '../../base/tensor.ts';
+import {
+  checkCallback,
+  checkOptions,
+  describe,
+  isRevoked,
+  type Names,
+  product,
+  type Tensor,
+} from '../../base/tensor.ts';
 import type { Values } from '../../base/typed-array.ts';
 import { dtyped, numbersOf, type WeightDtype, weightsOf, type WeightTensor } from '../../base/weights.ts';
 import { quantizableOf, specWith } from '../../formats/precision.ts';
@@ -11,7 +19,8 @@ import { type ModelInput, readInputs } from '../../run/inputs.ts';
 import type { LayerState } from '../../run/states.ts';
 import { type Graph, type GraphNode, resolveGraph } from '../../spec/graph.ts';
 import type { LayerSpec } from '../../spec/spec.ts';
-import { GruModel, type RunOptions } from '../model.ts';
+import { GruModel } from '../model.ts';
+import type { RunOptions } from '../../run/options.ts';
 import { originOf } from '../origin.ts';
 import { backendOfIntegers } from './backend.ts';
 import { apart, type Difference } from './difference.ts';
@@ -27,7 +36,7 @@ export interface SensitivityOptions extends Pick<RunOptions, 'initialStates' | '
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
-const OPTIONS = ['initialStates', 'lengths', 'mask', 'signal', 'onProgress'];
+export const SENSITIVITY_OPTIONS = ['initialStates', 'lengths', 'mask', 'signal', 'onProgress'] as const;
 
 /** A layer whose products can be made of integers. */
 export interface QuantizableLayer {
@@ -89,18 +98,18 @@ export class Variants {
 
   /**
    * @param where The function that is called.
-   * @param more Its options beside those of all.
+   * @param known The names of its options.
    */
-  static async of<Options extends SensitivityOptions>(
+  static async of<Options extends SensitivityOptions, const List extends readonly string[]>(
     where: string,
     model: GruModel,
     sequences: Sequences,
     given: Options,
-    more: readonly string[] = [],
+    known: List & Names<Options, List>,
   ): Promise<{ variants: Variants; options: Options }> {
     const wrong = (message: string) => new GruError('invalid_argument', `${where}: ${message}`);
     if (isRevoked(model) || !(model instanceof GruModel)) throw wrong(`expected a model, got ${describe(model)}`);
-    const options = checkOptions(where, given, [...OPTIONS, ...more]);
+    const options = checkOptions(where, given, known);
     const { signal, onProgress } = options;
     checkSignal(`${where}: signal`, signal);
     checkCallback('onProgress', onProgress);
@@ -156,7 +165,7 @@ export class Variants {
   /** Rows of padding differ in nothing, so that there are to be none. */
   private get padding(): Padding {
     const { lengths, mask } = this.options;
-    const { axes } = readInputs(this.graph, this.sequences, { timeMajor: false, lengths, mask, padding: 'zero' });
+    const { axes } = readInputs(this.where, this.graph, this.sequences, { lengths, mask });
     return axes.some(({ ragged }) => ragged) ? 'none' : 'zero';
   }
 

@@ -39,7 +39,7 @@ export class View<T extends Float32Array | Int32Array> {
 export type BlockData = Float32Array | Int32Array | Int16Array | Int8Array;
 
 /** Copies values into a new block of 4-byte words. @throws GruError `out_of_memory`. */
-export function copyIn(engine: Engine, data: BlockData, what: string): number {
+function copyIn(engine: Engine, data: BlockData, what: string): number {
   const handle = checked(engine.block_new(Math.ceil(data.byteLength / 4)), what);
   const address = engine.block_address(handle) >>> 0;
   // As bytes: no conversion that could touch the payload of a NaN.

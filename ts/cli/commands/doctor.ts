@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { createModel, loadModel } from '../../api/default.ts';
-import type { ModelOptions } from '../../api/api.ts';
+import type { ModelOptions } from '../../api/options.ts';
 import { originOf } from '../../api/origin.ts';
 import type { Engine } from '../../backends/wasm/engine.ts';
 import { hasRelaxedSimd, hasSimd } from '../../backends/wasm/detect.ts';

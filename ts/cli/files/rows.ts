@@ -2,7 +2,8 @@ import { product, shapeText } from '../../base/tensor.ts';
 import { CommandError, EXIT, ofData } from '../exit.ts';
 import type { ByteSource } from './bytes.ts';
 import { type DataFormat, isText } from './format.ts';
-import { findPacked, type Packed, packedFloats } from './packed.ts';
+import { findPacked } from './find-packed.ts';
+import { type Packed, packedFloats } from './packed.ts';
 import { textRows } from './text.ts';
 
 /** A file of one sequence, row by row. */

@@ -45,7 +45,7 @@ const SPELLINGS: Record<string, string> = { hardSigmoid: 'hard_sigmoid', relu_6:
 /** Layers that are an elementwise function (or softmax). Each may stand as an activation too. */
 export const ACTIVATION_LAYERS = ['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'Softmax'] as const;
 
-export const ACTIVATION_NAMES = [...Object.keys(PLAIN), 'hard_sigmoid'];
+const ACTIVATION_NAMES = [...Object.keys(PLAIN), 'hard_sigmoid'];
 
 /**
  * The value of a field `activation`: a name, null, or a serialised function or layer.

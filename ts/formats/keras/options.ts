@@ -9,7 +9,7 @@ export interface KerasOptions {
 
 /** Checks what a TypeScript compiler would. @throws GruError `invalid_argument` naming the option. */
 export function checkKerasOptions(options: unknown): asserts options is KerasOptions {
-  checkKnown('keras', options, ['config']);
+  checkKnown('keras', options as KerasOptions, ['config']);
   const { config } = options as Record<keyof KerasOptions, unknown>;
   if (config !== undefined && typeof config !== 'string' && !isRecord(config))
     throw new GruError(

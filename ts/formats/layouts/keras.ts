@@ -1,4 +1,4 @@
-import type { Numbers } from '../../base/numbers.ts';
+import type { Numbers } from '../../base/tensor.ts';
 import {
   checkGates,
   type DirectionWeights,

@@ -1,4 +1,4 @@
-import type { Numbers } from '../../base/numbers.ts';
+import type { Numbers } from '../../base/tensor.ts';
 import { GruError } from '../../base/errors.ts';
 import { checkGates, type DirectionWeights, foldBiases, type RecurrentSizes, toFloats } from './canonical.ts';
 

@@ -60,7 +60,7 @@ export function recurrentSpec<C extends RecurrentConfig>(
   given: C,
   weights: unknown,
 ): ModelSpec {
-  const config = checkOptions(maker, given, [...SHARED, ...fields] as (keyof C & string)[], 'config field');
+  const config = checkOptions(maker, given as object, [...SHARED, ...fields] as string[], 'config field') as C;
   if (!isRecord(weights)) {
     throw new GruError('invalid_argument', `the weights must be an object, got ${describe(weights)}`);
   }

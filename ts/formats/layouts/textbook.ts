@@ -1,4 +1,4 @@
-import type { Numbers } from '../../base/numbers.ts';
+import type { Numbers } from '../../base/tensor.ts';
 import { type DirectionWeights, type RecurrentSizes, toFloats } from './canonical.ts';
 
 /** One gate as a Dense layer on the hidden state and the input, one after the other. */

@@ -12,7 +12,7 @@ export function allNodes(nodes: readonly OnnxNode[]): OnnxNode[] {
 }
 
 /** Names that a node reads: its inputs, and what the graphs inside of it take from around them. */
-export function namesRead(node: OnnxNode): string[] {
+function namesRead(node: OnnxNode): string[] {
   return [...node.inputs, ...subgraphs(node).flatMap(namesTaken)];
 }
 

@@ -4,7 +4,8 @@ import { openZip, type ZipArchive } from '../../io/zip.ts';
 import { DTYPES } from './dtypes.ts';
 import { TORCH } from './globals.ts';
 import { unpickle } from './pickle.ts';
-import { type PickleValue, pythonType, type StorageRef } from './values.ts';
+import type { StorageRef } from './storage.ts';
+import { type PickleValue, pythonType } from './values.ts';
 
 /** The object in a file of `torch.save`, and where its storages are. */
 export interface TorchFile {
@@ -31,7 +32,7 @@ export function isPickle(bytes: Uint8Array): boolean {
 }
 
 /** A zip file that holds a `data.pkl` in its only folder. */
-export function findPickle(names: readonly string[]): string | undefined {
+function findPickle(names: readonly string[]): string | undefined {
   return names.find((name) => /^[^/]*\/data\.pkl$/.test(name));
 }
 

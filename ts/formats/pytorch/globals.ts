@@ -1,8 +1,9 @@
 import { GruError } from '../../base/errors.ts';
 import { DTYPES, STORAGE_DTYPES } from './dtypes.ts';
 import type { PickleHost } from './pickle.ts';
+import { StorageRef } from './storage.ts';
 import { TorchTensor } from './tensor.ts';
-import { Global, Inert, keyOf, type PickleValue, pythonType, StorageRef, Tuple } from './values.ts';
+import { Global, Inert, keyOf, type PickleValue, pythonType, Tuple } from './values.ts';
 
 const SAVE_STATE_DICT = "save the weights alone, with torch.save(model.state_dict(), 'model.pt')";
 const UNTYPED = 'untyped';

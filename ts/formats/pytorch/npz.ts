@@ -5,8 +5,8 @@ import { openZip } from '../../io/zip.ts';
 import type { ImportContext } from '../report.ts';
 import { DTYPES } from './dtypes.ts';
 import type { SourceTensor, StateDict } from './source.ts';
+import { StorageRef } from './storage.ts';
 import { type FloatBudget, tensorFloats, TorchTensor } from './tensor.ts';
-import { StorageRef } from './values.ts';
 
 /** Whether a zip file is one of `numpy.savez`: its first file, by the header before it, is an array. */
 export function isNpz(bytes: Uint8Array): boolean {

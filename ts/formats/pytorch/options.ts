@@ -38,7 +38,7 @@ function invalid(message: string): GruError {
 
 /** Checks what a TypeScript compiler would. @throws GruError `invalid_argument` naming the option. */
 export function checkPytorchOptions(options: unknown): asserts options is PytorchOptions {
-  checkKnown('pytorch', options, ['layers', 'inputs', 'outputs', 'ignore', 'stateDict']);
+  checkKnown('pytorch', options as PytorchOptions, ['layers', 'inputs', 'outputs', 'ignore', 'stateDict']);
   const { layers, inputs, outputs, ignore, stateDict } = options as Record<keyof PytorchOptions, unknown>;
   if (layers !== undefined) {
     if (!isList(layers) || layers.length === 0) {

@@ -1,7 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import { product, shapeText } from '../../base/tensor.ts';
 import { type Elements, numericType } from './dtypes.ts';
-import type { StorageRef } from './values.ts';
+import type { StorageRef } from './storage.ts';
 
 /** A tensor of a pickle: a view of a storage. Nothing of the storage is read yet, and the view is not checked against it. */
 export class TorchTensor {

@@ -1,5 +1,3 @@
-import type { Sink } from '../formats/format.ts';
-
 /** A file as it was when it was looked at. */
 export interface FileVersion {
   path: string;
@@ -12,6 +10,11 @@ export interface FileVersion {
 export interface InputFile extends FileVersion {
   /** These bytes, all of them. @throws (as a rejection) CommandError where the file has changed since it was looked at. */
   read(start: number, end: number): Promise<Buffer>;
+}
+
+/** Where the pieces of a file go. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<void>;
 }
 
 /** Where files are: the disks of this machine, or an object store. Errors are CommandErrors, or the system's own, and name the file. */

@@ -1,4 +1,4 @@
-import type { InputFile } from '../files/files.ts';
+import type { InputFile, Sink } from '../files/files.ts';
 import type { Port } from '../../core/model.ts';
 import type { Result, Row } from '../rows.ts';
 
@@ -20,11 +20,6 @@ export interface OutputColumns {
   /** Of the first row; undefined: rows have no ids. */
   id: { name: string; kind: 'integer' | 'text' } | undefined;
   outputs: { name: string; datatype: Port['datatype']; isSequence: boolean }[];
-}
-
-/** Where joined output goes. */
-export interface Sink {
-  write(bytes: Uint8Array): Promise<void>;
 }
 
 /** A format of files of sequences. */

@@ -8,9 +8,9 @@ import {
 import { CommandError } from 'gru-wasm/command';
 import { compressors } from 'hyparquet-compressors';
 import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
-import type { InputFile } from '../files/files.ts';
+import type { InputFile, Sink } from '../files/files.ts';
 import { dataError, type Result, type RowId, rowOf } from '../rows.ts';
-import { type OutputColumns, type SequenceFormat, type Shard, type Sink, stepsOf } from './format.ts';
+import { type OutputColumns, type SequenceFormat, type Shard, stepsOf } from './format.ts';
 
 /**
  * A row a sequence, a column an input: lists of numbers, or lists of steps. A shard is a row group, or some that are small: there may be millions in a file.

@@ -62,7 +62,7 @@ export function stepsBelow(context: NodeContext, steps: Rows, lengths: Rows, orE
 const MOST = 3.4028234663852886e38;
 
 /** mask x + (1 - mask) y. */
-export function whereMask(context: NodeContext, mask: Rows, x: Rows | Constant, y: Rows | Constant): Rows {
+function whereMask(context: NodeContext, mask: Rows, x: Rows | Constant, y: Rows | Constant): Rows {
   const { builder } = context.graph;
   const name = layerName(context);
   const one = (rows: Rows, scale: number, shift: number, what: string) =>

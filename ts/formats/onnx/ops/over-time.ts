@@ -71,7 +71,7 @@ export function argMaxSteps(context: NodeContext, rows: Rows, axis: number, isLa
 }
 
 /** 1, 2, ... of the steps of rows, in the order that they lie in. */
-export function numbersOfSteps({ graph }: Pick<NodeContext, 'graph'>, rows: Rows): Rows {
+function numbersOfSteps({ graph }: Pick<NodeContext, 'graph'>, rows: Rows): Rows {
   const axes = rows.axes.map((factors) => factors.filter(({ role: r }) => r !== 'feature'));
   return { ...rows, axes, columns: graph.builder.steps.numbersOf(rows), exclusive: false };
 }
