@@ -43,7 +43,7 @@ export class Attempt {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
       flattensSteps: () => roles.allows('steps'),
       numbersSteps: () => roles.allows('numbered'),
-      demand: (rows, wanted) => roles.demand(rows, wanted),
+      demand: (rows, wanted) => roles.demand(rows, wanted, nodes[this.progress]),
       preferFeature: (axis) => {
         roles.preferFeature(axis);
       },

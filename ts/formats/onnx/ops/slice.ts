@@ -1,4 +1,4 @@
-import { nodeError } from '../attributes.ts';
+import { nodeError, nodeText } from '../attributes.ts';
 import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { addSizes, bakedSize, equalSizes, FREE, multiplySizes, sizeText, TIME, type Size } from '../size.ts';
@@ -64,7 +64,7 @@ export const slice: Operator = (context) => {
   for (const range of ranges(context, shapeOf(value))) {
     const { axis, start, end, step } = range;
     const size = shapeOf(value)[axis]!;
-    if (typeof end !== 'number' && end.t > 0) graph.counted ??= `${node.op} node '${node.name}'`;
+    if (typeof end !== 'number' && end.t > 0) graph.counted ??= nodeText(node);
     const isWhole =
       start === 0 && ((typeof end === 'number' && end >= HUGE) || equalSizes(end, size, graph.baked) === true);
     if (isWhole && step === 1) continue;
