@@ -218,8 +218,10 @@ export class InputRoles {
     };
     if (inputs.length === 0 || !inputs.every(isOne)) return;
     for (const input of inputs) {
+      // one row that is no step is one of each sequence, where nothing else says which sequence
+      const one: Role = input.roles.includes('batch') ? 'feature' : 'batch';
       for (const [axis, is] of input.roles.entries()) {
-        if (is !== 'feature') input.fixed.set(axis, { role: is === 'time' ? 'feature' : is });
+        if (is !== 'feature') input.fixed.set(axis, { role: is === 'time' ? one : is });
       }
       assignRoles(input);
     }
