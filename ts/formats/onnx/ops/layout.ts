@@ -89,7 +89,11 @@ function reshapeConstant(context: NodeContext, input: Constant, target: Size[]):
 }
 
 function reshapeTo(context: NodeContext, input: Rows | Constant, target: Size[]): Rows | Constant {
-  if (input.type === 'constant') return reshapeConstant(context, input, target);
+  if (input.type === 'constant') {
+    const isFree = input.data.length > 1 && [...input.shape, ...target].some((size) => typeof size !== 'number');
+    const rows = isFree ? context.graph.forAll(input, layerName(context)) : undefined;
+    return rows ? reshapeTo(context, rows, target) : reshapeConstant(context, input, target);
+  }
   const axes = regroup(input.axes, target, context.graph.baked);
   if (!axes) {
     const folded = foldSteps(context, input, target);
