@@ -161,7 +161,7 @@ export function readCausal(context: NodeContext): (Value | undefined)[] | undefi
       if (other?.type !== 'rows') break;
       const pair = graph.builder.pairOf(forAllHeads(other));
       const isHidden = pair?.zero === 0;
-      const penalty = isHidden ? pair?.one : pair?.one === 0 ? pair.zero : undefined;
+      const penalty = isHidden ? pair.one : pair?.one === 0 ? pair.zero : undefined;
       if (pair && penalty !== undefined && penalty <= LOWEST && low === -Infinity)
         return [alsoHidden(context, mask, { ...other, columns: pair.columns }, isHidden)];
     }
