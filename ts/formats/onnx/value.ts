@@ -235,17 +235,22 @@ export function joinColumns(parts: Iterable<readonly Segment[]>): Segment[] {
       const last = joined.at(-1);
       if (last?.ref === segment.ref && last.start + last.length === segment.start) last.length += segment.length;
       else joined.push({ ...segment });
-      if (joined.length > MAX_SEGMENTS) throw tooManyParts();
+      checkParts(joined.length);
     }
   }
   return joined;
 }
 
-/** Parts of a value: more is no plumbing around recurrent nodes. */
-const MAX_SEGMENTS = 4096;
+/** Parts of a value that are a layer each: more is no plumbing around recurrent nodes. */
+const MOST_SLICES = 4096;
+
+/** @throws GruError `unsupported` for columns that are put together of more parts */
+export function checkSlices(columns: readonly Segment[]): void {
+  if (columns.length > MOST_SLICES) throw tooManyParts();
+}
 
 function tooManyParts(): GruError {
-  return new GruError('unsupported', `the features are cut into more than ${MAX_SEGMENTS} parts`);
+  return new GruError('unsupported', `the features are cut into more than ${MOST_SLICES} parts`);
 }
 
 /**
