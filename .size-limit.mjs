@@ -14,7 +14,7 @@ export default [
   entry('index', { import: '{ createGru }', limit: '80.1 kB' }),
   entry('slim', { import: '{ createGru }', limit: '39.9 kB' }),
   // `createRuntime` gives all functions, and so brings all readers of model files.
-  entry('slim', { import: '{ createRuntime }', limit: '258 kB' }),
+  entry('slim', { import: '{ createRuntime }', limit: '260.4 kB' }),
   entry('js', { import: '{ createGru }', limit: '38.8 kB' }),
   entry('worklet', { import: '{ createModelSync }', limit: '47.3 kB' }),
   entry('pool', { import: '{ createPool }', limit: '36.9 kB' }),
