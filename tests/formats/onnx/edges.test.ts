@@ -91,6 +91,89 @@ describe('refused', () => {
     expect(await refusal(causal(1, 1, masked('low'), ['mask']))).toMatch(/output 'mask' of the graph does not hold/);
   });
 
+  /** Scores of x with itself, masked by `mask` (booleans), which has later steps. */
+  const attended = (mask: Node[], more: Uint8Array[] = [], low = 'low'): Model => {
+    const whole = causal(1, 1, [node('Where', ['mask', low, 'scores'], ['masked'])]);
+    const [shape, count, , , , ...rest] = whole.nodes;
+    const steps = [
+      node('Squeeze', ['count', 'zero'], ['T']),
+      node('Range', ['from', 'T', 'by'], ['steps']),
+      node('Unsqueeze', ['steps', 'zero'], ['row']),
+      node('Unsqueeze', ['steps', 'one'], ['column']),
+    ];
+    return {
+      ...whole,
+      nodes: [shape!, count!, ...steps, ...mask, ...rest],
+      initializers: [...whole.initializers!, ints('zero', 0), tensor('from', [], [0], 7), tensor('by', [], [1], 7), ...more], // prettier-ignore
+    };
+  };
+  const isCausal = async (model: Model) => {
+    const { spec } = await readOnnx(onnxModel(model));
+    expect(spec.layers.at(-1)).toMatchObject({ type: 'attention', causal: true });
+  };
+
+  test('the numbers of the steps compared are a causal mask, where each step has a part in itself', async () => {
+    const not = (op: string, inputs: string[]) => [node(op, inputs, ['within']), node('Not', ['within'], ['mask'])];
+    await isCausal(attended([node('Greater', ['row', 'column'], ['mask'])]));
+    await isCausal(attended([node('Less', ['column', 'row'], ['mask'])]));
+    await isCausal(attended(not('LessOrEqual', ['row', 'column'])));
+    await isCausal(attended(not('GreaterOrEqual', ['column', 'row'])));
+    for (const [op, inputs] of [
+      ['GreaterOrEqual', ['row', 'column']],
+      ['LessOrEqual', ['column', 'row']],
+    ] as const)
+      expect(await refusal(attended([node(op, [...inputs], ['mask'])]))).toMatch(/compares the numbers of steps/);
+    expect(await refusal(attended([node('Less', ['row', 'column'], ['mask'])]))).toMatch(/compares the numbers/);
+    expect(await refusal(attended([node('Greater', ['column', 'row'], ['mask'])]))).toMatch(/compares the numbers/);
+  });
+
+  test('of a table that holds a causal mask as many steps are taken', async () => {
+    const table = (later: (i: number, j: number) => boolean) =>
+      tensor(
+        'table',
+        [4, 4],
+        Array.from({ length: 16 }, (_, i) => Number(later(Math.floor(i / 4), i % 4))),
+        7,
+      );
+    const slice = (from: string, to: string, axis: string, start = 'zero') =>
+      node('Slice', [from, start, 'count', axis], [to]);
+    const bool = node('Cast', ['part'], ['mask'], { to: 9 });
+    const both = [slice('table', 'rows', 'zero'), slice('rows', 'part', 'one'), bool];
+    await isCausal(attended(both, [table((i, j) => j > i)]));
+    for (const other of [(i: number, j: number) => j >= i, (i: number, j: number) => j < i])
+      expect(await refusal(attended(both, [table(other)]))).toMatch(/Slice/);
+    const [one, last] = [node('Slice', ['table', 'zero', 'count', 'zero'], ['part']), slice('rows', 'part', 'one', 'one')]; // prettier-ignore
+    expect(await refusal(attended([one, bool], [table((i, j) => j > i)]))).toMatch(/Where.*masks later steps/);
+    expect(await refusal(attended([both[0]!, last, bool], [table((i, j) => j > i)]))).toMatch(
+      /Slice.*reads a mask of steps/,
+    );
+  });
+
+  test('keys that a mask hides beside later steps: by the same number', async () => {
+    const later = node('Greater', ['row', 'column'], ['later']);
+    const padding = [
+      node('Cast', ['n'], ['length'], { to: 7 }),
+      node('Unsqueeze', ['length', 'one'], ['lengths']),
+      node('GreaterOrEqual', ['row', 'lengths'], ['past']),
+      node('Unsqueeze', ['past', 'one'], ['padding']),
+    ];
+    const of = (nodes: Node[], low?: string): Model => {
+      const model = attended([later, ...padding, ...nodes], [], low);
+      return { ...model, inputs: [...model.inputs, { name: 'n', shape: ['b'], dtype: 7 }] };
+    };
+    await isCausal(of([node('Or', ['later', 'padding'], ['mask'])]));
+    await isCausal(of([node('Not', ['later'], ['w']), node('Not', ['padding'], ['kept']), node('And', ['kept', 'w'], ['both']), node('Not', ['both'], ['mask'])])); // prettier-ignore
+    expect(await refusal(of([node('And', ['later', 'padding'], ['mask'])]))).toMatch(/And.*reads a mask of steps/);
+    const twice = (low: string) => {
+      const model = of([node('Identity', ['later'], ['mask'])]);
+      const at = model.nodes.findIndex(({ op }) => op === 'Where');
+      const own = model.nodes.map((one) => (one.op === 'Where' ? node('Where', ['mask', 'low', 'padded'], ['masked']) : one)); // prettier-ignore
+      return { ...model, nodes: [...own.slice(0, at), node('Where', ['padding', low, 'scores'], ['padded']), ...own.slice(at)], initializers: [...model.initializers!, tensor('lower', [], [-2e9])] }; // prettier-ignore
+    };
+    await isCausal(twice('low'));
+    expect(await refusal(twice('lower'))).toMatch(/Where.*masks later steps of scores/);
+  });
+
   test('an output that is a constant, with the others', async () => {
     const model = steps([node('Neg', ['x'], ['y']), node('Shape', ['c'], ['z'])], [floats('c', 3)], [X], ['y', 'z']);
     expect(await refusal(model)).toMatch(

@@ -163,3 +163,24 @@ test('parts of columns', () => {
     }
   }
 });
+
+test('steps that are flattened behind more features than are cut one by one are a layer each way', async () => {
+  const [steps, hidden] = [70, 64];
+  const zeros = (name: string, ...dims: number[]) => tensor(name, dims, Array<number>(dims.reduce((n, d) => n * d, 1)).fill(0)); // prettier-ignore
+  const flattened = (behind: Node[]): Model => ({
+    nodes: [
+      { op: 'Transpose', inputs: ['x'], outputs: ['s'], attributes: { perm: [1, 0, 2] } },
+      { op: 'RNN', inputs: ['s', 'W', 'R'], outputs: ['Y'], attributes: { hidden_size: hidden } },
+      { op: 'Squeeze', inputs: ['Y', 'one'], outputs: ['h'] },
+      { op: 'Transpose', inputs: ['h'], outputs: ['channels'], attributes: { perm: [1, 2, 0] } },
+      { op: 'Flatten', inputs: ['channels'], outputs: ['flat'] },
+      ...behind,
+    ],
+    inputs: [{ name: 'x', shape: ['b', steps, 2] }],
+    outputs: ['y'],
+    initializers: [zeros('W', 1, hidden, 2), zeros('R', 1, hidden, hidden), zeros('K', steps * hidden, 1), tensor('one', [1], [1], 7)], // prettier-ignore
+  });
+  const { spec } = await readOnnx(onnxModel(flattened([{ op: 'Gemm', inputs: ['flat', 'K'], outputs: ['y'] }])));
+  expect(spec.layers.map(({ type }) => type)).toEqual(['rnn', 'flatten', 'dense']);
+  await expect(readOnnx(onnxModel(flattened([relu('flat', 'y')])))).rejects.toThrow(/cut into more than 4096 parts/);
+});

@@ -205,7 +205,7 @@ test('a cell that is written out for a part of the steps that the file fixes is 
       initializers: [tensor('W', [2, 2], [1, 2, 3, 4]), ...[0, 1, 2].map((t) => tensor(`${t}`, [], [t], 7))],
     });
   expect((await readOnnx(written(3))).spec.layers).toMatchObject([{ type: 'rnn' }]);
-  await expect(readOnnx(written(5))).rejects.toThrow(/Scan node 'h3': is written out for 3 of 5 steps/);
+  await expect(readOnnx(written(5))).rejects.toThrow(/Tanh node 'h3', read as Scan: is written out for 3 of 5 steps/);
 
   // Of open steps it reads the first three, so those are all that a run may have.
   using open = await createModel((await readOnnx(written('t'))).spec);

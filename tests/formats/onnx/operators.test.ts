@@ -84,6 +84,7 @@ function evaluate(
     preferFeature: () => undefined,
     demandSequence: () => true,
     demandVector: () => undefined,
+    forAll: () => undefined,
     isNumbers: () => false,
     demandIds: () => undefined,
     inputName: () => '',

@@ -79,7 +79,7 @@ test('whatever a node is refused for names the node', async () => {
     outputs: ['y', 'z'],
     initializers: [tensor('W', [1, 9, 4], numbers(36)), tensor('R', [1, 9, 3], numbers(27))],
   });
-  expect(message).toMatch(/^GRU node 'z': takes axis \d of input 'x' as \w+, other nodes as \w+\. A recurrent node/);
+  expect(message).toMatch(/^GRU node 'z': takes axis 1 of input 'x' as \w+, GRU node 'y' as \w+\. A recurrent node/);
 });
 
 test('a graph that asks for no steps by their numbers, or as features, is not read so again', async () => {

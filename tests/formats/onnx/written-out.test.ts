@@ -309,13 +309,34 @@ describe('operators of com.microsoft', () => {
       const [a, b] = pair(i);
       return i % 2 === 0 ? a + 2 * b : 3 * a + 4 * b;
     });
-    expect(await refusal([contrib('FusedMatMul', ['h', 'W'], { transA: 1 })])).toContain('transA');
+    const times = (_: number, i: number) => {
+      const [a, b] = pair(i);
+      return i % 2 === 0 ? a + 3 * b : 2 * a + 4 * b;
+    };
+    const turned = node('Transpose', ['h'], 't', { perm: [0, 2, 1] });
+    await near([turned, contrib('FusedMatMul', ['t', 'W'], { transA: 1 })], times);
+    const first = node('Transpose', ['h'], 't', { perm: [2, 0, 1] });
+    await near([first, contrib('FusedMatMul', ['t', 'W'], { transA: 1, transBatchA: 1 })], times);
+    const second = node('Transpose', ['h'], 't', { perm: [1, 0, 2] });
+    await near([second, contrib('FusedMatMul', ['t', 'W'], { transBatchA: 1 })], times);
     const last = node('Gather', ['h', '0'], 'l', { axis: 1 });
     const gemm = (attributes: Record<string, Attribute>) =>
       of([last, contrib('FusedGemm', ['l', 'W', 'v'], attributes)]);
     expect(await gemm({})).toEqual([7.5, 9.5, -6.5, -10.5]);
     expect(await gemm({ activation: 'Relu' })).toEqual([7.5, 9.5, 0, 0]);
     expect(await gemm({ activation: 'LeakyRelu', activation_alpha: { float: 0.5 } })).toEqual([7.5, 9.5, -3.25, -5.25]);
+    for (const [activation, more, f] of [
+      ['Softplus', {}, (x: number) => Math.log1p(Math.exp(x))],
+      ['Softsign', {}, (x: number) => x / (1 + Math.abs(x))],
+      ['Elu', { activation_alpha: { float: 0.5 } }, (x: number) => (x < 0 ? 0.5 * Math.expm1(x) : x)],
+      ['Selu', { activation_alpha: { float: 2 }, activation_gamma: { float: 0.5 } }, (x: number) => (x < 0 ? Math.expm1(x) : x / 2)], // prettier-ignore
+      ['ThresholdedRelu', { activation_alpha: { float: 8 } }, (x: number) => (x > 8 ? x : 0)],
+    ] as const) {
+      const got = await gemm({ activation, ...more });
+      [7.5, 9.5, -6.5, -10.5].forEach((x, i) => {
+        expect(got[i]).toBeCloseTo(f(x), 5);
+      });
+    }
     expect(await refusal([last, contrib('FusedGemm', ['l', 'W'], { activation: 'Softmax' })])).toContain("'Softmax'");
   });
 

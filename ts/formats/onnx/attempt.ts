@@ -43,7 +43,7 @@ export class Attempt {
       baked: { batch: roles.baked('batch', used), time: roles.baked('time', used) },
       flattensSteps: () => roles.allows('steps'),
       numbersSteps: () => roles.allows('numbered'),
-      demand: (rows, wanted) => roles.demand(rows, wanted),
+      demand: (rows, wanted) => roles.demand(rows, wanted, nodes[this.progress]),
       preferFeature: (axis) => {
         roles.preferFeature(axis);
       },
@@ -51,6 +51,7 @@ export class Attempt {
       demandVector: (rows) => {
         roles.demandVector(rows);
       },
+      forAll: (constant, name) => this.#forAll(constant, name),
       isNumbers: (input) => roles.inputs[input]!.isNumbers,
       demandIds: (rows) => {
         roles.demandIds(rows);
@@ -76,7 +77,7 @@ export class Attempt {
     for (const name of outputs) {
       const given = this.#scope.value(name);
       const scores = given.type === 'rows' && given.scores ? numbersOfScores(this.#builder, given, name) : undefined;
-      const value = scores ?? (given.type === 'constant' ? (this.#forAll(name, given) ?? given) : given);
+      const value = scores ?? (given.type === 'constant' ? (this.#forAll(given, name) ?? given) : given);
       if (value.type !== 'rows' || (value.dtype === 'int32' && this.#isGiven(value))) {
         const others = outputs.filter((other) => other !== name).map((other) => `'${other}'`);
         const hint = others.length > 0 ? `; { onnx: { outputs: [${others.join(', ')}] } } leaves it out` : '';
@@ -140,7 +141,7 @@ export class Attempt {
   }
 
   /** A constant row for each sequence, as of an input that has one; undefined for constants of other axes. */
-  #forAll(name: string, constant: Constant): Rows | undefined {
+  #forAll(constant: Constant, name: string): Rows | undefined {
     const { shape, base, dtype } = constant;
     const at = shape.findIndex((size) => typeof size !== 'number' && equalSizes(size, BATCH, FREE) === true);
     const sizes = shape.filter((size) => typeof size === 'number');

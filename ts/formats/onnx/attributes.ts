@@ -90,9 +90,15 @@ export function nodeName(node: OnnxNode): string {
   return [node.name, ...node.outputs].find((name) => name !== '') ?? '';
 }
 
+/** A node of the file in words, for messages: what it is, and what it is read as where that is something else. */
+export function nodeText(node: OnnxNode): string {
+  const { insteadOf: own = node } = node;
+  return `${own.op} node '${nodeName(own)}'${originOf(own)}${own === node ? '' : `, read as ${node.op}`}`;
+}
+
 /** An error that names a node. */
 export class NodeError extends GruError {}
 
 export function nodeError(node: OnnxNode, message: string, code: GruErrorCode = 'unsupported'): NodeError {
-  return new NodeError(code, `${node.op} node '${nodeName(node)}'${originOf(node)}: ${message}`);
+  return new NodeError(code, `${nodeText(node)}: ${message}`);
 }

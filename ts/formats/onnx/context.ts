@@ -40,6 +40,8 @@ export interface GraphContext {
   demandSequence(rows: Rows): boolean;
   /** Demands that a value is one a sequence: steps of which the file says that there is one are none. */
   demandVector(rows: Rows): void;
+  /** A constant as a row for each sequence, as of an input that has one; undefined for one of other axes than the batch and features. */
+  forAll(constant: Constant, name: string): Rows | undefined;
   /** Whether a graph input is read as numbers, beside what it says of lengths. */
   isNumbers(input: number): boolean;
   /** Demands that floats of a graph input, where these rows are such, are whole numbers: ids. Starts the reading anew. */
@@ -73,6 +75,7 @@ type OfInputs = Pick<
   | 'preferFeature'
   | 'demandSequence'
   | 'demandVector'
+  | 'forAll'
   | 'isNumbers'
   | 'demandIds'
 >;

@@ -55,6 +55,7 @@ export function extractNode(source: Source, name: string): ImportedModel {
       preferFeature: () => undefined,
       demandSequence: () => true,
       demandVector: () => undefined,
+      forAll: () => undefined,
       isNumbers: () => false,
       demandIds: () => undefined,
     },

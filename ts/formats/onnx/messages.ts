@@ -27,6 +27,8 @@ export interface OnnxNode {
   metadata?: Uint8Array[];
   /** Of a node that was put together of what the file has written out for so many steps. */
   steps?: number;
+  /** The node of the file that it is read in the place of: messages name that one. */
+  insteadOf?: OnnxNode;
 }
 
 export interface OnnxAttribute {

@@ -1,5 +1,6 @@
 import { GruError } from '../../base/errors.ts';
-import type { OnnxValueInfo } from './messages.ts';
+import { nodeText } from './attributes.ts';
+import type { OnnxNode, OnnxValueInfo } from './messages.ts';
 import { dtypeClass, dtypeName } from './tensor.ts';
 import { RolesChanged, role, type Factor, type Rows } from './value.ts';
 
@@ -11,7 +12,7 @@ export interface GraphInput {
   shape: (number | string)[];
   dtype: 'float32' | 'int32';
   /** Roles that the graph demands. */
-  fixed: Map<number, Role>;
+  fixed: Map<number, { role: Role; by?: OnnxNode | undefined }>;
   /** Axes that are features unless the graph demands another role: parts of them are taken. */
   parted: Set<number>;
   first: Assumed['first'];
@@ -153,8 +154,11 @@ export class InputRoles {
     return undefined;
   }
 
-  /** @see GraphContext.demand */
-  demand(rows: Rows, roles: (Role | undefined)[]): boolean {
+  /**
+   * @param by the node that is read
+   * @see GraphContext.demand
+   */
+  demand(rows: Rows, roles: (Role | undefined)[], by?: OnnxNode): boolean {
     const changes: { input: GraphInput; axis: number; wanted: Role }[] = [];
     for (const [i, wanted] of roles.entries()) {
       const axis = rows.axes[i];
@@ -162,7 +166,7 @@ export class InputRoles {
       const is = role(axis);
       if (is === wanted || (is === 'one' && wanted === 'feature')) {
         for (const { origin } of axis)
-          if (origin && is === wanted) this.inputs[origin.input]!.fixed.set(origin.axis, wanted);
+          if (origin && is === wanted) settle(this.inputs[origin.input]!, origin.axis, { role: wanted, by });
         continue;
       }
       const wrong = axis.filter(
@@ -178,14 +182,14 @@ export class InputRoles {
     if (changes.length === 0) return true;
     for (const { input, axis, wanted } of changes) {
       const before = input.fixed.get(axis);
-      if (before !== undefined && before !== wanted) {
-        if (input.shape[axis] === 1 && wanted !== 'batch' && before !== 'batch') this.readAsOneStep(input, axis);
+      if (before && before.role !== wanted) {
+        if (input.shape[axis] === 1 && wanted !== 'batch' && before.role !== 'batch') this.readAsOneStep(input, axis);
         throw new GruError(
           'unsupported',
-          `takes axis ${axis} of input '${input.info.name}' as ${wanted}, other nodes as ${before}`,
+          `takes axis ${axis} of input '${input.info.name}' as ${wanted}, ${before.by ? nodeText(before.by) : 'other nodes'} as ${before.role}`,
         );
       }
-      input.fixed.set(axis, wanted);
+      settle(input, axis, { role: wanted, by });
     }
     for (const { input } of changes) assignRoles(input);
     throw new RolesChanged();
@@ -214,8 +218,10 @@ export class InputRoles {
     };
     if (inputs.length === 0 || !inputs.every(isOne)) return;
     for (const input of inputs) {
+      // one row that is no step is one of each sequence, where nothing else says which sequence
+      const one: Role = input.roles.includes('batch') ? 'feature' : 'batch';
       for (const [axis, is] of input.roles.entries()) {
-        if (is !== 'feature') input.fixed.set(axis, is === 'time' ? 'feature' : is);
+        if (is !== 'feature') input.fixed.set(axis, { role: is === 'time' ? one : is });
       }
       assignRoles(input);
     }
@@ -240,7 +246,7 @@ export class InputRoles {
   /** @see GraphInput.oneStep */
   readAsOneStep(input: GraphInput, axis = input.roles.indexOf('time')): never {
     input.oneStep = axis;
-    input.fixed.set(axis, 'feature');
+    input.fixed.set(axis, { role: 'feature' });
     assignRoles(input);
     throw new RolesChanged();
   }
@@ -259,6 +265,11 @@ export class InputRoles {
   }
 }
 
+/** Of what demands one role the first is kept. */
+function settle({ fixed }: GraphInput, axis: number, demand: { role: Role; by?: OnnxNode | undefined }): void {
+  if (fixed.get(axis)?.role !== demand.role) fixed.set(axis, demand);
+}
+
 /** What the file calls the steps of an input; undefined where it has none, or they have no name. */
 function nameOfSteps({ roles, shape }: GraphInput): string | undefined {
   const size = shape[roles.indexOf('time')];
@@ -270,10 +281,10 @@ function assignRoles(input: GraphInput): void {
   const { shape, fixed } = input;
   const best = likeliest(input, false) ?? likeliest(input, true);
   if (!best) {
-    const known = [...fixed].map(([axis, r]) => `axis ${axis} is ${r}`).join(', ');
+    const known = [...fixed].map(([axis, demand]) => `axis ${axis} is ${demand.role}`).join(', ');
     const isFree =
       shape.every((size) => typeof size === 'string') ||
-      [...fixed].some(([axis, r]) => r === 'feature' && typeof shape[axis] !== 'number');
+      [...fixed].some(([axis, demand]) => demand.role === 'feature' && typeof shape[axis] !== 'number');
     const hint = isFree
       ? '; { onnx: { inputShapes } } says how many features there are, which the file leaves free'
       : '';
@@ -297,7 +308,7 @@ function likeliest(input: GraphInput, isWide: boolean): Role[] | undefined {
       // features have a size; ids have no features but ones
       const fits = roles.every(
         (r, axis) =>
-          (fixed.get(axis) ?? (parted.has(axis) ? 'feature' : r)) === r &&
+          (fixed.get(axis)?.role ?? (parted.has(axis) ? 'feature' : r)) === r &&
           (r !== 'feature' ||
             (typeof shape[axis] === 'number' && (dtype !== 'int32' || isWide || fixed.has(axis) || shape[axis] === 1))),
       );

@@ -1,7 +1,7 @@
 import { GruError } from '../../base/errors.ts';
 import type { InputSpec, LayerSpec, ValueKind, ValueRef } from '../../spec/spec.ts';
 import type { Budget } from './limits.ts';
-import type { Rows, Segment } from './value.ts';
+import { checkSlices, type Rows, type Segment } from './value.ts';
 
 /** Shape of a value of the spec. */
 interface Known {
@@ -66,6 +66,7 @@ export class SpecValues {
 
   /** One value that holds just these columns: the value itself, a slice of it, or several side by side. */
   ref(columns: readonly Segment[], kind: ValueKind): ValueRef {
+    checkSlices(columns);
     const parts = columns.map((segment) => this.#slice(segment));
     const [first] = parts;
     if (first === undefined) throw new GruError('unsupported', 'a tensor of the graph has no values');

@@ -60,6 +60,8 @@ export interface Scores {
   mask?: { rows: Rows; of: 'x' | 'y' };
   /** Of the second value only rows that are no later than those of the first have a part. */
   causal?: boolean;
+  /** What scores are that a mask, or that they are of later steps, takes away; NaN where it is not one number for both. */
+  filled?: number;
   /** Less a number, so that steps have no part. */
   low?: boolean;
   /** Times this mask. */
@@ -126,8 +128,10 @@ export interface Causal {
   type: 'causal';
   within: number;
   later: number;
-  /** How many steps there are. */
-  steps: Size;
+  /** The last two axes are the steps: those that ask, and their keys. */
+  shape: Size[];
+  /** Where this mask of the keys is one, it is what it is for later steps: beside the axis that asks, those of `shape`. */
+  hidden?: Rows;
 }
 
 export type Value = Causal | Rows | Constant | Zeros | Unknown | Index | Continues | Outer | Order;
@@ -231,17 +235,22 @@ export function joinColumns(parts: Iterable<readonly Segment[]>): Segment[] {
       const last = joined.at(-1);
       if (last?.ref === segment.ref && last.start + last.length === segment.start) last.length += segment.length;
       else joined.push({ ...segment });
-      if (joined.length > MAX_SEGMENTS) throw tooManyParts();
+      checkParts(joined.length);
     }
   }
   return joined;
 }
 
-/** Parts of a value: more is no plumbing around recurrent nodes. */
-const MAX_SEGMENTS = 4096;
+/** Parts of a value that are a layer each: more is no plumbing around recurrent nodes. */
+const MOST_SLICES = 4096;
+
+/** @throws GruError `unsupported` for columns that are put together of more parts */
+export function checkSlices(columns: readonly Segment[]): void {
+  if (columns.length > MOST_SLICES) throw tooManyParts();
+}
 
 function tooManyParts(): GruError {
-  return new GruError('unsupported', `the features are cut into more than ${MAX_SEGMENTS} parts`);
+  return new GruError('unsupported', `the features are cut into more than ${MOST_SLICES} parts`);
 }
 
 /**

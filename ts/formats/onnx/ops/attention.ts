@@ -204,8 +204,10 @@ const NONE = -1e8;
 /**
  * Scores where a mask chooses them, and else so low that the step has no part; where none has one it is the mean, as these numbers
  * swallow the scores.
+ *
+ * @param filled the one number that masked scores are, for all masks
  */
-export function maskScores(context: NodeContext, rows: Rows, repeated: Rows, isKept: boolean): Rows {
+export function maskScores(context: NodeContext, rows: Rows, repeated: Rows, isKept: boolean, filled = NaN): Rows {
   const mask = forAllHeads(repeated);
   const { graph, node } = context;
   const { scores } = rows;
@@ -216,7 +218,7 @@ export function maskScores(context: NodeContext, rows: Rows, repeated: Rows, isK
     !scores ||
     scores.keys ||
     scores.mask ||
-    scores.causal ||
+    (scores.causal && scores.filled !== filled) ||
     scores.low ||
     scores.part ||
     width(mask) !== 1 ||
@@ -226,15 +228,15 @@ export function maskScores(context: NodeContext, rows: Rows, repeated: Rows, isK
   )
     throw nodeError(
       node,
-      'masks scores of steps by steps; supported: by one mask of the steps of keys, before their softmax',
+      'masks scores of steps by steps; supported: by one mask of the steps of keys, also of later steps with the same number, before their softmax',
     );
   const kept = isKept ? mask : graph.builder.affine({ ...mask, exclusive: false }, `${node.name}_kept`, -1, 1);
   const inputs = [...new Set([...rows.inputs, ...mask.inputs])];
-  return { ...rows, inputs, scores: { ...scores, mask: { rows: kept, of } } };
+  return { ...rows, inputs, scores: { ...scores, mask: { rows: kept, of }, filled } };
 }
 
 /** One number a step that was repeated for each head, as such. */
-function forAllHeads(rows: Rows): Rows {
+export function forAllHeads(rows: Rows): Rows {
   const [first] = rows.columns;
   const isOne =
     first?.length === 1 && rows.columns.every(({ ref, start }) => ref === first.ref && start === first.start);
@@ -247,26 +249,34 @@ export function penalize(context: NodeContext, rows: Rows, repeated: Rows, isMin
   const other = forAllHeads(repeated);
   const pair = context.graph.builder.pairOf(other);
   const [zero, one] = pair && isMinus ? [-pair.zero, -pair.one] : [pair?.zero ?? NaN, pair?.one ?? NaN];
-  if (pair && one === 0 && zero <= NONE) return maskScores(context, rows, { ...other, columns: pair.columns }, true);
+  if (pair && one === 0 && zero <= NONE)
+    return maskScores(context, rows, { ...other, columns: pair.columns }, true, infinite(zero));
   if (pair && Math.abs(zero) === 0 && one <= NONE)
-    return maskScores(context, rows, { ...other, columns: pair.columns }, false);
+    return maskScores(context, rows, { ...other, columns: pair.columns }, false, infinite(one));
   if (areNumbers(rows.scores!)) return undefined;
   throw nodeError(context.node, `adds to scores of steps by steps; supported: 0 and numbers below ${NONE}, by a mask`);
 }
 
+/** A number that was infinite when a mask was computed: added to whatever is, it stays that. */
+function infinite(penalty: number): number {
+  return penalty <= -3.4028234663852886e38 ? -Infinity : NaN;
+}
+
 /** Scores of which those of later steps are so low that these have no part. */
-export function forgetLater({ graph, node }: NodeContext, rows: Rows, mask: Causal, low: number): Rows {
+export function forgetLater({ graph, node }: NodeContext, rows: Rows, mask: Causal, low: number, filled: number): Rows {
   const scores = rows.scores!;
   const { x, y, keys, part, low: isLow } = scores;
   const [asking, asked] = rows.axes.slice(-2).map(whose);
-  const areSteps = rows.axes.slice(-2).every((axis) => equalSizes(axisSize(axis), mask.steps, graph.baked) === true);
+  const areSteps = mask.shape
+    .slice(-2)
+    .every((size, i) => equalSizes(axisSize(rows.axes.at(i - 2)!), size, graph.baked) === true);
   const fits = asking === 'x' && asked === 'y' && !x.reversed && !y.reversed && areSteps;
-  if (!fits || keys || scores.mask || part || isLow || !(low <= NONE))
+  if (!fits || keys || (scores.mask && scores.filled !== filled) || part || isLow || !(low <= NONE))
     throw nodeError(
       node,
       `masks later steps of scores ${axesText(rows.axes)} by ${low}; supported: by one mask, with numbers below ${NONE}, before their softmax`,
     );
-  return { ...rows, scores: { ...scores, causal: true } };
+  return { ...rows, scores: { ...scores, causal: true, filled } };
 }
 
 const DONE = { form: 'score' };

@@ -1,13 +1,16 @@
+import { GruError } from '../../../base/errors.ts';
 import { nodeError } from '../attributes.ts';
-import { elements, floatsOf, numbersOf, requireConstant, requireInput } from '../constants.ts';
+import { elements, floatsOf, makeConstant, numbersOf, requireConstant, requireInput } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import { shapeText } from '../size.ts';
+import { bakedSize, shapeText } from '../size.ts';
 import { batchNorm } from '../../batch-norm.ts';
 import {
   axesText,
+  axisSize,
   feature,
   featureSize,
   joinColumns,
+  role,
   takeColumns,
   width,
   type Constant,
@@ -19,6 +22,7 @@ import { multiplyRows, sumOfGrid, weighGrid } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
 import { combine } from './combine.ts';
 import { repeatedSteps, withRoles } from './over-time.ts';
+import { constantOfSteps } from './step-table.ts';
 
 /** Products with constants, and what is folded into them. */
 
@@ -157,9 +161,9 @@ const batchNormalization: Operator = (context) => {
   if ((attributes.int('spatial') ?? 1) !== 1) throw nodeError(node, "attribute 'spatial' is 0");
   const moments: Value[] = [requireInput(context, 3), requireInput(context, 4)];
   if (moments.every(isFloat)) return [byComputed(context, rows, moments, epsilon)];
-  const roles = rows.axes.map((_, axis) => (axis === 1 ? ('feature' as const) : undefined));
-  if (rows.axes.length < 2 || !graph.demand(rows, roles))
-    throw nodeError(node, `normalizes axis 1 of ${axesText(rows.axes)}; supported: features`);
+  const channels = channelsOf(context, rows);
+  if (!channels) throw nodeError(node, `normalizes axis 1 of ${axesText(rows.axes)}; supported: features`);
+  if (channels === 'steps') return [byStep(context, rows, epsilon)];
   const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((i) => {
     const constant = requireConstant(context, i, 'its parameter');
     const lead = [...constant.base, ...Array<number>(rows.axes.length - 2).fill(1)];
@@ -170,6 +174,37 @@ const batchNormalization: Operator = (context) => {
   const [factor, shift] = [Float32Array.from(affine.scale), Float32Array.from(affine.shift)];
   return [graph.builder.affine(rows, layerName(context), factor, shift)];
 };
+
+/** Of an axis 1 that other nodes take as steps, as many as there are parameters, those are the channels; undefined for no such axis. */
+function channelsOf({ graph, inputs }: NodeContext, rows: Rows): 'features' | 'steps' | undefined {
+  const roles = rows.axes.map((_, axis) => (axis === 1 ? ('feature' as const) : undefined));
+  try {
+    return rows.axes.length >= 2 && graph.demand(rows, roles) ? 'features' : undefined;
+  } catch (cause) {
+    const [time, gamma] = [rows.axes[1]!, inputs[1]];
+    const steps = role(time) === 'time' ? bakedSize(axisSize(time), graph.baked) : undefined;
+    if (!(cause instanceof GruError) || gamma?.type !== 'constant' || gamma.shape[0] !== steps) throw cause;
+    return 'steps';
+  }
+}
+
+/** Each step by parameters of its own. */
+function byStep(context: NodeContext, given: Rows, epsilon: number): Rows {
+  const { graph } = context;
+  const rows = graph.builder.steps.straight(given);
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((i) => {
+    const constant = requireConstant(context, i, 'its parameter');
+    graph.place(constant, `${layerName(context)} (folded)`);
+    return floatsOf(context, constant, 'its parameter').data;
+  }) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const { scale, shift } = batchNorm({ gamma, beta, mean, variance }, epsilon);
+  const base = rows.axes.map((_, axis) => (axis === 1 ? gamma.length : 1));
+  const ofSteps = (values: ArrayLike<number>) =>
+    constantOfSteps(context, rows, makeConstant(context, 'float', base, Float32Array.from(values), ''));
+  const [factors, terms] = [ofSteps(scale), ofSteps(shift)];
+  if (!factors || !terms) throw nodeError(context.node, `normalizes the steps of ${axesText(rows.axes)}`);
+  return combine(context, combine(context, rows, factors, 'mul'), terms, 'sum');
+}
 
 /** By moments that the graph computes of each row, laid along axis 1: how Keras 2 writes a layer normalization. */
 function byComputed(context: NodeContext, rows: Rows, moments: readonly Rows[], epsilon: number): Rows {

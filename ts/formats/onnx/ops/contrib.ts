@@ -1,12 +1,15 @@
 import type { Activation } from '../../../spec/spec.ts';
 import { nodeError } from '../attributes.ts';
-import { requireConstant } from '../constants.ts';
+import { makeConstant, requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
-import type { Rows, Value } from '../value.ts';
+import type { Constant, Rows, Value } from '../value.ts';
+import { scaleScores } from './attention.ts';
 import { columnValues, floatRows, layerName } from './columns.ts';
 import { combine } from './combine.ts';
 import { COMPUTE_OPERATORS } from './compute.ts';
+import { foldBinary } from './constant.ts';
 import { conv } from './conv.ts';
+import { permuted } from './layout.ts';
 import { normalized } from './norm.ts';
 
 /** Operators of onnxruntime's own domain, which its optimizer makes of standard ones. */
@@ -31,7 +34,12 @@ const FUSED: Record<string, { name: Exclude<Activation, string>['name']; alpha?:
   Relu: { name: 'relu' },
   Tanh: { name: 'tanh' },
   Sigmoid: { name: 'sigmoid' },
+  Softplus: { name: 'softplus' },
+  Softsign: { name: 'softsign' },
+  Elu: { name: 'elu', alpha: 1 },
+  Selu: { name: 'selu', alpha: 1.6732632423543772, beta: 1.0507009873554805 },
   LeakyRelu: { name: 'leaky_relu', alpha: 0.01 },
+  ThresholdedRelu: { name: 'thresholded_relu', alpha: 1 },
   HardSigmoid: { name: 'hard_sigmoid', alpha: 0.2, beta: 0.5 },
   Clip: { name: 'clip', alpha: -3.4028234663852886e38, beta: 3.4028234663852886e38 },
 };
@@ -59,9 +67,8 @@ function fused(context: NodeContext, [result]: (Value | undefined)[], given: rea
 
 const fusedGemm: Operator = (context) => {
   const { attributes } = context;
-  const parameters = [attributes.float('activation_alpha'), attributes.float('activation_beta')];
-  attributes.float('activation_gamma');
-  return fused(context, COMPUTE_OPERATORS['Gemm']!(context), parameters);
+  const [alpha, beta, gamma] = ['alpha', 'beta', 'gamma'].map((name) => attributes.float(`activation_${name}`));
+  return fused(context, COMPUTE_OPERATORS['Gemm']!(context), [alpha, beta ?? gamma]);
 };
 
 const fusedConv: Operator = (context) => {
@@ -71,36 +78,33 @@ const fusedConv: Operator = (context) => {
   return fused(context, [sum], parameters);
 };
 
-/** alpha x y, of which y may be turned. */
+/**
+ * alpha x y. Of each, `transBatch` puts the first axis behind those of the batch, and then `trans` exchanges the last two.
+ */
 const fusedMatMul: Operator = (context) => {
   const { attributes, graph, node } = context;
-  for (const name of ['transA', 'transBatchA', 'transBatchB']) {
-    if (attributes.int(name)) throw nodeError(node, `attribute '${name}' 1 is not supported`);
-  }
   const alpha = attributes.float('alpha') ?? 1;
-  const y = context.inputs[1];
-  const turned = attributes.int('transB') === 1 && y?.type === 'constant';
-  if (attributes.int('transB') === 1 && !turned)
-    throw nodeError(node, "attribute 'transB' 1 of a computed value is not supported");
-  const inputs = [context.inputs[0], turned ? transposed(context) : y];
-  const [result] = COMPUTE_OPERATORS['MatMul']!({ ...context, inputs }) as [Rows];
+  const inputs = ['A', 'B'].map((name, i) => {
+    const [isBatch, isTurned] = [attributes.int(`transBatch${name}`), attributes.int(`trans${name}`)];
+    const input = requireInput(context, i);
+    const [first, ...others] = shapeOf(input).map((_, axis) => axis);
+    const last = others.pop();
+    if (first === undefined || last === undefined || !(isBatch || isTurned)) return input;
+    const [batch, row] = isBatch ? [others, first] : [[first, ...others].slice(0, -1), others.at(-1) ?? first];
+    return permuted(context, input, [...batch, ...(isTurned ? [last, row] : [row, last])]);
+  });
+  const [result] = COMPUTE_OPERATORS['MatMul']!({ ...context, inputs }) as [Rows | Constant];
   if (alpha === 1) return [result];
-  if (result.scores) return [{ ...result, scores: { ...result.scores, scale: result.scores.scale * alpha } }];
-  const scale = new Float32Array(result.columns.reduce((n, { length }) => n + length, 0)).fill(alpha);
-  return [graph.builder.affine(result, layerName(context), scale, undefined)];
+  if (result.type === 'constant') {
+    const factor = makeConstant(context, 'float', [], [alpha], '');
+    return [foldBinary({ ...context, node: { ...node, op: 'Mul' } }, result, factor)];
+  }
+  return [
+    result.scores
+      ? scaleScores(context, result, result.scores, alpha)
+      : graph.builder.affine(result, layerName(context), alpha),
+  ];
 };
-
-function transposed(context: NodeContext): Value {
-  const matrix = requireConstant(context, 1, 'the matrix');
-  const [rows, columns, ...others] = matrix.base;
-  if (rows === undefined || columns === undefined || others.length > 0)
-    throw nodeError(context.node, "attribute 'transB' 1 is supported for matrices");
-  context.graph.budget.spend(8 * matrix.data.length);
-  const data = Float32Array.from(matrix.data, (_, i) =>
-    Number(matrix.data[(i % rows) * columns + Math.floor(i / rows)]),
-  );
-  return { ...matrix, base: [columns, rows], shape: [columns, rows], data };
-}
 
 /** Layer normalization of a sum: input, skip, gamma, beta, bias; outputs the result, and as the fourth the sum. */
 const skipLayerNormalization: Operator = (context) => {

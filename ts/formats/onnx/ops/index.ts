@@ -85,6 +85,7 @@ const INPUTS: Record<string, number | { since: number; count: number }[]> = {
   BatchNormalization: 5,
   LayerNormalization: 3,
   RMSNormalization: 2,
+  SimplifiedLayerNormalization: 2,
   InstanceNormalization: 3,
   GroupNormalization: 3,
   Pad: [

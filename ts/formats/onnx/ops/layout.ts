@@ -38,6 +38,12 @@ const transpose: Operator = (context) => {
   const input = requireInput(context, 0);
   const rank = shapeOf(input).length;
   const perm = context.attributes.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  return [permuted(context, input, perm)];
+};
+
+/** The axes in another order. */
+export function permuted(context: NodeContext, input: Rows | Constant, perm: readonly number[]): Rows | Constant {
+  const { length: rank } = shapeOf(input);
   if (perm.length !== rank || new Set(perm).size !== rank || perm.some((axis) => axis < 0 || axis >= rank)) {
     throw nodeError(
       context.node,
@@ -46,8 +52,8 @@ const transpose: Operator = (context) => {
     );
   }
   if (input.type === 'rows') {
-    const columns = selectColumns(input, [], perm, context.graph.budget);
-    return [{ ...input, axes: perm.map((axis) => input.axes[axis]!), columns, exclusive: false }];
+    const columns = selectColumns(input, [], [...perm], context.graph.budget);
+    return { ...input, axes: perm.map((axis) => input.axes[axis]!), columns, exclusive: false };
   }
   const base = perm.map((axis) => input.base[axis]!);
   const strides = input.base.map((_, axis) => elements(input.base.slice(axis + 1)));
@@ -65,8 +71,8 @@ const transpose: Operator = (context) => {
     }
     data[i] = input.data[from]!;
   }
-  return [{ ...input, base, shape: perm.map((axis) => input.shape[axis]!), data }];
-};
+  return { ...input, base, shape: perm.map((axis) => input.shape[axis]!), data };
+}
 
 /** A constant in another shape. */
 function reshapeConstant(context: NodeContext, input: Constant, target: Size[]): Constant {
@@ -89,7 +95,11 @@ function reshapeConstant(context: NodeContext, input: Constant, target: Size[]):
 }
 
 function reshapeTo(context: NodeContext, input: Rows | Constant, target: Size[]): Rows | Constant {
-  if (input.type === 'constant') return reshapeConstant(context, input, target);
+  if (input.type === 'constant') {
+    const isFree = input.data.length > 1 && [...input.shape, ...target].some((size) => typeof size !== 'number');
+    const rows = isFree ? context.graph.forAll(input, layerName(context)) : undefined;
+    return rows ? reshapeTo(context, rows, target) : reshapeConstant(context, input, target);
+  }
   const axes = regroup(input.axes, target, context.graph.baked);
   if (!axes) {
     const folded = foldSteps(context, input, target);

@@ -5,6 +5,7 @@ import type { NodeContext, Operator } from '../context.ts';
 import type { IdFunction } from '../spec-ids.ts';
 import { feature, role, width, type Constant, type Factor, type Rows } from '../value.ts';
 import { maskScores } from './attention.ts';
+import { causalOf } from './causal.ts';
 import { layerName, padAxes } from './columns.ts';
 import { combine } from './combine.ts';
 import {
@@ -163,6 +164,8 @@ function compared(op: Comparison, constants?: Operator): Operator {
     const [x, y] = [requireInput(context, 0), requireInput(context, 1)];
     if (constants && x.type === 'constant' && y.type === 'constant') return constants(context);
     if (x.type === 'rows' && y.type === 'rows') {
+      const causal = causalOf(context, x, y);
+      if (causal) return [causal];
       const orEqual = op.endsWith('OrEqual');
       const [small, large] = op.startsWith('Less') ? [x, y] : [y, x];
       if (op === 'Equal' && wholeOf(context, x) === 'steps') return [stepsEqual(context, x, y)];
@@ -238,7 +241,7 @@ const where: Operator = (context) => {
   if (is === 'mask' && scores.type === 'rows' && scores.scores && other.type === 'constant') {
     const [low, ...more] = Array.from(other.data);
     if (more.length === 0 && typeof low === 'number' && low <= -1e4)
-      return [maskScores(context, scores, asFloats(context, condition), scores === x)];
+      return [maskScores(context, scores, asFloats(context, condition), scores === x, low)];
   }
   if (is === undefined) return [whereConstant(context)];
   if (is === 'choice' && !graph.builder.areFinite([x, y].flatMap((value) => (value.type === 'rows' ? [value] : []))))

@@ -134,6 +134,7 @@ const lpNorm: Operator = (context) => {
 export const NORM_OPERATORS: Record<string, Operator> = {
   LayerNormalization: layerNorm('standard'),
   RMSNormalization: layerNorm('rms'),
+  SimplifiedLayerNormalization: layerNorm('rms'),
   InstanceNormalization: instanceNorm,
   GroupNormalization: groupNorm,
   LpNormalization: lpNorm,

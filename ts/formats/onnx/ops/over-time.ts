@@ -1,5 +1,6 @@
 import { GruError } from '../../../base/errors.ts';
 import type { ReduceSpec } from '../../../spec/spec.ts';
+import { nodeText } from '../attributes.ts';
 import type { NodeContext } from '../context.ts';
 import { equalSizes, sizeText, TIME, type Size } from '../size.ts';
 import {
@@ -162,7 +163,7 @@ export function repeatSteps(
   const steps = typeof given === 'number' && given > 1 && given === baked.time ? TIME : given;
   const columns = builder.steps.repeat(rows, steps);
   if (!columns) return undefined;
-  graph.counted ??= `${node.op} node '${node.name}'`;
+  graph.counted ??= nodeText(node);
   const time: Factor = { role: 'time', size: baked.time, ...(equalSizes(steps, TIME, baked) ? {} : { steps }) };
   const axes = rows.axes.map((a, i) => (i === axis ? [time] : a));
   return { ...rows, kind: 'sequence', axes, columns, exclusive: false };

@@ -1,3 +1,4 @@
+import { nodeText } from '../attributes.ts';
 import { elements } from '../constants.ts';
 import type { NodeContext } from '../context.ts';
 import { addSizes, equalSizes, type Size } from '../size.ts';
@@ -83,7 +84,7 @@ export function stepIndex(context: NodeContext, axis: readonly Factor[], index: 
   const { baked } = graph;
   if (index === 0 || index === -1) return index;
   const steps = axisSize(axis);
-  if (typeof index !== 'number') graph.counted ??= `${node.op} node '${node.name}'`;
+  if (typeof index !== 'number') graph.counted ??= nodeText(node);
   const next = addSizes(index, 1);
   if (next !== undefined && equalSizes(next, steps, baked)) return -1;
   const from = addSizes(index, steps);

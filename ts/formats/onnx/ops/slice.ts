@@ -1,46 +1,19 @@
-import { nodeError } from '../attributes.ts';
-import { axisIndex, integers, requireConstant, requireInput, shapeOf } from '../constants.ts';
+import { nodeError, nodeText } from '../attributes.ts';
+import { requireConstant, requireInput, shapeOf } from '../constants.ts';
 import type { NodeContext, Operator } from '../context.ts';
 import { addSizes, bakedSize, equalSizes, FREE, multiplySizes, sizeText, TIME, type Size } from '../size.ts';
 import { axesText, axisSize, featureSize, role, width, type Constant, type Factor, type Rows } from '../value.ts';
+import { causalTable } from './causal.ts';
 import { layerName, padAxes } from './columns.ts';
 import { embedded } from './gather.ts';
 import { lastSteps, numberedSteps } from './numbered.ts';
 import { padSteps } from './pad.ts';
 import { pickConstant, pickRows, pickStep, stepIndex } from './parts.ts';
+import { ranges, type Range } from './ranges.ts';
 import { stepNumbers } from './step-numbers.ts';
 
 /** From here on an end is that of any axis: exporters write it for all that there is (tf2onnx 10^9). */
 const HUGE = 1e9;
-
-interface Range {
-  axis: number;
-  start: Size;
-  end: Size;
-  step: number;
-}
-
-function ranges(context: NodeContext, shape: readonly Size[]): Range[] {
-  const { attributes, inputs, node, opset } = context;
-  const read = (i: number, what: string): Size[] | undefined => {
-    if (opset < 10) return attributes.ints(what);
-    return inputs[i] && integers(context, inputs[i], what);
-  };
-  const [starts, ends, axes] = [read(1, 'starts'), read(2, 'ends'), read(3, 'axes')];
-  const steps = opset < 10 ? undefined : read(4, 'steps');
-  if (!starts || !ends) throw nodeError(node, 'starts or ends are missing', 'invalid_file');
-  const count = starts.length;
-  if ([ends, axes, steps].some((list) => list && list.length !== count) || count > shape.length) {
-    throw nodeError(node, 'starts, ends, axes and steps do not fit each other', 'invalid_file');
-  }
-  return starts.map((start, i) => {
-    const step = steps?.[i] ?? 1;
-    if (typeof step !== 'number' || step === 0 || !Number.isInteger(step))
-      throw nodeError(node, `step ${sizeText(step)} is not supported`);
-    const axis = axisIndex(context, (axes?.[i] ?? i) as number, shape.length);
-    return { axis, start, end: ends[i]!, step };
-  });
-}
 
 /** The entries that a range takes of an axis of known size. */
 function rangeEntries(context: NodeContext, { start, end, step }: Range, size: number): number[] {
@@ -61,10 +34,13 @@ function rangeEntries(context: NodeContext, { start, end, step }: Range, size: n
 export const slice: Operator = (context) => {
   const { graph, node } = context;
   let value = requireInput(context, 0);
-  for (const range of ranges(context, shapeOf(value))) {
+  const parts = ranges(context, shapeOf(value));
+  const causal = value.type === 'constant' ? causalTable(context, value, parts) : undefined;
+  if (causal) return [causal];
+  for (const range of parts) {
     const { axis, start, end, step } = range;
     const size = shapeOf(value)[axis]!;
-    if (typeof end !== 'number' && end.t > 0) graph.counted ??= `${node.op} node '${node.name}'`;
+    if (typeof end !== 'number' && end.t > 0) graph.counted ??= nodeText(node);
     const isWhole =
       start === 0 && ((typeof end === 'number' && end >= HUGE) || equalSizes(end, size, graph.baked) === true);
     if (isWhole && step === 1) continue;

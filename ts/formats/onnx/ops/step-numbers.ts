@@ -25,9 +25,10 @@ export function stepNumbers(context: NodeContext, steps: Size, first = 0): Rows 
     reversed: false,
     exclusive: false,
   };
-  const numbers = graph.builder.affine(rows, layerName(context), undefined, first - 1);
-  graph.builder.whole.set(numbers.columns[0]!.ref, 'steps');
-  return numbers;
+  const count = () => graph.builder.affine(rows, layerName(context), undefined, first - 1).columns;
+  const ref = graph.builder.once(`${sizeText(steps)} steps from ${first}`, count);
+  graph.builder.whole.set(ref, 'steps');
+  return { ...rows, columns: [{ ref, start: 0, length: 1 }] };
 }
 
 /** One number that depends on the steps, beside rows with this batch: a value of the spec for each sequence; undefined for others. */

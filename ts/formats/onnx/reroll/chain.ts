@@ -2,7 +2,7 @@ import type { OnnxGraph, OnnxNode, OnnxTensor } from '../messages.ts';
 import type { Constant } from '../value.ts';
 import { makersOf } from '../nodes.ts';
 import { Folding } from './folding.ts';
-import { int, scalar } from './made.ts';
+import { int, ints, readAs, scalar } from './made.ts';
 import { attribute, type StepsTaken } from './steps.ts';
 
 /** Whether two nodes do the same, and give two values at the same place. */
@@ -97,25 +97,28 @@ export class Chain {
     // a state that is taken from all of them is not given beside them
     const final = (name: string) => (apart.some(({ track }) => track.at(-1) === name) ? `${name} (last)` : name);
     const { data, axis } = this.#sequence;
-    const name = this.#makers.get(last[0]!)?.name ?? '';
+    const g = { ...body, outputs: [...body.outputs, ...stacks.map(({ track }) => info(track[1]!))] };
     const scan: OnnxNode = {
-      op: 'Scan',
-      name: name || last[0]!,
+      ...readAs(
+        this.#makers.get(last[0]!)!,
+        'Scan',
+        [...(initial as string[]), data],
+        [
+          { name: 'body', type: 5, g },
+          int('num_scan_inputs', 1),
+          ints('scan_input_axes', [axis]),
+          ints(
+            'scan_output_axes',
+            stacks.map((stack) => stack.axis),
+          ),
+          ints(
+            'scan_output_directions',
+            stacks.map((stack) => Number(stack.isBackward)),
+          ),
+        ],
+      ),
       steps: this.#sequence.steps.length,
-      domain: '',
-      inputs: [...(initial as string[]), data],
       outputs: [...last.map(final), ...stacks.map(({ output }) => output)],
-      attributes: [
-        {
-          name: 'body',
-          type: 5,
-          g: { ...body, outputs: [...body.outputs, ...stacks.map(({ track }) => info(track[1]!))] },
-        },
-        { name: 'num_scan_inputs', type: 2, i: 1 },
-        { name: 'scan_input_axes', type: 7, ints: [axis] },
-        { name: 'scan_output_axes', type: 7, ints: stacks.map((stack) => stack.axis) },
-        { name: 'scan_output_directions', type: 7, ints: stacks.map((stack) => Number(stack.isBackward)) },
-      ],
     };
     const behind = stacks.flatMap((stack) => stack.behind);
     // by then all that the body reads is there; what reads a state comes after it
@@ -283,11 +286,11 @@ export class Chain {
     const output = `${track.at(-1)!} (all)`;
     const behind = track.flatMap((state, t): OnnxNode[] => {
       if (!read.has(state)) return [];
-      const node = { name: this.#makers.get(state)?.name ?? '', domain: '' };
+      const node = this.#makers.get(state)!;
       const at = `${state} (step)`;
       return [
-        { ...node, op: 'Constant', inputs: [], outputs: [at], attributes: [scalar(t)] },
-        { ...node, op: 'Gather', inputs: [output, at], outputs: [state], attributes: [int('axis', axis)] },
+        { ...readAs(node, 'Constant', [], [scalar(t)]), outputs: [at] },
+        { ...readAs(node, 'Gather', [output, at], [int('axis', axis)]), outputs: [state] },
       ];
     });
     return { track, axis, isBackward: false, output, nodes: [], behind };
@@ -310,15 +313,7 @@ export class Chain {
       const stack = { track, axis, isBackward };
       if (isUnsqueezed) return [{ ...stack, output, nodes: [node, ...(parts as OnnxNode[])], behind: [] }];
       const inner = `${output} (steps)`;
-      const squeeze: OnnxNode = {
-        op: 'Squeeze',
-        name: node.name,
-        domain: '',
-        inputs: [inner],
-        outputs: [output],
-        attributes: [],
-      };
-      return [{ ...stack, output: inner, nodes: [node], behind: [squeeze] }];
+      return [{ ...stack, output: inner, nodes: [node], behind: [readAs(node, 'Squeeze', [inner], [])] }];
     });
   }
 }

@@ -1,7 +1,7 @@
 import { isStandard, type OnnxGraph, type OnnxNode } from '../messages.ts';
 import { makersOf, withReplaced } from '../nodes.ts';
 import { isAlike } from './chain.ts';
-import { int, ints, NodeMaker } from './made.ts';
+import { int, ints, NodeMaker, readAs } from './made.ts';
 import { attribute, numberReader, type StepsTaken } from './steps.ts';
 
 /** Of one value for each row. */
@@ -71,7 +71,7 @@ export class EachStep {
     const shape = this.#made.add('Concat', [count, size], [int('axis', 0)]);
     const sequence = this.#made.add('Reshape', [result, shape]);
     const perm = along === axis ? [0, 1, 2] : [1, 0, 2];
-    const last: OnnxNode = { ...concat, op: 'Transpose', inputs: [sequence], attributes: [ints('perm', perm)] };
+    const last = readAs(concat, 'Transpose', [sequence], [ints('perm', perm)]);
     return [...this.#made.nodes, last];
   }
 

@@ -1,3 +1,4 @@
+import { nodeName } from '../attributes.ts';
 import type { OnnxAttribute, OnnxNode } from '../messages.ts';
 
 /** Attributes and constants of nodes that are made in the place of others. */
@@ -17,6 +18,12 @@ export function scalar(value: number): OnnxAttribute {
   return { name, type, t: { ...t!, dims: [] } };
 }
 
+/** A node that another one is read as. */
+export function readAs(node: OnnxNode, op: string, inputs: string[], attributes: OnnxAttribute[]): OnnxNode {
+  const { insteadOf = node } = node;
+  return { op, name: nodeName(node), domain: '', inputs, outputs: node.outputs, attributes, insteadOf };
+}
+
 /** Makes nodes of one output in the place of another node: errors name that one. */
 export class NodeMaker {
   readonly nodes: OnnxNode[] = [];
@@ -34,8 +41,7 @@ export class NodeMaker {
   /** The name of the node's output. */
   add(op: string, inputs: string[], attributes: OnnxAttribute[] = []): string {
     const { name } = this;
-    const { name: node, outputs } = this.#replaced;
-    this.nodes.push({ op, domain: '', name: node || (outputs[0] ?? ''), inputs, outputs: [name], attributes });
+    this.nodes.push({ ...readAs(this.#replaced, op, inputs, attributes), outputs: [name] });
     return name;
   }
 

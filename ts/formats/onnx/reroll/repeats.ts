@@ -1,6 +1,6 @@
 import type { OnnxGraph, OnnxNode } from '../messages.ts';
 import { makersOf, withReplaced } from '../nodes.ts';
-import { ints, NodeMaker } from './made.ts';
+import { ints, NodeMaker, readAs } from './made.ts';
 import { attribute, integerReader, MOST_STEPS } from './steps.ts';
 
 /** All steps of (batch, steps, features) taken apart and put together with each of them several times, as Keras 2 upsamples, become a Tile. */
@@ -24,7 +24,7 @@ export function repeats(graph: OnnxGraph): OnnxNode[] {
     const apart = made.add('Reshape', [all, made.constant([0, count, 1, -1])]);
     const repeated = made.add('Tile', [apart, made.constant([1, 1, times, 1])]);
     const shape = made.constant([0, count * times, -1]);
-    return [...made.nodes, { ...node, op: 'Reshape', inputs: [repeated, shape], attributes: [] }];
+    return [...made.nodes, readAs(node, 'Reshape', [repeated, shape], [])];
   });
 
   /** Whether each part is one entry of axis 1: where no sizes are given, if there are as many as steps. */

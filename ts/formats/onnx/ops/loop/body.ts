@@ -16,7 +16,7 @@ import {
   type Rows,
   type Value,
 } from '../../value.ts';
-import { withRoles } from '../over-time.ts';
+import { asOneStep, withRoles } from '../over-time.ts';
 import type { BodyState } from './recognize.ts';
 import { StepReader } from './steps.ts';
 
@@ -33,6 +33,8 @@ export interface LoopState extends BodyState {
 /** The body of a loop, read for one step. */
 export class LoopBody {
   readonly steps: StepReader;
+  /** It goes over a row a sequence, as over one step. */
+  isOfRow = false;
   readonly builder: SpecBuilder;
   readonly #context: NodeContext;
   readonly #body: OnnxGraph;
@@ -58,7 +60,11 @@ export class LoopBody {
     const asSequence = (rows: Rows, axis: number) => {
       if (sequences.has(rows)) return sequences.get(rows);
       const roles = rows.axes.map((_, i) => (i === axis ? ('time' as const) : undefined));
-      const sequence = withRoles(context, rows, roles);
+      const isOne = role(rows.axes[axis] ?? [feature(0)]) === 'one';
+      if (isOne) graph.demandVector(rows);
+      const isRow = isOne && rows.kind === 'vector';
+      if (isRow) this.isOfRow = true;
+      const sequence = isRow ? asOneStep(context, rows, axis) : withRoles(context, rows, roles);
       sequences.set(rows, sequence);
       return sequence;
     };

@@ -105,8 +105,17 @@ function sequence(
   }
   const [time] = body.steps.sources.map((source) => source.rows.axes[source.axis]!);
   const at = axisIndex(context, axis, value.axes.length + 1);
-  const axes: Factor[][] = [...value.axes.slice(0, at), time!, ...value.axes.slice(at)];
-  return { ...frame, reversed: frame.reversed !== reversed, exclusive: false, axes, columns: found.sequence };
+  const all = (step: Factor[]) => [...value.axes.slice(0, at), step, ...value.axes.slice(at)];
+  // of one step it is the state behind it
+  if (body.isOfRow && found.final)
+    return { ...frame, kind: 'vector', reversed: false, exclusive: false, axes: all([]), columns: found.final };
+  return {
+    ...frame,
+    reversed: frame.reversed !== reversed,
+    exclusive: false,
+    axes: all(time!),
+    columns: found.sequence,
+  };
 }
 
 /** Scan (opset 9 on): states and sequences; outputs the last states, then what each step gives. */

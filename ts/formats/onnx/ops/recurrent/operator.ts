@@ -3,9 +3,9 @@ import { requireInput } from '../../constants.ts';
 import type { NodeContext, Operator } from '../../context.ts';
 import type { ValueRef } from '../../../../spec/spec.ts';
 import { equalSizes, shapeText, type Size } from '../../size.ts';
-import { axesText, axisSize, type Factor, feature, isFeature, width, type Rows } from '../../value.ts';
+import { axesText, axisSize, type Constant, type Factor, feature, isFeature, width, type Rows } from '../../value.ts';
 import { compareWith, stepsBelow } from '../masks.ts';
-import { asOneStep, withRoles } from '../over-time.ts';
+import { asOneStep, repeatSteps, withRoles } from '../over-time.ts';
 import { readActivations } from './activations.ts';
 import type { RecurrentOperator } from './cell.ts';
 import { readInitial } from './initial.ts';
@@ -97,7 +97,8 @@ function rowAsStep(context: NodeContext, x: Rows, layout: number): Rows {
 
 function readX(context: NodeContext, layout: number, inputSize: number): Rows {
   const { node } = context;
-  const given = requireInput(context, 0);
+  const input = requireInput(context, 0);
+  const given = (input.type === 'constant' ? constantSteps(context, input, layout) : undefined) ?? input;
   const roles = layout === 0 ? (['time', 'batch', 'feature'] as const) : (['batch', 'time', 'feature'] as const);
   const expected = `expected [${layout === 0 ? 'time, batch' : 'batch, time'}, ${inputSize}]`;
   if (given.type !== 'rows') throw nodeError(node, `its input X is a constant; ${expected}`);
@@ -108,6 +109,15 @@ function readX(context: NodeContext, layout: number, inputSize: number): Rows {
   if (!isFeature(x.axes[2]!) || width(x) !== inputSize)
     throw nodeError(node, `its input X is ${axesText(x.axes)}; ${expected}`);
   return x;
+}
+
+/** One row at each step of each sequence; undefined for other constants. */
+function constantSteps(context: NodeContext, constant: Constant, layout: number): Rows | undefined {
+  const { shape } = constant;
+  if (constant.base[layout] !== 1) return undefined;
+  const one = shape.map((size, axis) => (axis === layout ? 1 : size));
+  const row = context.graph.forAll({ ...constant, shape: one }, `${nodeName(context.node)}_X`);
+  return row && repeatSteps(context, row, one, shape);
 }
 
 /**
