@@ -63,6 +63,6 @@ test('ONNX: Split into more than there is', async () => {
   const outputs = many((i) => `y${i || ''}`);
   const nodes = [{ op: 'Split', inputs: ['x'], outputs, attributes: { axis: 2 } }];
   expect(await refusalOf(readOnnx(onnxModel({ ...IO, nodes })))).toMatch(
-    /^\w+: Split node 'y': .* do not fit an axis of 1$/,
+    /^\w+: Split node 'y': 130000 parts do not fit an axis of 1$/,
   );
 });

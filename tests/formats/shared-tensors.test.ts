@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkShared } from '../../ts/formats/shared-tensors.ts';
-import type { LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
+import type { DenseSpec, LayerSpec, ModelSpec } from '../../ts/spec/spec.ts';
 import { inspect, loadModel } from '../../ts/index.ts';
 import { expectError } from '../facade/helpers.ts';
 import { onnxModel, tensor } from './onnx/build.ts';
@@ -53,6 +53,22 @@ test('a file whose layers share more is not loaded; inspect tells of it, with ea
   });
   await expectError(() => loadModel(file), 'unsupported', 'share tensors');
   expect((await inspect(file)).layers.length).toBeGreaterThanOrEqual(200);
+});
+
+test('many products share one matrix, which is laid out once', async () => {
+  const nodes = times(40, () => 'MatMul').map((op, i) => ({
+    op,
+    inputs: [i === 0 ? 'x' : `y${i}`, 'W'],
+    outputs: [`y${i + 1}`],
+  }));
+  const file = onnxModel({
+    nodes,
+    inputs: [{ name: 'x', shape: ['B', 'T', SIZE] }],
+    outputs: [{ name: 'y40', shape: ['B', 'T', SIZE] }],
+    initializers: [tensor('W', [SIZE, SIZE], kernel())],
+  });
+  const model = await loadModel(file);
+  expect(new Set(model.spec.layers.map((layer) => (layer as DenseSpec).weights.kernel)).size).toBe(1);
 });
 
 test('parameters are those of a layer that is called twice once', async () => {

@@ -33,6 +33,31 @@ function isFloat(value: Value): value is Rows {
 /** More rows of one value are not multiplied one by one. */
 const MOST_ROWS = 64;
 
+/** Kernels by the matrix that they are made of: many nodes may share one. */
+const KERNELS = new WeakMap<Float32Array, Map<string, Float32Array>>();
+
+/** The matrix, `scale` times, as n rows of k. */
+function kernelOf(
+  { graph }: NodeContext,
+  matrix: Float32Array,
+  [n, k]: [number, number],
+  isKernel: boolean,
+  scale: number,
+): Float32Array {
+  const made = KERNELS.get(matrix) ?? new Map<string, Float32Array>();
+  KERNELS.set(matrix, made);
+  const key = `${n} ${k} ${isKernel} ${scale}`;
+  const known = made.get(key);
+  if (known) return known;
+  graph.budget.spend(4 * matrix.length);
+  const kernel = new Float32Array(n * k);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < k; j++) kernel[i * k + j] = scale * matrix[isKernel ? i * k + j : j * n + i]!;
+  }
+  made.set(key, kernel);
+  return kernel;
+}
+
 /** The product with a (columns, rows) or, `transposed`, (rows, columns) matrix over the last axis; what is in front of it shares the matrix. */
 function product(context: NodeContext, given: Rows, matrix: Constant, transposed: boolean, scale = 1): Rows {
   const { graph, node } = context;
@@ -48,11 +73,7 @@ function product(context: NodeContext, given: Rows, matrix: Constant, transposed
       `multiplies ${axesText(given.axes)} by ${shapeText(shape)}; supported: all features of a row by a matrix, and up to ${MOST_ROWS} rows of as many`,
     );
   }
-  graph.budget.spend(4 * data.length);
-  const kernel = new Float32Array(n * k);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < k; j++) kernel[i * k + j] = scale * data[transposed ? i * k + j : j * n + i]!;
-  }
+  const kernel = kernelOf(context, data, [n, k], transposed, scale);
   const axes = [...rows.axes.slice(0, -1), [feature(n)]];
   const own = [...rows.axes.slice(0, -1).map((axis) => axis.filter(({ role }) => role !== 'feature')), [feature(n)]];
   // a row that is there several times is multiplied once

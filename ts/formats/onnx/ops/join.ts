@@ -53,7 +53,8 @@ export const split: Operator = (context) => {
     sizes.some((n) => n < 0) ||
     elements([sizes.reduce((a, b) => a + b, 0)]) !== size
   ) {
-    throw nodeError(node, `sizes ${shapeText(sizes.slice(0, 20))} do not fit an axis of ${size}`, 'invalid_file');
+    const parts = given ? `sizes ${shapeText(sizes.slice(0, 20))}` : `${count} parts`;
+    throw nodeError(node, `${parts} do not fit an axis of ${size}`, 'invalid_file');
   }
   let start = 0;
   return sizes.map((length) => {
