@@ -45,7 +45,7 @@ function made(value: object, depth: number, copies: Copies): unknown {
   }
   if (isArrayLike(value)) {
     const length = lengthOf(value, WHAT);
-    return allocate(length, WHAT, () => {
+    const listed = () => {
       const items: unknown[] = [];
       for (let i = 0; i < length; i++) {
         // A hole: nothing that is worth room for the rest.
@@ -53,7 +53,8 @@ function made(value: object, depth: number, copies: Copies): unknown {
         items.push(copy(value[i], depth, copies));
       }
       return items;
-    });
+    };
+    return 0 in value ? allocate(length, WHAT, listed) : listed();
   }
   const entries = isTensorLike(value)
     ? (['data', 'shape'] as const).map((key) => [key, value[key]] as const)

@@ -115,8 +115,8 @@ function isName(name: unknown): name is string {
   return typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME;
 }
 
-function unnamed(needs: string, name: unknown): GruError {
-  return invalid(`${needs}, of 1 to ${LONGEST_NAME} characters, got ${describe(name)}`);
+function unnamed(what: string, name: unknown): GruError {
+  return invalid(`${what} of 1 to ${LONGEST_NAME} characters, got ${describe(name)}`);
 }
 
 function invalid(message: string): GruError {
