@@ -99,14 +99,35 @@ const flattenOne: Translate = (call) => {
   fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
-  if (value.is === 'features') {
-    return [{ is: 'transposed', ref: builder.exact(value), size: 1, flat: true }];
-  }
-  if (value.is === 'transposed' && value.flat) return [value];
+  const row = rowOfSteps(builder, value);
+  if (row) return [row];
   if (value.is === 'stacked')
     return [{ is: 'features', ref: value.ref, kind: 'vector', size: value.count * value.size }];
   throw fields.unsupported('puts the features of all steps into one row');
 };
+
+/** One number a step as a row. */
+function rowOfSteps(builder: Call['builder'], value: Value): Transposed | undefined {
+  if (value.is === 'transposed') return value.flat ? value : undefined;
+  if (value.is !== 'features' || value.kind === 'vector' || value.size !== 1) return undefined;
+  return { is: 'transposed', ref: builder.exact(value), size: 1, flat: true };
+}
+
+/** Reshape((-1,)) and Reshape((-1, 1)) of one number a step, of any number of steps; `inner` makes other shapes, of steps that the file fixes. */
+export const reshape =
+  (inner: Translate): Translate =>
+  (call) => {
+    const { fields, builder, layer } = call;
+    const target = JSON.stringify(layer.config['target_shape']);
+    const value = onlyValue(call);
+    const isFree = 'ref' in value && builder.stepsOf(value.ref) === undefined;
+    const row = isFree && ['[-1]', '[-1,1]'].includes(target) ? rowOfSteps(builder, value) : undefined;
+    if (!row) return inner(call);
+    fields.ignore('target_shape');
+    fields.finish();
+    checkArguments(call);
+    return [target === '[-1]' ? row : { is: 'features', ref: row.ref, kind: 'sequence', size: 1 }];
+  };
 
 /** Permute((2, 1)): steps and features change places. `inner` does it where the file fixes the steps, and nothing else is known of them. */
 export const permute =
