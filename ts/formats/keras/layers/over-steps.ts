@@ -289,6 +289,7 @@ function dotOf(call: Call, x: Value, first: string, y: Value, second: string): V
       ? { is: 'features', ref: name, kind: 'vector', size: y.size }
       : { is: 'stacked', ref: name, count: x.size, size: y.size };
   }
+  if (x.is === 'features' && first === 'features' && second === 'steps') return byColumn(call, x, y);
   if (x.is !== 'features' || first !== 'features' || second !== 'features' || x.size !== y.size) return undefined;
   if (y.kind === 'sequence') return { is: 'scores', x, y };
   if (x.kind === 'sequence') return undefined;
@@ -300,6 +301,17 @@ function dotOf(call: Call, x: Value, first: string, y: Value, second: string): V
     kind: 'vector',
     size: 1,
   };
+}
+
+/** Each step by a column, (batch, n, 1): a number a step, the sum of its features times the numbers of the column. */
+function byColumn({ builder, name }: Call, x: Features, y: Features): Value | undefined {
+  if (x.kind === 'vector' || y.size !== 1 || builder.stepsOf(y.ref) !== x.size) return undefined;
+  const own = { name: builder.name(`${name}_row`), inputs: [builder.exact(y)], steps: x.size };
+  const row = builder.add({ type: 'flatten', ...own });
+  const products = { name: builder.name(`${name}_products`), inputs: [builder.exact(x), row] };
+  const inputs = [builder.add({ type: 'merge', ...products, merge: 'mul' })];
+  const ref = builder.add({ type: 'reduceFeatures', name, inputs, reduce: 'sum' });
+  return { is: 'features', ref, kind: 'sequence', size: 1 };
 }
 
 /** The product with its factors in the other order: of what is not a row a sequence steps and columns change places. */
