@@ -203,3 +203,75 @@ test('parts of a row of steps, where the file fixes how many there are', async (
   expect(await run([input('x', 4, 1), row, part, end('b')], given)).toEqual({ data: [2, 3], shape: [1, 2] });
   expect(refusal([one, op('r', 'Squeeze', [tensor('one')], { axis: -1 }), part, end('b')])).toMatch(/takes parts of other things/); // prettier-ignore
 });
+
+describe('Tile, Repeat, Take and Argmax', () => {
+  const single = op('a', 'ExpandDims', [tensor('v')], { axis: 1 });
+  const vector = { v: { data: from(4), shape: [1, 4] } };
+  const one = [1, 2, 3, 4];
+
+  test.each<[string, object]>([
+    ['tile', op('b', 'Tile', [tensor('a')], { repeats: [1, 3, 1] })],
+    ['tile of the last axes', op('b', 'Tile', [tensor('a')], { repeats: [3, 1] })],
+    ['repeat', op('b', 'Repeat', [tensor('a')], { repeats: 3, axis: 1 })],
+    ['repeat, the axis from the end', op('b', 'Repeat', [tensor('a')], { repeats: 3, axis: -2 })],
+  ])('%s: one step as three', async (_, layer) => {
+    expect(await run([v, single, layer, end('b')], vector)).toEqual({
+      data: [...one, ...one, ...one],
+      shape: [1, 3, 4],
+    });
+  });
+
+  test.each<[unknown, number, number[], number[]]>([
+    [[2, 0, 2], -1, [3, 1, 3, 7, 5, 7, 11, 9, 11], [1, 3, 3]],
+    [[-1], 2, [4, 8, 12], [1, 3, 1]],
+    [0, 1, [1, 2, 3, 4], [1, 4]],
+    [-1, -2, [9, 10, 11, 12], [1, 4]],
+  ])('take %j of axis %d', async (indices, axis, data, shape) => {
+    expect(await run([x, op('b', 'Take', [tensor('x'), indices], { axis }), end('b')], { x: steps })).toEqual({
+      data,
+      shape,
+    });
+  });
+
+  test.each([-1, 2])('argmax of axis %d: the first of the greatest', async (axis) => {
+    const { spec } = read([x, op('g', 'Argmax', [tensor('x')], { axis, keepdims: false })]);
+    using model = await createModel(spec, { backend: 'js' });
+    const data = Float32Array.of(0, 2, 2, 1, 5, 0, 0, 0, -4, -3, -2, -1);
+    const { output } = model.run({ data, shape: [1, 3, 4] });
+    expect(output).toEqual({ data: Int32Array.of(1, 0, 3), shape: [1, 3] });
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['tiled features', op('b', 'Tile', [tensor('a')], { repeats: [1, 3, 2] }), /supported: one step, \(1, n, 1\)/],
+    ['a tiled batch', op('b', 'Tile', [tensor('a')], { repeats: [2, 3, 1] }), /supported: one step/],
+    ['a tiled vector', op('b', 'Tile', [tensor('v')], { repeats: [1, 3] }), /repeats vectors of 4/],
+    ['tiled steps', op('b', 'Tile', [tensor('x')], { repeats: [1, 3, 1] }), /repeats steps of 4 features; supported: one step/],
+    ['-1 times', op('b', 'Tile', [tensor('a')], { repeats: [1, -1, 1] }), /-1 times/],
+    ['repeated features', op('b', 'Repeat', [tensor('a')], { repeats: 3, axis: 2 }), /repeats axis 2/],
+    ['several numbers', op('b', 'Repeat', [tensor('a')], { repeats: [1, 2], axis: 1 }), /repeats axis 1 \[1,2\] times/],
+    ['several steps', op('b', 'Take', [tensor('x'), [0, 1]], { axis: 1 }), /takes \[0,1\] of axis 1/],
+    ['a step of any number', op('b', 'Take', [tensor('x'), 2], { axis: 1 }), /takes step 2 of steps whose number/],
+    ['a feature that is not there', op('b', 'Take', [tensor('x'), [4]], { axis: 2 }), /takes feature 4 of 4/],
+    ['half a feature', op('b', 'Take', [tensor('x'), [0.5]], { axis: 2 }), /constant whole numbers/],
+    ['sequences', op('b', 'Take', [tensor('x'), [0]], { axis: 0 }), /of axis 0/],
+    ['the greatest step', op('b', 'Argmax', [tensor('x')], { axis: 1 }), /of axis 1; supported: the last/],
+    ['an axis that is kept', op('b', 'Argmax', [tensor('x')], { axis: 2, keepdims: true }), /of axis 2, kept/],
+  ])('%s: refused', (_, layer, message) => {
+    expect(refusal([x, v, single, layer, end('b')])).toMatch(message);
+  }); // prettier-ignore
+});
+
+describe('Matmul of steps by a column', () => {
+  const column = op('c', 'ExpandDims', [tensor('v')], { axis: -1 });
+  const product = op('b', 'Matmul', [tensor('x'), tensor('c')]);
+
+  test('a number a step', async () => {
+    const given = { x: steps, v: { data: from(4), shape: [1, 4] } };
+    expect(await run([x, v, column, product, end('b')], given)).toEqual({ data: [30, 70, 110], shape: [1, 3, 1] });
+  });
+
+  test('of another size is refused', () => {
+    const short = op('c', 'ExpandDims', [tensor('w')], { axis: -1 });
+    expect(refusal([x, w, short, product, end('b')])).toMatch(/multiplies features by steps/);
+  });
+});

@@ -120,6 +120,31 @@ describe('Flatten', () => {
   });
 });
 
+describe('Reshape of one number a step, of any number of steps', () => {
+  const reshape = (name: string, of: string, ...target: number[]) =>
+    layer('Reshape', name, { target_shape: target }, from(of));
+
+  test.each<[string, object[], number[]]>([
+    ['(-1)', [reshape('g', 'x', -1)], [2, 6]],
+    ['(-1) twice', [reshape('a', 'x', -1), reshape('g', 'a', -1)], [2, 6]],
+    ['(-1) and (-1, 1)', [reshape('a', 'x', -1), reshape('g', 'a', -1, 1)], [2, 6, 1]],
+  ])('%s', async (_, more, shape) => {
+    const x = numbers(12);
+    for (const dialect of [KERAS2, KERAS3, TFJS]) {
+      const made = await run([input('x', null, 1), ...more], { x: { data: x, shape: [2, 6, 1] } }, { dialect });
+      expect(made).toEqual({ data: x, shape });
+    }
+  });
+
+  test.each<[string, object[], RegExp]>([
+    ['of two numbers a step', [input('x', null, 2), reshape('g', 'x', -1)], /makes another shape of steps/],
+    ['in rows of two', [input('x', null, 1), reshape('g', 'x', -1, 2)], /makes another shape of steps/],
+    ['a field that is unknown', [input('x', null, 1), layer('Reshape', 'g', { target_shape: [-1], order: 'F' }, from('x'))], /order/],
+  ])('%s is refused', (_, layers, message) => {
+    expect(refusal(layers)).toMatch(message);
+  }); // prettier-ignore
+});
+
 describe('global pooling with channels first: over the features of each step', () => {
   const x = numbers(12);
   const given = { x: { data: x, shape: [2, 3, 2] } };

@@ -51,7 +51,8 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
   return model.outputs.map(({ tensor, name: key }) => {
     let value = look(tensor);
     if (value.is === 'transposed') value = stepsAsFeatures({ builder, name: tensor.layer }, value) ?? value;
-    const flat = value.is === 'transposed' && value.flat ? value.ref : undefined;
+    const ids = value.is === 'ids' && value.made ? value.input : undefined;
+    const flat = value.is === 'transposed' && value.flat ? value.ref : ids;
     let from = value.is === 'features' ? builder.exact(value) : flat;
     if (from === undefined) {
       throw new GruError(

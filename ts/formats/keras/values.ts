@@ -62,6 +62,8 @@ export interface Ids {
   kind: 'sequence' | 'vector';
   /** They are held as floats. */
   whole?: true;
+  /** A layer makes them. */
+  made?: true;
 }
 
 /** A tensor of truth values: of steps, or of the features of steps. */

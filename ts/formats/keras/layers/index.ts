@@ -7,7 +7,7 @@ import { CORE } from './core.ts';
 import { MASK_OPERATIONS } from './mask-ops.ts';
 import { multiHeadAttention } from './multi-head.ts';
 import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from './operations.ts';
-import { activationOverSteps, dot, flatten, permute, repeatVector } from './over-steps.ts';
+import { activationOverSteps, dot, flatten, permute, repeatVector, reshape } from './over-steps.ts';
 import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
 import { alikeInTfjs } from './tfjs.ts';
@@ -25,6 +25,7 @@ export const LAYERS: Record<string, Translate> = alikeInTfjs({
   Activation: activationOverSteps(CORE['Activation']!),
   Softmax: activationOverSteps(CORE['Softmax']!),
   Flatten: flatten(OVER_TIME['Flatten']!),
+  Reshape: reshape(OVER_TIME['Reshape']!),
   Permute: permute(OVER_TIME['Permute']!),
   RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,

@@ -24,6 +24,7 @@ const OPERAND_NAMES = [
   'input_tensor',
   'xs',
   'values',
+  'params',
 ];
 
 /** The tensors and constants that an operation is called on. */

@@ -23,6 +23,7 @@ import {
 import { expandDims, reshape, split, squeeze, stack, transpose } from './axes.ts';
 import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
 import { softmaxOfScores } from './over-steps.ts';
+import { argmax, repeat, take, tile } from './picks.ts';
 import { POWERS } from './powers.ts';
 import { alsoOfScores, PRODUCTS } from './products.ts';
 import { REDUCTIONS } from './reductions.ts';
@@ -173,6 +174,10 @@ export const OPERATIONS: Record<string, Translate> = {
   Split: split,
   Transpose: transpose,
   Swapaxes: transpose,
+  Tile: tile,
+  Repeat: repeat,
+  Take: take,
+  Argmax: argmax,
   Softmax: softmax,
   LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
   ...REDUCTIONS,
@@ -235,6 +240,11 @@ export const TF_FUNCTIONS: Record<string, string> = {
   transpose: 'Transpose',
   'compat.v1.transpose': 'Transpose',
   cast: 'Cast',
+  tile: 'Tile',
+  repeat: 'Repeat',
+  gather: 'Take',
+  'compat.v1.gather': 'Take',
+  'math.argmax': 'Argmax',
   expand_dims: 'ExpandDims',
   concat: 'Concatenate',
   'nn.relu': 'Relu',

@@ -99,14 +99,35 @@ const flattenOne: Translate = (call) => {
   fields.finish();
   checkArguments(call);
   const value = onlyValue(call);
-  if (value.is === 'features') {
-    return [{ is: 'transposed', ref: builder.exact(value), size: 1, flat: true }];
-  }
-  if (value.is === 'transposed' && value.flat) return [value];
+  const row = rowOfSteps(builder, value);
+  if (row) return [row];
   if (value.is === 'stacked')
     return [{ is: 'features', ref: value.ref, kind: 'vector', size: value.count * value.size }];
   throw fields.unsupported('puts the features of all steps into one row');
 };
+
+/** One number a step as a row. */
+function rowOfSteps(builder: Call['builder'], value: Value): Transposed | undefined {
+  if (value.is === 'transposed') return value.flat ? value : undefined;
+  if (value.is !== 'features' || value.kind === 'vector' || value.size !== 1) return undefined;
+  return { is: 'transposed', ref: builder.exact(value), size: 1, flat: true };
+}
+
+/** Reshape((-1,)) and Reshape((-1, 1)) of one number a step, of any number of steps; `inner` makes other shapes, of steps that the file fixes. */
+export const reshape =
+  (inner: Translate): Translate =>
+  (call) => {
+    const { fields, builder, layer } = call;
+    const target = JSON.stringify(layer.config['target_shape']);
+    const value = onlyValue(call);
+    const isFree = 'ref' in value && builder.stepsOf(value.ref) === undefined;
+    const row = isFree && ['[-1]', '[-1,1]'].includes(target) ? rowOfSteps(builder, value) : undefined;
+    if (!row) return inner(call);
+    fields.ignore('target_shape');
+    fields.finish();
+    checkArguments(call);
+    return [target === '[-1]' ? row : { is: 'features', ref: row.ref, kind: 'sequence', size: 1 }];
+  };
 
 /** Permute((2, 1)): steps and features change places. `inner` does it where the file fixes the steps, and nothing else is known of them. */
 export const permute =
@@ -268,6 +289,7 @@ function dotOf(call: Call, x: Value, first: string, y: Value, second: string): V
       ? { is: 'features', ref: name, kind: 'vector', size: y.size }
       : { is: 'stacked', ref: name, count: x.size, size: y.size };
   }
+  if (x.is === 'features' && first === 'features' && second === 'steps') return byColumn(call, x, y);
   if (x.is !== 'features' || first !== 'features' || second !== 'features' || x.size !== y.size) return undefined;
   if (y.kind === 'sequence') return { is: 'scores', x, y };
   if (x.kind === 'sequence') return undefined;
@@ -279,6 +301,17 @@ function dotOf(call: Call, x: Value, first: string, y: Value, second: string): V
     kind: 'vector',
     size: 1,
   };
+}
+
+/** Each step by a column, (batch, n, 1): a number a step, the sum of its features times the numbers of the column. */
+function byColumn({ builder, name }: Call, x: Features, y: Features): Value | undefined {
+  if (x.kind === 'vector' || y.size !== 1 || builder.stepsOf(y.ref) !== x.size) return undefined;
+  const own = { name: builder.name(`${name}_row`), inputs: [builder.exact(y)], steps: x.size };
+  const row = builder.add({ type: 'flatten', ...own });
+  const products = { name: builder.name(`${name}_products`), inputs: [builder.exact(x), row] };
+  const inputs = [builder.add({ type: 'merge', ...products, merge: 'mul' })];
+  const ref = builder.add({ type: 'reduceFeatures', name, inputs, reduce: 'sum' });
+  return { is: 'features', ref, kind: 'sequence', size: 1 };
 }
 
 /** The product with its factors in the other order: of what is not a row a sequence steps and columns change places. */
