@@ -135,7 +135,7 @@ function readEntry(value: unknown, what: string): Entry {
 function readQuantization(value: unknown, name: string, what: string): Entry['quantization'] {
   if (value === undefined || value === null) return undefined;
   if (!isRecord(value)) throw new GruError('invalid_file', `${what}: weight '${name}': quantization is no object`);
-  const { dtype, min = 0, scale = 1, original_dtype: original = 'float32', ...rest } = value;
+  const { dtype, min, scale, original_dtype: original = 'float32', ...rest } = value;
   const stray = Object.keys(rest)[0];
   if (
     typeof dtype !== 'string' ||
@@ -148,11 +148,17 @@ function readQuantization(value: unknown, name: string, what: string): Entry['qu
       `${what}: weight '${name}' is quantized as ${JSON.stringify(value)}; supported: ${Object.keys(QUANTIZED_BYTES).join(', ')} of float32`,
     );
   }
-  const affine = dtype !== 'float16';
-  if (affine && (typeof value['min'] !== 'number' || typeof value['scale'] !== 'number')) {
+  if (dtype === 'float16') return { dtype, min: 0, scale: 1 };
+  if (typeof min !== 'number' || typeof scale !== 'number') {
     throw new GruError('invalid_file', `${what}: weight '${name}': quantization to ${dtype} needs min and scale`);
   }
-  return { dtype, min: affine ? Number(min) : 0, scale: affine ? Number(scale) : 1 };
+  if (!Number.isFinite(min) || !Number.isFinite(scale) || scale <= 0) {
+    throw new GruError(
+      'invalid_file',
+      `${what}: weight '${name}': quantization with scale ${scale} and min ${min}: they must be finite, the scale above 0`,
+    );
+  }
+  return { dtype, min, scale };
 }
 
 function toTensor({ name, shape, dtype, quantization }: Entry, bytes: Uint8Array): WeightTensor {
