@@ -21,7 +21,7 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   const shape = shapeOf(layer, model, weights);
   fields.ignore('batch_shape', 'batch_input_shape', 'shape', 'input_shape');
   fields.finish();
-  if (!Array.isArray(shape)) throw fields.invalid('has no shape');
+  if (!Array.isArray(shape)) throw fields.invalid('has no shape; give it to the first layer, and save the model again');
 
   const name = builder.name(layer.name);
   const dimensions = shape.length;
