@@ -55,6 +55,22 @@ test('each model file is of one format, by its start as by all of it: the order 
   for (const key of KEYS) expect(counts.get(key), key).toBeGreaterThan(key === 'textbook' ? 1 : 5);
 });
 
+test('a file of JSON may begin with a byte order mark', async () => {
+  const json = files.filter(({ path }) => path.endsWith('.json'));
+  expect(new Set(json.map(({ key }) => key))).toEqual(new Set(['pytorch', 'rtneural', 'tfjs']));
+  for (const { path, key } of json) {
+    const bytes = Uint8Array.of(0xef, 0xbb, 0xbf, ...readFileSync(path));
+    expect(
+      KEYS.filter((one) => formats[one].detect(bytes)),
+      path,
+    ).toEqual([key]);
+  }
+  const folder = join(FIXTURES, 'cases/tfjs_gru_last');
+  const bytes = Uint8Array.of(0xef, 0xbb, 0xbf, ...readFileSync(join(folder, 'model.json')));
+  const weights = { 'weights.bin': new Uint8Array(readFileSync(join(folder, 'weights.bin'))) };
+  expect((await inspect(bytes, { formats: [tfjs], files: weights })).format).toBe('tfjs');
+});
+
 test.each([
   ['an exporter of fixed shapes', '{"in_shape": [1, 64, 1], "layers": []}', 'rtneural'],
   ['metadata with a format', '{"layers": [], "metadata": {"format": "wav"}}', 'rtneural'],

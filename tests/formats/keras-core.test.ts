@@ -84,7 +84,7 @@ describe('layers', () => {
     ['Masking of vectors', [H, one('Masking', { mask_value: 0 }, from('h'))], /masking of 'h', which has no steps/],
     ['TimeDistributed of a GRU without its fields', [X, one('TimeDistributed', { layer: layer('GRU', 'r') }, from('x'))], /TimeDistributed layer 'g': GRU layer 'r': reset_after/],
     ['TimeDistributed of nothing', [X, one('TimeDistributed', {}, from('x'))], /its layer is missing/],
-    ['TimeDistributed of no config', [X, one('TimeDistributed', { layer: { class_name: 'Dense' } }, from('x'))], /its layer is missing/],
+    ['TimeDistributed of no config', [X, one('TimeDistributed', { layer: { class_name: 'Dense' } }, from('x'))], /its layer has no config/],
     ['TimeDistributed of vectors', [H, one('TimeDistributed', { layer: layer('Dense', 'd', { units: 2 }) }, from('h'))], /reads a tensor without steps/],
     ['TimeDistributed of a field', [X, one('TimeDistributed', { layer: layer('Dense', 'd', { units: 2, activation: 'relu', odd: 1 }) }, from('x'))], /'g': Dense layer 'd': unknown field 'odd'/],
     ['Add of one', [X, merge('Add', 'x')], /takes a list of tensors/],

@@ -10,6 +10,11 @@ function ascii(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to));
 }
 
+/** The start of a JSON text, which may have a byte order mark before it. */
+function jsonStart(bytes: Uint8Array): string {
+  return ascii(bytes, 0, 4096).replace(/^\xef\xbb\xbf/, '');
+}
+
 const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** Where HDF5 begins (version 3.0 of its specification, II.A): at the start, or behind a user block of 512, 1024, 2048, ... bytes. */
@@ -74,7 +79,7 @@ export function packedFile(bytes: Uint8Array): string | undefined {
 export function otherFormat(bytes: Uint8Array): string | undefined {
   if (ascii(bytes, 4, 8) === 'TFL3')
     return 'a .tflite file is not read: its layers are compiled away. Load the Keras model that it was made of (.keras, .h5)';
-  if (/^\s*\{\s*("module"\s*:\s*"[^"]{1,99}"\s*,\s*)?"class_name"/.test(ascii(bytes, 0, 256)))
+  if (/^\s*\{\s*("module"\s*:\s*"[^"]{1,99}"\s*,\s*)?"class_name"/.test(jsonStart(bytes)))
     return "the config of a Keras model has its layers and no weights: load what model.save('model.keras') writes, or the .weights.h5 file with this one beside it or in keras.config";
   if (isTensorFlowGraph(bytes))
     return 'a TensorFlow graph (.pb) is not read: it holds operations, not layers. Save the Keras model as .keras or .h5, or export the graph by tf2onnx and load the .onnx file';
@@ -101,7 +106,7 @@ function isTensorFlowGraph(bytes: Uint8Array): boolean {
 
 /** A JSON object of audio effects: of RTNeural's exporter or GuitarML's trainer. Keys may stand in any order, weights among them. */
 function isRtneural(bytes: Uint8Array): boolean {
-  const start = ascii(bytes, 0, 4096);
+  const start = jsonStart(bytes);
   if (!/^\s*\{/.test(start) || /"(modelTopology|weightsManifest)"/.test(start)) return false;
   const first = /^\s*\{\s*"(layers|state_dict|in_skip|in_gain|out_gain|samplerate|metadata|input_batch|output_batch)"/;
   return /"(in_shape|model_data)"/.test(start) || first.test(start);
@@ -109,12 +114,12 @@ function isRtneural(bytes: Uint8Array): boolean {
 
 /** A state dict as JSON: names to lists of numbers. */
 export function isJsonDict(bytes: Uint8Array): boolean {
-  return /^\s*\{\s*"[^"]{1,1024}"\s*:\s*\[[\s[\]]*-?\d/.test(ascii(bytes, 0, 4096));
+  return /^\s*\{\s*"[^"]{1,1024}"\s*:\s*\[[\s[\]]*-?\d/.test(jsonStart(bytes));
 }
 
 /** The model.json of TensorFlow.js. */
 function isTfjs(bytes: Uint8Array): boolean {
-  const start = ascii(bytes, 0, 4096);
+  const start = jsonStart(bytes);
   return /^\s*\{/.test(start) && /"(modelTopology|weightsManifest|format)"/.test(start);
 }
 

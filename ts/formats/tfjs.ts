@@ -34,9 +34,11 @@ export async function readTfjs(bytes: Uint8Array, given: ImportContext = {}): Pr
   const config = isRecord(topology['model_config']) ? topology['model_config'] : topology;
   const version = /\d[\d.]*/.exec(typeof root['generatedBy'] === 'string' ? root['generatedBy'] : '')?.[0];
   const dialect = tfjsDialect(/^TensorFlow\.js/i.test(String(root['generatedBy'])) ? version : undefined);
-  const tensors = await readManifest(manifest, what, context);
+  const { tensors, ofOptimizer } = await readManifest(manifest, what, context);
   const weights = new FlatWeights(tensors.map((tensor) => flatWeight(tensor, tensor.name)));
-  return translateKeras(readModelConfig(config), weights, dialect, 'tfjs');
+  const model = translateKeras(readModelConfig(config), weights, dialect, 'tfjs');
+  if (ofOptimizer > 0) model.report.conventions.push(`the optimizer's state (${ofOptimizer} tensors) is not read`);
+  return model;
 }
 
 /** For `gru-wasm/static`. */

@@ -47,7 +47,7 @@ export function invalidConfig(message: string): GruError {
  */
 export function readModelConfig(root: Record<string, unknown>, depth = 0): KerasModel {
   if (depth > MAX_DEPTH) throw new GruError('unsupported', `more than ${MAX_DEPTH} models inside each other`);
-  const readLayer = (value: unknown) => readLayerConfig(value, depth);
+  const readLayer = (value: unknown, place: number) => readLayerConfig(value, place, depth);
   const { class_name: className, config, build_config: build, registered_name: registered } = root;
   if (typeof className !== 'string') throw invalidConfig('class_name is missing');
   if (!isModelClass(className) || (typeof registered === 'string' && registered.includes('>'))) {
@@ -58,7 +58,7 @@ export function readModelConfig(root: Record<string, unknown>, depth = 0): Keras
     );
   }
   if (className === 'Sequential') {
-    // Up to Keras 2.2 the config was the list of layers itself.
+    // Up to Keras 2.2.2 the config was the list of layers itself.
     const body = Array.isArray(config) ? { layers: config as unknown[] } : config;
     if (!isRecord(body)) throw invalidConfig('config is missing');
     const built = isRecord(build) ? build['input_shape'] : undefined;
@@ -80,14 +80,14 @@ function list(config: Record<string, unknown>, name: string): unknown[] {
   return value as unknown[];
 }
 
-function readLayerConfig(value: unknown, depth: number): KerasLayer {
+function readLayerConfig(value: unknown, place: number, depth: number): KerasLayer {
   if (!isRecord(value)) throw invalidConfig('a layer is no object');
   const { class_name: className, module, inbound_nodes: nodes } = value;
   if (typeof className !== 'string') throw invalidConfig('a layer has no class_name');
   const customName = customNameOf(value, className);
   const inner = isModelClass(className) && customName === undefined ? readModelConfig(value, depth + 1) : undefined;
-  // Up to Keras 2.2 the config of a Sequential model was the list of its layers.
-  const config = inner && Array.isArray(value['config']) ? {} : value['config'];
+  // Up to Keras 2.2.2 the config of a Sequential model was the list of its layers, without its name.
+  const config = inner && Array.isArray(value['config']) ? { name: `inner_${place + 1}` } : value['config'];
   if (!isRecord(config)) throw invalidConfig(`a layer of class ${className} has no config`);
   const name = value['name'] ?? config['name'];
   if (typeof name !== 'string' || name === '') throw invalidConfig(`a layer of class ${className} has no name`);

@@ -179,6 +179,7 @@ function listAttribute(group: Hdf5Group, name: string): string[] {
 export class NamedWeights implements WeightSource {
   readonly #root: Hdf5Group;
   readonly #all: FlatWeight[] = [];
+  readonly #whole = new FlatGroup(this.#all);
   readonly #layerNames: Set<string>;
 
   constructor(root: Hdf5Group) {
@@ -208,8 +209,9 @@ export class NamedWeights implements WeightSource {
     return weights;
   }
 
-  layer({ name }: KerasLayer): WeightGroup {
-    return new FlatGroup(this.#weights(name));
+  /** Those of its group; of a model whose name the config does not have, any: they are found by the names of its layers. */
+  layer({ name, inner }: KerasLayer): WeightGroup {
+    return inner && !this.#layerNames.has(name) ? this.#whole : new FlatGroup(this.#weights(name));
   }
 
   unused(): string[] {

@@ -131,10 +131,13 @@ export class FlatWeights implements WeightSource {
   readonly #byPart: Map<string, FlatWeight[]>[] = [];
   readonly #groups = new Map<string, FlatGroup>();
   readonly #whole: FlatGroup;
+  /** Those that are named by their roles alone, as Normalization's are: `mean`. Each is of the one layer that has none of its name. */
+  readonly #nameless: FlatGroup;
 
   constructor(weights: readonly FlatWeight[]) {
     this.#all = weights;
     this.#whole = new FlatGroup(weights, this);
+    this.#nameless = new FlatGroup(weights.filter(({ parts, role }) => parts.length === 1 && parts[0] === role));
     for (const weight of weights) {
       const parts = weight.parts.slice(0, Math.min(MAX_PARTS, weight.parts.length - 1));
       // Names of layers in Keras 2 may have slashes.
@@ -156,7 +159,7 @@ export class FlatWeights implements WeightSource {
     const found = this.#named(name) ?? this.#ofParts(config);
     const wrapped = config['layer'];
     const holdsModel = inner !== undefined || (isRecord(wrapped) && isModelClass(String(wrapped['class_name'])));
-    if (!found) return holdsModel ? this.#whole : new FlatGroup([]);
+    if (!found) return holdsModel ? this.#whole : this.#nameless;
     const group = found.length === this.#all.length ? this.#whole : new FlatGroup(found);
     this.#groups.set(name, group);
     return group;

@@ -8,7 +8,7 @@ import type { ImportContext } from '../report.ts';
 const BYTES: Record<string, number> = { float32: 4, int32: 4, bool: 1 };
 const QUANTIZED_BYTES: Record<string, number> = { uint8: 1, uint16: 2, float16: 2 };
 
-/** Fields of a weight; its group (model or optimizer) is told by its name too. */
+/** Fields of a weight. */
 const FIELDS = ['name', 'shape', 'dtype', 'quantization', 'group'];
 
 interface Entry {
@@ -16,13 +16,22 @@ interface Entry {
   shape: number[];
   dtype: string;
   quantization: { dtype: string; min: number; scale: number } | undefined;
+  ofOptimizer: boolean;
+}
+
+/** What the shards hold. */
+export interface Manifest {
+  tensors: WeightTensor[];
+  /** Weights of the optimizer's state, which are passed over: of a model saved with `includeOptimizer`. */
+  ofOptimizer: number;
 }
 
 /** Reads `weightsManifest`: groups of weights that follow each other in the bytes of the group's shards. */
-export async function readManifest(manifest: unknown, what: string, context: ImportContext): Promise<WeightTensor[]> {
+export async function readManifest(manifest: unknown, what: string, context: ImportContext): Promise<Manifest> {
   const invalid = (why: string) => new GruError('invalid_file', `${what}: weightsManifest: ${why}`);
   if (!Array.isArray(manifest)) throw invalid('it is missing');
   const tensors: WeightTensor[] = [];
+  let ofOptimizer = 0;
   const seen = new Set<string>();
   const shards = new Set<string>();
   for (const group of manifest as unknown[]) {
@@ -40,12 +49,13 @@ export async function readManifest(manifest: unknown, what: string, context: Imp
       if (size > bytes.length - offset) {
         throw invalid(`weight '${entry.name}' needs ${size} bytes, the shards have ${bytes.length - offset} left`);
       }
-      tensors.push(toTensor(entry, bytes.subarray(offset, offset + size)));
+      if (entry.ofOptimizer) ofOptimizer++;
+      else tensors.push(toTensor(entry, bytes.subarray(offset, offset + size)));
       offset += size;
     }
     if (offset !== bytes.length) throw invalid(`the shards have ${bytes.length - offset} bytes more than the weights`);
   }
-  return tensors;
+  return { tensors, ofOptimizer };
 }
 
 function sizeOf({ shape, dtype, quantization }: Entry): number {
@@ -99,7 +109,7 @@ async function readShards(
 function readEntry(value: unknown, what: string): Entry {
   const invalid = (why: string) => new GruError('invalid_file', `${what}: weightsManifest: ${why}`);
   if (!isRecord(value)) throw invalid('a weight is no object');
-  const { name, shape, dtype, quantization } = value;
+  const { name, shape, dtype, quantization, group } = value;
   if (typeof name !== 'string') throw invalid('a weight has no name');
   const stray = Object.keys(value).find((key) => !FIELDS.includes(key));
   if (stray !== undefined)
@@ -113,13 +123,19 @@ function readEntry(value: unknown, what: string): Entry {
       `${what}: weight '${name}' is ${String(dtype)}; supported: ${Object.keys(BYTES).join(', ')}`,
     );
   }
-  return { name, shape: shape as number[], dtype, quantization: readQuantization(quantization, name, what) };
+  return {
+    name,
+    shape: shape as number[],
+    dtype,
+    quantization: readQuantization(quantization, name, what),
+    ofOptimizer: group === 'optimizer',
+  };
 }
 
 function readQuantization(value: unknown, name: string, what: string): Entry['quantization'] {
   if (value === undefined || value === null) return undefined;
   if (!isRecord(value)) throw new GruError('invalid_file', `${what}: weight '${name}': quantization is no object`);
-  const { dtype, min = 0, scale = 1, original_dtype: original = 'float32', ...rest } = value;
+  const { dtype, min, scale, original_dtype: original = 'float32', ...rest } = value;
   const stray = Object.keys(rest)[0];
   if (
     typeof dtype !== 'string' ||
@@ -132,11 +148,17 @@ function readQuantization(value: unknown, name: string, what: string): Entry['qu
       `${what}: weight '${name}' is quantized as ${JSON.stringify(value)}; supported: ${Object.keys(QUANTIZED_BYTES).join(', ')} of float32`,
     );
   }
-  const affine = dtype !== 'float16';
-  if (affine && (typeof value['min'] !== 'number' || typeof value['scale'] !== 'number')) {
+  if (dtype === 'float16') return { dtype, min: 0, scale: 1 };
+  if (typeof min !== 'number' || typeof scale !== 'number') {
     throw new GruError('invalid_file', `${what}: weight '${name}': quantization to ${dtype} needs min and scale`);
   }
-  return { dtype, min: affine ? Number(min) : 0, scale: affine ? Number(scale) : 1 };
+  if (!Number.isFinite(min) || !Number.isFinite(scale) || scale <= 0) {
+    throw new GruError(
+      'invalid_file',
+      `${what}: weight '${name}': quantization with scale ${scale} and min ${min}: they must be finite, the scale above 0`,
+    );
+  }
+  return { dtype, min, scale };
 }
 
 function toTensor({ name, shape, dtype, quantization }: Entry, bytes: Uint8Array): WeightTensor {

@@ -18,10 +18,10 @@ export function readInput(layer: KerasLayer, model: KerasModel, builder: SpecBui
   fields.expect('optional', [false, null], 'inputs are always given');
   fields.expect('type_spec', [null], 'tensors are dense here');
   const dtype = fields.take('dtype');
-  const shape = fields.take('batch_shape') ?? fields.take('batch_input_shape') ?? guessShape(layer, model, weights);
-  fields.ignore('shape', 'input_shape');
+  const shape = shapeOf(layer, model, weights);
+  fields.ignore('batch_shape', 'batch_input_shape', 'shape', 'input_shape');
   fields.finish();
-  if (!Array.isArray(shape)) throw fields.invalid('has no shape');
+  if (!Array.isArray(shape)) throw fields.invalid('has no shape; give it to the first layer, and save the model again');
 
   const name = builder.name(layer.name);
   const dimensions = shape.length;
@@ -93,14 +93,18 @@ function isReadAsIds(layer: KerasLayer, model: KerasModel): boolean {
     if (reader.className === 'TimeDistributed') return holdsIds(reader.config['layer']);
     if (!reader.inner) return reader.className === 'Embedding';
     const { inner } = reader;
-    const places = reader.calls.flatMap(({ args }) =>
-      args.flat().flatMap((argument, i) => (isTensorOf(argument, layer.name) ? [i] : [])),
-    );
-    return places.some((i) => {
-      const input = inner.layers.find(({ name }) => name === inner.inputs[i]?.layer);
-      return input !== undefined && isReadAsIds(input, inner);
-    });
+    return innerInputs(inner, reader, layer).some((input) => isReadAsIds(input, inner));
   });
+}
+
+/** The inputs of a model inside at which it is called on a layer's output. */
+function innerInputs({ layers, inputs }: KerasModel, { calls }: KerasLayer, { name: read }: KerasLayer): KerasLayer[] {
+  return calls.flatMap(({ args }) =>
+    args.flat().flatMap((argument, i) => {
+      if (!isTensorOf(argument, read)) return [];
+      return layers.find(({ name }) => name === inputs[i]?.layer) ?? [];
+    }),
+  );
 }
 
 function isTensorOf(argument: KerasArgument, name: string): boolean {
@@ -133,10 +137,20 @@ function addReader(all: Map<string, Set<KerasLayer>>, reader: KerasLayer, argume
   }
 }
 
-/** A Sequential model that was saved without a shape: its first layer's weights tell it. */
+/** An input's shape as its config says it, or who reads it. */
+function shapeOf(layer: KerasLayer, model: KerasModel, weights: WeightSource): unknown {
+  return layer.config['batch_shape'] ?? layer.config['batch_input_shape'] ?? guessShape(layer, model, weights);
+}
+
+/** A Sequential model that was saved without a shape: its first layer tells it, a model by its own input, others by their weights. */
 function guessShape(layer: KerasLayer, model: KerasModel, weights: WeightSource): unknown {
   const [first] = readers(layer, model);
   if (!first) return undefined;
+  if (first.inner) {
+    const { inner } = first;
+    const [input] = innerInputs(inner, first, layer);
+    return input && shapeOf(input, inner, weights.layer(first).inner(inner.layers));
+  }
   if (first.className === 'Embedding') return [null, null];
   const group = weights.layer(first);
   const inner = first.className === 'Bidirectional' ? layerIn(first) : { className: first.className, name: '' };

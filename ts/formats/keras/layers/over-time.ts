@@ -118,7 +118,9 @@ const flatten: Translate = (call) => {
 
 const reshape: Translate = (call) => {
   const { fields } = call;
-  const target = fields.take('target_shape');
+  const given = fields.take('target_shape');
+  // TensorFlow.js writes -1 as null.
+  const target: unknown = Array.isArray(given) ? given.map((n: unknown) => n ?? -1) : given;
   fields.finish();
   checkArguments(call);
   if (!Array.isArray(target) || !target.every((n) => Number.isSafeInteger(n) && ((n as number) > 0 || n === -1))) {

@@ -37,9 +37,7 @@ export const timeDistributed =
   (call) => {
     const { fields } = call;
     const config = fields.take('layer');
-    if (!isRecord(config) || typeof config['class_name'] !== 'string' || !isRecord(config['config'])) {
-      throw fields.invalid('its layer is missing');
-    }
+    if (!isRecord(config) || typeof config['class_name'] !== 'string') throw fields.invalid('its layer is missing');
     fields.finish();
     checkArguments(call, 'mask');
     const inner = isModelClass(config['class_name'])
@@ -54,8 +52,9 @@ export const timeDistributed =
       : forEachStep(call, value, inner);
   };
 
-function layerAt(call: Call, lookup: Lookup, className: string, config: Record<string, unknown>): Inner {
+function layerAt(call: Call, lookup: Lookup, className: string, config: unknown): Inner {
   const { fields, weights } = call;
+  if (!isRecord(config)) throw fields.invalid('its layer has no config');
   const translate = lookup(className);
   if (!translate) throw fields.unsupported(`around a layer of class ${className}, which is not supported`);
   const name = typeof config['name'] === 'string' ? config['name'] : className;
