@@ -291,7 +291,7 @@ function softmax(call: Call): Value[] {
   const { builder, name } = call;
   const axis = axisOf(call, 1, -1);
   const value = asTensor(call, operandsOf(call, ['axis'], 1)[0]);
-  if (value.is === 'scores') return [softmaxOfScores(call, value, axis)];
+  if (value.is === 'scores' && !value.keys) return [softmaxOfScores(call, value, axis)];
   const isRow = value.is === 'transposed' && value.flat;
   const isSteps = value.is === 'features' && value.kind === 'sequence';
   if (isRow && (axis === -1 || axis === 1))
