@@ -4,6 +4,7 @@ import { FORMATS, readModel } from '../../ts/formats/index.ts';
 import { PathWeights } from '../../ts/formats/keras/h5-weights.ts';
 import type { KerasLayer } from '../../ts/formats/keras/config.ts';
 import { openHdf5 } from '../../ts/formats/hdf5.ts';
+import { MASK_OPERATIONS } from '../../ts/formats/keras/layers/mask-ops.ts';
 import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from '../../ts/formats/keras/layers/operations.ts';
 import { input3 as input, KERAS2, KERAS3, read, refusal, tensor3 as tensor } from './keras-made.ts';
 import { writeH5 } from './h5-writer.ts';
@@ -36,7 +37,7 @@ const ALL = slice(null, null);
 
 test('the tables of TensorFlow name operations that there are', () => {
   for (const name of [...Object.values(TF_FUNCTIONS), ...Object.values(TF_NODES)])
-    expect(OPERATIONS).toHaveProperty(name);
+    expect({ ...OPERATIONS, ...MASK_OPERATIONS }).toHaveProperty(name);
 });
 
 describe('forms of Keras 2', () => {

@@ -24,6 +24,8 @@ export class SpecBuilder {
   readonly #conventions = new Set<string>();
   /** The first embedding that reads an input of ids. */
   readonly #embeddings = new Map<ValueRef, EmbeddingSpec>();
+  /** Makes one, of an input whose mask is asked for before. */
+  readonly #embed = new Map<ValueRef, () => void>();
   /** Names in use, and the number to try next. */
   readonly #names = new Map<string, number>();
   readonly #weights = new Map<string, unknown>();
@@ -226,11 +228,17 @@ export class SpecBuilder {
     return wide;
   }
 
+  /** How the embedding of an input of ids is made. */
+  embedsBy(input: ValueRef, make: () => void): void {
+    this.#embed.set(input, make);
+  }
+
   /** Steps whose id is not 0: a port of an embedding that reads the ids, which may come later. */
   maskOfIds(input: string): Mask {
     return {
       key: `${input} ids`,
       ref: () => {
+        if (!this.#embeddings.has(input)) this.#embed.get(input)?.();
         const embedding = this.#embeddings.get(input);
         if (!embedding)
           throw new GruError('unsupported', `a mask is made of the ids '${input}', which no Embedding reads`);

@@ -67,12 +67,19 @@ export interface Ids {
 }
 
 /** A tensor of truth values: of steps, or of the features of steps. */
-export type Condition = { is: 'condition'; kind: 'steps' | 'features' } & Test;
+export type Condition = {
+  is: 'condition';
+  kind: 'steps' | 'features';
+  /** Of features it has one: (batch, steps, 1). */
+  one?: boolean;
+} & Test;
 
 export type Test =
   | { test: 'constant'; value: boolean }
   /** A value that is not 0 where the condition holds; the same for all features of a step. */
   | { test: 'mask'; mask: Mask }
+  /** Numbers: 1 where the condition holds, 0 elsewhere. Of steps, one for each. */
+  | { test: 'holds'; numbers: () => Features }
   /** Features that differ from a number. */
   | { test: 'differs'; features: Features; from: number }
   /** Features side by side. */

@@ -12,6 +12,7 @@ import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
 import { alikeInTfjs } from './tfjs.ts';
 import { timeDistributed } from './time-distributed.ts';
+import { TRUTH } from './truth.ts';
 
 /** What translates a layer, by its class. */
 export const LAYERS: Record<string, Translate> = alikeInTfjs({
@@ -57,7 +58,7 @@ export function translatorOf({ className, isOperation, customName, config }: Ker
       if (!found) throw new UnknownClass(title, className, ` (${String(fn)})`, Object.keys(TF_FUNCTIONS));
       return (call) => {
         call.fields.ignore('function');
-        return OPERATIONS[found]!(call);
+        return operation(found, title)(call);
       };
     }
     case 'TensorFlowOpLayer': {
@@ -80,7 +81,8 @@ function supportedLayers(): string[] {
 function operation(className: string, title: string): Translate {
   const ofMasks = Object.hasOwn(MASK_OPERATIONS, className) ? MASK_OPERATIONS[className] : undefined;
   const ofNumbers = Object.hasOwn(OPERATIONS, className) ? OPERATIONS[className] : undefined;
-  if (!ofMasks && !ofNumbers) throw new UnknownClass(title, className, ', an operation', Object.keys(OPERATIONS));
+  if (!ofMasks && !ofNumbers)
+    throw new UnknownClass(title, className, ', an operation', Object.keys({ ...OPERATIONS, ...TRUTH }));
   return (call) => (ofMasks && (!ofNumbers || hasCondition(call)) ? ofMasks(call) : ofNumbers!(call));
 }
 

@@ -91,10 +91,15 @@ function isReadAsIds(layer: KerasLayer, model: KerasModel): boolean {
     // Through a cast: an embedding takes whole numbers of any type.
     if (reader.className === 'Cast') return isReadAsIds(reader, model);
     if (reader.className === 'TimeDistributed') return holdsIds(reader.config['layer']);
-    if (!reader.inner) return reader.className === 'Embedding';
+    if (!reader.inner) return reader.className === 'Embedding' || isOneHot(reader);
     const { inner } = reader;
     return innerInputs(inner, reader, layer).some((input) => isReadAsIds(input, inner));
   });
+}
+
+/** Whether an operation makes a row of each id. */
+function isOneHot({ className, isOperation, config }: KerasLayer): boolean {
+  return isOperation ? className === 'OneHot' : className === 'TFOpLambda' && config['function'] === 'one_hot';
 }
 
 /** The inputs of a model inside at which it is called on a layer's output. */

@@ -23,7 +23,7 @@ import {
 import { expandDims, reshape, split, squeeze, stack, transpose } from './axes.ts';
 import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
 import { softmaxOfScores } from './over-steps.ts';
-import { argmax, repeat, take, tile } from './picks.ts';
+import { argmax, oneHot, repeat, take, tile } from './picks.ts';
 import { POWERS } from './powers.ts';
 import { alsoOfScores, PRODUCTS } from './products.ts';
 import { REDUCTIONS } from './reductions.ts';
@@ -178,6 +178,7 @@ export const OPERATIONS: Record<string, Translate> = {
   Repeat: repeat,
   Take: take,
   Argmax: argmax,
+  OneHot: oneHot,
   Softmax: softmax,
   LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
   ...REDUCTIONS,
@@ -214,6 +215,17 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.log': 'Log',
   'math.log1p': 'Log1p',
   'math.round': 'Round',
+  'math.equal': 'Equal',
+  'math.not_equal': 'NotEqual',
+  'math.greater': 'Greater',
+  'math.greater_equal': 'GreaterEqual',
+  'math.less': 'Less',
+  'math.less_equal': 'LessEqual',
+  'math.logical_not': 'LogicalNot',
+  'math.logical_and': 'LogicalAnd',
+  'math.logical_or': 'LogicalOr',
+  where: 'Where',
+  one_hot: 'OneHot',
   'math.l2_normalize': 'L2Normalize',
   'linalg.matmul': 'Matmul',
   'math.sqrt': 'Sqrt',
