@@ -3,6 +3,7 @@ import type { Features, Mask } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
 import { maskOfCondition } from './mask-ops.ts';
+import { activation, withRef } from './operands.ts';
 
 /** The tensors of `[query, value]` or `[query, value, key]`. */
 function readInputs(call: Call): { query: Features; value: Features; key: Features } {
@@ -50,7 +51,7 @@ export function readFlag(call: Call, name: string): boolean {
 export function refuseScores(call: Call): void {
   if (!readFlag(call, 'return_attention_scores')) return;
   throw call.fields.unsupported(
-    'return_attention_scores gives a matrix of steps by steps, which is no value here; build the model without it',
+    'return_attention_scores gives scores of steps by steps; supported: those of Attention by dot products without a mask. Build the model without it',
   );
 }
 
@@ -75,9 +76,10 @@ export const attention: Translate = (call) => {
   fields.ignore('dropout', 'seed');
   fields.finish();
   checkArguments(call, 'mask', 'use_causal_mask', 'return_attention_scores');
-  refuseScores(call);
+  const givesScores = readFlag(call, 'return_attention_scores');
   const { query, value, key } = readInputs(call);
   const [queryMask, mask] = readMasks(call, query, value);
+  if (additive || concat || causal || mask) refuseScores(call);
   const inputSize = query.size;
   if (key.size !== inputSize) throw fields.invalid(`its queries have ${inputSize} features, its keys ${key.size}`);
   const own = builder.once(fields.layer, (): Pick<AttentionSpec, 'scale' | 'weights'> & { inner: number } => {
@@ -113,5 +115,9 @@ export const attention: Translate = (call) => {
   });
   const { size } = value;
   const ref = queryMask ? builder.zeroMasked(name, size, queryMask) : name;
-  return [{ is: 'features', ref, kind: 'sequence', size, mask: queryMask }];
+  const made: Features = { is: 'features', ref, kind: 'sequence', size, mask: queryMask };
+  if (!givesScores) return [made];
+  const by = { name: 'affine', alpha: rest.scale ?? 1, beta: 0 } as const;
+  const x = withRef(query, activation(call, query, by, builder.name(`${name}_query`)));
+  return [made, { is: 'scores', x, y: key, keys: 'y' }];
 };

@@ -11,6 +11,7 @@ import { activationOverSteps, dot, flatten, permute, repeatVector, reshape } fro
 import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
 import { alikeInTfjs } from './tfjs.ts';
+import { categoryEncoding } from './picks.ts';
 import { timeDistributed } from './time-distributed.ts';
 import { TRUTH } from './truth.ts';
 
@@ -28,6 +29,7 @@ export const LAYERS: Record<string, Translate> = alikeInTfjs({
   Flatten: flatten(OVER_TIME['Flatten']!),
   Reshape: reshape(OVER_TIME['Reshape']!),
   Permute: permute(OVER_TIME['Permute']!),
+  CategoryEncoding: categoryEncoding,
   RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,
   TimeDistributed: timeDistributed((className) => (Object.hasOwn(LAYERS, className) ? LAYERS[className] : undefined)),

@@ -20,7 +20,7 @@ import {
   tensor,
   withRef,
 } from './operands.ts';
-import { expandDims, reshape, split, squeeze, stack, transpose } from './axes.ts';
+import { expandDims, pad, reshape, split, squeeze, stack, transpose } from './axes.ts';
 import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
 import { softmaxOfScores } from './over-steps.ts';
 import { argmax, oneHot, repeat, take, tile } from './picks.ts';
@@ -177,6 +177,7 @@ export const OPERATIONS: Record<string, Translate> = {
   Tile: tile,
   Repeat: repeat,
   Take: take,
+  Pad: pad,
   Argmax: argmax,
   OneHot: oneHot,
   Softmax: softmax,
@@ -225,6 +226,10 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.logical_and': 'LogicalAnd',
   'math.logical_or': 'LogicalOr',
   where: 'Where',
+  'compat.v1.norm': 'Norm',
+  norm: 'Norm',
+  'compat.v1.pad': 'Pad',
+  pad: 'Pad',
   one_hot: 'OneHot',
   'math.l2_normalize': 'L2Normalize',
   'linalg.matmul': 'Matmul',

@@ -1,6 +1,6 @@
 import type { Features, Value } from '../values.ts';
 import { describeValue } from '../builder.ts';
-import type { Call, Translate } from './call.ts';
+import { checkArguments, onlyValue, type Call, type Translate } from './call.ts';
 import { asTensor, axisOf, constants, flag, operandsOf, rankOf, setting, tensor } from './operands.ts';
 import { MAX_PARTS, takeFeatures, takeStep } from './parts.ts';
 import { shown } from '../shown.ts';
@@ -119,4 +119,23 @@ export const oneHot: Translate = (call): Value[] => {
     throw fields.unsupported('supported: numbers 1 and 0 along the last axis');
   const ref = builder.add({ type: 'oneHot', name: call.name, inputs: [ids.input], size: count });
   return [{ is: 'features', ref, kind: ids.kind, size: count }];
+};
+
+/** CategoryEncoding: of one id a row, of several which of them there are, or how many times each. */
+export const categoryEncoding: Translate = (call): Value[] => {
+  const { builder, fields, name } = call;
+  const size = fields.size('num_tokens');
+  const mode = fields.choice('output_mode', ['multi_hot', 'one_hot', 'count', 'multiHot', 'oneHot']);
+  fields.expect('sparse', [false, null], 'tensors are dense');
+  fields.finish();
+  checkArguments(call);
+  const ids = onlyValue(call);
+  if (ids.is !== 'ids' || ids.whole) throw fields.unsupported(`of ${describeValue(ids)}; supported: an input of ids`);
+  const inputs = [builder.add({ type: 'oneHot', name: builder.name(`${name}_rows`), inputs: [ids.input], size })];
+  const made = { is: 'features', kind: 'vector', size } as const;
+  if (ids.kind === 'vector') return [{ ...made, ref: inputs[0]! }];
+  if (mode === 'count' || mode.startsWith('multi'))
+    return [{ ...made, ref: builder.add({ type: 'reduce', name, inputs, reduce: mode === 'count' ? 'sum' : 'max' }) }];
+  if (builder.stepsOf(ids.input) !== 1) return [{ ...made, kind: 'sequence', ref: inputs[0]! }];
+  return [{ ...made, ref: builder.add({ type: 'step', name, inputs, index: 0 }) }];
 };
