@@ -306,3 +306,75 @@ test('models inside models, each called twelve times, do not take time without e
     /models inside the model call more than 10000 layers/,
   );
 });
+
+describe('one_hot and CategoryEncoding', () => {
+  const ids = (...shape: (number | null)[]) => input('ids', ...shape);
+  const hot = (config: object) => operation('OneHot', [tensor('ids')], {}, { num_classes: 4, ...config });
+  const encoded = (config: object) => old('CategoryEncoding', { num_tokens: 4, ...config }, ['ids']);
+
+  test('of an input of ids alone: it holds ids', () => {
+    const { spec } = read([ids(null), hot({})]);
+    expect(spec.inputs).toEqual([expect.objectContaining({ name: 'ids', dtype: 'int32', kind: 'sequence' })]);
+    expect(spec.layers).toEqual([expect.objectContaining({ type: 'oneHot', size: 4 })]);
+  });
+
+  test.each<[string, object[], RegExp]>([
+    [
+      'of numbers',
+      [x, operation('OneHot', [tensor('x')], {}, { num_classes: 4 })],
+      /'g'.*supported: of an input of ids/,
+    ],
+    ['along another axis', [ids(null), hot({ axis: 1 })], /'g'.*along the last axis/],
+    ['of truth values', [ids(null), hot({ dtype: 'bool' })], /'g'.*numbers 1 and 0/],
+    ['of no classes', [ids(null), hot({ num_classes: 0 })], /'g'.*of 0 classes; supported: a constant from 1/],
+    ['of too many classes', [ids(null), hot({ num_classes: 2e9 })], /'g'.*of 2000000000 classes/],
+    ['encoded into too many', [ids(null), encoded({ num_tokens: 2e9 })], /'g'.*num_tokens 2000000000/],
+  ])('refused: %s', (_, layers, message) => {
+    expect(refusal(layers)).toMatch(message);
+  });
+});
+
+test.each<[string, object, RegExp]>([
+  [
+    'of features',
+    {
+      pad_width: [
+        [0, 0],
+        [0, 0],
+        [1, 0],
+      ],
+    },
+    /'g'.*supported: steps by zeros/,
+  ],
+  [
+    'by other numbers',
+    {
+      pad_width: [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+      ],
+      constant_values: 1,
+    },
+    /'g'.*steps by zeros/,
+  ],
+  [
+    'that mirrors',
+    {
+      pad_width: [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+      ],
+      mode: 'reflect',
+    },
+    /'g'.*steps by zeros/,
+  ],
+])('pad %s is refused', (_, config, message) => {
+  expect(refusal([x, operation('Pad', [tensor('x')], {}, config)])).toMatch(message);
+});
+
+test('scores of steps whose number is not fixed are no numbers', () => {
+  const dot = old('Dot', { axes: 2 }, ['x', 'x']);
+  expect(refusal([x, dot], { dialect: KERAS2 })).toMatch(/'g' holds scores of steps by steps/);
+});

@@ -125,6 +125,7 @@ export const oneHot: Translate = (call): Value[] => {
 export const categoryEncoding: Translate = (call): Value[] => {
   const { builder, fields, name } = call;
   const size = fields.size('num_tokens');
+  if (size > MAX_CLASSES) throw fields.unsupported(`num_tokens ${size}; supported: up to ${MAX_CLASSES}`);
   const mode = fields.choice('output_mode', ['multi_hot', 'one_hot', 'count', 'multiHot', 'oneHot']);
   fields.expect('sparse', [false, null], 'tensors are dense');
   fields.finish();
