@@ -378,3 +378,28 @@ test('scores of steps whose number is not fixed are no numbers', () => {
   const dot = old('Dot', { axes: 2 }, ['x', 'x']);
   expect(refusal([x, dot], { dialect: KERAS2 })).toMatch(/'g' holds scores of steps by steps/);
 });
+
+test('scores of masked or other attention are refused where they are read', () => {
+  const call = { return_attention_scores: true };
+  const attention = (of: number) => [
+    input('x', 3, 4),
+    {
+      ...old('AdditiveAttention', { use_scale: false }, []),
+      inbound_nodes: [
+        [
+          ['x', 0, 0, call],
+          ['x', 0, 0, {}],
+        ],
+      ],
+    },
+    {
+      ...old('Activation', { activation: 'tanh' }, []),
+      name: 'read',
+      config: { name: 'read', activation: 'tanh' },
+      inbound_nodes: [[['g', 0, of, {}]]],
+    },
+  ];
+  const setting = { dialect: KERAS2, outputs: [['read', 0, 0]] };
+  expect(read(attention(0), setting).spec.layers.map(({ type }) => type)).toEqual(['attention', 'activation']);
+  expect(refusal(attention(1), setting)).toMatch(/'g': its attention scores are read/);
+});

@@ -291,6 +291,7 @@ export function describeValue(value: Value): string {
   if (value.is === 'ids') return 'ids';
   if (value.is === 'condition') return 'truth values';
   if (value.is === 'transposed') return value.flat ? 'one number a step as a row' : 'features of steps, transposed';
+  if (value.is === 'refused') return 'what is not supported';
   if (value.is === 'scores') return 'scores of steps by steps';
   if (value.is === 'nested') return `steps of ${value.steps} steps of ${value.size} features`;
   if (value.is === 'stacked') return `${value.count} vectors of ${value.size} a sequence`;

@@ -121,6 +121,7 @@ export class Evaluation {
     if (!values) throw new Unmade();
     const value = values[tensor];
     if (!value) throw invalidConfig(`layer '${this.#path}${layer}' has no output ${tensor}`);
+    if (value.is === 'refused') throw value.error;
     return value;
   }
 

@@ -1,7 +1,8 @@
+import type { GruError } from '../../base/errors.ts';
 import type { ValueRef } from '../../spec/spec.ts';
 
 /** A tensor of a Keras model, as the translation knows it. */
-export type Value = Features | Ids | Condition | Transposed | Scores | Stacked | Nested;
+export type Value = Features | Ids | Condition | Transposed | Scores | Stacked | Nested | Refused;
 
 /** Numbers: (batch, steps, size) or (batch, size). */
 export interface Features {
@@ -53,6 +54,12 @@ export interface Nested {
   outer: ValueRef;
   /** They are ids, as floats: (batch, outer steps, steps). */
   ids?: true;
+}
+
+/** An output that cannot be had: a model that does not read it runs. */
+export interface Refused {
+  is: 'refused';
+  error: GruError;
 }
 
 /** Ids: (batch, steps) or (batch). */

@@ -1,5 +1,5 @@
 import type { AttentionSpec } from '../../../spec/spec.ts';
-import type { Features, Mask } from '../values.ts';
+import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
 import { maskOfCondition } from './mask-ops.ts';
@@ -47,12 +47,12 @@ export function readFlag(call: Call, name: string): boolean {
   throw call.fields.unsupported(`is called with ${name}, which is no constant`);
 }
 
-/** Refuses what would be a matrix a sequence. */
-export function refuseScores(call: Call): void {
-  if (!readFlag(call, 'return_attention_scores')) return;
-  throw call.fields.unsupported(
-    'return_attention_scores gives scores of steps by steps; supported: those of Attention by dot products without a mask. Build the model without it',
+/** Scores, of which there would be a matrix a sequence, as an output that cannot be read. */
+export function refusedScores({ fields }: Call): Value {
+  const error = fields.unsupported(
+    'its attention scores are read; supported: those of Attention by dot products without a mask. Build the model without return_attention_scores',
   );
+  return { is: 'refused', error };
 }
 
 function scalar({ fields, weights, builder, name }: Call, place: number, role: string): number {
@@ -79,7 +79,6 @@ export const attention: Translate = (call) => {
   const givesScores = readFlag(call, 'return_attention_scores');
   const { query, value, key } = readInputs(call);
   const [queryMask, mask] = readMasks(call, query, value);
-  if (additive || concat || causal || mask) refuseScores(call);
   const inputSize = query.size;
   if (key.size !== inputSize) throw fields.invalid(`its queries have ${inputSize} features, its keys ${key.size}`);
   const own = builder.once(fields.layer, (): Pick<AttentionSpec, 'scale' | 'weights'> & { inner: number } => {
@@ -117,6 +116,7 @@ export const attention: Translate = (call) => {
   const ref = queryMask ? builder.zeroMasked(name, size, queryMask) : name;
   const made: Features = { is: 'features', ref, kind: 'sequence', size, mask: queryMask };
   if (!givesScores) return [made];
+  if (additive || concat || causal || mask) return [made, refusedScores(call)];
   const by = { name: 'affine', alpha: rest.scale ?? 1, beta: 0 } as const;
   const x = withRef(query, activation(call, query, by, builder.name(`${name}_query`)));
   return [made, { is: 'scores', x, y: key, keys: 'y' }];
