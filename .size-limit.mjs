@@ -14,7 +14,7 @@ export default [
   entry('index', { import: '{ createGru }', limit: '80.2 kB' }),
   entry('slim', { import: '{ createGru }', limit: '40 kB' }),
   // `createRuntime` gives all functions, and so brings all readers of model files.
-  entry('slim', { import: '{ createRuntime }', limit: '261.8 kB' }),
+  entry('slim', { import: '{ createRuntime }', limit: '265.5 kB' }),
   entry('js', { import: '{ createGru }', limit: '38.9 kB' }),
   entry('worklet', { import: '{ createModelSync }', limit: '47.5 kB' }),
   entry('pool', { import: '{ createPool }', limit: '37 kB' }),

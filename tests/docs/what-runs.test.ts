@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { LAYERS as KERAS } from '../../ts/formats/keras/layers/index.ts';
 import { OPERATIONS } from '../../ts/formats/keras/layers/operations.ts';
+import { TRUTH } from '../../ts/formats/keras/layers/truth.ts';
 import { OPERATORS } from '../../ts/formats/onnx/ops/index.ts';
 import { KINDS as PYTORCH } from '../../ts/formats/pytorch/forms/index.ts';
 import { KINDS as RTNEURAL } from '../../ts/formats/rtneural/kinds.ts';
@@ -12,7 +13,7 @@ const PAGE = new URL('../../docs/what-runs.md', import.meta.url);
 /** What each list of the page holds. */
 const LISTS: Record<string, string[]> = {
   keras: ['InputLayer', ...Object.keys(KERAS)],
-  operations: Object.keys(OPERATIONS),
+  operations: Object.keys({ ...OPERATIONS, ...TRUTH }),
   pytorch: PYTORCH,
   onnx: Object.keys(OPERATORS),
   rtneural: Object.keys(RTNEURAL),

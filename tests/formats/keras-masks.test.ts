@@ -15,6 +15,9 @@ const builder = {
   maskOf: ({ ref }: Features, from: number) => ({ mask: mask(`${ref} is not ${from}`), features: features(ref) }),
   combineMasks: (masks: Mask[], merge: string) => mask(`${merge}(${masks.map(({ key }) => key).join(', ')})`),
   exact: ({ ref }: Features) => `exact ${ref}`,
+  wideMask: ({ key }: Mask) => `wide ${key}`,
+  name: (name: string) => name,
+  add: ({ name }: { name: string }) => name,
   dialect: kerasDialect('3.15.1', true),
 } as unknown as SpecBuilder;
 
@@ -61,7 +64,7 @@ function words(value: Value | undefined): string {
     if (t.test === 'constant') return String(t.value);
     if (t.test === 'mask') return t.mask.key;
     if (t.test === 'differs') return `${t.features.ref} differs from ${t.from}`;
-    return `[${t.parts.map(test).join(', ')}]`;
+    return t.test === 'concat' ? `[${t.parts.map(test).join(', ')}]` : t.numbers().ref;
   };
   return `${value.kind}: ${test(value)}`;
 }
@@ -114,10 +117,15 @@ test.each(TABLE.map((row) => [`${row[0]} is ${row[3]}`, row] as const))(
 
 const REFUSED: [string, Resolved[], Record<string, unknown>, RegExp, Record<string, unknown>?][] = [
   ['NotEqual', [ids, number(1)], {}, /compares ids with 1/],
-  ['NotEqual', [x, x], {}, /a tensor and a number/],
-  ['NotEqual', [x], {}, /a tensor and a number/],
-  ['NotEqual', [x, number('0')], {}, /a tensor and a number/],
-  ['NotEqual', [x, number(0), number(0)], {}, /a tensor and a number/],
+  ['NotEqual', [x], {}, /takes 2 tensors/],
+  ['NotEqual', [x, number('0')], {}, /takes a tensor/],
+  ['NotEqual', [x, number(0), number(0)], {}, /more arguments/],
+  ['Greater', [ids, number(1)], {}, /compares ids with 1/],
+  ['LogicalNot', [x], {}, /truth values/],
+  ['LogicalAnd', [of(held('a')), of(differs)], {}, /steps with those of features/],
+  ['Where', [x, x, x], {}, /else than truth values/],
+  ['Where', [of(held('a')), number(-Infinity), x], {}, /finite, as -1e9/],
+  ['Where', [of(held('a')), x, x], {}, /other shapes/],
   ['NotEqual', [of(held('a')), number(0)], {}, /truth values/],
   ['NotEqual', [of({ is: 'ids', input: 'i', kind: 'vector' }), number(0)], {}, /truth values/],
   ['All', [of(differs)], {}, /all features differing/],
@@ -125,9 +133,9 @@ const REFUSED: [string, Resolved[], Record<string, unknown>, RegExp, Record<stri
   ['Any', [of(differs)], { keepdims: true }, /one value a step/],
   ['Any', [of(held('a'))], {}, /reduces the steps/],
   ['Any', [x], {}, /else than masks/],
-  ['LogicalOr', [of(held('a'))], {}, /two tensors/],
+  ['LogicalOr', [of(held('a'))], {}, /takes 2 tensors/],
   ['LogicalOr', [of(held('a')), x], {}, /else than masks/],
-  ['LogicalOr', [of(differs), of(held('a'))], {}, /combines features/],
+  ['LogicalOr', [of(differs), of(held('a'))], {}, /steps with those of features/],
   ['ExpandDims', [of(held('a'))], { axis: 1 }, /last axis only/],
   ['ExpandDims', [wide(held('a'))], {}, /has features already/],
   ['BroadcastTo', [of(held('a'))], { shape: [1] }, /other axes than the last/],

@@ -4,6 +4,7 @@ import { FORMATS, readModel } from '../../ts/formats/index.ts';
 import { PathWeights } from '../../ts/formats/keras/h5-weights.ts';
 import type { KerasLayer } from '../../ts/formats/keras/config.ts';
 import { openHdf5 } from '../../ts/formats/hdf5.ts';
+import { MASK_OPERATIONS } from '../../ts/formats/keras/layers/mask-ops.ts';
 import { OPERATIONS, TF_FUNCTIONS, TF_NODES } from '../../ts/formats/keras/layers/operations.ts';
 import { input3 as input, KERAS2, KERAS3, read, refusal, tensor3 as tensor } from './keras-made.ts';
 import { writeH5 } from './h5-writer.ts';
@@ -36,7 +37,7 @@ const ALL = slice(null, null);
 
 test('the tables of TensorFlow name operations that there are', () => {
   for (const name of [...Object.values(TF_FUNCTIONS), ...Object.values(TF_NODES)])
-    expect(OPERATIONS).toHaveProperty(name);
+    expect({ ...OPERATIONS, ...MASK_OPERATIONS }).toHaveProperty(name);
 });
 
 describe('forms of Keras 2', () => {
@@ -304,4 +305,101 @@ test('models inside models, each called twelve times, do not take time without e
   expect(refusal([x, { ...model, name: 'g', inbound_nodes: calls(1) }], { outputs: [['g', 1, 0]] })).toMatch(
     /models inside the model call more than 10000 layers/,
   );
+});
+
+describe('one_hot and CategoryEncoding', () => {
+  const ids = (...shape: (number | null)[]) => input('ids', ...shape);
+  const hot = (config: object) => operation('OneHot', [tensor('ids')], {}, { num_classes: 4, ...config });
+  const encoded = (config: object) => old('CategoryEncoding', { num_tokens: 4, ...config }, ['ids']);
+
+  test('of an input of ids alone: it holds ids', () => {
+    const { spec } = read([ids(null), hot({})]);
+    expect(spec.inputs).toEqual([expect.objectContaining({ name: 'ids', dtype: 'int32', kind: 'sequence' })]);
+    expect(spec.layers).toEqual([expect.objectContaining({ type: 'oneHot', size: 4 })]);
+  });
+
+  test.each<[string, object[], RegExp]>([
+    [
+      'of numbers',
+      [x, operation('OneHot', [tensor('x')], {}, { num_classes: 4 })],
+      /'g'.*supported: of an input of ids/,
+    ],
+    ['along another axis', [ids(null), hot({ axis: 1 })], /'g'.*along the last axis/],
+    ['of truth values', [ids(null), hot({ dtype: 'bool' })], /'g'.*numbers 1 and 0/],
+    ['of no classes', [ids(null), hot({ num_classes: 0 })], /'g'.*of 0 classes; supported: a constant from 1/],
+    ['of too many classes', [ids(null), hot({ num_classes: 2e9 })], /'g'.*of 2000000000 classes/],
+    ['encoded into too many', [ids(null), encoded({ num_tokens: 2e9 })], /'g'.*num_tokens 2000000000/],
+  ])('refused: %s', (_, layers, message) => {
+    expect(refusal(layers)).toMatch(message);
+  });
+});
+
+test.each<[string, object, RegExp]>([
+  [
+    'of features',
+    {
+      pad_width: [
+        [0, 0],
+        [0, 0],
+        [1, 0],
+      ],
+    },
+    /'g'.*supported: steps by zeros/,
+  ],
+  [
+    'by other numbers',
+    {
+      pad_width: [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+      ],
+      constant_values: 1,
+    },
+    /'g'.*steps by zeros/,
+  ],
+  [
+    'that mirrors',
+    {
+      pad_width: [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+      ],
+      mode: 'reflect',
+    },
+    /'g'.*steps by zeros/,
+  ],
+])('pad %s is refused', (_, config, message) => {
+  expect(refusal([x, operation('Pad', [tensor('x')], {}, config)])).toMatch(message);
+});
+
+test('scores of steps whose number is not fixed are no numbers', () => {
+  const dot = old('Dot', { axes: 2 }, ['x', 'x']);
+  expect(refusal([x, dot], { dialect: KERAS2 })).toMatch(/'g' holds scores of steps by steps/);
+});
+
+test('scores of masked or other attention are refused where they are read', () => {
+  const call = { return_attention_scores: true };
+  const attention = (of: number) => [
+    input('x', 3, 4),
+    {
+      ...old('AdditiveAttention', { use_scale: false }, []),
+      inbound_nodes: [
+        [
+          ['x', 0, 0, call],
+          ['x', 0, 0, {}],
+        ],
+      ],
+    },
+    {
+      ...old('Activation', { activation: 'tanh' }, []),
+      name: 'read',
+      config: { name: 'read', activation: 'tanh' },
+      inbound_nodes: [[['g', 0, of, {}]]],
+    },
+  ];
+  const setting = { dialect: KERAS2, outputs: [['read', 0, 0]] };
+  expect(read(attention(0), setting).spec.layers.map(({ type }) => type)).toEqual(['attention', 'activation']);
+  expect(refusal(attention(1), setting)).toMatch(/'g': its attention scores are read/);
 });

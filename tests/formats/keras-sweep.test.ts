@@ -33,6 +33,7 @@ const RUN: Record<number, RegExp[]> = {
     /^(GroupNormalization)\(axis=(1|-1)\)$/,
     /^(Normalization\(axis=None\)|(Unit)?Normalization\(axis=\(\)\))$/,
     /^x\[(:, None|:, :, None|\.\.\., None|:, None, 1:3|\.\.\., 1:3|\.\.\., None, :|:, 1:|:, :1|:, -1:|:, ::2)\]$/,
+    /^ops\.cast\(x, bool\)$/,
     /^(Embedding of )?ops\.cast\(x, (float16|bfloat16|float32|float64|int32|int64)\)$/,
   ],
   3: [
@@ -48,7 +49,7 @@ const RUN: Record<number, RegExp[]> = {
     /^(Unit)?Normalization\(axis=\(\)\)$/,
     /^GroupNormalization\(axis=(2|-1)\)$/,
     /^x\[(:, :, 1:3|\.\.\., 1:3|:, -1|:, 0|:, -1, None|:, 0, :, None|:, -1, None, 1:3|:, :, -3:-1|:, 1|:, 1:|:, ::2|:, -1:|:, :1|:, :, -1)\]$/,
-    /^ops\.cast\(x, (float16|bfloat16|float32|float64|int32|int64)\)$/,
+    /^ops\.cast\(x, (float16|bfloat16|float32|float64|int32|int64|bool)\)$/,
     /^ops\.cast\(x, int32\) \* 0\.5$/,
     /^mixed_float16: /,
   ],

@@ -22,8 +22,12 @@ export class SpecBuilder {
   readonly layers: LayerSpec[] = [];
   readonly tensors: ImportedTensor[] = [];
   readonly #conventions = new Set<string>();
-  /** The first embedding that reads an input of ids. */
-  readonly #embeddings = new Map<ValueRef, EmbeddingSpec>();
+  /** The first embedding that reads ids, and whether steps are sequences to it. */
+  readonly #embeddings = new Map<ValueRef, { layer: EmbeddingSpec; each: boolean }>();
+  /** Ids that are numbers, made ids. */
+  readonly #whole = new Map<ValueRef, ValueRef>();
+  /** Makes one, of an input whose mask is asked for before. */
+  readonly #embed = new Map<ValueRef, () => void>();
   /** Names in use, and the number to try next. */
   readonly #names = new Map<string, number>();
   readonly #weights = new Map<string, unknown>();
@@ -64,7 +68,7 @@ export class SpecBuilder {
     this.#steps.add(layer, this.#each);
     const [input] = layer.inputs ?? [];
     if (layer.type === 'embedding' && input !== undefined && !this.#embeddings.has(input))
-      this.#embeddings.set(input, layer);
+      this.#embeddings.set(input, { layer, each: this.#each });
     return layer.name;
   }
 
@@ -226,16 +230,34 @@ export class SpecBuilder {
     return wide;
   }
 
+  /** How the embedding of an input of ids is made. */
+  embedsBy(input: ValueRef, make: () => void): void {
+    this.#embed.set(input, make);
+  }
+
+  /** Numbers as the ids that they are. */
+  idsOf(ref: ValueRef, name: string): ValueRef {
+    const ids = this.add({ type: 'ids', name: this.name(name), inputs: [ref] });
+    this.#whole.set(ref, ids);
+    return ids;
+  }
+
   /** Steps whose id is not 0: a port of an embedding that reads the ids, which may come later. */
   maskOfIds(input: string): Mask {
     return {
       key: `${input} ids`,
       ref: () => {
-        const embedding = this.#embeddings.get(input);
-        if (!embedding)
-          throw new GruError('unsupported', `a mask is made of the ids '${input}', which no Embedding reads`);
-        embedding.maskZero = true;
-        return `${embedding.name}:mask`;
+        const find = () => this.#embeddings.get(this.#whole.get(input) ?? input);
+        if (!find()) this.#embed.get(input)?.();
+        const found = find();
+        if (!found) throw new GruError('unsupported', `a mask is made of the ids '${input}', which no Embedding reads`);
+        const { layer, each } = found;
+        if (!layer.maskZero) {
+          layer.maskZero = true;
+          // anew, with the port of the mask
+          this.#steps.add(layer, each);
+        }
+        return `${layer.name}:mask`;
       },
     };
   }
@@ -269,6 +291,7 @@ export function describeValue(value: Value): string {
   if (value.is === 'ids') return 'ids';
   if (value.is === 'condition') return 'truth values';
   if (value.is === 'transposed') return value.flat ? 'one number a step as a row' : 'features of steps, transposed';
+  if (value.is === 'refused') return 'what is not supported';
   if (value.is === 'scores') return 'scores of steps by steps';
   if (value.is === 'nested') return `steps of ${value.steps} steps of ${value.size} features`;
   if (value.is === 'stacked') return `${value.count} vectors of ${value.size} a sequence`;

@@ -68,8 +68,21 @@ export class Evaluation {
       const value = input(layer, i);
       this.#made.set(callKey(name, 0), value && [value]);
     });
+    this.#announceEmbeddings(model);
     this.#firstCalls = firstCalls(model, shared.builder.dialect.framework !== 'keras3');
     for (const { layer, index } of this.#order(model)) this.#call(layer.name, this.#firstCall(layer) + index);
+  }
+
+  /** Tells which layers make rows of the ids of the inputs: a mask of these may be asked for before. */
+  #announceEmbeddings({ layers }: KerasModel): void {
+    for (const { className, name, calls } of layers) {
+      if (className !== 'Embedding') continue;
+      calls.forEach(({ args: [argument] }, i) => {
+        if (!argument || Array.isArray(argument) || !('tensor' in argument)) return;
+        const [value] = this.#made.get(callKey(argument.tensor.layer, 0)) ?? [];
+        if (value?.is === 'ids') this.#shared.builder.embedsBy(value.input, () => this.#call(name, i));
+      });
+    }
   }
 
   /** All calls, those of Keras 3 as it runs them: there the order decides who finds a mask that MultiHeadAttention takes away. */
@@ -108,6 +121,7 @@ export class Evaluation {
     if (!values) throw new Unmade();
     const value = values[tensor];
     if (!value) throw invalidConfig(`layer '${this.#path}${layer}' has no output ${tensor}`);
+    if (value.is === 'refused') throw value.error;
     return value;
   }
 

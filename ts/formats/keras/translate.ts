@@ -6,7 +6,7 @@ import { describeValue, SpecBuilder } from './builder.ts';
 import type { KerasLayer, KerasModel } from './config.ts';
 import type { Dialect } from './dialect.ts';
 import { Evaluation, Shared } from './evaluate.ts';
-import { stepsAsFeatures } from './layers/call.ts';
+import { plainOf } from './layers/call.ts';
 import { readInput } from './layers/input.ts';
 import { makesMasks } from './layers/tfjs.ts';
 import type { KerasTensor } from './nodes.ts';
@@ -50,7 +50,7 @@ function readOutputs(model: KerasModel, builder: SpecBuilder, look: (tensor: Ker
   const names = new Map<string, number>();
   return model.outputs.map(({ tensor, name: key }) => {
     let value = look(tensor);
-    if (value.is === 'transposed') value = stepsAsFeatures({ builder, name: tensor.layer }, value) ?? value;
+    value = plainOf({ builder, name: tensor.layer }, value) ?? value;
     const ids = value.is === 'ids' && value.made ? value.input : undefined;
     const flat = value.is === 'transposed' && value.flat ? value.ref : ids;
     let from = value.is === 'features' ? builder.exact(value) : flat;

@@ -1,7 +1,8 @@
+import type { GruError } from '../../base/errors.ts';
 import type { ValueRef } from '../../spec/spec.ts';
 
 /** A tensor of a Keras model, as the translation knows it. */
-export type Value = Features | Ids | Condition | Transposed | Scores | Stacked | Nested;
+export type Value = Features | Ids | Condition | Transposed | Scores | Stacked | Nested | Refused;
 
 /** Numbers: (batch, steps, size) or (batch, size). */
 export interface Features {
@@ -55,6 +56,12 @@ export interface Nested {
   ids?: true;
 }
 
+/** An output that cannot be had: a model that does not read it runs. */
+export interface Refused {
+  is: 'refused';
+  error: GruError;
+}
+
 /** Ids: (batch, steps) or (batch). */
 export interface Ids {
   is: 'ids';
@@ -67,12 +74,19 @@ export interface Ids {
 }
 
 /** A tensor of truth values: of steps, or of the features of steps. */
-export type Condition = { is: 'condition'; kind: 'steps' | 'features' } & Test;
+export type Condition = {
+  is: 'condition';
+  kind: 'steps' | 'features';
+  /** Of features it has one: (batch, steps, 1). */
+  one?: boolean;
+} & Test;
 
 export type Test =
   | { test: 'constant'; value: boolean }
   /** A value that is not 0 where the condition holds; the same for all features of a step. */
   | { test: 'mask'; mask: Mask }
+  /** Numbers: 1 where the condition holds, 0 elsewhere. Of steps, one for each. */
+  | { test: 'holds'; numbers: () => Features }
   /** Features that differ from a number. */
   | { test: 'differs'; features: Features; from: number }
   /** Features side by side. */

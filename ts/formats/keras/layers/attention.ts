@@ -1,8 +1,9 @@
 import type { AttentionSpec } from '../../../spec/spec.ts';
-import type { Features, Mask } from '../values.ts';
+import type { Features, Mask, Value } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing } from './call.ts';
 import { maskOfCondition } from './mask-ops.ts';
+import { activation, withRef } from './operands.ts';
 
 /** The tensors of `[query, value]` or `[query, value, key]`. */
 function readInputs(call: Call): { query: Features; value: Features; key: Features } {
@@ -46,12 +47,12 @@ export function readFlag(call: Call, name: string): boolean {
   throw call.fields.unsupported(`is called with ${name}, which is no constant`);
 }
 
-/** Refuses what would be a matrix a sequence. */
-export function refuseScores(call: Call): void {
-  if (!readFlag(call, 'return_attention_scores')) return;
-  throw call.fields.unsupported(
-    'return_attention_scores gives a matrix of steps by steps, which is no value here; build the model without it',
+/** Scores, of which there would be a matrix a sequence, as an output that cannot be read. */
+export function refusedScores({ fields }: Call): Value {
+  const error = fields.unsupported(
+    'its attention scores are read; supported: those of Attention by dot products without a mask. Build the model without return_attention_scores',
   );
+  return { is: 'refused', error };
 }
 
 function scalar({ fields, weights, builder, name }: Call, place: number, role: string): number {
@@ -75,7 +76,7 @@ export const attention: Translate = (call) => {
   fields.ignore('dropout', 'seed');
   fields.finish();
   checkArguments(call, 'mask', 'use_causal_mask', 'return_attention_scores');
-  refuseScores(call);
+  const givesScores = readFlag(call, 'return_attention_scores');
   const { query, value, key } = readInputs(call);
   const [queryMask, mask] = readMasks(call, query, value);
   const inputSize = query.size;
@@ -113,5 +114,10 @@ export const attention: Translate = (call) => {
   });
   const { size } = value;
   const ref = queryMask ? builder.zeroMasked(name, size, queryMask) : name;
-  return [{ is: 'features', ref, kind: 'sequence', size, mask: queryMask }];
+  const made: Features = { is: 'features', ref, kind: 'sequence', size, mask: queryMask };
+  if (!givesScores) return [made];
+  if (additive || concat || causal || mask) return [made, refusedScores(call)];
+  const by = { name: 'affine', alpha: rest.scale ?? 1, beta: 0 } as const;
+  const x = withRef(query, activation(call, query, by, builder.name(`${name}_query`)));
+  return [made, { is: 'scores', x, y: key, keys: 'y' }];
 };

@@ -185,3 +185,25 @@ function asFeaturesOf(call: Call, argument: Parameters<typeof asTensor>[1]): Fea
   if (x.is !== 'features') throw call.fields.unsupported(`cannot cut ${describeValue(x)}`);
   return { is: 'features', ref: call.builder.exact(x), kind: x.kind, size: x.size };
 }
+
+/** Zeros before and behind the steps. */
+export const pad: Translate = (call) => {
+  const { builder, fields } = call;
+  const given = setting(call, 'pad_width', 1) ?? setting(call, 'paddings', 1);
+  const mode = setting(call, 'mode', 2) ?? 'constant';
+  const isConstant = mode === 'constant' || mode === 'CONSTANT';
+  const value = setting(call, 'constant_values', 3) ?? 0;
+  const names = ['pad_width', 'paddings', 'mode', 'constant_values'];
+  const x = asFeaturesOf(call, operandsOf(call, names, 1)[0]);
+  const isPair = (one: unknown) =>
+    Array.isArray(one) && one.length === 2 && one.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+  const pairs = Array.isArray(given) && given.every(isPair) ? (given as [number, number][]) : [];
+  const others = pairs.filter(([before, after], axis) => axis !== 1 && before + after > 0);
+  if (x.kind !== 'sequence' || pairs.length !== 3 || others.length > 0 || value !== 0 || !isConstant)
+    throw fields.unsupported(
+      `pads ${describeValue(x)} by ${shown(given ?? null)}; supported: steps by zeros, as ((0, 0), (2, 0), (0, 0))`,
+    );
+  const [before, after] = pairs[1]!;
+  const own = { name: builder.name(call.name), inputs: [x.ref], before, after };
+  return [{ ...x, ref: builder.add({ type: 'pad', ...own }) }];
+};

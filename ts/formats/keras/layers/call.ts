@@ -4,7 +4,7 @@ import { describeValue } from '../builder.ts';
 import type { KerasLayer, KerasModel } from '../config.ts';
 import { Fields } from '../fields.ts';
 import type { KerasArgument } from '../nodes.ts';
-import type { Features, Mask, Stacked, Transposed, Value } from '../values.ts';
+import type { Features, Mask, Scores, Stacked, Transposed, Value } from '../values.ts';
 import type { WeightGroup } from '../weights.ts';
 import { shown } from '../shown.ts';
 
@@ -82,16 +82,60 @@ function vectorsAsSteps({ builder, name }: Pick<Call, 'builder' | 'name'>, { ref
   return { is: 'features', ref: builder.add({ type: 'unflatten', ...own }), kind: 'sequence', size };
 }
 
-/** A tensor of numbers: several vectors of a sequence, and steps as the last axis, where the file fixes their number. */
-export function asFeatures(call: Pick<Call, 'fields' | 'builder' | 'name'>, value: Value): Features {
+/** Scores as the numbers that they are, where the file fixes the steps of both: for each step of x a row of as many as y has. */
+function scoresAsFeatures(call: Pick<Call, 'builder' | 'name'>, { x, y, keys }: Scores): Features | undefined {
+  const { builder, name } = call;
+  if ([x, y].some(({ kind, ref }) => kind === 'sequence' && builder.stepsOf(ref) === undefined)) return undefined;
+  // x[i] y[j] is the sum over the features d of x^T[d][i] y^T[d][j].
+  const [left, right] = [x, y].map((one) => featuresAsSteps(call, one)) as [Features, Features];
+  const ref = builder.add({
+    type: 'weightedSum',
+    name: builder.name(`${name}_scores`),
+    inputs: [left.ref, right.ref],
+  });
   const made =
-    value.is === 'transposed'
-      ? stepsAsFeatures(call, value)
-      : value.is === 'stacked'
-        ? vectorsAsSteps(call, value)
-        : value;
-  if (made?.is !== 'features') throw call.fields.unsupported(`cannot read ${describeValue(value)}`);
-  return made;
+    x.kind === 'vector'
+      ? ({ is: 'features', ref, kind: 'vector', size: right.size } as const)
+      : vectorsAsSteps(call, { is: 'stacked', ref, count: left.size, size: right.size });
+  if (!keys) return made;
+  const own = { name: builder.name(`${name}_weights`), inputs: [made.ref] };
+  const weights = builder.add(
+    keys === 'y' ? { type: 'activation', ...own, activation: 'softmax' } : { type: 'timeSoftmax', ...own },
+  );
+  return { ...made, ref: weights };
+}
+
+/** A number of each step, or the one that there is, for each feature as a step. */
+export function featuresAsSteps(call: Pick<Call, 'builder' | 'name'>, features: Features): Features {
+  const { builder, name } = call;
+  const { size, kind } = features;
+  const ref = builder.exact(features);
+  if (kind === 'vector') return vectorsAsSteps(call, { is: 'stacked', ref, count: size, size: 1 });
+  return stepsAsFeatures({ builder, name }, { is: 'transposed', ref, size, flat: false })!;
+}
+
+/** A value as numbers: several vectors of a sequence; steps as the last axis and scores, where the file fixes the number of steps. */
+export function plainOf(call: Pick<Call, 'builder' | 'name'>, value: Value): Features | undefined {
+  switch (value.is) {
+    case 'features':
+      return value;
+    case 'transposed':
+      return stepsAsFeatures(call, value);
+    case 'stacked':
+      return vectorsAsSteps(call, value);
+    case 'scores':
+      return scoresAsFeatures(call, value);
+    default:
+      return undefined;
+  }
+}
+
+/** A tensor of numbers. */
+export function asFeatures(call: Pick<Call, 'fields' | 'builder' | 'name'>, value: Value): Features {
+  const made = plainOf(call, value);
+  if (made) return made;
+  const why = value.is === 'scores' ? ', whose numbers the input shapes have to fix for this' : '';
+  throw call.fields.unsupported(`cannot read ${describeValue(value)}${why}`);
 }
 
 /** Refuses arguments beyond the first and those named; `training` may be false. */

@@ -4,6 +4,7 @@ import type { Call, Translate } from './call.ts';
 import { firstArgument, unknownMask } from './call.ts';
 import { operand, operandsOf, setting, tensor } from './operands.ts';
 import { shown } from '../shown.ts';
+import { castCondition } from './truth.ts';
 
 const FLOATS = ['float16', 'bfloat16', 'float32', 'float64'];
 /** Smaller ones wrap around what they cannot hold. */
@@ -23,7 +24,7 @@ export const cast: Translate = (call) => {
   if (value?.is === 'ids' && dtype !== 'bool') return [value];
   if (value?.is === 'condition') {
     if (dtype === 'bool') return [value];
-    throw fields.unsupported('makes numbers of truth values');
+    return [castCondition(call, value)];
   }
   const x = tensor(call, operand(call, firstArgument(call)));
   if (dtype === 'bool') return [{ is: 'condition', kind: 'features', test: 'differs', features: x, from: 0 }];

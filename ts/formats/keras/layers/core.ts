@@ -51,7 +51,9 @@ const embedding: Translate = (call) => {
       'reads something else than ids; supported: an input of ids, one number a step, as x[:, :, 0]',
     );
   const given = value.is === 'ids' && !value.whole ? value : undefined;
-  if (!given && maskZero)
+  const isOfEachStep =
+    value.is === 'ids' && value.whole === true && builder.isForEachStep && builder.dialect.framework !== 'tfjs';
+  if (!given && maskZero && !isOfEachStep)
     throw fields.unsupported(
       'mask_zero of ids that are computed, or of steps of each step; supported: of an input of ids',
     );
@@ -70,7 +72,7 @@ const embedding: Translate = (call) => {
       ...(maskZero ? { maskZero } : {}),
       weights: { embeddings },
     });
-  const whole = (ref: ValueRef) => rows(builder.add({ type: 'ids', name: builder.name(`${name}_ids`), inputs: [ref] }));
+  const whole = (ref: ValueRef) => rows(builder.idsOf(ref, `${name}_ids`));
   if (isNested) {
     const { steps, outer, ref } = value;
     return [{ is: 'nested', ref: builder.forEachStep(() => whole(ref)), steps, size: outputSize, outer }];
@@ -78,7 +80,7 @@ const embedding: Translate = (call) => {
   if (given) rows(given.input);
   else whole(value.is === 'ids' ? value.input : value.ref);
   const kind = value.is === 'ids' ? value.kind : 'sequence';
-  const mask = maskZero && given?.kind === 'sequence' ? builder.maskOfIds(given.input) : undefined;
+  const mask = maskZero && value.is === 'ids' && value.kind === 'sequence' ? builder.maskOfIds(value.input) : undefined;
   return [{ is: 'features', ref: name, kind, size: outputSize, mask }];
 };
 

@@ -11,7 +11,9 @@ import { activationOverSteps, dot, flatten, permute, repeatVector, reshape } fro
 import { OVER_TIME } from './over-time.ts';
 import { RECURRENT } from './recurrent.ts';
 import { alikeInTfjs } from './tfjs.ts';
+import { categoryEncoding } from './picks.ts';
 import { timeDistributed } from './time-distributed.ts';
+import { TRUTH } from './truth.ts';
 
 /** What translates a layer, by its class. */
 export const LAYERS: Record<string, Translate> = alikeInTfjs({
@@ -27,6 +29,7 @@ export const LAYERS: Record<string, Translate> = alikeInTfjs({
   Flatten: flatten(OVER_TIME['Flatten']!),
   Reshape: reshape(OVER_TIME['Reshape']!),
   Permute: permute(OVER_TIME['Permute']!),
+  CategoryEncoding: categoryEncoding,
   RepeatVector: repeatVector(OVER_TIME['RepeatVector']!),
   Dot: dot,
   TimeDistributed: timeDistributed((className) => (Object.hasOwn(LAYERS, className) ? LAYERS[className] : undefined)),
@@ -57,7 +60,7 @@ export function translatorOf({ className, isOperation, customName, config }: Ker
       if (!found) throw new UnknownClass(title, className, ` (${String(fn)})`, Object.keys(TF_FUNCTIONS));
       return (call) => {
         call.fields.ignore('function');
-        return OPERATIONS[found]!(call);
+        return operation(found, title)(call);
       };
     }
     case 'TensorFlowOpLayer': {
@@ -80,7 +83,8 @@ function supportedLayers(): string[] {
 function operation(className: string, title: string): Translate {
   const ofMasks = Object.hasOwn(MASK_OPERATIONS, className) ? MASK_OPERATIONS[className] : undefined;
   const ofNumbers = Object.hasOwn(OPERATIONS, className) ? OPERATIONS[className] : undefined;
-  if (!ofMasks && !ofNumbers) throw new UnknownClass(title, className, ', an operation', Object.keys(OPERATIONS));
+  if (!ofMasks && !ofNumbers)
+    throw new UnknownClass(title, className, ', an operation', Object.keys({ ...OPERATIONS, ...TRUTH }));
   return (call) => (ofMasks && (!ofNumbers || hasCondition(call)) ? ofMasks(call) : ofNumbers!(call));
 }
 

@@ -76,10 +76,13 @@ function readNestedIds(fields: Fields, name: string, shape: readonly unknown[], 
   return { ...cutSteps(builder, `${name}_steps`, name, steps, 1), ids: true };
 }
 
+/** Layers of ids. */
+const READ_IDS = ['Embedding', 'CategoryEncoding'];
+
 /** Whether a layer, as a wrapper's config has it, reads ids. */
 function holdsIds(config: unknown): boolean {
   if (!isRecord(config) || typeof config['class_name'] !== 'string') return false;
-  if (!isModelClass(config['class_name'])) return config['class_name'] === 'Embedding';
+  if (!isModelClass(config['class_name'])) return READ_IDS.includes(config['class_name']);
   const model = readModelConfig(config);
   const input = model.layers.find(({ name }) => name === model.inputs[0]?.layer);
   return input !== undefined && isReadAsIds(input, model);
@@ -91,10 +94,15 @@ function isReadAsIds(layer: KerasLayer, model: KerasModel): boolean {
     // Through a cast: an embedding takes whole numbers of any type.
     if (reader.className === 'Cast') return isReadAsIds(reader, model);
     if (reader.className === 'TimeDistributed') return holdsIds(reader.config['layer']);
-    if (!reader.inner) return reader.className === 'Embedding';
+    if (!reader.inner) return READ_IDS.includes(reader.className) || isOneHot(reader);
     const { inner } = reader;
     return innerInputs(inner, reader, layer).some((input) => isReadAsIds(input, inner));
   });
+}
+
+/** Whether an operation makes a row of each id. */
+function isOneHot({ className, isOperation, config }: KerasLayer): boolean {
+  return isOperation ? className === 'OneHot' : className === 'TFOpLambda' && config['function'] === 'one_hot';
 }
 
 /** The inputs of a model inside at which it is called on a layer's output. */

@@ -69,8 +69,12 @@ function wholes(call: Call, name: string, value: unknown): number[] | undefined 
   throw call.fields.unsupported(`${name} must be a list of whole numbers`);
 }
 
+const isWhole = (one: Place) => typeof one === 'object' && isAll(one);
+
 function item(call: Call, given: Value, places: Place[]): Value {
   const { builder, fields } = call;
+  const isNew = given.is === 'transposed' && given.flat && places.every((one) => one === 'new' || isWhole(one));
+  if (isNew && places.length === 3) return expand(call, given, places.indexOf('new'));
   const value = (given.is === 'transposed' ? stepsAsFeatures(call, given) : undefined) ?? given;
   if (value.is !== 'features') throw fields.unsupported('takes parts of other things than steps, features and vectors');
   const x: Features = { is: 'features', ref: builder.exact(value), kind: value.kind, size: value.size };

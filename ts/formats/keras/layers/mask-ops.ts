@@ -3,6 +3,8 @@ import { isSince } from '../dialect.ts';
 import type { Condition, Features, Mask, Test, Value } from '../values.ts';
 import type { Call, Resolved, Translate } from './call.ts';
 import { checkArguments, isNothing } from './call.ts';
+import { operandsOf } from './operands.ts';
+import { combined, compare, TRUTH } from './truth.ts';
 
 /**
  * Operations with which Keras 3 writes masks into a functional model:
@@ -16,14 +18,10 @@ import { checkArguments, isNothing } from './call.ts';
  */
 export const MASK_OPERATIONS: Record<string, Translate> = {
   NotEqual: (call) => {
-    const [left, right] = call.args;
-    call.fields.finish();
-    checkArguments({ ...call, args: call.args.slice(0, 1) });
+    const [left, right] = operandsOf(call, [], 2);
     const value = left && !Array.isArray(left) && 'value' in left ? left.value : undefined;
     const constant = right && !Array.isArray(right) && 'constant' in right ? right.constant : undefined;
-    if (!value || typeof constant !== 'number' || call.args.length !== 2) {
-      throw call.fields.unsupported('compares other things than a tensor and a number');
-    }
+    if (!value || typeof constant !== 'number' || isRowOfSteps(value)) return compare('NotEqual')(call);
     if (value.is === 'ids' && value.kind === 'sequence') {
       if (constant !== 0) throw call.fields.unsupported(`compares ids with ${constant}; supported: 0`);
       return [{ is: 'condition', kind: 'steps', test: 'mask', mask: call.builder.maskOfIds(value.input) }];
@@ -36,10 +34,8 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
   All: (call) => [reduce(call, 'mul')],
 
   LogicalOr: (call) => {
-    call.fields.finish();
-    checkArguments({ ...call, args: call.args.slice(0, 1) });
-    const conditions = call.args.map((argument) => asCondition(call, argument));
-    if (conditions.length !== 2) throw call.fields.invalid('takes two tensors');
+    const conditions = operandsOf(call, [], 2).map((argument) => asCondition(call, argument));
+    if (conditions.some(({ test }) => test === 'holds' || test === 'differs')) return [combined(call, 'max')];
     const tests = conditions.filter((c) => !(c.test === 'constant' && !c.value));
     if (tests.some((c) => c.test === 'constant')) return [{ ...conditions[0]!, test: 'constant', value: true }];
     const kind = conditions.some((c) => c.kind === 'features') ? 'features' : 'steps';
@@ -54,7 +50,7 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
     checkArguments(call);
     const condition = asCondition(call, call.args[0]);
     if (condition.kind !== 'steps') throw call.fields.unsupported('expands what has features already');
-    return [{ ...condition, kind: 'features' }];
+    return [{ ...condition, kind: 'features', one: true }];
   },
 
   // To the shape of the features, over which a mask is the same.
@@ -64,7 +60,7 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
     checkArguments(call, 'shape');
     const condition = asCondition(call, call.args[0]);
     if (condition.kind !== 'features') throw call.fields.unsupported('repeats a mask along other axes than the last');
-    return [condition];
+    return [{ ...condition, one: false }];
   },
 
   // Of the mask that Attention hands on.
@@ -76,6 +72,7 @@ export const MASK_OPERATIONS: Record<string, Translate> = {
     return [asCondition(call, call.args[0])];
   },
 
+  ...TRUTH,
   ZerosLike: (call) => [like(call, false)],
   OnesLike: (call) => [like(call, true)],
 
@@ -120,6 +117,9 @@ function asCondition(call: Call, argument: Resolved | undefined): Condition {
   throw call.fields.unsupported('is applied to something else than masks; supported: masks of layers');
 }
 
+/** One number a step, in a row. */
+const isRowOfSteps = (value: Value) => value.is === 'transposed' && value.flat;
+
 /** any or all over the features of each step. */
 function reduce(call: Call, merge: 'sum' | 'mul'): Condition {
   call.fields.expect('axis', [-1, 2], 'masks are reduced over the last axis only');
@@ -139,6 +139,7 @@ function reduced(call: Call, test: Test, merge: 'sum' | 'mul'): Test {
     const features = { ...test.features, ref: call.builder.exact(test.features) };
     return { test: 'mask', mask: call.builder.maskOf(features, test.from).mask };
   }
+  if (test.test === 'holds') throw call.fields.unsupported('reduces comparisons; supported: masks, x != a number');
   if (test.test !== 'concat') return test;
   const parts = test.parts.map((part) => reduced(call, part, merge));
   const decisive = merge === 'sum';
@@ -158,6 +159,10 @@ function uniform(call: Call, test: Test): Mask {
 export function maskOfCondition(call: Call, condition: Condition): Mask | undefined {
   if (condition.kind !== 'steps') throw call.fields.unsupported('its mask has more than one value a step');
   if (condition.test === 'mask') return condition.mask;
+  if (condition.test === 'holds') {
+    const { ref } = condition.numbers();
+    return { key: ref, ref: () => ref };
+  }
   if (condition.test === 'constant' && condition.value) return undefined;
   throw call.fields.unsupported('its mask leaves no steps');
 }

@@ -4,7 +4,7 @@ import { isSince } from '../dialect.ts';
 import type { Features, Mask } from '../values.ts';
 import type { Call, Translate } from './call.ts';
 import { asFeatures, checkArguments, firstArgument, isNothing, unknownMask } from './call.ts';
-import { readFlag, refuseScores } from './attention.ts';
+import { readFlag, refusedScores } from './attention.ts';
 import { shown } from '../shown.ts';
 
 /** Argument `place` of the call, or the one of a name; undefined where it is left out. */
@@ -114,7 +114,7 @@ export const multiHeadAttention: Translate = (call) => {
     { ...call, args: call.args.slice(0, 1).concat(call.args.slice(3)) },
     ...['query', 'value', 'key', 'use_causal_mask', 'return_attention_scores'],
   );
-  refuseScores(call);
+  const givesScores = readFlag(call, 'return_attention_scores');
   const causal = readFlag(call, 'use_causal_mask');
   const queryMask = query.mask;
   const masks = [value.mask, givenKey?.mask].filter((mask) => mask !== undefined);
@@ -136,8 +136,8 @@ export const multiHeadAttention: Translate = (call) => {
     ...(causal ? { causal } : {}),
     ...(masks.length > 0 ? { mask: builder.combineMasks(masks, 'mul').ref() } : {}),
     ...(queryMask ? { queryMask: queryMask.ref() } : {}),
-    // Where all scores of a row are masked, Softmax gives zeros since 3.14; before, and where there is no dropout, all weigh the same.
-    withoutKeys: dropout > 0 && isSince(builder.dialect, 3, 14) ? 'zero' : 'average',
+    // Where all scores of a row are masked, Softmax gives zeros since 3.14; before, and where there is no dropout nor scores are given, all weigh the same.
+    withoutKeys: (dropout > 0 || givesScores) && isSince(builder.dialect, 3, 14) ? 'zero' : 'average',
   });
   takeMasks(call, [query, value, key]);
   const ref = project(call, name, {
@@ -146,5 +146,6 @@ export const multiHeadAttention: Translate = (call) => {
     from: [heads, valueSize],
     to: [size],
   });
-  return [{ is: 'features', ref, kind: 'sequence', size, mask: queryMask }];
+  const made = { is: 'features', ref, kind: 'sequence', size, mask: queryMask } as const;
+  return givesScores ? [made, refusedScores(call)] : [made];
 };

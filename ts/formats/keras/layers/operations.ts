@@ -20,10 +20,10 @@ import {
   tensor,
   withRef,
 } from './operands.ts';
-import { expandDims, reshape, split, squeeze, stack, transpose } from './axes.ts';
+import { expandDims, pad, reshape, split, squeeze, stack, transpose } from './axes.ts';
 import { flip, getItem, sliceOf, stridedSlice } from './items.ts';
 import { softmaxOfScores } from './over-steps.ts';
-import { argmax, repeat, take, tile } from './picks.ts';
+import { argmax, oneHot, repeat, take, tile } from './picks.ts';
 import { POWERS } from './powers.ts';
 import { alsoOfScores, PRODUCTS } from './products.ts';
 import { REDUCTIONS } from './reductions.ts';
@@ -177,7 +177,9 @@ export const OPERATIONS: Record<string, Translate> = {
   Tile: tile,
   Repeat: repeat,
   Take: take,
+  Pad: pad,
   Argmax: argmax,
+  OneHot: oneHot,
   Softmax: softmax,
   LogSoftmax: (call) => overFeatures(call, 'log_softmax'),
   ...REDUCTIONS,
@@ -214,6 +216,21 @@ export const TF_FUNCTIONS: Record<string, string> = {
   'math.log': 'Log',
   'math.log1p': 'Log1p',
   'math.round': 'Round',
+  'math.equal': 'Equal',
+  'math.not_equal': 'NotEqual',
+  'math.greater': 'Greater',
+  'math.greater_equal': 'GreaterEqual',
+  'math.less': 'Less',
+  'math.less_equal': 'LessEqual',
+  'math.logical_not': 'LogicalNot',
+  'math.logical_and': 'LogicalAnd',
+  'math.logical_or': 'LogicalOr',
+  where: 'Where',
+  'compat.v1.norm': 'Norm',
+  norm: 'Norm',
+  'compat.v1.pad': 'Pad',
+  pad: 'Pad',
+  one_hot: 'OneHot',
   'math.l2_normalize': 'L2Normalize',
   'linalg.matmul': 'Matmul',
   'math.sqrt': 'Sqrt',
@@ -291,7 +308,7 @@ function softmax(call: Call): Value[] {
   const { builder, name } = call;
   const axis = axisOf(call, 1, -1);
   const value = asTensor(call, operandsOf(call, ['axis'], 1)[0]);
-  if (value.is === 'scores') return [softmaxOfScores(call, value, axis)];
+  if (value.is === 'scores' && !value.keys) return [softmaxOfScores(call, value, axis)];
   const isRow = value.is === 'transposed' && value.flat;
   const isSteps = value.is === 'features' && value.kind === 'sequence';
   if (isRow && (axis === -1 || axis === 1))

@@ -2,7 +2,15 @@ import type { RowActivation, ValueRef } from '../../../spec/spec.ts';
 import { oneFunction, readActivation } from '../activation.ts';
 import type { Features, Scores, Transposed, Value } from '../values.ts';
 import type { Call, Translate } from './call.ts';
-import { checkArguments, firstArgument, onlyValue, stepsAsFeatures, withoutMask } from './call.ts';
+import {
+  asFeatures,
+  checkArguments,
+  featuresAsSteps,
+  firstArgument,
+  onlyValue,
+  stepsAsFeatures,
+  withoutMask,
+} from './call.ts';
 import { checkSoftmaxMask } from './core.ts';
 import { shown } from '../shown.ts';
 
@@ -24,6 +32,7 @@ export function activationOverSteps(inner: Translate): Translate {
     if (value.is === 'features') return (isOverTime(call, value) && featuresOverTime(call, value)) || inner(call);
     if (value.is !== 'transposed' && value.is !== 'scores') return inner(call);
     const { fields, layer, builder } = call;
+    if (value.is === 'scores' && value.keys) return inner(plainly(call, value));
     const axis =
       layer.className === 'Softmax' && value.is === 'scores'
         ? axisOfScores(call, value, fields.axis('axis', -1))
@@ -34,11 +43,16 @@ export function activationOverSteps(inner: Translate): Translate {
       : layer.className === 'Activation'
         ? readActivation(fields, 'activation', builder.dialect)
         : oneFunction(layer.className, fields, rank);
+    if (value.is === 'scores' && found !== 'softmax' && found !== 'linear') return inner(plainly(call, value));
     fields.finish();
     checkArguments(call);
-    return value.is === 'scores' ? [weigh(call, value, found, axis ?? 'y')] : [activate(call, value, found)];
+    if (value.is === 'transposed') return [activate(call, value, found)];
+    return [found === 'linear' ? value : { ...value, keys: axis ?? 'y' }];
   };
 }
+
+/** A call on scores as the numbers that they are. */
+const plainly = (call: Call, scores: Scores): Call => ({ ...call, args: [{ value: asFeatures(call, scores) }] });
 
 function isOverTime({ layer, fields }: Call, { kind }: Features): boolean {
   return layer.className === 'Softmax' && kind === 'sequence' && [1, -2].includes(fields.axis('axis', -1));
@@ -55,7 +69,7 @@ function featuresOverTime(call: Call, features: Features): Value[] {
 
 /** Softmax over an axis of scores. */
 export function softmaxOfScores(call: Call, scores: Scores, axis: number): Scores {
-  return weigh(call, scores, 'softmax', axisOfScores(call, scores, axis));
+  return { ...scores, keys: axisOfScores(call, scores, axis) };
 }
 
 /** Whose steps an axis of scores is. */
@@ -63,14 +77,6 @@ function axisOfScores({ fields }: Call, { x }: Scores, axis: number): 'x' | 'y' 
   if (axis === -1 || axis === (x.kind === 'vector' ? 1 : 2)) return 'y';
   if (x.kind === 'sequence' && (axis === 1 || axis === -2)) return 'x';
   throw fields.unsupported(`axis ${axis} is not supported; supported: the steps of one of the two`);
-}
-
-function weigh({ fields }: Call, scores: Scores, activation: RowActivation, keys: 'x' | 'y'): Scores {
-  if (activation === 'linear') return scores;
-  if (activation !== 'softmax' || scores.keys) {
-    throw fields.unsupported('of scores of steps by steps; supported: one softmax, before they weigh values');
-  }
-  return { ...scores, keys };
 }
 
 function activate(call: Call, value: Transposed, activation: RowActivation): Transposed {
@@ -88,7 +94,7 @@ export const flatten =
   (inner: Translate): Translate =>
   (call) => {
     const value = onlyValue(call);
-    const plain = value.is === 'features' && (value.kind === 'vector' || value.size !== 1);
+    const plain = value.is === 'scores' || (value.is === 'features' && (value.kind === 'vector' || value.size !== 1));
     return plain ? inner(call) : flattenOne(call);
   };
 
@@ -289,7 +295,8 @@ function dotOf(call: Call, x: Value, first: string, y: Value, second: string): V
       ? { is: 'features', ref: name, kind: 'vector', size: y.size }
       : { is: 'stacked', ref: name, count: x.size, size: y.size };
   }
-  if (x.is === 'features' && first === 'features' && second === 'steps') return byColumn(call, x, y);
+  if (x.is === 'features' && first === 'features' && second === 'steps')
+    return byColumn(call, x, y) ?? rowsBySteps(call, x, y);
   if (x.is !== 'features' || first !== 'features' || second !== 'features' || x.size !== y.size) return undefined;
   if (y.kind === 'sequence') return { is: 'scores', x, y };
   if (x.kind === 'sequence') return undefined;
@@ -312,6 +319,18 @@ function byColumn({ builder, name }: Call, x: Features, y: Features): Value | un
   const inputs = [builder.add({ type: 'merge', ...products, merge: 'mul' })];
   const ref = builder.add({ type: 'reduceFeatures', name, inputs, reduce: 'sum' });
   return { is: 'features', ref, kind: 'sequence', size: 1 };
+}
+
+/** Each row, of as many numbers as the other has steps, by these: their sum with the numbers as weights. */
+function rowsBySteps(call: Call, x: Features, y: Features): Value | undefined {
+  const { builder, name } = call;
+  const isFixed = x.kind === 'vector' || builder.stepsOf(x.ref) !== undefined;
+  if (!isFixed || builder.stepsOf(y.ref) !== x.size) return undefined;
+  const weights = featuresAsSteps(call, x);
+  builder.add({ type: 'weightedSum', name, inputs: [weights.ref, builder.exact(y)] });
+  return x.kind === 'vector'
+    ? { is: 'features', ref: name, kind: 'vector', size: y.size }
+    : { is: 'stacked', ref: name, count: weights.size, size: y.size };
 }
 
 /** The product with its factors in the other order: of what is not a row a sequence steps and columns change places. */

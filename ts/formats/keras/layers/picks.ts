@@ -1,6 +1,6 @@
 import type { Features, Value } from '../values.ts';
 import { describeValue } from '../builder.ts';
-import type { Call, Translate } from './call.ts';
+import { checkArguments, onlyValue, type Call, type Translate } from './call.ts';
 import { asTensor, axisOf, constants, flag, operandsOf, rankOf, setting, tensor } from './operands.ts';
 import { MAX_PARTS, takeFeatures, takeStep } from './parts.ts';
 import { shown } from '../shown.ts';
@@ -93,4 +93,50 @@ export const argmax: Translate = (call): Value[] => {
     throw fields.unsupported(`to the type ${shown(type)}; supported: int64, int32`);
   const ref = builder.add({ type: 'argmax', name, inputs: [builder.exact(tensor(call, x))] });
   return [{ is: 'ids', input: ref, kind: x.kind, made: true }];
+};
+
+/** Most columns of a row of zeros and a one. */
+const MAX_CLASSES = 65_536;
+
+/** For each id a row of zeros with a one at its place. */
+export const oneHot: Translate = (call): Value[] => {
+  const { builder, fields } = call;
+  const count = setting(call, 'num_classes', 1) ?? setting(call, 'depth', 1);
+  const axis = axisOf(call, 2, -1);
+  const names = ['num_classes', 'depth', 'axis', 'dtype', 'sparse', 'on_value', 'off_value', 'indices'];
+  const dtype = setting(call, 'dtype', 3) ?? 'float32';
+  const [on, off] = [setting(call, 'on_value', NaN) ?? 1, setting(call, 'off_value', NaN) ?? 0];
+  fields.expect('sparse', [false, null], 'tensors are dense');
+  const given = call.kwargs.get('indices');
+  const [x] = given ? [given] : operandsOf(call, names, 1);
+  const ids = asTensor(call, x);
+  if (ids.is !== 'ids' || ids.whole)
+    throw fields.unsupported(`of ${describeValue(ids)}; supported: of an input of ids, or of argmax`);
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1 || count > MAX_CLASSES)
+    throw fields.unsupported(`of ${shown(count ?? null)} classes; supported: a constant from 1 to ${MAX_CLASSES}`);
+  const rank = ids.kind === 'sequence' ? 3 : 2;
+  if ((axis !== -1 && axis !== rank - 1) || on !== 1 || off !== 0 || dtype === 'bool')
+    throw fields.unsupported('supported: numbers 1 and 0 along the last axis');
+  const ref = builder.add({ type: 'oneHot', name: call.name, inputs: [ids.input], size: count });
+  return [{ is: 'features', ref, kind: ids.kind, size: count }];
+};
+
+/** CategoryEncoding: of one id a row, of several which of them there are, or how many times each. */
+export const categoryEncoding: Translate = (call): Value[] => {
+  const { builder, fields, name } = call;
+  const size = fields.size('num_tokens');
+  if (size > MAX_CLASSES) throw fields.unsupported(`num_tokens ${size}; supported: up to ${MAX_CLASSES}`);
+  const mode = fields.choice('output_mode', ['multi_hot', 'one_hot', 'count', 'multiHot', 'oneHot']);
+  fields.expect('sparse', [false, null], 'tensors are dense');
+  fields.finish();
+  checkArguments(call);
+  const ids = onlyValue(call);
+  if (ids.is !== 'ids' || ids.whole) throw fields.unsupported(`of ${describeValue(ids)}; supported: an input of ids`);
+  const inputs = [builder.add({ type: 'oneHot', name: builder.name(`${name}_rows`), inputs: [ids.input], size })];
+  const made = { is: 'features', kind: 'vector', size } as const;
+  if (ids.kind === 'vector') return [{ ...made, ref: inputs[0]! }];
+  if (mode === 'count' || mode.startsWith('multi'))
+    return [{ ...made, ref: builder.add({ type: 'reduce', name, inputs, reduce: mode === 'count' ? 'sum' : 'max' }) }];
+  if (builder.stepsOf(ids.input) !== 1) return [{ ...made, kind: 'sequence', ref: inputs[0]! }];
+  return [{ ...made, ref: builder.add({ type: 'step', name, inputs, index: 0 }) }];
 };

@@ -67,8 +67,7 @@ export function alsoOfScores(translate: Translate, factor: (constant: number) =>
     const [x, y] = operandsOf(call, [], 2);
     const constant = y && numbersOf(y);
     const scores = asTensor(call, x);
-    if (scores.is !== 'scores' || scores.keys || typeof constant !== 'number')
-      throw call.fields.unsupported('of scores of steps by steps; supported: times or by a number, before the softmax');
+    if (scores.is !== 'scores' || scores.keys || typeof constant !== 'number') return translate(call);
     const by = { name: 'affine', alpha: factor(constant), beta: 0 } as const;
     return [{ ...scores, x: withRef(scores.x, activation(call, scores.x, by, builder.name(`${name}_scaled`))) }];
   };

@@ -5,7 +5,7 @@ import { asRow } from './axes.ts';
 import { asTensor, axisOf, flag, operand, operandsOf, rankOf, setting, tensor } from './operands.ts';
 import { shown } from '../shown.ts';
 
-type Reduction = Extract<ReduceSpec['reduce'], 'sum' | 'mean' | 'max' | 'min'>;
+type Reduction = Extract<ReduceSpec['reduce'], 'sum' | 'mean' | 'max' | 'min' | 'l2'>;
 
 const SETTINGS = ['axis', 'keepdims', 'initial'] as const;
 
@@ -46,6 +46,14 @@ function reduction(reduce: Reduction): Translate {
   };
 }
 
+/** The length of vectors. */
+const norm: Translate = (call) => {
+  const order = setting(call, 'ord', NaN) ?? null;
+  if (![null, 2, 'euclidean'].includes(order as null))
+    throw call.fields.unsupported(`ord ${shown(order)} is not supported; supported: 2`);
+  return reduction('l2')({ ...call, kwargs: new Map([...call.kwargs].filter(([name]) => name !== 'ord')) });
+};
+
 /** The standard deviation over steps, of all that there are; its square is the variance. */
 function deviation(after?: 'square'): Translate {
   return (call) => {
@@ -71,6 +79,7 @@ export const REDUCTIONS: Record<string, Translate> = {
   Mean: reduction('mean'),
   Max: reduction('max'),
   Min: reduction('min'),
+  Norm: norm,
   Amax: reduction('max'),
   Amin: reduction('min'),
   Std: deviation(),

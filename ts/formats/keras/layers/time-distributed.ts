@@ -58,7 +58,10 @@ function layerAt(call: Call, lookup: Lookup, className: string, config: unknown)
   const translate = lookup(className);
   if (!translate) throw fields.unsupported(`around a layer of class ${className}, which is not supported`);
   const name = typeof config['name'] === 'string' ? config['name'] : className;
-  const layer: KerasLayer = { ...call.layer, className, config };
+  // Keras 3 runs a layer at each step without what would set a mask.
+  const isUnmasked = className === 'Embedding' && call.builder.dialect.framework === 'keras3';
+  const own = isUnmasked ? { ...config, mask_zero: false } : config;
+  const layer: KerasLayer = { ...call.layer, className, config: own };
   const title = `${fields.layer}: ${layerTitle({ ...layer, name })}`;
   return {
     stepwise: STEPWISE.includes(className),
@@ -69,7 +72,7 @@ function layerAt(call: Call, lookup: Lookup, className: string, config: unknown)
         kwargs: new Map(),
         ...(perStep ? { perStep } : {}),
         args: [{ value }],
-        fields: new Fields(title, config),
+        fields: new Fields(title, own),
         weights: weights.part('layer', name),
       }),
   };
