@@ -7,6 +7,7 @@ import { readTfjs } from '../../ts/formats/tfjs.ts';
 import { openZip } from '../../ts/io/zip.ts';
 import type { ModelSpec } from '../../ts/spec/spec.ts';
 import { random } from '../random.ts';
+import { writeH5 } from './h5-writer.ts';
 import { wordsOf } from './refusal.ts';
 
 const CASES = new URL('../fixtures/cases/', import.meta.url);
@@ -236,6 +237,30 @@ describe('refused by name', () => {
 
   test('weights without a config', async () => {
     await expect(readKeras(load('keras_bi_sum/model.weights.h5'))).rejects.toThrow(/model.to_json/);
+  });
+
+  test('weights of layers that the config calls otherwise', async () => {
+    const kernel = { shape: [2, 1], data: Float32Array.of(1, 2) };
+    const dense = {
+      attributes: { weight_names: ['dense_3/kernel:0'] },
+      members: { dense_3: { members: { 'kernel:0': kernel } } },
+    };
+    const file = writeH5({ attributes: { layer_names: ['dense_3'] }, members: { dense_3: dense } });
+    const configWith = (name: string) => ({
+      class_name: 'Sequential',
+      config: {
+        layers: [
+          { class_name: 'InputLayer', config: { name: 'x', batch_input_shape: [null, 2] } },
+          { class_name: 'Dense', config: { name, units: 1, use_bias: false, activation: 'linear' } },
+        ],
+      },
+    });
+    const readWith = (name: string) => readKeras(file, { options: { keras: { config: configWith(name) } } });
+    expect((await readWith('dense_3')).spec.layers).toHaveLength(1);
+    await expect(readWith('dense')).rejects.toMatchObject({
+      code: 'invalid_file',
+      message: expect.stringContaining("weights of layers 'dense_3', not of 'dense': they are found by name") as string,
+    });
   });
 
   test('weights that the config does not speak of', async () => {

@@ -175,6 +175,27 @@ function listAttribute(group: Hdf5Group, name: string): string[] {
   return parts.flat().map(String);
 }
 
+/** A layer that the file does not have: as when another session made the config, in which Keras numbered its layers anew. */
+class AbsentGroup extends FlatGroup {
+  readonly #name: string;
+  readonly #others: ReadonlySet<string>;
+
+  constructor(name: string, others: ReadonlySet<string>) {
+    super([]);
+    this.#name = name;
+    this.#others = others;
+  }
+
+  override peek(): never {
+    const names = [...this.#others].slice(0, 8).map((name) => `'${name}'`);
+    const others = names.join(', ') + (names.length < this.#others.size ? ', ...' : '');
+    throw new GruError(
+      'invalid_file',
+      `the file has weights of layers ${others}, not of '${this.#name}': they are found by name, so the config has to call its layers as the file does`,
+    );
+  }
+}
+
 /** The older form: a group a layer, with the names of its weights in the attribute `weight_names`. */
 export class NamedWeights implements WeightSource {
   readonly #root: Hdf5Group;
@@ -211,7 +232,8 @@ export class NamedWeights implements WeightSource {
 
   /** Those of its group; of a model whose name the config does not have, any: they are found by the names of its layers. */
   layer({ name, inner }: KerasLayer): WeightGroup {
-    return inner && !this.#layerNames.has(name) ? this.#whole : new FlatGroup(this.#weights(name));
+    if (this.#layerNames.has(name)) return new FlatGroup(this.#weights(name));
+    return inner ? this.#whole : new AbsentGroup(name, this.#layerNames);
   }
 
   unused(): string[] {
